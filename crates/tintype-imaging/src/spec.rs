@@ -1,0 +1,238 @@
+//! The words of a rendering: what a caller may ask ([`Request`]) and what is left to do once an
+//! original is known ([`Resolved`]).
+//!
+//! A `Request` speaks in boxes, fits and gravity. [`crate::geometry::resolve`] turns it into a
+//! `Resolved`, which speaks in whole pixels only, so two requests that mean the same picture are
+//! equal values and share one variant.
+
+use std::fmt;
+
+/// A non-negative decimal number with up to six decimals, kept exactly so that specs can be
+/// compared and hashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Decimal {
+    millionths: u32,
+}
+
+impl Decimal {
+    pub const ZERO: Self = Self { millionths: 0 };
+    pub const ONE: Self = Self { millionths: 1_000_000 };
+
+    pub const fn from_millionths(millionths: u32) -> Self {
+        Self { millionths }
+    }
+
+    pub const fn millionths(self) -> u32 {
+        self.millionths
+    }
+
+    pub fn to_f64(self) -> f64 {
+        f64::from(self.millionths) / 1e6
+    }
+}
+
+impl fmt::Display for Decimal {
+    /// The shortest spelling: no trailing zeros, no dot when whole.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.millionths / 1_000_000, self.millionths % 1_000_000);
+        if rest == 0 {
+            return write!(f, "{whole}");
+        }
+        let digits = format!("{rest:06}");
+        write!(f, "{whole}.{}", digits.trim_end_matches('0'))
+    }
+}
+
+/// Width and height in pixels, both at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Size {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Size {
+    pub const fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+
+    pub const fn pixels(self) -> u64 {
+        self.width as u64 * self.height as u64
+    }
+
+    /// The size after a quarter turn.
+    pub const fn transposed(self) -> Self {
+        Self { width: self.height, height: self.width }
+    }
+}
+
+/// A rectangle in pixels; never empty, always inside what it was cut from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rect {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// How a picture meets its box.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fit {
+    /// All of the picture, inside the box.
+    #[default]
+    Contain,
+    /// The whole box, cutting what does not fit.
+    Cover,
+    /// The whole box, changing the aspect ratio.
+    Stretch,
+    /// All of the picture, with the rest of the box filled by the background.
+    Pad,
+}
+
+/// Which part of a picture survives a cut, or where it sits in a padded box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gravity {
+    Compass(Compass),
+    /// The part that a saliency measure prefers.
+    Smart,
+    /// A point in fractions (0..=1) of the upright original.
+    Point { x: Decimal, y: Decimal },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Compass {
+    Center,
+    North,
+    NorthEast,
+    East,
+    SouthEast,
+    South,
+    SouthWest,
+    West,
+    NorthWest,
+}
+
+/// A cut of the upright original, made before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Crop {
+    Pixels(Rect),
+    /// Each value in 0..=1.
+    Fractions { x: Decimal, y: Decimal, width: Decimal, height: Decimal },
+}
+
+/// Clockwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rotate {
+    #[default]
+    None,
+    Quarter,
+    Half,
+    ThreeQuarters,
+}
+
+/// Mirrored left to right (`horizontal`), top to bottom (`vertical`), after the rotation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flip {
+    pub horizontal: bool,
+    pub vertical: bool,
+}
+
+/// What an answer may be encoded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    Jpeg,
+    Png,
+    Webp,
+    Avif,
+    Gif,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rgba {
+    pub r: u8,
+    pub g: u8,
+    pub b: u8,
+    pub a: u8,
+}
+
+impl Rgba {
+    pub const WHITE: Self = Self { r: 255, g: 255, b: 255, a: 255 };
+}
+
+/// Which metadata the answer carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Metadata {
+    None,
+    /// Author and copyright; never places, serial numbers or owners.
+    #[default]
+    Copyright,
+    Keep,
+}
+
+/// What a caller asks about pixels. `None` means "the default".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// The box, in CSS pixels.
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    pub fit: Option<Fit>,
+    pub gravity: Option<Gravity>,
+    pub crop: Option<Crop>,
+    /// 1..=4.
+    pub dpr: Option<Decimal>,
+    pub enlarge: Option<bool>,
+    /// 1..=100.
+    pub quality: Option<u8>,
+    pub background: Option<Rgba>,
+    pub rotate: Option<Rotate>,
+    pub flip: Option<Flip>,
+    /// Sigma in pixels of the answer, before dpr: 0.3..=100.
+    pub blur: Option<Decimal>,
+    /// 0..=10.
+    pub sharpen: Option<Decimal>,
+    pub gray: Option<bool>,
+    /// Tolerance, 0..=1; 0 is off.
+    pub trim: Option<Decimal>,
+    pub animate: Option<bool>,
+    pub metadata: Option<Metadata>,
+    pub max_bytes: Option<u64>,
+}
+
+/// Everything that decides the bytes of a variant besides the original, in whole pixels.
+/// Its `Hash`-worthy text form ([`Resolved::to_string`]) names the variant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Resolved {
+    /// Cut from the upright original.
+    pub crop: Rect,
+    /// Turns the upright cut.
+    pub rotate: Rotate,
+    pub flip: Flip,
+    /// The turned cut is resized to exactly this.
+    pub size: Size,
+    /// With `pad`: the size of the answer, and where the picture sits in it.
+    pub canvas: Option<Canvas>,
+    /// Sigma in pixels of the answer, dpr included.
+    pub blur: Option<Decimal>,
+    pub sharpen: Option<Decimal>,
+    pub gray: bool,
+    /// Shows through transparency and fills the canvas. `None`: transparent where the format can,
+    /// else white.
+    pub background: Option<Rgba>,
+    pub format: Format,
+    pub quality: u8,
+    pub metadata: Metadata,
+    pub max_bytes: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Canvas {
+    pub size: Size,
+    pub x: u32,
+    pub y: u32,
+}
+
+impl Resolved {
+    /// The size of the answer.
+    pub fn output(&self) -> Size {
+        self.canvas.map_or(self.size, |canvas| canvas.size)
+    }
+}

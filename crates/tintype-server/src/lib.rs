@@ -1,0 +1,1 @@
+//! HTTP: routes, configuration, authentication, caches, admission, metrics.

@@ -1,0 +1,1 @@
+//! Bytes at rest: disk and memory. No pixels, no HTTP.
