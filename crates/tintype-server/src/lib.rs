@@ -1,1 +1,28 @@
 //! HTTP: routes, configuration, authentication, caches, admission, metrics.
+//!
+//! Pixels belong to `tintype-imaging`, bytes at rest to `tintype-store`; this crate decides who may
+//! have what, when it is made, and what the answer says.
+
+pub mod access_log;
+pub mod app;
+pub mod auth;
+pub mod blocks;
+pub mod cgroup;
+pub mod config;
+pub mod digest;
+pub mod error;
+pub mod http;
+pub mod idempotency;
+pub mod metrics;
+pub mod purge;
+pub mod record;
+pub mod records;
+pub mod rename;
+pub mod respond;
+pub mod router;
+pub mod routes;
+pub mod spool;
+pub mod upload;
+pub mod url;
+pub mod variants;
+pub mod workers;
