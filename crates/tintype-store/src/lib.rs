@@ -1,1 +1,205 @@
 //! Bytes at rest: disk and memory. No pixels, no HTTP.
+//!
+//! What every store promises:
+//! - [`Store::put`] returns when the object is durable and whole; before that nobody sees any of it.
+//! - [`Condition::Absent`] and [`Condition::Match`] are decided atomically, also between processes.
+//! - An [`ETag`] names one write of one object: an overwrite always changes it, also with equal bytes.
+//! - [`Attributes`] appear together with the bytes, or not at all.
+//! - [`Key`]s are opaque and ordered by their bytes; objects under `.tintype/` are never listed.
+//!
+//! Deliberately absent: caches, retries, records' meaning, HTTP statuses, and any clean-up of
+//! variants by age; those belong to the server.
+
+mod body;
+mod counts;
+mod disk;
+mod error;
+mod key;
+mod memory;
+mod meta;
+mod url;
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+pub use body::{Body, CHUNK_BYTES, Get};
+pub use counts::Counts;
+pub use disk::Disk;
+pub use error::Error;
+pub use key::{BlockId, HexId, Key, KeyError, KeyHash, Kind, Object, OutboxId, VariantId};
+pub use memory::Memory;
+pub use meta::{Attributes, Condition, ETag, Listed, Meta, Objects, Page, Source};
+pub use url::{DiskSettings, StoreUrl, StoreUrlError};
+
+/// The most entries that one page of a listing holds.
+pub const MAX_PAGE: usize = 1_000;
+
+/// A closed set, so that a new back end shows in every `match` what it has to answer.
+#[derive(Debug)]
+pub enum Store {
+    Disk(Disk),
+    Memory(Memory),
+}
+
+impl Store {
+    pub async fn open(url: &StoreUrl) -> Result<Self, Error> {
+        match url {
+            StoreUrl::Disk(settings) => Disk::open(settings.clone()).await.map(Self::Disk),
+            StoreUrl::Memory => Ok(Self::Memory(Memory::default())),
+        }
+    }
+
+    /// Writes an object. Durable when it returns, except that a derived object
+    /// ([`Object::is_derived`]) may be gone, though never torn, after a loss of power.
+    ///
+    /// After [`Error::Unavailable`] the outcome is unknown; look, and compare the nonce.
+    pub async fn put(
+        &self,
+        object: &Object,
+        source: Source<'_>,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        attributes.check()?;
+        self.counts().put();
+        match self {
+            Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
+            Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
+        }
+    }
+
+    pub async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
+        self.counts().head();
+        match self {
+            Self::Disk(disk) => disk.head(object).await,
+            Self::Memory(memory) => Ok(memory.head(object)),
+        }
+    }
+
+    /// Opens an object. A range is cut to the object's end; one that starts past it is
+    /// [`Error::RangeNotSatisfiable`]. With `if_match`, another version is [`Error::Precondition`].
+    /// The body keeps reading the version it started with, whatever is written meanwhile.
+    pub async fn get(
+        &self,
+        object: &Object,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Option<Get>, Error> {
+        self.counts().get();
+        match self {
+            Self::Disk(disk) => disk.get(object, range, if_match).await,
+            Self::Memory(memory) => memory.get(object, range, if_match),
+        }
+    }
+
+    /// Whether the object was there. [`Condition::Absent`] deletes nothing.
+    pub async fn delete(&self, object: &Object, condition: &Condition) -> Result<bool, Error> {
+        self.counts().delete();
+        match self {
+            Self::Disk(disk) => disk.delete(object, condition).await,
+            Self::Memory(memory) => memory.delete(object, condition),
+        }
+    }
+
+    /// Deletes every variant of one original; how many there were.
+    pub async fn delete_prefix(&self, original: &KeyHash) -> Result<u64, Error> {
+        self.counts().delete();
+        match self {
+            Self::Disk(disk) => disk.delete_variants(original).await,
+            Self::Memory(memory) => Ok(memory.delete_variants(original)),
+        }
+    }
+
+    /// Copies an original without sending its bytes through the caller. The copy has attributes of
+    /// its own. [`Error::NotFound`] when there is no such original.
+    pub async fn copy(
+        &self,
+        from: &Key,
+        to: &Key,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        attributes.check()?;
+        self.counts().put();
+        match self {
+            Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
+            Self::Memory(memory) => memory.copy(from, to, condition, attributes),
+        }
+    }
+
+    /// Originals whose key starts with `prefix`, in the order of their bytes, at most `limit`
+    /// (1 to [`MAX_PAGE`]) files and folders a page. With `delimiter`, keys that go on past a `/`
+    /// after the prefix are summed up as folders. A page may be short, even empty, and still have a
+    /// cursor; the end is a page without one.
+    pub async fn list(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        self.counts().list();
+        let limit = limit.clamp(1, MAX_PAGE);
+        match self {
+            Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
+            Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
+        }
+    }
+
+    /// tintype's own objects of one kind, in the order of their names.
+    pub async fn list_kind(
+        &self,
+        kind: Kind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Objects, Error> {
+        self.counts().list();
+        let limit = limit.clamp(1, MAX_PAGE);
+        match self {
+            Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
+            Self::Memory(memory) => Ok(memory.list_kind(kind, cursor, limit)),
+        }
+    }
+
+    /// Every block. All of them, because one that is overlooked is a picture that is not blocked.
+    pub async fn list_blocks(&self) -> Result<Vec<BlockId>, Error> {
+        let mut blocks = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self
+                .list_kind(Kind::Block, cursor.as_deref(), MAX_PAGE)
+                .await?;
+            blocks.extend(page.objects.into_iter().filter_map(|object| match object {
+                Object::Block(block) => Some(block),
+                _ => None,
+            }));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(blocks);
+            }
+        }
+    }
+
+    /// Where bodies may wait so that a [`Source::File`] is linked into place rather than copied.
+    pub fn spool_dir(&self) -> Option<PathBuf> {
+        match self {
+            Self::Disk(disk) => Some(disk.spool_dir()),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Whether reads can be answered. A full disk is no reason to stop reading, so it passes.
+    pub async fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Disk(disk) => disk.check().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    pub fn counts(&self) -> &Counts {
+        match self {
+            Self::Disk(disk) => disk.counts(),
+            Self::Memory(memory) => memory.counts(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The bytes of an object, a bounded chunk at a time.
+
+use std::fs::File;
+use std::future::Future;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use tokio::task::JoinHandle;
+
+use crate::disk::blocking;
+use crate::{Error, Meta};
+
+/// The most that a body holds in memory at a time, in bytes.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub struct Get {
+    pub meta: Meta,
+    /// What `body` holds, in bytes of the object.
+    pub range: Range<u64>,
+    pub body: Body,
+}
+
+/// A stream of exactly the announced bytes, or an error: never a quiet short body.
+#[derive(Debug)]
+pub struct Body {
+    inner: Inner,
+    /// Bytes still to come.
+    left: u64,
+}
+
+#[derive(Debug)]
+enum Inner {
+    /// Everything that is left.
+    Bytes(Bytes),
+    File {
+        /// Read with the open, so that a small object costs one trip to the blocking threads.
+        first: Option<Bytes>,
+        file: Arc<File>,
+        next: u64,
+        reading: Option<JoinHandle<Result<Bytes, Error>>>,
+    },
+}
+
+impl Body {
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self {
+            left: bytes.len() as u64,
+            inner: Inner::Bytes(bytes),
+        }
+    }
+
+    /// Blocks for the first chunk.
+    pub(crate) fn file(file: File, range: &Range<u64>) -> Result<Self, Error> {
+        let left = range.end - range.start;
+        let first = read_chunk(&file, range.start, left)?;
+        if first.len() as u64 == left {
+            return Ok(Self::bytes(first));
+        }
+        let next = range.start + first.len() as u64;
+        Ok(Self {
+            inner: Inner::File {
+                first: Some(first),
+                file: Arc::new(file),
+                next,
+                reading: None,
+            },
+            left,
+        })
+    }
+
+    /// How many bytes are still to come.
+    pub fn len(&self) -> u64 {
+        self.left
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// All that is left, in memory; [`Error::TooLarge`] before anything is read when that is more
+    /// than `limit`.
+    pub async fn into_bytes(mut self, limit: u64) -> Result<Bytes, Error> {
+        if self.left > limit {
+            return Err(Error::TooLarge {
+                size: self.left,
+                limit,
+            });
+        }
+        if let Inner::Bytes(bytes) = self.inner {
+            return Ok(bytes);
+        }
+        let mut all = BytesMut::with_capacity(usize::try_from(self.left).unwrap_or(usize::MAX));
+        while let Some(chunk) = self.next().await {
+            all.extend_from_slice(&chunk?);
+        }
+        Ok(all.freeze())
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let body = self.get_mut();
+        if body.left == 0 {
+            return Poll::Ready(None);
+        }
+        let chunk = match &mut body.inner {
+            Inner::Bytes(bytes) => bytes.split_to(bytes.len().min(CHUNK_BYTES)),
+            Inner::File {
+                first,
+                file,
+                next,
+                reading,
+            } => match first.take() {
+                Some(chunk) => chunk,
+                None => {
+                    let left = body.left;
+                    let job = reading.get_or_insert_with(|| {
+                        let (file, at) = (file.clone(), *next);
+                        blocking::spawn(move || read_chunk(&file, at, left))
+                    });
+                    let chunk = blocking::joined(ready!(Pin::new(job).poll(context)));
+                    *reading = None;
+                    match chunk {
+                        Ok(chunk) => {
+                            *next += chunk.len() as u64;
+                            chunk
+                        }
+                        Err(error) => {
+                            body.left = 0;
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                }
+            },
+        };
+        body.left -= chunk.len() as u64;
+        Poll::Ready(Some(Ok(chunk)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let chunks = usize::try_from(self.left.div_ceil(CHUNK_BYTES as u64)).ok();
+        (
+            usize::from(self.left > 0),
+            chunks.map(|chunks| chunks.saturating_add(1)),
+        )
+    }
+}
+
+fn read_chunk(file: &File, at: u64, left: u64) -> Result<Bytes, Error> {
+    let len = usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+    let mut chunk = vec![0; len];
+    // A file that somebody cut short in place ends in an error here, not in a short answer.
+    file.read_exact_at(&mut chunk, at)
+        .map_err(Error::io("reading an object"))?;
+    Ok(chunk.into())
+}

@@ -1,0 +1,59 @@
+//! Attributes as extended attributes `user.tintype.*` of the file itself.
+//!
+//! They belong to the inode, so they are there before the file has its name, move with it, and
+//! survive a hard link. Hexadecimal, so that getfattr shows what sha256sum prints.
+
+use std::fs::File;
+use std::io;
+
+use rustix::io::Errno;
+use xattr::FileExt;
+
+use crate::{Attributes, Error, HexId};
+
+const IDEMPOTENCY: &str = "user.tintype.idempotency";
+const NONCE: &str = "user.tintype.nonce";
+const SHA256: &str = "user.tintype.sha256";
+
+pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
+    let sha256 = attributes.sha256.map(|hash| HexId(hash).to_string());
+    for (name, value) in [
+        (IDEMPOTENCY, attributes.idempotency.as_deref()),
+        (NONCE, attributes.nonce.as_deref()),
+        (SHA256, sha256.as_deref()),
+    ] {
+        match value {
+            Some(value) => file.set_xattr(name, value.as_bytes()),
+            // A spooled file that is offered again may carry what an earlier attempt set.
+            None => file.remove_xattr(name).or_else(absent_is_fine),
+        }
+        .map_err(Error::io("setting the attributes of an object"))?;
+    }
+    Ok(())
+}
+
+/// Whatever is not as we would have written it counts as absent: other programs copy files too.
+pub(super) fn read(file: &File) -> Attributes {
+    let text = |name| {
+        let value = file.get_xattr(name).ok().flatten()?;
+        String::from_utf8(value).ok()
+    };
+    let attributes = Attributes {
+        idempotency: text(IDEMPOTENCY),
+        nonce: text(NONCE),
+        sha256: text(SHA256)
+            .and_then(|hex| HexId::parse(&hex))
+            .map(|hash| hash.0),
+    };
+    match attributes.check() {
+        Ok(()) => attributes,
+        Err(_) => Attributes::default(),
+    }
+}
+
+fn absent_is_fine(error: io::Error) -> io::Result<()> {
+    match Errno::from_io_error(&error) {
+        Some(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+        _ => Err(error),
+    }
+}

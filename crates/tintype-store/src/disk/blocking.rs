@@ -1,0 +1,34 @@
+//! The one place that hands work to the blocking threads: file work only, never pixels.
+
+use std::io;
+
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::Error;
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "file work blocks for as long as the disk does; pixel work has a pool of its own"
+)]
+pub(crate) fn spawn<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> JoinHandle<Result<T, Error>> {
+    tokio::task::spawn_blocking(job)
+}
+
+/// A job that panicked, or that the runtime dropped while shutting down, is a failed one.
+pub(crate) fn joined<T>(outcome: Result<Result<T, Error>, JoinError>) -> Result<T, Error> {
+    outcome.unwrap_or_else(|error| {
+        Err(Error::Unavailable {
+            action: "running file work",
+            source: io::Error::other(error),
+        })
+    })
+}
+
+/// Runs to its end even when the caller goes away, so nothing is left half done.
+pub(crate) async fn run<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    joined(spawn(job).await)
+}

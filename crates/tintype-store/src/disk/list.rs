@@ -1,0 +1,268 @@
+//! Listings in the order of the keys' bytes, one bounded page at a time.
+//!
+//! A folder sorts as its name with a slash, so walking folders depth first gives the order that a
+//! bucket has. Of each folder only the smallest entries that the page can still use are kept and
+//! looked at, and folders that lie wholly before the cursor are not opened.
+
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::io::Errno;
+
+use super::folders::split;
+use super::objects::{Objects, etag};
+use crate::key::RESERVED;
+use crate::{Error, Key, Kind, Listed, Page};
+
+/// Folders that one page opens at most: a tree of empty ones ends a page early, not never. More
+/// than a key can have segments, so that every page gets somewhere.
+const MOST_FOLDERS: usize = 4_096;
+
+/// A folder on the way down, with the entries read from it that are still to be visited.
+struct Level {
+    folder: String,
+    /// Last first.
+    entries: Vec<Entry>,
+    /// Where to read on once they are used up.
+    resume: Option<String>,
+}
+
+enum Entry {
+    /// With its slash.
+    Folder(String),
+    File(Listed),
+}
+
+struct Walk<'a> {
+    objects: &'a Objects,
+    prefix: &'a str,
+    cursor: &'a str,
+    limit: usize,
+    folders_left: usize,
+}
+
+pub(super) fn page(
+    objects: &Objects,
+    prefix: &str,
+    delimiter: bool,
+    cursor: &str,
+    limit: usize,
+) -> Result<Page, Error> {
+    let mut page = Page::default();
+    let (base, _) = split(prefix);
+    if base
+        .split_terminator('/')
+        .any(|segment| matches!(segment, "" | "." | ".."))
+    {
+        return Ok(page);
+    }
+    let mut walk = Walk {
+        objects,
+        prefix,
+        cursor,
+        limit,
+        folders_left: MOST_FOLDERS,
+    };
+    let mut levels = Vec::new();
+    levels.extend(walk.read(base.to_owned(), None)?);
+    // What the walk has dealt with last: a key, or a folder with its slash.
+    let mut position = cursor.to_owned();
+
+    while let Some(level) = levels.last_mut() {
+        let full = page.files.len() + page.dirs.len() >= limit;
+        match level.entries.pop() {
+            Some(Entry::File(_)) if full => {
+                page.cursor = Some(position);
+                return Ok(page);
+            }
+            Some(Entry::Folder(_)) if full && delimiter => {
+                page.cursor = Some(position);
+                return Ok(page);
+            }
+            Some(Entry::File(listed)) => {
+                listed.key.as_str().clone_into(&mut position);
+                page.files.push(listed);
+            }
+            Some(Entry::Folder(folder)) if delimiter => {
+                position.clone_from(&folder);
+                page.dirs.push(folder);
+            }
+            Some(Entry::Folder(_)) if walk.folders_left == 0 => {
+                page.cursor = Some(position);
+                return Ok(page);
+            }
+            Some(Entry::Folder(folder)) => levels.extend(walk.read(folder, None)?),
+            None if level.resume.is_some() && walk.folders_left == 0 => {
+                page.cursor = Some(position);
+                return Ok(page);
+            }
+            None => match levels.pop() {
+                Some(Level {
+                    folder,
+                    resume: Some(after),
+                    ..
+                }) => {
+                    levels.extend(walk.read(folder, Some(&after))?);
+                }
+                Some(Level {
+                    folder,
+                    resume: None,
+                    ..
+                }) => position = folder,
+                None => {}
+            },
+        }
+    }
+    Ok(page)
+}
+
+impl Walk<'_> {
+    /// The next entries of a folder; `None` when it is not there any more.
+    fn read(&mut self, folder: String, after: Option<&str>) -> Result<Option<Level>, Error> {
+        self.folders_left = self.folders_left.saturating_sub(1);
+        let Some(open) = self.objects.folders().find(&folder)? else {
+            return Ok(None);
+        };
+        let names = smallest(&open, self.limit + 1, |name, is_folder| {
+            let path = format!("{folder}{name}{}", if is_folder { "/" } else { "" });
+            let wanted = after.is_none_or(|after| path.as_str() > after) && self.wants(&path);
+            wanted.then_some(path)
+        })?;
+        let resume = (names.len() > self.limit)
+            .then(|| names.last().cloned())
+            .flatten();
+        let mut entries = Vec::with_capacity(names.len());
+        for path in names.into_iter().rev() {
+            if path.ends_with('/') {
+                entries.push(Entry::Folder(path));
+            } else {
+                entries.extend(self.look(&open, path)?.map(Entry::File));
+            }
+        }
+        Ok(Some(Level {
+            folder,
+            entries,
+            resume,
+        }))
+    }
+
+    /// Whether a key or a folder belongs to this page or a later one.
+    fn wants(&self, path: &str) -> bool {
+        if !path.starts_with(self.prefix) {
+            return false;
+        }
+        if path
+            .split_once('/')
+            .is_some_and(|(first, _)| first.eq_ignore_ascii_case(RESERVED))
+        {
+            return false;
+        }
+        // A folder that the cursor points into is only half dealt with.
+        path > self.cursor
+            || (path != self.cursor && path.ends_with('/') && self.cursor.starts_with(path))
+    }
+
+    /// What can be told of a file without opening it; `None` for what is no original.
+    fn look(&self, folder: &File, path: String) -> Result<Option<Listed>, Error> {
+        let Ok(key) = Key::existing(&path) else {
+            return Ok(None);
+        };
+        let action = "looking at an object";
+        let stat = match rustix::fs::statat(folder, split(&path).1, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(Error::io(action)(errno.into())),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                // The types of these fields differ between architectures.
+                let (seconds, nanoseconds) = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
+                let size = stat.st_size as u64;
+                let etag = etag(stat.st_ino as u64, size, seconds, nanoseconds);
+                Ok(Some(Listed {
+                    key,
+                    size,
+                    etag,
+                    modified: time(seconds, nanoseconds),
+                }))
+            }
+            FileType::Symlink => Ok(self.objects.open_object(&path)?.map(|(_, meta)| Listed {
+                key,
+                size: meta.size,
+                etag: meta.etag,
+                modified: meta.modified,
+            })),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// tintype's own objects of one kind, by their file names.
+pub(super) fn kind(
+    objects: &Objects,
+    kind: Kind,
+    cursor: &str,
+    limit: usize,
+) -> Result<crate::Objects, Error> {
+    let Some(folder) = objects.folders().find(&kind.folder())? else {
+        return Ok(crate::Objects::default());
+    };
+    let mut names = smallest(&folder, limit + 1, |name, is_folder| {
+        (!is_folder && name > cursor).then(|| name.to_owned())
+    })?;
+    let more = names.len() > limit;
+    names.truncate(limit);
+    Ok(crate::Objects {
+        cursor: names.last().filter(|_| more).cloned(),
+        objects: names.iter().filter_map(|name| kind.object(name)).collect(),
+    })
+}
+
+/// The smallest of what `keep` makes of a folder's entries, in order, however many there are.
+fn smallest(
+    folder: &File,
+    most: usize,
+    keep: impl Fn(&str, bool) -> Option<String>,
+) -> Result<Vec<String>, Error> {
+    let action = "reading a folder";
+    let mut heap = BinaryHeap::new();
+    for entry in Dir::read_from(folder).map_err(|errno| Error::io(action)(errno.into()))? {
+        let entry = entry.map_err(|errno| Error::io(action)(errno.into()))?;
+        let Ok(name) = entry.file_name().to_str() else {
+            continue;
+        };
+        if matches!(name, "." | "..") {
+            continue;
+        }
+        let file_type = match entry.file_type() {
+            // Some file systems do not say it here.
+            FileType::Unknown => rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+                .map_or(FileType::Unknown, |stat| {
+                    FileType::from_raw_mode(stat.st_mode)
+                }),
+            file_type => file_type,
+        };
+        if let Some(path) = keep(name, file_type == FileType::Directory) {
+            heap.push(path);
+            if heap.len() > most {
+                heap.pop();
+            }
+        }
+    }
+    Ok(heap.into_sorted_vec())
+}
+
+fn time(seconds: i64, nanoseconds: i64) -> SystemTime {
+    let nanoseconds = Duration::from_nanos(nanoseconds.unsigned_abs());
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let second = if seconds < 0 {
+        UNIX_EPOCH.checked_sub(whole)
+    } else {
+        UNIX_EPOCH.checked_add(whole)
+    };
+    second
+        .and_then(|second| second.checked_add(nanoseconds))
+        .unwrap_or(UNIX_EPOCH)
+}

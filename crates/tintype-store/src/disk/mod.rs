@@ -1,0 +1,169 @@
+//! Plain files under their own names, `.tintype/` beside them.
+//!
+//! Guarantees, on a local file system that keeps what it was told to flush:
+//! - An acknowledged write survives a loss of power: the file is flushed before it gets its name,
+//!   then its folder, and every folder above that this process has not yet seen flushed.
+//! - A name appears with all of its bytes and attributes, by link(2) or rename(2), or not at all; a
+//!   killed process leaves at most a file in `.tintype/tmp`, swept a day later.
+//! - Creating is decided by link(2); replacing and deleting check and act under a kernel lock on one
+//!   of 256 shards, released when its holder dies. So any number of processes on one host agree.
+//! - No symbolic link leads out of the store or into `.tintype/`; writes pass through none at all.
+//!
+//! Lesser guarantees: where there are no extended attributes, [`crate::Attributes`] are lost (the
+//! log says so at start). Other programs that write here hold none of the locks. A folder that
+//! somebody made is listed even when it is empty, unlike in a bucket; emptied folders are removed.
+//! Names that are not UTF-8 do not exist for us.
+//!
+//! Deliberately absent: content addressing, reference counts, and several hosts on one disk, for
+//! which network file systems are refused unless the operator vouches for them.
+
+pub(crate) mod blocking;
+
+mod attributes;
+mod file_system;
+mod folders;
+mod list;
+mod locks;
+mod objects;
+mod stage;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::url::DiskSettings;
+use crate::{
+    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Objects,
+    Page, Source,
+};
+use objects::Objects as Files;
+use stage::Content;
+
+/// The asynchronous face of [`Files`]: every call is one trip to the blocking threads.
+#[derive(Debug)]
+pub struct Disk {
+    files: Arc<Files>,
+    counts: Counts,
+}
+
+impl Disk {
+    pub(crate) async fn open(settings: DiskSettings) -> Result<Self, Error> {
+        let files = blocking::run(move || Files::open(&settings)).await?;
+        Ok(Self {
+            files: Arc::new(files),
+            counts: Counts::default(),
+        })
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let files = self.files.clone();
+        blocking::run(move || job(&files)).await
+    }
+
+    pub(crate) async fn put(
+        &self,
+        object: &Object,
+        source: Source<'_>,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let (object, condition) = (object.clone(), condition.clone());
+        let (attributes, content) = (attributes.clone(), Content::from(source));
+        self.run(move |files| files.put(&object, &content, &condition, &attributes))
+            .await
+    }
+
+    pub(crate) async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
+        let path = object.path();
+        self.run(move |files| Ok(files.open_object(&path)?.map(|(_, meta)| meta)))
+            .await
+    }
+
+    pub(crate) async fn get(
+        &self,
+        object: &Object,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Option<Get>, Error> {
+        let (path, if_match) = (object.path(), if_match.cloned());
+        self.run(move |files| files.get(&path, range, if_match.as_ref()))
+            .await
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        object: &Object,
+        condition: &Condition,
+    ) -> Result<bool, Error> {
+        let (object, condition) = (object.clone(), condition.clone());
+        self.run(move |files| files.delete(&object, &condition))
+            .await
+    }
+
+    pub(crate) async fn delete_variants(&self, original: &KeyHash) -> Result<u64, Error> {
+        let folder = Object::variants(original);
+        self.run(move |files| files.delete_folder(&folder)).await
+    }
+
+    pub(crate) async fn copy(
+        &self,
+        from: &Key,
+        to: &Key,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let (from, to) = (Object::Original(from.clone()), Object::Original(to.clone()));
+        let (condition, attributes) = (condition.clone(), attributes.clone());
+        self.run(move |files| {
+            let (file, meta) = files.open_object(&from.path())?.ok_or(Error::NotFound)?;
+            files.put(
+                &to,
+                &Content::Copy {
+                    file,
+                    len: meta.size,
+                },
+                &condition,
+                &attributes,
+            )
+        })
+        .await
+    }
+
+    pub(crate) async fn list(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let (prefix, cursor) = (prefix.to_owned(), cursor.unwrap_or_default().to_owned());
+        self.run(move |files| list::page(files, &prefix, delimiter, &cursor, limit))
+            .await
+    }
+
+    pub(crate) async fn list_kind(
+        &self,
+        kind: Kind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Objects, Error> {
+        let cursor = cursor.unwrap_or_default().to_owned();
+        self.run(move |files| list::kind(files, kind, &cursor, limit))
+            .await
+    }
+
+    pub(crate) fn spool_dir(&self) -> PathBuf {
+        self.files.spool_dir()
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        self.run(Files::check).await
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}

@@ -1,0 +1,306 @@
+//! The operations of the disk store, as plain blocking code.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
+
+use super::attributes;
+use super::file_system::{self, Abilities};
+use super::folders::{Folders, split};
+use super::locks::Locks;
+use super::stage::{self, Content, Temp};
+use crate::key::RESERVED;
+use crate::url::DiskSettings;
+use crate::{Attributes, Body, Condition, ETag, Error, Get, Meta, Object};
+
+/// How often a create starts over because the folder it goes into was emptied and removed.
+const MOST_ATTEMPTS: usize = 100;
+
+#[derive(Debug)]
+pub(super) struct Objects {
+    folders: Folders,
+    locks: Locks,
+    tmp: PathBuf,
+    attributes: bool,
+}
+
+impl Objects {
+    pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
+        let make = |path: &PathBuf| match DirBuilder::new().create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(Error::io("making the folder of the store")(error))
+            }
+            _ => Ok(()),
+        };
+        make(&settings.root)?;
+        let path = settings
+            .root
+            .canonicalize()
+            .map_err(Error::io("finding the store"))?;
+        let root = File::open(&path).map_err(Error::io("opening the store"))?;
+        if !root
+            .metadata()
+            .map_err(Error::io("opening the store"))?
+            .is_dir()
+        {
+            let path = path.display().to_string();
+            return Err(Error::Unfit {
+                path,
+                reason: "it is not a folder",
+            });
+        }
+        file_system::refuse_network(&root, &path, settings.allow_network)?;
+
+        let own = path.join(RESERVED);
+        let (tmp, locks) = (own.join("tmp"), own.join("locks"));
+        make(&own)?;
+        make(&tmp)?;
+        make(&locks)?;
+        stage::sweep(&tmp)?;
+        let Abilities { attributes } = file_system::try_out(&tmp)?;
+        Ok(Self {
+            folders: Folders::new(root, path),
+            locks: Locks::new(locks),
+            tmp,
+            attributes,
+        })
+    }
+
+    pub(super) fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    pub(super) fn spool_dir(&self) -> PathBuf {
+        self.tmp.clone()
+    }
+
+    /// That the folder is still the one that was opened: not unmounted, moved or replaced.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let action = "looking at the store";
+        let held = self.folders.root().metadata().map_err(Error::io(action))?;
+        let now = fs::metadata(self.folders.path()).map_err(Error::io(action))?;
+        if (held.dev(), held.ino()) == (now.dev(), now.ino()) {
+            return Ok(());
+        }
+        Err(Error::Unavailable {
+            action,
+            source: io::Error::other("another folder is in its place"),
+        })
+    }
+
+    /// An object and what it is; folders, pipes and devices are none.
+    pub(super) fn open_object(&self, path: &str) -> Result<Option<(File, Meta)>, Error> {
+        if !is_plain(path) {
+            return Ok(None);
+        }
+        let Some(file) = self.folders.open(path)? else {
+            return Ok(None);
+        };
+        let metadata = file.metadata().map_err(Error::io("looking at an object"))?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let modified = metadata
+            .modified()
+            .map_err(Error::io("looking at an object"))?;
+        let etag = etag(
+            metadata.ino(),
+            metadata.size(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        );
+        let attributes = if self.attributes {
+            attributes::read(&file)
+        } else {
+            Attributes::default()
+        };
+        let meta = Meta {
+            size: metadata.len(),
+            etag,
+            modified,
+            attributes,
+        };
+        Ok(Some((file, meta)))
+    }
+
+    fn current(&self, path: &str) -> Result<Option<Meta>, Error> {
+        Ok(self.open_object(path)?.map(|(_, meta)| meta))
+    }
+
+    pub(super) fn get(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Option<Get>, Error> {
+        let Some((file, meta)) = self.open_object(path)? else {
+            return Ok(None);
+        };
+        let range = meta.select(range, if_match)?;
+        let body = Body::file(file, &range)?;
+        Ok(Some(Get { meta, range, body }))
+    }
+
+    pub(super) fn put(
+        &self,
+        object: &Object,
+        content: &Content,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let path = object.path();
+        if !is_plain(&path) {
+            return Err(Error::KeyNotStorable);
+        }
+        // Decided again at the moment of the change; here it saves writing what cannot stay.
+        condition.check(|| self.current(&path))?;
+        let (temp, file) = stage::stage(&self.tmp, content)?;
+        if self.attributes {
+            attributes::write(&file, attributes)?;
+        }
+        // The clock that stamps writes ticks every few milliseconds, in which one inode can be
+        // freed and used again; nanoseconds keep the two apart.
+        file.set_modified(SystemTime::now())
+            .map_err(Error::io("setting a file's time"))?;
+        file.sync_all().map_err(Error::io("flushing an object"))?;
+        self.name(&temp, &path, condition, object.is_derived())?;
+
+        let metadata = file.metadata().map_err(Error::io("looking at an object"))?;
+        let modified = metadata
+            .modified()
+            .map_err(Error::io("looking at an object"))?;
+        let etag = etag(
+            metadata.ino(),
+            metadata.size(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        );
+        let attributes = if self.attributes {
+            attributes.clone()
+        } else {
+            Attributes::default()
+        };
+        Ok(Meta {
+            size: metadata.len(),
+            etag,
+            modified,
+            attributes,
+        })
+    }
+
+    /// Gives a staged file its name, and makes that durable unless it is derived.
+    fn name(
+        &self,
+        temp: &Temp,
+        path: &str,
+        condition: &Condition,
+        derived: bool,
+    ) -> Result<(), Error> {
+        let (_, name) = split(path);
+        for _ in 0..MOST_ATTEMPTS {
+            let chain = self.folders.make(path)?;
+            let named = match condition {
+                Condition::Absent => {
+                    rustix::fs::linkat(CWD, temp.path(), chain.leaf(), name, AtFlags::empty())
+                }
+                Condition::Any | Condition::Match(_) => {
+                    let _held = self.locks.hold(path)?;
+                    condition.check(|| self.current(path))?;
+                    rustix::fs::renameat(CWD, temp.path(), chain.leaf(), name)
+                }
+            };
+            match named {
+                Ok(()) if derived => return Ok(()),
+                Ok(()) => return chain.flush(),
+                Err(Errno::EXIST) => {
+                    let current = self.current(path)?.map(Box::new);
+                    return Err(Error::Precondition { current });
+                }
+                Err(Errno::ISDIR) => return Err(Error::IsDirectory),
+                // The folder went away in between, or else our own file did.
+                Err(Errno::NOENT) if temp.path().exists() => {}
+                Err(errno) => return Err(Error::io("naming an object")(errno.into())),
+            }
+        }
+        let source = io::Error::other("its folder kept being removed");
+        Err(Error::Unavailable {
+            action: "naming an object",
+            source,
+        })
+    }
+
+    pub(super) fn delete(&self, object: &Object, condition: &Condition) -> Result<bool, Error> {
+        let path = object.path();
+        if !is_plain(&path) {
+            return condition.check(|| Ok(None)).map(|()| false);
+        }
+        let (parent, name) = split(&path);
+        let folder = {
+            let _held = self.locks.hold(&path)?;
+            let current = self.current(&path)?;
+            let there = current.is_some();
+            condition.check(|| Ok(current))?;
+            let Some(folder) = self.folders.find(parent)?.filter(|_| there) else {
+                return Ok(false);
+            };
+            match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
+                Ok(()) => folder,
+                Err(Errno::NOENT) => return Ok(false),
+                Err(errno) => return Err(Error::io("deleting an object")(errno.into())),
+            }
+        };
+        if !object.is_derived() {
+            folder.sync_all().map_err(Error::io("flushing a folder"))?;
+        }
+        match object {
+            Object::Original(_) => self.folders.prune(&path, ""),
+            Object::Variant(..) => self.folders.prune(&path, &format!("{RESERVED}/variants")),
+            // Flat folders that are needed again in a moment.
+            Object::Record(_) | Object::Block(_) | Object::Idem(_) | Object::Outbox(_) => {}
+        }
+        Ok(true)
+    }
+
+    /// Removes the files of one flat folder and then the folder; how many files there were. What is
+    /// put into it meanwhile may stay.
+    pub(super) fn delete_folder(&self, path: &str) -> Result<u64, Error> {
+        let Some(folder) = self.folders.find(path)? else {
+            return Ok(0);
+        };
+        let action = "deleting a folder";
+        let entries = rustix::fs::Dir::read_from(&folder);
+        let mut deleted = 0;
+        for entry in entries.map_err(|errno| Error::io(action)(errno.into()))? {
+            let entry = entry.map_err(|errno| Error::io(action)(errno.into()))?;
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            match rustix::fs::unlinkat(&folder, entry.file_name(), AtFlags::empty()) {
+                Ok(()) => deleted += 1,
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(Error::io(action)(errno.into())),
+            }
+        }
+        self.folders
+            .prune(path, split(path.trim_end_matches('/')).0);
+        Ok(deleted)
+    }
+}
+
+/// Known before the file has its name, the same after a restart, and new with every write.
+pub(super) fn etag(inode: u64, size: u64, seconds: i64, nanoseconds: i64) -> ETag {
+    ETag::new(format!("{inode:x}-{size:x}-{seconds:x}.{nanoseconds:x}"))
+}
+
+/// Whether every segment is a name. A key with an empty one belongs to a bucket; here the system
+/// would read it as the key without.
+fn is_plain(path: &str) -> bool {
+    path.split('/')
+        .all(|segment| !matches!(segment, "" | "." | ".."))
+}

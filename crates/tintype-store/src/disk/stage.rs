@@ -1,0 +1,182 @@
+//! Whole files in `.tintype/tmp` that wait for their name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use tracing::{info, warn};
+
+use crate::{Error, Source};
+
+/// Starts the name of every file that we leave in the folder; `spool-` is the server's.
+const OURS: [&str; 2] = ["put-", "spool-"];
+/// Nothing waits for its name this long, so what is older was left by a process that died.
+const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is to be written; [`Source`] without its borrow.
+pub(super) enum Content {
+    Bytes(Bytes),
+    File {
+        path: PathBuf,
+        len: u64,
+    },
+    /// An open original, whose inode stays its own.
+    Copy {
+        file: File,
+        len: u64,
+    },
+}
+
+impl From<Source<'_>> for Content {
+    fn from(source: Source<'_>) -> Self {
+        match source {
+            Source::Bytes(bytes) => Self::Bytes(bytes),
+            Source::File { path, len } => Self::File {
+                path: path.to_owned(),
+                len,
+            },
+        }
+    }
+}
+
+/// A path in the temporary folder that is removed when dropped, if it is still there.
+pub(super) struct Temp {
+    path: PathBuf,
+}
+
+impl Temp {
+    /// A name that nothing has.
+    pub(super) fn name(folder: &Path) -> Result<Self, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::io("drawing a name")(io::Error::other(error.to_string())))?;
+        let name = format!("{}{:032x}", OURS[0], u128::from_ne_bytes(random));
+        Ok(Self {
+            path: folder.join(name),
+        })
+    }
+
+    pub(super) fn create(folder: &Path) -> Result<(Self, File), Error> {
+        let temp = Self::name(folder)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            // As any program would leave it, so that a web server can read the store too.
+            .mode(0o644)
+            .open(&temp.path)
+            .map_err(Error::io("making a temporary file"))?;
+        Ok((temp, file))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            warn!(path = %self.path.display(), %error, "a temporary file could not be removed");
+        }
+    }
+}
+
+/// A whole file with a temporary name, not yet flushed.
+pub(super) fn stage(folder: &Path, content: &Content) -> Result<(Temp, File), Error> {
+    match content {
+        Content::Bytes(bytes) => {
+            let (temp, mut file) = Temp::create(folder)?;
+            file.write_all(bytes)
+                .map_err(Error::io("writing an object"))?;
+            Ok((temp, file))
+        }
+        Content::File { path, len } => {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+                .open(path)
+                .map_err(Error::io("opening a spooled file"))?;
+            match link(folder, path, &file)? {
+                Some(temp) => expect_length(&file, *len).map(|()| (temp, file)),
+                None => copy(folder, &file, *len),
+            }
+        }
+        Content::Copy { file, len } => copy(folder, file, *len),
+    }
+}
+
+/// A second name for a file that has one alone: another one would share attributes and times.
+fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<Temp>, Error> {
+    let links = file
+        .metadata()
+        .map_err(Error::io("looking at a spooled file"))?
+        .nlink();
+    if links != 1 {
+        return Ok(None);
+    }
+    let temp = Temp::name(folder)?;
+    match fs::hard_link(path, temp.path()) {
+        Ok(()) => Ok(Some(temp)),
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(None),
+        Err(error) => Err(Error::io("linking a spooled file")(error)),
+    }
+}
+
+fn copy(folder: &Path, mut from: &File, len: u64) -> Result<(Temp, File), Error> {
+    let (temp, mut file) = Temp::create(folder)?;
+    from.seek(SeekFrom::Start(0))
+        .map_err(Error::io("reading a source"))?;
+    // On Linux the kernel copies, or shares the blocks where the file system can.
+    io::copy(&mut from.take(len), &mut file).map_err(Error::io("copying an object"))?;
+    expect_length(&file, len).map(|()| (temp, file))
+}
+
+fn expect_length(file: &File, announced: u64) -> Result<(), Error> {
+    let actual = file
+        .metadata()
+        .map_err(Error::io("looking at a spooled file"))?
+        .len();
+    if actual == announced {
+        Ok(())
+    } else {
+        Err(Error::SourceChanged { announced, actual })
+    }
+}
+
+/// Removes what processes that died have left. Files of other programs are not ours to judge.
+pub(super) fn sweep(folder: &Path) -> Result<(), Error> {
+    let now = SystemTime::now();
+    let mut swept = 0_u64;
+    for entry in fs::read_dir(folder).map_err(Error::io("reading the temporary folder"))? {
+        let entry = entry.map_err(Error::io("reading the temporary folder"))?;
+        let name = entry.file_name();
+        let ours = name
+            .to_str()
+            .is_some_and(|name| OURS.iter().any(|our| name.starts_with(our)));
+        // One that goes away meanwhile needs no sweeping.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let age = metadata
+            .modified()
+            .ok()
+            .and_then(|modified| now.duration_since(modified).ok());
+        if ours && metadata.is_file() && age.is_some_and(|age| age > LEFTOVER) {
+            swept += u64::from(fs::remove_file(entry.path()).is_ok());
+        }
+    }
+    if swept > 0 {
+        info!(
+            swept,
+            "removed temporary files that earlier processes had left"
+        );
+    }
+    Ok(())
+}

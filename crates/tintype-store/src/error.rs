@@ -1,0 +1,58 @@
+//! What went wrong, and whose fault it was. No HTTP statuses: "not found" is not always a 404.
+
+use std::io;
+
+use crate::Meta;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `current` is what is there now; `None` also when a folder has the name.
+    #[error("the object is not in the state the condition names")]
+    Precondition { current: Option<Box<Meta>> },
+    #[error("there is no such object")]
+    NotFound,
+    #[error("{parent:?} is not a folder, so nothing can be stored below it")]
+    ParentNotDirectory { parent: String },
+    #[error("a folder has this name")]
+    IsDirectory,
+    #[error("the file system does not take a name this long")]
+    KeyTooLong,
+    /// A name that only another back end can have, such as one with an empty segment.
+    #[error("this store cannot hold such a name")]
+    KeyNotStorable,
+    #[error("range starts past the end, the object is {size} bytes")]
+    RangeNotSatisfiable { size: u64 },
+    #[error("object is {size} bytes, limit is {limit}")]
+    TooLarge { size: u64, limit: u64 },
+    #[error("attribute {name} must be 1 to {limit} printable ASCII characters")]
+    InvalidAttribute { name: &'static str, limit: usize },
+    /// The bytes that were handed over are not what was announced.
+    #[error("source is {actual} bytes, {announced} were announced")]
+    SourceChanged { announced: u64, actual: u64 },
+    #[error("no space is left")]
+    Full,
+    #[error(
+        "{path} is on a network file system ({kind}), where locks and flushes cannot be relied on; add ?network=allow to use it all the same"
+    )]
+    NetworkFileSystem { path: String, kind: &'static str },
+    #[error("{path} cannot be a store: {reason}")]
+    Unfit { path: String, reason: &'static str },
+    /// The outcome of a write that ended so is unknown.
+    #[error("{action} failed")]
+    Unavailable {
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: what was being done, and what the system said.
+    pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::InvalidFilename => Self::KeyTooLong,
+            _ => Self::Unavailable { action, source },
+        }
+    }
+}

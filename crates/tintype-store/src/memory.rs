@@ -1,0 +1,221 @@
+//! The same promises without a disk, for tests: nothing survives the process.
+//!
+//! Names are flat as in a bucket: `a` and `a/b` can both be there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::{Bound, Range};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::key::RESERVED;
+use crate::{
+    Attributes, Body, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Listed, Meta,
+    Object, Objects, Page, Source,
+};
+
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, (Bytes, Meta)>,
+    writes: u64,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) async fn put(
+        &self,
+        object: &Object,
+        source: Source<'_>,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let announced = source.len();
+        let bytes = match source {
+            Source::Bytes(bytes) => bytes,
+            Source::File { path, .. } => {
+                let path = path.to_owned();
+                let read = move || fs::read(path).map_err(Error::io("reading a spooled file"));
+                crate::disk::blocking::run(read).await?.into()
+            }
+        };
+        let actual = bytes.len() as u64;
+        if actual != announced {
+            return Err(Error::SourceChanged { announced, actual });
+        }
+        self.state()
+            .put(object.path(), bytes, condition, attributes)
+    }
+
+    pub(crate) fn head(&self, object: &Object) -> Option<Meta> {
+        self.state().current(&object.path())
+    }
+
+    pub(crate) fn get(
+        &self,
+        object: &Object,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Option<Get>, Error> {
+        let Some((bytes, meta)) = self.state().objects.get(&object.path()).cloned() else {
+            return Ok(None);
+        };
+        let range = meta.select(range, if_match)?;
+        // Both ends are within bytes that are in memory.
+        let part = bytes.slice(range.start as usize..range.end as usize);
+        Ok(Some(Get {
+            meta,
+            range,
+            body: Body::bytes(part),
+        }))
+    }
+
+    pub(crate) fn delete(&self, object: &Object, condition: &Condition) -> Result<bool, Error> {
+        let (path, mut state) = (object.path(), self.state());
+        condition.check(|| Ok(state.current(&path)))?;
+        Ok(state.objects.remove(&path).is_some())
+    }
+
+    pub(crate) fn delete_variants(&self, original: &KeyHash) -> u64 {
+        let (folder, mut state) = (Object::variants(original), self.state());
+        let before = state.objects.len();
+        state.objects.retain(|path, _| !path.starts_with(&folder));
+        (before - state.objects.len()) as u64
+    }
+
+    pub(crate) fn copy(
+        &self,
+        from: &Key,
+        to: &Key,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let mut state = self.state();
+        let (bytes, _) = state
+            .objects
+            .get(from.as_str())
+            .cloned()
+            .ok_or(Error::NotFound)?;
+        state.put(to.as_str().to_owned(), bytes, condition, attributes)
+    }
+
+    pub(crate) fn list(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Page {
+        let (state, cursor) = (self.state(), cursor.unwrap_or_default());
+        let mut page = Page::default();
+        let mut position = cursor.to_owned();
+        for (path, (_, meta)) in state.after(prefix.max(cursor), cursor) {
+            let Some(rest) = path.strip_prefix(prefix) else {
+                break;
+            };
+            let own = path
+                .split_once('/')
+                .is_some_and(|(first, _)| first == RESERVED);
+            // A cursor with a slash at its end is a folder that has been listed.
+            if own || (position.ends_with('/') && path.starts_with(&position)) {
+                continue;
+            }
+            if page.files.len() + page.dirs.len() == limit {
+                page.cursor = Some(position);
+                break;
+            }
+            match rest.find('/').filter(|_| delimiter) {
+                Some(slash) => {
+                    position = path[..=prefix.len() + slash].to_owned();
+                    page.dirs.push(position.clone());
+                }
+                None => {
+                    let Ok(key) = Key::existing(path) else {
+                        continue;
+                    };
+                    position.clone_from(path);
+                    let Meta {
+                        size,
+                        etag,
+                        modified,
+                        ..
+                    } = meta.clone();
+                    page.files.push(Listed {
+                        key,
+                        size,
+                        etag,
+                        modified,
+                    });
+                }
+            }
+        }
+        page
+    }
+
+    pub(crate) fn list_kind(&self, kind: Kind, cursor: Option<&str>, limit: usize) -> Objects {
+        let (state, folder) = (self.state(), kind.folder());
+        let after = format!("{folder}{}", cursor.unwrap_or_default());
+        let mut names: Vec<_> = state
+            .after(&after, &after)
+            .map_while(|(path, _)| path.strip_prefix(&folder))
+            .take(limit + 1)
+            .map(str::to_owned)
+            .collect();
+        let more = names.len() > limit;
+        names.truncate(limit);
+        Objects {
+            cursor: names.last().filter(|_| more).cloned(),
+            objects: names.iter().filter_map(|name| kind.object(name)).collect(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+impl State {
+    fn current(&self, path: &str) -> Option<Meta> {
+        self.objects.get(path).map(|(_, meta)| meta.clone())
+    }
+
+    /// Objects from `start` on, without one that is exactly `last`.
+    fn after<'a>(
+        &'a self,
+        start: &str,
+        last: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a (Bytes, Meta))> {
+        self.objects
+            .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+            .filter(move |(path, _)| *path != last)
+    }
+
+    fn put(
+        &mut self,
+        path: String,
+        bytes: Bytes,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        condition.check(|| Ok(self.current(&path)))?;
+        self.writes += 1;
+        let meta = Meta {
+            size: bytes.len() as u64,
+            etag: ETag::new(format!("memory-{}", self.writes)),
+            modified: SystemTime::now(),
+            attributes: attributes.clone(),
+        };
+        self.objects.insert(path, (bytes, meta.clone()));
+        Ok(meta)
+    }
+}

@@ -1,0 +1,178 @@
+//! What is said about an object beside its bytes.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::{Error, Key, Object};
+
+/// Names one write of one object within one store. Opaque, without quotes; compare, never parse.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ETag(String);
+
+impl ETag {
+    /// From a header or a record. Anything is allowed: what no store ever made matches nothing.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What must hold at the moment of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Any,
+    /// Nothing has this name yet.
+    Absent,
+    /// The object is there, in this version.
+    Match(ETag),
+}
+
+impl Condition {
+    /// Looks only when it has to.
+    pub(crate) fn check(
+        &self,
+        current: impl FnOnce() -> Result<Option<Meta>, Error>,
+    ) -> Result<(), Error> {
+        let current = match self {
+            Self::Any => return Ok(()),
+            Self::Absent | Self::Match(_) => current()?,
+        };
+        let holds = match (self, &current) {
+            (Self::Any, _) | (Self::Absent, None) => true,
+            (Self::Match(etag), Some(meta)) => meta.etag == *etag,
+            (Self::Absent, Some(_)) | (Self::Match(_), None) => false,
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Error::Precondition {
+                current: current.map(Box::new),
+            })
+        }
+    }
+}
+
+/// What travels with the bytes and appears together with them.
+///
+/// Each text is 1 to 256 printable ASCII characters without spaces, which every back end can keep.
+/// An adopted file has none, and neither has anything on a file system without extended attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Hash of the request's idempotency key, so that a replay finds its own object.
+    pub idempotency: Option<String>,
+    /// Drawn anew for every write, so that a writer recognises its own after a lost answer.
+    pub nonce: Option<String>,
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl Attributes {
+    const MAX_BYTES: usize = 256;
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (name, value) in [("idempotency", &self.idempotency), ("nonce", &self.nonce)] {
+            let Some(value) = value else { continue };
+            let printable = value.bytes().all(|b| b.is_ascii_graphic());
+            if value.is_empty() || value.len() > Self::MAX_BYTES || !printable {
+                return Err(Error::InvalidAttribute {
+                    name,
+                    limit: Self::MAX_BYTES,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    pub size: u64,
+    pub etag: ETag,
+    pub modified: SystemTime,
+    pub attributes: Attributes,
+}
+
+impl Meta {
+    /// The bytes that a reader gets of this version, if it is the one that was asked for.
+    pub(crate) fn select(
+        &self,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Range<u64>, Error> {
+        if if_match.is_some_and(|etag| *etag != self.etag) {
+            return Err(Error::Precondition {
+                current: Some(Box::new(self.clone())),
+            });
+        }
+        let Some(range) = range else {
+            return Ok(0..self.size);
+        };
+        if range.start >= self.size || range.end <= range.start {
+            return Err(Error::RangeNotSatisfiable { size: self.size });
+        }
+        Ok(range.start..range.end.min(self.size))
+    }
+}
+
+/// Where the bytes of a write come from.
+#[derive(Clone, Debug)]
+pub enum Source<'a> {
+    Bytes(Bytes),
+    /// A whole file that nobody writes to any more. The disk store links a file of its own file
+    /// system into place instead of copying it; either way the path stays the caller's to remove.
+    File {
+        path: &'a Path,
+        len: u64,
+    },
+}
+
+impl Source<'_> {
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An original in a listing: what can be told without opening it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub key: Key,
+    pub size: u64,
+    pub etag: ETag,
+    pub modified: SystemTime,
+}
+
+/// One page of originals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Folders, each with its path and trailing slash; only with a delimiter.
+    pub dirs: Vec<String>,
+    pub files: Vec<Listed>,
+    /// Pass it back for the next page; `None` at the end.
+    pub cursor: Option<String>,
+}
+
+/// One page of tintype's own objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objects {
+    pub objects: Vec<Object>,
+    pub cursor: Option<String>,
+}
