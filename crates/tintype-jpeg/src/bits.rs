@@ -1,0 +1,200 @@
+//! Bits of an entropy-coded segment (T.81 F.2.2.5): most significant first, a zero byte stuffed
+//! after every 0xFF, ended by a marker.
+
+pub(crate) struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The next bits, left-aligned.
+    buffer: u64,
+    held: u32,
+    /// How many bits were made up past the end of the segment.
+    invented: u32,
+    ended: bool,
+}
+
+impl<'a> Bits<'a> {
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self {
+            bytes,
+            at,
+            buffer: 0,
+            held: 0,
+            invented: 0,
+            ended: false,
+        }
+    }
+
+    /// Makes at least 32 bits available. Past the end of the segment they are zeros, which
+    /// [`Self::overrun`] tells.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self) {
+        if self.held >= 32 {
+            return;
+        }
+        if let Some(next) = self.bytes.get(self.at..self.at + 4) {
+            let word = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
+            if !has_ff(word) {
+                self.buffer |= u64::from(word) << (32 - self.held);
+                self.held += 32;
+                self.at += 4;
+                return;
+            }
+        }
+        self.refill_slowly();
+    }
+
+    #[cold]
+    fn refill_slowly(&mut self) {
+        while self.held <= 56 {
+            let byte = match (self.ended, self.bytes.get(self.at)) {
+                (false, Some(0xFF)) => match self.bytes.get(self.at + 1) {
+                    Some(0) => {
+                        self.at += 2;
+                        0xFF
+                    }
+                    // A marker; left in place for whoever reads on.
+                    _ => {
+                        self.ended = true;
+                        continue;
+                    }
+                },
+                (false, Some(&byte)) => {
+                    self.at += 1;
+                    byte
+                }
+                _ => {
+                    self.ended = true;
+                    self.invented += 8;
+                    0
+                }
+            };
+            self.buffer |= u64::from(byte) << (56 - self.held);
+            self.held += 8;
+        }
+    }
+
+    /// The next `count` bits (1..=32), which must have been made available.
+    #[inline(always)]
+    pub(crate) fn peek(&self, count: u32) -> u32 {
+        (self.buffer >> (64 - count)) as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, count: u32) {
+        self.buffer <<= count;
+        self.held = self.held.wrapping_sub(count);
+    }
+
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: u32) -> u32 {
+        if count == 0 {
+            return 0;
+        }
+        let value = self.peek(count);
+        self.skip(count);
+        value
+    }
+
+    /// One bit, refilled first.
+    #[inline(always)]
+    pub(crate) fn bit(&mut self) -> bool {
+        self.refill();
+        self.take(1) == 1
+    }
+
+    /// A signed value of `size` bits (T.81 F.2.2.1, EXTEND).
+    #[inline(always)]
+    pub(crate) fn extend(&mut self, size: u32) -> i32 {
+        if size == 0 {
+            return 0;
+        }
+        let value = self.take(size) as i32;
+        if value < 1 << (size - 1) {
+            value - (1 << size) + 1
+        } else {
+            value
+        }
+    }
+
+    /// True once bits past the end have been used up.
+    #[inline(always)]
+    pub(crate) fn overrun(&self) -> bool {
+        self.invented > self.held
+    }
+
+    /// Where the next marker is looked for.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on behind the restart marker that ends this segment, wherever in the scan that is.
+    /// `false`: another marker, or the end of the file, comes first.
+    pub(crate) fn restart(&mut self) -> bool {
+        let Some(marker) = next_marker(self.bytes, self.at) else {
+            return false;
+        };
+        if !matches!(self.bytes[marker + 1], 0xD0..=0xD7) {
+            return false;
+        }
+        *self = Self::new(self.bytes, marker + 2);
+        true
+    }
+}
+
+#[inline(always)]
+fn has_ff(word: u32) -> bool {
+    let inverted = !word;
+    // A zero byte in the inverted word (Hacker's Delight, 6-1).
+    inverted.wrapping_sub(0x0101_0101) & !inverted & 0x8080_8080 != 0
+}
+
+/// The position of the next 0xFF that begins a marker (not stuffing, not fill).
+pub(crate) fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += bytes.get(at..)?.iter().position(|&byte| byte == 0xFF)?;
+        match bytes.get(at + 1)? {
+            0x00 => at += 2,
+            0xFF => at += 1,
+            _ => return Some(at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stuffing_is_taken_out_and_markers_end_the_bits() {
+        let bytes = [0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD0, 0xAB, 0xCD];
+        let mut bits = Bits::new(&bytes, 0);
+        bits.refill();
+        assert_eq!(bits.take(8), 0x12);
+        assert_eq!(bits.take(8), 0xFF);
+        assert_eq!(bits.take(8), 0x34);
+        assert!(!bits.overrun());
+        bits.refill();
+        assert_eq!(bits.take(8), 0);
+        assert!(bits.overrun());
+        assert!(bits.restart());
+        bits.refill();
+        assert_eq!(bits.take(16), 0xABCD);
+    }
+
+    #[test]
+    fn every_byte_value_is_read_back() {
+        let mut bytes: Vec<u8> = Vec::new();
+        for value in 0..=255u8 {
+            bytes.push(value);
+            if value == 0xFF {
+                bytes.push(0);
+            }
+        }
+        let mut bits = Bits::new(&bytes, 0);
+        for value in 0..=255u32 {
+            bits.refill();
+            assert_eq!(bits.take(8), value);
+        }
+    }
+}
