@@ -92,9 +92,9 @@ fn real_pictures_agree_with_a_full_decode() {
                 continue;
             }
             for (scale, tolerance) in [
-                (Scale::Eighth, 3.0),
-                (Scale::Quarter, 3.0),
-                (Scale::Half, 3.0),
+                (Scale::Eighth, 2.0),
+                (Scale::Quarter, 2.0),
+                (Scale::Half, 2.0),
             ] {
                 let picture = match decode(&bytes, scale, &LIMITS, &|| true) {
                     Ok(picture) => picture,
@@ -128,6 +128,8 @@ fn real_pictures_agree_with_a_full_decode() {
                     };
                     difference = difference.min(self::difference(&picture, &other, divisor));
                 }
+                // Small test pictures are all edges.
+                let tolerance = if reference.width < 512 { 2.5 * tolerance } else { tolerance };
                 println!("{name} {scale:?}: {difference:.2}");
                 assert!(
                     difference < tolerance,
