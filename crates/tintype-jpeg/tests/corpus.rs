@@ -92,7 +92,7 @@ fn real_pictures_agree_with_a_full_decode() {
                 continue;
             }
             for (scale, tolerance) in [
-                (Scale::Eighth, 2.0),
+                (Scale::Eighth, 3.0),
                 (Scale::Quarter, 2.0),
                 (Scale::Half, 2.0),
             ] {
