@@ -93,8 +93,8 @@ fn real_pictures_agree_with_a_full_decode() {
             }
             for (scale, tolerance) in [
                 (Scale::Eighth, 3.0),
-                (Scale::Quarter, 2.0),
-                (Scale::Half, 2.0),
+                (Scale::Quarter, 2.5),
+                (Scale::Half, 2.5),
             ] {
                 let picture = match decode(&bytes, scale, &LIMITS, &|| true) {
                     Ok(picture) => picture,
