@@ -12,7 +12,8 @@ pub(crate) enum Coding {
     Cmyk,
     /// Adobe's: 255 is no ink.
     InvertedCmyk,
-    /// Adobe's: YCbCr of inverted CMY, and inverted K.
+    /// Adobe's: inverted CMYK, of which CMY became YCbCr as if 255 minus it were RGB. So decoding
+    /// gives ink for CMY and still inverts K.
     Ycck,
 }
 
@@ -83,7 +84,7 @@ fn write(row: &mut [u8], lines: &[Vec<u8>], coding: Coding) {
             let parts = row.chunks_exact_mut(4).zip(luma).zip(cb).zip(cr).zip(k);
             for ((((out, luma), cb), cr), k) in parts {
                 let [r, g, b] = rgb(*luma, *cb, *cr);
-                out.copy_from_slice(&[255 - r, 255 - g, 255 - b, 255 - k]);
+                out.copy_from_slice(&[r, g, b, 255 - k]);
             }
         }
         // A coding goes with its number of components.

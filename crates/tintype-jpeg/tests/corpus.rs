@@ -129,7 +129,11 @@ fn real_pictures_agree_with_a_full_decode() {
                     difference = difference.min(self::difference(&picture, &other, divisor));
                 }
                 // Small test pictures are all edges.
-                let tolerance = if reference.width < 512 { 2.5 * tolerance } else { tolerance };
+                let tolerance = if reference.width < 512 {
+                    2.5 * tolerance
+                } else {
+                    tolerance
+                };
                 println!("{name} {scale:?}: {difference:.2}");
                 assert!(
                     difference < tolerance,
