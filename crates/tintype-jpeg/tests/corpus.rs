@@ -92,9 +92,9 @@ fn real_pictures_agree_with_a_full_decode() {
                 continue;
             }
             for (scale, tolerance) in [
-                (Scale::Eighth, 3.0),
-                (Scale::Quarter, 2.5),
-                (Scale::Half, 2.5),
+                (Scale::Eighth, 3.5),
+                (Scale::Quarter, 3.5),
+                (Scale::Half, 3.5),
             ] {
                 let picture = match decode(&bytes, scale, &LIMITS, &|| true) {
                     Ok(picture) => picture,
