@@ -1,5 +1,7 @@
 //! What every store promises, in one suite that each back end runs unchanged.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;

@@ -1,0 +1,45 @@
+//! Reading a spooled body where it is.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+
+use bytes::Bytes;
+
+pub enum Reader {
+    Memory(Cursor<Bytes>),
+    File(BufReader<File>),
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(reader) => reader.read(buffer),
+            Self::File(reader) => reader.read(buffer),
+        }
+    }
+}
+
+impl BufRead for Reader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Memory(reader) => reader.fill_buf(),
+            Self::File(reader) => reader.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        match self {
+            Self::Memory(reader) => reader.consume(amount),
+            Self::File(reader) => reader.consume(amount),
+        }
+    }
+}
+
+impl Seek for Reader {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Memory(reader) => reader.seek(position),
+            Self::File(reader) => reader.seek(position),
+        }
+    }
+}
