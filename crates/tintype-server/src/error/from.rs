@@ -1,0 +1,47 @@
+//! Which library error becomes which refusal, spelled out case by case.
+
+use tintype_store::KeyError;
+
+use super::{Code, Error};
+
+impl From<tintype_store::Error> for Error {
+    fn from(error: tintype_store::Error) -> Self {
+        use tintype_store::Error as Store;
+        let public = error.to_string();
+        match error {
+            Store::Precondition { .. } => Self::new(Code::PreconditionFailed),
+            Store::NotFound => Self::new(Code::NotFound),
+            Store::ParentNotDirectory { parent } => Self::new(Code::ParentNotDirectory)
+                .detail("a file has the name of a folder of the key")
+                .member("parent", parent),
+            Store::IsDirectory => Self::new(Code::KeyExists).detail("a folder has this name"),
+            Store::KeyTooLong => Self::new(Code::NameTooLong).detail(public),
+            Store::KeyNotStorable => Self::new(Code::InvalidKey).detail(public),
+            Store::RangeNotSatisfiable { size } => {
+                Self::new(Code::RangeNotSatisfiable).content_length(size)
+            }
+            Store::Full => Self::new(Code::InsufficientStorage).cause(error),
+            Store::Unavailable { .. } => Self::new(Code::StoreUnavailable).cause(error),
+            // Limits and announcements that our own code should have kept.
+            Store::TooLarge { .. }
+            | Store::InvalidAttribute { .. }
+            | Store::SourceChanged { .. }
+            | Store::NetworkFileSystem { .. }
+            | Store::Unfit { .. } => Self::new(Code::Internal).cause(error),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KeyError::TooLong { limit, .. } | KeyError::SegmentTooLong { limit, .. } => {
+                Self::new(Code::NameTooLong)
+                    .detail(detail)
+                    .member("limit", limit)
+            }
+            _ => Self::new(Code::InvalidKey).detail(detail),
+        }
+    }
+}
