@@ -1,0 +1,471 @@
+//! From a [`Request`] and the size of an original to whole pixels.
+//!
+//! The rules are public: a client that knows the size of an original can tell the size of every
+//! rendering without asking (`tests/vectors/geometry.json` has cases). All of it is integer
+//! arithmetic; "rounded" means to the nearest whole number, halves up.
+//!
+//! 1. *Crop* the upright original. A crop that reaches over the edge is cut to the edge; one that
+//!    lies wholly outside is an error. Fractions give edges: each edge (`x`, `x + width`, …) is
+//!    multiplied by the side and rounded, and at least one pixel remains, so crops that meet in
+//!    fractions meet in pixels.
+//! 2. *Turn*: rotate clockwise, then flip. Everything below speaks of the turned picture, W by H.
+//! 3. *Box*: `w` and `h` are each multiplied by `dpr` and rounded. Without both there is no box and
+//!    the picture keeps its size, whatever `dpr` says.
+//! 4. *Fit*:
+//!    - `contain`: the side that limits (found by cross multiplication) takes the box's length; the
+//!      other is rounded, at least 1. Without `up` never larger than W by H.
+//!    - `cover`, `stretch`: without `up` a box larger than the picture is first scaled down by
+//!      min(1, W/w, H/h), the limiting side exactly, the other rounded, at least 1. The answer has
+//!      the size of that box. `cover` then cuts the largest rectangle with the box's aspect ratio
+//!      (one side whole, the other rounded, at least 1) and resizes only what is left.
+//!    - `pad`: `contain`, on a canvas of exactly the box.
+//! 5. *Gravity* places the cut of `cover`: centred on the point, rounded, then pushed inside. A
+//!    point is in fractions of the upright original and is carried through crop and turn; one that
+//!    was cropped away counts as the nearest edge. A compass name speaks of the turned picture:
+//!    `nw` is flush with the top left corner. The default is the original's focal point, else the
+//!    centre. On a canvas only the compass places the picture, by default in the centre.
+//! 6. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
+//!
+//! Deliberately absent: pixels, formats' own limits other than the longest side, and what is in the
+//! picture (saliency, trimming).
+
+use crate::spec::{
+    Canvas, Compass, Crop, Decimal, Fit, Flip, Format, Gravity, Rect, Request, Resolved, Rotate,
+    Size,
+};
+
+/// The longest side of an answer: the most that a WebP file can hold.
+pub const MAX_SIDE: u32 = 16_383;
+/// The most pixels of an answer. Only `up` and `pad` can make an answer larger than its original,
+/// whose pixels the probe has limited already.
+pub const MAX_PIXELS: u64 = 100_000_000;
+
+const ONE: i64 = 1_000_000;
+
+/// What a request leaves open.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    pub format: Format,
+    pub quality: u8,
+    /// The focal point of the original, in fractions of its upright size.
+    pub focal: Option<(Decimal, Decimal)>,
+}
+
+/// Why a request cannot be met for this original.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GeometryError {
+    #[error("picture has no pixels")]
+    Empty,
+    #[error("crop lies outside the picture of {}x{} pixels", .0.width, .0.height)]
+    CropOutside(Size),
+    #[error("fits other than contain need both w and h")]
+    BoxIncomplete,
+    #[error("a padded picture is placed by a compass name, not by a point")]
+    PointOnCanvas,
+    #[error(
+        "result is {}x{} pixels, limits are {MAX_SIDE} a side and {MAX_PIXELS} in all",
+        .0.width, .0.height
+    )]
+    TooLarge(Size),
+    /// The name of the item.
+    #[error("{0} is not yet supported")]
+    NotYetSupported(&'static str),
+}
+
+/// Turns a request into pixels of this original, `source` being its upright size.
+pub fn resolve(
+    source: Size,
+    request: &Request,
+    defaults: &Defaults,
+) -> Result<Resolved, GeometryError> {
+    refuse_unsupported(request)?;
+    if source.width == 0 || source.height == 0 {
+        return Err(GeometryError::Empty);
+    }
+    let crop = match request.crop {
+        None => whole(source),
+        Some(crop) => clip(source, crop).ok_or(GeometryError::CropOutside(source))?,
+    };
+    let turn = Turn::new(
+        request.rotate.unwrap_or_default(),
+        request.flip.unwrap_or_default(),
+        crop,
+    );
+    let dpr = request.dpr.unwrap_or(Decimal::ONE);
+    let enlarge = request.enlarge.unwrap_or(false);
+    let width = request.width.map(|width| times(width, dpr));
+    let height = request.height.map(|height| times(height, dpr));
+    let fit = request.fit.unwrap_or_default();
+    let picture = turn.size();
+
+    let mut cut = whole(picture);
+    let mut canvas = None;
+    let size = match (fit, width, height) {
+        (Fit::Contain, width, height) => contain(picture, width, height, enlarge),
+        (fit, Some(width), Some(height)) => {
+            let asked = Size::new(width, height);
+            match fit {
+                Fit::Contain | Fit::Pad => {
+                    let inner = contain(picture, Some(width), Some(height), enlarge);
+                    canvas = place(inner, asked, request.gravity)?;
+                    inner
+                }
+                Fit::Stretch => shrink_box(picture, asked, enlarge),
+                Fit::Cover => {
+                    let kept = largest_inside(picture, asked);
+                    let gravity = request
+                        .gravity
+                        .or(defaults.focal.map(|(x, y)| Gravity::Point { x, y }));
+                    cut = cut_towards(gravity, kept, source, &turn);
+                    shrink_box(picture, asked, enlarge)
+                }
+            }
+        }
+        _ => return Err(GeometryError::BoxIncomplete),
+    };
+
+    let format = defaults.format;
+    let resolved = Resolved {
+        crop: turn.undo(cut),
+        rotate: turn.rotate,
+        flip: turn.flip,
+        size,
+        canvas,
+        blur: request.blur.map(|sigma| times_decimal(sigma, dpr)),
+        sharpen: request.sharpen.filter(|amount| *amount != Decimal::ZERO),
+        gray: request.gray.unwrap_or(false),
+        background: request.background,
+        format,
+        quality: match format {
+            // Lossless: two qualities are one picture.
+            Format::Png | Format::Gif => 100,
+            Format::Jpeg | Format::Webp | Format::Avif => {
+                request.quality.unwrap_or(defaults.quality)
+            }
+        },
+        metadata: request.metadata.unwrap_or_default(),
+        max_bytes: request.max_bytes,
+    };
+    let output = resolved.output();
+    if output.width.max(output.height) > MAX_SIDE || output.pixels() > MAX_PIXELS {
+        return Err(GeometryError::TooLarge(output));
+    }
+    Ok(resolved)
+}
+
+fn refuse_unsupported(request: &Request) -> Result<(), GeometryError> {
+    if request.gravity == Some(Gravity::Smart) {
+        return Err(GeometryError::NotYetSupported("g_smart"));
+    }
+    if request
+        .trim
+        .is_some_and(|tolerance| tolerance != Decimal::ZERO)
+    {
+        return Err(GeometryError::NotYetSupported("trim"));
+    }
+    if request.animate == Some(true) {
+        return Err(GeometryError::NotYetSupported("anim"));
+    }
+    Ok(())
+}
+
+fn whole(size: Size) -> Rect {
+    Rect {
+        x: 0,
+        y: 0,
+        width: size.width,
+        height: size.height,
+    }
+}
+
+fn clip(source: Size, crop: Crop) -> Option<Rect> {
+    let (x, width, y, height) = match crop {
+        Crop::Pixels(rect) => {
+            let (x, width) = clip_pixels(source.width, rect.x, rect.width)?;
+            let (y, height) = clip_pixels(source.height, rect.y, rect.height)?;
+            (x, width, y, height)
+        }
+        Crop::Fractions {
+            x,
+            y,
+            width,
+            height,
+        } => {
+            let (x, width) = clip_fractions(source.width, x, width)?;
+            let (y, height) = clip_fractions(source.height, y, height)?;
+            (x, width, y, height)
+        }
+    };
+    Some(Rect {
+        x,
+        y,
+        width,
+        height,
+    })
+}
+
+fn clip_pixels(side: u32, start: u32, length: u32) -> Option<(u32, u32)> {
+    let left = side.checked_sub(start)?.min(length);
+    (left > 0).then_some((start, left))
+}
+
+fn clip_fractions(side: u32, start: Decimal, length: Decimal) -> Option<(u32, u32)> {
+    let (start, length) = (
+        i64::from(start.millionths()),
+        i64::from(length.millionths()),
+    );
+    if start >= ONE || length == 0 {
+        return None;
+    }
+    let edge = |fraction: i64| round_div(fraction * i64::from(side), ONE);
+    let first = edge(start).min(i64::from(side) - 1);
+    let last = edge((start + length).min(ONE)).max(first + 1);
+    // Both lie within 0..=side.
+    Some((first as u32, (last - first) as u32))
+}
+
+fn times(side: u32, dpr: Decimal) -> u32 {
+    let product = round_div(i64::from(side) * i64::from(dpr.millionths()), ONE);
+    u32::try_from(product.max(1)).unwrap_or(u32::MAX)
+}
+
+fn times_decimal(value: Decimal, dpr: Decimal) -> Decimal {
+    let product = round_div(
+        i64::from(value.millionths()) * i64::from(dpr.millionths()),
+        ONE,
+    );
+    Decimal::from_millionths(u32::try_from(product).unwrap_or(u32::MAX))
+}
+
+/// The other side of a rectangle: `side * to / from`, rounded, at least 1.
+fn scale(side: u32, to: u32, from: u32) -> u32 {
+    let (side, to, from) = (u64::from(side), u64::from(to), u64::from(from));
+    let scaled = (u128::from(side * to) * 2 + u128::from(from)) / (u128::from(from) * 2);
+    u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Rounded to nearest, halves up, also below zero. `by` is positive.
+fn round_div(value: i64, by: i64) -> i64 {
+    (2 * value + by).div_euclid(2 * by)
+}
+
+fn product(a: u32, b: u32) -> u64 {
+    u64::from(a) * u64::from(b)
+}
+
+fn contain(picture: Size, width: Option<u32>, height: Option<u32>, enlarge: bool) -> Size {
+    let wide = |width: u32| Size::new(width, scale(picture.height, width, picture.width));
+    let tall = |height: u32| Size::new(scale(picture.width, height, picture.height), height);
+    let (inside, grows) = match (width, height) {
+        (None, None) => return picture,
+        (Some(width), None) => (wide(width), width > picture.width),
+        (None, Some(height)) => (tall(height), height > picture.height),
+        (Some(width), Some(height)) => {
+            if product(picture.width, height) >= product(picture.height, width) {
+                (wide(width), width > picture.width)
+            } else {
+                (tall(height), height > picture.height)
+            }
+        }
+    };
+    if grows && !enlarge { picture } else { inside }
+}
+
+/// The box itself, or with its aspect ratio as much of it as the picture can fill unenlarged.
+fn shrink_box(picture: Size, asked: Size, enlarge: bool) -> Size {
+    let fits = asked.width <= picture.width && asked.height <= picture.height;
+    if enlarge || fits {
+        asked
+    } else {
+        largest_inside(picture, asked)
+    }
+}
+
+/// The largest rectangle with the shape of `shape` inside `picture`.
+fn largest_inside(picture: Size, shape: Size) -> Size {
+    if product(picture.width, shape.height) <= product(picture.height, shape.width) {
+        Size::new(
+            picture.width,
+            scale(picture.width, shape.height, shape.width),
+        )
+    } else {
+        Size::new(
+            scale(picture.height, shape.width, shape.height),
+            picture.height,
+        )
+    }
+}
+
+/// Where the picture sits on the canvas; `None` where nothing is left to fill.
+fn place(
+    picture: Size,
+    canvas: Size,
+    gravity: Option<Gravity>,
+) -> Result<Option<Canvas>, GeometryError> {
+    let compass = match gravity {
+        None => Compass::Center,
+        Some(Gravity::Compass(compass)) => compass,
+        Some(Gravity::Point { .. } | Gravity::Smart) => return Err(GeometryError::PointOnCanvas),
+    };
+    if picture == canvas {
+        return Ok(None);
+    }
+    let (across, down) = pulls(compass);
+    let x = across.of(canvas.width - picture.width);
+    let y = down.of(canvas.height - picture.height);
+    Ok(Some(Canvas { size: canvas, x, y }))
+}
+
+/// The cut of `kept` size in the turned picture that the gravity asks for.
+fn cut_towards(gravity: Option<Gravity>, kept: Size, source: Size, turn: &Turn) -> Rect {
+    let picture = turn.size();
+    let (x, y) = match gravity {
+        Some(Gravity::Point { x, y }) => {
+            let (x, y) = turn.point(source, x, y);
+            (
+                centred(x, kept.width, picture.width),
+                centred(y, kept.height, picture.height),
+            )
+        }
+        Some(Gravity::Compass(compass)) => towards(compass, kept, picture),
+        None | Some(Gravity::Smart) => towards(Compass::Center, kept, picture),
+    };
+    Rect {
+        x,
+        y,
+        width: kept.width,
+        height: kept.height,
+    }
+}
+
+fn towards(compass: Compass, kept: Size, picture: Size) -> (u32, u32) {
+    let (across, down) = pulls(compass);
+    (
+        across.of(picture.width - kept.width),
+        down.of(picture.height - kept.height),
+    )
+}
+
+/// `at` in millionths of a pixel.
+fn centred(at: i64, kept: u32, side: u32) -> u32 {
+    let start = round_div(2 * at - i64::from(kept) * ONE, 2 * ONE);
+    start.clamp(0, i64::from(side - kept)) as u32
+}
+
+#[derive(Clone, Copy)]
+enum Pull {
+    Start,
+    Middle,
+    End,
+}
+
+impl Pull {
+    /// The part of the free length that lies before the picture or the cut.
+    fn of(self, free: u32) -> u32 {
+        match self {
+            Self::Start => 0,
+            // Halves up, as for a point in the middle.
+            Self::Middle => free.div_ceil(2),
+            Self::End => free,
+        }
+    }
+}
+
+fn pulls(compass: Compass) -> (Pull, Pull) {
+    use Pull::{End, Middle, Start};
+    match compass {
+        Compass::Center => (Middle, Middle),
+        Compass::North => (Middle, Start),
+        Compass::NorthEast => (End, Start),
+        Compass::East => (End, Middle),
+        Compass::SouthEast => (End, End),
+        Compass::South => (Middle, End),
+        Compass::SouthWest => (Start, End),
+        Compass::West => (Start, Middle),
+        Compass::NorthWest => (Start, Start),
+    }
+}
+
+/// A rotation and a flip of a crop, with equal turns spelled equally: a vertical flip is half a turn
+/// and a horizontal flip.
+struct Turn {
+    rotate: Rotate,
+    flip: Flip,
+    crop: Rect,
+}
+
+impl Turn {
+    fn new(rotate: Rotate, flip: Flip, crop: Rect) -> Self {
+        let rotate = match (rotate, flip.vertical) {
+            (rotate, false) => rotate,
+            (Rotate::None, true) => Rotate::Half,
+            (Rotate::Quarter, true) => Rotate::ThreeQuarters,
+            (Rotate::Half, true) => Rotate::None,
+            (Rotate::ThreeQuarters, true) => Rotate::Quarter,
+        };
+        let flip = Flip {
+            horizontal: flip.horizontal != flip.vertical,
+            vertical: false,
+        };
+        Self { rotate, flip, crop }
+    }
+
+    fn size(&self) -> Size {
+        let size = Size::new(self.crop.width, self.crop.height);
+        match self.rotate {
+            Rotate::None | Rotate::Half => size,
+            Rotate::Quarter | Rotate::ThreeQuarters => size.transposed(),
+        }
+    }
+
+    /// A point in fractions of the original, as millionths of a pixel of the turned picture.
+    fn point(&self, source: Size, x: Decimal, y: Decimal) -> (i64, i64) {
+        let along = |fraction: Decimal, side: u32, start: u32, length: u32| {
+            let at = i64::from(fraction.millionths()) * i64::from(side) - i64::from(start) * ONE;
+            at.clamp(0, i64::from(length) * ONE)
+        };
+        let (width, height) = (self.crop.width, self.crop.height);
+        let x = along(x, source.width, self.crop.x, width);
+        let y = along(y, source.height, self.crop.y, height);
+        let (right, bottom) = (i64::from(width) * ONE - x, i64::from(height) * ONE - y);
+        let (x, y) = match self.rotate {
+            Rotate::None => (x, y),
+            Rotate::Quarter => (bottom, x),
+            Rotate::Half => (right, bottom),
+            Rotate::ThreeQuarters => (y, right),
+        };
+        match self.flip.horizontal {
+            true => (i64::from(self.size().width) * ONE - x, y),
+            false => (x, y),
+        }
+    }
+
+    /// A cut of the turned picture as a cut of the upright original.
+    fn undo(&self, cut: Rect) -> Rect {
+        let turned = self.size();
+        let Rect {
+            y, width, height, ..
+        } = cut;
+        let x = match self.flip.horizontal {
+            true => turned.width - cut.x - width,
+            false => cut.x,
+        };
+        let right = turned.width - x - width;
+        let bottom = turned.height - y - height;
+        let (x, y, width, height) = match self.rotate {
+            Rotate::None => (x, y, width, height),
+            Rotate::Quarter => (y, right, height, width),
+            Rotate::Half => (right, bottom, width, height),
+            Rotate::ThreeQuarters => (bottom, x, height, width),
+        };
+        Rect {
+            x: self.crop.x + x,
+            y: self.crop.y + y,
+            width,
+            height,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

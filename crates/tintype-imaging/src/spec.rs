@@ -16,7 +16,9 @@ pub struct Decimal {
 
 impl Decimal {
     pub const ZERO: Self = Self { millionths: 0 };
-    pub const ONE: Self = Self { millionths: 1_000_000 };
+    pub const ONE: Self = Self {
+        millionths: 1_000_000,
+    };
 
     pub const fn from_millionths(millionths: u32) -> Self {
         Self { millionths }
@@ -61,7 +63,10 @@ impl Size {
 
     /// The size after a quarter turn.
     pub const fn transposed(self) -> Self {
-        Self { width: self.height, height: self.width }
+        Self {
+            width: self.height,
+            height: self.width,
+        }
     }
 }
 
@@ -95,7 +100,10 @@ pub enum Gravity {
     /// The part that a saliency measure prefers.
     Smart,
     /// A point in fractions (0..=1) of the upright original.
-    Point { x: Decimal, y: Decimal },
+    Point {
+        x: Decimal,
+        y: Decimal,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,7 +124,12 @@ pub enum Compass {
 pub enum Crop {
     Pixels(Rect),
     /// Each value in 0..=1.
-    Fractions { x: Decimal, y: Decimal, width: Decimal, height: Decimal },
+    Fractions {
+        x: Decimal,
+        y: Decimal,
+        width: Decimal,
+        height: Decimal,
+    },
 }
 
 /// Clockwise.
@@ -127,6 +140,17 @@ pub enum Rotate {
     Quarter,
     Half,
     ThreeQuarters,
+}
+
+impl Rotate {
+    pub const fn degrees(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Quarter => 90,
+            Self::Half => 180,
+            Self::ThreeQuarters => 270,
+        }
+    }
 }
 
 /// Mirrored left to right (`horizontal`), top to bottom (`vertical`), after the rotation.
@@ -146,6 +170,19 @@ pub enum Format {
     Gif,
 }
 
+impl Format {
+    /// The word for it in URLs, metrics and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::Webp => "webp",
+            Self::Avif => "avif",
+            Self::Gif => "gif",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rgba {
     pub r: u8,
@@ -155,7 +192,12 @@ pub struct Rgba {
 }
 
 impl Rgba {
-    pub const WHITE: Self = Self { r: 255, g: 255, b: 255, a: 255 };
+    pub const WHITE: Self = Self {
+        r: 255,
+        g: 255,
+        b: 255,
+        a: 255,
+    };
 }
 
 /// Which metadata the answer carries.
@@ -166,6 +208,16 @@ pub enum Metadata {
     #[default]
     Copyright,
     Keep,
+}
+
+impl Metadata {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Copyright => "copyright",
+            Self::Keep => "keep",
+        }
+    }
 }
 
 /// What a caller asks about pixels. `None` means "the default".
@@ -198,7 +250,8 @@ pub struct Request {
 }
 
 /// Everything that decides the bytes of a variant besides the original, in whole pixels.
-/// Its `Hash`-worthy text form ([`Resolved::to_string`]) names the variant.
+/// Its text form ([`Resolved::to_string`]) is stable, and equal exactly for equal values: hashed, it
+/// names the variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resolved {
     /// Cut from the upright original.
@@ -234,5 +287,61 @@ impl Resolved {
     /// The size of the answer.
     pub fn output(&self) -> Size {
         self.canvas.map_or(self.size, |canvas| canvas.size)
+    }
+}
+
+impl fmt::Display for Resolved {
+    /// Every field always, in a fixed order. A change of this text renders every variant anew.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Taken apart by name, so that a new field cannot be forgotten here.
+        let Self {
+            crop,
+            rotate,
+            flip,
+            size,
+            canvas,
+            blur,
+            sharpen,
+            gray,
+            background,
+            format,
+            quality,
+            metadata,
+            max_bytes,
+        } = self;
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = crop;
+        write!(f, "crop={x},{y},{width},{height};")?;
+        write!(f, "rot={};", rotate.degrees())?;
+        let (horizontal, vertical) = (u8::from(flip.horizontal), u8::from(flip.vertical));
+        write!(f, "flip={horizontal},{vertical};")?;
+        write!(f, "size={},{};", size.width, size.height)?;
+        match canvas {
+            Some(Canvas { size, x, y }) => {
+                write!(f, "canvas={},{},{x},{y};", size.width, size.height)?;
+            }
+            None => write!(f, "canvas=;")?,
+        }
+        write!(f, "blur={};", blur.unwrap_or_default())?;
+        write!(f, "sharpen={};", sharpen.unwrap_or_default())?;
+        write!(f, "gray={};", u8::from(*gray))?;
+        match background {
+            Some(Rgba { r, g, b, a }) => write!(f, "bg={r:02x}{g:02x}{b:02x}{a:02x};")?,
+            None => write!(f, "bg=;")?,
+        }
+        write!(
+            f,
+            "f={};q={quality};meta={};",
+            format.name(),
+            metadata.name()
+        )?;
+        match max_bytes {
+            Some(bytes) => write!(f, "max={bytes}"),
+            None => write!(f, "max="),
+        }
     }
 }
