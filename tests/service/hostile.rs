@@ -1,0 +1,124 @@
+//! Whatever is uploaded and however it is asked for: an answer, never a 500, and the process lives.
+
+use crate::corpus;
+use crate::harness::{App, Start};
+
+#[test]
+fn hostile_files_never_break_it() {
+    let mut app = App::dev();
+    let names = corpus::list("hostile");
+    assert!(names.len() >= 160, "{} files", names.len());
+    for name in &names {
+        let body = corpus::read(&format!("hostile/{name}"));
+        let upload = app.put(name, &body, &[]);
+        assert_eq!(upload.status, 201, "{name}: {}", upload.text());
+        for spec in [
+            "w_200~f_jpeg",
+            "w_64~h_64~fit_cover~f_png",
+            "f_json",
+            "f_original",
+        ] {
+            let answer = app.get(&format!("/t/{name}/{spec}"));
+            assert!(
+                matches!(answer.status, 200 | 415 | 422 | 503),
+                "{name}/{spec}: {} {}",
+                answer.status,
+                answer.text()
+            );
+        }
+        assert_eq!(
+            app.get(&format!("/o/{name}")).expect(200).body,
+            body,
+            "{name}"
+        );
+        assert!(app.is_running(), "{name}");
+    }
+    assert_eq!(app.metric("tintype_decode_panics_total", &[]), 0);
+}
+
+#[test]
+fn too_many_pixels_are_kept_but_not_rendered() {
+    let app = Start::dev().env("TINTYPE_MAX_PIXELS", "1MP").run();
+    let record = app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
+    assert_eq!(record["image"]["renderable"], false);
+    app.get("/t/wood.jpg/w_100").refused(422, "too-many-pixels");
+    app.get("/o/wood.jpg").expect(200);
+}
+
+#[test]
+fn malformed_requests_are_refused() {
+    let mut app = App::dev();
+    app.upload("a.jpg", &corpus::tower());
+    let long = format!(
+        "GET /t/{}/w_1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "a".repeat(90_000)
+    );
+    let headers = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\n{}\r\n",
+        "a: b\r\n".repeat(2000)
+    );
+    for request in [
+        "GET /t/a.jpg/w_1 HTTP/1.1\r\n\r\n",
+        "GET /t/a.jpg/w_1 HTTP/9.9\r\nhost: x\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET /t/a b HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /t/a.jpg/w_1 HTTP/1.1\r\nhost: x\r\nhost : y\r\n\r\n",
+        "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+        "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
+        &long,
+        &headers,
+    ] {
+        let answer = app.raw(request.as_bytes());
+        let start = &request[..request.len().min(60)];
+        let status: u16 = answer.get(9..12).unwrap_or("0").parse().unwrap();
+        assert!((400..500).contains(&status), "{start:?}: {answer:?}");
+        assert!(app.is_running(), "{start:?}");
+    }
+}
+
+#[test]
+fn odd_paths_never_leave_the_store() {
+    let app = App::dev();
+    std::fs::write(app.media().parent().unwrap().join("outside.txt"), "outside").unwrap();
+    for path in [
+        "/o/../outside.txt",
+        "/o/%2e%2e/outside.txt",
+        "/o/..%2foutside.txt",
+        "/o/a/%2e%2e/%2e%2e/outside.txt",
+        "/o//etc/passwd",
+        "/o/%2Fetc/passwd",
+        "/o/.tintype/records",
+        "/o/%00",
+        "/o/%ff",
+        "/o/..%5coutside.txt",
+        "/t/../outside.txt/f_original",
+        "/t/%2e%2e/outside.txt/f_original",
+        "/o/",
+        "/t/",
+        "/t//",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = app.raw(request.as_bytes());
+        let status: u16 = answer.get(9..12).unwrap_or("0").parse().unwrap();
+        assert!(matches!(status, 308 | 400 | 404), "{path}: {answer}");
+        assert!(!answer.ends_with("outside"), "{path}");
+    }
+}
+
+#[test]
+fn slow_and_silent_clients_do_not_keep_others_waiting() {
+    let app = App::dev();
+    app.upload("a.jpg", &corpus::tower());
+    let silent: Vec<_> = (0..200)
+        .map(|_| {
+            use std::io::Write;
+            let mut stream = app.connect();
+            stream.write_all(b"GET /o/a.jpg HTTP/1.1\r\nhost:").unwrap();
+            stream
+        })
+        .collect();
+    app.get("/t/a.jpg/w_50").expect(200);
+    drop(silent);
+}

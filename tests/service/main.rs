@@ -1,0 +1,25 @@
+//! tintype as its users meet it: the real binary, through its sockets and its command line.
+//!
+//! Each module starts with the policy that it guards.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    unreachable_pub,
+    reason = "modules of one test binary share what they need"
+)]
+
+mod corpus;
+mod harness;
+mod picture;
+
+mod caching; // how often work is done, and when it is forgotten
+mod delivery; // addresses and headers of variants and originals
+mod hostile; // files and requests made to hurt
+mod management; // records, list, batch, copy, move, delete, state
+mod memory; // what an upload costs
+mod operations; // start, stop, health, logs, configuration
+mod overload; // past the limits
+mod quick_start; // what the README promises
+mod rendering; // sizes, formats and orientation of real pictures
+mod sites; // several projects on one service
+mod two_processes;
+mod uploads; // the bytes: create, replace, rename, refuse, abort // one folder, several servers

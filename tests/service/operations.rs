@@ -1,0 +1,253 @@
+//! An operator sees what is wrong before it serves, what it does while it serves, and no secret at
+//! any time. A stop loses no request.
+
+use std::io::{Read, Write};
+
+use crate::corpus;
+use crate::harness::{App, Start, tintype};
+
+/// Runs the binary to its end: exit code, standard output, standard error.
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut command = tintype(folder.path());
+    let output = command
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn health_has_a_listener_of_its_own() {
+    let app = App::dev();
+    for path in ["/livez", "/readyz", "/startupz"] {
+        app.admin(path).expect(200);
+        app.get(path).expect(404);
+    }
+    app.get("/metrics").expect(404);
+}
+
+#[test]
+fn metrics_have_fixed_names_and_few_labels() {
+    let app = App::dev();
+    app.upload("a.jpg", &corpus::tower());
+    app.get("/t/a.jpg/w_100").expect(200);
+    app.get("/t/a.jpg/w_100").expect(200);
+    let text = app.admin("/metrics").expect(200).text();
+    for name in [
+        "tintype_http_requests_total",
+        "tintype_http_request_duration_seconds",
+        "tintype_stage_duration_seconds",
+        "tintype_cache_events_total",
+        "tintype_queue_depth",
+        "tintype_uploads_total",
+        "tintype_upload_bytes_total",
+        "tintype_storage_request_duration_seconds",
+        "tintype_build_info",
+    ] {
+        assert!(text.contains(&format!("# TYPE {name}")), "{name}");
+    }
+    let series = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
+    let before = series(&text);
+    for n in 0..200 {
+        app.get(&format!("/t/none-{n}.jpg/w_{}", n + 1));
+        app.get(&format!("/{n}"));
+    }
+    let after = series(&app.admin("/metrics").text());
+    assert!(after < before + 60, "{before} series became {after}");
+}
+
+#[test]
+fn every_request_is_one_line_without_secrets() {
+    let app = App::production();
+    app.upload("photos/a.jpg", &corpus::tower());
+    app.get("/t/photos/a.jpg/w_100~sig_SECRETSIGNATURE0000000");
+    app.get("/o/photos/a.jpg?token=SECRETQUERY");
+    let (status, stdout, stderr) = app.stop();
+    assert!(status.success(), "{status}");
+    let lines: Vec<serde_json::Value> = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let requests: Vec<_> = lines
+        .iter()
+        .filter(|line| line["status"].is_number())
+        .collect();
+    assert!(requests.len() >= 3, "{stdout}");
+    for request in requests {
+        for field in ["ts", "method", "route", "status", "bytes", "duration_ms"] {
+            assert!(!request[field].is_null(), "{field} in {request}");
+        }
+    }
+    for secret in ["SECRET", "secret-of-ops", "first-signing-key"] {
+        assert!(
+            !stdout.contains(secret) && !stderr.contains(secret),
+            "{secret}: {stdout}{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_stop_finishes_what_was_begun() {
+    let mut app = App::dev();
+    let body = corpus::tower();
+    let (first, second) = body.split_at(body.len() / 2);
+    let mut stream = app.connect();
+    let head = format!(
+        "PUT /api/v1/files/a.jpg HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(first).unwrap();
+    // The server has taken the request once the bytes wait in its spool.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    app.terminate();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(app.is_running());
+    stream.write_all(second).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert_eq!(app.wait().code(), Some(0));
+    assert_eq!(std::fs::read(app.media().join("a.jpg")).unwrap(), body);
+}
+
+#[test]
+fn an_idle_server_ends_at_once() {
+    let app = App::dev();
+    let _idle = app.connect();
+    let (status, _, _) = app.stop();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_container_can_ask_for_health_without_a_shell() {
+    let app = App::dev();
+    let address = app.admin_url("").replace("http://", "");
+    let (code, _, stderr) = run(&["healthcheck"], &[("TINTYPE_ADMIN_BIND", &address)]);
+    assert_eq!(code, 0, "{stderr}");
+    drop(app);
+    let (code, _, stderr) = run(&["healthcheck"], &[("TINTYPE_ADMIN_BIND", &address)]);
+    assert_ne!(code, 0);
+    assert!(!stderr.is_empty());
+}
+
+#[test]
+fn every_mistake_in_the_configuration_is_told_at_once() {
+    let (code, _, stderr) = run(
+        &["serve"],
+        &[
+            ("TINTYPE_STORE", "ftp://nowhere"),
+            ("TINTYPE_BIND", "everywhere"),
+            ("TINTYPE_SIGNING_KEYS", "short"),
+            ("TINTYPE_MAX_PIXELS", "many"),
+            ("TINTYPE_HOT_CACHE_BYTES", "12 parsecs"),
+            ("TINTYPE_NO_SUCH_THING", "1"),
+        ],
+    );
+    assert_ne!(code, 0);
+    for name in [
+        "TINTYPE_STORE",
+        "TINTYPE_BIND",
+        "TINTYPE_SIGNING_KEYS",
+        "TINTYPE_MAX_PIXELS",
+        "TINTYPE_HOT_CACHE_BYTES",
+        "TINTYPE_NO_SUCH_THING",
+    ] {
+        assert!(stderr.contains(name), "{name} in:\n{stderr}");
+    }
+}
+
+#[test]
+fn production_starts_only_with_keys_and_tokens() {
+    let (code, _, stderr) = run(&["serve"], &[("TINTYPE_STORE", "file://./media")]);
+    assert_ne!(code, 0);
+    for name in ["TINTYPE_SIGNING_KEYS", "TINTYPE_TOKENS"] {
+        assert!(stderr.contains(name), "{name} in:\n{stderr}");
+    }
+}
+
+#[test]
+fn what_is_in_force_is_shown_without_secrets() {
+    let (code, stdout, stderr) = run(
+        &["config"],
+        &[
+            ("TINTYPE_STORE", "file:///srv/media"),
+            (
+                "TINTYPE_SIGNING_KEYS",
+                "first-signing-key-for-tests-only-0001",
+            ),
+            ("TINTYPE_TOKENS", &crate::harness::token("ops", "read").1),
+        ],
+    );
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("/srv/media"), "{stdout}");
+    assert!(!stdout.contains("first-signing-key"), "{stdout}");
+}
+
+#[test]
+fn secrets_may_come_from_files() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().join("tokens");
+    let (token, line) = crate::harness::token("filed", "read+write");
+    std::fs::write(&path, format!("{line}\n")).unwrap();
+    let app = Start::dev()
+        .env("TINTYPE_TOKENS_FILE", path.to_str().unwrap())
+        .run();
+    let bearer = format!("Bearer {token}");
+    app.call(
+        "PUT",
+        "/api/v1/files/a.txt",
+        &[("authorization", &bearer)],
+        b"x",
+    )
+    .expect(201);
+}
+
+#[test]
+fn addresses_can_be_made_and_signed_on_the_command_line() {
+    let app = App::production();
+    app.upload("a b.jpg", &corpus::tower());
+    let environment = [
+        ("TINTYPE_STORE", "file://./media"),
+        ("TINTYPE_SIGNING_KEYS", crate::harness::SIGNING_KEY),
+    ];
+    let (code, stdout, stderr) = run(&["url", "a b.jpg", "h_50~w_100"], &environment);
+    assert_eq!(code, 0, "{stderr}");
+    let url = stdout.trim();
+    let path = &url[url.find("/t/").unwrap()..];
+    assert!(path.starts_with("/t/a%20b.jpg/w_100~h_50~sig_"), "{url}");
+    app.get(path).expect(200);
+}
+
+#[test]
+fn a_file_can_be_rendered_without_a_server() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let wood = crate::corpus::folder().join("photos/Wood.jpg");
+    let mut command = tintype(folder.path());
+    let output = command
+        .args([
+            "render",
+            wood.to_str().unwrap(),
+            "out.webp",
+            "--spec",
+            "w_200~f_webp",
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let bytes = std::fs::read(folder.path().join("out.webp")).unwrap();
+    let kind = crate::picture::kind(&bytes);
+    assert_eq!((kind.format, kind.width, kind.height), ("webp", 200, 150));
+}

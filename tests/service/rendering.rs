@@ -1,0 +1,202 @@
+//! The picture has exactly the size that was asked for, in the format that was asked for, upright,
+//! and never larger than the original unless the address says so.
+
+use crate::corpus;
+use crate::harness::App;
+use crate::picture::{self, Kind};
+
+#[track_caller]
+fn check(app: &App, key: &str, spec: &str, format: &'static str, width: u32, height: u32) {
+    let answer = app.get(&format!("/t/{key}/{spec}"));
+    assert_eq!(answer.status, 200, "{key}/{spec}: {}", answer.text());
+    assert_eq!(
+        picture::kind(&answer.body),
+        Kind {
+            format,
+            width,
+            height
+        },
+        "{key}/{spec}"
+    );
+    assert_eq!(
+        answer.header("content-type"),
+        format!("image/{format}"),
+        "{key}/{spec}"
+    );
+}
+
+#[test]
+fn sizes_and_formats() {
+    let app = App::dev();
+    app.upload("wood", &corpus::read("photos/Wood.jpg")); // 2560x1920
+    for (spec, format, width, height) in [
+        ("w_640~f_jpeg", "jpeg", 640, 480),
+        ("h_480~f_jpeg", "jpeg", 640, 480),
+        ("w_641~f_jpeg", "jpeg", 641, 481),
+        ("w_300~h_300~f_webp", "webp", 300, 225),
+        ("w_300~h_300~fit_cover~f_webp", "webp", 300, 300),
+        ("w_300~h_300~fit_stretch~f_png", "png", 300, 300),
+        ("w_300~h_300~fit_pad~f_png", "png", 300, 300),
+        ("w_320~dpr_2~f_jpeg", "jpeg", 640, 480),
+        ("w_4000~f_jpeg~q_30", "jpeg", 2560, 1920),
+        ("w_2600~up_1~f_jpeg~q_30", "jpeg", 2600, 1950),
+        ("crop_100x200x400x300~f_jpeg", "jpeg", 400, 300),
+        ("w_64~crop_0.x0.x0.5x0.5~f_jpeg", "jpeg", 64, 48),
+        ("w_64~f_avif", "avif", 64, 48),
+        ("w_1~f_png", "png", 1, 1),
+    ] {
+        check(&app, "wood", spec, format, width, height);
+    }
+}
+
+#[test]
+fn every_photograph_of_the_corpus() {
+    let app = App::dev();
+    let photographs = corpus::list("photos");
+    assert_eq!(photographs.len(), 18);
+    for name in photographs {
+        let record = app.upload(&name, &corpus::read(&format!("photos/{name}")));
+        let (width, height) = corpus::size(&record);
+        let expected = ((height as f64) * 320.0 / width as f64).round() as u32;
+        check(&app, &name, "w_320~f_jpeg", "jpeg", 320, expected);
+    }
+}
+
+#[test]
+fn every_format_in() {
+    let app = App::dev();
+    for name in [
+        "formats/bmp.bmp",
+        "formats/gif.gif",
+        "formats/kodim23.png",
+        "formats/1_webp_a.webp",
+        "formats/basn6a16.png",
+        "formats/jpg-cmyk-1.jpg",
+        "formats/jpg-gray.jpg",
+        "formats/jpg-progressive.jpg",
+        "formats/made-animated.gif",
+        "formats/issue_69_lzw.tiff",
+    ] {
+        let key = name.rsplit('/').next().unwrap();
+        let record = app.upload(key, &corpus::read(name));
+        let (width, height) = corpus::size(&record);
+        let (width, height) = (width as u32, height as u32);
+        check(&app, key, "w_8192~f_png", "png", width, height);
+    }
+}
+
+#[test]
+fn pictures_are_upright() {
+    let app = App::dev();
+    let mut seen = 0;
+    for name in corpus::list("orientation") {
+        let is_ours =
+            name.starts_with("made-orient-") && (name.ends_with(".webp") || name.ends_with(".tif"));
+        if !is_ours {
+            continue;
+        }
+        seen += 1;
+        let record = app.upload(&name, &corpus::read(&format!("orientation/{name}")));
+        assert_eq!(corpus::size(&record), (320, 200), "{name}");
+        let answer = app.get(&format!("/t/{name}/w_320~f_png")).expect(200);
+        let pixels = picture::png(&answer.body);
+        assert_eq!(pixels.dimensions(), (320, 200), "{name}");
+        let red = pixels.get_pixel(10, 10).0;
+        assert!(
+            red[0] > 180 && red[2] < 80,
+            "{name}: top left is {red:?}, not red"
+        );
+        let blue = pixels.get_pixel(309, 189).0;
+        assert!(
+            blue[2] > 180 && blue[0] < 80,
+            "{name}: bottom right is {blue:?}, not blue"
+        );
+    }
+    assert_eq!(seen, 16);
+}
+
+#[test]
+fn the_crop_keeps_what_the_gravity_names() {
+    let app = App::dev();
+    app.upload("boxes", &corpus::read("orientation/made-orient-1.tif"));
+    let corner = |spec: &str, x, y| {
+        let answer = app.get(&format!("/t/boxes/{spec}~f_png")).expect(200);
+        picture::png(&answer.body).get_pixel(x, y).0
+    };
+    let red = corner("w_100~h_200~fit_cover~g_w", 10, 10);
+    assert!(red[0] > 180 && red[2] < 80, "left side: {red:?}");
+    let blue = corner("w_100~h_200~fit_cover~g_e", 89, 189);
+    assert!(blue[2] > 180 && blue[0] < 80, "right side: {blue:?}");
+    let red = corner("w_100~h_200~fit_cover~g_0.x0.5", 10, 10);
+    assert!(red[0] > 180 && red[2] < 80, "focal point left: {red:?}");
+
+    // The record's focal point counts where the address names none.
+    app.patch(
+        "boxes",
+        &serde_json::json!({ "focal_point": { "x": 1, "y": 1 } }),
+    )
+    .expect(200);
+    let blue = corner("w_100~h_200~fit_cover", 89, 189);
+    assert!(
+        blue[2] > 180 && blue[0] < 80,
+        "focal point of the record: {blue:?}"
+    );
+}
+
+#[test]
+fn padding_has_the_colour_that_was_asked_for() {
+    let app = App::dev();
+    app.upload("tower", &corpus::tower());
+    let answer = app
+        .get("/t/tower/w_200~h_100~fit_pad~f_png~bg_00ff00")
+        .expect(200);
+    assert_eq!(
+        picture::png(&answer.body).get_pixel(5, 50).0,
+        [0, 255, 0, 255]
+    );
+    let answer = app.get("/t/tower/w_200~h_100~fit_pad~f_png").expect(200);
+    assert_eq!(
+        picture::png(&answer.body).get_pixel(5, 50).0[3],
+        0,
+        "transparent by default"
+    );
+}
+
+#[test]
+fn transparency_does_not_bleed() {
+    let app = App::dev();
+    app.upload(
+        "a.png",
+        &corpus::read("formats/made-hidden-magenta-alpha.png"),
+    );
+    let answer = app.get("/t/a.png/w_50~f_png").expect(200);
+    for pixel in picture::png(&answer.body).pixels() {
+        let [red, green, blue, alpha] = pixel.0;
+        let magenta = red > 200 && blue > 200 && green < 60;
+        assert!(
+            alpha < 16 || !magenta,
+            "hidden magenta shows: {:?}",
+            pixel.0
+        );
+    }
+}
+
+#[test]
+fn what_is_no_picture_cannot_be_rendered() {
+    let app = App::dev();
+    app.upload("a.pdf", &corpus::read("media/basic.pdf"));
+    app.get("/t/a.pdf/w_100").refused(415, "unsupported-format");
+    app.upload("a.jpg", &corpus::read("hostile/corrupt-header.jpg"));
+    let answer = app.get("/t/a.jpg/w_100");
+    assert!(matches!(answer.status, 415 | 422), "{}", answer.text());
+}
+
+#[test]
+fn equal_pictures_are_one_variant() {
+    let app = App::dev();
+    app.upload("tower", &corpus::tower());
+    let a = app.get("/t/tower/w_512~f_jpeg").expect(200);
+    let b = app.get("/t/tower/w_4000~f_jpeg").expect(200);
+    assert_eq!(a.header("etag"), b.header("etag"));
+    assert_eq!(app.metric("tintype_cache_events_total", &["rendered"]), 1);
+}
