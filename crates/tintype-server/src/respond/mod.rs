@@ -1,0 +1,18 @@
+//! How stored bytes become an answer: the same rules for variants, originals and the API's reads.
+//!
+//! A [`Representation`] is made once and kept with the bytes; an answer clones its headers. The
+//! caller says what depends on the address and not on the bytes: `Cache-Control` here, `Vary` and
+//! cache tags on the response afterwards. There is no compression: pictures are compressed already.
+
+pub mod conditional;
+mod decide;
+mod disposition;
+pub mod range;
+mod representation;
+
+pub use decide::{Decision, bytes, decide};
+pub use disposition::Disposition;
+pub use representation::{Representation, cross_origin};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The headers that belong to the bytes, whoever asks for them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::conditional::Validators;
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
+
+/// The end of the year 9999, the last that a date in a field can have.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// One sequence of bytes and what is said about it. Build it once, share it, answer from it often.
+#[derive(Clone, Debug)]
+pub struct Representation {
+    etag: String,
+    last_modified: Option<SystemTime>,
+    headers: HeaderMap,
+}
+
+impl Representation {
+    /// `etag` is the opaque part of a strong entity tag, without quotes.
+    pub fn new(etag: &str, content_type: &str) -> Self {
+        let mut headers = HeaderMap::with_capacity(16);
+        if let Ok(value) = HeaderValue::try_from(format!("\"{etag}\"")) {
+            headers.insert(ETAG, value);
+        }
+        let content_type = HeaderValue::try_from(content_type)
+            .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+        headers.insert(CONTENT_SECURITY_POLICY, policy(&content_type));
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Self {
+            etag: etag.to_owned(),
+            last_modified: None,
+            headers,
+        }
+    }
+
+    /// A time that the field cannot say (adopted files have years such as 1901) is left out.
+    pub fn last_modified(mut self, time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH);
+        if !since.is_ok_and(|since| since.as_secs() <= LAST_SECOND) {
+            return self;
+        }
+        self.last_modified = Some(time);
+        let value = HeaderValue::try_from(httpdate::fmt_http_date(time));
+        self.header(LAST_MODIFIED, value.expect("a date is visible ASCII"))
+    }
+
+    pub fn disposition(self, disposition: HeaderValue) -> Self {
+        self.header(CONTENT_DISPOSITION, disposition)
+    }
+
+    /// Any page may show, fetch and time it: right for what is public, wrong for the API.
+    pub fn cross_origin(mut self) -> Self {
+        cross_origin(&mut self.headers);
+        self
+    }
+
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Without quotes.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub fn validators(&self) -> Validators<'_> {
+        Validators {
+            etag: &self.etag,
+            last_modified: self.last_modified,
+        }
+    }
+}
+
+/// What lets every origin use an answer; also for refusals and for `OPTIONS`.
+pub fn cross_origin(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("cross-origin"),
+    );
+    headers.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}
+
+/// A browser that opens the address directly runs nothing from it. Its viewers for PDF, audio and
+/// video do not work in a sandbox.
+fn policy(content_type: &HeaderValue) -> HeaderValue {
+    let is_viewed = [&b"application/pdf"[..], b"audio/", b"video/"]
+        .iter()
+        .any(|prefix| content_type.as_bytes().starts_with(prefix));
+    HeaderValue::from_static(match is_viewed {
+        true => "default-src 'none'",
+        false => "default-src 'none'; sandbox",
+    })
+}
