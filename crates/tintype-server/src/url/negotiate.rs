@@ -1,0 +1,86 @@
+//! `Accept` to one of three classes (RFC 9110, section 12.5.1). A cache that knows only the class
+//! keeps at most three pictures for a URL, whatever browsers send.
+//!
+//! Only a format's own name counts: `image/*` and `*/*` are sent by clients that know neither AVIF
+//! nor WebP. Among what is accepted the smaller format wins, whatever the weights above zero say.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AcceptClass {
+    Avif,
+    Webp,
+    /// JPEG, or PNG where there is transparency.
+    Legacy,
+}
+
+impl AcceptClass {
+    /// From every `Accept` line of a request. An element that cannot be read accepts nothing.
+    pub fn of<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let (mut avif, mut webp) = (Named::default(), Named::default());
+        for line in lines {
+            for element in line.split(|byte| *byte == b',') {
+                let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+                let media_type = parts.next().unwrap_or_default();
+                let is_accepted = is_accepted(parts);
+                if media_type.eq_ignore_ascii_case(b"image/avif") {
+                    avif.note(is_accepted);
+                } else if media_type.eq_ignore_ascii_case(b"image/webp") {
+                    webp.note(is_accepted);
+                }
+            }
+        }
+        match (avif.is_accepted(), webp.is_accepted()) {
+            (true, _) => Self::Avif,
+            (false, true) => Self::Webp,
+            (false, false) => Self::Legacy,
+        }
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Avif => "avif",
+            Self::Webp => "webp",
+            Self::Legacy => "legacy",
+        }
+    }
+}
+
+/// A format that is named twice is accepted only where no mention refuses it.
+#[derive(Default)]
+struct Named {
+    accepted: bool,
+    refused: bool,
+}
+
+impl Named {
+    fn note(&mut self, is_accepted: bool) {
+        match is_accepted {
+            true => self.accepted = true,
+            false => self.refused = true,
+        }
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.accepted && !self.refused
+    }
+}
+
+/// Whether the weight, if there is one, is well-formed and above zero.
+fn is_accepted<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> bool {
+    let weight = parameters.find_map(|parameter| match parameter {
+        [b'q' | b'Q', b'=', weight @ ..] => Some(weight),
+        _ => None,
+    });
+    match weight {
+        None => true,
+        Some([b'1']) => true,
+        Some([b'1', b'.', zeros @ ..]) => {
+            zeros.len() <= 3 && zeros.iter().all(|byte| *byte == b'0')
+        }
+        Some([b'0', b'.', digits @ ..]) => {
+            digits.len() <= 3
+                && digits.iter().all(u8::is_ascii_digit)
+                && digits.iter().any(|byte| *byte != b'0')
+        }
+        Some(_) => false,
+    }
+}

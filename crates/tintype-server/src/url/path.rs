@@ -1,0 +1,143 @@
+//! Delivery paths: raw text to key and spec, and the canonical spelling of both.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tintype_store::{Key, KeyError};
+
+use super::items::SIG;
+use super::{Signature, SigningKey, SpecError, SpecUrl, parse_spec, sign, signed_text};
+
+/// Only the unreserved characters of RFC 3986 and the slash stay as they are, so that no client and
+/// no proxy has a reason to re-encode a URL.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+const VARIANTS: &str = "/t/";
+const ORIGINALS: &str = "/o/";
+
+/// Why a path is not a delivery path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    #[error("path does not start with {0}")]
+    Prefix(&'static str),
+    #[error("path has a percent sign without two hex digits")]
+    Percent,
+    #[error("path is not UTF-8 once decoded")]
+    NotUtf8,
+    #[error("path has no spec, which would be its last segment")]
+    NoSpec,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// `/t/{key}/{spec}`, as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryPath {
+    pub key: Key,
+    pub spec: SpecUrl,
+    /// Decoded, but not made canonical: what the signature has to be of.
+    pub signed_text: String,
+    /// Whether the received spelling, query included, is the one that is answered.
+    pub is_canonical: bool,
+}
+
+impl DeliveryPath {
+    /// The canonical path of the same request. The signature is that of another spelling and is left
+    /// out; where it was right, the caller passes a key to make the one that fits.
+    pub fn canonical_path(&self, resign: Option<&SigningKey>) -> String {
+        let mut spec = self.spec.clone();
+        spec.signature = None;
+        match resign {
+            None => variant_path(&self.key, &spec),
+            Some(key) => signed_path(&self.key, spec, key),
+        }
+    }
+}
+
+/// The path of a spec, with the signature that it has, if any.
+pub fn variant_path(key: &Key, spec: &SpecUrl) -> String {
+    format!("{VARIANTS}{}/{}", encode_key(key), spec.canonical())
+}
+
+/// The path of a spec, signed.
+pub fn signed_path(key: &Key, mut spec: SpecUrl, signing_key: &SigningKey) -> String {
+    let signature: Signature = sign(signing_key, &signed_text(key, &spec.unsigned()));
+    spec.signature = Some(signature);
+    variant_path(key, &spec)
+}
+
+/// `/o/{key}`, as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginalPath {
+    pub key: Key,
+    pub is_canonical: bool,
+}
+
+pub fn original_path(key: &Key) -> String {
+    format!("{ORIGINALS}{}", encode_key(key))
+}
+
+/// Reads the raw path of a request, and its query if there was a question mark at all.
+///
+/// Decoded first and split then, so that there is one reading of `%2F`. The last segment is the
+/// spec.
+pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, PathError> {
+    let text = decode(raw_path, VARIANTS)?;
+    let (key, spec_text) = text.rsplit_once('/').ok_or(PathError::NoSpec)?;
+    let key = Key::existing(key)?;
+    let spec = parse_spec(spec_text)?;
+    let unsigned = match &spec.signature {
+        None => spec_text,
+        // It is the last item, and a signature has no tilde.
+        Some(_) => spec_text
+            .rsplit_once('~')
+            .map_or(spec_text, |(items, signature)| {
+                debug_assert!(signature.starts_with(SIG));
+                items
+            }),
+    };
+    let signed_text = signed_text(&key, unsigned);
+    let is_canonical = query.is_none() && raw_path == variant_path(&key, &spec);
+    Ok(DeliveryPath {
+        key,
+        spec,
+        signed_text,
+        is_canonical,
+    })
+}
+
+pub fn parse_original_path(raw_path: &str, query: Option<&str>) -> Result<OriginalPath, PathError> {
+    let key = Key::existing(&decode(raw_path, ORIGINALS)?)?;
+    let is_canonical = query.is_none() && raw_path == original_path(&key);
+    Ok(OriginalPath { key, is_canonical })
+}
+
+/// A key as it is written in URLs.
+pub fn encode_key(key: &Key) -> String {
+    utf8_percent_encode(key.as_str(), ENCODED).to_string()
+}
+
+/// The path after its prefix, decoded exactly once.
+fn decode<'a>(raw_path: &'a str, prefix: &'static str) -> Result<Cow<'a, str>, PathError> {
+    let rest = raw_path
+        .strip_prefix(prefix)
+        .ok_or(PathError::Prefix(prefix))?;
+    // The decoder would leave a stray percent sign as it is, and then `%` and `%25` were one key.
+    let is_escape = |text: &str| {
+        let digits = text.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !rest.split('%').skip(1).all(is_escape) {
+        return Err(PathError::Percent);
+    }
+    percent_decode_str(rest)
+        .decode_utf8()
+        .map_err(|_| PathError::NotUtf8)
+}

@@ -1,0 +1,121 @@
+//! Specs with names, and what a URL means once its preset is filled in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tintype_imaging::spec::Request;
+
+use super::{Download, FormatItem, SpecError, SpecUrl, check, parse_spec};
+
+const MAX_NAME_BYTES: usize = 64;
+
+/// A letter, then letters, digits and hyphens, all lower case: `card`, `hero-wide`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PresetName(String);
+
+impl PresetName {
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_name = text.len() <= MAX_NAME_BYTES
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        is_name.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PresetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A site's presets. Each is a whole spec that can be asked for alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presets(BTreeMap<PresetName, SpecUrl>);
+
+impl Presets {
+    /// Adds a preset, or says why its text cannot be one.
+    pub fn insert(&mut self, name: PresetName, text: &str) -> Result<(), SpecError> {
+        let spec = parse_spec(text)?;
+        let refused = [
+            (spec.signature.is_some(), "sig"),
+            (spec.expires.is_some(), "exp"),
+            (spec.version.is_some(), "v"),
+            (spec.preset.is_some(), "the name of another preset"),
+            // A bare preset needs no signature; records and originals do.
+            (
+                !spec.format.unwrap_or_default().is_image(),
+                "f_json and f_original",
+            ),
+        ];
+        if let Some((_, item)) = refused.into_iter().find(|(is_there, _)| *is_there) {
+            let reason = "belongs to a URL and cannot be part of a preset";
+            return Err(SpecError::new(item, reason));
+        }
+        self.0.insert(name, spec);
+        Ok(())
+    }
+
+    pub fn get(&self, name: &PresetName) -> Option<&SpecUrl> {
+        self.0.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&PresetName, &SpecUrl)> {
+        self.0.iter()
+    }
+}
+
+/// What a URL asks for with its preset filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    pub request: Request,
+    pub format: FormatItem,
+    pub download: Option<Download>,
+}
+
+impl SpecUrl {
+    /// Each item of the URL replaces the preset's item of the same name.
+    pub fn with_preset(&self, presets: &Presets) -> Result<Merged, SpecError> {
+        let none = SpecUrl::default();
+        let preset = match &self.preset {
+            None => &none,
+            Some(name) => presets
+                .get(name)
+                .ok_or_else(|| SpecError::new(name.as_str(), "no such preset"))?,
+        };
+        let (over, under) = (&self.request, &preset.request);
+        let request = Request {
+            width: over.width.or(under.width),
+            height: over.height.or(under.height),
+            fit: over.fit.or(under.fit),
+            gravity: over.gravity.or(under.gravity),
+            crop: over.crop.or(under.crop),
+            dpr: over.dpr.or(under.dpr),
+            enlarge: over.enlarge.or(under.enlarge),
+            quality: over.quality.or(under.quality),
+            background: over.background.or(under.background),
+            rotate: over.rotate.or(under.rotate),
+            flip: over.flip.or(under.flip),
+            blur: over.blur.or(under.blur),
+            sharpen: over.sharpen.or(under.sharpen),
+            gray: over.gray.or(under.gray),
+            trim: over.trim.or(under.trim),
+            animate: over.animate.or(under.animate),
+            metadata: over.metadata.or(under.metadata),
+            max_bytes: over.max_bytes.or(under.max_bytes),
+        };
+        let format = self.format.or(preset.format).unwrap_or_default();
+        check::consistent(&request, format)?;
+        let download = self.download.clone().or_else(|| preset.download.clone());
+        Ok(Merged {
+            request,
+            format,
+            download,
+        })
+    }
+}
