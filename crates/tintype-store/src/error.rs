@@ -56,3 +56,27 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_spent_quota_are_told_apart_from_a_broken_one() {
+        let error = |errno: rustix::io::Errno| Error::io("writing")(errno.into());
+        assert!(matches!(error(rustix::io::Errno::NOSPC), Error::Full));
+        assert!(matches!(error(rustix::io::Errno::DQUOT), Error::Full));
+        assert!(matches!(
+            error(rustix::io::Errno::NAMETOOLONG),
+            Error::KeyTooLong
+        ));
+        assert!(matches!(
+            error(rustix::io::Errno::IO),
+            Error::Unavailable { .. }
+        ));
+        assert!(matches!(
+            error(rustix::io::Errno::ROFS),
+            Error::Unavailable { .. }
+        ));
+    }
+}

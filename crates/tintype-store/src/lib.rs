@@ -17,6 +17,7 @@ mod error;
 mod key;
 mod memory;
 mod meta;
+mod object;
 mod url;
 
 use std::ops::Range;
@@ -26,9 +27,10 @@ pub use body::{Body, CHUNK_BYTES, Get};
 pub use counts::Counts;
 pub use disk::Disk;
 pub use error::Error;
-pub use key::{BlockId, HexId, Key, KeyError, KeyHash, Kind, Object, OutboxId, VariantId};
+pub use key::{Key, KeyError};
 pub use memory::Memory;
 pub use meta::{Attributes, Condition, ETag, Listed, Meta, Objects, Page, Source};
+pub use object::{BlockId, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
 pub use url::{DiskSettings, StoreUrl, StoreUrlError};
 
 /// The most entries that one page of a listing holds.

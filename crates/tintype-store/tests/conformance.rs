@@ -460,6 +460,43 @@ async fn lists_originals_in_the_order_of_their_bytes(store: &Store) {
     );
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// The disk walks a tree where the memory store walks a sorted map.
+    #[test]
+    fn the_disk_lists_what_the_memory_store_lists(
+        keys in proptest::collection::btree_set("[ab.0-]{1,2}(/[ab.0-]{1,2}){0,3}", 1..20),
+        prefix in "([ab.]{1,2}/){0,2}[ab.]{0,2}",
+        cursor in "[ab.0/]{0,4}",
+        delimiter: bool,
+        limit in 1_usize..5,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let disk = Store::open(&StoreUrl::disk(folder.path())).await.unwrap();
+            let memory = Store::open(&StoreUrl::Memory).await.unwrap();
+            for key in keys.iter().filter_map(|key| Key::parse(key).ok()) {
+                let object = Object::Original(key);
+                // A key below another can only be in memory.
+                if put(&disk, &object, b"x", Condition::Absent).await.is_ok() {
+                    put(&memory, &object, b"x", Condition::Absent).await.unwrap();
+                }
+            }
+            let all = async |store| all(store, &prefix, delimiter, limit).await;
+            assert_eq!(all(&disk).await, all(&memory).await);
+            let page = async |store: &Store| {
+                let page = store.list(&prefix, delimiter, Some(&cursor), limit).await.unwrap();
+                let files: Vec<_> = page.files.into_iter().map(|file| file.key).collect();
+                // What a cursor says is each store's own business.
+                (page.dirs, files, page.cursor.is_some())
+            };
+            assert_eq!(page(&disk).await, page(&memory).await);
+        });
+    }
+}
+
 /// Keys and folders of all pages, merged in the order of their bytes; each page keeps to `limit`.
 async fn all(store: &Store, prefix: &str, delimiter: bool, limit: usize) -> Vec<String> {
     let (mut all, mut cursor) = (Vec::new(), None);

@@ -18,7 +18,7 @@ use crate::{Error, Key, Kind, Listed, Page};
 
 /// Folders that one page opens at most: a tree of empty ones ends a page early, not never. More
 /// than a key can have segments, so that every page gets somewhere.
-const MOST_FOLDERS: usize = 4_096;
+const MOST_FOLDERS: usize = 2_048;
 
 /// A folder on the way down, with the entries read from it that are still to be visited.
 struct Level {

@@ -39,7 +39,7 @@ use crate::{
 use objects::Objects as Files;
 use stage::Content;
 
-/// The asynchronous face of [`Files`]: every call is one trip to the blocking threads.
+/// The asynchronous face of the blocking code in `objects`: every call is one trip to the blocking threads.
 #[derive(Debug)]
 pub struct Disk {
     files: Arc<Files>,

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD};
@@ -32,13 +32,7 @@ pub(super) struct Objects {
 
 impl Objects {
     pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
-        let make = |path: &PathBuf| match DirBuilder::new().create(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(Error::io("making the folder of the store")(error))
-            }
-            _ => Ok(()),
-        };
-        make(&settings.root)?;
+        let new = make(&settings.root)?;
         let path = settings
             .root
             .canonicalize()
@@ -54,6 +48,10 @@ impl Objects {
                 path,
                 reason: "it is not a folder",
             });
+        }
+        if let Some(parent) = path.parent().filter(|_| new) {
+            let flushed = File::open(parent).and_then(|parent| parent.sync_all());
+            flushed.map_err(Error::io("flushing the folder above the store"))?;
         }
         file_system::refuse_network(&root, &path, settings.allow_network)?;
 
@@ -290,6 +288,15 @@ impl Objects {
         self.folders
             .prune(path, split(path.trim_end_matches('/')).0);
         Ok(deleted)
+    }
+}
+
+/// Whether the folder is new. Its parent must be there.
+fn make(path: &Path) -> Result<bool, Error> {
+    match DirBuilder::new().create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::io("making the folder of the store")(error)),
     }
 }
 

@@ -168,7 +168,11 @@ pub(super) fn sweep(folder: &Path) -> Result<(), Error> {
             .modified()
             .ok()
             .and_then(|modified| now.duration_since(modified).ok());
-        if ours && metadata.is_file() && age.is_some_and(|age| age > LEFTOVER) {
+        if !ours || !metadata.is_file() || age.is_none_or(|age| age < LEFTOVER) {
+            continue;
+        }
+        // A spooled body is locked for as long as its process lives.
+        if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             swept += u64::from(fs::remove_file(entry.path()).is_ok());
         }
     }

@@ -1,0 +1,179 @@
+//! Everything that is stored, and the one place that says where.
+
+use std::fmt;
+
+use crate::Key;
+use crate::key::RESERVED;
+
+/// N bytes, written as lower-case hex.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HexId<const N: usize>(pub [u8; N]);
+
+/// SHA-256 of a key: names what belongs to an original, whatever characters its key has.
+pub type KeyHash = HexId<32>;
+/// Names one rendering of an original; what it is a hash of is the server's business.
+pub type VariantId = HexId<16>;
+
+impl<const N: usize> HexId<N> {
+    /// Exactly what [`fmt::Display`] writes; capitals are not accepted, so one id has one text.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 2 * N {
+            return None;
+        }
+        let mut bytes = [0; N];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl<const N: usize> fmt::Display for HexId<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl<const N: usize> fmt::Debug for HexId<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a takedown is about: a name, or bytes whatever their name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlockId {
+    Key(KeyHash),
+    Sha256(HexId<32>),
+}
+
+/// 1 to 64 characters of `a-z0-9-`; start it with a time and the outbox is read in order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutboxId(String);
+
+impl OutboxId {
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Everything that is stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// The uploaded bytes, under their own plain name.
+    Original(Key),
+    /// What is known of an original, as JSON.
+    Record(KeyHash),
+    /// One rendering; may be deleted at any time.
+    Variant(KeyHash, VariantId),
+    /// A takedown, with its reason and actor, as JSON.
+    Block(BlockId),
+    /// The intent and the answer of a request with an idempotency key.
+    Idem(HexId<32>),
+    /// A purge that is still to be delivered.
+    Outbox(OutboxId),
+}
+
+/// The kinds of object that are looked for rather than known by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Block,
+    Idem,
+    Outbox,
+}
+
+impl Object {
+    /// Where it is, below the location of the store.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Original(key) => key.as_str().to_owned(),
+            Self::Record(key) => format!("{RESERVED}/records/{key}.json"),
+            Self::Variant(key, id) => format!("{}{id}", Self::variants(key)),
+            Self::Block(BlockId::Key(key)) => format!("{RESERVED}/blocks/key-{key}.json"),
+            Self::Block(BlockId::Sha256(hash)) => format!("{RESERVED}/blocks/sha256-{hash}.json"),
+            Self::Idem(id) => format!("{RESERVED}/idem/{id}.json"),
+            Self::Outbox(id) => format!("{RESERVED}/outbox/{}.json", id.as_str()),
+        }
+    }
+
+    /// The folder of all variants of one original.
+    pub(crate) fn variants(key: &KeyHash) -> String {
+        format!("{RESERVED}/variants/{key}/")
+    }
+
+    /// Whether it can be made again from an original, so that losing it loses nothing.
+    pub fn is_derived(&self) -> bool {
+        matches!(self, Self::Variant(..))
+    }
+}
+
+impl Kind {
+    /// The folder that holds this kind, flat.
+    pub(crate) fn folder(self) -> String {
+        let name = match self {
+            Self::Block => "blocks",
+            Self::Idem => "idem",
+            Self::Outbox => "outbox",
+        };
+        format!("{RESERVED}/{name}/")
+    }
+
+    /// The object that a file of [`Kind::folder`] is; strangers' files are none.
+    pub(crate) fn object(self, file_name: &str) -> Option<Object> {
+        let stem = file_name.strip_suffix(".json")?;
+        match self {
+            Self::Block => {
+                let (about, hash) = stem.split_once('-')?;
+                let hash = HexId::parse(hash)?;
+                match about {
+                    "key" => Some(Object::Block(BlockId::Key(hash))),
+                    "sha256" => Some(Object::Block(BlockId::Sha256(hash))),
+                    _ => None,
+                }
+            }
+            Self::Idem => HexId::parse(stem).map(Object::Idem),
+            Self::Outbox => OutboxId::parse(stem).map(Object::Outbox),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_that_is_looked_for_is_found_by_the_path_it_has() {
+        let id = HexId([7; 32]);
+        for (kind, object) in [
+            (Kind::Block, Object::Block(BlockId::Key(id))),
+            (Kind::Block, Object::Block(BlockId::Sha256(id))),
+            (Kind::Idem, Object::Idem(id)),
+            (
+                Kind::Outbox,
+                Object::Outbox(OutboxId::parse("0193-a").unwrap()),
+            ),
+        ] {
+            let path = object.path();
+            assert_eq!(
+                kind.object(path.strip_prefix(&kind.folder()).unwrap()),
+                Some(object)
+            );
+        }
+        assert_eq!(Kind::Block.object("README"), None);
+        assert_eq!(HexId::<2>::parse("0aFf"), None);
+        assert_eq!(HexId::<2>::parse("0aff"), Some(HexId([10, 255])));
+    }
+}
