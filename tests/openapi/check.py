@@ -64,7 +64,7 @@ def main() -> int:
             env={
                 "TINTYPE_BIND": f"127.0.0.1:{port}",
                 "TINTYPE_ADMIN_BIND": f"127.0.0.1:{admin_port}",
-                "TINTYPE_SHUTDOWN_DELAY": "0s",
+                "TINTYPE_LAME_DUCK": "0s",
             },
             stdout=subprocess.DEVNULL,
         )

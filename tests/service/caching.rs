@@ -185,20 +185,12 @@ fn a_purge_makes_the_variants_anew() {
     let once = decodes(&app);
     ask();
     assert_eq!(decodes(&app), once);
-    let answer = app.post("/purge", &serde_json::json!({ "keys": ["p/a.jpg"] }));
-    assert!(
-        matches!(answer.status, 200 | 202 | 204),
-        "{}",
-        answer.text()
-    );
+    app.post("/purge", &serde_json::json!({ "key": "p/a.jpg" }))
+        .expect(200);
     ask();
     assert_eq!(decodes(&app), once + 1);
-    let answer = app.post("/purge", &serde_json::json!({ "prefix": "p/" }));
-    assert!(
-        matches!(answer.status, 200 | 202 | 204),
-        "{}",
-        answer.text()
-    );
+    app.post("/purge", &serde_json::json!({ "prefix": "p/" }))
+        .expect(200);
     ask();
     assert_eq!(decodes(&app), once + 3);
 }

@@ -48,5 +48,5 @@ fn each_site_has_its_own_keys_presets_and_rules() {
     assert_eq!(width("/t/shop/a.jpg/card"), 50);
 
     app.get("/o/news/a.jpg").expect(200);
-    app.get("/o/shop/a.jpg").refused(403, "signature-invalid");
+    app.get("/o/shop/a.jpg").refused(403, "signature-missing");
 }

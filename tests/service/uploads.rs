@@ -201,16 +201,17 @@ fn a_wrong_checksum_stores_nothing() {
 #[test]
 fn a_retried_request_with_an_idempotency_key_happens_once() {
     let app = App::dev();
-    let retry = [("idempotency-key", "4b1d4a3e-0000-4000-8000-000000000001")];
     for path in [
         "a.txt",
         "b.txt?on_conflict=rename",
         "c.txt?on_conflict=overwrite",
     ] {
+        let retry = [("idempotency-key", path)];
         let first = app.put(path, b"same bytes", &retry).expect(201).json();
-        let again = app.put(path, b"same bytes", &retry).expect(201).json();
-        assert_eq!(first["key"], again["key"], "{path}");
-        assert_eq!(first["etag"], again["etag"], "{path}");
+        let again = app.put(path, b"same bytes", &retry).expect(201);
+        assert_eq!(again.header("idempotency-replayed"), "?1", "{path}");
+        assert_eq!(first["key"], again.json()["key"], "{path}");
+        assert_eq!(first["etag"], again.json()["etag"], "{path}");
         app.put(path, b"other bytes", &retry)
             .refused(422, "idempotency-mismatch");
     }
@@ -475,12 +476,14 @@ fn without_a_valid_token_nothing_is_read_or_written() {
         ("GET", "/api/v1/records/a.txt"),
         ("GET", "/api/v1/list"),
     ] {
-        for headers in [&[][..], &[("authorization", "Bearer wrong")]] {
+        let wrong = [("authorization", "Bearer wrong")];
+        for (headers, code) in [(&[][..], "unauthorized"), (&wrong, "token-invalid")] {
             let answer = app.call(method, path, headers, b"");
-            answer.refused(401, "token-invalid");
+            answer.refused(401, code);
+            let asked_for = answer.header("www-authenticate");
             assert!(
-                answer.header("www-authenticate").starts_with("Bearer"),
-                "{method} {path}"
+                asked_for.starts_with("Bearer"),
+                "{method} {path}: {asked_for}"
             );
         }
     }
