@@ -1,7 +1,20 @@
 //! Bytes and a spec in, bytes out; and what a probe can tell of an original.
 //!
 //! No async, no files, no HTTP: everything here is a function of its arguments, bounded by limits
-//! and by a deadline that the caller passes down.
+//! and by a deadline that the caller passes down. The same original and the same
+//! [`spec::Resolved`] give the same bytes on every run and machine, until [`EPOCH`] changes.
 
+mod decode;
+mod error;
 pub mod geometry;
+pub mod limits;
+pub mod probe;
+pub mod render;
+pub mod sniff;
 pub mod spec;
+
+pub use error::Error;
+
+/// Part of the name of every variant: raised whenever the same original and the same
+/// [`spec::Resolved`] may give other bytes than before.
+pub const EPOCH: u32 = 1;

@@ -1,0 +1,110 @@
+//! Every limit on hostile input, and the deadline that goes with them.
+//!
+//! The figures leave room for what cameras, scanners and image editors write, and keep the worst
+//! accepted file within a few CPU seconds and some hundred megabytes.
+
+use std::io::{BufRead, Read, Seek, SeekFrom};
+use std::time::Instant;
+
+use crate::Error;
+
+const MIB: u64 = 1024 * 1024;
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub max_file_bytes: u64,
+    /// Width times height as stored.
+    pub max_pixels: u64,
+    /// A longer side than this is a trick, whatever the area.
+    pub max_side: u32,
+    /// What a decoder may allocate for one picture.
+    pub max_decoded_bytes: u64,
+    /// After inflating.
+    pub max_icc_bytes: u64,
+    pub max_exif_bytes: u64,
+    pub max_xmp_bytes: u64,
+    /// One text chunk or comment, as stored.
+    pub max_text_bytes: u64,
+    /// Chunks or segments that hold no pixels.
+    pub max_metadata_parts: u32,
+    /// Scans of one JPEG.
+    pub max_scans: u32,
+    /// Scans times pixels of one progressive JPEG: each scan may visit every block again.
+    pub max_scan_pixels: u64,
+    pub max_frames: u32,
+    /// Width times height times frames.
+    pub max_animation_pixels: u64,
+    /// Entries of one TIFF directory, and directories of one file.
+    pub max_directory_entries: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_file_bytes: 256 * MIB,
+            max_pixels: 100_000_000,
+            max_side: 65_535,
+            max_decoded_bytes: 512 * MIB,
+            max_icc_bytes: 4 * MIB,
+            max_exif_bytes: MIB,
+            max_xmp_bytes: 4 * MIB,
+            max_text_bytes: MIB,
+            max_metadata_parts: 2_000,
+            max_scans: 100,
+            // The usual ten scans of a 100 MP photograph.
+            max_scan_pixels: 1_000_000_000,
+            max_frames: 10_000,
+            max_animation_pixels: 1_000_000_000,
+            max_directory_entries: 1_000,
+        }
+    }
+}
+
+/// Fails once the moment has passed. Steps ask between pieces of work, because a thread cannot be
+/// stopped from outside.
+pub(crate) fn check_deadline(deadline: Instant) -> Result<(), Error> {
+    if Instant::now() >= deadline {
+        return Err(Error::DeadlineExceeded);
+    }
+    Ok(())
+}
+
+/// Stops a decoder of another library, which knows no deadline, by no longer giving it bytes.
+pub(crate) struct DeadlineReader<R> {
+    inner: R,
+    deadline: Instant,
+}
+
+impl<R> DeadlineReader<R> {
+    pub(crate) fn new(inner: R, deadline: Instant) -> Self {
+        Self { inner, deadline }
+    }
+
+    fn check(&self) -> std::io::Result<()> {
+        check_deadline(self.deadline).map_err(|_| std::io::ErrorKind::TimedOut.into())
+    }
+}
+
+impl<R: Read> Read for DeadlineReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.check()?;
+        self.inner.read(buffer)
+    }
+}
+
+impl<R: BufRead> BufRead for DeadlineReader<R> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        self.check()?;
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.inner.consume(amount);
+    }
+}
+
+impl<R: Seek> Seek for DeadlineReader<R> {
+    fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(position)
+    }
+}

@@ -1,0 +1,209 @@
+//! TIFF image file directories (TIFF 6.0 section 2): what a TIFF file and an EXIF block have in
+//! common. Values are read only when asked for, and never beyond a limit.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::Error;
+
+pub(crate) struct Directory {
+    entries: Vec<Entry>,
+    /// Offset of the next directory, 0 at the end.
+    pub(crate) next: u64,
+}
+
+struct Entry {
+    tag: u16,
+    kind: u16,
+    count: u64,
+    value: [u8; 8],
+}
+
+/// A TIFF structure, classic or BigTIFF, in either byte order.
+pub(crate) struct Tiff<R> {
+    reader: R,
+    little: bool,
+    big: bool,
+    pub(crate) first: u64,
+}
+
+impl<R: Read + Seek> Tiff<R> {
+    pub(crate) fn open(mut reader: R) -> Result<Self, Error> {
+        let mut head = [0; 8];
+        reader.seek(SeekFrom::Start(0))?;
+        reader.read_exact(&mut head)?;
+        let little = match &head[..2] {
+            b"II" => true,
+            b"MM" => false,
+            _ => return Err(Error::malformed("no TIFF byte order")),
+        };
+        let mut tiff = Self {
+            reader,
+            little,
+            big: false,
+            first: 0,
+        };
+        match tiff.u16(&head[2..4]) {
+            42 => tiff.first = u64::from(tiff.u32(&head[4..8])),
+            43 => {
+                tiff.big = true;
+                let mut offset = [0; 8];
+                tiff.reader.read_exact(&mut offset)?;
+                tiff.first = tiff.u64(&offset);
+            }
+            _ => return Err(Error::malformed("no TIFF version")),
+        }
+        Ok(tiff)
+    }
+
+    pub(crate) fn directory(&mut self, offset: u64, max_entries: u32) -> Result<Directory, Error> {
+        self.reader.seek(SeekFrom::Start(offset))?;
+        let count = if self.big {
+            self.read::<8>().map(|b| self.u64(&b))?
+        } else {
+            u64::from(self.read::<2>().map(|b| self.u16(&b))?)
+        };
+        Error::check("entries of a TIFF directory", count, u64::from(max_entries))?;
+        let mut entries = Vec::with_capacity(count as usize);
+        for _ in 0..count {
+            entries.push(self.entry()?);
+        }
+        let next = if self.big {
+            self.read::<8>().map(|b| self.u64(&b))
+        } else {
+            self.read::<4>().map(|b| u64::from(self.u32(&b)))
+        };
+        // Writers of EXIF leave the last offset out.
+        Ok(Directory {
+            entries,
+            next: next.unwrap_or(0),
+        })
+    }
+
+    fn entry(&mut self) -> Result<Entry, Error> {
+        let head = self.read::<4>()?;
+        let (tag, kind) = (self.u16(&head[..2]), self.u16(&head[2..]));
+        let mut value = [0; 8];
+        let count = if self.big {
+            let count = self.read::<8>()?;
+            value = self.read::<8>()?;
+            self.u64(&count)
+        } else {
+            let count = self.read::<4>()?;
+            value[..4].copy_from_slice(&self.read::<4>()?);
+            u64::from(self.u32(&count))
+        };
+        Ok(Entry {
+            tag,
+            kind,
+            count,
+            value,
+        })
+    }
+
+    /// The bytes of a value, `None` when it is absent or longer than the limit.
+    pub(crate) fn bytes(&mut self, directory: &Directory, tag: u16, limit: u64) -> Option<Vec<u8>> {
+        let entry = directory.entries.iter().find(|entry| entry.tag == tag)?;
+        let length = entry.count.checked_mul(kind_size(entry.kind)?)?;
+        if length > limit {
+            return None;
+        }
+        let inline = if self.big { 8 } else { 4 };
+        if length <= inline {
+            return Some(entry.value[..length as usize].to_vec());
+        }
+        let offset = if self.big {
+            self.u64(&entry.value)
+        } else {
+            u64::from(self.u32(&entry.value[..4]))
+        };
+        self.reader.seek(SeekFrom::Start(offset)).ok()?;
+        let mut bytes = Vec::new();
+        // Grows with what is there, not with what the entry claims.
+        self.reader
+            .by_ref()
+            .take(length)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        (bytes.len() as u64 == length).then_some(bytes)
+    }
+
+    /// How long a value claims to be, without reading it.
+    pub(crate) fn length(&self, directory: &Directory, tag: u16) -> u64 {
+        let entry = directory.entries.iter().find(|entry| entry.tag == tag);
+        entry.map_or(0, |entry| {
+            entry
+                .count
+                .saturating_mul(kind_size(entry.kind).unwrap_or(1))
+        })
+    }
+
+    /// Whole numbers, at most 16 of them.
+    pub(crate) fn numbers(&mut self, directory: &Directory, tag: u16) -> Vec<u64> {
+        let kind = directory
+            .entries
+            .iter()
+            .find(|entry| entry.tag == tag)
+            .map_or(0, |entry| entry.kind);
+        let bytes = self.bytes(directory, tag, 128).unwrap_or_default();
+        match kind {
+            1 => bytes.iter().map(|&byte| u64::from(byte)).collect(),
+            3 => bytes
+                .chunks_exact(2)
+                .map(|b| u64::from(self.u16(b)))
+                .collect(),
+            4 | 13 => bytes
+                .chunks_exact(4)
+                .map(|b| u64::from(self.u32(b)))
+                .collect(),
+            16 | 18 => bytes.chunks_exact(8).map(|b| self.u64(b)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn number(&mut self, directory: &Directory, tag: u16) -> Option<u64> {
+        self.numbers(directory, tag).first().copied()
+    }
+
+    fn read<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn u16(&self, b: &[u8]) -> u16 {
+        let b = [b[0], b[1]];
+        if self.little {
+            u16::from_le_bytes(b)
+        } else {
+            u16::from_be_bytes(b)
+        }
+    }
+
+    fn u32(&self, b: &[u8]) -> u32 {
+        let b = [b[0], b[1], b[2], b[3]];
+        if self.little {
+            u32::from_le_bytes(b)
+        } else {
+            u32::from_be_bytes(b)
+        }
+    }
+
+    fn u64(&self, b: &[u8]) -> u64 {
+        let b = [b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]];
+        if self.little {
+            u64::from_le_bytes(b)
+        } else {
+            u64::from_be_bytes(b)
+        }
+    }
+}
+
+fn kind_size(kind: u16) -> Option<u64> {
+    Some(match kind {
+        1 | 2 | 6 | 7 => 1,
+        3 | 8 => 2,
+        4 | 9 | 11 | 13 => 4,
+        5 | 10 | 12 | 16 | 17 | 18 => 8,
+        _ => return None,
+    })
+}

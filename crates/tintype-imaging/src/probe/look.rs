@@ -1,0 +1,82 @@
+//! What a page shows before the picture has arrived: a ThumbHash and the dominant colour.
+
+use std::time::Instant;
+
+use super::Header;
+use crate::Error;
+use crate::limits::{Limits, check_deadline};
+use crate::render;
+use crate::spec::{Rect, Size};
+
+/// ThumbHash takes at most 100 pixels a side.
+pub(super) const SIDE: u32 = 100;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub dominant: [u8; 3],
+    pub thumbhash: Vec<u8>,
+    /// Some pixel is not opaque.
+    pub has_alpha: bool,
+}
+
+/// Decodes the picture as small as the format allows.
+pub fn look(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Look, Error> {
+    let upright = header.upright();
+    let scale = (f64::from(SIDE) / f64::from(upright.width.max(upright.height))).min(1.0);
+    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);
+    let size = Size::new(side(upright.width), side(upright.height));
+    let whole = Rect {
+        x: 0,
+        y: 0,
+        width: upright.width,
+        height: upright.height,
+    };
+    let pixels = render::small(bytes, whole, size, limits, deadline)?;
+    check_deadline(deadline)?;
+    let rgba = pixels.to_rgba();
+    Ok(Look {
+        dominant: dominant(&rgba),
+        thumbhash: thumbhash::rgba_to_thumb_hash(size.width as usize, size.height as usize, &rgba),
+        has_alpha: rgba.chunks_exact(4).any(|pixel| pixel[3] < 255),
+    })
+}
+
+/// The mean of the fullest cell of a 16x16x16 colour cube, where saturated colours count for more:
+/// the sky of a landscape rather than the mean of everything, which is mud.
+fn dominant(rgba: &[u8]) -> [u8; 3] {
+    #[derive(Clone, Copy, Default)]
+    struct Cell {
+        weight: u64,
+        sum: [u64; 3],
+    }
+    let mut cells = vec![Cell::default(); 16 * 16 * 16];
+    for pixel in rgba.chunks_exact(4) {
+        let [r, g, b, a] = [pixel[0], pixel[1], pixel[2], pixel[3]];
+        let at = usize::from(r >> 4) << 8 | usize::from(g >> 4) << 4 | usize::from(b >> 4);
+        let saturation = r.max(g).max(b) - r.min(g).min(b);
+        let weight = u64::from(a) * (64 + u64::from(saturation));
+        let cell = &mut cells[at];
+        cell.weight += weight;
+        for (sum, value) in cell.sum.iter_mut().zip([r, g, b]) {
+            *sum += weight * u64::from(value);
+        }
+    }
+    let fullest = cells.iter().copied().reduce(|best, cell| {
+        if cell.weight > best.weight {
+            cell
+        } else {
+            best
+        }
+    });
+    let cell = fullest.unwrap_or_default();
+    // Nothing at all shows: white, as a page would.
+    if cell.weight == 0 {
+        return [255; 3];
+    }
+    cell.sum.map(|sum| (sum / cell.weight) as u8)
+}

@@ -1,0 +1,265 @@
+//! To 8-bit sRGB, whatever the original says its numbers mean: ICC profiles, PNG's cICP and
+//! gAMA/cHRM, CMYK with or without a profile, 16 bits, gray.
+//!
+//! A profile that cannot be read, or that is for another kind of samples, is passed over as browsers
+//! do: the picture is then taken for sRGB.
+
+use moxcms::{
+    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace,
+    MatrixCoefficients, RenderingIntent, ToneReprCurve, TransferCharacteristics, TransformOptions,
+    XyY,
+};
+
+use super::Pixels;
+use super::hdr::{self, Hdr};
+use super::pixels::Layout;
+use crate::Error;
+use crate::decode::{self, Decoded, Samples};
+use crate::probe::{Colouring, Container};
+use crate::spec::Size;
+
+/// Code points of H.273.
+const BT709: u8 = 1;
+const SRGB: u8 = 13;
+
+pub(super) struct Source {
+    pub(super) pixels: Pixels,
+    pub(super) divisor: u32,
+    /// Nothing is left to convert.
+    pub(super) is_srgb: bool,
+}
+
+/// Converts what cannot wait until after the resize: inks, and samples that 8 bits would ruin
+/// before their curve is known.
+pub(super) fn to_eight_bits(decoded: Decoded, container: &Container) -> Result<Source, Error> {
+    let Decoded {
+        size,
+        divisor,
+        layout,
+        samples,
+    } = decoded;
+    let finished = |layout, samples, is_srgb| {
+        Ok(Source {
+            pixels: Pixels {
+                size,
+                layout,
+                samples,
+            },
+            divisor,
+            is_srgb,
+        })
+    };
+    let target = match layout {
+        decode::Layout::Gray => Layout::Gray,
+        decode::Layout::GrayAlpha => Layout::GrayAlpha,
+        decode::Layout::Rgb => Layout::Rgb,
+        decode::Layout::Rgba => Layout::Rgba,
+        decode::Layout::Cmyk => {
+            let Samples::Eight(samples) = samples else {
+                return Err(Error::unsupported("16-bit CMYK"));
+            };
+            return finished(Layout::Rgb, cmyk_to_srgb(size, &samples, container), true);
+        }
+    };
+    match samples {
+        Samples::Eight(samples) => finished(target, samples, false),
+        Samples::Sixteen(samples) => {
+            if let Some(hdr) = hdr_of(container) {
+                let pixels = hdr::to_srgb(&hdr, size, target, &samples);
+                return finished(pixels.layout, pixels.samples, true);
+            }
+            let (layout, samples) = match profile(container, target) {
+                Some(profile) => sixteen_to_srgb(&profile, target, samples),
+                None => (target, samples),
+            };
+            // 65535 / 257 = 255.
+            let eight = samples
+                .into_iter()
+                .map(|sample| ((u32::from(sample) + 128) / 257) as u8);
+            finished(layout, eight.collect(), true)
+        }
+    }
+}
+
+/// 8-bit samples by their description to sRGB.
+pub(super) fn to_srgb(pixels: Pixels, container: &Container) -> Pixels {
+    if let Some(hdr) = hdr_of(container) {
+        let samples: Vec<u16> = pixels
+            .samples
+            .iter()
+            .map(|&sample| u16::from(sample) * 257)
+            .collect();
+        return hdr::to_srgb(&hdr, pixels.size, pixels.layout, &samples);
+    }
+    let Some(profile) = profile(container, pixels.layout) else {
+        return pixels;
+    };
+    let (from, to, layout) = layouts(pixels.layout);
+    let transform = profile.create_transform_8bit(from, &ColorProfile::new_srgb(), to, options());
+    let mut samples = vec![0; pixels.size.pixels() as usize * layout.channels()];
+    match transform.and_then(|transform| transform.transform(&pixels.samples, &mut samples)) {
+        Ok(()) => Pixels {
+            size: pixels.size,
+            layout,
+            samples,
+        },
+        Err(_) => pixels,
+    }
+}
+
+fn sixteen_to_srgb(
+    profile: &ColorProfile,
+    layout: Layout,
+    samples: Vec<u16>,
+) -> (Layout, Vec<u16>) {
+    let (from, to, target) = layouts(layout);
+    let transform = profile.create_transform_16bit(from, &ColorProfile::new_srgb(), to, options());
+    let mut converted = vec![0; samples.len() / layout.channels() * target.channels()];
+    match transform.and_then(|transform| transform.transform(&samples, &mut converted)) {
+        Ok(()) => (target, converted),
+        Err(_) => (layout, samples),
+    }
+}
+
+/// Gray comes out as RGB: a gray profile may be tinted.
+fn layouts(layout: Layout) -> (moxcms::Layout, moxcms::Layout, Layout) {
+    match layout {
+        Layout::Gray => (moxcms::Layout::Gray, moxcms::Layout::Rgb, Layout::Rgb),
+        Layout::GrayAlpha => (
+            moxcms::Layout::GrayAlpha,
+            moxcms::Layout::Rgba,
+            Layout::Rgba,
+        ),
+        Layout::Rgb => (moxcms::Layout::Rgb, moxcms::Layout::Rgb, Layout::Rgb),
+        Layout::Rgba => (moxcms::Layout::Rgba, moxcms::Layout::Rgba, Layout::Rgba),
+    }
+}
+
+fn options() -> TransformOptions {
+    TransformOptions {
+        rendering_intent: RenderingIntent::RelativeColorimetric,
+        ..TransformOptions::default()
+    }
+}
+
+fn cmyk_to_srgb(size: Size, samples: &[u8], container: &Container) -> Vec<u8> {
+    let icc = container
+        .blocks
+        .icc
+        .as_deref()
+        .and_then(|icc| ColorProfile::new_from_slice(icc).ok());
+    let profile = icc.filter(|profile| profile.color_space == DataColorSpace::Cmyk);
+    let mut rgb = vec![0; size.pixels() as usize * 3];
+    let converted = profile.and_then(|profile| {
+        let srgb = ColorProfile::new_srgb();
+        let transform = profile.create_transform_8bit(
+            moxcms::Layout::Rgba,
+            &srgb,
+            moxcms::Layout::Rgb,
+            options(),
+        );
+        transform.ok()?.transform(samples, &mut rgb).ok()
+    });
+    if converted.is_none() {
+        for (rgb, ink) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(4)) {
+            rgb.copy_from_slice(&ink_to_srgb([ink[0], ink[1], ink[2], ink[3]]));
+        }
+    }
+    rgb
+}
+
+/// Inks of an unknown press: each takes its share of the light.
+fn ink_to_srgb([c, m, y, k]: [u8; 4]) -> [u8; 3] {
+    [c, m, y].map(|ink| ((u32::from(255 - ink) * u32::from(255 - k) + 127) / 255) as u8)
+}
+
+/// What the samples mean, where that is not sRGB.
+fn profile(container: &Container, layout: Layout) -> Option<ColorProfile> {
+    let gray = matches!(layout, Layout::Gray | Layout::GrayAlpha);
+    match container.colouring {
+        Colouring::Srgb => None,
+        Colouring::Profile => {
+            let profile = ColorProfile::new_from_slice(container.blocks.icc.as_deref()?).ok()?;
+            let fits = match profile.color_space {
+                DataColorSpace::Gray => gray,
+                DataColorSpace::Rgb => !gray,
+                _ => false,
+            };
+            fits.then_some(profile)
+        }
+        Colouring::Cicp {
+            primaries,
+            transfer,
+        } => {
+            if (primaries, transfer) == (BT709, SRGB) || gray && transfer == SRGB {
+                return None;
+            }
+            let cicp = CicpProfile {
+                color_primaries: CicpColorPrimaries::try_from(primaries).ok()?,
+                transfer_characteristics: TransferCharacteristics::try_from(transfer).ok()?,
+                matrix_coefficients: MatrixCoefficients::Identity,
+                full_range: true,
+            };
+            let mut profile = ColorProfile::new_from_cicp(cicp);
+            if gray {
+                profile.gray_trc = profile.red_trc.clone();
+                profile.color_space = DataColorSpace::Gray;
+            }
+            Some(profile)
+        }
+        Colouring::Gamma {
+            gamma,
+            chromaticities,
+        } => by_gamma(gamma, chromaticities.filter(|_| !gray), gray),
+    }
+}
+
+fn by_gamma(gamma: f32, chromaticities: Option<[f32; 8]>, gray: bool) -> Option<ColorProfile> {
+    // What every writer puts there for sRGB, whose curve is not quite that.
+    let usual = (gamma - 0.45455).abs() < 0.001;
+    if usual && chromaticities.is_none_or(is_bt709) {
+        return None;
+    }
+    if gray {
+        return Some(ColorProfile::new_gray_with_gamma(1.0 / gamma));
+    }
+    let mut profile = ColorProfile::new_srgb();
+    if let Some([wx, wy, rx, ry, gx, gy, bx, by]) = chromaticities {
+        let point = |x, y| Chromaticity { x, y };
+        let primaries = ColorPrimaries {
+            red: point(rx, ry),
+            green: point(gx, gy),
+            blue: point(bx, by),
+        };
+        let white = XyY {
+            x: f64::from(wx),
+            y: f64::from(wy),
+            yb: 1.0,
+        };
+        profile.update_rgb_colorimetry(white, primaries);
+    }
+    profile.cicp = None;
+    let curve = ToneReprCurve::Parametric(vec![1.0 / gamma]);
+    profile.red_trc = Some(curve.clone());
+    profile.green_trc = Some(curve.clone());
+    profile.blue_trc = Some(curve);
+    Some(profile)
+}
+
+fn is_bt709(points: [f32; 8]) -> bool {
+    let bt709 = [0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06];
+    points
+        .iter()
+        .zip(bt709)
+        .all(|(point, expected)| (point - expected).abs() < 0.005)
+}
+
+fn hdr_of(container: &Container) -> Option<Hdr> {
+    match container.colouring {
+        Colouring::Cicp {
+            primaries,
+            transfer,
+        } => Hdr::of(primaries, transfer),
+        _ => None,
+    }
+}

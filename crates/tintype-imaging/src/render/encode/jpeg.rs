@@ -1,0 +1,40 @@
+//! Baseline JPEG, 4:2:0 below quality 90, Huffman tables fitted to the picture.
+
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+
+use super::super::pixels::Layout;
+use super::Pixels;
+use crate::Error;
+
+/// From here on readers expect sharp colour edges (libjpeg's users draw the line there too).
+const FULL_CHROMA_QUALITY: u8 = 90;
+
+pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+    let side =
+        |pixels: u32| u16::try_from(pixels).map_err(|_| Error::internal("a JPEG side above 65535"));
+    let (width, height) = (side(pixels.size.width)?, side(pixels.size.height)?);
+    let failed = |error: jpeg_encoder::EncodingError| {
+        Error::internal(format!("JPEG encoding failed: {error}"))
+    };
+    let mut bytes = Vec::with_capacity(pixels.samples.len() / 8);
+    let mut encoder = Encoder::new(&mut bytes, quality);
+    encoder.set_sampling_factor(if quality < FULL_CHROMA_QUALITY {
+        SamplingFactor::R_4_2_0
+    } else {
+        SamplingFactor::R_4_4_4
+    });
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+    encoder.set_optimized_huffman_tables(true);
+    if let Some(exif) = exif {
+        encoder.add_exif_metadata(exif).map_err(failed)?;
+    }
+    let encoded = match pixels.layout {
+        Layout::Gray => encoder.encode(&pixels.samples, width, height, ColorType::Luma),
+        Layout::Rgb => encoder.encode(&pixels.samples, width, height, ColorType::Rgb),
+        Layout::GrayAlpha | Layout::Rgba => {
+            return Err(Error::internal("transparency was not flattened"));
+        }
+    };
+    encoded.map_err(failed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,79 @@
+//! Pixels to bytes.
+
+mod avif;
+mod jpeg;
+mod png;
+mod webp;
+
+use std::time::Instant;
+
+use super::Pixels;
+use crate::Error;
+use crate::limits::check_deadline;
+use crate::probe::Rights;
+use crate::spec::{Format, Resolved, Size};
+
+/// Below this, fewer bytes are not worth what they look like.
+const LOWEST_QUALITY: u8 = 10;
+
+/// How often an answer is encoded to find a quality that fits `max_bytes`.
+const MAX_TRIES: u32 = 6;
+
+/// Known before any work: what a format cannot hold, or not in reasonable time.
+pub(super) fn check_size(format: Format, size: Size) -> Result<(), Error> {
+    let side = u64::from(size.width.max(size.height));
+    match format {
+        Format::Webp => Error::check("longer side of a WebP in pixels", side, webp::MAX_SIDE),
+        Format::Avif => Error::check("pixels of an AVIF", size.pixels(), avif::MAX_PIXELS),
+        Format::Jpeg => Error::check("longer side of a JPEG in pixels", side, 65_535),
+        Format::Png | Format::Gif => Ok(()),
+    }
+}
+
+/// At the quality asked for or, where `max_bytes` says so, the best one found that fits; the smallest
+/// answer where none does.
+pub(super) fn encode(
+    pixels: &Pixels,
+    resolved: &Resolved,
+    rights: &Rights,
+    deadline: Instant,
+) -> Result<Vec<u8>, Error> {
+    let exif = (!rights.is_empty()).then(|| rights.to_exif());
+    let once = |quality: u8| {
+        check_deadline(deadline)?;
+        match resolved.format {
+            Format::Jpeg => jpeg::encode(pixels, quality, exif.as_deref()),
+            Format::Png => png::encode(pixels, exif.as_deref()),
+            Format::Webp => webp::encode(pixels, quality, exif.as_deref()),
+            Format::Avif => avif::encode(pixels, quality, exif.as_deref()),
+            Format::Gif => Err(Error::NotYetSupported("gif output")),
+        }
+    };
+    let bytes = once(resolved.quality)?;
+    let Some(max_bytes) = resolved.max_bytes else {
+        return Ok(bytes);
+    };
+    // PNG has no quality that could give way.
+    if bytes.len() as u64 <= max_bytes || resolved.format == Format::Png {
+        return Ok(bytes);
+    }
+    let (mut low, mut high) = (LOWEST_QUALITY, resolved.quality.saturating_sub(1));
+    let (mut best, mut smallest) = (None, bytes);
+    for _ in 0..MAX_TRIES {
+        if low > high {
+            break;
+        }
+        let quality = low + (high - low) / 2;
+        let bytes = once(quality)?;
+        if bytes.len() as u64 <= max_bytes {
+            best = Some(bytes);
+            low = quality + 1;
+        } else {
+            if bytes.len() < smallest.len() {
+                smallest = bytes;
+            }
+            high = quality.saturating_sub(1);
+        }
+    }
+    Ok(best.unwrap_or(smallest))
+}

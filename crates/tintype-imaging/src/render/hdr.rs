@@ -1,0 +1,100 @@
+//! PQ and HLG (ITU-R BT.2100) down to sRGB: diffuse white, 203 cd/m2 by BT.2408, becomes white, and
+//! what is brighter is cut off.
+
+use moxcms::{
+    CicpColorPrimaries, CicpProfile, ColorProfile, Matrix3d, MatrixCoefficients,
+    TransferCharacteristics,
+};
+
+use super::Pixels;
+use super::pixels::Layout;
+use crate::spec::Size;
+
+const PQ: u8 = 16;
+const HLG: u8 = 18;
+const DIFFUSE_WHITE: f64 = 203.0;
+
+pub(super) struct Hdr {
+    /// Light of each 16-bit code, where 1 is diffuse white.
+    light: Vec<f32>,
+    to_srgb: Matrix3d,
+}
+
+impl Hdr {
+    /// By the code points of H.273; `None` where they name no HDR curve.
+    pub(super) fn of(primaries: u8, transfer: u8) -> Option<Self> {
+        let curve: fn(f64) -> f64 = match transfer {
+            PQ => pq,
+            HLG => hlg,
+            _ => return None,
+        };
+        // The curve given here is not used: only the primaries count for the matrix.
+        let source = ColorProfile::new_from_cicp(CicpProfile {
+            color_primaries: CicpColorPrimaries::try_from(primaries).ok()?,
+            transfer_characteristics: TransferCharacteristics::Srgb,
+            matrix_coefficients: MatrixCoefficients::Identity,
+            full_range: true,
+        });
+        let light = (0..=u16::MAX)
+            .map(|code| (curve(f64::from(code) / 65_535.0) / DIFFUSE_WHITE) as f32)
+            .collect();
+        Some(Self {
+            light,
+            to_srgb: source.transform_matrix(&ColorProfile::new_srgb()),
+        })
+    }
+}
+
+/// Display light in cd/m2.
+fn pq(code: f64) -> f64 {
+    let (m1, m2) = (2610.0 / 16_384.0, 2523.0 / 32.0);
+    let (c1, c2, c3) = (3424.0 / 4096.0, 2413.0 / 128.0, 2392.0 / 128.0);
+    let power = code.powf(1.0 / m2);
+    10_000.0 * ((power - c1).max(0.0) / (c2 - c3 * power)).powf(1.0 / m1)
+}
+
+/// Display light on a screen of 1000 cd/m2, with the system gamma on each channel alone.
+fn hlg(code: f64) -> f64 {
+    let (a, b, c) = (0.178_832_77, 0.284_668_92, 0.559_910_73);
+    let scene = if code <= 0.5 {
+        code * code / 3.0
+    } else {
+        (((code - c) / a).exp() + b) / 12.0
+    };
+    1000.0 * scene.powf(1.2)
+}
+
+pub(super) fn to_srgb(hdr: &Hdr, size: Size, layout: Layout, samples: &[u16]) -> Pixels {
+    let has_alpha = layout.has_alpha();
+    let mut out = Vec::with_capacity(size.pixels() as usize * 4);
+    for pixel in samples.chunks_exact(layout.channels()) {
+        let light = |at: usize| f64::from(hdr.light[usize::from(pixel[at])]);
+        let light = if layout.channels() < 3 {
+            [light(0); 3]
+        } else {
+            [light(0), light(1), light(2)]
+        };
+        for row in &hdr.to_srgb.v {
+            let value = row[0] * light[0] + row[1] * light[1] + row[2] * light[2];
+            out.push((encode(value) * 255.0).round() as u8);
+        }
+        if has_alpha {
+            out.push((pixel[layout.channels() - 1] / 257) as u8);
+        }
+    }
+    Pixels {
+        size,
+        layout: if has_alpha { Layout::Rgba } else { Layout::Rgb },
+        samples: out,
+    }
+}
+
+/// The sRGB curve.
+fn encode(light: f64) -> f64 {
+    let light = light.clamp(0.0, 1.0);
+    if light <= 0.003_130_8 {
+        12.92 * light
+    } else {
+        1.055 * light.powf(1.0 / 2.4) - 0.055
+    }
+}

@@ -1,0 +1,305 @@
+//! The media type of a file by its content. Names and declared types are not asked: they are what
+//! an attacker chooses.
+//!
+//! Active types (what a browser would run) are looked for in anything that is not recognised by a
+//! magic number, because browsers forgive leading blanks, byte order marks and comments too.
+
+/// How much of the start of a file decides.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sniffed {
+    pub media_type: &'static str,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pixels; whether they can be rendered is for the probe to say.
+    Picture,
+    /// A browser would run it.
+    Active,
+    Passive,
+    /// The content says no more than "text", "zip" or "bytes": a name may choose among passive types.
+    Unknown,
+}
+
+use Kind::{Active, Passive, Picture, Unknown};
+
+/// Decides by the first bytes; the first 64 KiB suffice.
+pub fn sniff(head: &[u8]) -> Sniffed {
+    let head = &head[..head.len().min(HEAD_BYTES)];
+    let (media_type, kind) = magic(head)
+        .or_else(|| iso_media(head))
+        .or_else(|| markup(head))
+        .unwrap_or_else(|| {
+            if is_text(head) {
+                ("text/plain", Unknown)
+            } else {
+                ("application/octet-stream", Unknown)
+            }
+        });
+    Sniffed { media_type, kind }
+}
+
+type Answer = Option<(&'static str, Kind)>;
+
+const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
+    (0, b"\xff\xd8\xff", "image/jpeg", Picture),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png", Picture),
+    (0, b"GIF87a", "image/gif", Picture),
+    (0, b"GIF89a", "image/gif", Picture),
+    (0, b"II*\0", "image/tiff", Picture),
+    (0, b"MM\0*", "image/tiff", Picture),
+    (0, b"II+\0", "image/tiff", Picture),
+    (0, b"MM\0+", "image/tiff", Picture),
+    (0, b"\xff\x0a", "image/jxl", Picture),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl", Picture),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2", Picture),
+    (0, b"\xff\x4f\xff\x51", "image/jp2", Picture),
+    (0, b"8BPS", "image/vnd.adobe.photoshop", Picture),
+    (0, b"\0\0\x01\0", "image/vnd.microsoft.icon", Picture),
+    (0, b"\x76\x2f\x31\x01", "image/x-exr", Picture),
+    (0, b"qoif", "image/x-qoi", Picture),
+    (0, b"%PDF-", "application/pdf", Passive),
+    (0, b"%!PS", "application/postscript", Passive),
+    (0, b"\x1a\x45\xdf\xa3", "video/webm", Passive),
+    (0, b"ID3", "audio/mpeg", Passive),
+    (0, b"\xff\xfb", "audio/mpeg", Passive),
+    (0, b"\xff\xf3", "audio/mpeg", Passive),
+    (0, b"\xff\xf2", "audio/mpeg", Passive),
+    (0, b"OggS", "audio/ogg", Passive),
+    (0, b"fLaC", "audio/flac", Passive),
+    (0, b"\x7fELF", "application/octet-stream", Passive),
+    (0, b"MZ", "application/octet-stream", Passive),
+    (0, b"\x1f\x8b", "application/gzip", Passive),
+    (0, b"BZh", "application/x-bzip2", Passive),
+    (0, b"\xfd7zXZ\0", "application/x-xz", Passive),
+    (0, b"\x28\xb5\x2f\xfd", "application/zstd", Passive),
+    (
+        0,
+        b"7z\xbc\xaf\x27\x1c",
+        "application/x-7z-compressed",
+        Passive,
+    ),
+    (0, b"Rar!\x1a\x07", "application/vnd.rar", Passive),
+    (0, b"wOFF", "font/woff", Passive),
+    (0, b"wOF2", "font/woff2", Passive),
+    (0, b"PK\x03\x04", "application/zip", Unknown),
+    (0, b"PK\x05\x06", "application/zip", Unknown),
+];
+
+fn magic(head: &[u8]) -> Answer {
+    let riff = |kind: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(kind);
+    if riff(b"WEBP") {
+        return Some(("image/webp", Picture));
+    }
+    if riff(b"WAVE") {
+        return Some(("audio/wav", Passive));
+    }
+    if riff(b"AVI ") {
+        return Some(("video/x-msvideo", Passive));
+    }
+    if is_bmp(head) {
+        return Some(("image/bmp", Picture));
+    }
+    let found = MAGIC
+        .iter()
+        .find(|(at, magic, ..)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
+    found.map(|&(_, _, media_type, kind)| (media_type, kind))
+}
+
+/// `BM` alone begins many a text; the size of the second header tells.
+fn is_bmp(head: &[u8]) -> bool {
+    let header = head
+        .get(14..18)
+        .map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    head.starts_with(b"BM") && matches!(header, Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
+}
+
+/// ISO base media files name their kind in the first box: major brand, version, then others.
+fn iso_media(head: &[u8]) -> Answer {
+    if head.get(4..8) != Some(b"ftyp") {
+        return None;
+    }
+    let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    let brands = head.get(8..length.clamp(8, head.len()))?;
+    let brands: Vec<&[u8]> = brands.chunks_exact(4).collect();
+    let has = |wanted: &[&[u8; 4]]| {
+        brands
+            .iter()
+            .any(|brand| wanted.iter().any(|w| w.as_slice() == *brand))
+    };
+    Some(if has(&[b"avif", b"avis"]) {
+        ("image/avif", Picture)
+    } else if has(&[
+        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
+    ]) {
+        ("image/heic", Picture)
+    } else if has(&[b"qt  "]) {
+        ("video/quicktime", Passive)
+    } else if brands
+        .first()
+        .is_some_and(|brand| brand.starts_with(b"M4A"))
+    {
+        ("audio/mp4", Passive)
+    } else {
+        ("video/mp4", Passive)
+    })
+}
+
+/// Elements that make a browser take a text for HTML (WHATWG MIME sniffing, section 7.1), and the
+/// scripting ones that no honest text begins with.
+const HTML: &[&[u8]] = &[
+    b"<!doctype html",
+    b"<html",
+    b"<head",
+    b"<script",
+    b"<iframe",
+    b"<h1",
+    b"<div",
+    b"<font",
+    b"<table",
+    b"<a",
+    b"<style",
+    b"<title",
+    b"<b",
+    b"<body",
+    b"<br",
+    b"<p",
+    b"<img",
+    b"<form",
+    b"<object",
+    b"<embed",
+    b"<meta",
+    b"<link",
+];
+
+fn markup(head: &[u8]) -> Answer {
+    let mut lower = decode_utf16(head).unwrap_or_else(|| head.to_vec());
+    lower.make_ascii_lowercase();
+    let mut rest = lower.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&lower);
+    // Comments, declarations and blanks may come before the element that decides.
+    loop {
+        rest = rest.trim_ascii_start();
+        let close: &[u8] = if rest.starts_with(b"<!--") {
+            b"-->"
+        } else if rest.starts_with(b"<?") {
+            b"?>"
+        } else if rest.starts_with(b"<!doctype") && !rest.starts_with(b"<!doctype html") {
+            b">"
+        } else {
+            break;
+        };
+        match find(rest, close) {
+            Some(at) => rest = &rest[at + close.len()..],
+            None => break,
+        }
+    }
+    let ends_tag = |at: usize| {
+        rest.get(at)
+            .is_none_or(|byte| matches!(byte, b' ' | b'>' | b'/' | b'\t' | b'\n' | b'\r' | 0x0c))
+    };
+    let element = |name: &[u8]| rest.starts_with(name) && ends_tag(name.len());
+    if element(b"<svg")
+        || (lower.trim_ascii_start().starts_with(b"<") && find(&lower, b"<svg").is_some())
+    {
+        return Some(("image/svg+xml", Active));
+    }
+    if HTML.iter().any(|name| element(name)) {
+        return Some(("text/html", Active));
+    }
+    let first = lower.trim_ascii_start();
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    if first.starts_with(b"<?xml") || first.starts_with(b"<!doctype") {
+        return Some(("text/xml", Active));
+    }
+    None
+}
+
+/// Browsers follow a UTF-16 byte order mark, so markup hides behind it no better than without.
+fn decode_utf16(head: &[u8]) -> Option<Vec<u8>> {
+    let little = match head.get(..2)? {
+        b"\xff\xfe" => true,
+        b"\xfe\xff" => false,
+        _ => return None,
+    };
+    let ascii = |pair: &[u8]| match if little {
+        (pair[0], pair[1])
+    } else {
+        (pair[1], pair[0])
+    } {
+        (low, 0) => low,
+        _ => b'?',
+    };
+    Some(head[2..].chunks_exact(2).map(ascii).collect())
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // The head may end inside a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\x0c' | '\x1b'))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_decides_and_active_content_is_found_behind_what_browsers_skip() {
+        let cases: &[(&[u8], &str, Kind)] = &[
+            (b"\xff\xd8\xff\xe0", "image/jpeg", Picture),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp", Picture),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0avifmif1", "image/avif", Picture),
+            (b"\0\0\0\x18ftypisom\0\0\0\0mp42mp41", "video/mp4", Passive),
+            (b"%PDF-1.7", "application/pdf", Passive),
+            (b"PK\x03\x04", "application/zip", Unknown),
+            (
+                b"\xef\xbb\xbf\n <!-- x --><!DOCTYPE HTML>",
+                "text/html",
+                Active,
+            ),
+            (b"<ScRiPt>alert(1)</script>", "text/html", Active),
+            (
+                b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>",
+                "image/svg+xml",
+                Active,
+            ),
+            (b"\xff\xfe<\0h\0t\0m\0l\0>\0", "text/html", Active),
+            (b"<?xml version='1.0'?><rss/>", "text/xml", Active),
+            (b"WEBVTT\n\n", "text/plain", Unknown),
+            (
+                b"BMW is a car maker, and this is text",
+                "text/plain",
+                Unknown,
+            ),
+            (b"\0\x01\x02", "application/octet-stream", Unknown),
+            (b"", "application/octet-stream", Unknown),
+        ];
+        for (head, media_type, kind) in cases {
+            assert_eq!(
+                sniff(head),
+                Sniffed {
+                    media_type,
+                    kind: *kind
+                },
+                "{head:?}"
+            );
+        }
+    }
+}
