@@ -23,6 +23,10 @@ fn peak(pid: u32) -> u64 {
 
 #[test]
 fn a_large_upload_stays_out_of_memory() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "for runs by hand, not configuration"
+    )]
     let size: u64 =
         std::env::var("TINTYPE_TEST_UPLOAD_BYTES").map_or(256 << 20, |text| text.parse().unwrap());
     let app = App::dev();
