@@ -3,6 +3,10 @@
 //! The smaller ones use the lowest frequencies of the 8x8 block, which is an ideal low-pass and
 //! down-sampling in one. All of them in `f32` without fused operations, so that every machine gives
 //! the same bytes, and arranged in lanes that compilers turn into vector code.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "rows and lanes are indices of several arrays at once"
+)]
 
 /// The scale that the 8-point transform (Arai, Agui, Nakajima 1988) leaves to its inputs.
 const AAN: [f32; 8] = [

@@ -19,6 +19,10 @@ const FOLDER: &str = "TINTYPE_STORE_TEST_FOLDER";
 const NUMBER: &str = "TINTYPE_STORE_TEST_NUMBER";
 
 /// The folder and the number of this process, when it is one of those that a test has started.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "not configuration: how a test talks to itself"
+)]
 fn task() -> Option<(PathBuf, usize)> {
     let number = std::env::var(NUMBER).ok()?.parse().unwrap();
     Some((std::env::var_os(FOLDER)?.into(), number))

@@ -55,6 +55,7 @@ fn ask(method: &Method, headers: &[(&str, &str)]) -> Response<axum::body::Body> 
     ask_of(&representation(), method, headers, BODY)
 }
 
+#[expect(clippy::disallowed_methods, reason = "capped, and a test")]
 async fn text(response: Response<axum::body::Body>) -> String {
     String::from_utf8(
         to_bytes(response.into_body(), 1 << 20)
@@ -68,7 +69,8 @@ async fn text(response: Response<axum::body::Body>) -> String {
 /// Status of GET and of HEAD; where the answer is a success, also the bytes of GET.
 #[tokio::test]
 async fn conditions_and_ranges() {
-    let cases: &[(&[(&str, &str)], u16, u16, &str)] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], u16, u16, &'a str);
+    let cases: &[Case<'_>] = &[
         (&[], 200, 200, "0123456789"),
         // If-None-Match: weak comparison, lists, any.
         (&[("if-none-match", "\"abc\"")], 304, 304, ""),
