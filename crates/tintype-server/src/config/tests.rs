@@ -1,0 +1,237 @@
+//! Every mistake is found before a port is bound, and all of them at once; the documented file is
+//! the code's own defaults.
+
+use std::path::Path;
+
+use tintype_store::Key;
+
+use super::*;
+use crate::url::{Originals, Unsigned};
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+const FILE: &str = include_str!("../../../../config/tintype.toml");
+
+fn load(environment: &[(&str, &str)], dev: Option<&Dev>) -> Result<Loaded, Vec<Problem>> {
+    let environment = environment
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    Config::load(environment, Path::new("/nonexistent/tintype.toml"), dev)
+}
+
+fn names(result: Result<Loaded, Vec<Problem>>) -> Vec<String> {
+    let problems = result
+        .map(|loaded| loaded.effective)
+        .expect_err("should be refused");
+    problems.into_iter().map(|problem| problem.name).collect()
+}
+
+fn dev(environment: &[(&str, &str)]) -> Config {
+    load(environment, Some(&Dev::default())).unwrap().config
+}
+
+#[test]
+fn dev_needs_nothing() {
+    let config = dev(&[]);
+    assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+    let site = config.sites.of(&Key::parse("a.jpg").unwrap());
+    assert_eq!(
+        (site.unsigned, site.originals),
+        (Unsigned::Any, Originals::Public)
+    );
+    assert_eq!(config.tokens[0].id, "dev");
+}
+
+#[test]
+fn dev_only_fills_in_what_is_not_set() {
+    let config = dev(&[
+        ("TINTYPE_UNSIGNED", "presets"),
+        ("TINTYPE_SIGNING_KEYS", KEY),
+    ]);
+    let site = config.sites.of(&Key::parse("a.jpg").unwrap());
+    assert_eq!(
+        (site.unsigned, site.originals),
+        (Unsigned::Presets, Originals::Signed)
+    );
+}
+
+#[test]
+fn dev_does_not_open_the_door_to_the_network() {
+    let everywhere = [("TINTYPE_BIND", "0.0.0.0:8080")];
+    assert_eq!(
+        names(load(&everywhere, Some(&Dev::default()))),
+        ["TINTYPE_BIND"]
+    );
+    let secret = "random".to_owned();
+    let anywhere = Dev {
+        root: None,
+        anywhere: Some(secret),
+    };
+    let config = load(&everywhere, Some(&anywhere)).unwrap().config;
+    assert_eq!(
+        config.tokens,
+        [Token::with_secret("dev-anywhere", "random")]
+    );
+}
+
+#[test]
+fn production_says_everything_that_is_missing_at_once() {
+    let names = names(load(&[], None));
+    for name in ["TINTYPE_STORE", "TINTYPE_SIGNING_KEYS", "TINTYPE_TOKENS"] {
+        assert!(
+            names.iter().any(|known| known == name),
+            "{name} is not in {names:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_left_out_on_purpose_is_said() {
+    let said = [
+        ("TINTYPE_STORE", "file:///srv/media"),
+        ("TINTYPE_UNSIGNED", "any"),
+        ("TINTYPE_TOKENS", "none"),
+    ];
+    let config = load(&said, None).unwrap().config;
+    assert!(config.tokens.is_empty());
+}
+
+#[test]
+fn every_mistake_is_named_with_its_fix() {
+    for (name, value, word) in [
+        ("TINTYPE_BIMD", "127.0.0.1:1", "TINTYPE_BIND"),
+        ("TINTYPE_bind", "127.0.0.1:1", "capitals"),
+        ("TINTYPE_BIND", "localhost", "0.0.0.0:8080"),
+        ("TINTYPE_STORE", "/srv/media", "file:///"),
+        ("TINTYPE_SIGNING_KEYS", "short", "32"),
+        ("TINTYPE_TOKENS", "a:b:c", "SHA-256"),
+        ("TINTYPE_UNSIGNED", "some", "none, presets or any"),
+        ("TINTYPE_ORIGINALS", "all", "public or signed"),
+        ("TINTYPE_PUBLIC_URL", "media.example.org", "https://"),
+        ("TINTYPE_QUALITY_JPEG", "0", "1 to 100"),
+        ("TINTYPE_SPOOL_BYTES", "lots", "512MiB"),
+        ("TINTYPE_RENDER_DEADLINE", "15", "15s"),
+        ("TINTYPE_WORKERS", "0", "above 0"),
+        ("TINTYPE_ALLOW_TYPES", "jpeg", "image/jpeg"),
+        ("TINTYPE_MAX_PIXELS", "many", "100MP"),
+        ("TINTYPE_CONFIG", "/nonexistent.toml", "read"),
+        ("TINTYPE_CONFIG_INLINE", "a = ", "TOML"),
+        ("TINTYPE_TOKENS_FILE", "/nonexistent", "read"),
+    ] {
+        let problems = load(&[(name, value)], Some(&Dev::default())).map(|l| l.effective);
+        let problems = problems.expect_err(name);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].name, name);
+        let text = problems[0].to_string();
+        assert!(text.contains(word), "{text} does not say {word}");
+    }
+}
+
+#[test]
+fn keys_of_the_file_are_checked_like_variables() {
+    for (toml, name) in [
+        ("bimd = \"x\"", "bimd"),
+        ("[presets]\ncard = \"w_0\"", "presets.card"),
+        ("[presets]\nCard = \"w_10\"", "presets.Card"),
+        (
+            "[presets]\ncard = \"w_10~sig_AAAAAAAAAAAAAAAAAAAAAA\"",
+            "presets.card",
+        ),
+        ("[sites.a]\nunsigned = \"any\"", "sites.a.prefix"),
+        (
+            "[sites.a]\nprefix = \"a/\"\nsigning_keys = \"x\"",
+            "sites.a.signing_keys",
+        ),
+        (
+            "[sites.a]\nprefix = \"a/\"\nunsigned = \"any\"\nstore = \"x\"",
+            "sites.a.store",
+        ),
+    ] {
+        let problems = names(load(
+            &[("TINTYPE_CONFIG_INLINE", toml)],
+            Some(&Dev::default()),
+        ));
+        assert!(
+            problems.iter().any(|problem| problem == name),
+            "{toml}: {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn the_longest_prefix_decides_about_the_site() {
+    let toml = format!(
+        "[presets]\ncard = \"w_1\"\n\
+         [sites.a]\nprefix = \"a/\"\nsigning_keys = \"{KEY}\"\n\
+         [sites.ab]\nprefix = \"a/b/\"\nunsigned = \"any\"\n"
+    );
+    let config = dev(&[("TINTYPE_CONFIG_INLINE", &toml)]);
+    let site = |key: &str| config.sites.of(&Key::parse(key).unwrap()).name.clone();
+    assert_eq!(
+        [site("x.jpg"), site("a/x.jpg"), site("a/b/x.jpg")],
+        ["default", "a", "ab"]
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_secrets_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, format!("{KEY}\n")).unwrap();
+    let file = folder.path().join("tintype.toml");
+    std::fs::write(&file, "queue = 7\nmax_age = \"9s\"\n").unwrap();
+    let environment = [
+        ("TINTYPE_QUEUE", "8".to_owned()),
+        ("TINTYPE_SIGNING_KEYS_FILE", keys.display().to_string()),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value));
+    let loaded = Config::load(environment, &file, Some(&Dev::default())).unwrap();
+    assert_eq!(
+        (loaded.config.queue, loaded.config.max_age.as_secs()),
+        (8, 9)
+    );
+    assert_eq!(
+        loaded
+            .config
+            .sites
+            .named("default")
+            .unwrap()
+            .signing_keys
+            .len(),
+        1
+    );
+    assert!(!loaded.effective.contains(KEY), "a secret is shown");
+    assert!(
+        loaded
+            .effective
+            .contains("queue = \"8\"  # from TINTYPE_QUEUE"),
+        "{}",
+        loaded.effective
+    );
+}
+
+#[test]
+fn the_documented_file_is_the_defaults() {
+    let documented: Vec<(&str, &str)> = FILE
+        .lines()
+        .take_while(|line| *line != "[presets]")
+        .filter_map(|line| {
+            line.strip_prefix('#')
+                .filter(|line| !line.starts_with([' ', '#']))
+        })
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, value)| (name, value.trim_matches('"')))
+        .collect();
+    let mut expected: Vec<_> = OPTIONS
+        .iter()
+        .map(|option| (option.name, option.default))
+        .collect();
+    let mut found = documented.clone();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    // As it is delivered, the file sets nothing and is valid.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tintype.toml");
+    std::fs::write(&file, FILE).unwrap();
+    assert!(Config::load([], &file, Some(&Dev::default())).is_ok());
+}
