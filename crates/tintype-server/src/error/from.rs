@@ -1,8 +1,11 @@
 //! Which library error becomes which refusal, spelled out case by case.
 
+use std::error;
+
 use tintype_store::KeyError;
 
 use super::{Code, Error};
+use crate::http::BodyTimeout;
 
 impl From<tintype_store::Error> for Error {
     fn from(error: tintype_store::Error) -> Self {
@@ -43,5 +46,22 @@ impl From<KeyError> for Error {
             }
             _ => Self::new(Code::InvalidKey).detail(detail),
         }
+    }
+}
+
+impl Error {
+    /// For a request body that ended in an error: too slow, or broken off.
+    pub fn body(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let mut source: Option<&(dyn error::Error + 'static)> = Some(error.as_ref());
+        while let Some(error) = source {
+            if let Some(timeout) = error.downcast_ref::<BodyTimeout>() {
+                return Self::new(Code::RequestTimeout).detail(timeout.to_string());
+            }
+            source = error.source();
+        }
+        Self::new(Code::InvalidRequest)
+            .detail("the body broke off or is malformed")
+            .cause(error)
     }
 }

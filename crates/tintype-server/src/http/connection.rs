@@ -1,0 +1,155 @@
+//! One connection: hyper with our limits, and the rules that it leaves to the server.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+use axum::body::Body;
+use axum::response::IntoResponse as _;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tower::Service;
+
+use super::body::{Busy, RequestBody, ResponseBody};
+use super::io::{Shared, TimedStream};
+use super::patience::Patience;
+use super::{MAX_HEAD_BYTES, MAX_READ_BYTES, Settings};
+use crate::error::{Code, Error};
+
+/// What every connection has to know about the end.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// Answers say `Connection: close`.
+    pub(super) draining: AtomicBool,
+    /// Idle connections close, others after their answer.
+    pub(super) closing: AtomicBool,
+    /// Told when `closing` is set.
+    pub(super) changed: Notify,
+}
+
+/// Serves until the connection ends; a client's mistakes are nobody's error.
+pub(super) async fn serve_one<S>(
+    stream: TcpStream,
+    service: S,
+    settings: Settings,
+    ending: Arc<Ending>,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+{
+    let shared = Arc::new(Shared::default());
+    let io = TokioIo::new(TimedStream::new(
+        stream,
+        settings.write_timeout,
+        shared.clone(),
+    ));
+    let handler = service_fn(|request: Request<Incoming>| {
+        let busy = Busy::new(shared.clone());
+        let request = admit(request, settings, &shared);
+        let mut service = service.clone();
+        let ending = &ending;
+        async move {
+            let (response, must_close) = match request {
+                Ok(request) => {
+                    let ready = poll_fn(|cx| service.poll_ready(cx)).await;
+                    match ready {
+                        Ok(()) => (service.call(request).await?, false),
+                        Err(never) => return Err(never),
+                    }
+                }
+                Err(error) => (error.into_response(), true),
+            };
+            let (mut parts, body) = response.into_parts();
+            if must_close || ending.draining.load(Ordering::Relaxed) {
+                parts
+                    .headers
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(Response::from_parts(
+                parts,
+                ResponseBody { body, _busy: busy },
+            ))
+        }
+    });
+
+    let mut builder = http1::Builder::new();
+    // The number of fields stays at hyper's 100: to say so would move them to the heap.
+    builder
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_buf_size(MAX_READ_BYTES);
+    let mut connection = pin!(builder.serve_connection(io, handler));
+
+    // Waiting takes a lock that all connections share, so it is asked once: a task's waker stays
+    // the same, and the flag is looked at on every wake.
+    let mut changed = pin!(ending.changed.notified());
+    let mut is_waiting = false;
+    let mut is_told = false;
+    let mut patience = Patience::new(settings, &shared);
+    let result = poll_fn(|cx| {
+        if !is_waiting {
+            is_waiting = true;
+            let _ = changed.as_mut().poll(cx);
+        }
+        if !is_told && ending.closing.load(Ordering::Acquire) {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        match connection.as_mut().poll(cx) {
+            // A client that sends no request is told nothing: dropping the connection closes it.
+            Poll::Pending => patience.poll(cx).map(Ok),
+            ready => ready,
+        }
+    })
+    .await;
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Refuses what two parsers in a row could understand differently, and wraps the body.
+///
+/// Hyper has refused the rest: differing lengths, folded fields, space before a colon, a transfer
+/// coding that does not end in chunked. With both a length and a coding it drops the length and
+/// closes after the answer (RFC 9112, 6.1).
+fn admit(
+    request: Request<Incoming>,
+    settings: Settings,
+    shared: &Arc<Shared>,
+) -> Result<Request<Body>, Error> {
+    let headers = request.headers();
+    if request.version() == Version::HTTP_11 && headers.get_all(HOST).iter().count() != 1 {
+        return Err(Error::new(Code::InvalidRequest).detail("a request has exactly one host field"));
+    }
+    if !is_plainly_framed(headers) {
+        return Err(Error::new(Code::InvalidRequest).detail("the only transfer coding is chunked"));
+    }
+    Ok(request.map(|body| {
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(RequestBody::new(body, settings, shared.clone()))
+        }
+    }))
+}
+
+fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match codings.next() {
+        None => true,
+        Some(coding) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && codings.next().is_none()
+                && !headers.contains_key(CONTENT_LENGTH)
+        }
+    }
+}

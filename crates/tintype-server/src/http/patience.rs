@@ -1,0 +1,59 @@
+//! Times what happens between two requests: nothing at all, and then a head.
+//!
+//! Hyper's own timer does not tell the two apart, so with it a connection could not stay idle for
+//! longer than a head may take.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+
+use super::Settings;
+use super::deadline::Deadline;
+use super::io::Shared;
+
+pub(super) struct Patience<'a> {
+    settings: Settings,
+    shared: &'a Shared,
+    phase: Phase,
+    deadline: Deadline,
+    /// Requests and arrivals when the phase began.
+    requests: usize,
+    arrivals: usize,
+}
+
+enum Phase {
+    Idle,
+    /// Also before the first byte: a client that connects has something to ask.
+    Head,
+}
+
+impl<'a> Patience<'a> {
+    pub(super) fn new(settings: Settings, shared: &'a Shared) -> Self {
+        let deadline = Deadline::after(settings.header_timeout);
+        Self {
+            settings,
+            shared,
+            phase: Phase::Head,
+            deadline,
+            requests: 0,
+            arrivals: 0,
+        }
+    }
+
+    /// Ready when it has run out; to be asked whenever the connection waits.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.shared.busy.load(Relaxed) || self.shared.writing.load(Relaxed) {
+            return Poll::Pending;
+        }
+        let arrivals = self.shared.arrivals.load(Relaxed);
+        let requests = self.shared.requests.load(Relaxed);
+        if self.requests != requests {
+            self.phase = Phase::Idle;
+            self.deadline.reset(self.settings.idle_timeout);
+            (self.requests, self.arrivals) = (requests, arrivals);
+        } else if matches!(self.phase, Phase::Idle) && self.arrivals != arrivals {
+            self.phase = Phase::Head;
+            self.deadline.reset(self.settings.header_timeout);
+        }
+        self.deadline.poll(cx)
+    }
+}

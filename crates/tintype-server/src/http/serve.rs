@@ -1,0 +1,132 @@
+//! The accept loop, from the first connection to the last.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use super::Settings;
+use super::connection::{Ending, serve_one};
+use crate::error::{Code, Error};
+
+/// Connections over the cap that are being told so; past it they are closed without a word.
+const MAX_REFUSALS: usize = 256;
+
+/// How the end went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that had to be cut at the end of the time allowed.
+    pub cut: usize,
+}
+
+/// Serves until `shutdown`, then drains: for the lame-duck time everything goes on, except that
+/// answers say `Connection: close`; then the listener closes and requests finish, up to the drain
+/// time. Dropping the future cuts everything at once.
+pub async fn serve<S>(
+    listener: TcpListener,
+    service: S,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Drained
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+{
+    let ending = Arc::new(Ending::default());
+    let mut connections = JoinSet::new();
+    let mut refusals = JoinSet::new();
+    let refusal: Arc<[u8]> = refusal().into();
+
+    let mut stopping = std::pin::pin!(async {
+        shutdown.cancelled().await;
+        ending.draining.store(true, Ordering::Relaxed);
+        sleep(settings.lame_duck).await;
+    });
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stopping => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            Some(_) = refusals.join_next(), if !refusals.is_empty() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if connections.len() < settings.max_connections.get() => {
+                // An answer is one write; waiting for more would only delay it.
+                let _ = stream.set_nodelay(true);
+                let ending = ending.clone();
+                connections.spawn(serve_one(stream, service.clone(), settings, ending));
+            }
+            Ok((stream, _)) if refusals.len() < MAX_REFUSALS => {
+                refusals.spawn(refuse(stream, refusal.clone()));
+            }
+            Ok(_) => {}
+            Err(error) => back_off(&error).await,
+        }
+    }
+
+    drop(listener);
+    ending.closing.store(true, Ordering::Release);
+    ending.changed.notify_waiters();
+    let all_done = timeout(settings.drain, async {
+        while connections.join_next().await.is_some() {}
+    });
+    let cut = match all_done.await {
+        Ok(()) => 0,
+        Err(_) => connections.len(),
+    };
+    connections.shutdown().await;
+    Drained { cut }
+}
+
+/// A connection that died while it was queued is not the listener's trouble; anything else, such as
+/// no file descriptors, does not get better by asking again at once.
+async fn back_off(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    let kind = error.kind();
+    if !matches!(
+        kind,
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    ) {
+        tracing::error!(%error, "cannot accept connections");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn refuse(mut stream: TcpStream, refusal: Arc<[u8]>) {
+    let told = async {
+        stream.write_all(&refusal).await?;
+        stream.shutdown().await?;
+        // Reads what the client has sent, which would otherwise reset the connection.
+        let mut sink = [0; 4096];
+        while stream.read(&mut sink).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = timeout(Duration::from_secs(1), told).await;
+}
+
+/// What is written to a connection over the cap, whatever it asks.
+fn refusal() -> Vec<u8> {
+    let error = Error::new(Code::Overloaded).detail("too many connections");
+    let body = error.problem(None).to_string();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nretry-after: 2\r\ncache-control: no-store\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len(),
+    )
+    .into_bytes()
+}
