@@ -1,1 +1,53 @@
-fn main() {}
+//! `tintype`: the service and its tools, in one program.
+//!
+//! Exit codes: 0 done; 1 failed; 2 not begun, because the command line or the configuration is
+//! wrong.
+
+mod commands;
+mod failure;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Pixel work allocates and frees tens of megabytes per request on many threads; the system's
+/// allocator keeps much of that for itself afterwards.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Serves thumbnails and originals, and takes uploads.
+///
+/// Configured by TINTYPE_* variables over config/tintype.toml over defaults.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  not begun: the command line or the configuration is wrong";
+
+#[derive(Subcommand)]
+enum Command {
+    Config(commands::config::Arguments),
+    Url(commands::url::Arguments),
+    Sign(commands::sign::Arguments),
+    Token(commands::token::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Config(arguments) => arguments.run(),
+        Command::Url(arguments) => arguments.run(),
+        Command::Sign(arguments) => arguments.run(),
+        Command::Token(arguments) => arguments.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use tintype_store::HexId;
@@ -90,6 +92,13 @@ impl Token {
             expires: None,
         }
     }
+}
+
+/// 256 random bits as 43 characters, for a token or a key.
+pub fn random_secret() -> std::io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 impl FromStr for Token {

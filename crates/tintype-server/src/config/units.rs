@@ -28,7 +28,7 @@ pub(super) fn pixels(text: &str) -> Result<u64, String> {
 }
 
 /// `15s`, `500ms`, `10m`, `24h`, `1d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: &[(&str, u64)] = &[
         ("ms", 1),
         ("s", 1_000),

@@ -1,0 +1,59 @@
+//! One file per subcommand: its arguments, its help, and what it does.
+
+pub(crate) mod config;
+pub(crate) mod sign;
+pub(crate) mod token;
+pub(crate) mod url;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tintype_server::config::{Config, Dev, Loaded};
+
+use crate::failure::Failure;
+
+const FILE: &str = "config/tintype.toml";
+
+/// The configuration in force.
+pub(crate) fn load(dev: Option<&Dev>) -> Result<Loaded, Failure> {
+    Config::load(environment(), Path::new(FILE), dev).map_err(Failure::Configuration)
+}
+
+/// The configuration for making URLs, where neither a store nor the API's tokens are at hand.
+fn load_for_urls() -> Result<Config, Failure> {
+    let is_needed = |name: &str| !name.starts_with("TINTYPE_TOKENS") && name != "TINTYPE_STORE";
+    let unused = [
+        ("TINTYPE_TOKENS", "none"),
+        ("TINTYPE_STORE", "file://./media"),
+    ];
+    let unused = unused.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let environment = environment()
+        .filter(|(name, _)| is_needed(name))
+        .chain(unused);
+    let loaded = Config::load(environment, Path::new(FILE), None);
+    Ok(loaded.map_err(Failure::Configuration)?.config)
+}
+
+/// Text that is not UTF-8 is kept far enough to be refused by name.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, text)| {
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        (lossy(name), lossy(text))
+    })
+}
+
+/// An answer on standard output.
+fn answer(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        stdout.write_all(b"\n")?;
+    }
+    Ok(stdout.flush()?)
+}
+
+fn unix_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
