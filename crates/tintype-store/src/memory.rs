@@ -126,18 +126,21 @@ impl Memory {
             let own = path
                 .split_once('/')
                 .is_some_and(|(first, _)| first == RESERVED);
-            // A cursor with a slash at its end is a folder that has been listed.
-            if own || (position.ends_with('/') && path.starts_with(&position)) {
+            let slash = rest.find('/').filter(|_| delimiter);
+            let dir = slash.map(|slash| &path[..=prefix.len() + slash]);
+            // A cursor with a slash at its end is a folder that has been dealt with.
+            let done = cursor.ends_with('/') && path.starts_with(cursor);
+            if own || done || dir.is_some_and(|dir| dir <= cursor || dir == position) {
                 continue;
             }
             if page.files.len() + page.dirs.len() == limit {
                 page.cursor = Some(position);
                 break;
             }
-            match rest.find('/').filter(|_| delimiter) {
-                Some(slash) => {
-                    position = path[..=prefix.len() + slash].to_owned();
-                    page.dirs.push(position.clone());
+            match dir {
+                Some(dir) => {
+                    dir.clone_into(&mut position);
+                    page.dirs.push(dir.to_owned());
                 }
                 None => {
                     let Ok(key) = Key::existing(path) else {

@@ -38,6 +38,7 @@ enum Entry {
 struct Walk<'a> {
     objects: &'a Objects,
     prefix: &'a str,
+    delimiter: bool,
     cursor: &'a str,
     limit: usize,
     folders_left: usize,
@@ -61,6 +62,7 @@ pub(super) fn page(
     let mut walk = Walk {
         objects,
         prefix,
+        delimiter,
         cursor,
         limit,
         folders_left: MOST_FOLDERS,
@@ -159,9 +161,13 @@ impl Walk<'_> {
         {
             return false;
         }
-        // A folder that the cursor points into is only half dealt with.
-        path > self.cursor
-            || (path != self.cursor && path.ends_with('/') && self.cursor.starts_with(path))
+        // A cursor with a slash at its end is a folder that has been dealt with as a whole; one
+        // that points into a folder has dealt with half of it, unless folders are listed.
+        if self.cursor.ends_with('/') && path.starts_with(self.cursor) {
+            return false;
+        }
+        let half = !self.delimiter && path.ends_with('/') && self.cursor.starts_with(path);
+        path > self.cursor || half
     }
 
     /// What can be told of a file without opening it; `None` for what is no original.
