@@ -240,7 +240,7 @@ impl Writer {
         }
     }
 
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "file work and hashing block for a bounded batch; pixel work has a pool of its own"
     )]

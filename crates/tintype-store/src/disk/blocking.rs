@@ -6,7 +6,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::Error;
 
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "file work blocks for as long as the disk does; pixel work has a pool of its own"
 )]
