@@ -638,9 +638,11 @@ async fn draining_finishes_what_has_begun() {
     let mut idle = server.connect().await;
     idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     idle.answer().await;
+    let mut silent = server.connect().await;
 
     server.stop.cancel();
     assert_eq!(idle.rest().await, "");
+    assert_eq!(silent.rest().await, "");
     assert!(TcpStream::connect(server.address).await.is_err());
     server.gate.open.add_permits(1);
     let answer = busy.rest().await;

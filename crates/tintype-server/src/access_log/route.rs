@@ -1,0 +1,76 @@
+//! What a path is about, without what makes it unique: a label of few values, and the key.
+
+/// Known also for requests that never reached a handler.
+pub(super) fn route(path: &str) -> &'static str {
+    if path.starts_with("/t/") {
+        return "variant";
+    }
+    if path.starts_with("/o/") {
+        return "original";
+    }
+    let Some(rest) = path.strip_prefix("/api/v1/") else {
+        return "other";
+    };
+    match rest.split('/').next().unwrap_or_default() {
+        "files" => "files",
+        "records" => "records",
+        "list" => "list",
+        "batch" => "batch",
+        "copy" => "copy",
+        "move" => "move",
+        "purge" => "purge",
+        "tickets" => "tickets",
+        "uploads" => "uploads",
+        "openapi.json" => "openapi",
+        _ => "other",
+    }
+}
+
+/// The key as the path spells it. A spec is left out, for it may be signed; so is a path that has
+/// a signature somewhere else.
+pub(super) fn key(path: &str) -> Option<&str> {
+    let key = if let Some(rest) = path.strip_prefix("/t/") {
+        rest.rsplit_once('/')?.0
+    } else {
+        ["/o/", "/api/v1/files/", "/api/v1/records/"]
+            .iter()
+            .find_map(|prefix| path.strip_prefix(prefix))?
+    };
+    let is_signature = |segment: &str| segment.split('~').any(|item| item.starts_with("sig_"));
+    (!key.is_empty() && !key.split('/').any(is_signature)).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_of_few_names_and_perhaps_a_key() {
+        for (path, expected_route, expected_key) in [
+            ("/t/a/b.jpg/w_100~sig_x", "variant", Some("a/b.jpg")),
+            ("/t/a/b.jpg/w_1~sig_x/w_2", "variant", None),
+            ("/t/a/sig_x/w_2", "variant", None),
+            ("/t/design_1.jpg/w_2", "variant", Some("design_1.jpg")),
+            ("/t/w_100", "variant", None),
+            ("/t//w_100", "variant", None),
+            ("/o/a/b.jpg", "original", Some("a/b.jpg")),
+            ("/o/", "original", None),
+            ("/api/v1/files/a%20b.jpg", "files", Some("a%20b.jpg")),
+            ("/api/v1/files", "files", None),
+            ("/api/v1/records/a.jpg", "records", Some("a.jpg")),
+            ("/api/v1/uploads/123", "uploads", None),
+            ("/api/v1/list", "list", None),
+            ("/api/v1/nonsense", "other", None),
+            ("/api/v2/files/a.jpg", "other", None),
+            ("/", "other", None),
+            ("*", "other", None),
+            ("", "other", None),
+        ] {
+            assert_eq!(
+                (route(path), key(path)),
+                (expected_route, expected_key),
+                "{path}"
+            );
+        }
+    }
+}
