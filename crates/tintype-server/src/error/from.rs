@@ -2,10 +2,12 @@
 
 use std::error;
 
+use tintype_imaging::geometry::GeometryError;
 use tintype_store::KeyError;
 
 use super::{Code, Error};
 use crate::http::BodyTimeout;
+use crate::url::{Denied, PathError, SpecError};
 
 impl From<tintype_store::Error> for Error {
     fn from(error: tintype_store::Error) -> Self {
@@ -63,5 +65,72 @@ impl Error {
         Self::new(Code::InvalidRequest)
             .detail("the body broke off or is malformed")
             .cause(error)
+    }
+}
+
+impl From<PathError> for Error {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::Spec(error) => error.into(),
+            PathError::Key(error) => error.into(),
+            PathError::NoSpec => Self::new(Code::InvalidSpec).detail(error.to_string()),
+            PathError::Prefix(_) => Self::new(Code::NotFound),
+            PathError::Percent | PathError::NotUtf8 => {
+                Self::new(Code::InvalidKey).detail(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Self {
+        Self::new(Code::InvalidSpec)
+            .detail(error.to_string())
+            .member("item", error.item)
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::Missing | Denied::Dpr => Code::SignatureMissing,
+            Denied::Invalid => Code::SignatureInvalid,
+            Denied::Expired => Code::SignatureExpired,
+        };
+        Self::new(code).detail(denied.to_string())
+    }
+}
+
+impl From<GeometryError> for Error {
+    fn from(error: GeometryError) -> Self {
+        let code = match error {
+            GeometryError::NotYetSupported(item) => {
+                return Self::new(Code::NotYetSupported)
+                    .detail(error.to_string())
+                    .member("item", item);
+            }
+            GeometryError::Empty => Code::UnsupportedFormat,
+            _ => Code::InvalidSpec,
+        };
+        Self::new(code).detail(error.to_string())
+    }
+}
+
+impl From<tintype_imaging::Error> for Error {
+    fn from(error: tintype_imaging::Error) -> Self {
+        use tintype_imaging::Error as Imaging;
+        let public = error.to_string();
+        match error {
+            Imaging::Malformed(_) => Self::new(Code::CorruptImage).detail(public),
+            Imaging::Unsupported(_) => Self::new(Code::UnsupportedFormat).detail(public),
+            Imaging::OverLimit { limit, .. } => Self::new(Code::TooComplex)
+                .detail(public)
+                .member("limit", limit),
+            Imaging::NotYetSupported(item) => Self::new(Code::NotYetSupported)
+                .detail(public)
+                .member("item", item),
+            Imaging::DeadlineExceeded => Self::new(Code::DeadlineExceeded),
+            Imaging::Internal(_) => Self::new(Code::Internal).cause(error),
+        }
     }
 }

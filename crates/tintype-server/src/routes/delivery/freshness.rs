@@ -1,0 +1,73 @@
+//! How long an answer may be kept, and by whom.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+/// What decides about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Freshness {
+    /// The address names the current version and nothing whose meaning may change (a preset).
+    pub pinned: bool,
+    /// Seconds until the address expires, or the state of the original changes.
+    pub at_most: Option<u64>,
+    /// Only for the one who asked: addresses that expire are permissions, not public names.
+    pub private: bool,
+}
+
+/// A pinned answer never changes; a year is what caches take as "for ever".
+const FOR_EVER: u64 = 31_536_000;
+
+/// How long a CDN may serve an outdated answer while it asks for a new one, and while the origin
+/// is ill.
+const WHILE_REVALIDATE: u64 = 60;
+const IF_ERROR: u64 = 86_400;
+
+pub fn cache_control(freshness: Freshness, max_age: Duration, s_maxage: Duration) -> HeaderValue {
+    if freshness.private {
+        let longest = if freshness.pinned { FOR_EVER } else { max_age.as_secs() };
+        let seconds = freshness.at_most.map_or(longest, |most| most.min(longest));
+        return value(&format!("private, max-age={seconds}"));
+    }
+    if freshness.pinned && freshness.at_most.is_none() {
+        return HeaderValue::from_static("public, max-age=31536000, immutable");
+    }
+    let most = freshness.at_most.unwrap_or(u64::MAX);
+    let (max_age, s_maxage) = (max_age.as_secs().min(most), s_maxage.as_secs().min(most));
+    value(&format!(
+        "public, max-age={max_age}, s-maxage={s_maxage}, \
+         stale-while-revalidate={WHILE_REVALIDATE}, stale-if-error={IF_ERROR}"
+    ))
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("words and digits are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(freshness: Freshness, expected: &str) {
+        let (max_age, s_maxage) = (Duration::from_secs(60), Duration::from_secs(86_400));
+        assert_eq!(cache_control(freshness, max_age, s_maxage), expected, "{freshness:?}");
+    }
+
+    #[test]
+    fn only_a_pinned_address_is_kept_for_ever() {
+        let plain = Freshness { pinned: false, at_most: None, private: false };
+        check(Freshness { pinned: true, ..plain }, "public, max-age=31536000, immutable");
+        check(
+            plain,
+            "public, max-age=60, s-maxage=86400, stale-while-revalidate=60, stale-if-error=86400",
+        );
+    }
+
+    #[test]
+    fn an_address_that_expires_is_private_and_kept_no_longer_than_that() {
+        let signed = Freshness { pinned: true, at_most: Some(30), private: true };
+        check(signed, "private, max-age=30");
+        check(Freshness { at_most: Some(3_600), ..signed }, "private, max-age=3600");
+        check(Freshness { pinned: false, at_most: Some(3_600), ..signed }, "private, max-age=60");
+    }
+}

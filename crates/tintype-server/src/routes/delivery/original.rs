@@ -1,0 +1,74 @@
+//! The original itself, bit for bit, with ranges.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header;
+use tintype_store::Object;
+
+use super::Ask;
+use crate::error::{Code, Error};
+use crate::probing;
+use crate::record::Record;
+use crate::respond::{Disposition, Representation, decide};
+use crate::url::Download;
+
+pub(super) async fn answer(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+) -> Result<Response, Error> {
+    let mut stored = ask.record().await?;
+    let mut again = true;
+    loop {
+        match send(ask, download, &stored.record).await {
+            Err(error) if error.code() == Code::PreconditionFailed && again => {
+                again = false;
+                ask.app.records.rederive(ask.key).await?;
+                stored = ask.record().await?;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn send(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+    record: &Record,
+) -> Result<Response, Error> {
+    let request = ask.request;
+    let representation = representation(ask, download, record);
+    let decision = decide(&request.method, &request.headers, &representation, record.size);
+    let body = match decision.wanted(record.size) {
+        None => Body::empty(),
+        Some(range) => {
+            let object = Object::Original(ask.key.clone());
+            // A store has no range that is empty.
+            let range = (range != (0..record.size)).then_some(range);
+            let etag = record.store_etag();
+            let got = ask.app.store.get(&object, range, Some(&etag)).await?;
+            let got = got.ok_or_else(|| Error::new(Code::NotFound))?;
+            Body::from_stream(got.body)
+        }
+    };
+    let cache_control = ask.cache_control(record.version());
+    let mut response = decision.answer(&representation, cache_control, record.size, body);
+    ask.tag(&mut response);
+    Ok(response)
+}
+
+fn representation(ask: &Ask<'_>, download: Option<&Download>, record: &Record) -> Representation {
+    // The store's ETag changes with a move to another store; the content's own does not.
+    let etag = record.sha256.as_ref().map_or(record.etag.as_str(), |sha256| &sha256[..32]);
+    let name = match download {
+        Some(Download::Named(name)) => name.as_str(),
+        Some(Download::KeyName) | None => ask.key.file_name(),
+    };
+    // What a browser would run is never shown in the page's place, only saved.
+    let is_attachment = download.is_some() || probing::is_active(&record.media_type);
+    let disposition =
+        if is_attachment { Disposition::Attachment } else { Disposition::Inline }.with_name(name);
+    Representation::new(etag, &record.media_type)
+        .last_modified(record.modified.into())
+        .cross_origin()
+        .header(header::CONTENT_DISPOSITION, disposition)
+}

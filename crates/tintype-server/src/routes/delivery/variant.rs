@@ -1,0 +1,101 @@
+//! A picture made from an original.
+
+use axum::response::Response;
+use http::{HeaderValue, header};
+use tintype_imaging::geometry::{self, Defaults};
+use tintype_imaging::spec::{Format, Resolved};
+
+use super::Ask;
+use crate::access_log::LogFacts;
+use crate::error::{Code, Error};
+use crate::record::Record;
+use crate::respond::{self, Disposition};
+use crate::url::{AcceptClass, Download, FormatItem, Merged};
+use crate::variants::{self, file_name};
+
+pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, Error> {
+    let mut stored = ask.record().await?;
+    let mut again = true;
+    let (fetched, current) = loop {
+        let resolved = resolve(ask, merged, &stored.record)?;
+        match variants::fetch(ask.app, ask.key, &stored, resolved).await {
+            // The bytes are no longer those of the record, which is derived anew.
+            Err(error) if error.code() == Code::PreconditionFailed && again => {
+                again = false;
+                ask.app.records.rederive(ask.key).await?;
+                stored = ask.record().await?;
+            }
+            fetched => break (fetched?, stored.record.version()),
+        }
+    };
+    let (variant, origin, work) = fetched;
+    let request = ask.request;
+    let mut response = respond::bytes(
+        &request.method,
+        &request.headers,
+        &variant.representation,
+        ask.cache_control(current),
+        variant.bytes.clone(),
+    );
+    ask.tag(&mut response);
+    let headers = response.headers_mut();
+    if merged.format == FormatItem::Auto {
+        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    }
+    if let Some(download) = &merged.download {
+        let name = match download {
+            Download::KeyName => file_name(ask.key.file_name(), variant.format),
+            Download::Named(name) => name.clone(),
+        };
+        headers.insert(header::CONTENT_DISPOSITION, Disposition::Attachment.with_name(&name));
+    }
+    let mut facts = LogFacts { cache: Some(origin.as_str()), ..LogFacts::default() };
+    if let Some(work) = work {
+        facts.queue = Some(work.waited);
+        facts.fetch = Some(work.fetched);
+        facts.decode = Some(work.timings.decode);
+        facts.resize = Some(work.timings.resize);
+        facts.encode = Some(work.timings.encode);
+    }
+    response.extensions_mut().insert(facts);
+    Ok(response)
+}
+
+/// Everything filled in: the record's size and focal point, the client's formats, our qualities.
+fn resolve(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Resolved, Error> {
+    let image = record.image.as_ref().ok_or_else(|| {
+        let detail = format!("{} is not a picture that can be read", record.media_type);
+        Error::new(Code::UnsupportedFormat).detail(detail)
+    })?;
+    let pixels = image.upright().pixels();
+    if pixels > ask.app.imaging.max_pixels {
+        return Err(Error::new(Code::TooManyPixels)
+            .detail(format!("the picture has {pixels} pixels"))
+            .member("limit", ask.app.imaging.max_pixels));
+    }
+    let format = match merged.format {
+        FormatItem::Image(format) => format,
+        _ => {
+            let accept = ask.request.headers.get_all(header::ACCEPT);
+            match AcceptClass::of(accept.iter().map(HeaderValue::as_bytes)) {
+                AcceptClass::Avif => Format::Avif,
+                AcceptClass::Webp => Format::Webp,
+                AcceptClass::Legacy if image.alpha && !is_opaque(merged) => Format::Png,
+                AcceptClass::Legacy => Format::Jpeg,
+            }
+        }
+    };
+    let quality = ask.app.config.quality;
+    let quality = match format {
+        Format::Avif => quality.avif,
+        Format::Webp => quality.webp,
+        Format::Jpeg | Format::Png | Format::Gif => quality.jpeg,
+    };
+    let defaults = Defaults { format, quality, focal: record.focal() };
+    Ok(geometry::resolve(image.upright(), &merged.request, &defaults)?)
+}
+
+/// A background without transparency leaves none in the picture.
+fn is_opaque(merged: &Merged) -> bool {
+    merged.request.background.is_some_and(|background| background.a == 255)
+}

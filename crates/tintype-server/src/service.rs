@@ -1,0 +1,173 @@
+//! The life of the service: open the stores, serve, drain, stop.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tintype_imaging::limits::Limits;
+use tintype_store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::access_log::{AccessLog, Observe, Observer};
+use crate::app::App;
+use crate::blocks::{self, Blocks};
+use crate::cgroup::Granted;
+use crate::config::Config;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::probing::Probing;
+use crate::records::Records;
+use crate::routes::admin::{self, Readiness};
+use crate::spool::Spool;
+use crate::variants::Variants;
+use crate::workers::{self, Pool};
+use crate::{http, router};
+
+/// Where nothing tells how much memory there is.
+const MEMORY_BUDGET: u64 = 1024 * 1024 * 1024;
+
+/// The sockets. The caller binds them, so that it can say which one was taken.
+pub struct Listeners {
+    pub public: TcpListener,
+    pub admin: TcpListener,
+    /// The API's own, where it is not on the public one.
+    pub api: Option<TcpListener>,
+}
+
+/// What went wrong before the service could begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the store cannot be opened")]
+    Store(#[source] tintype_store::Error),
+    #[error("the takedowns cannot be read, and without them nothing is served")]
+    Blocks(#[source] Error),
+    #[error("{what} cannot be set up")]
+    System {
+        what: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl App {
+    /// Opens everything that the configuration names. Nothing is served yet.
+    pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
+        let system = |what| move |source| StartError::System { what, source };
+        let store = Arc::new(Store::open(&config.store).await.map_err(StartError::Store)?);
+        let derived = match &config.derived_store {
+            Some(url) => Arc::new(Store::open(url).await.map_err(StartError::Store)?),
+            None => store.clone(),
+        };
+        let granted = Granted::detect();
+        let threads = config.workers.and_then(NonZeroUsize::new).unwrap_or(granted.cpus);
+        let budget = config.memory_budget.or(granted.memory_budget()).unwrap_or(MEMORY_BUDGET);
+        let hot_bytes = config.hot_cache_bytes.unwrap_or(budget / 4);
+        let limits = workers::Limits {
+            threads,
+            queue: config.queue,
+            bytes: budget.saturating_sub(hot_bytes),
+            max_wait: config.queue_wait,
+        };
+        let pool = Arc::new(Pool::new(limits).map_err(system("the pixel pool"))?);
+        let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
+        let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
+        let spool = Spool::new(spool_dir, config.spool_bytes).map_err(system("the spool folder"))?;
+        let imaging = Limits { max_pixels: config.max_pixels, ..Limits::default() };
+        let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
+        let blocks = Blocks::load(store.clone()).await.map_err(StartError::Blocks)?;
+        Ok(Arc::new(Self {
+            records: Records::new(store.clone(), probing.clone(), config.record_cache),
+            blocks,
+            variants: Variants::new(hot_bytes),
+            metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+            config,
+            store,
+            derived,
+            probing,
+            pool,
+            spool,
+            imaging,
+        }))
+    }
+}
+
+/// Serves until `stop`, then drains. Gives how many connections had to be cut.
+pub async fn serve(
+    app: Arc<App>,
+    listeners: Listeners,
+    log: AccessLog,
+    stop: CancellationToken,
+) -> usize {
+    let config = &app.config;
+    let settings = http::Settings {
+        header_timeout: config.header_timeout,
+        idle_timeout: config.idle_timeout,
+        body_timeout: config.body_timeout,
+        write_timeout: config.write_timeout,
+        max_connections: NonZeroUsize::new(config.max_connections).unwrap_or(NonZeroUsize::MIN),
+        lame_duck: config.lame_duck,
+        drain: config.drain,
+        ..http::Settings::default()
+    };
+    let observer = Arc::new(Observer { metrics: app.metrics.clone(), log });
+    let store = app.store.clone();
+    let readiness = Arc::new(Readiness::new(move || {
+        let store = store.clone();
+        async move { store.check().await.map_err(|error| vec![error.to_string()]) }
+    }));
+    let gauges = {
+        let (app, observer) = (app.clone(), observer.clone());
+        move || {
+            app.metrics.observe_pool(app.pool.gauges(), app.pool.limits());
+            app.metrics.observe_log(observer.log.dropped());
+            app.metrics.encode()
+        }
+    };
+    let machines = admin::router(readiness.clone(), gauges);
+
+    let shared = listeners.api.is_none();
+    let public = Observe::new(router::public(app.clone(), shared), observer.clone());
+    let api = Observe::new(router::api(app.clone()), observer);
+    let refreshing = tokio::spawn(refresh_blocks(app.clone(), stop.clone()));
+    readiness.set_started();
+    let draining = {
+        let (readiness, stop) = (readiness.clone(), stop.clone());
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            readiness.set_draining();
+        })
+    };
+    // Health is told until the last request is answered.
+    let last = CancellationToken::new();
+    let at_once = http::Settings {
+        lame_duck: std::time::Duration::ZERO,
+        drain: std::time::Duration::from_secs(1),
+        ..settings
+    };
+    let machines = tokio::spawn(http::serve(listeners.admin, machines, at_once, last.clone()));
+    let api = listeners.api.map(|listener| {
+        tokio::spawn(http::serve(listener, api, settings, stop.clone()))
+    });
+    let drained = http::serve(listeners.public, public, settings, stop).await;
+    let mut cut = drained.cut;
+    if let Some(api) = api {
+        cut += api.await.map_or(0, |drained| drained.cut);
+    }
+    last.cancel();
+    let _ = machines.await;
+    draining.abort();
+    refreshing.abort();
+    cut
+}
+
+async fn refresh_blocks(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(blocks::REFRESH) => {}
+        }
+        if let Err(error) = app.blocks.refresh().await {
+            tracing::warn!(%error, "takedowns of other replicas cannot be read");
+        }
+    }
+}
