@@ -9,9 +9,9 @@ use base64::Engine;
 use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::sniff::{self, Kind};
-use tintype_imaging::limits::Limits;
 use tintype_store::{HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
@@ -52,7 +52,12 @@ pub enum Input {
 
 impl Probing {
     pub fn new(store: Arc<Store>, pool: Arc<Pool>, limits: Limits) -> Self {
-        Self { store, pool, limits, adoptions: Semaphore::new(ADOPTIONS_AT_ONCE) }
+        Self {
+            store,
+            pool,
+            limits,
+            adoptions: Semaphore::new(ADOPTIONS_AT_ONCE),
+        }
     }
 
     /// Everything that the bytes tell. Never fails on account of the bytes: what cannot be read as a
@@ -61,9 +66,15 @@ impl Probing {
         let sniffed = sniff::sniff(head);
         let media_type = media_type(head, key);
         if sniffed.kind != Kind::Picture {
-            return Facts { media_type, image: None };
+            return Facts {
+                media_type,
+                image: None,
+            };
         }
-        Facts { media_type, image: self.picture(size, input).await }
+        Facts {
+            media_type,
+            image: self.picture(size, input).await,
+        }
     }
 
     /// The record of an original that has none. Small ones are hashed at once; larger ones are
@@ -104,9 +115,14 @@ impl Probing {
             let (input, limits) = (input.clone(), self.limits.clone());
             // A header is some kilobytes of parsing, and must not wait behind pixel work: an upload
             // is answered while the pool is full.
-            #[expect(clippy::disallowed_methods, reason = "bounded header parsing, no pixels")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "bounded header parsing, no pixels"
+            )]
             let reading = tokio::task::spawn_blocking(move || input.header(&limits));
-            reading.await.unwrap_or_else(|_| Err(tintype_imaging::Error::internal("header")))
+            reading
+                .await
+                .unwrap_or_else(|_| Err(tintype_imaging::Error::internal("header")))
         };
         let header = match header {
             Ok(header) => header,
@@ -131,11 +147,15 @@ impl Probing {
     async fn look(&self, image: &mut Image, header: Header, size: u64, input: Arc<Input>) {
         let bytes = size + header.look_bytes();
         let limits = self.limits.clone();
-        let job = move |deadline: Instant| {
-            probe::look(&input.read()?, &header, &limits, deadline)
-        };
-        match self.pool.run(Instant::now() + LOOK_WITHIN, bytes, job).await {
-            Ok(Done { value: Ok(look), .. }) => {
+        let job = move |deadline: Instant| probe::look(&input.read()?, &header, &limits, deadline);
+        match self
+            .pool
+            .run(Instant::now() + LOOK_WITHIN, bytes, job)
+            .await
+        {
+            Ok(Done {
+                value: Ok(look), ..
+            }) => {
                 let [r, g, b] = look.dominant;
                 image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
                 let engine = base64::engine::general_purpose::STANDARD;
@@ -143,10 +163,16 @@ impl Probing {
                 image.alpha = look.has_alpha;
                 image.pending = false;
             }
-            Ok(Done { value: Err(tintype_imaging::Error::DeadlineExceeded), .. }) | Err(_) => {
+            Ok(Done {
+                value: Err(tintype_imaging::Error::DeadlineExceeded),
+                ..
+            })
+            | Err(_) => {
                 image.pending = true;
             }
-            Ok(Done { value: Err(error), .. }) => {
+            Ok(Done {
+                value: Err(error), ..
+            }) => {
                 tracing::debug!(%error, "a picture cannot be decoded");
                 image.renderable = false;
             }
@@ -201,7 +227,10 @@ pub fn media_type(head: &[u8], key: &Key) -> String {
     let passive = guess.filter(|guess| {
         guess.type_() != mime_guess::mime::IMAGE && !is_active(guess.essence_str())
     });
-    passive.map_or_else(|| sniffed.media_type.to_owned(), |guess| guess.essence_str().to_owned())
+    passive.map_or_else(
+        || sniffed.media_type.to_owned(),
+        |guess| guess.essence_str().to_owned(),
+    )
 }
 
 /// Types that a browser may run script in. They are never served inline.
@@ -211,5 +240,8 @@ pub fn is_active(media_type: &str) -> bool {
         || essence.contains("html")
         || essence.contains("javascript")
         || essence.contains("ecmascript")
-        || matches!(essence, "text/xml" | "application/xml" | "application/x-shockwave-flash")
+        || matches!(
+            essence,
+            "text/xml" | "application/xml" | "application/x-shockwave-flash"
+        )
 }

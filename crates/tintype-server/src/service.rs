@@ -53,14 +53,24 @@ impl App {
     /// Opens everything that the configuration names. Nothing is served yet.
     pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
         let system = |what| move |source| StartError::System { what, source };
-        let store = Arc::new(Store::open(&config.store).await.map_err(StartError::Store)?);
+        let store = Arc::new(
+            Store::open(&config.store)
+                .await
+                .map_err(StartError::Store)?,
+        );
         let derived = match &config.derived_store {
             Some(url) => Arc::new(Store::open(url).await.map_err(StartError::Store)?),
             None => store.clone(),
         };
         let granted = Granted::detect();
-        let threads = config.workers.and_then(NonZeroUsize::new).unwrap_or(granted.cpus);
-        let budget = config.memory_budget.or(granted.memory_budget()).unwrap_or(MEMORY_BUDGET);
+        let threads = config
+            .workers
+            .and_then(NonZeroUsize::new)
+            .unwrap_or(granted.cpus);
+        let budget = config
+            .memory_budget
+            .or(granted.memory_budget())
+            .unwrap_or(MEMORY_BUDGET);
         let hot_bytes = config.hot_cache_bytes.unwrap_or(budget / 4);
         let limits = workers::Limits {
             threads,
@@ -71,10 +81,16 @@ impl App {
         let pool = Arc::new(Pool::new(limits).map_err(system("the pixel pool"))?);
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
         let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
-        let spool = Spool::new(spool_dir, config.spool_bytes).map_err(system("the spool folder"))?;
-        let imaging = Limits { max_pixels: config.max_pixels, ..Limits::default() };
+        let spool =
+            Spool::new(spool_dir, config.spool_bytes).map_err(system("the spool folder"))?;
+        let imaging = Limits {
+            max_pixels: config.max_pixels,
+            ..Limits::default()
+        };
         let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
-        let blocks = Blocks::load(store.clone()).await.map_err(StartError::Blocks)?;
+        let blocks = Blocks::load(store.clone())
+            .await
+            .map_err(StartError::Blocks)?;
         Ok(Arc::new(Self {
             records: Records::new(store.clone(), probing.clone(), config.record_cache),
             blocks,
@@ -109,7 +125,10 @@ pub async fn serve(
         drain: config.drain,
         ..http::Settings::default()
     };
-    let observer = Arc::new(Observer { metrics: app.metrics.clone(), log });
+    let observer = Arc::new(Observer {
+        metrics: app.metrics.clone(),
+        log,
+    });
     let store = app.store.clone();
     let readiness = Arc::new(Readiness::new(move || {
         let store = store.clone();
@@ -118,7 +137,8 @@ pub async fn serve(
     let gauges = {
         let (app, observer) = (app.clone(), observer.clone());
         move || {
-            app.metrics.observe_pool(app.pool.gauges(), app.pool.limits());
+            app.metrics
+                .observe_pool(app.pool.gauges(), app.pool.limits());
             app.metrics.observe_log(observer.log.dropped());
             app.metrics.encode()
         }
@@ -144,10 +164,15 @@ pub async fn serve(
         drain: std::time::Duration::from_secs(1),
         ..settings
     };
-    let machines = tokio::spawn(http::serve(listeners.admin, machines, at_once, last.clone()));
-    let api = listeners.api.map(|listener| {
-        tokio::spawn(http::serve(listener, api, settings, stop.clone()))
-    });
+    let machines = tokio::spawn(http::serve(
+        listeners.admin,
+        machines,
+        at_once,
+        last.clone(),
+    ));
+    let api = listeners
+        .api
+        .map(|listener| tokio::spawn(http::serve(listener, api, settings, stop.clone())));
     let drained = http::serve(listeners.public, public, settings, stop).await;
     let mut cut = drained.cut;
     if let Some(api) = api {

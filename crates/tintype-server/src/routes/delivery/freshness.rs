@@ -6,13 +6,13 @@ use http::HeaderValue;
 
 /// What decides about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Freshness {
+pub(super) struct Freshness {
     /// The address names the current version and nothing whose meaning may change (a preset).
-    pub pinned: bool,
+    pub(super) pinned: bool,
     /// Seconds until the address expires, or the state of the original changes.
-    pub at_most: Option<u64>,
+    pub(super) at_most: Option<u64>,
     /// Only for the one who asked: addresses that expire are permissions, not public names.
-    pub private: bool,
+    pub(super) private: bool,
 }
 
 /// A pinned answer never changes; a year is what caches take as "for ever".
@@ -23,9 +23,17 @@ const FOR_EVER: u64 = 31_536_000;
 const WHILE_REVALIDATE: u64 = 60;
 const IF_ERROR: u64 = 86_400;
 
-pub fn cache_control(freshness: Freshness, max_age: Duration, s_maxage: Duration) -> HeaderValue {
+pub(super) fn cache_control(
+    freshness: Freshness,
+    max_age: Duration,
+    s_maxage: Duration,
+) -> HeaderValue {
     if freshness.private {
-        let longest = if freshness.pinned { FOR_EVER } else { max_age.as_secs() };
+        let longest = if freshness.pinned {
+            FOR_EVER
+        } else {
+            max_age.as_secs()
+        };
         let seconds = freshness.at_most.map_or(longest, |most| most.min(longest));
         return value(&format!("private, max-age={seconds}"));
     }
@@ -50,13 +58,27 @@ mod tests {
 
     fn check(freshness: Freshness, expected: &str) {
         let (max_age, s_maxage) = (Duration::from_secs(60), Duration::from_secs(86_400));
-        assert_eq!(cache_control(freshness, max_age, s_maxage), expected, "{freshness:?}");
+        assert_eq!(
+            cache_control(freshness, max_age, s_maxage),
+            expected,
+            "{freshness:?}"
+        );
     }
 
     #[test]
     fn only_a_pinned_address_is_kept_for_ever() {
-        let plain = Freshness { pinned: false, at_most: None, private: false };
-        check(Freshness { pinned: true, ..plain }, "public, max-age=31536000, immutable");
+        let plain = Freshness {
+            pinned: false,
+            at_most: None,
+            private: false,
+        };
+        check(
+            Freshness {
+                pinned: true,
+                ..plain
+            },
+            "public, max-age=31536000, immutable",
+        );
         check(
             plain,
             "public, max-age=60, s-maxage=86400, stale-while-revalidate=60, stale-if-error=86400",
@@ -65,9 +87,26 @@ mod tests {
 
     #[test]
     fn an_address_that_expires_is_private_and_kept_no_longer_than_that() {
-        let signed = Freshness { pinned: true, at_most: Some(30), private: true };
+        let signed = Freshness {
+            pinned: true,
+            at_most: Some(30),
+            private: true,
+        };
         check(signed, "private, max-age=30");
-        check(Freshness { at_most: Some(3_600), ..signed }, "private, max-age=3600");
-        check(Freshness { pinned: false, at_most: Some(3_600), ..signed }, "private, max-age=60");
+        check(
+            Freshness {
+                at_most: Some(3_600),
+                ..signed
+            },
+            "private, max-age=3600",
+        );
+        check(
+            Freshness {
+                pinned: false,
+                at_most: Some(3_600),
+                ..signed
+            },
+            "private, max-age=60",
+        );
     }
 }

@@ -12,10 +12,7 @@ use crate::record::Record;
 use crate::respond::{Disposition, Representation, decide};
 use crate::url::Download;
 
-pub(super) async fn answer(
-    ask: &Ask<'_>,
-    download: Option<&Download>,
-) -> Result<Response, Error> {
+pub(super) async fn answer(ask: &Ask<'_>, download: Option<&Download>) -> Result<Response, Error> {
     let mut stored = ask.record().await?;
     let mut again = true;
     loop {
@@ -37,7 +34,12 @@ async fn send(
 ) -> Result<Response, Error> {
     let request = ask.request;
     let representation = representation(ask, download, record);
-    let decision = decide(&request.method, &request.headers, &representation, record.size);
+    let decision = decide(
+        &request.method,
+        &request.headers,
+        &representation,
+        record.size,
+    );
     let body = match decision.wanted(record.size) {
         None => Body::empty(),
         Some(range) => {
@@ -58,15 +60,22 @@ async fn send(
 
 fn representation(ask: &Ask<'_>, download: Option<&Download>, record: &Record) -> Representation {
     // The store's ETag changes with a move to another store; the content's own does not.
-    let etag = record.sha256.as_ref().map_or(record.etag.as_str(), |sha256| &sha256[..32]);
+    let etag = record
+        .sha256
+        .as_ref()
+        .map_or(record.etag.as_str(), |sha256| &sha256[..32]);
     let name = match download {
         Some(Download::Named(name)) => name.as_str(),
         Some(Download::KeyName) | None => ask.key.file_name(),
     };
     // What a browser would run is never shown in the page's place, only saved.
     let is_attachment = download.is_some() || probing::is_active(&record.media_type);
-    let disposition =
-        if is_attachment { Disposition::Attachment } else { Disposition::Inline }.with_name(name);
+    let disposition = if is_attachment {
+        Disposition::Attachment
+    } else {
+        Disposition::Inline
+    }
+    .with_name(name);
     Representation::new(etag, &record.media_type)
         .last_modified(record.modified.into())
         .cross_origin()

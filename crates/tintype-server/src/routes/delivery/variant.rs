@@ -47,9 +47,15 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
             Download::KeyName => file_name(ask.key.file_name(), variant.format),
             Download::Named(name) => name.clone(),
         };
-        headers.insert(header::CONTENT_DISPOSITION, Disposition::Attachment.with_name(&name));
+        headers.insert(
+            header::CONTENT_DISPOSITION,
+            Disposition::Attachment.with_name(&name),
+        );
     }
-    let mut facts = LogFacts { cache: Some(origin.as_str()), ..LogFacts::default() };
+    let mut facts = LogFacts {
+        cache: Some(origin.as_str()),
+        ..LogFacts::default()
+    };
     if let Some(work) = work {
         facts.queue = Some(work.waited);
         facts.fetch = Some(work.fetched);
@@ -91,11 +97,22 @@ fn resolve(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Resolved, 
         Format::Webp => quality.webp,
         Format::Jpeg | Format::Png | Format::Gif => quality.jpeg,
     };
-    let defaults = Defaults { format, quality, focal: record.focal() };
-    Ok(geometry::resolve(image.upright(), &merged.request, &defaults)?)
+    let defaults = Defaults {
+        format,
+        quality,
+        focal: record.focal(),
+    };
+    Ok(geometry::resolve(
+        image.upright(),
+        &merged.request,
+        &defaults,
+    )?)
 }
 
 /// A background without transparency leaves none in the picture.
 fn is_opaque(merged: &Merged) -> bool {
-    merged.request.background.is_some_and(|background| background.a == 255)
+    merged
+        .request
+        .background
+        .is_some_and(|background| background.a == 255)
 }
