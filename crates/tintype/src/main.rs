@@ -33,6 +33,9 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(commands::serve::Arguments),
+    Healthcheck(commands::healthcheck::Arguments),
+    Render(commands::render::Arguments),
     Config(commands::config::Arguments),
     Url(commands::url::Arguments),
     Sign(commands::sign::Arguments),
@@ -41,6 +44,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Serve(arguments) => arguments.run(),
+        Command::Healthcheck(arguments) => arguments.run(),
+        Command::Render(arguments) => arguments.run(),
         Command::Config(arguments) => arguments.run(),
         Command::Url(arguments) => arguments.run(),
         Command::Sign(arguments) => arguments.run(),

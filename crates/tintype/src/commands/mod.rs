@@ -1,6 +1,9 @@
 //! One file per subcommand: its arguments, its help, and what it does.
 
 pub(crate) mod config;
+pub(crate) mod healthcheck;
+pub(crate) mod render;
+pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod token;
 pub(crate) mod url;

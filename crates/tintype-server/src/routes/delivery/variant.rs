@@ -91,12 +91,7 @@ fn resolve(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Resolved, 
             }
         }
     };
-    let quality = ask.app.config.quality;
-    let quality = match format {
-        Format::Avif => quality.avif,
-        Format::Webp => quality.webp,
-        Format::Jpeg | Format::Png | Format::Gif => quality.jpeg,
-    };
+    let quality = ask.app.config.quality.of(format);
     let defaults = Defaults {
         format,
         quality,

@@ -1,0 +1,65 @@
+//! `tintype healthcheck`: for containers, which have neither a shell nor curl.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tintype_server::config::Dev;
+
+use super::load;
+use crate::failure::Failure;
+
+/// Less than the shortest interval at which anything asks.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Ask the service of this machine whether it is alive.
+///
+/// Exits with 0 when it is, with 1 when not. The address is TINTYPE_ADMIN_BIND.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tintype healthcheck            is the process alive? (for HEALTHCHECK)
+  tintype healthcheck --ready    may requests be sent to it?")]
+pub(crate) struct Arguments {
+    /// Ask /readyz instead of /livez
+    #[arg(long)]
+    ready: bool,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        // Whatever else the service may need, only its address matters here.
+        let mut address = load(Some(&Dev::default()))?.config.admin_bind;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Ok(ask(address, if self.ready { "/readyz" } else { "/livez" })?)
+    }
+}
+
+fn ask(address: SocketAddr, path: &str) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
+        .with_context(|| format!("nothing answers on {address}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream
+        .take(64 * 1024)
+        .read_to_string(&mut answer)
+        .context("the answer broke off")?;
+    if !answer.starts_with("HTTP/1.1 200 ") {
+        let status = answer.lines().next().unwrap_or_default();
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        bail!("{path} on {address}: {status} {body}");
+    }
+    Ok(())
+}

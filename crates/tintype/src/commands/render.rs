@@ -1,0 +1,93 @@
+//! `tintype render`: one picture from file to file, with the service's own pixel code.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use tintype_imaging::geometry::{self, Defaults};
+use tintype_imaging::limits::Limits;
+use tintype_imaging::spec::Format;
+use tintype_imaging::{probe, render};
+use tintype_server::config::Dev;
+use tintype_server::url::{FormatItem, Presets, parse_spec};
+
+use super::load;
+use crate::failure::Failure;
+
+/// A minute is enough for anything within the limits.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Render a picture from file to file.
+///
+/// The same code, limits and qualities as the service. The format is that of the spec (f_webp), or
+/// else the ending of OUT.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tintype render lion.jpg lion-640.webp --spec w_640
+  tintype render lion.jpg square.jpg --spec w_300~h_300~fit_cover~g_n~q_70")]
+pub(crate) struct Arguments {
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// What to make of it, as in an address
+    #[arg(long, default_value = "f_auto")]
+    spec: String,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+        let spec = parse_spec(&self.spec).map_err(|error| usage(&error))?;
+        let merged = spec
+            .with_preset(&Presets::default())
+            .map_err(|error| usage(&error))?;
+        let format = match merged.format {
+            FormatItem::Image(format) => format,
+            _ => format_of(&self.output).ok_or_else(|| {
+                usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec name a format")
+            })?,
+        };
+        let config = load(Some(&Dev::default()))?.config;
+        let limits = Limits {
+            max_pixels: config.max_pixels,
+            ..Limits::default()
+        };
+        let bytes = std::fs::read(&self.input)
+            .with_context(|| format!("{} cannot be read", self.input.display()))?;
+        let header = probe::header(std::io::Cursor::new(&bytes), &limits)?;
+        let defaults = Defaults {
+            format,
+            quality: config.quality.of(format),
+            focal: None,
+        };
+        let resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
+            .map_err(|error| usage(&error))?;
+        let rendered = render::render(&bytes, &resolved, &limits, Instant::now() + DEADLINE)?;
+        std::fs::write(&self.output, &rendered.bytes)
+            .with_context(|| format!("{} cannot be written", self.output.display()))?;
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let (size, timings) = (rendered.size, rendered.timings);
+        super::answer(&format!(
+            "{}x{}, {} bytes (decode {:.1} ms, resize {:.1} ms, encode {:.1} ms)",
+            size.width,
+            size.height,
+            rendered.bytes.len(),
+            ms(timings.decode),
+            ms(timings.resize),
+            ms(timings.encode),
+        ))
+    }
+}
+
+fn format_of(path: &std::path::Path) -> Option<Format> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" => Some(Format::Jpeg),
+        "png" => Some(Format::Png),
+        "webp" => Some(Format::Webp),
+        "avif" => Some(Format::Avif),
+        _ => None,
+    }
+}
