@@ -1,5 +1,4 @@
 //! The answers of RFC 9110 to reads, through the function that every route uses.
-#![expect(clippy::disallowed_methods, reason = "answers of our own making are small")]
 
 use std::time::{Duration, UNIX_EPOCH};
 
