@@ -14,6 +14,7 @@ pub mod error;
 pub mod http;
 pub mod idempotency;
 pub mod metrics;
+pub mod patch;
 pub mod probing;
 pub mod purge;
 pub mod record;
