@@ -15,6 +15,7 @@ pub mod http;
 pub mod idempotency;
 pub mod metrics;
 pub mod patch;
+pub mod placement;
 pub mod probing;
 pub mod purge;
 pub mod record;

@@ -1,0 +1,112 @@
+//! New bytes under a key that has some.
+
+use tintype_store::{Condition, ETag, Meta, Object};
+
+use super::{Conflict, MAX_ROUNDS, Placed, Placement, busy, changed};
+use crate::app::App;
+use crate::error::Error;
+use crate::idempotency::{self, Found, IdempotencyKey, Intent};
+
+impl Placement<'_> {
+    pub(super) async fn replace(&self, app: &App) -> Result<Placed, Error> {
+        let key = &self.wished;
+        let before = app.store.head(&Object::Original(key.clone())).await?;
+        let condition = self.condition(before.as_ref())?;
+        let existing = self.hide_first(app).await?;
+        match self.put(app, key, &condition).await {
+            Ok(meta) => {
+                let stored = self.commit(app, key, &meta, existing).await?;
+                Ok(Placed::new(key, before.is_none(), false, &meta, stored))
+            }
+            Err(tintype_store::Error::Precondition { .. }) => Err(changed()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Like `replace`, for a request that may be repeated.
+    pub(super) async fn replace_once(
+        &self,
+        app: &App,
+        idempotency: &IdempotencyKey,
+    ) -> Result<Placed, Error> {
+        let key = &self.wished;
+        let sha256 = self.sha256.as_deref();
+        // The intent that this very attempt wrote. As long as nobody has written it since, nothing
+        // of this request can lie under whatever object is there now.
+        let mut mine: Option<ETag> = None;
+        for _ in 0..MAX_ROUNDS {
+            let current = app.store.head(&Object::Original(key.clone())).await?;
+            let own = current
+                .as_ref()
+                .map_or(Ok(false), |meta| self.is_own(meta))?;
+            let etag = current.as_ref().map(|meta| &meta.etag);
+            let fresh = |condition| (Intent::new(key, sha256, etag), condition, true);
+            let (intent, condition, first) = match mine.take() {
+                Some(held) => fresh(Condition::Match(held)),
+                None => match idempotency::find(&app.store, idempotency).await? {
+                    Found::Nothing => fresh(Condition::Absent),
+                    Found::Expired(held) => fresh(Condition::Match(held)),
+                    Found::Intent(stored) => {
+                        stored.intent.check(key, sha256)?;
+                        if let Some(answer) = stored.intent.answer {
+                            return Ok(Placed::remembered(key, answer));
+                        }
+                        (stored.intent, Condition::Match(stored.etag), false)
+                    }
+                },
+            };
+            if first && !own {
+                self.condition(current.as_ref())?;
+            } else if !own && intent.before.as_deref() != etag.map(ETag::as_str) {
+                return Err(
+                    changed().detail("the object was changed since this request was first made")
+                );
+            }
+            // An intent of an older attempt is written again, which fences that attempt off should
+            // it still run.
+            let written = idempotency::write(&app.store, idempotency, &intent, &condition).await?;
+            let Some(held) = written else { continue };
+            let (meta, stored) = match current.filter(|_| own) {
+                Some(meta) => {
+                    let stored = self.commit_again(app, key, &meta).await?;
+                    (meta, stored)
+                }
+                None => {
+                    let existing = self.hide_first(app).await?;
+                    match self.put(app, key, &intent.condition()).await {
+                        Ok(meta) => {
+                            let stored = self.commit(app, key, &meta, existing).await?;
+                            (meta, stored)
+                        }
+                        Err(tintype_store::Error::Precondition { .. }) => {
+                            mine = Some(held).filter(|_| first);
+                            continue;
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            };
+            let placed = Placed::new(key, intent.before.is_none(), own, &meta, stored);
+            // Should this fail, the object's own attribute still tells a replay that it is there.
+            let done = Intent {
+                answer: Some(placed.answer(app)),
+                ..intent
+            };
+            idempotency::write(&app.store, idempotency, &done, &Condition::Match(held)).await?;
+            return Ok(placed);
+        }
+        Err(busy())
+    }
+
+    /// The condition under which what is there now may be replaced.
+    fn condition(&self, current: Option<&Meta>) -> Result<Condition, Error> {
+        match (&self.conflict, current) {
+            (Conflict::Overwrite, _) => Ok(Condition::Any),
+            (Conflict::Existing, Some(meta)) => Ok(Condition::Match(meta.etag.clone())),
+            (Conflict::Match(wanted), Some(meta)) if wanted.contains(&meta.etag) => {
+                Ok(Condition::Match(meta.etag.clone()))
+            }
+            _ => Err(changed()),
+        }
+    }
+}
