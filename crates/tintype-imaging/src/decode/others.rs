@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageError};
 use super::{Decoded, Layout, Samples};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
-use crate::probe::{Header, SourceFormat};
+use crate::probe::{ColourSpace, Header, SourceFormat};
 use crate::spec::Size;
 
 pub(super) fn decode(
@@ -18,6 +18,12 @@ pub(super) fn decode(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<Decoded, Error> {
+    if header.format == SourceFormat::Tiff
+        && header.colour_space == ColourSpace::Cmyk
+        && let Some(decoded) = cmyk_tiff(bytes, header, limits, deadline)
+    {
+        return Ok(decoded);
+    }
     let reader = DeadlineReader::new(Cursor::new(bytes), deadline);
     let image = match header.format {
         SourceFormat::Webp => WebPDecoder::new(reader).and_then(|decoder| read(decoder, limits)),
@@ -46,6 +52,30 @@ pub(super) fn decode(
         divisor: 1,
         layout,
         samples,
+    })
+}
+
+/// Inks as they are: `image` would make RGB of them without the profile. `None` for forms that are
+/// rarer than four interleaved samples of 8 bits, which go that way all the same.
+fn cmyk_tiff(bytes: &[u8], header: &Header, limits: &Limits, deadline: Instant) -> Option<Decoded> {
+    let reader = DeadlineReader::new(Cursor::new(bytes), deadline);
+    let mut tiff_limits = tiff::decoder::Limits::default();
+    tiff_limits.decoding_buffer_size = limits.max_decoded_bytes as usize;
+    tiff_limits.intermediate_buffer_size = limits.max_decoded_bytes as usize;
+    let mut decoder = tiff::decoder::Decoder::new(reader)
+        .ok()?
+        .with_limits(tiff_limits);
+    if decoder.colortype().ok()? != tiff::ColorType::CMYK(8) {
+        return None;
+    }
+    let tiff::decoder::DecodingResult::U8(samples) = decoder.read_image().ok()? else {
+        return None;
+    };
+    (samples.len() as u64 == header.size.pixels() * 4).then_some(Decoded {
+        size: header.size,
+        divisor: 1,
+        layout: Layout::Cmyk,
+        samples: Samples::Eight(samples),
     })
 }
 

@@ -1,8 +1,9 @@
 //! Cuts and resizes in one pass: Lanczos3 over the samples as they are coded, like libvips. Alpha is
 //! premultiplied on the way, so that what is invisible does not bleed into what is not.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Pixels;
 use super::pixels::Layout;
@@ -43,23 +44,46 @@ pub(super) fn whole(pixels: &Pixels, size: Size, filter: FilterType) -> Result<P
 }
 
 fn resample(pixels: &Pixels, size: Size, options: &ResizeOptions) -> Result<Pixels, Error> {
-    let kind = match pixels.layout {
-        Layout::Gray => PixelType::U8,
-        Layout::GrayAlpha => PixelType::U8x2,
-        Layout::Rgb => PixelType::U8x3,
-        Layout::Rgba => PixelType::U8x4,
-    };
+    match pixels.layout {
+        Layout::Gray => resample_as::<U8>(pixels, size, options),
+        Layout::Rgb => resample_as::<U8x3>(pixels, size, options),
+        Layout::Rgba => resample_as::<U8x4>(pixels, size, options),
+        // Rare enough to take the way of RGBA, rather than compile the resizer once more.
+        Layout::GrayAlpha => {
+            let samples = pixels.to_rgba();
+            let rgba = Pixels {
+                size: pixels.size,
+                layout: Layout::Rgba,
+                samples,
+            };
+            let mut resized = resample_as::<U8x4>(&rgba, size, options)?;
+            resized.samples = resized.map(|[gray, _, _, alpha]| [gray, alpha]);
+            resized.layout = Layout::GrayAlpha;
+            Ok(resized)
+        }
+    }
+}
+
+/// The typed interface compiles the resizer for these pixels only, not for all that it knows.
+fn resample_as<P: PixelTrait>(
+    pixels: &Pixels,
+    size: Size,
+    options: &ResizeOptions,
+) -> Result<Pixels, Error> {
     let failed =
         |error: &dyn std::fmt::Display| Error::internal(format!("resizing failed: {error}"));
-    let source = ImageRef::new(pixels.size.width, pixels.size.height, &pixels.samples, kind)
+    let source =
+        TypedImageRef::<P>::from_buffer(pixels.size.width, pixels.size.height, &pixels.samples)
+            .map_err(|error| failed(&error))?;
+    let mut samples = vec![0; size.pixels() as usize * pixels.layout.channels()];
+    let mut target = TypedImage::<P>::from_buffer(size.width, size.height, &mut samples)
         .map_err(|error| failed(&error))?;
-    let mut target = Image::new(size.width, size.height, kind);
     Resizer::new()
-        .resize(&source, &mut target, options)
+        .resize_typed(&source, &mut target, options)
         .map_err(|error| failed(&error))?;
     Ok(Pixels {
         size,
         layout: pixels.layout,
-        samples: target.into_vec(),
+        samples,
     })
 }

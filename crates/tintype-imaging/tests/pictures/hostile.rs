@@ -1,0 +1,160 @@
+//! Hostile files are answered, in time and without a panic.
+
+use std::io::Read;
+use std::panic::catch_unwind;
+use std::time::{Duration, Instant};
+
+use flate2::read::GzDecoder;
+use tintype_imaging::limits::Limits;
+use tintype_imaging::probe;
+use tintype_imaging::spec::{Format, Size};
+use tintype_imaging::{Error, render, sniff};
+
+use crate::corpus::{files, header, read, whole};
+
+/// Everything a server does with an upload and a request for a thumbnail.
+fn treat(bytes: &[u8]) -> Result<usize, Error> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let limits = Limits::default();
+    sniff::sniff(bytes);
+    let header = header(bytes)?;
+    let look = probe::look(bytes, &header, &limits, deadline);
+    let upright = header.upright();
+    // Both ways of decoding: reduced, and in full.
+    let size = Size::new(upright.width.min(100), upright.height.min(100));
+    let small = render::render(
+        bytes,
+        &whole(upright, size, Format::Jpeg),
+        &limits,
+        deadline,
+    );
+    if header.size.pixels() < 4_000_000 {
+        let size = Size::new(upright.width.min(1600), upright.height.min(1600));
+        let _ = render::render(bytes, &whole(upright, size, Format::Png), &limits, deadline);
+    }
+    look?;
+    Ok(small?.bytes.len())
+}
+
+/// Never over a deadline: every file is refused or rendered long before.
+fn check(name: &str, bytes: &[u8], bad: &mut Vec<String>) {
+    let start = Instant::now();
+    match catch_unwind(|| treat(bytes)) {
+        Ok(Err(error @ (Error::DeadlineExceeded | Error::Internal(_)))) => {
+            bad.push(format!("{name}: {error}"))
+        }
+        Ok(_) => {}
+        Err(_) => bad.push(format!("{name}: panic")),
+    }
+    if start.elapsed() > Duration::from_secs(1) {
+        println!("{name}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn single_files() {
+    let (mut seen, mut bad) = (0, Vec::new());
+    for file in files("hostile")
+        .into_iter()
+        .filter(|file| !file.ends_with(".tar.gz"))
+    {
+        check(&file, &read(&file), &mut bad);
+        seen += 1;
+    }
+    assert!(seen > 140, "{seen} files");
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[test]
+fn sets_of_fuzz_files() {
+    let (mut seen, mut bad) = (0, Vec::new());
+    for archive in files("hostile")
+        .into_iter()
+        .filter(|file| file.ends_with(".tar.gz"))
+    {
+        let mut tar = Vec::new();
+        GzDecoder::new(read(&archive).as_slice())
+            .read_to_end(&mut tar)
+            .unwrap();
+        for (name, bytes) in members(&tar) {
+            check(&format!("{archive}: {name}"), bytes, &mut bad);
+            seen += 1;
+        }
+    }
+    assert!(seen > 500, "{seen} files");
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[test]
+fn good_files_cut_anywhere() {
+    for file in [
+        "photos/tower_progressive.jpg",
+        "photos/tower.jpg",
+        "orientation/made-orient-5.webp",
+        "orientation/png-orientation-6.png",
+        "orientation/made-orient-6.tif",
+    ] {
+        let bytes = read(file);
+        let mut bad = Vec::new();
+        for part in 0..40 {
+            check(
+                &format!("{file} cut to {part}/40"),
+                &bytes[..bytes.len() * part / 40],
+                &mut bad,
+            );
+        }
+        assert!(bad.is_empty(), "{}", bad.join("\n"));
+    }
+}
+
+/// Plain files of a ustar archive: 512-byte headers, the name first, the length in octal at 124.
+fn members(tar: &[u8]) -> Vec<(String, &[u8])> {
+    let (mut members, mut at) = (Vec::new(), 0);
+    while at + 512 <= tar.len() && tar[at] != 0 {
+        let text = |range: std::ops::Range<usize>| {
+            let field = &tar[at + range.start..at + range.end];
+            String::from_utf8_lossy(field)
+                .trim_matches(['\0', ' '])
+                .to_owned()
+        };
+        let length = usize::from_str_radix(&text(124..136), 8).unwrap();
+        if matches!(tar[at + 156], b'0' | 0) {
+            members.push((text(0..100), &tar[at + 512..at + 512 + length]));
+        }
+        at += 512 + length.next_multiple_of(512);
+    }
+    members
+}
+
+#[test]
+fn bombs_are_refused_by_name() {
+    let refused = |file: &str| match header(&read(file)).and_then(|header| {
+        let upright = header.upright();
+        let resolved = whole(upright, Size::new(10, 10), Format::Jpeg);
+        render::render(
+            &read(file),
+            &resolved,
+            &Limits::default(),
+            crate::corpus::soon(),
+        )
+    }) {
+        Err(Error::OverLimit { what, .. }) => what,
+        other => panic!("{file}: {:?}", other.map(|rendered| rendered.size)),
+    };
+    assert_eq!(
+        refused("hostile/bomb-jpeg-many-scans.jpg"),
+        "scans times pixels"
+    );
+    assert_eq!(
+        refused("hostile/bomb-png-iccp.png"),
+        "bytes of the colour profile"
+    );
+    assert_eq!(
+        refused("hostile/bomb-png-30000x30000-1bit.png"),
+        "number of pixels"
+    );
+    assert_eq!(
+        refused("hostile/bomb-png-12000x12000-rgba.png"),
+        "number of pixels"
+    );
+}
