@@ -133,7 +133,11 @@ fn an_idle_server_ends_at_once() {
 fn a_container_can_ask_for_health_without_a_shell() {
     let app = App::dev();
     let address = app.admin_url("").replace("http://", "");
-    let (code, _, stderr) = run(&["healthcheck"], &[("TINTYPE_ADMIN_BIND", &address)]);
+    let environment = [
+        ("TINTYPE_ADMIN_BIND", &*address),
+        ("TINTYPE_BIND", "0.0.0.0:8080"),
+    ];
+    let (code, _, stderr) = run(&["healthcheck"], &environment);
     assert_eq!(code, 0, "{stderr}");
     drop(app);
     let (code, _, stderr) = run(&["healthcheck"], &[("TINTYPE_ADMIN_BIND", &address)]);

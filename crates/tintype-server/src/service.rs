@@ -23,9 +23,6 @@ use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
 
-/// Where nothing tells how much memory there is.
-const MEMORY_BUDGET: u64 = 1024 * 1024 * 1024;
-
 /// The sockets. The caller binds them, so that it can say which one was taken.
 pub struct Listeners {
     pub public: TcpListener,
@@ -62,20 +59,11 @@ impl App {
             Some(url) => Arc::new(Store::open(url).await.map_err(StartError::Store)?),
             None => store.clone(),
         };
-        let granted = Granted::detect();
-        let threads = config
-            .workers
-            .and_then(NonZeroUsize::new)
-            .unwrap_or(granted.cpus);
-        let budget = config
-            .memory_budget
-            .or(granted.memory_budget())
-            .unwrap_or(MEMORY_BUDGET);
-        let hot_bytes = config.hot_cache_bytes.unwrap_or(budget / 4);
+        let resources = config.resources(&Granted::detect());
         let limits = workers::Limits {
-            threads,
+            threads: resources.workers,
             queue: config.queue,
-            bytes: budget.saturating_sub(hot_bytes),
+            bytes: resources.pixel_bytes(),
             max_wait: config.queue_wait,
         };
         let pool = Arc::new(Pool::new(limits).map_err(system("the pixel pool"))?);
@@ -94,7 +82,7 @@ impl App {
         Ok(Arc::new(Self {
             records: Records::new(store.clone(), probing.clone(), config.record_cache),
             blocks,
-            variants: Variants::new(hot_bytes),
+            variants: Variants::new(resources.hot_cache_bytes),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
             config,
             store,

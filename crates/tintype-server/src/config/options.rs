@@ -3,12 +3,12 @@
 
 /// One option. In the environment it is `TINTYPE_` and the name in capitals.
 #[derive(Debug)]
-pub struct Opt {
-    pub name: &'static str,
+pub(super) struct Opt {
+    pub(super) name: &'static str,
     /// As it would be written; empty: there is none, or it depends on other things.
-    pub default: &'static str,
+    pub(super) default: &'static str,
     /// Masked when shown, and may be given as `…_file`: the path of a file that holds it.
-    pub secret: bool,
+    pub(super) secret: bool,
 }
 
 const fn plain(name: &'static str, default: &'static str) -> Opt {
@@ -27,7 +27,7 @@ const fn secret(name: &'static str) -> Opt {
     }
 }
 
-pub const OPTIONS: &[Opt] = &[
+pub(super) const OPTIONS: &[Opt] = &[
     plain("bind", "127.0.0.1:8080"),
     plain("admin_bind", "127.0.0.1:8081"),
     plain("api_bind", ""),
@@ -62,12 +62,12 @@ pub const OPTIONS: &[Opt] = &[
     plain("idle_timeout", "75s"),
     plain("write_timeout", "30s"),
     plain("lame_duck", "15s"),
-    plain("drain", "20s"),
+    plain("drain", "10s"),
     plain("log", "info"),
 ];
 
 /// What a site's own table may hold besides `presets`.
-pub const SITE_OPTIONS: &[Opt] = &[
+pub(super) const SITE_OPTIONS: &[Opt] = &[
     plain("prefix", ""),
     plain("public_url", ""),
     secret("signing_keys"),
@@ -77,6 +77,6 @@ pub const SITE_OPTIONS: &[Opt] = &[
 ];
 
 /// How an option is called in the environment.
-pub fn env_name(name: &str) -> String {
+pub(super) fn env_name(name: &str) -> String {
     format!("TINTYPE_{}", name.to_ascii_uppercase())
 }

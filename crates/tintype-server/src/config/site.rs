@@ -1,9 +1,17 @@
 //! Sites: key prefixes with keys, presets and policies of their own, so that several projects share
 //! one service. Flat options make the site `default`, which has the empty prefix.
+//!
+//! A site inherits nothing from the flat options: a key of one project is never one of another.
+
+use std::cmp::Reverse;
 
 use tintype_store::Key;
 
-use crate::url::{Originals, Presets, SigningKey, Unsigned};
+use super::options::{Opt, SITE_OPTIONS, env_name};
+use super::problems::Problems;
+use super::read::{self, list};
+use super::sources::{Values, from_table, take_table};
+use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
 
 #[derive(Debug)]
 pub struct Site {
@@ -26,25 +34,217 @@ pub struct Sites {
 }
 
 impl Sites {
-    pub(super) fn new(mut sites: Vec<Site>) -> Self {
-        sites.sort_by_key(|site| std::cmp::Reverse(site.prefix.len()));
+    fn new(mut sites: Vec<Site>) -> Self {
+        sites.sort_by_key(|site| Reverse(site.prefix.len()));
         Self { sites }
     }
 
     /// The site that a key belongs to: the longest prefix wins.
     pub fn of(&self, key: &Key) -> &Site {
-        let found = self
-            .sites
-            .iter()
-            .find(|site| key.as_str().starts_with(&site.prefix));
+        let found = self.sites.iter().find(|site| key.starts_with(&site.prefix));
         found.expect("the default site has the empty prefix")
-    }
-
-    pub fn named(&self, name: &str) -> Option<&Site> {
-        self.sites.iter().find(|site| site.name == name)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Site> {
         self.sites.iter()
+    }
+}
+
+/// What was written down about sites.
+pub(super) struct Policy<'a> {
+    pub(super) flat: &'a Values,
+    pub(super) presets: toml::Table,
+    pub(super) sites: toml::Table,
+    /// What `unsigned` is where nothing is said and nothing can be signed: `--dev` implies `any`.
+    pub(super) implied: Option<Unsigned>,
+}
+
+pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
+    let Policy {
+        flat,
+        presets,
+        sites,
+        implied,
+    } = policy;
+    let is_said = |option: &Opt| flat.contains_key(option.name);
+    // With sites of their own and not a word about the rest, the rest is closed.
+    let is_closed = !sites.is_empty() && presets.is_empty() && !SITE_OPTIONS.iter().any(is_said);
+    let mut reader = Reader {
+        site: "default",
+        values: flat,
+        path: "",
+        implied: implied.or(is_closed.then_some(Unsigned::None)),
+        problems,
+    };
+    let mut read = vec![reader.site(String::new(), presets)];
+    for (name, table) in sites {
+        let path = format!("sites.{name}.");
+        let Some(mut table) = table.as_table().cloned() else {
+            let fix = format!("write it as [sites.{name}]");
+            problems.add(path.trim_end_matches('.'), "not a table", fix);
+            continue;
+        };
+        if name == "default" {
+            let reason = "default is the site of the flat options";
+            problems.add("sites.default", reason, "set its options at the top level");
+            continue;
+        }
+        let presets = take_table(&mut table, "presets", &path, problems);
+        let values = from_table(table, SITE_OPTIONS, &path, problems);
+        let mut reader = Reader {
+            site: &name,
+            values: &values,
+            path: &path,
+            implied,
+            problems,
+        };
+        let prefix = reader.prefix();
+        let site = reader.site(prefix, presets);
+        if let Some(other) = read.iter().find(|other| other.prefix == site.prefix)
+            && !site.prefix.is_empty()
+        {
+            let reason = format!("also the prefix of the site {}", other.name);
+            problems.add(
+                &format!("{path}prefix"),
+                reason,
+                "give each site one of its own",
+            );
+        }
+        read.push(site);
+    }
+    Sites::new(read)
+}
+
+struct Reader<'a> {
+    site: &'a str,
+    values: &'a Values,
+    /// In front of the names of keys in problems.
+    path: &'a str,
+    implied: Option<Unsigned>,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn site(&mut self, prefix: String, presets: toml::Table) -> Site {
+        let signing_keys = self.keys("signing_keys");
+        let ticket_keys = self.keys("ticket_keys");
+        if ticket_keys.iter().any(|key| signing_keys.contains(key)) {
+            let reason = "a signing key is a ticket key as well";
+            let fix = "make another with `openssl rand -hex 32`";
+            self.add("ticket_keys", reason, fix);
+        }
+        let has_keys = self.values.contains_key("signing_keys");
+        let unsigned = self
+            .optional("unsigned", read::unsigned)
+            .unwrap_or_else(|| match self.implied {
+                _ if self.values.contains_key("unsigned") => Unsigned::None,
+                _ if has_keys => Unsigned::Presets,
+                Some(implied) => implied,
+                None => {
+                    let reason = "not set, so no address could be signed";
+                    let fix = "set one of 32 characters or more, or set unsigned to any to let \
+                               everybody ask for any picture";
+                    self.add("signing_keys", reason, fix);
+                    Unsigned::None
+                }
+            });
+        // Adopting a bucket must not publish it: only where everything is open already is this.
+        let originals = match unsigned {
+            Unsigned::Any if !has_keys => Originals::Public,
+            _ => Originals::Signed,
+        };
+        Site {
+            name: self.site.to_owned(),
+            prefix,
+            signing_keys,
+            ticket_keys,
+            presets: self.presets(presets),
+            public_url: self.optional("public_url", read::public_url),
+            originals: self
+                .optional("originals", read::originals)
+                .unwrap_or(originals),
+            unsigned,
+        }
+    }
+
+    /// A folder, so that `news/` is not the site of `newsletter/a.jpg`.
+    fn prefix(&mut self) -> String {
+        let prefix = self.text("prefix").unwrap_or_default().to_owned();
+        let folder = prefix.strip_suffix('/').map(Key::parse);
+        if !matches!(folder, Some(Ok(_))) {
+            let reason = format!("{prefix:?} is not the name of a folder with a slash at its end");
+            self.add("prefix", reason, "write it like \"magazine/\"");
+        }
+        prefix
+    }
+
+    fn keys(&mut self, option: &str) -> Vec<SigningKey> {
+        let text = self.text(option).unwrap_or_default().to_owned();
+        let mut keys = Vec::new();
+        for text in list(&text) {
+            let least = SigningKey::MIN_CHARACTERS;
+            match SigningKey::parse(text) {
+                Some(key) if keys.contains(&key) => {
+                    self.add(option, "a key is given twice", "keep one of the two");
+                }
+                Some(key) => keys.push(key),
+                None => {
+                    let reason = format!("a key is shorter than {least} characters");
+                    self.add(option, reason, "make one with `openssl rand -hex 32`");
+                }
+            }
+        }
+        keys
+    }
+
+    fn presets(&mut self, table: toml::Table) -> Presets {
+        let mut presets = Presets::default();
+        for (name, spec) in table {
+            let option = format!("presets.{name}");
+            let Some(preset) = PresetName::parse(&name) else {
+                let fix = "begin with a letter; a-z, 0-9 and - may follow";
+                self.add(&option, "not a name for a preset", fix);
+                continue;
+            };
+            let inserted = match spec.as_str() {
+                None => Err("not text".to_owned()),
+                Some(spec) => presets
+                    .insert(preset, spec)
+                    .map_err(|error| error.to_string()),
+            };
+            if let Err(reason) = inserted {
+                let fix = "write it as in a URL, such as w_640~h_480~fit_cover";
+                self.add(&option, reason, fix);
+            }
+        }
+        presets
+    }
+
+    fn text(&self, option: &str) -> Option<&str> {
+        self.values.get(option).map(|value| value.text.as_str())
+    }
+
+    fn optional<T>(
+        &mut self,
+        option: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match read(self.text(option)?) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.add(option, reason, "write it as `config/tintype.toml` shows");
+                None
+            }
+        }
+    }
+
+    /// A problem, under the name by which the writer knows the option.
+    fn add(&mut self, option: &str, reason: impl Into<String>, fix: &str) {
+        let name = match self.values.get(option) {
+            Some(value) => value.name.clone(),
+            None if self.path.is_empty() && !option.contains('.') => env_name(option),
+            None => format!("{}{option}", self.path),
+        };
+        self.problems.add(&name, reason, fix);
     }
 }

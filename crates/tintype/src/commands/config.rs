@@ -1,7 +1,8 @@
 //! `tintype config`: what is in force.
 
 use clap::Args;
-use tintype_server::config::Dev;
+use tintype_server::cgroup::Granted;
+use tintype_server::config::{Dev, Resources};
 
 use super::{answer, load};
 use crate::failure::Failure;
@@ -24,6 +25,16 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let dev = self.dev.then(Dev::default);
         let loaded = load(dev.as_ref())?;
-        answer(&loaded.effective)
+        let resources = loaded.config.resources(&Granted::detect());
+        let Resources {
+            workers,
+            memory_budget,
+            hot_cache_bytes,
+        } = resources;
+        answer(&format!(
+            "{}\n# On this machine:\n#   workers = {workers}\n#   memory_budget = {memory_budget}\n\
+             #   hot_cache_bytes = {hot_cache_bytes}\n",
+            loaded.effective
+        ))
     }
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use tintype_server::config::Dev;
 
-use super::load;
+use super::load_for_tools;
 use crate::failure::Failure;
 
 /// Less than the shortest interval at which anything asks.
@@ -31,7 +30,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         // Whatever else the service may need, only its address matters here.
-        let mut address = load(Some(&Dev::default()))?.config.admin_bind;
+        let mut address = load_for_tools()?.admin_bind;
         if address.ip().is_unspecified() {
             address.set_ip(match address.ip() {
                 IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

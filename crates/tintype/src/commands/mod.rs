@@ -23,6 +23,16 @@ pub(crate) fn load(dev: Option<&Dev>) -> Result<Loaded, Failure> {
     Config::load(environment(), Path::new(FILE), dev).map_err(Failure::Configuration)
 }
 
+/// The configuration for a tool that serves nobody: what only serving needs may be missing, and it
+/// does not matter who could reach the address.
+fn load_for_tools() -> Result<Config, Failure> {
+    let dev = Dev {
+        root: None,
+        anywhere: Some(String::new()),
+    };
+    Ok(load(Some(&dev))?.config)
+}
+
 /// The configuration for making URLs, where neither a store nor the API's tokens are at hand.
 fn load_for_urls() -> Result<Config, Failure> {
     let is_needed = |name: &str| !name.starts_with("TINTYPE_TOKENS") && name != "TINTYPE_STORE";

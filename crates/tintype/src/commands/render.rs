@@ -9,10 +9,9 @@ use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::Format;
 use tintype_imaging::{probe, render};
-use tintype_server::config::Dev;
 use tintype_server::url::{FormatItem, Presets, parse_spec};
 
-use super::load;
+use super::load_for_tools;
 use crate::failure::Failure;
 
 /// A minute is enough for anything within the limits.
@@ -50,7 +49,7 @@ impl Arguments {
                 usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec name a format")
             })?,
         };
-        let config = load(Some(&Dev::default()))?.config;
+        let config = load_for_tools()?;
         let limits = Limits {
             max_pixels: config.max_pixels,
             ..Limits::default()

@@ -1,0 +1,62 @@
+//! What is in force, for people: TOML with the origin of each value, and no secrets.
+
+use std::fmt::Write;
+
+use super::options::OPTIONS;
+use super::sources::Values;
+use super::{Config, Site};
+use crate::url::{Originals, Unsigned};
+
+pub(super) fn text(config: &Config, values: &Values) -> String {
+    let mut lines = String::new();
+    for option in OPTIONS {
+        let name = option.name;
+        let line = match values.get(name) {
+            Some(value) if option.secret => format!("{name} = \"…\"  # from {}", value.name),
+            Some(value) => format!("{name} = {:?}  # from {}", value.text, value.name),
+            None if option.default.is_empty() => format!("# {name} is not set"),
+            None => format!("{name} = {:?}  # default", option.default),
+        };
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    let mut sites: Vec<_> = config.sites.iter().collect();
+    sites.reverse();
+    for site in sites {
+        // Writing to a `String` cannot fail.
+        let _ = write_site(&mut lines, site);
+    }
+    lines
+}
+
+fn write_site(lines: &mut String, site: &Site) -> std::fmt::Result {
+    let (unsigned, originals) = (unsigned(site.unsigned), originals(site.originals));
+    writeln!(lines, "\n# The site {}:", site.name)?;
+    writeln!(lines, "#   prefix = {:?}", site.prefix)?;
+    writeln!(lines, "#   signing_keys: {}", site.signing_keys.len())?;
+    writeln!(lines, "#   ticket_keys: {}", site.ticket_keys.len())?;
+    writeln!(lines, "#   unsigned = {unsigned:?}")?;
+    writeln!(lines, "#   originals = {originals:?}")?;
+    if let Some(url) = &site.public_url {
+        writeln!(lines, "#   public_url = {url:?}")?;
+    }
+    for (name, spec) in site.presets.iter() {
+        writeln!(lines, "#   presets.{name} = \"{spec}\"")?;
+    }
+    Ok(())
+}
+
+fn unsigned(unsigned: Unsigned) -> &'static str {
+    match unsigned {
+        Unsigned::None => "none",
+        Unsigned::Presets => "presets",
+        Unsigned::Any => "any",
+    }
+}
+
+fn originals(originals: Originals) -> &'static str {
+    match originals {
+        Originals::Public => "public",
+        Originals::Signed => "signed",
+    }
+}

@@ -1,0 +1,234 @@
+//! Where values come from: the environment over TOML. Every value becomes text under the name of its
+//! option, so that there is one reading of it wherever it was written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::options::{OPTIONS, Opt, env_name};
+use super::problems::Problems;
+
+const PREFIX: &str = "TINTYPE_";
+const FILE: &str = "TINTYPE_CONFIG";
+const INLINE: &str = "TINTYPE_CONFIG_INLINE";
+
+/// A value and the name its writer knows it by.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) name: String,
+}
+
+/// The values that are set, none of them empty.
+pub(super) type Values = HashMap<&'static str, Value>;
+
+/// All that was written down.
+pub(super) struct Sources {
+    pub(super) flat: Values,
+    pub(super) presets: toml::Table,
+    pub(super) sites: toml::Table,
+}
+
+impl Sources {
+    pub(super) fn read(
+        environment: impl IntoIterator<Item = (String, String)>,
+        file: &Path,
+        problems: &mut Problems,
+    ) -> Self {
+        // Sorted, so that problems come in the same order every time. An empty variable is how a
+        // container definition says "not set".
+        let mut environment: BTreeMap<String, String> = environment
+            .into_iter()
+            .filter(|(name, text)| name.starts_with(PREFIX) && !text.is_empty())
+            .collect();
+        let mut table = read_file(environment.remove(FILE), file, problems);
+        if let Some(inline) = environment.remove(INLINE) {
+            merge(&mut table, parse(&inline, INLINE, problems));
+        }
+        let presets = take_table(&mut table, "presets", "", problems);
+        let sites = take_table(&mut table, "sites", "", problems);
+        let mut flat = from_table(table, OPTIONS, "", problems);
+        flat.extend(from_environment(environment, problems));
+        Self {
+            flat,
+            presets,
+            sites,
+        }
+    }
+}
+
+fn read_file(named: Option<String>, default: &Path, problems: &mut Problems) -> toml::Table {
+    let path = named.as_deref().map_or(default, Path::new);
+    let shown = path.display();
+    if named
+        .as_deref()
+        .is_some_and(|path| path.starts_with("s3://"))
+    {
+        let fix = "name a file, or give its text in TINTYPE_CONFIG_INLINE";
+        problems.add(FILE, "reading it from s3:// is not yet supported", fix);
+        return toml::Table::new();
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text, &shown.to_string(), problems),
+        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => toml::Table::new(),
+        Err(error) => {
+            let name = if named.is_some() {
+                FILE.to_owned()
+            } else {
+                shown.to_string()
+            };
+            let reason = format!("{shown} cannot be read: {error}");
+            problems.add(&name, reason, "name a file that the service may read");
+            toml::Table::new()
+        }
+    }
+}
+
+/// The line at fault is numbered and not shown: it may hold a secret.
+fn parse(text: &str, name: &str, problems: &mut Problems) -> toml::Table {
+    text.parse().unwrap_or_else(|error: toml::de::Error| {
+        let before = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let reason = format!("not TOML in line {line}: {}", error.message());
+        problems.add(name, reason, "check its syntax");
+        toml::Table::new()
+    })
+}
+
+/// What is given inline wins, table by table.
+fn merge(under: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+/// `path` is that of the table around it.
+pub(super) fn take_table(
+    table: &mut toml::Table,
+    key: &str,
+    path: &str,
+    problems: &mut Problems,
+) -> toml::Table {
+    match table.remove(key) {
+        None => toml::Table::new(),
+        Some(toml::Value::Table(table)) => table,
+        Some(_) => {
+            let name = format!("{path}{key}");
+            problems.add(&name, "not a table", format!("write it as [{name}]"));
+            toml::Table::new()
+        }
+    }
+}
+
+/// The values of a table, as the text that a variable would have.
+pub(super) fn from_table(
+    table: toml::Table,
+    options: &'static [Opt],
+    path: &str,
+    problems: &mut Problems,
+) -> Values {
+    let mut values = Values::new();
+    for (key, value) in table {
+        let name = format!("{path}{key}");
+        match text(value) {
+            Ok(text) if text.is_empty() => {}
+            Ok(text) => place(&key, Value { text, name }, options, &mut values, problems),
+            Err(reason) => problems.add(&name, reason, "write it as text"),
+        }
+    }
+    values
+}
+
+fn text(value: toml::Value) -> Result<String, &'static str> {
+    match value {
+        toml::Value::String(text) => Ok(text),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            let items = items.ok_or("a list of something other than texts")?;
+            match items.iter().any(|item| item.contains(',')) {
+                true => Err("a list of texts of which one has a comma"),
+                false => Ok(items.join(",")),
+            }
+        }
+        _ => Err("neither text, a whole number nor a list of texts"),
+    }
+}
+
+fn from_environment(environment: BTreeMap<String, String>, problems: &mut Problems) -> Values {
+    let mut values = Values::new();
+    for (name, text) in environment {
+        let key = name[PREFIX.len()..].to_ascii_lowercase();
+        if name == env_name(&key) {
+            place(&key, Value { text, name }, OPTIONS, &mut values, problems);
+        } else {
+            problems.add(&name, "unknown variable", "write it in capitals");
+        }
+    }
+    values
+}
+
+/// Finds the option that a key means, and reads the file that a `…_file` names.
+fn place(
+    key: &str,
+    mut value: Value,
+    options: &'static [Opt],
+    values: &mut Values,
+    problems: &mut Problems,
+) {
+    let of = |key: &str| options.iter().find(|option| option.name == key);
+    let from_file = || {
+        key.strip_suffix("_file")
+            .and_then(of)
+            .filter(|option| option.secret)
+    };
+    let option = match (of(key), from_file()) {
+        (Some(option), _) => option,
+        (None, Some(option)) => match std::fs::read_to_string(&value.text) {
+            Ok(secret) => {
+                value.text = secret.trim().to_owned();
+                option
+            }
+            // Without the text: it is the secret itself when the two names were mixed up.
+            Err(error) => {
+                let reason = format!("the file that it names cannot be read: {error}");
+                problems.add(&value.name, reason, "name a file that the service may read");
+                return;
+            }
+        },
+        (None, None) => {
+            problems.add(
+                &value.name,
+                "unknown option",
+                suggestion(key, &value.name, options),
+            );
+            return;
+        }
+    };
+    let name = value.name.clone();
+    if let Some(twice) = values.insert(option.name, value) {
+        let fix = format!("keep one of {} and {name}", twice.name);
+        problems.add(&name, "set twice", fix);
+    }
+}
+
+fn suggestion(key: &str, name: &str, options: &'static [Opt]) -> String {
+    let near = options
+        .iter()
+        .map(|option| (strsim::damerau_levenshtein(key, option.name), option.name))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    match near {
+        Some((_, near)) if name.starts_with(PREFIX) => format!("did you mean {}?", env_name(near)),
+        Some((_, near)) => format!("did you mean {near}?"),
+        None => "`config/tintype.toml` has every option".to_owned(),
+    }
+}
