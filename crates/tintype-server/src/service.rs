@@ -1,11 +1,13 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::Store;
+use tintype_store::{Key, Store};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::{AccessLog, Observe, Observer};
@@ -22,6 +24,10 @@ use crate::spool::Spool;
 use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
+
+/// Originals whose decoded facts wait to be filled in.
+const MAX_PENDING: usize = 1_000;
+const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
 /// The sockets. The caller binds them, so that it can say which one was taken.
 pub struct Listeners {
@@ -79,8 +85,9 @@ impl App {
         let blocks = Blocks::load(store.clone())
             .await
             .map_err(StartError::Blocks)?;
-        Ok(Arc::new(Self {
-            records: Records::new(store.clone(), probing.clone(), config.record_cache),
+        let (pending, left_out) = mpsc::channel(MAX_PENDING);
+        let app = Arc::new(Self {
+            records: Records::new(store.clone(), probing.clone(), config.record_cache, pending),
             blocks,
             variants: Variants::new(resources.hot_cache_bytes),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
@@ -91,7 +98,9 @@ impl App {
             pool,
             spool,
             imaging,
-        }))
+        });
+        tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
+        Ok(app)
     }
 }
 
@@ -148,8 +157,8 @@ pub async fn serve(
     // Health is told until the last request is answered.
     let last = CancellationToken::new();
     let at_once = http::Settings {
-        lame_duck: std::time::Duration::ZERO,
-        drain: std::time::Duration::from_secs(1),
+        lame_duck: Duration::ZERO,
+        drain: Duration::from_secs(1),
         ..settings
     };
     let machines = tokio::spawn(http::serve(
@@ -171,6 +180,17 @@ pub async fn serve(
     draining.abort();
     refreshing.abort();
     cut
+}
+
+/// One at a time and after a pause, because what left the facts out was load.
+async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<Key>) {
+    while let Some(key) = left_out.recv().await {
+        tokio::time::sleep(FILL_IN_PAUSE).await;
+        let Some(app) = app.upgrade() else { return };
+        if let Err(error) = app.records.fill_in(&key).await {
+            tracing::debug!(%error, "decoded facts are still left out");
+        }
+    }
 }
 
 async fn refresh_blocks(app: Arc<App>, stop: CancellationToken) {
