@@ -63,7 +63,7 @@ impl Error {
             source = error.source();
         }
         Self::new(Code::InvalidRequest)
-            .detail("the body broke off or is malformed")
+            .detail("the body ended before it was whole")
             .cause(error)
     }
 }

@@ -156,7 +156,7 @@ async fn json_bytes(headers: &HeaderMap, body: Body) -> Result<bytes::Bytes, Err
                 .detail(format!("body is over the limit of {MAX_JSON_BYTES} bytes"))
                 .member("limit", MAX_JSON_BYTES))
         }
-        Err(_) => Err(invalid("body", "ended before it was whole")),
+        Err(error) => Err(Error::body(error)),
     }
 }
 
