@@ -65,6 +65,11 @@ impl App {
             Some(url) => Arc::new(Store::open(url).await.map_err(StartError::Store)?),
             None => store.clone(),
         };
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+        store.observe(observer(&metrics));
+        if config.derived_store.is_some() {
+            derived.observe(observer(&metrics));
+        }
         let resources = config.resources(&Granted::detect());
         let limits = workers::Limits {
             threads: resources.workers,
@@ -90,7 +95,7 @@ impl App {
             records: Records::new(store.clone(), probing.clone(), config.record_cache, pending),
             blocks,
             variants: Variants::new(resources.hot_cache_bytes),
-            metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+            metrics,
             config,
             store,
             derived,
@@ -102,6 +107,11 @@ impl App {
         tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
         Ok(app)
     }
+}
+
+fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
+    let metrics = metrics.clone();
+    Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
 /// Serves until `stop`, then drains. Gives how many connections had to be cut.
@@ -134,8 +144,7 @@ pub async fn serve(
     let gauges = {
         let (app, observer) = (app.clone(), observer.clone());
         move || {
-            app.metrics
-                .observe_pool(app.pool.gauges(), app.pool.limits());
+            app.metrics.observe_pool(&app.pool);
             app.metrics.observe_log(observer.log.dropped());
             app.metrics.encode()
         }

@@ -1,10 +1,21 @@
-//! How often a store was asked. Operations are stated per request and tests hold us to it.
+//! How often a store was asked, and how long it took. Operations are stated per request and tests
+//! hold us to it.
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+
+/// Called after every operation with its class, `ok`, `refused` or `failed`, and its time up to the
+/// first byte.
+pub type Observer = Box<dyn Fn(&'static str, &'static str, Duration) + Send + Sync>;
 
 /// Calls by the class a bucket would bill them in; a copy counts as a put.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Counts {
+    observer: OnceLock<Observer>,
     get: AtomicU64,
     head: AtomicU64,
     put: AtomicU64,
@@ -28,3 +39,41 @@ macro_rules! count {
     };
 }
 count!(get, gets; head, heads; put, puts; delete, deletes; list, lists);
+
+impl Counts {
+    pub(crate) fn observe(&self, observer: Observer) {
+        // Nobody sets a second one; the first stays.
+        let _ = self.observer.set(observer);
+    }
+
+    pub(crate) async fn timed<T>(
+        &self,
+        class: &'static str,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Some(observer) = self.observer.get() else {
+            return operation.await;
+        };
+        let began = Instant::now();
+        let result = operation.await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Error::Unavailable { .. } | Error::Full) => "failed",
+            Err(_) => "refused",
+        };
+        observer(class, outcome, began.elapsed());
+        result
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counts")
+            .field("get", &self.get)
+            .field("head", &self.head)
+            .field("put", &self.put)
+            .field("delete", &self.delete)
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}

@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 pub use body::{Body, CHUNK_BYTES, Get};
-pub use counts::Counts;
+pub use counts::{Counts, Observer};
 pub use disk::Disk;
 pub use error::Error;
 pub use key::{Key, KeyError};
@@ -64,18 +64,24 @@ impl Store {
     ) -> Result<Meta, Error> {
         attributes.check()?;
         self.counts().put();
-        match self {
-            Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
-            Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
+                Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
+            }
+        };
+        self.counts().timed("put", operation).await
     }
 
     pub async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
         self.counts().head();
-        match self {
-            Self::Disk(disk) => disk.head(object).await,
-            Self::Memory(memory) => Ok(memory.head(object)),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.head(object).await,
+                Self::Memory(memory) => Ok(memory.head(object)),
+            }
+        };
+        self.counts().timed("head", operation).await
     }
 
     /// Opens an object. A range is cut to the object's end; one that starts past it is
@@ -88,28 +94,37 @@ impl Store {
         if_match: Option<&ETag>,
     ) -> Result<Option<Get>, Error> {
         self.counts().get();
-        match self {
-            Self::Disk(disk) => disk.get(object, range, if_match).await,
-            Self::Memory(memory) => memory.get(object, range, if_match),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.get(object, range, if_match).await,
+                Self::Memory(memory) => memory.get(object, range, if_match),
+            }
+        };
+        self.counts().timed("get", operation).await
     }
 
     /// Whether the object was there. [`Condition::Absent`] deletes nothing.
     pub async fn delete(&self, object: &Object, condition: &Condition) -> Result<bool, Error> {
         self.counts().delete();
-        match self {
-            Self::Disk(disk) => disk.delete(object, condition).await,
-            Self::Memory(memory) => memory.delete(object, condition),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.delete(object, condition).await,
+                Self::Memory(memory) => memory.delete(object, condition),
+            }
+        };
+        self.counts().timed("delete", operation).await
     }
 
     /// Deletes every variant of one original; how many there were.
     pub async fn delete_prefix(&self, original: &KeyHash) -> Result<u64, Error> {
         self.counts().delete();
-        match self {
-            Self::Disk(disk) => disk.delete_variants(original).await,
-            Self::Memory(memory) => Ok(memory.delete_variants(original)),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.delete_variants(original).await,
+                Self::Memory(memory) => Ok(memory.delete_variants(original)),
+            }
+        };
+        self.counts().timed("delete", operation).await
     }
 
     /// Copies an original without sending its bytes through the caller. The copy has attributes of
@@ -123,10 +138,13 @@ impl Store {
     ) -> Result<Meta, Error> {
         attributes.check()?;
         self.counts().put();
-        match self {
-            Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
-            Self::Memory(memory) => memory.copy(from, to, condition, attributes),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
+                Self::Memory(memory) => memory.copy(from, to, condition, attributes),
+            }
+        };
+        self.counts().timed("put", operation).await
     }
 
     /// Originals whose key starts with `prefix`, in the order of their bytes, at most `limit`
@@ -142,10 +160,13 @@ impl Store {
     ) -> Result<Page, Error> {
         self.counts().list();
         let limit = limit.clamp(1, MAX_PAGE);
-        match self {
-            Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
-            Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
+                Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
+            }
+        };
+        self.counts().timed("list", operation).await
     }
 
     /// tintype's own objects of one kind, in the order of their names.
@@ -157,10 +178,13 @@ impl Store {
     ) -> Result<Objects, Error> {
         self.counts().list();
         let limit = limit.clamp(1, MAX_PAGE);
-        match self {
-            Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
-            Self::Memory(memory) => Ok(memory.list_kind(kind, cursor, limit)),
-        }
+        let operation = async {
+            match self {
+                Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
+                Self::Memory(memory) => Ok(memory.list_kind(kind, cursor, limit)),
+            }
+        };
+        self.counts().timed("list", operation).await
     }
 
     /// Every block. All of them, because one that is overlooked is a picture that is not blocked.
@@ -196,6 +220,11 @@ impl Store {
             Self::Disk(disk) => disk.check().await,
             Self::Memory(_) => Ok(()),
         }
+    }
+
+    /// Once, before the store is used.
+    pub fn observe(&self, observer: Observer) {
+        self.counts().observe(observer);
     }
 
     pub fn counts(&self) -> &Counts {

@@ -12,6 +12,7 @@ mod queue;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,16 @@ pub struct Gauges {
     pub bytes: u64,
 }
 
+/// What became of jobs that gave no result, since the start.
+#[derive(Debug, Default)]
+pub struct Tallies {
+    pub queue_full: AtomicU64,
+    pub wait_too_long: AtomicU64,
+    pub over_budget: AtomicU64,
+    pub deadline_exceeded: AtomicU64,
+    pub panicked: AtomicU64,
+}
+
 /// A result and how long it waited for its turn.
 #[derive(Debug)]
 pub struct Done<T> {
@@ -68,6 +79,7 @@ pub struct Done<T> {
 pub struct Pool {
     queue: Arc<Queue>,
     limits: Limits,
+    tallies: Tallies,
 }
 
 impl Pool {
@@ -76,6 +88,7 @@ impl Pool {
         let pool = Self {
             queue: Arc::new(Queue::new(limits)),
             limits,
+            tallies: Tallies::default(),
         };
         for number in 0..limits.threads.get() {
             let queue = pool.queue.clone();
@@ -89,6 +102,19 @@ impl Pool {
     /// Runs `job` on a pixel thread while `bytes` are set aside for it. Ends at the deadline at the
     /// latest; that, and dropping the future, gives the job up if it has not started.
     pub async fn run<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        bytes: u64,
+        job: impl FnOnce(Instant) -> T + Send + 'static,
+    ) -> Result<Done<T>, Refusal> {
+        let result = self.try_run(deadline, bytes, job).await;
+        if let Err(refusal) = &result {
+            self.tallies.count(refusal);
+        }
+        result
+    }
+
+    async fn try_run<T: Send + 'static>(
         &self,
         deadline: Instant,
         bytes: u64,
@@ -119,12 +145,30 @@ impl Pool {
         }
     }
 
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
+    }
+
     pub fn gauges(&self) -> Gauges {
         self.queue.gauges()
     }
 
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+}
+
+impl Tallies {
+    fn count(&self, refusal: &Refusal) {
+        let tally = match refusal {
+            Refusal::QueueFull { .. } => &self.queue_full,
+            Refusal::WaitTooLong { .. } => &self.wait_too_long,
+            Refusal::OverBudget { .. } => &self.over_budget,
+            Refusal::DeadlineExceeded => &self.deadline_exceeded,
+            Refusal::Panicked => &self.panicked,
+            Refusal::Closed => return,
+        };
+        tally.fetch_add(1, Relaxed);
     }
 }
 

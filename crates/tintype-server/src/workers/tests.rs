@@ -200,6 +200,7 @@ async fn a_panic_ends_the_job_and_not_the_thread() {
             Refusal::Panicked
         );
     }
+    assert_eq!(pool.tallies().panicked.load(SeqCst), 3);
     assert_eq!(pool.run(later(), 100, |_| 1).await.unwrap().value, 1);
 }
 
