@@ -38,10 +38,10 @@ fn sizes_and_formats() {
         ("w_300~h_300~fit_stretch~f_png", "png", 300, 300),
         ("w_300~h_300~fit_pad~f_png", "png", 300, 300),
         ("w_320~dpr_2~f_jpeg", "jpeg", 640, 480),
-        ("w_4000~f_jpeg~q_30", "jpeg", 2560, 1920),
-        ("w_2600~up_1~f_jpeg~q_30", "jpeg", 2600, 1950),
+        ("w_4000~q_30~f_jpeg", "jpeg", 2560, 1920),
+        ("w_2600~up_1~q_30~f_jpeg", "jpeg", 2600, 1950),
         ("crop_100x200x400x300~f_jpeg", "jpeg", 400, 300),
-        ("w_64~crop_0.x0.x0.5x0.5~f_jpeg", "jpeg", 64, 48),
+        ("w_64~crop_0.0x0.0x0.5x0.5~f_jpeg", "jpeg", 64, 48),
         ("w_64~f_avif", "avif", 64, 48),
         ("w_1~f_png", "png", 1, 1),
     ] {
@@ -127,7 +127,7 @@ fn the_crop_keeps_what_the_gravity_names() {
     assert!(red[0] > 180 && red[2] < 80, "left side: {red:?}");
     let blue = corner("w_100~h_200~fit_cover~g_e", 89, 189);
     assert!(blue[2] > 180 && blue[0] < 80, "right side: {blue:?}");
-    let red = corner("w_100~h_200~fit_cover~g_0.x0.5", 10, 10);
+    let red = corner("w_100~h_200~fit_cover~g_0x0.5", 10, 10);
     assert!(red[0] > 180 && red[2] < 80, "focal point left: {red:?}");
 
     // The record's focal point counts where the address names none.
