@@ -1,5 +1,8 @@
 //! Who reads the log finds every request once, and no secret.
-#![expect(clippy::disallowed_methods, reason = "answers of our own making are small")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "answers of our own making are small"
+)]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, mpsc};

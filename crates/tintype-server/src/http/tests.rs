@@ -2,7 +2,10 @@
 //!
 //! Timeouts are set to a fraction of a second where one has to fire and to an hour where none may.
 //! No test measures: a connection that is cut is seen at its end, one that is kept answers again.
-#![expect(clippy::disallowed_methods, reason = "bodies of our own making are small")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "bodies of our own making are small"
+)]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
