@@ -38,8 +38,9 @@ pub fn tower() -> Vec<u8> {
 /// Width and height in the record of an upload.
 pub fn size(record: &Value) -> (u64, u64) {
     let image = &record["image"];
-    (
-        image["width"].as_u64().unwrap(),
-        image["height"].as_u64().unwrap(),
-    )
+    let side = |name: &str| {
+        let side = image[name].as_u64();
+        side.unwrap_or_else(|| panic!("no {name} in {record}"))
+    };
+    (side("width"), side("height"))
 }

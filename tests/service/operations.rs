@@ -220,7 +220,7 @@ fn secrets_may_come_from_files() {
 #[test]
 fn addresses_can_be_made_and_signed_on_the_command_line() {
     let app = App::production();
-    app.upload("a b.jpg", &corpus::tower());
+    app.upload("a%20b.jpg", &corpus::tower());
     let environment = [
         ("TINTYPE_STORE", "file://./media"),
         ("TINTYPE_SIGNING_KEYS", crate::harness::SIGNING_KEY),

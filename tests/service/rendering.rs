@@ -198,5 +198,11 @@ fn equal_pictures_are_one_variant() {
     let a = app.get("/t/tower/w_512~f_jpeg").expect(200);
     let b = app.get("/t/tower/w_4000~f_jpeg").expect(200);
     assert_eq!(a.header("etag"), b.header("etag"));
-    assert_eq!(app.metric("tintype_cache_events_total", &["rendered"]), 1);
+    assert_eq!(
+        app.metric(
+            "tintype_cache_events_total",
+            &["tier=\"variants\"", "event=\"miss\""]
+        ),
+        1
+    );
 }
