@@ -185,10 +185,13 @@ fn a_purge_makes_the_variants_anew() {
     let once = decodes(&app);
     ask();
     assert_eq!(decodes(&app), once);
+    let requests = || app.metric("tintype_storage_request_duration_seconds_count", &[]);
+    settle(&requests);
     app.post("/purge", &serde_json::json!({ "key": "p/a.jpg" }))
         .expect(200);
     ask();
     assert_eq!(decodes(&app), once + 1);
+    settle(&requests);
     app.post("/purge", &serde_json::json!({ "prefix": "p/" }))
         .expect(200);
     ask();

@@ -395,7 +395,7 @@ fn nothing_uploaded_can_act_in_a_browser() {
     for (key, name, inline) in [
         ("a.svg", "hostile/svg-script.svg", false),
         ("a.jpg", "hostile/ext-html-named.jpg", false),
-        ("p.html", "hostile/polyglot-html-jpeg.jpg", true),
+        ("p.html", "hostile/polyglot-html-jpeg.jpg", false),
         ("a.gif", "hostile/polyglot-gif-js.gif", true),
         ("b.jpg", "photos/tower.jpg", true),
     ] {

@@ -67,7 +67,7 @@ fn every_format_in() {
     let app = App::dev();
     for name in [
         "formats/bmp.bmp",
-        "formats/gif.gif",
+        "formats/alpha_gif_a.gif",
         "formats/kodim23.png",
         "formats/1_webp_a.webp",
         "formats/basn6a16.png",

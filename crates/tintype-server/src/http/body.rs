@@ -44,6 +44,8 @@ pub(super) struct RequestBody {
     settings: Settings,
     waiting: Option<Deadline>,
     progress: usize,
+    /// Only reading on tells where a chunked body ends.
+    has_ended: bool,
 }
 
 impl RequestBody {
@@ -54,6 +56,7 @@ impl RequestBody {
             settings,
             waiting: None,
             progress: 0,
+            has_ended: false,
         }
     }
 
@@ -91,6 +94,7 @@ impl Body for RequestBody {
                         waiting.reset(this.settings.body_timeout);
                     }
                 }
+                this.has_ended = frame.is_none();
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             Poll::Pending => {
@@ -115,7 +119,7 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
+        if !self.has_ended && !self.body.is_end_stream() {
             self.shared.unread.store(true, Ordering::Relaxed);
         }
     }

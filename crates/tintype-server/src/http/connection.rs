@@ -56,7 +56,7 @@ pub(super) async fn serve_one<S>(
         let busy = Busy::new(shared.clone());
         let request = admit(request, settings, &shared);
         let mut service = service.clone();
-        let ending = &ending;
+        let (ending, shared) = (&ending, &shared);
         async move {
             let (response, must_close) = match request {
                 Ok(request) => {
@@ -69,7 +69,10 @@ pub(super) async fn serve_one<S>(
                 Err(error) => (error.into_response(), true),
             };
             let (mut parts, body) = response.into_parts();
-            if must_close || ending.draining.load(Ordering::Relaxed) {
+            // Hyper closes after a body that nobody has read; said aloud, so that a client does not send
+            // its next request into the closing connection.
+            let is_unread = shared.unread.load(Ordering::Relaxed);
+            if must_close || is_unread || ending.draining.load(Ordering::Relaxed) {
                 parts
                     .headers
                     .insert(CONNECTION, HeaderValue::from_static("close"));
