@@ -21,6 +21,9 @@ for line in sys.stdin:
     path, width, suffix, quality, times = line.rstrip("\n").split("\t")
     with open(path, "rb") as file:
         source = file.read()
+    # Named where the source has a profile: otherwise libvips would convert sRGB to sRGB.
+    profile = pyvips.Image.new_from_buffer(source, "").get_typeof("icc-profile-data")
+    convert = {"output_profile": "srgb"} if profile else {}
     options = {} if suffix == ".png" else {"Q": int(quality)}
     if suffix == ".webp":
         # The effort that tintype uses.
@@ -31,7 +34,7 @@ for line in sys.stdin:
     for _ in range(int(times)):
         start = time.process_time()
         picture = pyvips.Image.thumbnail_buffer(
-            source, int(width), height=10_000_000, size="down", output_profile="srgb"
+            source, int(width), height=10_000_000, size="down", **convert
         )
         picture.write_to_buffer(suffix, keep="none", **options)
         spent.append(1000 * (time.process_time() - start))
