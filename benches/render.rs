@@ -28,9 +28,19 @@ const JOBS: &[(&str, u32, Format, u8)] = &[
     ("photos/made-50mp-420-base-q72.jpg", 300, Format::Jpeg, 80),
     ("photos/phone12mp_baseline.jpg", 300, Format::Jpeg, 80),
     ("photos/phone12mp_baseline.jpg", 1200, Format::Jpeg, 80),
-    ("photos/dog_exif_extended_xmp_icc.jpg", 640, Format::Webp, 80),
+    (
+        "photos/dog_exif_extended_xmp_icc.jpg",
+        640,
+        Format::Webp,
+        80,
+    ),
     ("photos/Blinds.jpg", 1200, Format::Jpeg, 80),
-    ("formats/alpha-premultiply-1024x768-paper.png", 640, Format::Webp, 80),
+    (
+        "formats/alpha-premultiply-1024x768-paper.png",
+        640,
+        Format::Webp,
+        80,
+    ),
     ("formats/kodim23.png", 300, Format::Png, 80),
     ("formats/4.webp", 300, Format::Webp, 80),
 ];
@@ -43,9 +53,17 @@ const OURS_ALONE: &[(&str, u32, Format, u8)] = &[
 
 fn main() {
     let mut vips = Vips::start();
-    let peer = vips.as_ref().map_or("libvips is not there", |vips| vips.version.as_str());
-    println!("CPU ms, median of {}; libvips: {peer}", ROUNDS * TIMES_A_ROUND);
-    println!("{:<48} {:>5} {:<5} {:>8} {:>8} {:>6} {:>9}", "source", "width", "as", "tintype", "libvips", "ratio", "bytes");
+    let peer = vips
+        .as_ref()
+        .map_or("libvips is not there", |vips| vips.version.as_str());
+    println!(
+        "CPU ms, median of {}; libvips: {peer}",
+        ROUNDS * TIMES_A_ROUND
+    );
+    println!(
+        "{:<48} {:>5} {:<5} {:>8} {:>8} {:>6} {:>9}",
+        "source", "width", "as", "tintype", "libvips", "ratio", "bytes"
+    );
     for &job in JOBS {
         measure(job, vips.as_mut());
     }
@@ -63,7 +81,8 @@ fn measure((file, width, format, quality): (&str, u32, Format, u8), mut vips: Op
         for _ in 0..TIMES_A_ROUND {
             let start = cpu();
             let deadline = Instant::now() + Duration::from_secs(60);
-            let rendered = render::render(&source, &resolved, &Limits::default(), deadline).unwrap();
+            let rendered =
+                render::render(&source, &resolved, &Limits::default(), deadline).unwrap();
             ours.push((cpu() - start).as_secs_f64() * 1000.0);
             bytes = rendered.bytes.len();
         }
@@ -83,10 +102,17 @@ fn measure((file, width, format, quality): (&str, u32, Format, u8), mut vips: Op
 }
 
 fn resolved(source: &[u8], width: u32, format: Format, quality: u8) -> Resolved {
-    let upright = probe::header(std::io::Cursor::new(source), &Limits::default()).unwrap().upright();
+    let upright = probe::header(std::io::Cursor::new(source), &Limits::default())
+        .unwrap()
+        .upright();
     let height = f64::from(upright.height) * f64::from(width) / f64::from(upright.width);
     Resolved {
-        crop: Rect { x: 0, y: 0, width: upright.width, height: upright.height },
+        crop: Rect {
+            x: 0,
+            y: 0,
+            width: upright.width,
+            height: upright.height,
+        },
         rotate: Rotate::None,
         flip: Flip::default(),
         size: Size::new(width, height.round() as u32),
@@ -112,7 +138,11 @@ impl Vips {
     fn start() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let venv = root.join("target/vips/bin/python");
-        let python = if venv.exists() { venv } else { PathBuf::from("python3") };
+        let python = if venv.exists() {
+            venv
+        } else {
+            PathBuf::from("python3")
+        };
         let mut child = Command::new(python)
             .arg(root.join("benches/vips_render.py"))
             .stdin(Stdio::piped())
@@ -122,16 +152,29 @@ impl Vips {
             .ok()?;
         let (input, mut output) = (child.stdin.take()?, BufReader::new(child.stdout.take()?));
         let mut version = String::new();
-        output.read_line(&mut version).ok().filter(|&read| read > 0)?;
-        Some(Self { version: version.trim().to_owned(), input, output })
+        output
+            .read_line(&mut version)
+            .ok()
+            .filter(|&read| read > 0)?;
+        Some(Self {
+            version: version.trim().to_owned(),
+            input,
+            output,
+        })
     }
 
     fn run(&mut self, path: &Path, width: u32, format: Format, quality: u8) -> Vec<f64> {
         let (path, suffix) = (path.display(), suffix(format));
-        writeln!(self.input, "{path}\t{width}\t.{suffix}\t{quality}\t{TIMES_A_ROUND}").unwrap();
+        writeln!(
+            self.input,
+            "{path}\t{width}\t.{suffix}\t{quality}\t{TIMES_A_ROUND}"
+        )
+        .unwrap();
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        line.split_whitespace().map(|ms| ms.parse().unwrap()).collect()
+        line.split_whitespace()
+            .map(|ms| ms.parse().unwrap())
+            .collect()
     }
 }
 

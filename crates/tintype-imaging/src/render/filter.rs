@@ -79,7 +79,7 @@ fn sharpen(mut pixels: Pixels, amount: f64, deadline: Instant) -> Result<Pixels,
     for (at, (sample, soft)) in pixels.samples.iter_mut().zip(&blurred.samples).enumerate() {
         if at % channels < colours {
             let (sharp, soft) = (i32::from(*sample), i32::from(*soft));
-            *sample = (sharp + ((sharp - soft) * amount + 128 >> 8)).clamp(0, 255) as u8;
+            *sample = (sharp + (((sharp - soft) * amount + 128) >> 8)).clamp(0, 255) as u8;
         }
     }
     Ok(pixels)
