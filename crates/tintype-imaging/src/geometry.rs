@@ -29,6 +29,12 @@
 //! Deliberately absent: pixels, formats' own limits other than the longest side, and what is in the
 //! picture (saliency, trimming).
 
+mod crop;
+mod turn;
+
+use crop::clip;
+use turn::Turn;
+
 use crate::spec::{
     Canvas, Compass, Crop, Decimal, Fit, Flip, Format, Gravity, Rect, Request, Resolved, Rotate,
     Size,
@@ -176,52 +182,6 @@ fn whole(size: Size) -> Rect {
         width: size.width,
         height: size.height,
     }
-}
-
-fn clip(source: Size, crop: Crop) -> Option<Rect> {
-    let (x, width, y, height) = match crop {
-        Crop::Pixels(rect) => {
-            let (x, width) = clip_pixels(source.width, rect.x, rect.width)?;
-            let (y, height) = clip_pixels(source.height, rect.y, rect.height)?;
-            (x, width, y, height)
-        }
-        Crop::Fractions {
-            x,
-            y,
-            width,
-            height,
-        } => {
-            let (x, width) = clip_fractions(source.width, x, width)?;
-            let (y, height) = clip_fractions(source.height, y, height)?;
-            (x, width, y, height)
-        }
-    };
-    Some(Rect {
-        x,
-        y,
-        width,
-        height,
-    })
-}
-
-fn clip_pixels(side: u32, start: u32, length: u32) -> Option<(u32, u32)> {
-    let left = side.checked_sub(start)?.min(length);
-    (left > 0).then_some((start, left))
-}
-
-fn clip_fractions(side: u32, start: Decimal, length: Decimal) -> Option<(u32, u32)> {
-    let (start, length) = (
-        i64::from(start.millionths()),
-        i64::from(length.millionths()),
-    );
-    if start >= ONE || length == 0 {
-        return None;
-    }
-    let edge = |fraction: i64| round_div(fraction * i64::from(side), ONE);
-    let first = edge(start).min(i64::from(side) - 1);
-    let last = edge((start + length).min(ONE)).max(first + 1);
-    // Both lie within 0..=side.
-    Some((first as u32, (last - first) as u32))
 }
 
 fn times(side: u32, dpr: Decimal) -> u32 {
@@ -383,87 +343,6 @@ fn pulls(compass: Compass) -> (Pull, Pull) {
         Compass::SouthWest => (Start, End),
         Compass::West => (Start, Middle),
         Compass::NorthWest => (Start, Start),
-    }
-}
-
-/// A rotation and a flip of a crop, with equal turns spelled equally: a vertical flip is half a turn
-/// and a horizontal flip.
-struct Turn {
-    rotate: Rotate,
-    flip: Flip,
-    crop: Rect,
-}
-
-impl Turn {
-    fn new(rotate: Rotate, flip: Flip, crop: Rect) -> Self {
-        let rotate = match (rotate, flip.vertical) {
-            (rotate, false) => rotate,
-            (Rotate::None, true) => Rotate::Half,
-            (Rotate::Quarter, true) => Rotate::ThreeQuarters,
-            (Rotate::Half, true) => Rotate::None,
-            (Rotate::ThreeQuarters, true) => Rotate::Quarter,
-        };
-        let flip = Flip {
-            horizontal: flip.horizontal != flip.vertical,
-            vertical: false,
-        };
-        Self { rotate, flip, crop }
-    }
-
-    fn size(&self) -> Size {
-        let size = Size::new(self.crop.width, self.crop.height);
-        match self.rotate {
-            Rotate::None | Rotate::Half => size,
-            Rotate::Quarter | Rotate::ThreeQuarters => size.transposed(),
-        }
-    }
-
-    /// A point in fractions of the original, as millionths of a pixel of the turned picture.
-    fn point(&self, source: Size, x: Decimal, y: Decimal) -> (i64, i64) {
-        let along = |fraction: Decimal, side: u32, start: u32, length: u32| {
-            let at = i64::from(fraction.millionths()) * i64::from(side) - i64::from(start) * ONE;
-            at.clamp(0, i64::from(length) * ONE)
-        };
-        let (width, height) = (self.crop.width, self.crop.height);
-        let x = along(x, source.width, self.crop.x, width);
-        let y = along(y, source.height, self.crop.y, height);
-        let (right, bottom) = (i64::from(width) * ONE - x, i64::from(height) * ONE - y);
-        let (x, y) = match self.rotate {
-            Rotate::None => (x, y),
-            Rotate::Quarter => (bottom, x),
-            Rotate::Half => (right, bottom),
-            Rotate::ThreeQuarters => (y, right),
-        };
-        match self.flip.horizontal {
-            true => (i64::from(self.size().width) * ONE - x, y),
-            false => (x, y),
-        }
-    }
-
-    /// A cut of the turned picture as a cut of the upright original.
-    fn undo(&self, cut: Rect) -> Rect {
-        let turned = self.size();
-        let Rect {
-            y, width, height, ..
-        } = cut;
-        let x = match self.flip.horizontal {
-            true => turned.width - cut.x - width,
-            false => cut.x,
-        };
-        let right = turned.width - x - width;
-        let bottom = turned.height - y - height;
-        let (x, y, width, height) = match self.rotate {
-            Rotate::None => (x, y, width, height),
-            Rotate::Quarter => (y, right, height, width),
-            Rotate::Half => (right, bottom, width, height),
-            Rotate::ThreeQuarters => (bottom, x, height, width),
-        };
-        Rect {
-            x: self.crop.x + x,
-            y: self.crop.y + y,
-            width,
-            height,
-        }
     }
 }
 

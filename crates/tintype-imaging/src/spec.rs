@@ -250,7 +250,7 @@ pub struct Request {
 }
 
 /// Everything that decides the bytes of a variant besides the original, in whole pixels.
-/// Its text form ([`Resolved::to_string`]) is stable, and equal exactly for equal values: hashed, it
+/// Its text form (`Display`) is stable, and equal exactly for equal values: hashed, it
 /// names the variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resolved {
