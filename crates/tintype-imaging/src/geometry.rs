@@ -35,10 +35,7 @@ mod turn;
 use crop::clip;
 use turn::Turn;
 
-use crate::spec::{
-    Canvas, Compass, Crop, Decimal, Fit, Flip, Format, Gravity, Rect, Request, Resolved, Rotate,
-    Size,
-};
+use crate::spec::{Canvas, Compass, Decimal, Fit, Format, Gravity, Rect, Request, Resolved, Size};
 
 /// The longest side of an answer: the most that a WebP file can hold.
 pub const MAX_SIDE: u32 = 16_383;

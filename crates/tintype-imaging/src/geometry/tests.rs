@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::spec::{Metadata, Rgba};
+use crate::spec::{Crop, Flip, Metadata, Rgba, Rotate};
 
 const DEFAULTS: Defaults = Defaults {
     format: Format::Webp,
