@@ -71,6 +71,9 @@ fn every_request_is_one_line_without_secrets() {
     app.upload("photos/a.jpg", &corpus::tower());
     app.get("/t/photos/a.jpg/w_100~sig_SECRETSIGNATURE0000000");
     app.get("/o/photos/a.jpg?token=SECRETQUERY");
+    // Longer than what a socket takes at once.
+    app.upload("large.bin", &vec![7; 20 << 20]);
+    app.api("GET", "/files/large.bin", &[], b"").expect(200);
     let (status, stdout, stderr) = app.stop();
     assert!(status.success(), "{status}");
     let lines: Vec<serde_json::Value> = stdout
@@ -86,6 +89,7 @@ fn every_request_is_one_line_without_secrets() {
         for field in ["ts", "method", "route", "status", "bytes", "duration_ms"] {
             assert!(!request[field].is_null(), "{field} in {request}");
         }
+        assert!(request["aborted"].is_null(), "{request}");
     }
     for secret in ["SECRET", "secret-of-ops", "first-signing-key"] {
         assert!(

@@ -45,14 +45,15 @@ fn flatten(pixels: &Pixels, background: Rgba) -> Pixels {
 
 /// Porter and Duff's "over", with straight alpha, rounded.
 fn over(top: Rgba, bottom: Rgba) -> Rgba {
-    let (ta, ba) = (u32::from(top.a), u32::from(bottom.a));
-    let below = ba * (255 - ta);
-    let alpha = 255 * ta + below;
+    let (upper, lower) = (u32::from(top.a), u32::from(bottom.a));
+    let below = lower * (255 - upper);
+    let alpha = 255 * upper + below;
     if alpha == 0 {
         return TRANSPARENT;
     }
-    let mix =
-        |t: u8, b: u8| ((u32::from(t) * 255 * ta + u32::from(b) * below + alpha / 2) / alpha) as u8;
+    let mix = |t: u8, b: u8| {
+        ((u32::from(t) * 255 * upper + u32::from(b) * below + alpha / 2) / alpha) as u8
+    };
     Rgba {
         r: mix(top.r, bottom.r),
         g: mix(top.g, bottom.g),

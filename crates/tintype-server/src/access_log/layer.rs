@@ -83,6 +83,8 @@ struct Observation {
     code: Option<Code>,
     facts: LogFacts,
     bytes: u64,
+    /// Of the whole answer, where it is declared.
+    length: Option<u64>,
     complete: bool,
 }
 
@@ -100,6 +102,7 @@ impl Observation {
             code: None,
             facts: LogFacts::default(),
             bytes: 0,
+            length: None,
             complete: false,
         }
     }
@@ -122,6 +125,10 @@ impl Observation {
             .headers_mut()
             .insert(request_id::HEADER, self.request_id.header());
         self.status = Some(response.status());
+        self.length = response
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
         // Nobody reads these bodies.
         self.complete = self.method == Method::HEAD || response.body().is_end_stream();
     }
@@ -193,7 +200,9 @@ impl HttpBody for ObservedBody {
         match &poll {
             Poll::Ready(Some(Ok(frame))) => {
                 this.observation.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-                this.observation.complete = this.body.is_end_stream();
+                // Nobody asks for more than was declared, so a stream may not get to say that it ends.
+                let is_whole = this.observation.length == Some(this.observation.bytes);
+                this.observation.complete = is_whole || this.body.is_end_stream();
             }
             Poll::Ready(Some(Err(error))) => {
                 let id = this.observation.request_id.as_str();
