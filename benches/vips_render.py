@@ -1,7 +1,7 @@
 """The peer of benches/render.rs: makes the same thumbnails with libvips.
 
-Reads jobs from standard input, one a line, tab-separated: file, width, suffix, quality, times. Answers
-each with the CPU milliseconds (user and system) of each time, separated by blanks. Needs pyvips:
+Reads jobs from standard input, one a line, tab-separated: file, width, suffix, quality, times.
+Answers each with the CPU milliseconds (user and system) of each time, separated by blanks. Needs pyvips:
 
     python3 -m venv target/vips && target/vips/bin/pip install pyvips pyvips-binary
 """
@@ -12,7 +12,7 @@ import time
 
 os.environ["VIPS_CONCURRENCY"] = "1"
 
-import pyvips  # noqa: E402 - reads its environment when imported
+import pyvips
 
 pyvips.cache_set_max(0)
 print(".".join(str(pyvips.version(part)) for part in range(3)), flush=True)
