@@ -70,17 +70,9 @@ impl RecordPatch {
         Ok(Self(members))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether it says who may see the original.
     pub fn has_state(&self) -> bool {
         self.0.contains_key("state")
-    }
-
-    pub fn has_meta(&self) -> bool {
-        self.0.contains_key("meta")
     }
 
     pub fn apply(&self, said: &Said) -> Result<Said, Error> {
