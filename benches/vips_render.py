@@ -1,7 +1,8 @@
 """The peer of benches/render.rs: makes the same thumbnails with libvips.
 
 Reads jobs from standard input, one a line, tab-separated: file, width, suffix, quality, times.
-Answers each with the CPU milliseconds (user and system) of each time, separated by blanks. Needs pyvips:
+Answers each with the CPU milliseconds (user and system) of each time, separated by blanks.
+Needs pyvips:
 
     python3 -m venv target/vips && target/vips/bin/pip install pyvips pyvips-binary
 """

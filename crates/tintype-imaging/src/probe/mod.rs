@@ -199,7 +199,7 @@ impl Header {
         coefficients + decoded + resizing + FIXED_BYTES
     }
 
-    /// The same for [`look`].
+    /// The same for [`fn@look`].
     pub fn look_bytes(&self) -> u64 {
         self.decoded_bytes(Size::new(look::SIDE, look::SIDE))
     }
