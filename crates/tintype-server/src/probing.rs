@@ -233,6 +233,11 @@ pub fn media_type(head: &[u8], key: &Key) -> String {
     )
 }
 
+/// Whether a file of this name would be opened as something that runs script.
+pub fn is_active_name(name: &str) -> bool {
+    mime_guess::from_path(name).iter_raw().any(is_active)
+}
+
 /// Types that a browser may run script in. They are never served inline.
 pub fn is_active(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();

@@ -68,8 +68,11 @@ fn representation(ask: &Ask<'_>, download: Option<&Download>, record: &Record) -
         Some(Download::Named(name)) => name.as_str(),
         Some(Download::KeyName) | None => ask.key.file_name(),
     };
-    // What a browser would run is never shown in the page's place, only saved.
-    let is_attachment = download.is_some() || probing::is_active(&record.media_type);
+    // What a browser would run is never shown in the page's place, only saved; nor is a picture that
+    // would become a page once it is saved under its name.
+    let is_attachment = download.is_some()
+        || probing::is_active(&record.media_type)
+        || probing::is_active_name(name);
     let disposition = if is_attachment {
         Disposition::Attachment
     } else {
