@@ -166,18 +166,17 @@ async fn app(spool: &Path) -> Arc<App> {
         expires: Some(1),
         ..Token::with_secret("old", "secret")
     };
-    let dev = Token::with_secret("dev", "dev");
     let environment = [
-        ("TINTYPE_TOKENS", format!("{dev},{desk},{old}")),
         ("TINTYPE_SPOOL_BYTES", SPOOL_BYTES.to_string()),
         ("TINTYPE_MAX_UPLOAD_BYTES", "32MiB".to_owned()),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value));
     let loaded = Config::load(environment, "no such file".as_ref(), Some(&Dev::default()));
-    let config = Config {
+    let mut config = Config {
         store: StoreUrl::Memory,
         spool_dir: Some(spool.to_owned()),
         ..loaded.unwrap().config
     };
+    config.tokens.extend([desk, old]);
     App::open(config).await.unwrap()
 }
