@@ -340,6 +340,11 @@ impl App {
         (status, self.stdout.all(), self.stderr.all())
     }
 
+    /// Another replica: started like this one, on the same store.
+    pub fn twin(&self) -> Self {
+        self.start.clone().run_in(self.folder())
+    }
+
     pub fn restart(self) -> Self {
         let (start, folder) = (self.start.clone(), self.folder.clone());
         self.stop();

@@ -20,6 +20,6 @@ mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits
 mod quick_start; // what the README promises
 mod rendering; // sizes, formats and orientation of real pictures
+mod replicas; // several servers on one store
 mod sites; // several projects on one service
-mod two_processes;
-mod uploads; // the bytes: create, replace, rename, refuse, abort // one folder, several servers
+mod uploads; // the bytes: create, replace, rename, refuse, abort

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::probing::Probing;
 use crate::records::Records;
-use crate::routes::admin::{self, Readiness};
+use crate::routes::admin::{self, Outcome, Readiness, Ready};
 use crate::spool::Spool;
 use crate::variants::Variants;
 use crate::workers::{self, Pool};
@@ -136,11 +136,10 @@ pub async fn serve(
         metrics: app.metrics.clone(),
         log,
     });
-    let store = app.store.clone();
-    let readiness = Arc::new(Readiness::new(move || {
-        let store = store.clone();
-        async move { store.check().await.map_err(|error| vec![error.to_string()]) }
-    }));
+    let readiness = {
+        let app = app.clone();
+        Arc::new(Readiness::new(move || health(app.clone())))
+    };
     let gauges = {
         let (app, observer) = (app.clone(), observer.clone());
         move || {
@@ -189,6 +188,20 @@ pub async fn serve(
     draining.abort();
     refreshing.abort();
     cut
+}
+
+async fn health(app: Arc<App>) -> Outcome {
+    let reason = match app.store.check().await {
+        Ok(()) => None,
+        Err(error) => Some(format!("the store does not answer: {error}")),
+    };
+    match reason {
+        Some(reason) if !app.store.is_shared() => Err(vec![reason]),
+        reason => Ok(Ready {
+            degraded: reason.into_iter().collect(),
+            warnings: Vec::new(),
+        }),
+    }
 }
 
 /// One at a time and after a pause, because what left the facts out was load.

@@ -222,6 +222,13 @@ impl Store {
         }
     }
 
+    /// Whether replicas on other hosts use it as well, so that its being away says nothing of this one.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Disk(_) | Self::Memory(_) => false,
+        }
+    }
+
     /// Once, before the store is used.
     pub fn observe(&self, observer: Observer) {
         self.counts().observe(observer);

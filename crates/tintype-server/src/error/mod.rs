@@ -138,6 +138,13 @@ impl Error {
         self.0.code.status()
     }
 
+    /// Whether the store gave no answer, rather than one that cannot be used.
+    pub fn is_store_away(&self) -> bool {
+        let cause = self.0.cause.as_deref();
+        let cause = cause.and_then(|cause| cause.downcast_ref::<tintype_store::Error>());
+        matches!(cause, Some(tintype_store::Error::Unavailable { .. }))
+    }
+
     /// The cause and its own causes in one line.
     pub fn cause_text(&self) -> Option<String> {
         let mut cause: &dyn error::Error = self.0.cause.as_deref()?;
