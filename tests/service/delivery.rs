@@ -541,3 +541,56 @@ fn presets_need_no_signature_but_say_nothing_else() {
             .refused(403, "signature-missing");
     }
 }
+
+/// What an address says once it says again, in every way of asking, and to nobody who asks for
+/// another format.
+#[test]
+fn a_second_answer_is_the_first_again() {
+    let app = Start::production()
+        .env("TINTYPE_CONFIG_INLINE", "presets.card = \"w_90\"")
+        .run();
+    let version = app.upload("a/tower.jpg", &corpus::tower())["version"].take();
+    let pinned = format!("w_100~v_{}", version.as_str().unwrap());
+    let until = format!("w_100~exp_{}", 4_000_000_000_u64);
+    let signed = |spec: &str| signed("a/tower.jpg", spec, SIGNING_KEY);
+    let mut paths: Vec<_> = ["w_100", "w_100~f_png", "w_100~dl_1", "w_100~dl_x.webp"]
+        .into_iter()
+        .chain([pinned.as_str(), until.as_str()])
+        .map(signed)
+        .collect();
+    paths.push("/t/a/tower.jpg/card".into());
+    let varied = ["tintype-request-id", "server-timing", "date"];
+    let headers = |answer: &crate::harness::Response| {
+        let mut headers = answer.headers.clone();
+        for name in varied {
+            headers.remove(name);
+        }
+        headers
+    };
+    for path in &paths {
+        for accept in ["image/avif,image/webp", "image/webp", "*/*"] {
+            let accept = ("accept", accept);
+            let first = app.get_with(path, &[accept]).expect(200);
+            let again = app.get_with(path, &[accept]).expect(200);
+            assert_eq!(headers(&first), headers(&again), "{path}");
+            assert_eq!(first.body, again.body, "{path}");
+
+            let etag = ("if-none-match", first.header("etag"));
+            let unchanged = app.get_with(path, &[accept, etag]).expect(304);
+            assert_eq!(
+                unchanged.header("cache-control"),
+                first.header("cache-control")
+            );
+            let part = app
+                .get_with(path, &[accept, ("range", "bytes=1-3")])
+                .expect(206);
+            assert_eq!(part.body, first.body[1..4]);
+            let head = app.call("HEAD", path, &[accept], b"").expect(200);
+            assert_eq!(headers(&head), headers(&first), "{path}");
+        }
+        // A signature of another address is none of this one, however often this one was right.
+        let forged = path.replace("tower.jpg/", "tower.jpg/h_9~");
+        assert_ne!(app.get(&forged).status, 200, "{forged}");
+        app.get(&format!("{path}?x")).expect(308);
+    }
+}

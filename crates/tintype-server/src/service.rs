@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::probing::Probing;
 use crate::records::Records;
 use crate::routes::admin::{self, Outcome, Readiness, Ready};
+use crate::routes::delivery::PreparedAnswers;
 use crate::spool::Spool;
 use crate::variants::Variants;
 use crate::workers::{self, Pool};
@@ -27,6 +28,8 @@ use crate::{http, router};
 
 /// Originals whose decoded facts wait to be filled in.
 const MAX_PENDING: usize = 1_000;
+/// The part of the hot cache's memory that goes to headers rather than bytes.
+const PREPARED_SHARE: u64 = 16;
 const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
 /// The sockets. The caller binds them, so that it can say which one was taken.
@@ -71,6 +74,7 @@ impl App {
             derived.observe(observer(&metrics));
         }
         let resources = config.resources(&Granted::detect());
+        let prepared_bytes = resources.hot_cache_bytes / PREPARED_SHARE;
         let limits = workers::Limits {
             threads: resources.workers,
             queue: config.queue,
@@ -94,7 +98,8 @@ impl App {
         let app = Arc::new(Self {
             records: Records::new(store.clone(), probing.clone(), config.record_cache, pending),
             blocks,
-            variants: Variants::new(resources.hot_cache_bytes),
+            variants: Variants::new(resources.hot_cache_bytes - prepared_bytes),
+            prepared: PreparedAnswers::new(prepared_bytes),
             metrics,
             config,
             store,

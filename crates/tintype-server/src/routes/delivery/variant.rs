@@ -6,52 +6,31 @@ use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::spec::{Format, Resolved};
 
 use super::Ask;
+use super::prepared::{Prepared, accept_class};
 use crate::access_log::LogFacts;
 use crate::error::{Code, Error};
 use crate::record::Record;
-use crate::respond::{self, Disposition};
+use crate::respond::{Disposition, Representation};
 use crate::url::{AcceptClass, Download, FormatItem, Merged};
-use crate::variants::{self, file_name};
+use crate::variants::{self, Variant, file_name};
 
 pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, Error> {
     let mut stored = ask.record().await?;
     let mut again = true;
-    let (fetched, current) = loop {
+    let (name, fetched) = loop {
         let resolved = resolve(ask, merged, &stored.record)?;
-        match variants::fetch(ask.app, ask.key, &stored, resolved).await {
+        let name = variants::name(ask.key, &stored.record, &resolved);
+        match variants::fetch(ask.app, name, ask.key, &stored, resolved).await {
             // The bytes are no longer those of the record, which is derived anew.
             Err(error) if error.code() == Code::PreconditionFailed && again => {
                 again = false;
                 ask.app.records.rederive(ask.key).await?;
                 stored = ask.record().await?;
             }
-            fetched => break (fetched?, stored.record.version()),
+            fetched => break (name, fetched?),
         }
     };
     let (variant, origin, work) = fetched;
-    let request = ask.request;
-    let mut response = respond::bytes(
-        &request.method,
-        &request.headers,
-        &variant.representation,
-        ask.cache_control(current),
-        variant.bytes.clone(),
-    );
-    ask.tag(&mut response);
-    let headers = response.headers_mut();
-    if merged.format == FormatItem::Auto {
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    }
-    if let Some(download) = &merged.download {
-        let name = match download {
-            Download::KeyName => file_name(ask.key.file_name(), variant.format),
-            Download::Named(name) => name.clone(),
-        };
-        headers.insert(
-            header::CONTENT_DISPOSITION,
-            Disposition::Attachment.with_name(&name),
-        );
-    }
     let mut facts = LogFacts {
         cache: Some(origin.as_str()),
         ..LogFacts::default()
@@ -63,8 +42,37 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
         facts.resize = Some(work.timings.resize);
         facts.encode = Some(work.timings.encode);
     }
-    response.extensions_mut().insert(facts);
+    let prepared = Prepared {
+        key: ask.key.clone(),
+        representation: representation(ask, merged, &variant),
+        cache_control: ask.cache_control(stored.record.version()),
+        stored,
+        name,
+    };
+    let response = prepared.answer(ask.request, &variant, facts);
+    if ask.spec.expires.is_none() {
+        ask.app.prepared.keep(ask.request, prepared);
+    }
     Ok(response)
+}
+
+/// What is said of the bytes at this address.
+fn representation(ask: &Ask<'_>, merged: &Merged, variant: &Variant) -> Representation {
+    let mut representation = ask.tagged(variant.representation.clone());
+    if merged.format == FormatItem::Auto {
+        let accept = HeaderValue::from_static("accept");
+        representation = representation.header(header::VARY, accept);
+    }
+    match &merged.download {
+        None => representation,
+        Some(Download::KeyName) => {
+            let name = file_name(ask.key.file_name(), variant.format);
+            representation.disposition(Disposition::Attachment.with_name(&name))
+        }
+        Some(Download::Named(name)) => {
+            representation.disposition(Disposition::Attachment.with_name(name))
+        }
+    }
 }
 
 /// Everything filled in: the record's size and focal point, the client's formats, our qualities.
@@ -81,15 +89,12 @@ fn resolve(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Resolved, 
     }
     let format = match merged.format {
         FormatItem::Image(format) => format,
-        _ => {
-            let accept = ask.request.headers.get_all(header::ACCEPT);
-            match AcceptClass::of(accept.iter().map(HeaderValue::as_bytes)) {
-                AcceptClass::Avif => Format::Avif,
-                AcceptClass::Webp => Format::Webp,
-                AcceptClass::Legacy if image.alpha && !is_opaque(merged) => Format::Png,
-                AcceptClass::Legacy => Format::Jpeg,
-            }
-        }
+        _ => match accept_class(ask.request) {
+            AcceptClass::Avif => Format::Avif,
+            AcceptClass::Webp => Format::Webp,
+            AcceptClass::Legacy if image.alpha && !is_opaque(merged) => Format::Png,
+            AcceptClass::Legacy => Format::Jpeg,
+        },
     };
     let quality = ask.app.config.quality.of(format);
     let defaults = Defaults {

@@ -1,0 +1,102 @@
+//! Answers that were given before, ready to be given again.
+//!
+//! What an answer owes to its address and to the record (parsing, signature, geometry, names, tags)
+//! is done once and kept under the address as it was sent. What may have changed since is looked at
+//! by every request: the record, which has to be the very one that the answer was made from, the
+//! takedowns, and the bytes in the hot cache. An address that expires is never kept, and neither is
+//! an answer about a record that is not public.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderValue, header};
+use moka::sync::Cache;
+use tintype_store::Key;
+
+use crate::access_log::LogFacts;
+use crate::app::App;
+use crate::record::State;
+use crate::records::Stored;
+use crate::respond::{self, Representation};
+use crate::url::AcceptClass;
+use crate::variants::{Name, Origin, Variant};
+
+/// What an entry costs beside its address: some twenty headers and the maps' own share.
+const ENTRY_BYTES: usize = 2048;
+
+/// Everything about an answer but its bytes.
+pub(super) struct Prepared {
+    pub(super) key: Key,
+    pub(super) stored: Arc<Stored>,
+    pub(super) name: Name,
+    pub(super) representation: Representation,
+    pub(super) cache_control: HeaderValue,
+}
+
+impl Prepared {
+    pub(super) fn answer(&self, request: &Parts, variant: &Variant, facts: LogFacts) -> Response {
+        let mut response = respond::bytes(
+            &request.method,
+            &request.headers,
+            &self.representation,
+            self.cache_control.clone(),
+            variant.bytes.clone(),
+        );
+        response.extensions_mut().insert(facts);
+        response
+    }
+}
+
+/// By address, for each class of the `Accept` header.
+pub struct PreparedAnswers([Cache<String, Arc<Prepared>>; 3]);
+
+impl PreparedAnswers {
+    pub fn new(max_bytes: u64) -> Self {
+        Self([(); 3].map(|()| {
+            Cache::builder()
+                .max_capacity(max_bytes / 3)
+                .weigher(|path: &String, _| {
+                    u32::try_from(path.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
+                })
+                .build()
+        }))
+    }
+
+    fn of(&self, request: &Parts) -> &Cache<String, Arc<Prepared>> {
+        &self.0[accept_class(request) as usize]
+    }
+
+    pub(super) fn keep(&self, request: &Parts, prepared: Prepared) {
+        if prepared.stored.record.state == State::Public {
+            let path = request.uri.path().to_owned();
+            self.of(request).insert(path, Arc::new(prepared));
+        }
+    }
+}
+
+pub(super) fn accept_class(request: &Parts) -> AcceptClass {
+    let accept = request.headers.get_all(header::ACCEPT);
+    AcceptClass::of(accept.iter().map(HeaderValue::as_bytes))
+}
+
+/// The answer, if everything about it is as it was.
+pub(super) async fn find(app: &App, request: &Parts) -> Option<Response> {
+    if request.uri.query().is_some() {
+        return None;
+    }
+    let prepared = app.prepared.of(request).get(request.uri.path())?;
+    let stored = app.records.load(&prepared.key).await.ok()??;
+    let sha256 = stored.record.sha256.as_deref();
+    if !Arc::ptr_eq(&stored, &prepared.stored) || app.blocks.of(&prepared.key, sha256).is_some() {
+        return None;
+    }
+    let variant = app.variants.in_memory(&prepared.name)?;
+    let origin = Origin::Memory.as_str();
+    app.metrics.cache("variants", origin);
+    let facts = LogFacts {
+        cache: Some(origin),
+        ..LogFacts::default()
+    };
+    Some(prepared.answer(request, &variant, facts))
+}
