@@ -1,5 +1,6 @@
 //! The bytes of an object, a bounded chunk at a time.
 
+use std::fmt;
 use std::fs::File;
 use std::future::Future;
 use std::ops::Range;
@@ -34,7 +35,6 @@ pub struct Body {
     left: u64,
 }
 
-#[derive(Debug)]
 enum Inner {
     /// Everything that is left.
     Bytes(Bytes),
@@ -45,6 +45,22 @@ enum Inner {
         next: u64,
         reading: Option<JoinHandle<Result<Bytes, Error>>>,
     },
+    Stream {
+        /// Never an empty chunk, and the last one only when nothing can go wrong any more.
+        stream: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
+        /// What came, and is too large for one chunk.
+        rest: Bytes,
+    },
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes(_) => "Bytes",
+            Self::File { .. } => "File",
+            Self::Stream { .. } => "Stream",
+        })
+    }
 }
 
 impl Body {
@@ -72,6 +88,20 @@ impl Body {
             },
             left,
         })
+    }
+
+    /// From elsewhere; `len` is what was announced.
+    pub(crate) fn stream(
+        stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+        len: u64,
+    ) -> Self {
+        Self {
+            inner: Inner::Stream {
+                stream: Box::pin(stream),
+                rest: Bytes::new(),
+            },
+            left: len,
+        }
     }
 
     /// How many bytes are still to come.
@@ -140,6 +170,18 @@ impl Stream for Body {
                     }
                 }
             },
+            Inner::Stream { stream, rest } => {
+                if rest.is_empty() {
+                    match ready!(stream.as_mut().poll_next(context)) {
+                        Some(Ok(chunk)) if chunk.len() as u64 <= body.left => *rest = chunk,
+                        outcome => {
+                            body.left = 0;
+                            return Poll::Ready(Some(Err(broken(outcome))));
+                        }
+                    }
+                }
+                rest.split_to(rest.len().min(CHUNK_BYTES))
+            }
         };
         body.left -= chunk.len() as u64;
         Poll::Ready(Some(Ok(chunk)))
@@ -151,6 +193,15 @@ impl Stream for Body {
             usize::from(self.left > 0),
             chunks.map(|chunks| chunks.saturating_add(1)),
         )
+    }
+}
+
+/// Why a stream ended before its announced end.
+fn broken(outcome: Option<Result<Bytes, Error>>) -> Error {
+    match outcome {
+        Some(Err(error)) => error,
+        Some(Ok(_)) => Error::unavailable("reading an object", "more came than was announced"),
+        None => Error::unavailable("reading an object", "less came than was announced"),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::Error;
 /// first byte.
 pub type Observer = Box<dyn Fn(&'static str, &'static str, Duration) + Send + Sync>;
 
-/// Calls by the class a bucket would bill them in; a copy counts as a put.
+/// Calls by the class a bucket would bill them in; a copy counts as a put. Of a bucket, every request
+/// that went out: retries, second requests and parts as well.
 #[derive(Default)]
 pub struct Counts {
     observer: OnceLock<Observer>,

@@ -37,6 +37,9 @@ pub enum Error {
     NetworkFileSystem { path: String, kind: &'static str },
     #[error("{path} cannot be a store: {reason}")]
     Unfit { path: String, reason: &'static str },
+    /// Found when a store is opened: what is wrong with its set-up, and what cures it.
+    #[error("{problem}; {fix}")]
+    Misconfigured { problem: String, fix: String },
     /// The outcome of a write that ended so is unknown.
     #[error("{action} failed")]
     Unavailable {
@@ -47,6 +50,13 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn unavailable(action: &'static str, text: impl Into<String>) -> Self {
+        Self::Unavailable {
+            action,
+            source: io::Error::other(text.into()),
+        }
+    }
+
     /// For `map_err`: what was being done, and what the system said.
     pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {

@@ -1,9 +1,10 @@
-//! Bytes at rest: disk and memory. No pixels, no HTTP.
+//! Bytes at rest: disk, S3 and memory. No pixels, no routes.
 //!
 //! What every store promises:
 //! - [`Store::put`] returns when the object is durable and whole; before that nobody sees any of it.
 //! - [`Condition::Absent`] and [`Condition::Match`] are decided atomically, also between processes.
-//! - An [`ETag`] names one write of one object: an overwrite always changes it, also with equal bytes.
+//! - An [`ETag`] names one version of one object: an overwrite with other bytes always changes it, and
+//!   so does one under [`Condition::Match`] with equal bytes.
 //! - [`Attributes`] appear together with the bytes, or not at all.
 //! - [`Key`]s are opaque and ordered by their bytes; objects under `.tintype/` are never listed.
 //!
@@ -18,10 +19,12 @@ mod key;
 mod memory;
 mod meta;
 mod object;
+mod s3;
 mod url;
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use body::{Body, CHUNK_BYTES, Get};
 pub use counts::{Counts, Observer};
@@ -31,7 +34,8 @@ pub use key::{Key, KeyError};
 pub use memory::Memory;
 pub use meta::{Attributes, Condition, ETag, Listed, Meta, Objects, Page, Source};
 pub use object::{BlockId, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
-pub use url::{DiskSettings, StoreUrl, StoreUrlError};
+pub use s3::S3;
+pub use url::{DiskSettings, S3Access, S3Settings, StoreUrl, StoreUrlError};
 
 /// The most entries that one page of a listing holds.
 pub const MAX_PAGE: usize = 1_000;
@@ -40,6 +44,7 @@ pub const MAX_PAGE: usize = 1_000;
 #[derive(Debug)]
 pub enum Store {
     Disk(Disk),
+    S3(S3),
     Memory(Memory),
 }
 
@@ -47,7 +52,17 @@ impl Store {
     pub async fn open(url: &StoreUrl) -> Result<Self, Error> {
         match url {
             StoreUrl::Disk(settings) => Disk::open(settings.clone()).await.map(Self::Disk),
+            StoreUrl::S3(settings) => S3::open(settings, true).await.map(Self::S3),
             StoreUrl::Memory => Ok(Self::Memory(Memory::default())),
+        }
+    }
+
+    /// For somebody who never writes: nothing is tried out in a bucket, which may be one that only
+    /// gives to read.
+    pub async fn open_to_read(url: &StoreUrl) -> Result<Self, Error> {
+        match url {
+            StoreUrl::S3(settings) => S3::open(settings, false).await.map(Self::S3),
+            StoreUrl::Disk(_) | StoreUrl::Memory => Self::open(url).await,
         }
     }
 
@@ -63,10 +78,11 @@ impl Store {
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
         attributes.check()?;
-        self.counts().put();
+        self.count(Counts::put);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
+                Self::S3(s3) => s3.put(object, source, condition, attributes).await,
                 Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
             }
         };
@@ -74,10 +90,11 @@ impl Store {
     }
 
     pub async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
-        self.counts().head();
+        self.count(Counts::head);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.head(object).await,
+                Self::S3(s3) => s3.head(object).await,
                 Self::Memory(memory) => Ok(memory.head(object)),
             }
         };
@@ -93,10 +110,11 @@ impl Store {
         range: Option<Range<u64>>,
         if_match: Option<&ETag>,
     ) -> Result<Option<Get>, Error> {
-        self.counts().get();
+        self.count(Counts::get);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.get(object, range, if_match).await,
+                Self::S3(s3) => s3.get(object, range, if_match).await,
                 Self::Memory(memory) => memory.get(object, range, if_match),
             }
         };
@@ -105,10 +123,11 @@ impl Store {
 
     /// Whether the object was there. [`Condition::Absent`] deletes nothing.
     pub async fn delete(&self, object: &Object, condition: &Condition) -> Result<bool, Error> {
-        self.counts().delete();
+        self.count(Counts::delete);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.delete(object, condition).await,
+                Self::S3(s3) => s3.delete(object, condition).await,
                 Self::Memory(memory) => memory.delete(object, condition),
             }
         };
@@ -117,10 +136,11 @@ impl Store {
 
     /// Deletes every variant of one original; how many there were.
     pub async fn delete_prefix(&self, original: &KeyHash) -> Result<u64, Error> {
-        self.counts().delete();
+        self.count(Counts::delete);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.delete_variants(original).await,
+                Self::S3(s3) => s3.delete_variants(original).await,
                 Self::Memory(memory) => Ok(memory.delete_variants(original)),
             }
         };
@@ -137,10 +157,11 @@ impl Store {
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
         attributes.check()?;
-        self.counts().put();
+        self.count(Counts::put);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
+                Self::S3(s3) => s3.copy(from, to, condition, attributes).await,
                 Self::Memory(memory) => memory.copy(from, to, condition, attributes),
             }
         };
@@ -158,11 +179,12 @@ impl Store {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page, Error> {
-        self.counts().list();
+        self.count(Counts::list);
         let limit = limit.clamp(1, MAX_PAGE);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
+                Self::S3(s3) => s3.list(prefix, delimiter, cursor, limit).await,
                 Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
             }
         };
@@ -176,11 +198,12 @@ impl Store {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Objects, Error> {
-        self.counts().list();
+        self.count(Counts::list);
         let limit = limit.clamp(1, MAX_PAGE);
         let operation = async {
             match self {
                 Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
+                Self::S3(s3) => s3.list_kind(kind, cursor, limit).await,
                 Self::Memory(memory) => Ok(memory.list_kind(kind, cursor, limit)),
             }
         };
@@ -210,7 +233,7 @@ impl Store {
     pub fn spool_dir(&self) -> Option<PathBuf> {
         match self {
             Self::Disk(disk) => Some(disk.spool_dir()),
-            Self::Memory(_) => None,
+            Self::S3(_) | Self::Memory(_) => None,
         }
     }
 
@@ -218,6 +241,7 @@ impl Store {
     pub async fn check(&self) -> Result<(), Error> {
         match self {
             Self::Disk(disk) => disk.check().await,
+            Self::S3(s3) => s3.check().await,
             Self::Memory(_) => Ok(()),
         }
     }
@@ -226,6 +250,25 @@ impl Store {
     pub fn is_shared(&self) -> bool {
         match self {
             Self::Disk(_) | Self::Memory(_) => false,
+            Self::S3(_) => true,
+        }
+    }
+
+    /// What an operator should know: which promises this store cannot keep, and what it means.
+    pub fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Disk(_) | Self::Memory(_) => Vec::new(),
+            Self::S3(s3) => s3.warnings().to_vec(),
+        }
+    }
+
+    /// Removes what unfinished writes have left, begun longer ago than `older_than`: temporary files
+    /// on a disk, uploads in parts in a bucket. How many there were.
+    pub async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
+        match self {
+            Self::Disk(disk) => disk.sweep_uploads(older_than).await,
+            Self::S3(s3) => s3.sweep_uploads(older_than).await,
+            Self::Memory(_) => Ok(0),
         }
     }
 
@@ -234,9 +277,18 @@ impl Store {
         self.counts().observe(observer);
     }
 
+    /// Calls, which are what a disk is asked; a bucket counts the requests that really go out.
+    fn count(&self, count: fn(&Counts)) {
+        match self {
+            Self::Disk(_) | Self::Memory(_) => count(self.counts()),
+            Self::S3(_) => {}
+        }
+    }
+
     pub fn counts(&self) -> &Counts {
         match self {
             Self::Disk(disk) => disk.counts(),
+            Self::S3(s3) => s3.counts(),
             Self::Memory(memory) => memory.counts(),
         }
     }

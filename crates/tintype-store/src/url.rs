@@ -6,10 +6,14 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// `file:///srv/media`, `file://./media`; memory is for tests and cannot be written.
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// `file:///srv/media`, `file://./media`, `s3://bucket/location`; memory is for tests and cannot be
+/// written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     Disk(DiskSettings),
+    S3(S3Settings),
     Memory,
 }
 
@@ -21,13 +25,53 @@ pub struct DiskSettings {
     pub allow_network: bool,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Settings {
+    pub bucket: String,
+    /// What every name in the bucket starts with, without slashes at its ends; may be empty.
+    pub location: String,
+    /// `None`: what AWS's own variables and files say.
+    pub access: Option<S3Access>,
+}
+
+/// How to reach S3, said by the program instead of by AWS's own variables.
+#[derive(Clone, PartialEq, Eq)]
+pub struct S3Access {
+    pub endpoint: String,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: String,
+}
+
+/// Without the secret.
+impl fmt::Debug for S3Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Access")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .field("access_key", &self.access_key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// S3 takes names of 1,024 bytes, and a key may have 900 of them; one is the slash.
+const MAX_LOCATION_BYTES: usize = 123;
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreUrlError {
-    #[error("a store is written file:///absolute/path or file://./relative/path")]
+    #[error(
+        "a store is written file:///absolute/path, file://./relative/path or s3://bucket/location"
+    )]
     Form,
-    #[error("s3:// stores are not yet supported")]
-    S3,
-    #[error("unknown option {0:?} of a store, the only one is network=allow")]
+    #[error(
+        "a bucket's name is 3 to 63 of a-z, 0-9, . and -, with a letter or digit at both ends, not {0:?}"
+    )]
+    Bucket(String),
+    #[error(
+        "the location in a bucket is at most {MAX_LOCATION_BYTES} bytes of UTF-8, percent-encoded, without empty or dot segments and control characters"
+    )]
+    Location,
+    #[error("unknown option {0:?} of a store, the only one is network=allow, of file://")]
     Option(String),
 }
 
@@ -38,14 +82,54 @@ impl StoreUrl {
             allow_network: false,
         })
     }
+
+    fn s3(rest: &str) -> Result<Self, StoreUrlError> {
+        if let Some((_, option)) = rest.split_once(['?', '#']) {
+            return Err(StoreUrlError::Option(option.to_owned()));
+        }
+        let (bucket, location) = rest.split_once('/').unwrap_or((rest, ""));
+        let location = location.strip_suffix('/').unwrap_or(location);
+        let location = percent_decode_str(location)
+            .decode_utf8()
+            .map_err(|_| StoreUrlError::Location)?;
+        S3Settings::new(bucket, &location).map(Self::S3)
+    }
+}
+
+impl S3Settings {
+    pub fn new(bucket: &str, location: &str) -> Result<Self, StoreUrlError> {
+        let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let bytes = bucket.as_bytes();
+        let ends = [bytes.first(), bytes.last()];
+        if !(3..=63).contains(&bytes.len())
+            || !ends.into_iter().flatten().all(alphanumeric)
+            || !bytes
+                .iter()
+                .all(|b| alphanumeric(b) || matches!(b, b'.' | b'-'))
+        {
+            return Err(StoreUrlError::Bucket(bucket.to_owned()));
+        }
+        let bad_segment = |segment| matches!(segment, "" | "." | "..");
+        if location.len() > MAX_LOCATION_BYTES
+            || location.contains(char::is_control)
+            || (!location.is_empty() && location.split('/').any(bad_segment))
+        {
+            return Err(StoreUrlError::Location);
+        }
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            location: location.to_owned(),
+            access: None,
+        })
+    }
 }
 
 impl FromStr for StoreUrl {
     type Err = StoreUrlError;
 
     fn from_str(text: &str) -> Result<Self, StoreUrlError> {
-        if text.starts_with("s3://") {
-            return Err(StoreUrlError::S3);
+        if let Some(rest) = text.strip_prefix("s3://") {
+            return Self::s3(rest);
         }
         let rest = text.strip_prefix("file://").ok_or(StoreUrlError::Form)?;
         let (path, allow_network) = match rest.split_once('?') {
@@ -69,15 +153,36 @@ impl FromStr for StoreUrl {
     }
 }
 
+/// What need not be escaped in a location.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Disk(DiskSettings {
+        match self {
+            Self::Disk(settings) => settings.fmt(f),
+            Self::S3(S3Settings {
+                bucket, location, ..
+            }) => {
+                let slash = if location.is_empty() { "" } else { "/" };
+                let location = utf8_percent_encode(location, PLAIN);
+                write!(f, "s3://{bucket}{slash}{location}")
+            }
+            Self::Memory => f.write_str("memory"),
+        }
+    }
+}
+
+impl fmt::Display for DiskSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
             root,
             allow_network,
-        }) = self
-        else {
-            return f.write_str("memory");
-        };
+        } = self;
         f.write_str("file://")?;
         if !root.is_absolute() && !root.starts_with(".") && !root.starts_with("..") {
             f.write_str("./")?;
@@ -162,8 +267,55 @@ mod tests {
                 "{text:?}"
             );
         }
-        assert_eq!("s3://bucket".parse::<StoreUrl>(), Err(StoreUrlError::S3));
         let unknown = StoreUrlError::Option("network=deny".into());
         assert_eq!("file:///a?network=deny".parse::<StoreUrl>(), Err(unknown));
+    }
+
+    #[test]
+    fn a_bucket_and_a_location_are_named_by_an_s3_url() {
+        let check = |text: &str, bucket: &str, location: &str, again: &str| {
+            let url: StoreUrl = text.parse().unwrap();
+            let settings = S3Settings::new(bucket, location).unwrap();
+            assert_eq!(url, StoreUrl::S3(settings), "{text:?}");
+            assert_eq!(url.to_string(), again);
+            assert_eq!(again.parse(), Ok(url));
+        };
+        check("s3://media", "media", "", "s3://media");
+        check("s3://media/", "media", "", "s3://media");
+        check("s3://a.b-3/x/y/", "a.b-3", "x/y", "s3://a.b-3/x/y");
+        check(
+            "s3://media/m%C3%BC%20%25",
+            "media",
+            "mü %",
+            "s3://media/m%C3%BC%20%25",
+        );
+    }
+
+    #[test]
+    fn a_bucket_or_location_that_s3_would_refuse_is_refused_first() {
+        let check = |text: &str, expected: StoreUrlError| {
+            assert_eq!(text.parse::<StoreUrl>(), Err(expected), "{text:?}");
+        };
+        for bucket in [
+            "",
+            "ab",
+            "Media",
+            "me_dia",
+            "-media",
+            "media.",
+            &"a".repeat(64),
+        ] {
+            check(
+                &format!("s3://{bucket}/x"),
+                StoreUrlError::Bucket(bucket.into()),
+            );
+        }
+        for location in ["/a", "a//b", "..", "a/.", "a%00b", "%FF", &"a".repeat(124)] {
+            check(&format!("s3://media/{location}"), StoreUrlError::Location);
+        }
+        check(
+            "s3://media/a?region=eu",
+            StoreUrlError::Option("region=eu".into()),
+        );
     }
 }

@@ -108,7 +108,7 @@ fn every_mistake_is_named_with_its_fix() {
         ("TINTYPE_UNSIGNED", "some", "none, presets and any"),
         ("TINTYPE_ORIGINALS", "all", "public nor signed"),
         ("TINTYPE_BIND", "127.0.0.1:8081", "port of its own"),
-        ("TINTYPE_STORE", "s3://bucket", "not yet"),
+        ("TINTYPE_STORE", "s3://Bucket", "a-z"),
         ("TINTYPE_DERIVED_STORE", "file://media", "file:///"),
         ("TINTYPE_PUBLIC_URL", "https:///x", "https://media"),
         (

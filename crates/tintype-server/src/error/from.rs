@@ -31,6 +31,7 @@ impl From<tintype_store::Error> for Error {
             Store::TooLarge { .. }
             | Store::InvalidAttribute { .. }
             | Store::SourceChanged { .. }
+            | Store::Misconfigured { .. }
             | Store::NetworkFileSystem { .. }
             | Store::Unfit { .. } => Self::new(Code::Internal).cause(error),
         }

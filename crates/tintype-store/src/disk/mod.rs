@@ -30,6 +30,7 @@ mod stage;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::url::DiskSettings;
 use crate::{
@@ -142,6 +143,10 @@ impl Disk {
         let (prefix, cursor) = (prefix.to_owned(), cursor.unwrap_or_default().to_owned());
         self.run(move |files| list::page(files, &prefix, delimiter, &cursor, limit))
             .await
+    }
+
+    pub(crate) async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
+        self.run(move |files| files.sweep(older_than)).await
     }
 
     pub(crate) async fn list_kind(

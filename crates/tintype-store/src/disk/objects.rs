@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
@@ -60,7 +60,7 @@ impl Objects {
         make(&own)?;
         make(&tmp)?;
         make(&locks)?;
-        stage::sweep(&tmp)?;
+        stage::sweep(&tmp, stage::LEFTOVER)?;
         let Abilities { attributes } = file_system::try_out(&tmp)?;
         Ok(Self {
             folders: Folders::new(root, path),
@@ -76,6 +76,11 @@ impl Objects {
 
     pub(super) fn spool_dir(&self) -> PathBuf {
         self.tmp.clone()
+    }
+
+    /// Temporary files; how many there were.
+    pub(super) fn sweep(&self, older_than: Duration) -> Result<u64, Error> {
+        stage::sweep(&self.tmp, older_than.max(stage::LONGEST_WRITE))
     }
 
     /// That the folder is still the one that was opened: not unmounted, moved or replaced.

@@ -14,7 +14,10 @@ use crate::{Error, Source};
 /// Starts the name of every file that we leave in the folder; `spool-` is the server's.
 const OURS: [&str; 2] = ["put-", "spool-"];
 /// Nothing waits for its name this long, so what is older was left by a process that died.
-const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A file that is being written is not locked, so none this young is taken for a leftover.
+pub(super) const LONGEST_WRITE: Duration = Duration::from_secs(60 * 60);
 
 /// What is to be written; [`Source`] without its borrow.
 pub(super) enum Content {
@@ -151,7 +154,7 @@ fn expect_length(file: &File, announced: u64) -> Result<(), Error> {
 }
 
 /// Removes what processes that died have left. Files of other programs are not ours to judge.
-pub(super) fn sweep(folder: &Path) -> Result<(), Error> {
+pub(super) fn sweep(folder: &Path, older_than: Duration) -> Result<u64, Error> {
     let now = SystemTime::now();
     let mut swept = 0_u64;
     for entry in fs::read_dir(folder).map_err(Error::io("reading the temporary folder"))? {
@@ -168,7 +171,7 @@ pub(super) fn sweep(folder: &Path) -> Result<(), Error> {
             .modified()
             .ok()
             .and_then(|modified| now.duration_since(modified).ok());
-        if !ours || !metadata.is_file() || age.is_none_or(|age| age < LEFTOVER) {
+        if !ours || !metadata.is_file() || age.is_none_or(|age| age < older_than) {
             continue;
         }
         // A spooled body is locked for as long as its process lives.
@@ -182,5 +185,5 @@ pub(super) fn sweep(folder: &Path) -> Result<(), Error> {
             "removed temporary files that earlier processes had left"
         );
     }
-    Ok(())
+    Ok(swept)
 }

@@ -1,0 +1,157 @@
+//! What travels with an object as its metadata, and how it comes back.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::DateTime;
+
+use crate::{Attributes, ETag, Error, HexId, Meta};
+
+const IDEMPOTENCY: &str = "tintype-idempotency";
+const NONCE: &str = "tintype-nonce";
+const SHA256: &str = "tintype-sha256";
+/// A nonce of our own, for writes whose caller gave none.
+const WRITE: &str = "tintype-write";
+const OURS: [&str; 4] = [IDEMPOTENCY, NONCE, SHA256, WRITE];
+
+/// One write, which can tell whether an object is what it wrote: after a lost answer, a retry finds
+/// its own object where a condition says that nothing may be.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    pub(super) attributes: Attributes,
+    id: Option<String>,
+    /// What an object that is copied had, and programs other than tintype put there.
+    foreign: HashMap<String, String>,
+}
+
+impl Write {
+    pub(super) fn new(attributes: &Attributes) -> Result<Self, Error> {
+        let id = match attributes.nonce {
+            Some(_) => None,
+            None => Some(random()?),
+        };
+        Ok(Self {
+            attributes: attributes.clone(),
+            id,
+            foreign: HashMap::new(),
+        })
+    }
+
+    pub(super) fn keeping(mut self, metadata: &HashMap<String, String>) -> Self {
+        let foreign = metadata
+            .iter()
+            .filter(|(name, _)| !OURS.contains(&name.as_str()));
+        self.foreign
+            .extend(foreign.map(|(name, value)| (name.clone(), value.clone())));
+        self
+    }
+
+    pub(super) fn metadata(&self) -> HashMap<String, String> {
+        let Attributes {
+            idempotency,
+            nonce,
+            sha256,
+        } = &self.attributes;
+        let ours = [
+            (IDEMPOTENCY, idempotency.clone()),
+            (NONCE, nonce.clone()),
+            (SHA256, sha256.map(|sha256| HexId(sha256).to_string())),
+            (WRITE, self.id.clone()),
+        ];
+        let mut metadata = self.foreign.clone();
+        metadata.extend(
+            ours.into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+        );
+        metadata
+    }
+
+    pub(super) fn made(&self, found: &Found) -> bool {
+        match &self.id {
+            Some(_) => found.metadata.get(WRITE) == self.id.as_ref(),
+            None => found.meta.attributes.nonce == self.attributes.nonce,
+        }
+    }
+}
+
+/// 128 bits as hex.
+pub(super) fn random() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::unavailable("drawing a name", error.to_string()))?;
+    Ok(HexId(bytes).to_string())
+}
+
+/// An object as the server describes it.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) meta: Meta,
+    /// All of it, also what other programs put there.
+    pub(super) metadata: HashMap<String, String>,
+}
+
+impl Found {
+    pub(super) fn head(head: HeadObjectOutput) -> Result<Self, &'static str> {
+        let size = head.content_length.and_then(|size| size.try_into().ok());
+        Self::new(
+            size,
+            head.e_tag,
+            head.last_modified,
+            head.metadata.unwrap_or_default(),
+        )
+    }
+
+    pub(super) fn get(get: &mut GetObjectOutput, size: u64) -> Result<Self, &'static str> {
+        let metadata = get.metadata.take().unwrap_or_default();
+        Self::new(Some(size), get.e_tag.take(), get.last_modified, metadata)
+    }
+
+    fn new(
+        size: Option<u64>,
+        etag: Option<String>,
+        modified: Option<DateTime>,
+        metadata: HashMap<String, String>,
+    ) -> Result<Self, &'static str> {
+        let attributes = Attributes {
+            idempotency: metadata.get(IDEMPOTENCY).cloned(),
+            nonce: metadata.get(NONCE).cloned(),
+            sha256: metadata
+                .get(SHA256)
+                .and_then(|hex| HexId::parse(hex))
+                .map(|hash| hash.0),
+        };
+        let meta = Meta {
+            size: size.ok_or("the answer tells no size")?,
+            etag: self::etag(&etag.ok_or("the answer has no ETag")?),
+            modified: time(modified),
+            attributes,
+        };
+        Ok(Self { meta, metadata })
+    }
+}
+
+/// Without its quotes.
+pub(super) fn etag(text: &str) -> ETag {
+    let text = text.strip_prefix("W/").unwrap_or(text);
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    ETag::new(inner.unwrap_or(text))
+}
+
+pub(super) fn quoted(etag: &ETag) -> String {
+    format!("\"{etag}\"")
+}
+
+/// In whole seconds: headers have no more, and a listing must not tell another time.
+pub(super) fn time(time: Option<DateTime>) -> SystemTime {
+    let seconds = time.map_or(0, |time| u64::try_from(time.secs()).unwrap_or(0));
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(u64::from(u32::MAX)))
+}
+
+/// The time of a write that the server does not tell; its own differs by what the clocks do.
+pub(super) fn now() -> SystemTime {
+    time(Some(DateTime::from(SystemTime::now())))
+}

@@ -1,0 +1,149 @@
+//! What came back instead of what was asked for, and whose fault it was.
+
+use std::error::Error as StdError;
+use std::fmt::Write;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use super::operation::Operation;
+use crate::Error;
+
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) operation: Operation,
+    pub(super) kind: Kind,
+    /// S3's own word for it, such as `AccessDenied`.
+    pub(super) code: Option<String>,
+    /// On one line, for the log.
+    pub(super) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    NotFound,
+    NoBucket,
+    /// The multipart upload is finished, given up, or never was.
+    NoUpload,
+    /// 412: the object is not in the state that a condition names.
+    Precondition,
+    /// 409: another conditional write of this name is under way.
+    Conflict,
+    /// 416, with the size of the object where it was told.
+    Range(Option<u64>),
+    KeyTooLong,
+    /// 501: the server cannot do this at all.
+    Unsupported,
+    /// Any other answer that a retry would get again: rights, keys, region, clock.
+    Refused,
+    /// The bytes that arrived are not those that were sent.
+    Altered,
+    /// The answer was not S3's.
+    Garbled,
+    /// No answer, or one that says to come back.
+    Down,
+}
+
+impl Failure {
+    pub(super) fn new<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let code = error.code().map(str::to_owned);
+        let response = error.raw_response();
+        let kind = match (error, response) {
+            (SdkError::ServiceError(_), Some(response)) => kind(code.as_deref(), response),
+            (SdkError::ResponseError(_), Some(response))
+                if response.status().as_u16() < 500 && response.status().as_u16() != 429 =>
+            {
+                Kind::Garbled
+            }
+            (SdkError::ConstructionFailure(_), _) => Kind::Refused,
+            _ => Kind::Down,
+        };
+        let mut text = operation.name().to_owned();
+        if let Some(response) = response {
+            let _ = write!(text, " was answered {}", response.status().as_u16());
+        }
+        match (&code, error.message()) {
+            (Some(code), Some(message)) => {
+                let _ = write!(text, " {code}: {message}");
+            }
+            (Some(code), None) => {
+                let _ = write!(text, " {code}");
+            }
+            _ => chain(&mut text, error),
+        }
+        Self {
+            operation,
+            kind,
+            code,
+            text: text.replace(['\n', '\r'], " "),
+        }
+    }
+
+    pub(super) fn down(operation: Operation, text: impl Into<String>) -> Self {
+        Self {
+            operation,
+            kind: Kind::Down,
+            code: None,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure.kind {
+            Kind::KeyTooLong => Self::KeyNotStorable,
+            _ => Self::unavailable(failure.operation.doing(), failure.text),
+        }
+    }
+}
+
+fn kind(code: Option<&str>, response: &HttpResponse) -> Kind {
+    match (response.status().as_u16(), code) {
+        (_, Some("NoSuchBucket")) => Kind::NoBucket,
+        (_, Some("NoSuchUpload")) => Kind::NoUpload,
+        (_, Some("KeyTooLongError")) => Kind::KeyTooLong,
+        (_, Some("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch")) => Kind::Altered,
+        (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) => Kind::Down,
+        (404, _) => Kind::NotFound,
+        (409, _) => Kind::Conflict,
+        (412, _) => Kind::Precondition,
+        (416, _) => Kind::Range(range_size(response)),
+        (501, _) => Kind::Unsupported,
+        (429 | 500.., _) => Kind::Down,
+        // An error inside a 200, as CompleteMultipartUpload and CopyObject have them.
+        (..300, Some(_)) => Kind::Down,
+        (..300, None) => Kind::Garbled,
+        _ => Kind::Refused,
+    }
+}
+
+/// N of `Content-Range: bytes */N`.
+fn range_size(response: &HttpResponse) -> Option<u64> {
+    let range = response.headers().get("content-range")?;
+    range.rsplit('/').next()?.parse().ok()
+}
+
+/// What an error says and why, without repeating what the next one says again.
+fn chain(text: &mut String, error: &dyn StdError) {
+    let mut next = Some(error);
+    let mut last = String::new();
+    while let Some(error) = next {
+        let said = error.to_string();
+        if !said.is_empty() && said != last {
+            let _ = write!(text, ": {said}");
+        }
+        last = said;
+        next = error.source();
+    }
+}
+
+/// The same for any error, on one line.
+pub(super) fn causes(error: &dyn StdError) -> String {
+    let mut text = String::new();
+    chain(&mut text, error);
+    text.trim_start_matches(": ").replace(['\n', '\r'], " ")
+}

@@ -1,0 +1,149 @@
+//! A second request for a small object whose first byte is late, so that one slow machine behind the
+//! bucket is not everybody's tail. Never more than one in twenty.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, Either, select};
+use tokio::time::{Instant, sleep};
+
+/// How many recent reads tell what is late.
+const WINDOW: usize = 128;
+/// Before there are this many, nothing is known to be late.
+const ENOUGH: usize = 32;
+/// Reads that pay for one more.
+const PRICE: u32 = 20;
+/// Saved up for a bad moment: this many second requests in a row.
+const MOST_SAVED: u32 = 5 * PRICE;
+/// Below this a second request costs more than it saves.
+const SHORTEST: Duration = Duration::from_millis(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Hedges {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    recent: VecDeque<Duration>,
+    saved: u32,
+}
+
+impl Hedges {
+    /// Runs `request`, and once more when it is late. The first success wins; a failure counts only
+    /// when nothing else is under way.
+    pub(super) async fn run<'a, T, E>(
+        &self,
+        request: impl Fn() -> BoxFuture<'a, Result<T, E>>,
+    ) -> Result<T, E> {
+        let began = Instant::now();
+        let first = request();
+        let outcome = match self.patience() {
+            None => first.await,
+            Some(patience) => match select(first, pin!(sleep(patience))).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(((), first)) if self.pay() => match select(first, request()).await {
+                    Either::Left((Err(_), second)) => second.await,
+                    Either::Right((Err(_), first)) => first.await,
+                    Either::Left((success, _)) | Either::Right((success, _)) => success,
+                },
+                Either::Right(((), first)) => first.await,
+            },
+        };
+        if outcome.is_ok() {
+            self.learn(began.elapsed());
+        }
+        outcome
+    }
+
+    /// How long a read may take before it is late: longer than 19 of 20 recent ones.
+    fn patience(&self) -> Option<Duration> {
+        let mut state = self.state();
+        state.saved = (state.saved + 1).min(MOST_SAVED);
+        if state.recent.len() < ENOUGH {
+            return None;
+        }
+        let mut sorted: Vec<_> = state.recent.iter().copied().collect();
+        let rank = sorted.len() * 19 / 20;
+        let (_, p95, _) = sorted.select_nth_unstable(rank);
+        Some((*p95).max(SHORTEST))
+    }
+
+    fn pay(&self) -> bool {
+        let mut state = self.state();
+        let saved = state.saved.checked_sub(PRICE);
+        state.saved = saved.unwrap_or(state.saved);
+        saved.is_some()
+    }
+
+    fn learn(&self, took: Duration) {
+        let mut state = self.state();
+        if state.recent.len() == WINDOW {
+            state.recent.pop_front();
+        }
+        state.recent.push_back(took);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// Reads of which one in `every` is slow, unless it is sent again; how many were sent.
+    async fn reads(hedges: &Hedges, count: u32, every: u32) -> u32 {
+        let sent = AtomicU32::new(0);
+        for number in 0..count {
+            let attempts = AtomicU32::new(0);
+            let read = || {
+                sent.fetch_add(1, Ordering::Relaxed);
+                let first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+                let slow = if first && number % every == 0 { 200 } else { 0 };
+                sleep(Duration::from_millis(slow)).map(Ok::<_, ()>).boxed()
+            };
+            hedges.run(read).await.unwrap();
+        }
+        sent.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_reads_are_sent_again_but_never_more_than_one_in_twenty() {
+        let hedges = Hedges::default();
+        let known = ENOUGH as u32;
+        assert_eq!(
+            reads(&hedges, known, known).await,
+            known,
+            "nothing is known to be late"
+        );
+        assert_eq!(reads(&hedges, 1_000, 25).await, 1_040);
+        let sent = reads(&hedges, 1_000, 10).await;
+        assert!((1_001..=1_055).contains(&sent), "{sent}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_second_request_answers_for_one_that_is_stuck() {
+        let hedges = Hedges::default();
+        for _ in 0..WINDOW {
+            hedges.learn(Duration::from_millis(10));
+            hedges.patience();
+        }
+        let attempts = AtomicU32::new(0);
+        let outcome = hedges
+            .run(|| match attempts.fetch_add(1, Ordering::Relaxed) {
+                0 => pending().boxed(),
+                second => ready(Ok::<_, ()>(second)).boxed(),
+            })
+            .await;
+        assert_eq!(outcome, Ok(1));
+    }
+}

@@ -1,0 +1,226 @@
+//! Listings, in the order of the keys' bytes, from any place on.
+//!
+//! A cursor is the last key or folder that was dealt with, so that any replica goes on from there.
+
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
+
+use super::attributes;
+use super::bucket::Bucket;
+use super::failure::{Failure, Kind};
+use super::operation::Operation;
+use crate::key::RESERVED;
+use crate::{ETag, Error, Key, KeyHash, Kind as OwnKind, Listed, Object, Objects, Page};
+
+/// Requests for one page: what is skipped may end a page early, not never.
+const MOST_REQUESTS: u32 = 8;
+/// Sorts after everything below a folder.
+const LAST: char = '\u{10ffff}';
+
+/// One page as the server gives it, in order.
+struct Found {
+    entries: Vec<Entry>,
+    more: bool,
+}
+
+enum Entry {
+    /// With its slash.
+    Folder(String),
+    File {
+        name: String,
+        size: u64,
+        etag: ETag,
+        modified: std::time::SystemTime,
+    },
+}
+
+impl Entry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Folder(name) | Self::File { name, .. } => name,
+        }
+    }
+}
+
+impl Bucket {
+    pub(super) async fn list(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let mut page = Page::default();
+        if is_reserved(prefix) {
+            return Ok(page);
+        }
+        let mut position = cursor.unwrap_or_default().to_owned();
+        for _ in 0..MOST_REQUESTS {
+            let left = limit - page.files.len() - page.dirs.len();
+            let found = self.find(prefix, delimiter, &position, left).await?;
+            for entry in found.entries {
+                if entry.name() <= position.as_str() {
+                    continue;
+                }
+                if is_reserved(entry.name()) {
+                    position = folder(entry.name()).to_owned();
+                    continue;
+                }
+                entry.name().clone_into(&mut position);
+                match entry {
+                    Entry::Folder(name) => page.dirs.push(name),
+                    Entry::File {
+                        name,
+                        size,
+                        etag,
+                        modified,
+                    } => {
+                        // A name that no key can have is nobody's to ask for.
+                        if let Ok(key) = Key::existing(&name) {
+                            page.files.push(Listed {
+                                key,
+                                size,
+                                etag,
+                                modified,
+                            });
+                        }
+                    }
+                }
+            }
+            if !found.more {
+                return Ok(page);
+            }
+            if page.files.len() + page.dirs.len() >= limit {
+                break;
+            }
+        }
+        page.cursor = Some(position);
+        Ok(page)
+    }
+
+    pub(super) async fn list_kind(
+        &self,
+        kind: OwnKind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Objects, Error> {
+        let folder = kind.folder();
+        let position = cursor.map(|cursor| format!("{folder}{cursor}"));
+        let position = position.unwrap_or_default();
+        let found = self.find(&folder, false, &position, limit).await?;
+        let names = || {
+            let names = found.entries.iter().map(Entry::name);
+            names.filter_map(|name| name.strip_prefix(&folder))
+        };
+        Ok(Objects {
+            objects: names().filter_map(|name| kind.object(name)).collect(),
+            cursor: names()
+                .next_back()
+                .filter(|_| found.more)
+                .map(str::to_owned),
+        })
+    }
+
+    /// The whole names of all variants of an original, at most `limit` of them, and whether there
+    /// are more.
+    pub(super) async fn variants(
+        &self,
+        original: &KeyHash,
+        limit: usize,
+    ) -> Result<(Vec<String>, bool), Error> {
+        let found = self
+            .find(&Object::variants(original), false, "", limit)
+            .await?;
+        let names = found.entries.iter();
+        let names = names.map(|entry| format!("{}{}", self.location, entry.name()));
+        Ok((names.collect(), found.more))
+    }
+
+    /// What comes after `position`; all names without the location.
+    async fn find(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        position: &str,
+        limit: usize,
+    ) -> Result<Found, Failure> {
+        match self.ask(prefix, delimiter, position, limit, false).await {
+            // A name with a control character cannot be written in XML. Not always, because some
+            // servers say that names are encoded, and do not encode them.
+            Err(failure) if failure.kind == Kind::Garbled => {
+                self.ask(prefix, delimiter, position, limit, true).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn ask(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        position: &str,
+        limit: usize,
+        encoded: bool,
+    ) -> Result<Found, Failure> {
+        let after = match position {
+            "" => None,
+            // A folder has been dealt with as a whole.
+            folder if folder.ends_with('/') => Some(format!("{}{folder}{LAST}", self.location)),
+            key => Some(format!("{}{key}", self.location)),
+        };
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(format!("{}{prefix}", self.location))
+            .set_delimiter(delimiter.then(|| "/".to_owned()))
+            .set_start_after(after)
+            .set_encoding_type(encoded.then_some(EncodingType::Url))
+            .max_keys(i32::try_from(limit).unwrap_or(i32::MAX));
+        let output = self.call(Operation::ListObjectsV2, request.send()).await?;
+        let decoded = output.encoding_type == Some(EncodingType::Url);
+        Ok(self.found(output, decoded))
+    }
+
+    fn found(&self, output: ListObjectsV2Output, decode: bool) -> Found {
+        let name = |name: Option<String>| {
+            let name = name?;
+            let name = if decode {
+                let spaced = name.replace('+', " ");
+                percent_decode_str(&spaced).decode_utf8().ok()?.into_owned()
+            } else {
+                name
+            };
+            name.strip_prefix(&self.location).map(str::to_owned)
+        };
+        let files = output.contents.unwrap_or_default().into_iter();
+        let files = files.filter_map(|object| {
+            Some(Entry::File {
+                name: name(object.key)?,
+                size: object.size.and_then(|size| size.try_into().ok())?,
+                etag: attributes::etag(&object.e_tag?),
+                modified: attributes::time(object.last_modified),
+            })
+        });
+        let folders = output.common_prefixes.unwrap_or_default().into_iter();
+        let folders = folders.filter_map(|folder| Some(Entry::Folder(name(folder.prefix)?)));
+        let mut entries: Vec<_> = files.chain(folders).collect();
+        entries.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        Found {
+            entries,
+            more: output.is_truncated == Some(true),
+        }
+    }
+}
+
+/// Whether a name is tintype's own, in any case of letters, as no key is.
+fn is_reserved(name: &str) -> bool {
+    let first = name.split_once('/').map(|(first, _)| first);
+    first.is_some_and(|first| first.eq_ignore_ascii_case(RESERVED))
+}
+
+/// The first folder of a name, with its slash.
+fn folder(name: &str) -> &str {
+    name.find('/').map_or(name, |slash| &name[..=slash])
+}

@@ -1,0 +1,30 @@
+//! For servers that do not decide conditions: the writers of one process, one at a time for a name.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use tokio::sync::{Mutex, MutexGuard};
+
+const SHARDS: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Locks([Mutex<()>; SHARDS]);
+
+/// Until it is dropped, nobody else in this process writes the name.
+pub(super) type Held<'a> = MutexGuard<'a, ()>;
+
+impl Default for Locks {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl Locks {
+    pub(super) async fn hold(&self, path: &str) -> Held<'_> {
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        // The remainder is below the number of shards.
+        self.0[(hasher.finish() % SHARDS as u64) as usize]
+            .lock()
+            .await
+    }
+}

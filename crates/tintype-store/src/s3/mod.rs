@@ -1,0 +1,178 @@
+//! A bucket of Amazon S3, or of a server that speaks its protocol.
+//!
+//! Originals are `{location}/{key}` under their plain names, tintype's own objects beside them under
+//! `{location}/.tintype/`; [`Attributes`] are the objects' metadata. So a bucket can be adopted as it
+//! is, and taken away again.
+//!
+//! Guarantees:
+//! - A write is done when the server has confirmed it. A checksum goes ahead of the bytes and the
+//!   answer's is compared; above 16 MiB the bytes go in parts, four at a time, and what came of them
+//!   is looked at. An upload that breaks off leaves nothing visible.
+//! - Conditions are the server's own (`If-None-Match`, `If-Match`), so any number of processes agree.
+//!   Every write carries a nonce: one that was answered twice is recognised and reported once.
+//! - Only a confirmed 404 means that there is no object.
+//! - A body has the announced length and, read as a whole, the right checksum, or it is an error. One
+//!   that breaks off is read on where it stopped, if the object still is the same.
+//! - With the server gone, an operation ends within about two seconds: connections have one second,
+//!   attempts of small requests another, three attempts two; larger bodies may take as long as bytes
+//!   move. After three failures in a row the server is asked once a second until it answers.
+//!
+//! Lesser guarantees: whether the server keeps conditions is tried when the store is opened, with
+//! writers that race; where it does not, the writers of one process are kept apart and look first,
+//! and [`crate::Store::warnings`] says so. An ETag is made of the bytes alone on most servers: an
+//! unconditional overwrite with equal bytes keeps it (one with `If-Match` is sent in another form,
+//! which changes it). Times are whole seconds, and that of a fresh write is this machine's.
+//!
+//! Requests for an operation, without retries: `put` 1, `get` 1, `head` 1, `list` 1, or 2 where the
+//! page has to get past `.tintype/`. `delete` 2, because S3 does not say what was there. A refused
+//! `put` 2: what is there instead is looked at. `put` in parts 3 and one for each part. `copy` 2, with
+//! a condition 4, and one more for each 512 MiB. Deleting variants 2 for each 1,000. Opening about 60,
+//! at once.
+//!
+//! Permissions, least privilege: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and
+//! `s3:AbortMultipartUpload` on `{location}/*`; `s3:ListBucket`, `s3:ListBucketMultipartUploads` and
+//! `s3:GetBucketVersioning` on the bucket. `deploy/iam-policy.json` is that policy; the table in
+//! `operation` says which request needs what.
+//!
+//! Configuration is AWS's own: `AWS_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3` (which also
+//! means that the bucket's name goes into the path), `AWS_PROFILE`, keys, container and instance
+//! roles, which are renewed before they expire. `AWS_REQUEST_CHECKSUM_CALCULATION=when_required`
+//! sends `Content-MD5` instead of the newer checksums, for servers that refuse those.
+//!
+//! Deliberately absent: versions, tags, lifecycle rules and storage classes, which are the bucket's
+//! owner's; presigned addresses; encryption keys other than the bucket's default.
+
+mod attributes;
+mod breaker;
+mod bucket;
+mod client;
+mod content;
+mod copy;
+mod delete;
+mod failure;
+mod get;
+mod hedge;
+mod list;
+mod locks;
+mod multipart;
+mod open;
+mod operation;
+mod probe;
+mod put;
+mod sweep;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::url::S3Settings;
+use crate::{
+    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Objects,
+    Page, Source,
+};
+use bucket::Bucket;
+
+/// Long operations are boxed, so that a future of [`crate::Store`] stays as small as the disk's.
+#[derive(Debug)]
+pub struct S3 {
+    bucket: Arc<Bucket>,
+    warnings: Vec<String>,
+}
+
+impl S3 {
+    pub(crate) async fn open(settings: &S3Settings, writable: bool) -> Result<Self, Error> {
+        let (bucket, warnings) = open::open(settings, writable).boxed().await?;
+        Ok(Self {
+            bucket: Arc::new(bucket),
+            warnings,
+        })
+    }
+
+    pub(crate) async fn put(
+        &self,
+        object: &Object,
+        source: Source<'_>,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let put = self.bucket.put(object, source, condition, attributes);
+        put.boxed().await
+    }
+
+    pub(crate) async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
+        // A name that is too long for S3 has no object.
+        let Ok(path) = self.bucket.path(object) else {
+            return Ok(None);
+        };
+        Ok(self.bucket.look(&path).await?.map(|found| found.meta))
+    }
+
+    pub(crate) async fn get(
+        &self,
+        object: &Object,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Option<Get>, Error> {
+        self.bucket.get(object, range, if_match).boxed().await
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        object: &Object,
+        condition: &Condition,
+    ) -> Result<bool, Error> {
+        self.bucket.delete(object, condition).boxed().await
+    }
+
+    pub(crate) async fn delete_variants(&self, original: &KeyHash) -> Result<u64, Error> {
+        self.bucket.delete_variants(original).await
+    }
+
+    pub(crate) async fn copy(
+        &self,
+        from: &Key,
+        to: &Key,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let copy = self.bucket.copy(from, to, condition, attributes);
+        copy.boxed().await
+    }
+
+    pub(crate) async fn list(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        self.bucket.list(prefix, delimiter, cursor, limit).await
+    }
+
+    pub(crate) async fn list_kind(
+        &self,
+        kind: Kind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Objects, Error> {
+        self.bucket.list_kind(kind, cursor, limit).await
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        Ok(self.bucket.check().await?)
+    }
+
+    pub(crate) async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
+        self.bucket.sweep_uploads(older_than).await
+    }
+
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.bucket.counts
+    }
+}

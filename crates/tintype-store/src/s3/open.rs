@@ -1,0 +1,133 @@
+//! Opening a bucket: whether it is there, ours to use, and what it can do. Whatever is wrong is said
+//! with the variable that cures it.
+
+use std::sync::Arc;
+
+use super::breaker::Breaker;
+use super::bucket::Bucket;
+use super::client::{self, Connection};
+use super::failure::{Failure, Kind};
+use super::hedge::Hedges;
+use super::locks::Locks;
+use super::operation::Operation;
+use super::probe::{self, Enforced};
+use crate::url::S3Settings;
+use crate::{Counts, Error};
+
+/// The bucket, and what an operator should know about it.
+pub(super) async fn open(
+    settings: &S3Settings,
+    writable: bool,
+) -> Result<(Bucket, Vec<String>), Error> {
+    let counts = Arc::new(Counts::default());
+    let connection = client::connect(settings, counts.clone()).await?;
+    let location = match settings.location.as_str() {
+        "" => String::new(),
+        location => format!("{location}/"),
+    };
+    let mut bucket = Bucket {
+        client: connection.client.clone(),
+        name: settings.bucket.clone(),
+        endpoint: connection.endpoint.clone(),
+        location,
+        md5: connection.md5,
+        enforced: Enforced::ALL,
+        counts,
+        breaker: Breaker::default(),
+        hedges: Hedges::default(),
+        locks: Locks::default(),
+    };
+    let diagnose = |failure| diagnose(&failure, settings, &connection);
+    bucket.check().await.map_err(diagnose)?;
+    if !writable {
+        return Ok((bucket, Vec::new()));
+    }
+    let (enforced, warnings) = probe::probe(&bucket).await.map_err(diagnose)?;
+    bucket.enforced = enforced;
+    Ok((bucket, warnings))
+}
+
+impl Bucket {
+    /// Whether the bucket answers. A listing, because its refusal has a body that says why.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        let request = self.client.list_objects_v2().bucket(&self.name);
+        let request = request.prefix(&self.location).max_keys(1);
+        self.call(Operation::ListObjectsV2, request.send())
+            .await
+            .map(|_| ())
+    }
+}
+
+fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -> Error {
+    let Connection {
+        endpoint,
+        region,
+        custom,
+        ..
+    } = connection;
+    let bucket = &settings.bucket;
+    let place = if *custom {
+        "check AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3)"
+    } else {
+        "check AWS_REGION, and whether this machine reaches the network"
+    };
+    let (problem, fix) = match (failure.code.as_deref(), failure.kind) {
+        (_, Kind::NoBucket) => (
+            format!("there is no bucket {bucket} at {endpoint}"),
+            "make it, or name another one in the store's address s3://bucket/location".into(),
+        ),
+        (Some("InvalidAccessKeyId"), _) => (
+            format!("S3 at {endpoint} does not know the access key"),
+            "check AWS_ACCESS_KEY_ID, AWS_PROFILE or the role".into(),
+        ),
+        (Some("SignatureDoesNotMatch"), _) => (
+            format!(
+                "S3 at {endpoint} refuses the signature, so the secret key is not that of the access key"
+            ),
+            "check AWS_SECRET_ACCESS_KEY".into(),
+        ),
+        (Some("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired"), _) => (
+            format!("S3 at {endpoint} refuses the session token"),
+            "renew AWS_SESSION_TOKEN, or use a role or profile that renews it".into(),
+        ),
+        (Some("RequestTimeTooSkewed" | "RequestExpired"), _) => (
+            "the clock of this machine is not that of S3".into(),
+            "set the clock, and keep it with NTP".into(),
+        ),
+        (
+            Some(
+                "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException",
+            ),
+            _,
+        ) => (
+            format!(
+                "bucket {bucket} is not in region {region} ({})",
+                failure.text
+            ),
+            "set AWS_REGION to the region of the bucket".into(),
+        ),
+        (Some(_), Kind::Refused) => (
+            format!("S3 at {endpoint} refuses a request: {}", failure.text),
+            format!(
+                "allow {} on bucket {bucket}, as in deploy/iam-policy.json, and check the credentials",
+                failure.operation.actions().join(" and ")
+            ),
+        ),
+        (None, Kind::Refused | Kind::NotFound | Kind::Garbled) => (
+            format!("what answers at {endpoint} is not S3 ({})", failure.text),
+            place.into(),
+        ),
+        (_, Kind::Down) => (
+            format!("S3 at {endpoint} does not answer: {}", failure.text),
+            place.into(),
+        ),
+        _ => (
+            format!("S3 at {endpoint} cannot be used: {}", failure.text),
+            place.into(),
+        ),
+    };
+    Error::Misconfigured { problem, fix }
+}

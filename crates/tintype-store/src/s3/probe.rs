@@ -1,0 +1,357 @@
+//! What the server really does with conditions, found out by trying before anything depends on it.
+//!
+//! S3 decides `If-None-Match` and `If-Match` between writers at once. Other servers ignore them, or
+//! look first and write then, which one request alone does not show: so writers race.
+
+use futures_util::future::{join_all, try_join_all};
+use tokio::{join, try_join};
+
+use super::attributes::{Write, random};
+use super::bucket::Bucket;
+use super::content::{Content, base64};
+use super::failure::{Failure, Kind};
+use super::operation::Operation;
+use crate::key::RESERVED;
+use crate::{Attributes, Condition, ETag, Error, Source};
+use aws_sdk_s3::types::{BucketVersioningStatus, CompletedMultipartUpload, CompletedPart};
+
+const ROUNDS: usize = 3;
+const WRITERS: usize = 8;
+
+/// Which conditions the server decides itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Enforced {
+    pub(super) create: bool,
+    pub(super) replace: bool,
+    pub(super) delete: bool,
+    pub(super) complete: bool,
+    pub(super) copy: bool,
+    /// Requests with a condition are refused rather than granted.
+    pub(super) refused: bool,
+}
+
+impl Enforced {
+    /// As AWS's S3 does it.
+    pub(super) const ALL: Self = Self {
+        create: true,
+        replace: true,
+        delete: true,
+        complete: true,
+        copy: true,
+        refused: false,
+    };
+
+    /// Whether no write needs a lock of ours. A conditional copy has another way.
+    pub(super) fn all(&self) -> bool {
+        self.create && self.replace && self.delete && self.complete
+    }
+
+    pub(super) fn put(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Any => self.all(),
+            Condition::Absent => self.create,
+            Condition::Match(_) => self.replace,
+        }
+    }
+
+    pub(super) fn complete(&self, condition: &Condition) -> bool {
+        self.complete && self.put(condition)
+    }
+
+    pub(super) fn copy(&self, condition: &Condition) -> bool {
+        (self.copy || *condition == Condition::Any) && self.put(condition)
+    }
+
+    /// `If-None-Match` and `If-Match`, as far as the server takes them.
+    pub(super) fn headers(&self, condition: &Condition) -> (Option<String>, Option<String>) {
+        match condition {
+            Condition::Absent if !self.refused => (Some("*".into()), None),
+            Condition::Match(etag) if !self.refused => {
+                (None, Some(super::attributes::quoted(etag)))
+            }
+            _ => (None, None),
+        }
+    }
+}
+
+/// What a try with a condition that does not hold came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Kept,
+    Ignored,
+    Refused,
+}
+
+/// Tries everything, in about five round trips, and leaves nothing behind.
+pub(super) async fn probe(bucket: &Bucket) -> Result<(Enforced, Vec<String>), Failure> {
+    let id = random().map_err(|error| Failure::down(Operation::PutObject, error.to_string()))?;
+    let probe = Probe { bucket, id };
+    let (enforced, versioning) = join!(probe.conditions(), versioning(bucket));
+    // Also after a failure; what is left over does no harm.
+    let cleaned = probe.clean().await;
+    let enforced = enforced?;
+    cleaned?;
+    let mut warnings = warnings(bucket, &enforced);
+    warnings.extend(versioning);
+    Ok((enforced, warnings))
+}
+
+struct Probe<'a> {
+    bucket: &'a Bucket,
+    id: String,
+}
+
+impl Probe<'_> {
+    const REPLACED: &'static str = "replaced";
+    const DELETED: &'static str = "deleted";
+    const COMPLETED: [&'static str; 2] = ["completed-absent", "completed-match"];
+    const COPIED: [&'static str; 2] = ["copied-absent", "copied-match"];
+
+    fn name(&self, what: &str) -> String {
+        let Self { bucket, id } = self;
+        format!("{}{RESERVED}/probe/{id}-{what}", bucket.location)
+    }
+
+    fn race(round: usize) -> String {
+        format!("created-{round}")
+    }
+
+    fn existing() -> impl Iterator<Item = &'static str> {
+        let names = [Self::REPLACED, Self::DELETED].into_iter();
+        names.chain(Self::COMPLETED).chain(Self::COPIED)
+    }
+
+    async fn clean(&self) -> Result<(), Failure> {
+        let races = (0..ROUNDS).map(Self::race);
+        let names = races.chain(Self::existing().map(str::to_owned));
+        let names = names.map(|what| self.name(&what)).collect();
+        self.bucket.delete_all(names).await
+    }
+
+    async fn conditions(&self) -> Result<Enforced, Failure> {
+        let any = Condition::Any;
+        let existing = Self::existing().map(|what| self.put(what, "existing", &any));
+        let (create, etags) = try_join!(self.creating(), try_join_all(existing))?;
+        let etag = &etags[0];
+        let (replace, delete, complete, copy) = try_join!(
+            self.replacing(etag),
+            self.deleting(),
+            self.completing(),
+            self.copying(),
+        )?;
+        let verdicts = [create, replace, delete, complete, copy];
+        let kept = |verdict| verdict == Verdict::Kept;
+        Ok(Enforced {
+            create: kept(create),
+            replace: kept(replace),
+            delete: kept(delete),
+            complete: kept(complete),
+            copy: kept(copy),
+            refused: verdicts[..4].contains(&Verdict::Refused),
+        })
+    }
+
+    async fn creating(&self) -> Result<Verdict, Failure> {
+        let names: Vec<_> = (0..ROUNDS).map(Self::race).collect();
+        let rounds = names
+            .iter()
+            .map(|what| self.one_of_many(what, &Condition::Absent));
+        let verdicts = try_join_all(rounds).await?;
+        Ok(worst(&verdicts))
+    }
+
+    async fn replacing(&self, etag: &ETag) -> Result<Verdict, Failure> {
+        let wrong = self.put(Self::REPLACED, "wrong", &wrong()).await;
+        let wrong = verdict(wrong)?;
+        if wrong != Verdict::Kept {
+            return Ok(wrong);
+        }
+        let condition = Condition::Match(etag.clone());
+        self.one_of_many(Self::REPLACED, &condition).await
+    }
+
+    /// Many writers at once under one condition, of whom one may win.
+    async fn one_of_many(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
+        let contents: Vec<_> = (0..WRITERS)
+            .map(|writer| format!("{what} {writer}"))
+            .collect();
+        let writers = contents
+            .iter()
+            .map(|content| self.put(what, content, condition));
+        let mut winners = 0;
+        for outcome in join_all(writers).await {
+            match verdict(outcome)? {
+                Verdict::Refused => return Ok(Verdict::Refused),
+                Verdict::Ignored => winners += 1,
+                Verdict::Kept => {}
+            }
+        }
+        Ok(match winners {
+            1 => Verdict::Kept,
+            _ => Verdict::Ignored,
+        })
+    }
+
+    async fn deleting(&self) -> Result<Verdict, Failure> {
+        let bucket = self.bucket;
+        let (_, matching) = bucket.enforced.headers(&wrong());
+        let request = bucket.client.delete_object().bucket(&bucket.name);
+        let request = request.key(self.name(Self::DELETED)).set_if_match(matching);
+        verdict(bucket.call(Operation::DeleteObject, request.send()).await)
+    }
+
+    async fn completing(&self) -> Result<Verdict, Failure> {
+        let [absent, matching] = Self::COMPLETED;
+        let wrong = wrong();
+        let (absent, matching) = try_join!(
+            self.complete(absent, &Condition::Absent),
+            self.complete(matching, &wrong)
+        )?;
+        Ok(worst(&[absent, matching]))
+    }
+
+    async fn complete(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
+        let (bucket, name) = (self.bucket, self.name(what));
+        let request = bucket.client.create_multipart_upload();
+        let request = request.bucket(&bucket.name).key(&name);
+        let created = bucket.call(Operation::CreateMultipartUpload, request.send());
+        let id = created.await?.upload_id.unwrap_or_default();
+
+        let request = bucket.client.upload_part();
+        let request = request.bucket(&bucket.name).key(&name).upload_id(&id);
+        let request = request
+            .part_number(1)
+            .content_md5(base64(&<md5::Md5 as sha2::Digest>::digest(b"part")))
+            .body(b"part".to_vec().into());
+        let part = bucket.call(Operation::UploadPart, request.send()).await?;
+        let part = CompletedPart::builder()
+            .part_number(1)
+            .set_e_tag(part.e_tag)
+            .set_checksum_crc32(part.checksum_crc32)
+            .build();
+
+        let (absent, matching) = bucket.enforced.headers(condition);
+        let request = bucket.client.complete_multipart_upload();
+        let request = request.bucket(&bucket.name).key(&name).upload_id(&id);
+        let request = request
+            .multipart_upload(CompletedMultipartUpload::builder().parts(part).build())
+            .set_if_none_match(absent)
+            .set_if_match(matching);
+        let completed = bucket.call(Operation::CompleteMultipartUpload, request.send());
+        let verdict = verdict(completed.await)?;
+        if verdict != Verdict::Ignored {
+            bucket.abort(&name, &id).await?;
+        }
+        Ok(verdict)
+    }
+
+    async fn copying(&self) -> Result<Verdict, Failure> {
+        let [absent, matching] = Self::COPIED;
+        let wrong = wrong();
+        let (absent, matching) = try_join!(
+            self.copy(absent, &Condition::Absent),
+            self.copy(matching, &wrong)
+        )?;
+        Ok(worst(&[absent, matching]))
+    }
+
+    async fn copy(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
+        let bucket = self.bucket;
+        let (absent, matching) = bucket.enforced.headers(condition);
+        // What is deleted in the meantime where conditions are ignored would be no source.
+        let source = self.name(Self::COMPLETED[0]);
+        let source = super::copy::source(&bucket.name, &source);
+        let request = bucket.client.copy_object().bucket(&bucket.name);
+        let request = request
+            .key(self.name(what))
+            .copy_source(source)
+            .set_if_none_match(absent)
+            .set_if_match(matching);
+        verdict(bucket.call(Operation::CopyObject, request.send()).await)
+    }
+
+    async fn put(&self, what: &str, content: &str, condition: &Condition) -> Result<ETag, Failure> {
+        let down = |error: Error| Failure::down(Operation::PutObject, error.to_string());
+        let source = Source::Bytes(content.to_owned().into());
+        let content = Content::open(source).await.map_err(down)?;
+        let write = Write::new(&Attributes::default()).map_err(down)?;
+        let checksum = self.bucket.checksum(&content, &write.attributes);
+        let checksum = checksum.await.map_err(down)?;
+        let name = self.name(what);
+        self.bucket
+            .put_once(&name, &content, condition, &write, &checksum)
+            .await
+    }
+}
+
+/// Quick in passing: the answer to "what is there" is never this.
+fn wrong() -> Condition {
+    Condition::Match(ETag::new("00000000000000000000000000000000"))
+}
+
+fn verdict<T>(outcome: Result<T, Failure>) -> Result<Verdict, Failure> {
+    match outcome {
+        Ok(_) => Ok(Verdict::Ignored),
+        Err(failure) => match failure.kind {
+            Kind::Precondition | Kind::Conflict => Ok(Verdict::Kept),
+            Kind::Unsupported => Ok(Verdict::Refused),
+            _ => Err(failure),
+        },
+    }
+}
+
+fn worst(verdicts: &[Verdict]) -> Verdict {
+    let worse = [Verdict::Refused, Verdict::Ignored];
+    let worst = worse.into_iter().find(|worse| verdicts.contains(worse));
+    worst.unwrap_or(Verdict::Kept)
+}
+
+/// What an operator should know about the bucket; nothing when it is versioned.
+async fn versioning(bucket: &Bucket) -> Option<String> {
+    let name = &bucket.name;
+    let request = bucket.client.get_bucket_versioning().bucket(name);
+    match bucket
+        .call(Operation::GetBucketVersioning, request.send())
+        .await
+    {
+        Ok(output) if output.status == Some(BucketVersioningStatus::Enabled) => None,
+        Ok(_) => Some(format!(
+            "bucket {name} is not versioned, so what is overwritten or deleted is gone; turn versioning on"
+        )),
+        Err(failure) => {
+            let why = failure.code.as_deref().unwrap_or("no answer");
+            Some(format!(
+                "whether bucket {name} is versioned cannot be told ({why}); allow s3:GetBucketVersioning"
+            ))
+        }
+    }
+}
+
+fn warnings(bucket: &Bucket, enforced: &Enforced) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |kept: bool, what: &str, means: &str| {
+        if !kept {
+            let endpoint = &bucket.endpoint;
+            warnings.push(format!(
+                "S3 at {endpoint} does not decide {what} between writers at once: {means}"
+            ));
+        }
+    };
+    let one = "one process of tintype keeps it among its own writers, several may overwrite each other; run one replica, or a server with conditional writes";
+    warn(
+        enforced.create && enforced.complete,
+        "If-None-Match (create only)",
+        one,
+    );
+    warn(
+        enforced.replace && enforced.complete,
+        "If-Match (replace one version)",
+        one,
+    );
+    warn(
+        enforced.delete,
+        "If-Match of a delete",
+        "it may remove a version that another process has just written",
+    );
+    warnings
+}

@@ -1,0 +1,199 @@
+//! Writing an object: in one request where it is not too large, in parts above.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::operation::put_object::PutObjectOutput;
+
+use futures_util::FutureExt;
+
+use super::attributes::{self, Write};
+use super::bucket::{Bucket, Settled};
+use super::client;
+use super::content::{Content, Progress, SMALL, base64};
+use super::failure::{Failure, Kind};
+use super::operation::Operation;
+use crate::{Attributes, Condition, ETag, Error, Meta, Object, Source};
+
+/// Above this, an object is sent in parts.
+pub(super) const LARGEST_WHOLE: u64 = 16 * 1024 * 1024;
+
+/// What is sent along so that the server notices a change on the way.
+#[derive(Clone, Debug)]
+pub(super) enum Checksum {
+    Sha256(String),
+    Crc32(String),
+    Md5(String),
+}
+
+impl Bucket {
+    pub(super) async fn put(
+        self: &Arc<Self>,
+        object: &Object,
+        source: Source<'_>,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<Meta, Error> {
+        let path = self.path(object)?;
+        let content = Content::open(source).await?;
+        let write = Write::new(attributes)?;
+        let outcome = if content.len > LARGEST_WHOLE || same(&content, condition).await? {
+            self.put_in_parts(&path, &content, condition, &write).await
+        } else {
+            self.put_whole(&path, &content, condition, &write).await
+        };
+        match outcome {
+            // A source that was changed under our hands explains a body that broke off.
+            Err(error @ Error::Unavailable { .. }) => content.check().and(Err(error)),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) async fn put_whole(
+        &self,
+        path: &str,
+        content: &Content,
+        condition: &Condition,
+        write: &Write,
+    ) -> Result<Meta, Error> {
+        let checksum = self.checksum(content, &write.attributes).await?;
+        let _held = self.guard(path, condition, self.enforced.put(condition));
+        let _held = _held.await?;
+        let attempt = || {
+            self.put_once(path, content, condition, write, &checksum)
+                .boxed()
+        };
+        let settled = self.settle(path, condition, write, false, attempt).await?;
+        match settled {
+            Settled::Done(etag) => Ok(Meta {
+                size: content.len,
+                etag,
+                modified: attributes::now(),
+                attributes: write.attributes.clone(),
+            }),
+            Settled::Ours(found) => Ok(found.meta),
+            Settled::Lost => Err(Error::unavailable("writing an object", "no such upload")),
+        }
+    }
+
+    pub(super) async fn put_once(
+        &self,
+        path: &str,
+        content: &Content,
+        condition: &Condition,
+        write: &Write,
+        checksum: &Checksum,
+    ) -> Result<ETag, Failure> {
+        let operation = Operation::PutObject;
+        let progress = Progress::new();
+        let body = content.whole().stream(&progress);
+        let body = body.map_err(|error| Failure::down(operation, error.to_string()))?;
+        let (absent, matching) = self.enforced.headers(condition);
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(path)
+            .set_metadata(Some(write.metadata()))
+            .set_checksum_sha256(checksum.sha256())
+            .set_checksum_crc32(checksum.crc32())
+            .set_content_md5(checksum.md5())
+            .set_if_none_match(absent)
+            .set_if_match(matching)
+            .body(body);
+        let output = if content.len <= SMALL {
+            self.call(operation, request.send()).await?
+        } else {
+            let request = request.customize().config_override(client::watched());
+            self.call_watched(operation, &progress, request.send())
+                .await?
+        };
+        stored(&output, checksum)
+    }
+
+    /// The hash that is known already, or else the cheapest one.
+    pub(super) async fn checksum(
+        &self,
+        content: &Content,
+        attributes: &Attributes,
+    ) -> Result<Checksum, Error> {
+        let whole = content.whole();
+        Ok(match attributes.sha256 {
+            _ if self.md5 => Checksum::Md5(base64(&whole.md5().await?)),
+            Some(sha256) => Checksum::Sha256(base64(&sha256)),
+            None => Checksum::Crc32(base64(&whole.crc32().await?.to_be_bytes())),
+        })
+    }
+}
+
+impl Checksum {
+    pub(super) fn sha256(&self) -> Option<String> {
+        match self {
+            Self::Sha256(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn crc32(&self) -> Option<String> {
+        match self {
+            Self::Crc32(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn md5(&self) -> Option<String> {
+        match self {
+            Self::Md5(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What a server says about what it stored has to be what was sent.
+fn stored(output: &PutObjectOutput, checksum: &Checksum) -> Result<ETag, Failure> {
+    compare(
+        Operation::PutObject,
+        output.checksum_sha256(),
+        checksum.sha256().as_deref(),
+    )?;
+    compare(
+        Operation::PutObject,
+        output.checksum_crc32(),
+        checksum.crc32().as_deref(),
+    )?;
+    match output.e_tag() {
+        Some(etag) => Ok(attributes::etag(etag)),
+        None => Err(Failure::down(
+            Operation::PutObject,
+            "the answer has no ETag",
+        )),
+    }
+}
+
+pub(super) fn compare(
+    operation: Operation,
+    theirs: Option<&str>,
+    ours: Option<&str>,
+) -> Result<(), Failure> {
+    match (theirs, ours) {
+        (Some(theirs), Some(ours)) if theirs != ours => Err(Failure {
+            operation,
+            kind: Kind::Altered,
+            code: None,
+            text: format!("the server stored bytes with checksum {theirs}, {ours} were sent"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a plain write would leave the ETag that it replaces as it is: most servers make it of the
+/// bytes alone. Then two writers that replace one version could both succeed, so such a write goes
+/// in parts, whose ETags are made in another way.
+async fn same(content: &Content, condition: &Condition) -> Result<bool, Error> {
+    match condition {
+        Condition::Match(etag) if etag.as_str().len() == 32 => {
+            let md5 = crate::HexId(content.whole().md5().await?);
+            Ok(etag.as_str() == md5.to_string())
+        }
+        _ => Ok(false),
+    }
+}
