@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 use tintype_store::{
     Attributes, BlockId, CHUNK_BYTES, Condition, ETag, Error, HexId, Key, Kind, Meta, Object,
     OutboxId, Source, Store, StoreUrl,
@@ -180,7 +181,7 @@ async fn keeps_attributes_with_the_bytes(store: &Store) {
     let attributes = Attributes {
         idempotency: Some("a1".into()),
         nonce: Some("b2".into()),
-        sha256: Some([3; 32]),
+        sha256: Some(Sha256::digest(b"x").into()),
     };
     let source = || Source::Bytes(Bytes::from_static(b"x"));
     let meta = store

@@ -2,6 +2,8 @@
 //!
 //! A cursor is the last key or folder that was dealt with, so that any replica goes on from there.
 
+use std::time::SystemTime;
+
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
@@ -30,8 +32,9 @@ enum Entry {
     File {
         name: String,
         size: u64,
-        etag: ETag,
-        modified: std::time::SystemTime,
+        /// Some servers leave it out.
+        etag: Option<ETag>,
+        modified: SystemTime,
     },
 }
 
@@ -59,6 +62,7 @@ impl Bucket {
         for _ in 0..MOST_REQUESTS {
             let left = limit - page.files.len() - page.dirs.len();
             let found = self.find(prefix, delimiter, &position, left).await?;
+            let before = position.clone();
             for entry in found.entries {
                 if entry.name() <= position.as_str() {
                     continue;
@@ -76,15 +80,8 @@ impl Bucket {
                         etag,
                         modified,
                     } => {
-                        // A name that no key can have is nobody's to ask for.
-                        if let Ok(key) = Key::existing(&name) {
-                            page.files.push(Listed {
-                                key,
-                                size,
-                                etag,
-                                modified,
-                            });
-                        }
+                        let file = self.listed(name, size, etag, modified).await?;
+                        page.files.extend(file);
                     }
                 }
             }
@@ -94,9 +91,42 @@ impl Bucket {
             if page.files.len() + page.dirs.len() >= limit {
                 break;
             }
+            if position == before {
+                let text = "the server says that there is more, and does not give it";
+                return Err(Error::unavailable(Operation::ListObjectsV2.doing(), text));
+            }
         }
         page.cursor = Some(position);
         Ok(page)
+    }
+
+    /// An original; nothing for a name that no key can have, which is nobody's to ask for.
+    async fn listed(
+        &self,
+        name: String,
+        size: u64,
+        etag: Option<ETag>,
+        modified: SystemTime,
+    ) -> Result<Option<Listed>, Error> {
+        let Ok(key) = Key::existing(&name) else {
+            return Ok(None);
+        };
+        let etag = match etag {
+            Some(etag) => etag,
+            None => {
+                let path = self.path(&Object::Original(key.clone()))?;
+                match self.look(&path).await? {
+                    Some(found) => found.meta.etag,
+                    None => return Ok(None),
+                }
+            }
+        };
+        Ok(Some(Listed {
+            key,
+            size,
+            etag,
+            modified,
+        }))
     }
 
     pub(super) async fn list_kind(
@@ -199,7 +229,7 @@ impl Bucket {
             Some(Entry::File {
                 name: name(object.key)?,
                 size: object.size.and_then(|size| size.try_into().ok())?,
-                etag: attributes::etag(&object.e_tag?),
+                etag: object.e_tag.as_deref().map(attributes::etag),
                 modified: attributes::time(object.last_modified),
             })
         });

@@ -24,7 +24,9 @@ pub(super) struct Enforced {
     pub(super) create: bool,
     pub(super) replace: bool,
     pub(super) delete: bool,
-    pub(super) complete: bool,
+    /// The same for uploads in parts.
+    pub(super) complete_create: bool,
+    pub(super) complete_replace: bool,
     pub(super) copy: bool,
     /// Requests with a condition are refused rather than granted.
     pub(super) refused: bool,
@@ -36,14 +38,23 @@ impl Enforced {
         create: true,
         replace: true,
         delete: true,
-        complete: true,
+        complete_create: true,
+        complete_replace: true,
         copy: true,
         refused: false,
     };
 
     /// Whether no write needs a lock of ours. A conditional copy has another way.
     pub(super) fn all(&self) -> bool {
-        self.create && self.replace && self.delete && self.complete
+        let Self {
+            create,
+            replace,
+            delete,
+            complete_create,
+            complete_replace,
+            ..
+        } = self;
+        *create && *replace && *delete && *complete_create && *complete_replace
     }
 
     pub(super) fn put(&self, condition: &Condition) -> bool {
@@ -55,7 +66,12 @@ impl Enforced {
     }
 
     pub(super) fn complete(&self, condition: &Condition) -> bool {
-        self.complete && self.put(condition)
+        self.put(condition)
+            && match condition {
+                Condition::Any => true,
+                Condition::Absent => self.complete_create,
+                Condition::Match(_) => self.complete_replace,
+            }
     }
 
     pub(super) fn copy(&self, condition: &Condition) -> bool {
@@ -133,21 +149,25 @@ impl Probe<'_> {
         let existing = Self::existing().map(|what| self.put(what, "existing", &any));
         let (create, etags) = try_join!(self.creating(), try_join_all(existing))?;
         let etag = &etags[0];
-        let (replace, delete, complete, copy) = try_join!(
+        let [absent, matching] = Self::COMPLETED;
+        let wrong = wrong();
+        let (replace, delete, complete_create, complete_replace, copy) = try_join!(
             self.replacing(etag),
             self.deleting(),
-            self.completing(),
+            self.complete(absent, &Condition::Absent),
+            self.complete(matching, &wrong),
             self.copying(),
         )?;
-        let verdicts = [create, replace, delete, complete, copy];
+        let verdicts = [create, replace, delete, complete_create, complete_replace];
         let kept = |verdict| verdict == Verdict::Kept;
         Ok(Enforced {
             create: kept(create),
             replace: kept(replace),
             delete: kept(delete),
-            complete: kept(complete),
+            complete_create: kept(complete_create),
+            complete_replace: kept(complete_replace),
             copy: kept(copy),
-            refused: verdicts[..4].contains(&Verdict::Refused),
+            refused: verdicts.contains(&Verdict::Refused),
         })
     }
 
@@ -198,16 +218,6 @@ impl Probe<'_> {
         let request = bucket.client.delete_object().bucket(&bucket.name);
         let request = request.key(self.name(Self::DELETED)).set_if_match(matching);
         verdict(bucket.call(Operation::DeleteObject, request.send()).await)
-    }
-
-    async fn completing(&self) -> Result<Verdict, Failure> {
-        let [absent, matching] = Self::COMPLETED;
-        let wrong = wrong();
-        let (absent, matching) = try_join!(
-            self.complete(absent, &Condition::Absent),
-            self.complete(matching, &wrong)
-        )?;
-        Ok(worst(&[absent, matching]))
     }
 
     async fn complete(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
@@ -319,7 +329,7 @@ async fn versioning(bucket: &Bucket) -> Option<String> {
             "bucket {name} is not versioned, so what is overwritten or deleted is gone; turn versioning on"
         )),
         Err(failure) => {
-            let why = failure.code.as_deref().unwrap_or("no answer");
+            let why = failure.code.as_deref().unwrap_or("no such answer");
             Some(format!(
                 "whether bucket {name} is versioned cannot be told ({why}); allow s3:GetBucketVersioning"
             ))
@@ -338,16 +348,23 @@ fn warnings(bucket: &Bucket, enforced: &Enforced) -> Vec<String> {
         }
     };
     let one = "one process of tintype keeps it among its own writers, several may overwrite each other; run one replica, or a server with conditional writes";
-    warn(
-        enforced.create && enforced.complete,
-        "If-None-Match (create only)",
-        one,
-    );
-    warn(
-        enforced.replace && enforced.complete,
-        "If-Match (replace one version)",
-        one,
-    );
+    warn(enforced.create, "If-None-Match (create only)", one);
+    warn(enforced.replace, "If-Match (replace one version)", one);
+    let parts = "above 16 MiB, one process of tintype keeps it among its own writers, several may overwrite each other";
+    if enforced.create {
+        warn(
+            enforced.complete_create,
+            "If-None-Match of an upload in parts",
+            parts,
+        );
+    }
+    if enforced.replace {
+        warn(
+            enforced.complete_replace,
+            "If-Match of an upload in parts",
+            parts,
+        );
+    }
     warn(
         enforced.delete,
         "If-Match of a delete",
