@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::{Key, Store};
+use tintype_store::{Key, Store, StoreUrl};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -43,8 +43,12 @@ pub struct Listeners {
 /// What went wrong before the service could begin.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the store cannot be opened")]
-    Store(#[source] tintype_store::Error),
+    #[error("{variable}: the store cannot be opened")]
+    Store {
+        variable: &'static str,
+        #[source]
+        source: tintype_store::Error,
+    },
     #[error("the takedowns cannot be read, and without them nothing is served")]
     Blocks(#[source] Error),
     #[error("{what} cannot be set up")]
@@ -59,13 +63,9 @@ impl App {
     /// Opens everything that the configuration names. Nothing is served yet.
     pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
         let system = |what| move |source| StartError::System { what, source };
-        let store = Arc::new(
-            Store::open(&config.store)
-                .await
-                .map_err(StartError::Store)?,
-        );
+        let store = open_store("TINTYPE_STORE", &config.store).await?;
         let derived = match &config.derived_store {
-            Some(url) => Arc::new(Store::open(url).await.map_err(StartError::Store)?),
+            Some(url) => open_store("TINTYPE_DERIVED_STORE", url).await?,
             None => store.clone(),
         };
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
@@ -112,6 +112,15 @@ impl App {
         tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
         Ok(app)
     }
+}
+
+async fn open_store(variable: &'static str, url: &StoreUrl) -> Result<Arc<Store>, StartError> {
+    let opened = Store::open(url).await;
+    let store = opened.map_err(|source| StartError::Store { variable, source })?;
+    for warning in store.warnings() {
+        tracing::warn!(variable, "{warning}");
+    }
+    Ok(Arc::new(store))
 }
 
 fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {

@@ -116,3 +116,85 @@ impl Operation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! The policy that is shipped allows what the code sends, and nothing else.
+
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every operation of S3 that a file of this folder sends, by the builder that begins it.
+    fn sent() -> BTreeSet<&'static str> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/s3");
+        let sources: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
+        assert!(sources.len() > 10);
+        let builder = |operation: &Operation| {
+            let name = operation.name();
+            let lower = name.bytes().enumerate().map(|(at, b)| {
+                let snake = if at > 0 && b.is_ascii_uppercase() {
+                    "_"
+                } else {
+                    ""
+                };
+                format!("{snake}{}", char::from(b.to_ascii_lowercase()))
+            });
+            lower.collect::<String>()
+        };
+        let spaceless = |text: &String| text.split_whitespace().collect::<String>();
+        let code: String = sources.iter().map(spaceless).collect();
+        let calls: BTreeSet<_> = code
+            .split("client.")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("()"))
+            .map(|(call, _)| call)
+            .filter(|call| {
+                call.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'2')
+            })
+            .filter(|call| *call != "clone")
+            .collect();
+        let known: BTreeSet<_> = Operation::ALL.iter().map(builder).collect();
+        for call in calls {
+            assert!(known.contains(call), "{call} is not in the table");
+        }
+        Operation::ALL
+            .iter()
+            .filter(|operation| code.contains(&format!("client.{}()", builder(operation))))
+            .map(|operation| operation.name())
+            .collect()
+    }
+
+    #[test]
+    fn the_policy_allows_what_is_sent_and_nothing_else() {
+        let sent = sent();
+        let named: BTreeSet<_> = Operation::ALL.iter().map(|o| o.name()).collect();
+        assert_eq!(
+            sent, named,
+            "the table holds what is sent, and nothing else"
+        );
+        let needed: BTreeSet<_> = Operation::ALL
+            .iter()
+            .flat_map(|operation| operation.actions())
+            .copied()
+            .collect();
+
+        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/iam-policy.json");
+        let policy = fs::read_to_string(policy).unwrap();
+        let allowed: BTreeSet<_> = policy
+            .split('"')
+            .filter(|text| text.starts_with("s3:"))
+            .collect();
+        assert_eq!(allowed, needed);
+        let documented = include_str!("mod.rs");
+        for action in needed {
+            assert!(documented.contains(action), "{action} is not in the docs");
+        }
+    }
+}
