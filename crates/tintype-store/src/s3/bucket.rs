@@ -214,7 +214,7 @@ async fn pause(tries: u32) -> Result<(), Error> {
         let mut byte = [0];
         getrandom::fill(&mut byte)
             .map_err(|error| Error::unavailable("drawing a pause", error.to_string()))?;
-        let most = Duration::from_millis(50 << tries.min(4));
+        let most = Duration::from_millis(25 << tries.min(4));
         tokio::time::sleep(most * u32::from(byte[0]) / 255).await;
     }
     Ok(())

@@ -26,7 +26,7 @@
 //! Requests for an operation, without retries: `put` 1, `get` 1, `head` 1, `list` 1, or 2 where the
 //! page has to get past `.tintype/`. `delete` 2, because S3 does not say what was there. A refused
 //! `put` 2: what is there instead is looked at. `put` in parts 3 and one for each part. `copy` 2, with
-//! a condition 4, and one more for each 512 MiB. Deleting variants 2 for each 1,000. Opening about 60,
+//! a condition 4, and one more for each 512 MiB. Deleting variants 2 for each 1,000. Opening about 70,
 //! at once.
 //!
 //! Permissions, least privilege: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and

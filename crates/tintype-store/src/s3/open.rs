@@ -76,7 +76,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             format!("there is no bucket {bucket} at {endpoint}"),
             "make it, or name another one in the store's address s3://bucket/location".into(),
         ),
-        (Some("InvalidAccessKeyId"), _) => (
+        (Some("InvalidAccessKeyId" | "NotSignedUp"), _) => (
             format!("S3 at {endpoint} does not know the access key"),
             "check AWS_ACCESS_KEY_ID, AWS_PROFILE or the role".into(),
         ),
