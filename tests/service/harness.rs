@@ -143,7 +143,7 @@ pub fn tintype(folder: &Path) -> Command {
 
 /// Below the range from which the kernel takes ports for outgoing connections, and never the same
 /// twice in one run, so that parallel tests do not take each other's.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 12_000 + (std::process::id() % 170) as u16 * 100;
     loop {
@@ -219,6 +219,11 @@ impl App {
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);
         self.call(method, &format!("/api/v1{path}"), &all, body)
+    }
+
+    /// To somebody else, such as a cache in front.
+    pub fn send_to(&self, method: &str, url: &str, headers: Headers<'_>, body: &[u8]) -> Response {
+        send(&self.agent, method, url, headers, body)
     }
 
     pub fn get(&self, path: &str) -> Response {

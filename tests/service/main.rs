@@ -14,6 +14,7 @@ mod picture;
 mod caching; // how often work is done, and when it is forgotten
 mod delivery; // addresses and headers of variants and originals
 mod hostile; // files and requests made to hurt
+mod invalidation; // what caches in front are told, and when
 mod management; // records, list, batch, copy, move, delete, state
 mod memory; // what an upload costs
 mod operations; // start, stop, health, logs, configuration
@@ -23,3 +24,4 @@ mod rendering; // sizes, formats and orientation of real pictures
 mod replicas; // several servers on one store
 mod sites; // several projects on one service
 mod uploads; // the bytes: create, replace, rename, refuse, abort
+mod varnish; // a real one in front, with our VCL

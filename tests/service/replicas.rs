@@ -236,9 +236,20 @@ fn a_purge_through_one_empties_what_both_share() {
     on_each_store(|pair| {
         pair.one.upload("a.jpg", &corpus::tower());
         let before = pair.two.get("/t/a.jpg/w_100~f_jpeg").expect(200);
+        let stage = ["stage=\"encode\""];
+        let made = || {
+            pair.two
+                .metric("tintype_stage_duration_seconds_count", &stage)
+        };
+        let once = made();
         pair.one
             .post("/purge", &json!({"key": "a.jpg"}))
             .expect(200);
+        // What the other has in memory is not used any more.
+        within_seconds(
+            || pair.two.get("/t/a.jpg/w_100~f_jpeg").expect(200),
+            |_| made() == once + 1,
+        );
         let after = pair.one.get("/t/a.jpg/w_100~f_jpeg").expect(200);
         assert_eq!(before.header("etag"), after.header("etag"));
     });

@@ -105,6 +105,7 @@ impl Probing {
             crops: BTreeMap::new(),
             state: State::Public,
             meta: serde_json::Map::new(),
+            purged: None,
         })
     }
 

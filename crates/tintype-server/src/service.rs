@@ -17,7 +17,10 @@ use crate::cgroup::Granted;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
+use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
+use crate::purge;
+use crate::purgers;
 use crate::records::Records;
 use crate::routes::admin::{self, Outcome, Readiness, Ready};
 use crate::routes::delivery::PreparedAnswers;
@@ -51,6 +54,8 @@ pub enum StartError {
     },
     #[error("the takedowns cannot be read, and without them nothing is served")]
     Blocks(#[source] Error),
+    #[error(transparent)]
+    Purgers(purgers::Unfit),
     #[error("{what} cannot be set up")]
     System {
         what: &'static str,
@@ -94,12 +99,18 @@ impl App {
         let blocks = Blocks::load(store.clone())
             .await
             .map_err(StartError::Blocks)?;
+        let settle = purge::settle(config.record_cache);
+        let timing = outbox::Timing::new(settle);
+        let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
+            .await
+            .map_err(StartError::Purgers)?;
         let (pending, left_out) = mpsc::channel(MAX_PENDING);
         let app = Arc::new(Self {
             records: Records::new(store.clone(), probing.clone(), config.record_cache, pending),
             blocks,
             variants: Variants::new(resources.hot_cache_bytes - prepared_bytes),
             prepared: PreparedAnswers::new(prepared_bytes),
+            outbox,
             metrics,
             config,
             store,
@@ -159,6 +170,7 @@ pub async fn serve(
         move || {
             app.metrics.observe_pool(&app.pool);
             app.metrics.observe_log(observer.log.dropped());
+            app.metrics.observe_outbox(&app.outbox);
             app.metrics.encode()
         }
     };
@@ -212,7 +224,7 @@ async fn health(app: Arc<App>) -> Outcome {
     match reason {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),
         reason => Ok(Ready {
-            degraded: reason.into_iter().collect(),
+            degraded: reason.into_iter().chain(app.outbox.ailing()).collect(),
             warnings: Vec::new(),
         }),
     }

@@ -40,6 +40,18 @@ fn write_site(lines: &mut String, site: &Site) -> std::fmt::Result {
     if let Some(url) = &site.public_url {
         writeln!(lines, "#   public_url = {url:?}")?;
     }
+    let purgers = &site.purgers;
+    for (name, nodes) in [
+        ("varnish", &purgers.varnish),
+        ("cloudfront", &purgers.cloudfront),
+    ] {
+        if !nodes.is_empty() {
+            writeln!(lines, "#   purge_{name} = {:?}", nodes.join(","))?;
+        }
+    }
+    if purgers.webhook.is_some() {
+        writeln!(lines, "#   purge_webhook is set")?;
+    }
     for (name, spec) in site.presets.iter() {
         writeln!(lines, "#   presets.{name} = \"{spec}\"")?;
     }

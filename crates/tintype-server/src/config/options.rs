@@ -39,6 +39,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     secret("tokens"),
     plain("unsigned", ""),
     plain("originals", ""),
+    plain("purge_varnish", ""),
+    plain("purge_cloudfront", ""),
+    plain("purge_webhook", ""),
+    secret("purge_webhook_key"),
     plain("spool_dir", ""),
     plain("spool_bytes", "2GiB"),
     plain("allow_types", "*"),
@@ -74,6 +78,10 @@ pub(super) const SITE_OPTIONS: &[Opt] = &[
     secret("ticket_keys"),
     plain("unsigned", ""),
     plain("originals", ""),
+    plain("purge_varnish", ""),
+    plain("purge_cloudfront", ""),
+    plain("purge_webhook", ""),
+    secret("purge_webhook_key"),
 ];
 
 /// How an option is called in the environment.

@@ -109,6 +109,48 @@ pub(super) fn originals(text: &str) -> Result<Originals, String> {
     }
 }
 
+/// Addresses of Varnish's nodes.
+pub(super) fn nodes(text: &str) -> Result<Vec<String>, String> {
+    list(text)
+        .map(|node| {
+            let url = public_url(node)
+                .ok()
+                .filter(|url| url.matches('/').count() == 2);
+            url.ok_or_else(|| format!("{node:?} is not written like http://varnish-1:6081"))
+        })
+        .collect()
+}
+
+pub(super) fn distributions(text: &str) -> Result<Vec<String>, String> {
+    let is_id = |id: &str| {
+        let capitals = id
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        capitals && (8..=32).contains(&id.len())
+    };
+    list(text)
+        .map(|id| match is_id(id) {
+            true => Ok(id.to_owned()),
+            false => Err(format!(
+                "{id:?} is not the id of a distribution, such as E1EXAMPLE"
+            )),
+        })
+        .collect()
+}
+
+pub(super) fn webhook(text: &str) -> Result<String, String> {
+    let (address, query) = text.split_once('?').unwrap_or((text, ""));
+    let is_query = query
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !"#\"\\".contains(c));
+    match public_url(address) {
+        Ok(_) if is_query => Ok(text.to_owned()),
+        _ => Err(String::from(
+            "not an address like https://cdn.example.org/purge",
+        )),
+    }
+}
+
 pub(super) fn public_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
     let rest = url

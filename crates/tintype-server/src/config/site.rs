@@ -11,6 +11,7 @@ use super::options::{Opt, SITE_OPTIONS, env_name};
 use super::problems::Problems;
 use super::read::{self, list};
 use super::sources::{Values, from_table, take_table};
+use crate::purgers::Named;
 use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
 
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Site {
     pub public_url: Option<String>,
     pub originals: Originals,
     pub unsigned: Unsigned,
+    /// The caches in front that are told what to forget.
+    pub purgers: Named,
 }
 
 #[derive(Debug)]
@@ -87,6 +90,14 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         if name == "default" {
             let reason = "default is the site of the flat options";
             problems.add("sites.default", reason, "set its options at the top level");
+            continue;
+        }
+        let in_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(in_name) {
+            // It stands in the tags of answers.
+            let reason = "not a name for a site";
+            let fix = "write 1 to 64 of A-Z, a-z, 0-9, - and _";
+            problems.add(path.trim_end_matches('.'), reason, fix);
             continue;
         }
         let presets = take_table(&mut table, "presets", &path, problems);
@@ -164,6 +175,38 @@ impl Reader<'_> {
                 .optional("originals", read::originals)
                 .unwrap_or(originals),
             unsigned,
+            purgers: self.purgers(),
+        }
+    }
+
+    fn purgers(&mut self) -> Named {
+        let varnish = self.optional("purge_varnish", read::nodes);
+        let cloudfront = self.optional("purge_cloudfront", read::distributions);
+        let url = self.optional("purge_webhook", read::webhook);
+        let keys = self.keys("purge_webhook_key");
+        let has = |option: &str| self.values.contains_key(option);
+        let (has_url, has_key) = (has("purge_webhook"), has("purge_webhook_key"));
+        match (has_url, has_key) {
+            (true, false) => {
+                let reason = "not set, so the receiver could not tell us from anybody else";
+                let fix = "make one with `openssl rand -hex 32`";
+                self.add("purge_webhook_key", reason, fix);
+            }
+            (false, true) => {
+                let reason = "set, and purge_webhook is not";
+                self.add("purge_webhook_key", reason, "set both or neither");
+            }
+            _ if keys.len() > 1 => {
+                let reason = "more than one key";
+                let fix = "keep the one that the receiver knows";
+                self.add("purge_webhook_key", reason, fix);
+            }
+            _ => {}
+        }
+        Named {
+            varnish: varnish.unwrap_or_default(),
+            cloudfront: cloudfront.unwrap_or_default(),
+            webhook: url.zip(keys.into_iter().next()),
         }
     }
 

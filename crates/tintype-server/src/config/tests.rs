@@ -117,6 +117,10 @@ fn every_mistake_is_named_with_its_fix() {
             "https://media",
         ),
         ("TINTYPE_QUALITY_AVIF", "101", "1 to 100"),
+        ("TINTYPE_PURGE_VARNISH", "varnish:6081", "http://varnish-1"),
+        ("TINTYPE_PURGE_VARNISH", "http://a:1/x", "http://varnish-1"),
+        ("TINTYPE_PURGE_CLOUDFRONT", "d1.example", "E1EXAMPLE"),
+        ("TINTYPE_PURGE_WEBHOOK_KEY", KEY, "both or neither"),
         ("TINTYPE_IDLE_TIMEOUT", "0s", "above 0"),
         ("TINTYPE_MAX_UPLOAD_BYTES", "0", "above 0"),
         ("TINTYPE_WORKERS", "2000", "1 to 1024"),
@@ -157,6 +161,10 @@ fn keys_of_the_file_are_checked_like_variables() {
             "presets.card",
         ),
         ("[sites.a]\nunsigned = \"any\"", "sites.a.prefix"),
+        (
+            "[sites.\"a b\"]\nprefix = \"a/\"\nunsigned = \"any\"",
+            "sites.a b",
+        ),
         (
             "[sites.a]\nprefix = \"a/\"\nsigning_keys = \"x\"",
             "sites.a.signing_keys",
@@ -229,6 +237,37 @@ fn secrets_are_separated_by_commas_lists_or_lines() {
     let comma = format!("signing_keys = [\"{KEY},{other}\"]");
     let refused = load(&[("TINTYPE_CONFIG_INLINE", &comma)], Some(&Dev::default()));
     assert_eq!(names(refused), ["signing_keys"]);
+}
+
+#[test]
+fn purgers_belong_to_a_site_and_a_webhook_has_its_key() {
+    let webhook = ("TINTYPE_PURGE_WEBHOOK", "https://cdn.example/purge?a=b");
+    let unsigned = names(load(&[webhook], Some(&Dev::default())));
+    assert_eq!(unsigned, ["TINTYPE_PURGE_WEBHOOK_KEY"]);
+    let nowhere = [("TINTYPE_PURGE_WEBHOOK", "cdn.example/secret")];
+    let problems = load(&nowhere, Some(&Dev::default())).unwrap_err();
+    let told = format!("{problems:?}");
+    assert!(
+        told.contains("https://") && !told.contains("secret"),
+        "{told}"
+    );
+
+    let config = dev(&[
+        ("TINTYPE_PURGE_VARNISH", "http://one:6081/, http://two:6081"),
+        ("TINTYPE_PURGE_CLOUDFRONT", "E1EXAMPLE,E2EXAMPLE"),
+        webhook,
+        ("TINTYPE_PURGE_WEBHOOK_KEY", KEY),
+        (
+            "TINTYPE_CONFIG_INLINE",
+            "[sites.a]\nprefix = \"a/\"\nunsigned = \"any\"",
+        ),
+    ]);
+    let purgers = |key: &str| &config.sites.of(&Key::parse(key).unwrap()).purgers;
+    let named = purgers("x.jpg");
+    assert_eq!(named.varnish, ["http://one:6081", "http://two:6081"]);
+    assert_eq!(named.cloudfront, ["E1EXAMPLE", "E2EXAMPLE"]);
+    assert!(named.webhook.is_some());
+    assert_eq!(*purgers("a/x.jpg"), Default::default());
 }
 
 #[test]

@@ -99,7 +99,8 @@ impl Placement<'_> {
                         actor: self.actor.to_owned(),
                         at: Timestamp::now(),
                     };
-                    app.blocks.add(key, self.sha256.as_deref(), &block).await?;
+                    let sha256 = self.sha256.as_deref();
+                    purge::take_down(app, key, sha256, &block, self.by()).await?;
                     State::Public
                 }
             };
@@ -173,6 +174,10 @@ impl Placement<'_> {
             crops: Default::default(),
             state: State::Public,
             meta: Default::default(),
+            // The same bytes again do not bring back what was made before.
+            purged: existing
+                .filter(|record| record.sha256 == self.sha256)
+                .and_then(|record| record.purged),
         }
     }
 
@@ -224,7 +229,7 @@ fn stricter(one: WantedState, other: WantedState) -> WantedState {
 /// Variants are named by the content they were made of, so one that is left behind is never served
 /// for the new original; it only takes room.
 async fn forget_variants(app: &App, key: &Key) {
-    if let Err(error) = purge::purge(app, key).await {
+    if let Err(error) = purge::forget(app, key).await {
         tracing::warn!(%error, "variants of a replaced original were not removed");
     }
 }

@@ -20,6 +20,7 @@ use crate::auth::Principal;
 use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::idempotency::{self, Answer, IdempotencyKey, Intent};
+use crate::outbox::By;
 use crate::patch::{RecordPatch, Said};
 use crate::probing::Facts;
 use crate::record::Record;
@@ -137,6 +138,13 @@ impl Placement<'_> {
                     .await
             }
             Origin::Original(from) => app.store.copy(from, key, condition, &attributes).await,
+        }
+    }
+
+    fn by(&self) -> By<'_> {
+        By {
+            actor: self.actor,
+            token: &self.principal.id,
         }
     }
 

@@ -6,21 +6,42 @@ use super::{Conflict, MAX_ROUNDS, Placed, Placement, busy, changed};
 use crate::app::App;
 use crate::error::Error;
 use crate::idempotency::{self, Found, IdempotencyKey, Intent};
+use crate::outbox::{Announced, Cause};
+use crate::purge;
 
 impl Placement<'_> {
     pub(super) async fn replace(&self, app: &App) -> Result<Placed, Error> {
         let key = &self.wished;
-        let before = app.store.head(&Object::Original(key.clone())).await?;
-        let condition = self.condition(before.as_ref())?;
-        let existing = self.hide_first(app).await?;
-        match self.put(app, key, &condition).await {
-            Ok(meta) => {
-                let stored = self.commit(app, key, &meta, existing).await?;
-                Ok(Placed::new(key, before.is_none(), false, &meta, stored))
+        for _ in 0..MAX_ROUNDS {
+            let before = app.store.head(&Object::Original(key.clone())).await?;
+            let condition = self.condition(before.as_ref())?;
+            let announced = self.announce(app, before.is_some()).await?;
+            let existing = self.hide_first(app).await?;
+            match self.put(app, key, &condition).await {
+                Ok(meta) => {
+                    let stored = self.commit(app, key, &meta, existing).await?;
+                    if let Some(announced) = announced {
+                        announced.made();
+                    }
+                    return Ok(Placed::new(key, before.is_none(), false, &meta, stored));
+                }
+                // Somebody has just created it, and of theirs caches have to be told.
+                Err(tintype_store::Error::Precondition { .. })
+                    if condition == Condition::Absent => {}
+                Err(tintype_store::Error::Precondition { .. }) => return Err(changed()),
+                Err(error) => return Err(error.into()),
             }
-            Err(tintype_store::Error::Precondition { .. }) => Err(changed()),
-            Err(error) => Err(error.into()),
         }
+        Err(busy())
+    }
+
+    /// Of what was not there no cache knows.
+    async fn announce(&self, app: &App, replaces: bool) -> Result<Option<Announced>, Error> {
+        if !replaces {
+            return Ok(None);
+        }
+        let announced = purge::announce(app, &self.wished, Cause::Overwrite, self.by());
+        announced.await.map(Some)
     }
 
     /// Like `replace`, for a request that may be repeated.
@@ -72,10 +93,14 @@ impl Placement<'_> {
                     (meta, stored)
                 }
                 None => {
+                    let announced = self.announce(app, intent.before.is_some()).await?;
                     let existing = self.hide_first(app).await?;
                     match self.put(app, key, &intent.condition()).await {
                         Ok(meta) => {
                             let stored = self.commit(app, key, &meta, existing).await?;
+                            if let Some(announced) = announced {
+                                announced.made();
+                            }
                             (meta, stored)
                         }
                         Err(tintype_store::Error::Precondition { .. }) => {
@@ -101,7 +126,8 @@ impl Placement<'_> {
     /// The condition under which what is there now may be replaced.
     fn condition(&self, current: Option<&Meta>) -> Result<Condition, Error> {
         match (&self.conflict, current) {
-            (Conflict::Overwrite, _) => Ok(Condition::Any),
+            (Conflict::Overwrite, None) => Ok(Condition::Absent),
+            (Conflict::Overwrite, Some(_)) => Ok(Condition::Any),
             (Conflict::Existing, Some(meta)) => Ok(Condition::Match(meta.etag.clone())),
             (Conflict::Match(wanted), Some(meta)) if wanted.contains(&meta.etag) => {
                 Ok(Condition::Match(meta.etag.clone()))

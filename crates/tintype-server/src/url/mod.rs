@@ -25,8 +25,8 @@ pub use access::{Access, Denied, Originals, Unsigned, authorise};
 pub use negotiate::AcceptClass;
 pub use parse::{MAX_SPEC_BYTES, parse_spec};
 pub use path::{
-    DeliveryPath, OriginalPath, PathError, encode_key, original_path, parse_original_path,
-    parse_path, signed_path, variant_path,
+    DeliveryPath, OriginalPath, PathError, encode_key, encode_text, original_path,
+    parse_original_path, parse_path, signed_path, variant_path,
 };
 pub use preset::{Merged, PresetName, Presets};
 pub use sign::{Signature, SigningKey, sign, signed_text, verify};

@@ -121,7 +121,12 @@ pub fn parse_original_path(raw_path: &str, query: Option<&str>) -> Result<Origin
 
 /// A key as it is written in URLs.
 pub fn encode_key(key: &Key) -> String {
-    utf8_percent_encode(key.as_str(), ENCODED).to_string()
+    encode_text(key.as_str())
+}
+
+/// The same for the beginning of a key.
+pub fn encode_text(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// The path after its prefix, decoded exactly once.

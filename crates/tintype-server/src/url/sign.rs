@@ -27,11 +27,16 @@ impl SigningKey {
     }
 
     fn mac(&self, text: &str) -> [u8; SIGNATURE_BYTES] {
+        let digest = self.hmac(text.as_bytes());
+        std::array::from_fn(|at| digest[at])
+    }
+
+    /// Uncut, for what is not an address.
+    pub fn hmac(&self, bytes: &[u8]) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        mac.update(text.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        std::array::from_fn(|at| digest[at])
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
     }
 }
 

@@ -18,6 +18,7 @@ use super::request::{Caller, invalid};
 use crate::app::App;
 use crate::config::Scope;
 use crate::error::Error;
+use crate::outbox::Cause;
 use crate::purge;
 
 const MAX_KEYS: usize = 1_000;
@@ -92,8 +93,10 @@ async fn carry_out(app: &App, caller: &Caller, op: Op, key: &str) -> Result<Opti
             let block = app.blocks.of(&key, found.stored.record.sha256.as_deref());
             Ok(Some(found.stored.record.api_json(block.as_deref())))
         }
-        Op::Delete => remove(app, &key, None).await.map(|()| None),
-        Op::Purge => purge::purge(app, &key).await.map(|()| None),
+        Op::Delete => remove(app, &key, None, Cause::Delete, caller.by())
+            .await
+            .map(|()| None),
+        Op::Purge => purge::purge(app, &key, caller.by()).await.map(|_| None),
     }
 }
 

@@ -21,9 +21,11 @@ use crate::app::App;
 use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::idempotency::{self, Found, IdempotencyKey};
+use crate::outbox::Cause;
 use crate::patch::{RecordPatch, Said};
 use crate::placement::{Conflict, Origin, Placed, Placement, describes};
 use crate::probing::Facts;
+use crate::purge;
 use crate::rename::{Candidates, MAX_ATTEMPTS};
 
 #[derive(Deserialize)]
@@ -66,7 +68,7 @@ pub(super) async fn rename(
         Some(source) => {
             let placed = job.copy(&app, &source, true).await?;
             let copied = Conflict::Match(vec![source.meta.etag]);
-            remove(&app, &job.from, Some(&copied))
+            remove(&app, &job.from, Some(&copied), Cause::Move, caller.by())
                 .await
                 .map_err(|error| match error.code() {
                     Code::PreconditionFailed => error.detail(
@@ -119,7 +121,7 @@ impl<'a> Job<'a> {
         // at which the copy can be seen.
         let block = app.blocks.of(&self.from, sha256);
         if let Some(block) = &block {
-            app.blocks.add(&self.from, sha256, block).await?;
+            purge::take_down(app, &self.from, sha256, block, self.caller.by()).await?;
         }
         let placement = Placement {
             principal: &self.caller.principal,

@@ -21,6 +21,7 @@ use crate::config::Scope;
 use crate::digest::Expected;
 use crate::error::{Code, Error};
 use crate::idempotency::IdempotencyKey;
+use crate::outbox::Cause;
 use crate::patch::RecordPatch;
 use crate::respond::{self, Representation};
 use crate::upload::{self, Upload};
@@ -157,7 +158,8 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Error> {
     let key = existing_key(&uri, BASE)?;
     caller.principal.require(Scope::Delete, &key)?;
-    remove(&app, &key, if_match(&headers)?.as_ref()).await?;
+    let wanted = if_match(&headers)?;
+    remove(&app, &key, wanted.as_ref(), Cause::Delete, caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::blocks::Block;
 use crate::config::Scope;
 use crate::error::{Code, Error};
+use crate::outbox::Cause;
 use crate::patch::{Said, WantedState};
 use crate::placement::Conflict;
 use crate::purge;
@@ -55,6 +56,8 @@ pub(super) async fn patch(
     if patch.has_state() {
         caller.principal.require(Scope::Takedown, &key)?;
     }
+    let by = caller.by();
+    let mut announced = None;
     for _ in 0..MAX_ROUNDS {
         let stored = current::find_fresh(&app, &key)
             .await?
@@ -73,16 +76,26 @@ pub(super) async fn patch(
             return Ok(answer(&app, &key, &stored));
         }
         let sha256 = record.sha256.as_deref();
+        let state_changed = after.state != before.state;
+        let picture_changed =
+            after.focal_point != before.focal_point || after.crops != before.crops;
+        if announced.is_none() && (state_changed || picture_changed) {
+            let cause = match state_changed {
+                true => Cause::State,
+                false => Cause::Record,
+            };
+            announced = Some(purge::announce(&app, &key, cause, by).await?);
+        }
         if let WantedState::Blocked { reason } = &after.state
-            && after.state != before.state
+            && state_changed
         {
-            let (reason, actor) = (reason.clone(), caller.actor().to_owned());
+            let (reason, actor) = (reason.clone(), by.actor.to_owned());
             let block = Block {
                 reason,
                 actor,
                 at: Timestamp::now(),
             };
-            app.blocks.add(&key, sha256, &block).await?;
+            purge::take_down(&app, &key, sha256, &block, by).await?;
         }
         let next = Record {
             focal_point: after.focal_point,
@@ -96,7 +109,6 @@ pub(super) async fn patch(
             },
             ..record.clone()
         };
-        let version_changed = next.version() != record.version();
         let written = app
             .records
             .write(next, &Condition::Match(stored.etag.clone()))
@@ -109,16 +121,19 @@ pub(super) async fn patch(
         // Last, so that what was blocked is shown only in its new state.
         let blocked = |said: &WantedState| matches!(said, WantedState::Blocked { .. });
         if blocked(&before.state) && !blocked(&after.state) {
-            app.blocks.lift(&key, sha256).await?;
+            purge::lift(&app, &key, sha256, by).await?;
         }
-        if version_changed || after.state != WantedState::Public {
-            purge::purge(&app, &key).await?;
+        if state_changed && after.state != WantedState::Public {
+            purge::forget(&app, &key).await?;
         }
-        if patch.has_state() {
+        if let Some(announced) = announced {
+            announced.made();
+        }
+        if state_changed {
             tracing::info!(
                 key = key.as_str(),
-                actor = caller.actor(),
-                token = caller.principal.id,
+                actor = by.actor,
+                token = by.token,
                 state = ?after.state,
                 "the state of {key} was changed"
             );

@@ -4,10 +4,17 @@ use tintype_store::{Condition, Key, Object};
 
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::outbox::{By, Cause};
 use crate::placement::Conflict;
 use crate::purge;
 
-pub(super) async fn remove(app: &App, key: &Key, if_match: Option<&Conflict>) -> Result<(), Error> {
+pub(super) async fn remove(
+    app: &App,
+    key: &Key,
+    if_match: Option<&Conflict>,
+    cause: Cause,
+    by: By<'_>,
+) -> Result<(), Error> {
     // Before the original goes: the record of another one that takes the name meanwhile has another
     // ETag, and stays.
     let record = Object::Record(key.hash());
@@ -27,25 +34,42 @@ pub(super) async fn remove(app: &App, key: &Key, if_match: Option<&Conflict>) ->
             }
         }
     };
-    match app.store.delete(&original, &condition).await {
-        Ok(_) => {}
+    let announced = purge::announce(app, key, cause, by).await?;
+    let was_there = match app.store.delete(&original, &condition).await {
+        Ok(was_there) => was_there,
         Err(tintype_store::Error::Precondition { .. }) if condition != Condition::Any => {
+            announced.withdraw().await;
             return Err(changed());
         }
         // A folder is no original, so there is none under this name.
         Err(tintype_store::Error::IsDirectory | tintype_store::Error::Precondition { .. }) => {
+            announced.withdraw().await;
             return Ok(());
         }
         Err(error) => return Err(error.into()),
-    }
+    };
+    let had_record = record_etag.is_some();
     if let Some(etag) = record_etag {
         match app.store.delete(&record, &Condition::Match(etag)).await {
             Ok(_) | Err(tintype_store::Error::Precondition { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    app.records.forget(key).await;
-    purge::purge(app, key).await
+    purge::forget(app, key).await?;
+    // A bucket does not always tell whether there was something; a disk does.
+    if was_there || had_record {
+        announced.made();
+        tracing::info!(
+            key = key.as_str(),
+            actor = by.actor,
+            token = by.token,
+            cause = cause.as_str(),
+            "{key} was deleted"
+        );
+    } else {
+        announced.withdraw().await;
+    }
+    Ok(())
 }
 
 fn changed() -> Error {

@@ -18,6 +18,7 @@ use super::TokenSeen;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{Code, Error};
+use crate::outbox::By;
 use crate::patch::RecordPatch;
 use crate::placement::Conflict;
 use crate::respond::conditional::Tags;
@@ -36,6 +37,13 @@ impl Caller {
     /// The person on whose behalf the token acts, as its holder tells; else the token itself.
     pub(super) fn actor(&self) -> &str {
         self.actor.as_deref().unwrap_or(&self.principal.id)
+    }
+
+    pub(super) fn by(&self) -> By<'_> {
+        By {
+            actor: self.actor(),
+            token: &self.principal.id,
+        }
     }
 }
 

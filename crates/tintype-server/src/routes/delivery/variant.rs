@@ -44,7 +44,7 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
     }
     let prepared = Prepared {
         key: ask.key.clone(),
-        representation: representation(ask, merged, &variant),
+        representation: representation(ask, merged, &stored.record, &variant),
         cache_control: ask.cache_control(stored.record.version()),
         stored,
         name,
@@ -57,8 +57,13 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
 }
 
 /// What is said of the bytes at this address.
-fn representation(ask: &Ask<'_>, merged: &Merged, variant: &Variant) -> Representation {
-    let mut representation = ask.tagged(variant.representation.clone());
+fn representation(
+    ask: &Ask<'_>,
+    merged: &Merged,
+    record: &Record,
+    variant: &Variant,
+) -> Representation {
+    let mut representation = ask.tagged(record, variant.representation.clone());
     if merged.format == FormatItem::Auto {
         let accept = HeaderValue::from_static("accept");
         representation = representation.header(header::VARY, accept);

@@ -127,11 +127,11 @@ async fn a_purge_is_by_key_or_by_prefix() {
     let purge = |asked: Value| api.post("purge", &[], asked);
     assert_eq!(
         purge(json!({"key": "a.txt"})).await.expect(200),
-        json!({"purged": 1, "cursor": null})
+        json!({"purged": 1, "variants": 0, "purgers": [], "cursor": null})
     );
     assert_eq!(
         purge(json!({"prefix": "d/"})).await.expect(200),
-        json!({"purged": 2, "cursor": null})
+        json!({"purged": 2, "variants": 0, "purgers": [], "cursor": null})
     );
     purge(json!({})).await.refused(400, "invalid-request");
     purge(json!({"key": "a.txt", "prefix": "d/"}))

@@ -1,0 +1,150 @@
+//! One purge that is still to be delivered, as it is stored.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tintype_store::OutboxId;
+
+/// Why caches are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    Overwrite,
+    Delete,
+    Move,
+    /// Focal point or crops.
+    Record,
+    /// Embargo, takedown, or the end of either.
+    State,
+    /// Somebody asked for it.
+    Purge,
+}
+
+impl Cause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overwrite => "overwrite",
+            Self::Delete => "delete",
+            Self::Move => "move",
+            Self::Record => "record",
+            Self::State => "state",
+            Self::Purge => "purge",
+        }
+    }
+}
+
+/// On whose behalf, and by which token.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    pub actor: &'a str,
+    pub token: &'a str,
+}
+
+/// What caches are to forget. Members that a newer version adds are ignored by an older one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    pub cause: Cause,
+    /// Whose purgers are told.
+    pub sites: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    pub tags: Vec<String>,
+    pub actor: String,
+    pub token: String,
+}
+
+/// Names a process in its entries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Writer(String);
+
+/// What the name of an object of the outbox tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    Entry {
+        writer: Writer,
+        at: SystemTime,
+    },
+    /// Written again and again by a process that holds entries for long.
+    Beat(Writer),
+}
+
+impl Writer {
+    pub(super) fn new() -> Self {
+        // A name that two processes share costs a late delivery should one of them die.
+        let number = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+        Self(format!("{number:016x}"))
+    }
+
+    /// In the order of time.
+    pub(super) fn entry(&self, at: Timestamp, number: u64) -> OutboxId {
+        let millis = at.as_millisecond();
+        id(&format!("{millis:012x}-{}-{number:x}", self.0))
+    }
+
+    pub(super) fn beat(&self) -> OutboxId {
+        id(&format!("beat-{}", self.0))
+    }
+}
+
+fn id(text: &str) -> OutboxId {
+    OutboxId::parse(text).expect("hex digits and dashes, well below the limit")
+}
+
+impl Name {
+    /// `None`: not ours, or of a version that is still to come.
+    pub(super) fn parse(id: &OutboxId) -> Option<Self> {
+        let mut parts = id.as_str().split('-');
+        let (first, writer, number) = (parts.next()?, parts.next()?, parts.next());
+        let writer = Writer(writer.to_owned());
+        match number {
+            None if first == "beat" => Some(Self::Beat(writer)),
+            None => None,
+            Some(_) => {
+                let millis = u64::from_str_radix(first, 16).ok()?;
+                let at = UNIX_EPOCH.checked_add(Duration::from_millis(millis))?;
+                Some(Self::Entry { writer, at })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_when_and_by_whom_and_sorts_by_time() {
+        let writer = Writer::new();
+        let at = Timestamp::from_millisecond(1_795_000_000_123).unwrap();
+        let first = writer.entry(at, 7);
+        let name = Name::parse(&first).unwrap();
+        let expected = Name::Entry {
+            writer: writer.clone(),
+            at: at.into(),
+        };
+        assert_eq!(name, expected);
+        assert_eq!(
+            Name::parse(&writer.beat()),
+            Some(Name::Beat(writer.clone()))
+        );
+        let later = Timestamp::from_millisecond(1_795_000_000_124).unwrap();
+        assert!(first < writer.entry(later, 0));
+        assert!(writer.entry(later, 0) < writer.beat());
+        for foreign in ["readme", "0123", "x-y-z", "zz"] {
+            let foreign = OutboxId::parse(foreign).unwrap();
+            assert_eq!(Name::parse(&foreign), None, "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_adds_is_ignored() {
+        let json = r#"{"at":"2026-11-01T00:00:00Z","cause":"purge","sites":["default"],
+            "key":"a.jpg","tags":["tt-1"],"actor":"desk","token":"web","more":1}"#;
+        let entry: Entry = serde_json::from_str(json).unwrap();
+        assert_eq!((entry.key.as_deref(), entry.prefix), (Some("a.jpg"), None));
+    }
+}

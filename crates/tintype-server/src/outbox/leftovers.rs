@@ -1,0 +1,158 @@
+//! Entries that their writers have left behind.
+//!
+//! A process that holds entries for long says so with an object of its own, its beat, which it
+//! writes again and again. Entries that are old and whose writer's beat is old or missing are
+//! delivered by whoever finds them; two that find the same both deliver it, which does no harm.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tintype_store::{Attributes, Condition, Kind, MAX_PAGE, Object, OutboxId, Source};
+
+use super::entry::{Entry, Name, Writer};
+use super::lane::with_jitter;
+use super::{GIVE_UP, MAX_ENTRY_BYTES, Purge, Shared, State, age, remove_entry};
+use crate::error::Error;
+
+/// How often a beat is written while there is reason to.
+const BEAT: Duration = Duration::from_secs(30);
+
+/// A writer whose beat is older than this is gone.
+const GONE: Duration = Duration::from_secs(90);
+
+/// Pages of the outbox that are looked through at once: far more than processes can hold.
+const MAX_PAGES: usize = 100;
+
+/// As long as the outbox is there.
+pub(super) async fn keep_looking(shared: Arc<Shared>) {
+    let timing = shared.timing;
+    // Not before the time at which everything that was there at the start is old enough.
+    let mut next_look = Instant::now() + timing.takeover + with_jitter(timing.takeover / 4);
+    let mut last_beat: Option<Instant> = None;
+    loop {
+        tokio::time::sleep(timing.takeover / 6).await;
+        beat(&shared, &mut last_beat).await;
+        if Instant::now() < next_look {
+            continue;
+        }
+        next_look = Instant::now() + 2 * with_jitter(timing.look);
+        if let Err(error) = look(&shared).await {
+            tracing::warn!(%error, "the outbox cannot be looked through for purges that were left behind");
+        }
+    }
+}
+
+async fn beat(shared: &Shared, last: &mut Option<Instant>) {
+    let oldest = shared.held().entries.values().next().map(State::at);
+    let is_old = oldest.is_some_and(|at| age(at) > shared.timing.takeover / 2);
+    let beat = Object::Outbox(shared.writer.beat());
+    let outcome = match last {
+        Some(when) if is_old && when.elapsed() < BEAT => return,
+        None if !is_old => return,
+        _ if is_old => {
+            *last = Some(Instant::now());
+            let source = Source::Bytes("{}".into());
+            let attributes = Attributes::default();
+            let put = shared
+                .store
+                .put(&beat, source, &Condition::Any, &attributes);
+            put.await.map(drop)
+        }
+        _ => {
+            *last = None;
+            shared.store.delete(&beat, &Condition::Any).await.map(drop)
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "others may deliver what is still held here");
+    }
+}
+
+async fn look(shared: &Shared) -> Result<(), Error> {
+    let now = SystemTime::now();
+    let mut gone = BTreeMap::from([(shared.writer.clone(), true)]);
+    let mut cursor = None;
+    for _ in 0..MAX_PAGES {
+        let page = shared
+            .store
+            .list_kind(Kind::Outbox, cursor.as_deref(), MAX_PAGE)
+            .await?;
+        for object in page.objects {
+            let Object::Outbox(id) = object else { continue };
+            match Name::parse(&id) {
+                Some(Name::Entry { writer, at }) => {
+                    let age = now.duration_since(at).unwrap_or_default();
+                    let is_held = shared.held().entries.contains_key(&id);
+                    if is_held || age < shared.timing.takeover {
+                        continue;
+                    }
+                    if is_gone(shared, &mut gone, writer).await? {
+                        if !shared.has_room() {
+                            return Ok(());
+                        }
+                        take_over(shared, id, age).await?;
+                    }
+                }
+                Some(Name::Beat(writer)) => {
+                    let others = writer != shared.writer;
+                    let is_over = others && is_gone(shared, &mut gone, writer).await?;
+                    if is_over {
+                        remove_entry(&shared.store, id).await;
+                    }
+                }
+                None => {}
+            }
+        }
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Asked once for each writer.
+async fn is_gone(
+    shared: &Shared,
+    known: &mut BTreeMap<Writer, bool>,
+    writer: Writer,
+) -> Result<bool, Error> {
+    if let Some(gone) = known.get(&writer) {
+        return Ok(*gone);
+    }
+    let beat = shared.store.head(&Object::Outbox(writer.beat())).await?;
+    let age = |meta: tintype_store::Meta| meta.modified.elapsed().unwrap_or_default();
+    let gone = beat.is_none_or(|meta| age(meta) > GONE);
+    known.insert(writer, gone);
+    Ok(gone)
+}
+
+async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), Error> {
+    let object = Object::Outbox(id.clone());
+    let Some(got) = shared.store.get(&object, None, None).await? else {
+        return Ok(());
+    };
+    let json = got
+        .body
+        .into_bytes(MAX_ENTRY_BYTES)
+        .await
+        .unwrap_or_default();
+    let entry = serde_json::from_slice::<Entry>(&json).ok();
+    match entry.filter(|entry| !shared.lanes_of(entry).is_empty()) {
+        Some(entry) => {
+            tracing::info!(
+                key = entry.key,
+                prefix = entry.prefix,
+                cause = entry.cause.as_str(),
+                age_s = age.as_secs(),
+                "a purge that was left behind is delivered"
+            );
+            shared.take_on(Purge { id, entry }, json.len(), shared.timing.settle);
+        }
+        // For replicas of another version or configuration, as long as there may be some.
+        None if age < GIVE_UP => {}
+        None => remove_entry(&shared.store, id).await,
+    }
+    Ok(())
+}

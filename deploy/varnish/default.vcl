@@ -1,0 +1,103 @@
+vcl 4.1;
+
+# Varnish in front of tintype: variants and public originals are cached, the API never is.
+#
+# tintype tells it what to forget, with TINTYPE_PURGE_VARNISH=http://this-node:6081 (every node, when
+# there are several): a BAN request whose Surrogate-Key names tags, as objects here have them. A ban
+# is checked before an object is used, and also reaches what is kept to be served stale.
+#
+# To change: the backend's address, and who may send BAN requests. Works with Varnish 6.0 and later, of
+# which it needs no further module.
+
+import std;
+
+backend default {
+    .host = "127.0.0.1";
+    .port = "8080";
+    .connect_timeout = 2s;
+    # Above tintype's own render_deadline, so that it is tintype that answers.
+    .first_byte_timeout = 30s;
+    .between_bytes_timeout = 30s;
+    .probe = {
+        .request =
+            "OPTIONS /t/probe/w_1 HTTP/1.1"
+            "Host: localhost"
+            "Connection: close";
+        .expected_response = 204;
+        .interval = 5s;
+        .timeout = 2s;
+        .window = 5;
+        .threshold = 3;
+        .initial = 3;
+    }
+}
+
+# Where tintype runs. Never an address from which others may come, such as a load balancer's.
+acl purgers {
+    "localhost";
+}
+
+sub vcl_recv {
+    if (req.method == "BAN") {
+        if (client.ip !~ purgers) {
+            return (synth(405, "Not allowed"));
+        }
+        if (req.http.Surrogate-Key !~ "^[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)*$") {
+            return (synth(400, "Surrogate-Key must name tags"));
+        }
+        # Only obj.http, so that the ban lurker can work these off in the background.
+        ban("obj.http.Surrogate-Key ~ (^|[^\w-])(" +
+            regsuball(req.http.Surrogate-Key, " ", "|") + ")([^\w-]|$)");
+        return (synth(200, "Banned"));
+    }
+
+    if (req.url !~ "^/[to]/") {
+        return (pass);
+    }
+    if (req.method != "GET" && req.method != "HEAD") {
+        return (pass);
+    }
+    # Pictures depend on neither.
+    unset req.http.Cookie;
+    unset req.http.Authorization;
+    # As tintype reads it, so that every browser falls into one of three classes.
+    if (req.http.Accept ~ "(?i)image/avif" && req.http.Accept !~ "(?i)image/avif\s*;\s*q=0(\.0*)?\s*(,|$)") {
+        set req.http.Accept = "image/avif,image/webp";
+    } elsif (req.http.Accept ~ "(?i)image/webp" && req.http.Accept !~ "(?i)image/webp\s*;\s*q=0(\.0*)?\s*(,|$)") {
+        set req.http.Accept = "image/webp";
+    } else {
+        unset req.http.Accept;
+    }
+    # Stale pictures are for when the origin is ill; while it is well they last as long as the origin
+    # says (stale-while-revalidate).
+    if (std.healthy(req.backend_hint)) {
+        set req.grace = 60s;
+    }
+}
+
+sub vcl_backend_response {
+    if (beresp.status >= 500 && bereq.is_bgfetch) {
+        # What is there is better.
+        return (abandon);
+    }
+    # Large originals would push out many pictures.
+    if (std.integer(beresp.http.Content-Length, 0) > 67108864) {
+        set beresp.uncacheable = true;
+        set beresp.ttl = 120s;
+        return (deliver);
+    }
+    if (beresp.http.Cache-Control ~ "stale-if-error|immutable") {
+        set beresp.grace = 24h;
+    }
+}
+
+sub vcl_deliver {
+    # Tags are for caches.
+    unset resp.http.Surrogate-Key;
+    unset resp.http.Cache-Tag;
+    if (obj.hits > 0) {
+        set resp.http.X-Cache = "hit";
+    } else {
+        set resp.http.X-Cache = "miss";
+    }
+}
