@@ -12,6 +12,7 @@ mod harness;
 mod picture;
 
 mod caching; // how often work is done, and when it is forgotten
+mod cloudfront; // invalidations, against moto
 mod delivery; // addresses and headers of variants and originals
 mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
