@@ -121,7 +121,7 @@ impl<'a> Job<'a> {
         // at which the copy can be seen.
         let block = app.blocks.of(&self.from, sha256);
         if let Some(block) = &block {
-            purge::take_down(app, &self.from, sha256, block, self.caller.by()).await?;
+            purge::block_content(app, &self.from, sha256, block, self.caller.by()).await?;
         }
         let placement = Placement {
             principal: &self.caller.principal,
