@@ -1,0 +1,42 @@
+//! Servers for tests: S3 in two makes, and a proxy that can fail.
+//!
+//! A crate of its own because two test suites start the same servers, and because what they are
+//! made of is heavy. Nothing that is shipped depends on it. Each server has a loopback port and a
+//! bucket of its own, and ends when it is dropped, also by a test that panics.
+//!
+//! No server that can be had here keeps every promise of S3: [`S3sFs`] verifies signatures and
+//! checksums, but two creators of one name can both win; [`Moto`] decides conditional writes
+//! atomically, but verifies nothing.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot start its server has failed"
+)]
+
+mod moto;
+mod proxy;
+mod s3s_fs;
+
+pub use moto::Moto;
+pub use proxy::Proxy;
+pub use s3s_fs::S3sFs;
+
+/// The bucket that every server has.
+pub const BUCKET: &str = "media";
+pub const REGION: &str = "eu-central-1";
+pub const ACCESS_KEY: &str = "AKIATESTSONLY0000000";
+pub const SECRET_KEY: &str = "secret-for-tests-only-0123456789abcdefgh";
+
+/// What AWS's own configuration needs to find a server at `endpoint`, and nothing of the machine's.
+pub fn environment(endpoint: &str) -> Vec<(String, String)> {
+    [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}

@@ -1,0 +1,91 @@
+//! moto: AWS's services in one Python process.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{BUCKET, REGION, environment};
+
+/// It imports most of Python before it listens, which takes seconds on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Moto {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Moto {
+    /// The program is what `TINTYPE_TEST_MOTO` names, or where `tests/run` installs it.
+    pub fn start() -> Self {
+        let installed = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../target/venv/bin/moto_server"
+        );
+        let program = std::env::var_os("TINTYPE_TEST_MOTO").unwrap_or(installed.into());
+        assert!(
+            Path::new(&program).exists(),
+            "{} is missing: `tests/run` installs it, or \
+             `python3 -m venv target/venv && target/venv/bin/pip install -r tests/requirements.txt`",
+            program.display()
+        );
+        let address = free_address();
+        let child = Command::new(&program)
+            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .env("AWS_DEFAULT_REGION", REGION)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // From here on it is ended also when the rest fails.
+        let moto = Self { child, address };
+        moto.make_bucket();
+        moto
+    }
+
+    fn make_bucket(&self) {
+        let began = Instant::now();
+        let url = format!("{}/{BUCKET}", self.endpoint());
+        let region = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint>\
+             </CreateBucketConfiguration>"
+        );
+        let host = format!("s3.{REGION}.amazonaws.com");
+        loop {
+            // The name in `Host` is how moto tells its services apart for a request without a
+            // signature, which it does not verify.
+            let made = ureq::put(&url).header("host", &host).send(&region);
+            if made.is_ok() {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "no bucket: {made:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn environment(&self) -> Vec<(String, String)> {
+        environment(&self.endpoint())
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Free a moment ago, and not given to anybody else soon: the kernel goes round.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap()
+}
