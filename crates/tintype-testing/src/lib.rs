@@ -6,16 +6,19 @@
 //!
 //! No server that can be had here keeps every promise of S3: [`S3sFs`] verifies signatures and
 //! checksums, but two creators of one name can both win; [`Moto`] decides conditional writes
-//! atomically, but verifies nothing.
+//! atomically, but verifies nothing. [`Faulty`] is ours: it keeps them all, until it is told not to.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot start its server has failed"
 )]
 
+mod faulty;
+mod loopback;
 mod moto;
 mod proxy;
 mod s3s_fs;
 
+pub use faulty::{Conditions, Fault, Faulty, Operation, Rule};
 pub use moto::Moto;
 pub use proxy::Proxy;
 pub use s3s_fs::S3sFs;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
+
+use crate::loopback::Loopback;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -26,40 +27,28 @@ struct Shared {
 }
 
 pub struct Proxy {
-    address: SocketAddr,
+    loopback: Loopback,
     shared: Arc<Shared>,
-    runtime: Option<Runtime>,
 }
 
 impl Proxy {
     pub fn start(target: SocketAddr) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             mode: watch::Sender::new(Mode::Through),
             delay_ms: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         });
-        runtime.spawn(accept(listener, target, shared.clone()));
-        Self {
-            address,
-            shared,
-            runtime: Some(runtime),
-        }
+        let passing = shared.clone();
+        let loopback = Loopback::start(move |listener| accept(listener, target, passing));
+        Self { loopback, shared }
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.loopback.address()
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.loopback.endpoint()
     }
 
     pub fn cut(&self) {
@@ -86,16 +75,7 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-async fn accept(listener: std::net::TcpListener, target: SocketAddr, shared: Arc<Shared>) {
-    let listener = TcpListener::from_std(listener).unwrap();
+async fn accept(listener: TcpListener, target: SocketAddr, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(pass(client, target, shared.clone()));

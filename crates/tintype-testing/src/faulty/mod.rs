@@ -1,0 +1,247 @@
+//! S3 in memory, which does what it is told to do wrong.
+//!
+//! Without a fault it keeps what AWS promises of the operations that the store calls: conditions
+//! are decided atomically, checksums verified, parts put together as named. It does not look at
+//! signatures, which [`crate::S3sFs`] does, and takes no bodies framed as `aws-chunked`.
+
+mod answer;
+mod bucket;
+mod content;
+mod fault;
+mod operation;
+mod read;
+mod write;
+mod xml;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::environment;
+use crate::loopback::Loopback;
+use answer::{Answer, Body};
+use bucket::{Bucket, Stored};
+use content::Content;
+use fault::Script;
+use operation::Call;
+
+pub use bucket::Conditions;
+pub use fault::{Fault, Rule};
+pub use operation::Operation;
+
+pub struct Faulty {
+    loopback: Loopback,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    bucket: Mutex<Bucket>,
+    script: Mutex<Script>,
+    asked: Mutex<BTreeMap<Operation, u64>>,
+    discards: AtomicBool,
+    received: AtomicU64,
+    sent: Arc<AtomicU64>,
+}
+
+impl Faulty {
+    pub fn start() -> Self {
+        let shared = Arc::<Shared>::default();
+        let serving = shared.clone();
+        let loopback = Loopback::start(|listener| accept(listener, serving));
+        Self { loopback, shared }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.loopback.address()
+    }
+
+    pub fn endpoint(&self) -> String {
+        self.loopback.endpoint()
+    }
+
+    pub fn environment(&self) -> Vec<(String, String)> {
+        environment(&self.endpoint())
+    }
+
+    // What it does wrong.
+
+    /// From the next request on. Where several rules apply, the first that was given does.
+    pub fn script(&self, rule: impl Into<Rule>) {
+        lock(&self.shared.script).add(rule.into());
+    }
+
+    /// Forgets all rules.
+    pub fn heal(&self) {
+        *lock(&self.shared.script) = Script::default();
+    }
+
+    pub fn conditions(&self, conditions: Conditions) {
+        lock(&self.shared.bucket).conditions = conditions;
+    }
+
+    /// Says that the bucket has no versions; by default it says that it has.
+    pub fn unversioned(&self) {
+        lock(&self.shared.bucket).unversioned = true;
+    }
+
+    /// Forgets bodies above 1 MiB, of which it then gives zeros: what is sent and read costs no
+    /// memory here. Such bodies are not verified.
+    pub fn discard(&self) {
+        self.shared.discards.store(true, Ordering::Relaxed);
+    }
+
+    // What it has seen.
+
+    pub fn count(&self, operation: Operation) -> u64 {
+        let asked = lock(&self.shared.asked);
+        asked.get(&operation).copied().unwrap_or_default()
+    }
+
+    /// Requests by operation, since the start or the last call.
+    pub fn take_counts(&self) -> BTreeMap<Operation, u64> {
+        std::mem::take(&mut *lock(&self.shared.asked))
+    }
+
+    /// Of bodies, all in all.
+    pub fn received_bytes(&self) -> u64 {
+        self.shared.received.load(Ordering::Relaxed)
+    }
+
+    pub fn sent_bytes(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
+    }
+
+    /// The keys in the bucket.
+    pub fn keys(&self) -> Vec<String> {
+        let bucket = lock(&self.shared.bucket);
+        bucket.objects.keys().cloned().collect()
+    }
+
+    pub fn object(&self, key: &str) -> Option<Bytes> {
+        match &lock(&self.shared.bucket).objects.get(key)?.content {
+            Content::Kept(bytes) => Some(bytes.clone()),
+            Content::Zeros(len) => panic!("{len} bytes of {key} were discarded"),
+        }
+    }
+
+    /// Puts an object where nobody has asked for it.
+    pub fn put(&self, key: &str, bytes: impl Into<Bytes>) {
+        let object = Stored::new(Content::Kept(bytes.into()), HeaderMap::new());
+        lock(&self.shared.bucket)
+            .objects
+            .insert(key.to_owned(), object);
+    }
+
+    /// Uploads in parts that are neither complete nor given up.
+    pub fn unfinished_uploads(&self) -> usize {
+        lock(&self.shared.bucket).uploads.len()
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream, shared.clone()));
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(|request| shared.answer(request));
+    let http = hyper::server::conn::http1::Builder::new();
+    // Ends in an error wherever a fault cuts it.
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// Ends the connection without an answer.
+type Cut = Box<dyn std::error::Error + Send + Sync>;
+
+impl Shared {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+        let (parts, body) = request.into_parts();
+        let call = Call::read(&parts);
+        *lock(&self.asked).entry(call.operation).or_default() += 1;
+        let fault = lock(&self.script).take(&call);
+        match fault {
+            Some(Fault::Cut) => return Err("cut on purpose".into()),
+            Some(Fault::Stall) => return std::future::pending().await,
+            _ => {}
+        }
+        // Read in any case: who is still sending may never see an answer.
+        let content = Content::receive(body, self.discards.load(Ordering::Relaxed)).await?;
+        self.received.fetch_add(content.len(), Ordering::Relaxed);
+        let answer = match fault {
+            Some(Fault::Refuse(status, code)) => refusal(&call, status, code),
+            Some(Fault::RefuseInside200(code)) => refusal(&call, 200, code),
+            Some(Fault::NotS3) => Answer::page(),
+            Some(fault) => self.perform_badly(fault, &call, &parts, content).await?,
+            None => self.perform(&call, &parts, content),
+        };
+        Ok(answer.send(fault, self.sent.clone()))
+    }
+
+    async fn perform_badly(
+        &self,
+        fault: Fault,
+        call: &Call,
+        parts: &Parts,
+        content: Content,
+    ) -> Result<Answer, Cut> {
+        if let Fault::Late(time) = fault {
+            tokio::time::sleep(time).await;
+        }
+        let answer = self.perform(call, parts, content);
+        if fault == Fault::StoreShort {
+            lock(&self.bucket).shorten(&call.key);
+        }
+        match fault {
+            Fault::LoseAnswer => Err("cut on purpose".into()),
+            fault => Ok(answer.spoilt(fault)),
+        }
+    }
+
+    fn perform(&self, call: &Call, parts: &Parts, content: Content) -> Answer {
+        if call.is_elsewhere() {
+            return refusal(call, 404, "NoSuchBucket");
+        }
+        let headers = &parts.headers;
+        let bucket = &mut *lock(&self.bucket);
+        let outcome = match call.operation {
+            Operation::AbortMultipartUpload => write::abort(bucket, call),
+            Operation::CompleteMultipartUpload => write::complete(bucket, call, headers, &content),
+            Operation::CopyObject => write::copy(bucket, call, headers),
+            Operation::CreateMultipartUpload => write::create_upload(bucket, call, headers),
+            Operation::DeleteObject => write::delete(bucket, call, headers),
+            Operation::DeleteObjects => write::delete_many(bucket, &content),
+            Operation::GetBucketVersioning => read::versioning(bucket),
+            Operation::GetObject => read::get(bucket, call, headers),
+            Operation::HeadObject => read::head(bucket, call, headers),
+            Operation::ListMultipartUploads => read::uploads(bucket, call),
+            Operation::ListObjectsV2 => read::list(bucket, call),
+            Operation::PutObject => write::put(bucket, call, headers, content),
+            Operation::UploadPart => write::put_part(bucket, call, headers, content),
+            Operation::UploadPartCopy => write::copy_part(bucket, call, headers),
+            Operation::Unknown => Err(Answer::error(501, "NotImplemented")),
+        };
+        outcome.unwrap_or_else(|refusal| refusal)
+    }
+}
+
+fn refusal(call: &Call, status: u16, code: &str) -> Answer {
+    let mut answer = Answer::error(status, code);
+    answer.head_only = call.operation == Operation::HeadObject;
+    answer
+}
+
+/// Also after a test that panicked while it looked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
