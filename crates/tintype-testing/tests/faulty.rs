@@ -109,7 +109,7 @@ fn checksums_are_verified() {
     let header = "x-amz-checksum-crc32";
     let right = put(&server, "a", b"abc", &[(header, "NSRBwg==")]);
     assert_eq!((right.status, right.header(header)), (200, "NSRBwg=="));
-    let wrong = put(&server, "a", b"abd", &[(header, "NSRBwg==")]);
+    let wrong = put(&server, "a", b"xyz", &[(header, "NSRBwg==")]);
     assert_eq!((wrong.status, wrong.code().as_str()), (400, "BadDigest"));
     assert_eq!(server.object("a").unwrap(), "abc");
 }

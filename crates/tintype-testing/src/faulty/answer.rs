@@ -25,6 +25,10 @@ pub(super) struct Answer {
     pub(super) head_only: bool,
 }
 
+/// A status, and S3's code for what is wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Refusal(pub(super) u16, pub(super) &'static str);
+
 impl Answer {
     pub(super) fn new(status: u16) -> Self {
         Self {
@@ -69,10 +73,8 @@ impl Answer {
     pub(super) fn spoilt(mut self, fault: Fault) -> Self {
         match fault {
             Fault::AlterBody => self.content = self.content.altered(),
-            Fault::WrongETag => {
-                if self.headers.contains_key("etag") {
-                    self = self.with("etag", "\"0123456789abcdef0123456789abcdef\"");
-                }
+            Fault::WrongETag if self.headers.contains_key("etag") => {
+                self = self.with("etag", "\"0123456789abcdef0123456789abcdef\"");
             }
             Fault::WrongChecksum => {
                 for (name, value) in &mut self.headers {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use md5::{Digest, Md5};
 
-use super::answer::Answer;
+use super::answer::Refusal;
 use super::content::Content;
 
 /// Of every part but the last.
@@ -66,7 +66,7 @@ impl Stored {
 
 impl Bucket {
     /// Whether a write of this name may happen.
-    pub(super) fn allows(&self, key: &str, headers: &HeaderMap) -> Result<(), Answer> {
+    pub(super) fn allows(&self, key: &str, headers: &HeaderMap) -> Result<(), Refusal> {
         let absent = headers.contains_key("if-none-match");
         let matching = headers.get("if-match");
         if !absent && matching.is_none() {
@@ -74,17 +74,17 @@ impl Bucket {
         }
         match self.conditions {
             Conditions::Ignored => return Ok(()),
-            Conditions::Refused => return Err(Answer::error(501, "NotImplemented")),
+            Conditions::Refused => return Err(Refusal(501, "NotImplemented")),
             Conditions::Kept => {}
         }
         let current = self.objects.get(key);
         match (current, matching) {
-            (None, Some(_)) => Err(Answer::error(404, "NoSuchKey")),
+            (None, Some(_)) => Err(Refusal(404, "NoSuchKey")),
             (Some(current), Some(etag)) if etag.as_bytes() == quoted(&current.etag).as_bytes() => {
                 Ok(())
             }
             (None, None) => Ok(()),
-            _ => Err(Answer::error(412, "PreconditionFailed")),
+            _ => Err(Refusal(412, "PreconditionFailed")),
         }
     }
 
@@ -109,9 +109,9 @@ impl Bucket {
         id
     }
 
-    pub(super) fn upload(&mut self, key: &str, id: &str) -> Result<&mut Upload, Answer> {
+    pub(super) fn upload(&mut self, key: &str, id: &str) -> Result<&mut Upload, Refusal> {
         let upload = self.uploads.get_mut(id).filter(|upload| upload.key == key);
-        upload.ok_or_else(|| Answer::error(404, "NoSuchUpload"))
+        upload.ok_or(Refusal(404, "NoSuchUpload"))
     }
 
     /// Puts the named parts together; the upload is used up when that succeeds.
@@ -121,23 +121,23 @@ impl Bucket {
         id: &str,
         named: &[(u64, String)],
         conditions: &HeaderMap,
-    ) -> Result<Stored, Answer> {
+    ) -> Result<Stored, Refusal> {
         self.allows(key, conditions)?;
         let upload = self.upload(key, id)?;
         let mut parts = Vec::new();
         for (index, (number, etag)) in named.iter().enumerate() {
             let part = upload.parts.get(number).filter(|part| part.etag == *etag);
-            let part = part.ok_or_else(|| Answer::error(400, "InvalidPart"))?;
+            let part = part.ok_or(Refusal(400, "InvalidPart"))?;
             if index > 0 && *number <= named[index - 1].0 {
-                return Err(Answer::error(400, "InvalidPartOrder"));
+                return Err(Refusal(400, "InvalidPartOrder"));
             }
             if index + 1 < named.len() && part.content.len() < SMALLEST_PART {
-                return Err(Answer::error(400, "EntityTooSmall"));
+                return Err(Refusal(400, "EntityTooSmall"));
             }
             parts.push(part.content.clone());
         }
         if parts.is_empty() {
-            return Err(Answer::error(400, "MalformedXML"));
+            return Err(Refusal(400, "MalformedXML"));
         }
         let mut object = Stored::new(Content::joined(&parts), upload.headers.clone());
         let sums: Vec<u8> = parts.iter().flat_map(Content::md5).collect();

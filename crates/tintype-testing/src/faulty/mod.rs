@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::environment;
 use crate::loopback::Loopback;
-use answer::{Answer, Body};
+use answer::{Answer, Body, Refusal};
 use bucket::{Bucket, Stored};
 use content::Content;
 use fault::Script;
@@ -178,13 +178,14 @@ impl Shared {
         // Read in any case: who is still sending may never see an answer.
         let content = Content::receive(body, self.discards.load(Ordering::Relaxed)).await?;
         self.received.fetch_add(content.len(), Ordering::Relaxed);
-        let answer = match fault {
-            Some(Fault::Refuse(status, code)) => refusal(&call, status, code),
-            Some(Fault::RefuseInside200(code)) => refusal(&call, 200, code),
+        let mut answer = match fault {
+            Some(Fault::Refuse(status, code)) => Answer::error(status, code),
+            Some(Fault::RefuseInside200(code)) => Answer::error(200, code),
             Some(Fault::NotS3) => Answer::page(),
             Some(fault) => self.perform_badly(fault, &call, &parts, content).await?,
             None => self.perform(&call, &parts, content),
         };
+        answer.head_only = call.operation == Operation::HeadObject;
         Ok(answer.send(fault, self.sent.clone()))
     }
 
@@ -210,7 +211,7 @@ impl Shared {
 
     fn perform(&self, call: &Call, parts: &Parts, content: Content) -> Answer {
         if call.is_elsewhere() {
-            return refusal(call, 404, "NoSuchBucket");
+            return Answer::error(404, "NoSuchBucket");
         }
         let headers = &parts.headers;
         let bucket = &mut *lock(&self.bucket);
@@ -222,23 +223,16 @@ impl Shared {
             Operation::DeleteObject => write::delete(bucket, call, headers),
             Operation::DeleteObjects => write::delete_many(bucket, &content),
             Operation::GetBucketVersioning => read::versioning(bucket),
-            Operation::GetObject => read::get(bucket, call, headers),
-            Operation::HeadObject => read::head(bucket, call, headers),
+            Operation::GetObject | Operation::HeadObject => read::get(bucket, call, headers),
             Operation::ListMultipartUploads => read::uploads(bucket, call),
             Operation::ListObjectsV2 => read::list(bucket, call),
             Operation::PutObject => write::put(bucket, call, headers, content),
             Operation::UploadPart => write::put_part(bucket, call, headers, content),
             Operation::UploadPartCopy => write::copy_part(bucket, call, headers),
-            Operation::Unknown => Err(Answer::error(501, "NotImplemented")),
+            Operation::Unknown => Err(Refusal(501, "NotImplemented")),
         };
-        outcome.unwrap_or_else(|refusal| refusal)
+        outcome.unwrap_or_else(|Refusal(status, code)| Answer::error(status, code))
     }
-}
-
-fn refusal(call: &Call, status: u16, code: &str) -> Answer {
-    let mut answer = Answer::error(status, code);
-    answer.head_only = call.operation == Operation::HeadObject;
-    answer
 }
 
 /// Also after a test that panicked while it looked.

@@ -4,23 +4,23 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 
-use super::answer::Answer;
+use super::answer::{Answer, Refusal};
 use super::bucket::{Bucket, Stored, quoted};
 use super::operation::Call;
 use super::xml;
 
-type Outcome = Result<Answer, Answer>;
+type Outcome = Result<Answer, Refusal>;
 
 pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
     let object = bucket.objects.get(&call.key);
-    let object = object.ok_or_else(|| Answer::error(404, "NoSuchKey"))?;
+    let object = object.ok_or(Refusal(404, "NoSuchKey"))?;
     let etag = quoted(&object.etag);
     let is = |name: &str| headers.get(name).is_some_and(|value| *value == *etag);
     if headers.contains_key("if-match") && !is("if-match") {
-        return Err(Answer::error(412, "PreconditionFailed"));
+        return Err(Refusal(412, "PreconditionFailed"));
     }
     if is("if-none-match") {
-        return Err(Answer::new(304));
+        return Ok(Answer::new(304));
     }
     let mut answer = Answer::new(200);
     answer.headers = object.headers.clone();
@@ -56,7 +56,7 @@ fn part(object: &Stored, range: &str, mut answer: Answer) -> Outcome {
     };
     if start >= end {
         let all = format!("bytes */{size}");
-        return Err(Answer::error(416, "InvalidRange").with("content-range", &all));
+        return Ok(Answer::error(416, "InvalidRange").with("content-range", &all));
     }
     answer.status = 206;
     answer.content = object.content.slice(start, end);
@@ -64,14 +64,6 @@ fn part(object: &Stored, range: &str, mut answer: Answer) -> Outcome {
         "content-range",
         &format!("bytes {start}-{}/{size}", end - 1),
     ))
-}
-
-pub(super) fn head(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
-    let headed = |mut answer: Answer| {
-        answer.head_only = true;
-        answer
-    };
-    get(bucket, call, headers).map(headed).map_err(headed)
 }
 
 pub(super) fn list(bucket: &Bucket, call: &Call) -> Outcome {

@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderValue};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use super::answer::Answer;
+use super::answer::{Answer, Refusal};
 use super::bucket::{Bucket, Stored, quoted};
 use super::content::Content;
 use super::operation::{Call, decoded};
 use super::xml;
 
-type Outcome = Result<Answer, Answer>;
+type Outcome = Result<Answer, Refusal>;
 
 pub(super) fn put(
     bucket: &mut Bucket,
@@ -94,7 +94,7 @@ pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -
         Some((start, last)) => {
             let (start, last): (u64, u64) = (start.parse().unwrap(), last.parse().unwrap());
             if last >= source.len() {
-                return Err(Answer::error(416, "InvalidRange"));
+                return Err(Refusal(416, "InvalidRange"));
             }
             source.slice(start, last + 1)
         }
@@ -138,7 +138,7 @@ pub(super) fn abort(bucket: &mut Bucket, call: &Call) -> Outcome {
     Ok(Answer::new(204))
 }
 
-fn keep_part(bucket: &mut Bucket, call: &Call, part: Stored) -> Result<(), Answer> {
+fn keep_part(bucket: &mut Bucket, call: &Call, part: Stored) -> Result<(), Refusal> {
     let number = call.parameter("partNumber").parse().unwrap();
     let upload = bucket.upload(&call.key, call.parameter("uploadId"))?;
     upload.parts.insert(number, part);
@@ -157,11 +157,11 @@ fn written(object: &Stored) -> Answer {
 fn verified(
     headers: &HeaderMap,
     content: &Content,
-) -> Result<Option<(&'static str, String)>, Answer> {
+) -> Result<Option<(&'static str, String)>, Refusal> {
     let streaming = header(headers, "x-amz-content-sha256").starts_with("STREAMING-");
     if streaming || header(headers, "content-encoding").contains("aws-chunked") {
         // Framed bodies are for who knows a checksum only at the end.
-        return Err(Answer::error(501, "NotImplemented"));
+        return Err(Refusal(501, "NotImplemented"));
     }
     type Sum = fn(&[u8]) -> Vec<u8>;
     const CRC32: &str = "x-amz-checksum-crc32";
@@ -180,7 +180,7 @@ fn verified(
         if let Content::Kept(bytes) = content
             && STANDARD.encode(sum(bytes)) != sent
         {
-            return Err(Answer::error(400, "BadDigest"));
+            return Err(Refusal(400, "BadDigest"));
         }
         if name != "content-md5" {
             kept = Some((name, sent.to_owned()));
@@ -189,17 +189,17 @@ fn verified(
     Ok(kept)
 }
 
-fn source(bucket: &Bucket, headers: &HeaderMap) -> Result<Stored, Answer> {
+fn source(bucket: &Bucket, headers: &HeaderMap) -> Result<Stored, Refusal> {
     let name = decoded(header(headers, "x-amz-copy-source"));
     let key = name
         .trim_start_matches('/')
         .split_once('/')
         .map(|(_, key)| key);
     let object = key.and_then(|key| bucket.objects.get(key));
-    let object = object.ok_or_else(|| Answer::error(404, "NoSuchKey"))?;
+    let object = object.ok_or(Refusal(404, "NoSuchKey"))?;
     let wanted = header(headers, "x-amz-copy-source-if-match");
     if !wanted.is_empty() && wanted != quoted(&object.etag) {
-        return Err(Answer::error(412, "PreconditionFailed"));
+        return Err(Refusal(412, "PreconditionFailed"));
     }
     Ok(object.clone())
 }
