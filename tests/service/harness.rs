@@ -51,6 +51,13 @@ impl Start {
         }
     }
 
+    /// The same on a bucket: `environment` says where the server is.
+    pub fn bucket(environment: &[(String, String)]) -> Self {
+        let mut start = Self::dev().env("TINTYPE_STORE", BUCKET_URL);
+        start.environment.extend(environment.iter().cloned());
+        start
+    }
+
     /// `tintype serve` with signing keys and one token that may do everything.
     pub fn production() -> Self {
         let (plain, configured) = token("ops", ALL_SCOPES);
@@ -113,6 +120,8 @@ impl Start {
     }
 }
 
+/// Not the root of the bucket, so that what ignores the location is noticed.
+const BUCKET_URL: &str = "s3://media/originals";
 pub const SIGNING_KEY: &str = "first-signing-key-for-tests-only-0001";
 pub const ALL_SCOPES: &str = "read+list+write+replace+delete+purge+mint+takedown";
 

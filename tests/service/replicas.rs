@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tintype_testing::{Moto, S3sFs};
 
 use crate::corpus;
 use crate::harness::{App, Response, Start};
@@ -39,9 +40,11 @@ impl Pair {
     }
 }
 
-/// Runs a policy on a folder and on a bucket.
+/// Runs a policy on a folder and on a bucket. The bucket is of the server that decides races.
 fn on_each_store(policy: impl Fn(&Pair)) {
     policy(&Pair::start(&Start::dev()));
+    let moto = Moto::start();
+    policy(&Pair::start(&Start::bucket(&moto.environment())));
 }
 
 /// Asks until the answer is as it should be; fails with the last answer once [`SEEN`] is over.
@@ -306,7 +309,8 @@ fn both_may_write_one_name_at_once() {
 /// stopped as an orchestrator does and replaced.
 #[test]
 fn a_rolling_restart_under_load_fails_no_request() {
-    let start = Start::dev().env("TINTYPE_LAME_DUCK", "2s");
+    let server = S3sFs::start();
+    let start = Start::bucket(&server.environment()).env("TINTYPE_LAME_DUCK", "2s");
     let Pair { one, two } = Pair::start(&start);
     one.upload("a.jpg", &corpus::tower());
     let fleet = Fleet::new(vec![one, two]);

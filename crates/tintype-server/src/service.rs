@@ -225,7 +225,7 @@ async fn health(app: Arc<App>) -> Outcome {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),
         reason => Ok(Ready {
             degraded: reason.into_iter().chain(app.outbox.ailing()).collect(),
-            warnings: Vec::new(),
+            warnings: app.store.warnings(),
         }),
     }
 }
