@@ -67,12 +67,20 @@ fn every_request_costs_what_is_stated() {
     let stored = cost(&server, || drop(app.get(small).expect(200)));
     assert_eq!(stored, counts(&[(GetObject, 2)]), "record, variant");
 
-    let warm = cost(&server, || drop(app.get("/t/a.jpg/w_90~f_jpeg").expect(200)));
+    let warm = cost(&server, || {
+        drop(app.get("/t/a.jpg/w_90~f_jpeg").expect(200))
+    });
     let expected = counts(&[(GetObject, 2), (PutObject, 1)]);
     assert_eq!(warm, expected, "like the first, the record is at hand");
 
-    let taken = cost(&server, || app.put("a.jpg", b"x", &[]).refused(409, "key-exists"));
-    assert_eq!(taken, counts(&[(PutObject, 1), (HeadObject, 1)]), "refused, and what is there");
+    let taken = cost(&server, || {
+        app.put("a.jpg", b"x", &[]).refused(409, "key-exists")
+    });
+    assert_eq!(
+        taken,
+        counts(&[(PutObject, 1), (HeadObject, 1)]),
+        "refused, and what is there"
+    );
 
     let renamed = cost(&server, || {
         app.put("a.jpg?on_conflict=rename", b"x", &[]).expect(201);
@@ -81,17 +89,29 @@ fn every_request_costs_what_is_stated() {
     assert_eq!(renamed, expected, "as refused, and then an upload");
 
     server.put("originals/adopted.jpg", corpus::tower());
-    let adopted = cost(&server, || drop(app.get("/t/adopted.jpg/w_100~f_jpeg").expect(200)));
+    let adopted = cost(&server, || {
+        drop(app.get("/t/adopted.jpg/w_100~f_jpeg").expect(200))
+    });
     let most = counts(&[(GetObject, 4), (HeadObject, 1), (PutObject, 2)]);
-    assert_eq!(adopted, most, "no record, look, hash, write the record; then as any first request");
+    assert_eq!(
+        adopted, most,
+        "no record, look, hash, write the record; then as any first request"
+    );
 
     let missing = cost(&server, || drop(app.get("/t/none.jpg/w_100").expect(404)));
-    assert_eq!(missing, counts(&[(GetObject, 1), (HeadObject, 1)]), "no record, no original");
+    assert_eq!(
+        missing,
+        counts(&[(GetObject, 1), (HeadObject, 1)]),
+        "no record, no original"
+    );
 
     let deleted = cost(&server, || {
         app.api("DELETE", "/files/a.jpg", &[], b"").expect(204);
     });
-    assert!(deleted[&DeleteObject] >= 2, "{deleted:?}: original and record");
+    assert!(
+        deleted[&DeleteObject] >= 2,
+        "{deleted:?}: original and record"
+    );
 }
 
 #[test]
@@ -107,7 +127,10 @@ fn a_variant_that_is_stored_is_all_that_is_read() {
     app.get(path).expect(200);
     let read = server.sent_bytes() - before;
     // The record and the answers' own words besides.
-    assert!(read < variant + 8_192, "{read} bytes for a variant of {variant}");
+    assert!(
+        read < variant + 8_192,
+        "{read} bytes for a variant of {variant}"
+    );
 }
 
 #[test]
@@ -118,8 +141,16 @@ fn originals_lie_under_their_names_and_what_is_derived_where_it_is_told() {
         .run();
     let body = corpus::tower();
     app.upload("photos/2016/löwe 1.jpg".replace(' ', "%20").as_str(), &body);
-    cost(&server, || drop(app.get("/t/photos/2016/l%C3%B6we%201.jpg/w_100~f_jpeg").expect(200)));
-    assert_eq!(server.object("originals/photos/2016/löwe 1.jpg").unwrap(), body);
+    cost(&server, || {
+        drop(
+            app.get("/t/photos/2016/l%C3%B6we%201.jpg/w_100~f_jpeg")
+                .expect(200),
+        )
+    });
+    assert_eq!(
+        server.object("originals/photos/2016/löwe 1.jpg").unwrap(),
+        body
+    );
     let keys = server.keys();
     let of = |prefix: &str| keys.iter().filter(|key| key.starts_with(prefix)).count();
     assert_eq!(of("derived/.tintype/variants/"), 1, "{keys:?}");
@@ -133,9 +164,19 @@ fn originals_lie_under_their_names_and_what_is_derived_where_it_is_told() {
 #[test]
 fn an_answer_that_was_lost_is_no_failure_and_no_second_object() {
     let (server, app) = on_bucket();
-    server.script(Fault::LoseAnswer.on(Operation::PutObject).of("lost.jpg").times(1));
+    server.script(
+        Fault::LoseAnswer
+            .on(Operation::PutObject)
+            .of("lost.jpg")
+            .times(1),
+    );
     app.upload("lost.jpg", &corpus::tower());
-    server.script(Fault::CONFLICT.on(Operation::PutObject).of("both.jpg").times(2));
+    server.script(
+        Fault::CONFLICT
+            .on(Operation::PutObject)
+            .of("both.jpg")
+            .times(2),
+    );
     app.upload("both.jpg", &corpus::tower());
     let list = app.api("GET", "/list", &[], b"").json();
     assert_eq!(list["files"].as_array().unwrap().len(), 2, "{list}");
@@ -144,15 +185,23 @@ fn an_answer_that_was_lost_is_no_failure_and_no_second_object() {
 #[test]
 fn damage_on_the_way_is_never_a_success() {
     let (server, app) = on_bucket();
-    for fault in [Fault::WrongChecksum, Fault::StoreShort] {
-        server.script(fault.on(Operation::PutObject).of("originals/bad"));
-        let answer = app.put("bad.txt", b"some bytes", &[]);
+    for (key, fault) in [
+        ("other-sum.txt", Fault::WrongChecksum),
+        ("short.txt", Fault::StoreShort),
+    ] {
+        server.script(fault.on(Operation::PutObject).of(key));
+        let answer = app.put(key, b"some bytes", &[]);
         assert!(answer.status >= 500, "{fault:?}: {}", answer.status);
         server.heal();
     }
     let wood = corpus::read("photos/Wood.jpg");
     app.upload("a.jpg", &wood);
-    server.script(Fault::CutBody(1_000).on(Operation::GetObject).of("a.jpg").times(1));
+    server.script(
+        Fault::CutBody(1_000)
+            .on(Operation::GetObject)
+            .of("a.jpg")
+            .times(1),
+    );
     let whole = app.api("GET", "/files/a.jpg", &[], b"").expect(200);
     assert_eq!(whole.body, wood, "read on where it was cut");
 }
@@ -187,19 +236,30 @@ fn while_the_bucket_is_away_hits_go_on_and_misses_say_when_to_come_back() {
             let miss = app.get(&format!("/t/other.jpg/w_{}~f_jpeg", 10 + asked));
             miss.refused(503, "store-unavailable");
             assert!(!miss.header("retry-after").is_empty());
-            assert!(began.elapsed() < Duration::from_millis(2_500), "{:?}", began.elapsed());
+            assert!(
+                began.elapsed() < Duration::from_millis(2_500),
+                "{:?}",
+                began.elapsed()
+            );
             asked += 1;
         }
-        app.put("new.txt", b"x", &[]).refused(503, "store-unavailable");
+        app.put("new.txt", b"x", &[])
+            .refused(503, "store-unavailable");
         let ready = app.admin("/readyz").expect(200).json();
         assert_eq!(ready["status"], "degraded", "{ready}");
         let tried = proxy.connections() - connections;
-        assert!(tried < 60, "{tried} connections for {asked} misses in six seconds");
+        assert!(
+            tried < 60,
+            "{tried} connections for {asked} misses in six seconds"
+        );
 
         proxy.restore();
         let back = Instant::now();
         while app.get("/t/other.jpg/w_77~f_jpeg").status != 200 {
-            assert!(back.elapsed() < Duration::from_secs(5), "not back after five seconds");
+            assert!(
+                back.elapsed() < Duration::from_secs(5),
+                "not back after five seconds"
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
         app.upload("new.txt", b"x");
@@ -228,11 +288,36 @@ fn conditions_that_the_server_ignores_are_said_and_uploads_go_on() {
 #[test]
 fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
     let cases: [(&str, Option<Fault>, &[(&str, &str)], &[&str]); 8] = [
-        ("no bucket", None, &[("TINTYPE_STORE", "s3://nowhere/x")], &["TINTYPE_STORE", "nowhere"]),
-        ("wrong key", Some(Fault::WRONG_KEY), &[], &["AWS_ACCESS_KEY_ID"]),
-        ("wrong secret", Some(Fault::WRONG_SECRET), &[], &["AWS_SECRET_ACCESS_KEY"]),
-        ("no permission", Some(Fault::ACCESS_DENIED), &[], &["s3:", "policy"]),
-        ("wrong region", Some(Fault::WRONG_REGION_SIGNED), &[], &["AWS_REGION"]),
+        (
+            "no bucket",
+            None,
+            &[("TINTYPE_STORE", "s3://nowhere/x")],
+            &["TINTYPE_STORE", "nowhere"],
+        ),
+        (
+            "wrong key",
+            Some(Fault::WRONG_KEY),
+            &[],
+            &["AWS_ACCESS_KEY_ID"],
+        ),
+        (
+            "wrong secret",
+            Some(Fault::WRONG_SECRET),
+            &[],
+            &["AWS_SECRET_ACCESS_KEY"],
+        ),
+        (
+            "no permission",
+            Some(Fault::ACCESS_DENIED),
+            &[],
+            &["s3:", "policy"],
+        ),
+        (
+            "wrong region",
+            Some(Fault::WRONG_REGION_SIGNED),
+            &[],
+            &["AWS_REGION"],
+        ),
         ("wrong clock", Some(Fault::CLOCK_SKEWED), &[], &["clock"]),
         ("no S3", Some(Fault::NotS3), &[], &["AWS_ENDPOINT_URL"]),
         (
@@ -273,7 +358,11 @@ fn permission_that_is_taken_away_later_is_an_error_with_the_operation_in_the_log
     server.script(Fault::ACCESS_DENIED.on(Operation::PutObject));
     let refused = app.put("b.txt", b"x", &[]);
     assert!((500..=503).contains(&refused.status), "{}", refused.text());
-    assert!(!refused.text().contains("AccessDenied"), "{}", refused.text());
+    assert!(
+        !refused.text().contains("AccessDenied"),
+        "{}",
+        refused.text()
+    );
     app.get("/t/a.jpg/w_100~f_jpeg").expect(200);
     app.patch("a.jpg", &json!({"meta": {"a": 1}}));
     let (_, stdout, stderr) = app.stop();

@@ -4,8 +4,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Operations that fail one after the other, each with its retries, before the breaker opens.
-const FAILURES: u32 = 3;
 /// While it is open, one operation in this time finds out whether the server is back.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
@@ -16,14 +14,14 @@ pub(super) struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
+    Closed,
     Open { next_probe: Instant },
 }
 
 impl Default for Breaker {
     fn default() -> Self {
         Self {
-            state: Mutex::new(State::Closed { failures: 0 }),
+            state: Mutex::new(State::Closed),
         }
     }
 }
@@ -36,7 +34,7 @@ impl Breaker {
 
     fn lets_through_at(&self, now: Instant) -> bool {
         match &mut *self.state() {
-            State::Closed { .. } => true,
+            State::Closed => true,
             State::Open { next_probe } if now >= *next_probe => {
                 *next_probe = now + PROBE_EVERY;
                 true
@@ -47,26 +45,26 @@ impl Breaker {
 
     /// The server gave an answer, whichever.
     pub(super) fn answered(&self) {
-        let before = std::mem::replace(&mut *self.state(), State::Closed { failures: 0 });
+        let before = std::mem::replace(&mut *self.state(), State::Closed);
         if matches!(before, State::Open { .. }) {
             tracing::info!("the store answers again");
         }
     }
 
+    /// An operation has failed: all its attempts, one after the other. That is enough, because a
+    /// request of ours may need several operations and has to be answered in time, and because any
+    /// answer that is still on its way closes the breaker again.
     pub(super) fn failed(&self) {
         self.failed_at(Instant::now());
     }
 
     fn failed_at(&self, now: Instant) {
-        let mut state = self.state();
-        if let State::Closed { failures } = &mut *state {
-            *failures += 1;
-            if *failures >= FAILURES {
-                *state = State::Open {
-                    next_probe: now + PROBE_EVERY,
-                };
-                tracing::error!("the store does not answer; asked once a second until it does");
-            }
+        // Counted from the end of a probe that failed, or whoever made it would make the next one too.
+        let open = State::Open {
+            next_probe: now + PROBE_EVERY,
+        };
+        if matches!(std::mem::replace(&mut *self.state(), open), State::Closed) {
+            tracing::error!("the store does not answer; asked once a second until it does");
         }
     }
 
@@ -80,23 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_opens_after_failures_in_a_row_lets_one_probe_through_a_second_and_closes_on_an_answer() {
+    fn it_opens_on_a_failure_lets_one_probe_through_a_second_and_closes_on_an_answer() {
         let (breaker, start) = (Breaker::default(), Instant::now());
-        for _ in 1..FAILURES {
-            breaker.failed_at(start);
-        }
-        breaker.answered();
-        for _ in 1..FAILURES {
-            breaker.failed_at(start);
-        }
-        assert!(breaker.lets_through_at(start), "not in a row");
-
+        assert!(breaker.lets_through_at(start));
         breaker.failed_at(start);
         let through = (0..5_000)
             .filter(|ms| {
-                let through = breaker.lets_through_at(start + Duration::from_millis(*ms));
+                let now = start + Duration::from_millis(*ms);
+                let through = breaker.lets_through_at(now);
                 if through {
-                    breaker.failed_at(start);
+                    breaker.failed_at(now);
                 }
                 through
             })

@@ -15,7 +15,8 @@
 //!   that breaks off is read on where it stopped, if the object still is the same.
 //! - With the server gone, an operation ends within about two seconds: connections have one second,
 //!   attempts of small requests another, three attempts two; larger bodies may take as long as bytes
-//!   move. After three failures in a row the server is asked once a second until it answers.
+//!   move. After an operation that has failed for good the server is asked once a second until it
+//!   answers.
 //!
 //! Lesser guarantees: whether the server keeps conditions is tried when the store is opened, with
 //! writers that race; where it does not, the writers of one process are kept apart and look first,
