@@ -140,7 +140,7 @@ fn originals_lie_under_their_names_and_what_is_derived_where_it_is_told() {
         .env("TINTYPE_DERIVED_STORE", "s3://media/derived")
         .run();
     let body = corpus::tower();
-    app.upload("photos/2016/löwe 1.jpg".replace(' ', "%20").as_str(), &body);
+    app.upload("photos/2016/l%C3%B6we%201.jpg", &body);
     cost(&server, || {
         drop(
             app.get("/t/photos/2016/l%C3%B6we%201.jpg/w_100~f_jpeg")
@@ -185,15 +185,10 @@ fn an_answer_that_was_lost_is_no_failure_and_no_second_object() {
 #[test]
 fn damage_on_the_way_is_never_a_success() {
     let (server, app) = on_bucket();
-    for (key, fault) in [
-        ("other-sum.txt", Fault::WrongChecksum),
-        ("short.txt", Fault::StoreShort),
-    ] {
-        server.script(fault.on(Operation::PutObject).of(key));
-        let answer = app.put(key, b"some bytes", &[]);
-        assert!(answer.status >= 500, "{fault:?}: {}", answer.status);
-        server.heal();
-    }
+    server.script(Fault::WrongChecksum.on(Operation::PutObject).of("bad.txt"));
+    let answer = app.put("bad.txt", b"some bytes", &[]);
+    assert!(answer.status >= 500, "{}", answer.text());
+    server.heal();
     let wood = corpus::read("photos/Wood.jpg");
     app.upload("a.jpg", &wood);
     server.script(
