@@ -279,10 +279,18 @@ fn conditions_that_the_server_ignores_are_said_and_uploads_go_on() {
     assert!(log.contains("If-None-Match"), "{log}");
 }
 
+/// What is wrong, how the server answers then, what is configured, and the words of the message.
+type Case = (
+    &'static str,
+    Option<Fault>,
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
+
 /// One message that names what is wrong, the variable and the way out, and no listening.
 #[test]
 fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
-    let cases: [(&str, Option<Fault>, &[(&str, &str)], &[&str]); 8] = [
+    let cases: [Case; 8] = [
         (
             "no bucket",
             None,
