@@ -10,8 +10,9 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tintype_store::{
     Attributes, BlockId, CHUNK_BYTES, Condition, ETag, Error, HexId, Key, Kind, Meta, Object,
-    OutboxId, Source, Store, StoreUrl,
+    OutboxId, S3Access, S3Settings, Source, Store, StoreUrl,
 };
+use tintype_testing::{ACCESS_KEY, BUCKET, Conditions, Faulty, Moto, REGION, S3sFs, SECRET_KEY};
 
 /// What a server can hold is not always what S3 can.
 struct Limits {
@@ -51,6 +52,44 @@ async fn disk_conforms() {
     let store = Store::open(&StoreUrl::disk(folder.path())).await.unwrap();
     conforms(&store, &NONE).await;
     counts_what_it_is_asked(&store).await;
+}
+
+async fn bucket(endpoint: String) -> Store {
+    let mut settings = S3Settings::new(BUCKET, "some/where").unwrap();
+    settings.access = Some(S3Access {
+        endpoint,
+        region: REGION.into(),
+        access_key: ACCESS_KEY.into(),
+        secret_key: SECRET_KEY.into(),
+    });
+    Store::open(&StoreUrl::S3(settings)).await.unwrap()
+}
+
+/// Verifies signatures and checksums. It does not decide conditions between writers at once, so its
+/// race is decided by the store, for one process; moto's is its own.
+#[tokio::test]
+async fn s3s_fs_conforms() {
+    let server = S3sFs::start();
+    // It keeps attributes in a file with the key in its name, in base64.
+    let limits = Limits { longest_key: 100 };
+    conforms(&bucket(server.endpoint()).await, &limits).await;
+}
+
+/// Decides conditions between writers at once.
+#[tokio::test]
+async fn moto_conforms() {
+    let server = Moto::start();
+    conforms(&bucket(server.endpoint()).await, &NONE).await;
+}
+
+/// Decides conditions, or ignores or refuses them, as servers do that are not AWS's.
+#[tokio::test]
+async fn a_bucket_conforms_also_where_conditions_are_not_kept() {
+    for conditions in [Conditions::Kept, Conditions::Ignored, Conditions::Refused] {
+        let server = Faulty::start();
+        server.conditions(conditions);
+        conforms(&bucket(server.endpoint()).await, &NONE).await;
+    }
 }
 
 fn original(key: &str) -> Object {
@@ -367,16 +406,17 @@ async fn copies(store: &Store) {
         nonce: Some("n".into()),
         ..Attributes::default()
     };
-    let copy = || store.copy(&from, &to, &Condition::Absent, &attributes);
-    assert!(matches!(copy().await, Err(Error::NotFound)));
+    let copy = |attributes| store.copy(&from, &to, &Condition::Absent, attributes);
+    assert!(matches!(copy(&attributes).await, Err(Error::NotFound)));
 
     let [source, target] = [&from, &to].map(|key| Object::Original(key.clone()));
     put(store, &source, b"bytes", Condition::Absent)
         .await
         .unwrap();
-    let meta = copy().await.unwrap();
+    let meta = copy(&attributes).await.unwrap();
     assert_eq!(meta.attributes, attributes);
-    assert_eq!(refused(copy().await), Some(meta.etag));
+    let another = Attributes::default();
+    assert_eq!(refused(copy(&another).await), Some(meta.etag));
     put(store, &source, b"changed", Condition::Any)
         .await
         .unwrap();

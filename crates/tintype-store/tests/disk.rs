@@ -348,13 +348,21 @@ async fn only_our_own_old_temporary_files_are_swept() {
     let in_use = File::create(tmp.join("spool-in-use")).unwrap();
     in_use.set_modified(old).unwrap();
     in_use.lock().unwrap();
-    open(folder.path()).await.unwrap();
-    let mut left: Vec<_> = fs::read_dir(&tmp)
-        .unwrap()
-        .map(|e| e.unwrap().file_name())
-        .collect();
-    left.sort();
-    assert_eq!(left, ["put-new", "somebody-elses-old", "spool-in-use"]);
+    let store = open(folder.path()).await.unwrap();
+    let left = || {
+        let entries = fs::read_dir(&tmp).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(left(), ["put-new", "somebody-elses-old", "spool-in-use"]);
+
+    // On demand as well, but never what may still be written.
+    let hours = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
+    let file = File::create(tmp.join("put-hours-old")).unwrap();
+    file.set_modified(hours).unwrap();
+    assert_eq!(store.sweep_uploads(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(left(), ["put-new", "somebody-elses-old", "spool-in-use"]);
 }
 
 #[tokio::test]

@@ -12,11 +12,11 @@ use futures_util::future::BoxFuture;
 use super::attributes::{Found, Write};
 use super::breaker::Breaker;
 use super::content::Progress;
+use super::enforced::Enforced;
 use super::failure::{Failure, Kind};
 use super::hedge::Hedges;
 use super::locks::{Held, Locks};
 use super::operation::Operation;
-use super::probe::Enforced;
 use crate::{Condition, Counts, Error, Object};
 
 /// S3's limit for a name, in bytes.

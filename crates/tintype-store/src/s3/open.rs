@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::client::{self, Connection};
+use super::enforced::Enforced;
 use super::failure::{Failure, Kind};
 use super::hedge::Hedges;
 use super::locks::Locks;
 use super::operation::Operation;
-use super::probe::{self, Enforced};
+use super::probe;
 use crate::url::S3Settings;
 use crate::{Counts, Error};
 

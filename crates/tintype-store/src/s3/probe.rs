@@ -3,102 +3,36 @@
 //! S3 decides `If-None-Match` and `If-Match` between writers at once. Other servers ignore them, or
 //! look first and write then, which one request alone does not show: so writers race.
 
+use std::time::Duration;
+
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart,
+};
 use futures_util::future::{join_all, try_join_all};
+use md5::{Digest, Md5};
 use tokio::{join, try_join};
 
-use super::attributes::{Write, random};
+use super::attributes::{self, random};
 use super::bucket::Bucket;
-use super::content::{Content, base64};
+use super::content::base64;
+use super::enforced::Enforced;
 use super::failure::{Failure, Kind};
+use super::late::late;
 use super::operation::Operation;
 use crate::key::RESERVED;
-use crate::{Attributes, Condition, ETag, Error, Source};
-use aws_sdk_s3::types::{BucketVersioningStatus, CompletedMultipartUpload, CompletedPart};
+use crate::{Condition, ETag};
 
 const ROUNDS: usize = 3;
 const WRITERS: usize = 8;
-/// Bytes that each writer of a race sends: the longer it takes, the wider a gap between a look and a
-/// write is.
-const LENGTH: usize = 16 * 1024;
-
-/// Which conditions the server decides itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Enforced {
-    pub(super) create: bool,
-    pub(super) replace: bool,
-    pub(super) delete: bool,
-    /// The same for uploads in parts.
-    pub(super) complete_create: bool,
-    pub(super) complete_replace: bool,
-    pub(super) copy: bool,
-    /// Requests with a condition are refused rather than granted.
-    pub(super) refused: bool,
-}
-
-impl Enforced {
-    /// As AWS's S3 does it.
-    pub(super) const ALL: Self = Self {
-        create: true,
-        replace: true,
-        delete: true,
-        complete_create: true,
-        complete_replace: true,
-        copy: true,
-        refused: false,
-    };
-
-    /// Whether no write needs a lock of ours. A conditional copy has another way.
-    pub(super) fn all(&self) -> bool {
-        let Self {
-            create,
-            replace,
-            delete,
-            complete_create,
-            complete_replace,
-            ..
-        } = self;
-        *create && *replace && *delete && *complete_create && *complete_replace
-    }
-
-    pub(super) fn put(&self, condition: &Condition) -> bool {
-        match condition {
-            Condition::Any => self.all(),
-            Condition::Absent => self.create,
-            Condition::Match(_) => self.replace,
-        }
-    }
-
-    pub(super) fn complete(&self, condition: &Condition) -> bool {
-        self.put(condition)
-            && match condition {
-                Condition::Any => true,
-                Condition::Absent => self.complete_create,
-                Condition::Match(_) => self.complete_replace,
-            }
-    }
-
-    pub(super) fn copy(&self, condition: &Condition) -> bool {
-        (self.copy || *condition == Condition::Any) && self.put(condition)
-    }
-
-    /// `If-None-Match` and `If-Match`, as far as the server takes them.
-    pub(super) fn headers(&self, condition: &Condition) -> (Option<String>, Option<String>) {
-        match condition {
-            Condition::Absent if !self.refused => (Some("*".into()), None),
-            Condition::Match(etag) if !self.refused => {
-                (None, Some(super::attributes::quoted(etag)))
-            }
-            _ => (None, None),
-        }
-    }
-}
+/// Between the headers and the bytes of each writer of a race: who looks when the headers come, and
+/// writes when the bytes do, has looked for all of them by then.
+const GAP: Duration = Duration::from_millis(30);
+const PART: &[u8] = b"part";
 
 /// What a try with a condition that does not hold came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Kept,
-    /// Kept of one writer, and not of several at once: the server looks first and writes then.
-    Raced,
     Ignored,
     Refused,
 }
@@ -151,7 +85,7 @@ impl Probe<'_> {
 
     async fn conditions(&self) -> Result<Enforced, Failure> {
         let any = Condition::Any;
-        let existing = Self::existing().map(|what| self.put(what, "existing", &any));
+        let existing = Self::existing().map(|what| self.put_at_once(what, &any));
         let (create, etags) = try_join!(self.creating(), try_join_all(existing))?;
         let [absent, matching] = Self::COMPLETED;
         let wrong = wrong();
@@ -165,11 +99,9 @@ impl Probe<'_> {
         )?;
         let verdicts = [create, replace, delete, complete_create, complete_replace];
         let kept = |verdict| verdict == Verdict::Kept;
-        // One lost race shows how the server works, and luck may hide it in the other.
-        let decides = ![create, replace].contains(&Verdict::Raced);
         Ok(Enforced {
-            create: decides && kept(create),
-            replace: decides && kept(replace),
+            create: kept(create),
+            replace: kept(replace),
             delete: kept(delete),
             complete_create: kept(complete_create),
             complete_replace: kept(complete_replace),
@@ -189,7 +121,7 @@ impl Probe<'_> {
 
     /// With the ETags of [`Self::REPLACED`].
     async fn replacing(&self, etags: &[ETag]) -> Result<Verdict, Failure> {
-        let wrong = self.put(Self::REPLACED[0], "wrong", &wrong()).await;
+        let wrong = self.put_at_once(Self::REPLACED[0], &wrong()).await;
         let wrong = verdict(wrong)?;
         if wrong != Verdict::Kept {
             return Ok(wrong);
@@ -202,24 +134,21 @@ impl Probe<'_> {
 
     /// Many writers at once under one condition, of whom one may win.
     async fn one_of_many(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
-        let contents: Vec<_> = (0..WRITERS)
-            .map(|writer| format!("{writer}").repeat(LENGTH))
-            .collect();
-        let writers = contents
-            .iter()
-            .map(|content| self.put(what, content, condition));
+        let writers = (0..WRITERS).map(|writer| {
+            let content = format!("{what} {writer}");
+            self.put(what, content, condition, GAP)
+        });
         let mut winners = 0;
         for outcome in join_all(writers).await {
             match verdict(outcome)? {
                 Verdict::Refused => return Ok(Verdict::Refused),
                 Verdict::Ignored => winners += 1,
-                Verdict::Kept | Verdict::Raced => {}
+                Verdict::Kept => {}
             }
         }
         Ok(match winners {
             1 => Verdict::Kept,
-            WRITERS => Verdict::Ignored,
-            _ => Verdict::Raced,
+            _ => Verdict::Ignored,
         })
     }
 
@@ -242,8 +171,12 @@ impl Probe<'_> {
 
     async fn complete(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
         let (bucket, name) = (self.bucket, self.name(what));
+        // As real uploads do it: some servers refuse sums that were not named here.
+        let (sum, md5) = sums(bucket, PART);
+        let algorithm = sum.as_ref().map(|_| ChecksumAlgorithm::Crc32);
         let request = bucket.client.create_multipart_upload();
         let request = request.bucket(&bucket.name).key(&name);
+        let request = request.set_checksum_algorithm(algorithm);
         let created = bucket.call(Operation::CreateMultipartUpload, request.send());
         let id = created.await?.upload_id.unwrap_or_default();
 
@@ -251,13 +184,14 @@ impl Probe<'_> {
         let request = request.bucket(&bucket.name).key(&name).upload_id(&id);
         let request = request
             .part_number(1)
-            .content_md5(base64(&<md5::Md5 as sha2::Digest>::digest(b"part")))
-            .body(b"part".to_vec().into());
+            .set_checksum_crc32(sum.clone())
+            .set_content_md5(md5)
+            .body(PART.to_vec().into());
         let part = bucket.call(Operation::UploadPart, request.send()).await?;
         let part = CompletedPart::builder()
             .part_number(1)
             .set_e_tag(part.e_tag)
-            .set_checksum_crc32(part.checksum_crc32)
+            .set_checksum_crc32(sum)
             .build();
 
         let (absent, matching) = bucket.enforced.headers(condition);
@@ -300,17 +234,40 @@ impl Probe<'_> {
         verdict(bucket.call(Operation::CopyObject, request.send()).await)
     }
 
-    async fn put(&self, what: &str, content: &str, condition: &Condition) -> Result<ETag, Failure> {
-        let down = |error: Error| Failure::down(Operation::PutObject, error.to_string());
-        let source = Source::Bytes(content.to_owned().into());
-        let content = Content::open(source).await.map_err(down)?;
-        let write = Write::new(&Attributes::default()).map_err(down)?;
-        let checksum = self.bucket.checksum(&content, &write.attributes);
-        let checksum = checksum.await.map_err(down)?;
-        let name = self.name(what);
-        self.bucket
-            .put_once(&name, &content, condition, &write, &checksum)
-            .await
+    async fn put_at_once(&self, what: &str, condition: &Condition) -> Result<ETag, Failure> {
+        let content = "existing".to_owned();
+        self.put(what, content, condition, Duration::ZERO).await
+    }
+
+    async fn put(
+        &self,
+        what: &str,
+        content: String,
+        condition: &Condition,
+        gap: Duration,
+    ) -> Result<ETag, Failure> {
+        let (bucket, operation) = (self.bucket, Operation::PutObject);
+        let (absent, matching) = bucket.enforced.headers(condition);
+        let (sum, md5) = sums(bucket, content.as_bytes());
+        let request = bucket.client.put_object().bucket(&bucket.name);
+        let request = request
+            .key(self.name(what))
+            .set_checksum_crc32(sum)
+            .set_content_md5(md5)
+            .set_if_none_match(absent)
+            .set_if_match(matching)
+            .body(late(content.into(), gap));
+        let output = bucket.call(operation, request.send()).await?;
+        let etag = output.e_tag.as_deref().map(attributes::etag);
+        etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))
+    }
+}
+
+/// CRC32 or MD5, whichever this server is sent.
+fn sums(bucket: &Bucket, bytes: &[u8]) -> (Option<String>, Option<String>) {
+    match bucket.md5 {
+        false => (Some(base64(&crc32fast::hash(bytes).to_be_bytes())), None),
+        true => (None, Some(base64(&Md5::digest(bytes)))),
     }
 }
 
@@ -331,7 +288,7 @@ fn verdict<T>(outcome: Result<T, Failure>) -> Result<Verdict, Failure> {
 }
 
 fn worst(verdicts: &[Verdict]) -> Verdict {
-    let worse = [Verdict::Refused, Verdict::Ignored, Verdict::Raced];
+    let worse = [Verdict::Refused, Verdict::Ignored];
     let worst = worse.into_iter().find(|worse| verdicts.contains(worse));
     worst.unwrap_or(Verdict::Kept)
 }

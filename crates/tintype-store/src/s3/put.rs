@@ -75,7 +75,7 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn put_once(
+    async fn put_once(
         &self,
         path: &str,
         content: &Content,
@@ -111,7 +111,7 @@ impl Bucket {
     }
 
     /// The hash that is known already, or else the cheapest one.
-    pub(super) async fn checksum(
+    async fn checksum(
         &self,
         content: &Content,
         attributes: &Attributes,

@@ -1,0 +1,211 @@
+use std::time::Duration;
+
+use tintype_store::{Attributes, Condition, Source};
+use tintype_testing::{Fault, Faulty, Operation, S3sFs};
+
+use super::{MIB, bytes, faulty, file, open, original, put, put_file, read, refused, unavailable};
+
+#[tokio::test]
+async fn a_conflict_is_tried_again_and_then_decided_by_looking() {
+    let (server, store) = faulty().await;
+    server.script(Fault::CONFLICT.on(Operation::PutObject).times(2));
+    put(&store, "a", "mine", &Condition::Absent).await.unwrap();
+    assert_eq!(server.count(Operation::PutObject), 3);
+
+    server.script(Fault::CONFLICT.on(Operation::PutObject));
+    let theirs = store.head(&original("a")).await.unwrap().unwrap().etag;
+    let outcome = put(&store, "a", "late", &Condition::Absent).await;
+    assert_eq!(refused(outcome), Some(theirs));
+    unavailable(put(&store, "b", "nobody's", &Condition::Absent).await);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_ours_and_never_somebody_elses() {
+    let (server, store) = faulty().await;
+    let nonce = Attributes {
+        nonce: Some("drawn".into()),
+        ..Attributes::default()
+    };
+    for (key, attributes) in [("ours", Attributes::default()), ("callers", nonce)] {
+        server.script(Fault::LoseAnswer.on(Operation::PutObject).times(1));
+        let source = Source::Bytes("bytes".into());
+        let meta = store
+            .put(&original(key), source, &Condition::Absent, &attributes)
+            .await
+            .unwrap();
+        assert_eq!(meta.attributes, attributes);
+        assert_eq!(read(&store, key).await.unwrap(), "bytes");
+        assert_eq!(server.count(Operation::HeadObject), 1, "it looked");
+        server.take_counts();
+    }
+    // The same bytes, and still not ours.
+    let outcome = put(&store, "ours", "bytes", &Condition::Absent).await;
+    assert!(refused(outcome).is_some());
+}
+
+#[tokio::test]
+async fn what_the_server_did_not_store_as_it_was_sent_is_no_success() {
+    let (server, store) = faulty().await;
+    let large = file(&bytes(17 * MIB));
+    server.script(Fault::WrongChecksum.on(Operation::PutObject));
+    unavailable(put(&store, "small", "bytes", &Condition::Any).await);
+
+    server.script(Fault::WrongChecksum.on(Operation::UploadPart));
+    unavailable(put_file(&store, "parts", &large, &Condition::Any).await);
+    server.heal();
+    server.script(Fault::StoreShort.on(Operation::CompleteMultipartUpload));
+    unavailable(put_file(&store, "whole", &large, &Condition::Any).await);
+    assert_eq!(server.unfinished_uploads(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_inside_a_200_is_no_success_and_leaves_nothing() {
+    let (server, store) = faulty().await;
+    let (content, operation) = (bytes(17 * MIB), Operation::CompleteMultipartUpload);
+    let large = file(&content);
+    server.script(
+        Fault::RefuseInside200("InternalError")
+            .on(operation)
+            .times(1),
+    );
+    put_file(&store, "again", &large, &Condition::Absent)
+        .await
+        .unwrap();
+    assert!(read(&store, "again").await.unwrap() == content);
+
+    server.script(Fault::RefuseInside200("InternalError").on(operation));
+    unavailable(put_file(&store, "never", &large, &Condition::Absent).await);
+    assert!(store.head(&original("never")).await.unwrap().is_none());
+    assert_eq!(server.unfinished_uploads(), 0);
+}
+
+#[tokio::test]
+async fn an_upload_in_parts_survives_lost_answers_and_slow_downs() {
+    let (server, store) = faulty().await;
+    let content = bytes(40 * MIB);
+    let large = file(&content);
+    server.script(Fault::SLOW_DOWN.on(Operation::UploadPart).times(2));
+    server.script(
+        Fault::LoseAnswer
+            .on(Operation::CompleteMultipartUpload)
+            .times(1),
+    );
+    let meta = put_file(&store, "large", &large, &Condition::Absent)
+        .await
+        .unwrap();
+    assert_eq!(meta.size, content.len() as u64);
+    assert!(read(&store, "large").await.unwrap() == content);
+    let outcome = put_file(&store, "large", &large, &Condition::Absent).await;
+    assert_eq!(refused(outcome), Some(meta.etag));
+    assert_eq!(server.unfinished_uploads(), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_leaves_nothing() {
+    let (server, store) = faulty().await;
+    let large = file(&bytes(17 * MIB));
+    server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
+    unavailable(put_file(&store, "denied", &large, &Condition::Absent).await);
+    assert_eq!(server.unfinished_uploads(), 0);
+
+    server.heal();
+    server.script(Fault::Stall.on(Operation::UploadPart));
+    let upload = put_file(&store, "left", &large, &Condition::Absent);
+    let outcome = tokio::time::timeout(Duration::from_millis(500), upload).await;
+    assert!(outcome.is_err(), "whoever sent it goes away");
+    given_up(&server).await;
+    assert_eq!(server.keys(), [""; 0]);
+}
+
+async fn given_up(server: &Faulty) {
+    for _ in 0..100 {
+        if server.unfinished_uploads() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the upload stayed");
+}
+
+#[tokio::test]
+async fn a_conflict_at_the_end_that_used_the_upload_up_sends_everything_again() {
+    let (server, store) = faulty().await;
+    let content = bytes(17 * MIB);
+    let operation = Operation::CompleteMultipartUpload;
+    server.script(Fault::CONFLICT.on(operation).times(1));
+    server.script(Fault::Refuse(404, "NoSuchUpload").on(operation).times(1));
+    put_file(&store, "large", &file(&content), &Condition::Absent)
+        .await
+        .unwrap();
+    assert!(read(&store, "large").await.unwrap() == content);
+    assert_eq!(server.count(Operation::CreateMultipartUpload), 2);
+}
+
+/// Most servers make an ETag of the bytes alone.
+#[tokio::test]
+async fn one_of_two_that_replace_one_version_with_equal_bytes_wins() {
+    let server = S3sFs::start();
+    let (_kept, keeps) = faulty().await;
+    for store in [open(&server.endpoint()).await, keeps] {
+        for (key, content) in [("small", bytes(100)), ("large", bytes(17 * MIB))] {
+            let first = put(&store, key, content.clone(), &Condition::Any)
+                .await
+                .unwrap();
+            let condition = Condition::Match(first.etag.clone());
+            let second = put(&store, key, content.clone(), &condition).await.unwrap();
+            assert_ne!(first.etag, second.etag);
+            let outcome = put(&store, key, content.clone(), &condition).await;
+            assert_eq!(refused(outcome), Some(second.etag));
+            assert!(read(&store, key).await.unwrap() == content);
+        }
+    }
+}
+
+/// In one request and in parts, from memory and from a file.
+#[tokio::test]
+async fn every_size_arrives_whole_where_signatures_and_checksums_are_verified() {
+    let server = S3sFs::start();
+    let store = open(&server.endpoint()).await;
+    for len in [
+        0,
+        1,
+        256 * 1024,
+        256 * 1024 + 1,
+        MIB,
+        16 * MIB,
+        16 * MIB + 1,
+        33 * MIB,
+    ] {
+        let content = bytes(len);
+        // Names of their own, because s3s-fs keeps the checksum of what was there in one part.
+        let [memory, on_disk] = ["memory", "file"].map(|what| format!("{what}-{len}"));
+        let one = put(&store, &memory, content.clone(), &Condition::Any).await;
+        let two = put_file(&store, &on_disk, &file(&content), &Condition::Any).await;
+        assert_eq!([one, two].map(|meta| meta.unwrap().size), [len as u64; 2]);
+        for key in [&memory, &on_disk] {
+            assert!(read(&store, key).await.unwrap() == content, "{key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn uploads_that_were_never_finished_are_swept() {
+    let (server, store) = faulty().await;
+    server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
+    server.script(Fault::ACCESS_DENIED.on(Operation::AbortMultipartUpload));
+    unavailable(put_file(&store, "left", &file(&bytes(17 * MIB)), &Condition::Any).await);
+    assert_eq!(server.unfinished_uploads(), 1);
+    server.heal();
+    let hour = Duration::from_secs(3_600);
+    assert_eq!(
+        store.sweep_uploads(hour).await.unwrap(),
+        0,
+        "it may still be sent"
+    );
+    assert_eq!(store.sweep_uploads(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(server.unfinished_uploads(), 0);
+
+    let cannot = S3sFs::start();
+    let store = open(&cannot.endpoint()).await;
+    unavailable(store.sweep_uploads(Duration::ZERO).await);
+}
