@@ -65,14 +65,29 @@ async fn bucket(endpoint: String) -> Store {
     Store::open(&StoreUrl::S3(settings)).await.unwrap()
 }
 
-/// Verifies signatures and checksums. It does not decide conditions between writers at once, so its
-/// race is decided by the store, for one process; moto's is its own.
+/// s3s-fs, or the server that `TINTYPE_TEST_S3` names as `s3://bucket/location` with AWS's own variables
+/// beside it, as `tests/garage` does. Both verify signatures and checksums. Neither decides conditions
+/// between writers at once, so the race is decided by the store, for one process; moto's is its own.
 #[tokio::test]
-async fn s3s_fs_conforms() {
-    let server = S3sFs::start();
-    // It keeps attributes in a file with the key in its name, in base64.
+async fn a_server_that_verifies_signatures_conforms() {
+    // s3s-fs keeps attributes in a file with the key in its name, in base64.
     let limits = Limits { longest_key: 100 };
-    conforms(&bucket(server.endpoint()).await, &limits).await;
+    let s3s_fs;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "for runs by hand, not configuration"
+    )]
+    let store = match std::env::var("TINTYPE_TEST_S3") {
+        Ok(url) => Store::open(&url.parse().unwrap()).await.unwrap(),
+        Err(_) => {
+            s3s_fs = S3sFs::start();
+            bucket(s3s_fs.endpoint()).await
+        }
+    };
+    for warning in store.warnings() {
+        println!("{warning}");
+    }
+    conforms(&store, &limits).await;
 }
 
 /// Decides conditions between writers at once.
