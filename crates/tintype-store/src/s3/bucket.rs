@@ -10,7 +10,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use futures_util::future::BoxFuture;
 
 use super::attributes::{Found, Write};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, PROBE_EVERY};
 use super::content::Progress;
 use super::enforced::Enforced;
 use super::failure::{Failure, Kind};
@@ -183,10 +183,16 @@ impl Bucket {
                     _ => return Err(Error::Precondition { current: None }),
                 },
                 Kind::Conflict => last = Some(failure),
-                Kind::Down if patient => match self.look(path).await? {
-                    Some(found) if write.made(&found) => return Ok(Settled::Ours(found)),
-                    _ => last = Some(failure),
-                },
+                Kind::Down | Kind::Undone if patient => {
+                    if failure.kind == Kind::Down {
+                        tokio::time::sleep(PROBE_EVERY).await;
+                    }
+                    match self.look(path).await {
+                        Ok(Some(found)) if write.made(&found) => return Ok(Settled::Ours(found)),
+                        // Away also for those who look.
+                        _ => last = Some(failure),
+                    }
+                }
                 _ => return Err(failure.into()),
             }
         }

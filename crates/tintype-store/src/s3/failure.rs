@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Altered,
     /// The answer was not S3's.
     Garbled,
+    /// The server said that all was well, and then that it was not.
+    Undone,
     /// No answer, or one that says to come back.
     Down,
 }
@@ -107,6 +109,8 @@ fn kind(code: Option<&str>, response: &HttpResponse) -> Kind {
         (_, Some("NoSuchUpload")) => Kind::NoUpload,
         (_, Some("KeyTooLongError")) => Kind::KeyTooLong,
         (_, Some("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch")) => Kind::Altered,
+        // An error inside a 200, as CompleteMultipartUpload and CopyObject have them.
+        (..300, Some(_)) => Kind::Undone,
         (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) => Kind::Down,
         (404, _) => Kind::NotFound,
         (409, _) => Kind::Conflict,
@@ -114,8 +118,6 @@ fn kind(code: Option<&str>, response: &HttpResponse) -> Kind {
         (416, _) => Kind::Range(range_size(response)),
         (501, _) => Kind::Unsupported,
         (429 | 500.., _) => Kind::Down,
-        // An error inside a 200, as CompleteMultipartUpload and CopyObject have them.
-        (..300, Some(_)) => Kind::Down,
         (..300, None) => Kind::Garbled,
         _ => Kind::Refused,
     }

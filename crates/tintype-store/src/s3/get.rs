@@ -153,6 +153,7 @@ impl Bucket {
             end: range.end,
             stream,
             resumes: 0,
+            resumed_at: 0,
         };
         let body = Body::stream(reading.chunks(), range.end - range.start);
         Ok(Get { meta, range, body })
@@ -168,6 +169,8 @@ struct Reading {
     end: u64,
     stream: ByteStream,
     resumes: u32,
+    /// A second answer that brings nothing is the last.
+    resumed_at: u64,
 }
 
 impl Reading {
@@ -219,11 +222,16 @@ impl Reading {
 
     /// Asks for the rest, of the same version.
     async fn resume(&mut self, problem: String) -> Result<(), Error> {
-        self.bucket.breaker.failed();
-        if self.resumes == MOST_RESUMES {
+        let stuck = self.resumes > 0 && self.resumed_at == self.next;
+        if stuck {
+            // Headers come and bytes do not, which no request finds out.
+            self.bucket.breaker.failed();
+        }
+        if stuck || self.resumes == MOST_RESUMES {
             return Err(unreadable(problem));
         }
         self.resumes += 1;
+        self.resumed_at = self.next;
         let rest = Some(self.next..self.end);
         let opened = self.bucket.open(&self.path, rest, Some(&self.etag)).await;
         let opened = opened.map_err(|failure| {

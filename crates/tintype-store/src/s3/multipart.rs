@@ -6,6 +6,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::attributes::Write;
+use super::breaker::PROBE_EVERY;
 use super::bucket::{Bucket, Settled};
 use super::client;
 use super::content::{Content, Part, Progress, base64};
@@ -124,7 +125,10 @@ impl Upload {
         let mut sends = 1;
         loop {
             match self.send_once(number, &part, &crc32, &md5).await {
-                Err(failure) if failure.kind == Kind::Down && sends < MOST_SENDS => sends += 1,
+                Err(failure) if failure.kind == Kind::Down && sends < MOST_SENDS => {
+                    sends += 1;
+                    tokio::time::sleep(PROBE_EVERY).await;
+                }
                 outcome => return Ok(outcome?),
             }
         }

@@ -23,12 +23,17 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+#[expect(clippy::print_stdout, reason = "how a started test answers")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
 /// Stores and reads back, for as long as it was told; what went wrong with the set-up otherwise.
 async fn work(url: &str) {
     let url: StoreUrl = url.parse().unwrap();
     let store = match Store::open(&url).await {
         Ok(store) => store,
-        Err(error) => return println!("refused: {error}"),
+        Err(error) => return say(&format!("refused: {error}")),
     };
     let seconds = variable(SECONDS).map_or(0, |text| text.parse().unwrap());
     let began = Instant::now();
@@ -43,7 +48,7 @@ async fn work(url: &str) {
             assert!(read(&store, key).await.unwrap() == content, "{len}");
         }
         if began.elapsed() >= Duration::from_secs(seconds) {
-            return println!("worked");
+            return say("worked");
         }
     }
 }
