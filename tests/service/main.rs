@@ -14,6 +14,7 @@ mod picture;
 mod bucket; // what S3 is asked, and what happens without it
 mod caching; // how often work is done, and when it is forgotten
 mod cloudfront; // invalidations, against moto
+mod crash; // killed in the midst of uploads
 mod delivery; // addresses and headers of variants and originals
 mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
