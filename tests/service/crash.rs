@@ -2,7 +2,7 @@
 //! was still asked for is there whole or not at all, in the listing as well as under its name; what
 //! was answered as deleted stays away.
 //!
-//! 100 kills on a folder and a quarter as many on a bucket; `TINTYPE_CRASH_ROUNDS` sets another number.
+//! 100 kills on a folder and a tenth as many on a bucket; `TINTYPE_CRASH_ROUNDS` sets another number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
@@ -32,7 +32,7 @@ fn a_killed_service_has_kept_its_word_in_a_bucket() {
     let start = Start::bucket(&server.environment());
     let mut world = World::new(start, 200, &[LARGE, 0, 0, 0]);
     world.parts = Some(server.clone());
-    world.survives(rounds().div_ceil(4));
+    world.survives(rounds().div_ceil(10));
     assert!(
         server.unfinished_uploads() > 0,
         "no kill fell between two parts"
