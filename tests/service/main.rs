@@ -16,6 +16,7 @@ mod caching; // how often work is done, and when it is forgotten
 mod cloudfront; // invalidations, against moto
 mod crash; // killed in the midst of uploads
 mod delivery; // addresses and headers of variants and originals
+mod fallback; // production's originals in staging
 mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
 mod management; // records, list, batch, copy, move, delete, state
@@ -23,6 +24,7 @@ mod memory; // what an upload costs
 mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits
 mod quick_start; // what the README promises
+mod read_only; // looking without touching
 mod rendering; // sizes, formats and orientation of real pictures
 mod replicas; // several servers on one store
 mod sites; // several projects on one service

@@ -28,6 +28,7 @@ pub mod router;
 pub mod routes;
 pub mod service;
 pub mod spool;
+pub mod stores;
 pub mod tags;
 pub mod upload;
 pub mod url;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::{Key, Store, StoreUrl};
+use tintype_store::Key;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::records::Records;
 use crate::routes::admin::{self, Outcome, Readiness, Ready};
 use crate::routes::delivery::PreparedAnswers;
 use crate::spool::Spool;
+use crate::stores::{Stores, Unopened};
 use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
@@ -46,12 +47,8 @@ pub struct Listeners {
 /// What went wrong before the service could begin.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("{variable}: the store cannot be opened")]
-    Store {
-        variable: &'static str,
-        #[source]
-        source: tintype_store::Error,
-    },
+    #[error(transparent)]
+    Store(#[from] Unopened),
     #[error("the takedowns cannot be read, and without them nothing is served")]
     Blocks(#[source] Error),
     #[error(transparent)]
@@ -68,11 +65,7 @@ impl App {
     /// Opens everything that the configuration names. Nothing is served yet.
     pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
         let system = |what| move |source| StartError::System { what, source };
-        let store = open_store("TINTYPE_STORE", &config.store).await?;
-        let derived = match &config.derived_store {
-            Some(url) => open_store("TINTYPE_DERIVED_STORE", url).await?,
-            None => store.clone(),
-        };
+        let Stores { store, derived } = Stores::open(&config).await?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         store.observe(observer(&metrics));
         if config.derived_store.is_some() {
@@ -123,15 +116,6 @@ impl App {
         tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
         Ok(app)
     }
-}
-
-async fn open_store(variable: &'static str, url: &StoreUrl) -> Result<Arc<Store>, StartError> {
-    let opened = Store::open(url).await;
-    let store = opened.map_err(|source| StartError::Store { variable, source })?;
-    for warning in store.warnings() {
-        tracing::warn!(variable, "{warning}");
-    }
-    Ok(Arc::new(store))
 }
 
 fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {

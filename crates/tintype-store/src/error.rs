@@ -40,6 +40,8 @@ pub enum Error {
     /// Found when a store is opened: what is wrong with its set-up, and what cures it.
     #[error("{problem}; {fix}")]
     Misconfigured { problem: String, fix: String },
+    #[error("the store is only read")]
+    ReadOnly,
     /// The outcome of a write that ended so is unknown.
     #[error("{action} failed")]
     Unavailable {

@@ -19,6 +19,8 @@ mod key;
 mod memory;
 mod meta;
 mod object;
+mod overlay;
+mod reader;
 mod s3;
 mod url;
 
@@ -34,6 +36,8 @@ pub use key::{Key, KeyError};
 pub use memory::Memory;
 pub use meta::{Attributes, Condition, ETag, Listed, Meta, Objects, Page, Source};
 pub use object::{BlockId, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
+pub use overlay::Overlay;
+pub use reader::Reader;
 pub use s3::S3;
 pub use url::{DiskSettings, S3Access, S3Settings, StoreUrl, StoreUrlError};
 
@@ -46,6 +50,10 @@ pub enum Store {
     Disk(Disk),
     S3(S3),
     Memory(Memory),
+    /// Refuses every change with [`Error::ReadOnly`].
+    ReadOnly(Reader),
+    /// What one store does not have is read from another.
+    Overlay(Overlay),
 }
 
 impl Store {
@@ -57,13 +65,9 @@ impl Store {
         }
     }
 
-    /// For somebody who never writes: nothing is tried out in a bucket, which may be one that only
-    /// gives to read.
-    pub async fn open_to_read(url: &StoreUrl) -> Result<Self, Error> {
-        match url {
-            StoreUrl::S3(settings) => S3::open(settings, false).await.map(Self::S3),
-            StoreUrl::Disk(_) | StoreUrl::Memory => Self::open(url).await,
-        }
+    /// For somebody who never changes anything: see [`Reader`].
+    pub async fn open_read_only(url: &StoreUrl) -> Result<Self, Error> {
+        Reader::open(url).await.map(Self::ReadOnly)
     }
 
     /// Writes an object. Durable when it returns, except that a derived object
@@ -84,6 +88,8 @@ impl Store {
                 Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
                 Self::S3(s3) => s3.put(object, source, condition, attributes).await,
                 Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
+                Self::Overlay(overlay) => overlay.put(object, source, condition, attributes).await,
+                Self::ReadOnly(_) => Err(Error::ReadOnly),
             }
         };
         self.counts().timed("put", operation).await
@@ -96,6 +102,8 @@ impl Store {
                 Self::Disk(disk) => disk.head(object).await,
                 Self::S3(s3) => s3.head(object).await,
                 Self::Memory(memory) => Ok(memory.head(object)),
+                Self::ReadOnly(reader) => reader.head(object).await,
+                Self::Overlay(overlay) => overlay.head(object).await,
             }
         };
         self.counts().timed("head", operation).await
@@ -116,6 +124,8 @@ impl Store {
                 Self::Disk(disk) => disk.get(object, range, if_match).await,
                 Self::S3(s3) => s3.get(object, range, if_match).await,
                 Self::Memory(memory) => memory.get(object, range, if_match),
+                Self::ReadOnly(reader) => reader.get(object, range, if_match).await,
+                Self::Overlay(overlay) => overlay.get(object, range, if_match).await,
             }
         };
         self.counts().timed("get", operation).await
@@ -129,6 +139,8 @@ impl Store {
                 Self::Disk(disk) => disk.delete(object, condition).await,
                 Self::S3(s3) => s3.delete(object, condition).await,
                 Self::Memory(memory) => memory.delete(object, condition),
+                Self::Overlay(overlay) => overlay.delete(object, condition).await,
+                Self::ReadOnly(_) => Err(Error::ReadOnly),
             }
         };
         self.counts().timed("delete", operation).await
@@ -142,6 +154,8 @@ impl Store {
                 Self::Disk(disk) => disk.delete_variants(original).await,
                 Self::S3(s3) => s3.delete_variants(original).await,
                 Self::Memory(memory) => Ok(memory.delete_variants(original)),
+                Self::Overlay(overlay) => overlay.delete_variants(original).await,
+                Self::ReadOnly(_) => Err(Error::ReadOnly),
             }
         };
         self.counts().timed("delete", operation).await
@@ -163,6 +177,8 @@ impl Store {
                 Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
                 Self::S3(s3) => s3.copy(from, to, condition, attributes).await,
                 Self::Memory(memory) => memory.copy(from, to, condition, attributes),
+                Self::Overlay(overlay) => overlay.copy(from, to, condition, attributes).await,
+                Self::ReadOnly(_) => Err(Error::ReadOnly),
             }
         };
         self.counts().timed("put", operation).await
@@ -186,6 +202,8 @@ impl Store {
                 Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
                 Self::S3(s3) => s3.list(prefix, delimiter, cursor, limit).await,
                 Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
+                Self::ReadOnly(reader) => reader.list(prefix, delimiter, cursor, limit).await,
+                Self::Overlay(overlay) => overlay.list(prefix, delimiter, cursor, limit).await,
             }
         };
         self.counts().timed("list", operation).await
@@ -205,6 +223,8 @@ impl Store {
                 Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
                 Self::S3(s3) => s3.list_kind(kind, cursor, limit).await,
                 Self::Memory(memory) => Ok(memory.list_kind(kind, cursor, limit)),
+                Self::ReadOnly(reader) => reader.list_kind(kind, cursor, limit).await,
+                Self::Overlay(overlay) => overlay.list_kind(kind, cursor, limit).await,
             }
         };
         self.counts().timed("list", operation).await
@@ -233,7 +253,8 @@ impl Store {
     pub fn spool_dir(&self) -> Option<PathBuf> {
         match self {
             Self::Disk(disk) => Some(disk.spool_dir()),
-            Self::S3(_) | Self::Memory(_) => None,
+            Self::S3(_) | Self::Memory(_) | Self::ReadOnly(_) => None,
+            Self::Overlay(overlay) => overlay.upper().spool_dir(),
         }
     }
 
@@ -243,6 +264,8 @@ impl Store {
             Self::Disk(disk) => disk.check().await,
             Self::S3(s3) => s3.check().await,
             Self::Memory(_) => Ok(()),
+            Self::ReadOnly(reader) => reader.check().await,
+            Self::Overlay(overlay) => overlay.check().await,
         }
     }
 
@@ -251,6 +274,8 @@ impl Store {
         match self {
             Self::Disk(_) | Self::Memory(_) => false,
             Self::S3(_) => true,
+            Self::ReadOnly(reader) => reader.is_shared(),
+            Self::Overlay(overlay) => overlay.upper().is_shared() || overlay.lower().is_shared(),
         }
     }
 
@@ -259,6 +284,8 @@ impl Store {
         match self {
             Self::Disk(_) | Self::Memory(_) => Vec::new(),
             Self::S3(s3) => s3.warnings().to_vec(),
+            Self::ReadOnly(reader) => reader.warnings(),
+            Self::Overlay(overlay) => overlay.upper().warnings(),
         }
     }
 
@@ -269,6 +296,17 @@ impl Store {
             Self::Disk(disk) => disk.sweep_uploads(older_than).await,
             Self::S3(s3) => s3.sweep_uploads(older_than).await,
             Self::Memory(_) => Ok(0),
+            Self::Overlay(overlay) => Box::pin(overlay.upper().sweep_uploads(older_than)).await,
+            Self::ReadOnly(_) => Err(Error::ReadOnly),
+        }
+    }
+
+    /// Whether every change is refused.
+    pub fn is_read_only(&self) -> bool {
+        match self {
+            Self::ReadOnly(_) => true,
+            Self::Overlay(overlay) => overlay.upper().is_read_only(),
+            Self::Disk(_) | Self::S3(_) | Self::Memory(_) => false,
         }
     }
 
@@ -280,7 +318,9 @@ impl Store {
     /// Calls, which are what a disk is asked; a bucket counts the requests that really go out.
     fn count(&self, count: fn(&Counts)) {
         match self {
-            Self::Disk(_) | Self::Memory(_) => count(self.counts()),
+            Self::Disk(_) | Self::Memory(_) | Self::ReadOnly(_) | Self::Overlay(_) => {
+                count(self.counts());
+            }
             Self::S3(_) => {}
         }
     }
@@ -290,6 +330,8 @@ impl Store {
             Self::Disk(disk) => disk.counts(),
             Self::S3(s3) => s3.counts(),
             Self::Memory(memory) => memory.counts(),
+            Self::ReadOnly(reader) => reader.counts(),
+            Self::Overlay(overlay) => overlay.counts(),
         }
     }
 }

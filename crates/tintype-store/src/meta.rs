@@ -22,7 +22,20 @@ impl ETag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same version, as it is called where its store lies below another one.
+    pub fn marked(&self) -> Self {
+        Self(format!("{BELOW}{}", self.0))
+    }
+
+    /// What the store below calls it; `None`: it is not from there.
+    pub fn below(&self) -> Option<Self> {
+        self.0.strip_prefix(BELOW).map(Self::new)
+    }
 }
+
+/// Starts the ETags of what an overlay finds in its lower store. No store makes such a one itself.
+const BELOW: &str = "fallback-";
 
 impl fmt::Display for ETag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

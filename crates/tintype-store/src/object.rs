@@ -83,6 +83,8 @@ pub enum Object {
     Block(BlockId),
     /// The intent and the answer of a request with an idempotency key.
     Idem(HexId<32>),
+    /// An original was deleted here and is still in the store below.
+    Tombstone(KeyHash),
     /// A purge that is still to be delivered.
     Outbox(OutboxId),
 }
@@ -90,6 +92,7 @@ pub enum Object {
 /// The kinds of object that are looked for rather than known by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    Tombstone,
     Block,
     Idem,
     Outbox,
@@ -105,6 +108,7 @@ impl Object {
             Self::Block(BlockId::Key(key)) => format!("{RESERVED}/blocks/key-{key}.json"),
             Self::Block(BlockId::Sha256(hash)) => format!("{RESERVED}/blocks/sha256-{hash}.json"),
             Self::Idem(id) => format!("{RESERVED}/idem/{id}.json"),
+            Self::Tombstone(key) => format!("{RESERVED}/tombstones/{key}.json"),
             Self::Outbox(id) => format!("{RESERVED}/outbox/{}.json", id.as_str()),
         }
     }
@@ -127,6 +131,7 @@ impl Kind {
             Self::Block => "blocks",
             Self::Idem => "idem",
             Self::Outbox => "outbox",
+            Self::Tombstone => "tombstones",
         };
         format!("{RESERVED}/{name}/")
     }
@@ -145,6 +150,7 @@ impl Kind {
                 }
             }
             Self::Idem => HexId::parse(stem).map(Object::Idem),
+            Self::Tombstone => HexId::parse(stem).map(Object::Tombstone),
             Self::Outbox => OutboxId::parse(stem).map(Object::Outbox),
         }
     }
@@ -161,6 +167,7 @@ mod tests {
             (Kind::Block, Object::Block(BlockId::Key(id))),
             (Kind::Block, Object::Block(BlockId::Sha256(id))),
             (Kind::Idem, Object::Idem(id)),
+            (Kind::Tombstone, Object::Tombstone(id)),
             (
                 Kind::Outbox,
                 Object::Outbox(OutboxId::parse("0193-a").unwrap()),

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tintype_store::{
     Attributes, BlockId, CHUNK_BYTES, Condition, ETag, Error, HexId, Key, Kind, Meta, Object,
-    OutboxId, S3Access, S3Settings, Source, Store, StoreUrl,
+    OutboxId, Overlay, S3Access, S3Settings, Source, Store, StoreUrl,
 };
 use tintype_testing::{ACCESS_KEY, BUCKET, Conditions, Faulty, Moto, REGION, S3sFs, SECRET_KEY};
 
@@ -105,6 +105,16 @@ async fn a_bucket_conforms_also_where_conditions_are_not_kept() {
         server.conditions(conditions);
         conforms(&bucket(server.endpoint()).await, &NONE).await;
     }
+}
+
+#[tokio::test]
+async fn an_overlay_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let lower = Store::open(&StoreUrl::Memory).await.unwrap();
+    let upper = Store::open(&StoreUrl::disk(folder.path())).await.unwrap();
+    let store = Store::Overlay(Overlay::new(upper, lower.into()));
+    conforms(&store, &NONE).await;
+    counts_what_it_is_asked(&store).await;
 }
 
 fn original(key: &str) -> Object {

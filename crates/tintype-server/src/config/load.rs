@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use tintype_store::StoreUrl;
+
 use super::options::{OPTIONS, env_name};
 use super::problems::Problems;
 use super::read::{self, list};
@@ -124,6 +126,9 @@ impl Reader {
         }
         // Each option is read before the first `?`, so that every problem has been told by then.
         let derived_store = self.optional("derived_store", read::store_url);
+        let fallback_store = self.optional("fallback_store", read::store_url);
+        self.check_fallback(store.as_ref(), fallback_store.as_ref());
+        let read_only = self.optional("read_only", read::switch);
         let spool_dir = self.optional("spool_dir", |text| Ok(PathBuf::from(text)));
         let spool_bytes = self.optional("spool_bytes", read::bytes);
         let allow_types = self.optional("allow_types", read::media_types);
@@ -153,6 +158,8 @@ impl Reader {
             api_bind,
             store: store?,
             derived_store,
+            fallback_store,
+            read_only: read_only?,
             sites,
             tokens,
             spool_dir,
@@ -183,6 +190,14 @@ impl Reader {
             drain: drain?,
             log: log?,
         })
+    }
+
+    fn check_fallback(&mut self, store: Option<&StoreUrl>, fallback: Option<&StoreUrl>) {
+        if fallback.is_some() && fallback == store {
+            let name = self.name("fallback_store");
+            let fix = "name the one to read through, or leave it out";
+            self.problems.add(&name, "the same as store", fix);
+        }
     }
 
     /// The public, admin and API addresses.

@@ -33,6 +33,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     plain("api_bind", ""),
     plain("store", ""),
     plain("derived_store", ""),
+    plain("fallback_store", ""),
+    plain("read_only", "0"),
     plain("public_url", ""),
     secret("signing_keys"),
     secret("ticket_keys"),

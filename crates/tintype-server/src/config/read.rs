@@ -22,6 +22,14 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("{text:?} is not an address with a port, such as 0.0.0.0:8080"))
 }
 
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(format!("{text:?} is neither 0 nor 1")),
+    }
+}
+
 pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
     text.parse()
         .map_err(|error: tintype_store::StoreUrlError| error.to_string())

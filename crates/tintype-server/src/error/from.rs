@@ -25,6 +25,7 @@ impl From<tintype_store::Error> for Error {
             Store::RangeNotSatisfiable { size } => {
                 Self::new(Code::RangeNotSatisfiable).content_length(size)
             }
+            Store::ReadOnly => Self::read_only(),
             Store::Full => Self::new(Code::InsufficientStorage).cause(error),
             Store::Unavailable { .. } => Self::new(Code::StoreUnavailable).cause(error),
             // Limits and announcements that our own code should have kept.
@@ -53,6 +54,13 @@ impl From<KeyError> for Error {
 }
 
 impl Error {
+    /// For every change that is asked of a service that makes none.
+    pub fn read_only() -> Self {
+        Self::new(Code::ReadOnly).detail(
+            "this service is set to read only (TINTYPE_READ_ONLY): ask the one that may be written to",
+        )
+    }
+
     /// For a request body that ended in an error: too slow, or broken off.
     pub fn body(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         let error = error.into();

@@ -145,7 +145,12 @@ impl Outbox {
         metrics: Arc<Metrics>,
         timing: Timing,
     ) -> Result<Self, purgers::Unfit> {
-        let (purgers, sites) = purgers::of(sites).await?;
+        // Where nothing is changed there is nothing to tell, and what others have left behind could be
+        // delivered but not taken away.
+        let (purgers, sites) = match store.is_read_only() {
+            true => (Vec::new(), HashMap::new()),
+            false => purgers::of(sites).await?,
+        };
         Ok(Self::with(store, purgers, sites, metrics, timing))
     }
 

@@ -25,7 +25,7 @@ mod folders;
 mod list;
 mod locks;
 mod objects;
-mod stage;
+pub(crate) mod stage;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -49,11 +49,24 @@ pub struct Disk {
 
 impl Disk {
     pub(crate) async fn open(settings: DiskSettings) -> Result<Self, Error> {
-        let files = blocking::run(move || Files::open(&settings)).await?;
-        Ok(Self {
+        blocking::run(move || Files::open(&settings))
+            .await
+            .map(Self::new)
+    }
+
+    /// Touches nothing, so it also opens a folder that may not be written to. Of a network file
+    /// system, reading needs neither flushes nor locks.
+    pub(crate) async fn open_to_read(settings: DiskSettings) -> Result<Self, Error> {
+        blocking::run(move || Files::open_to_read(&settings))
+            .await
+            .map(Self::new)
+    }
+
+    fn new(files: Files) -> Self {
+        Self {
             files: Arc::new(files),
             counts: Counts::default(),
-        })
+        }
     }
 
     async fn run<T: Send + 'static>(

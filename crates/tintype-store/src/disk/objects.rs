@@ -33,22 +33,7 @@ pub(super) struct Objects {
 impl Objects {
     pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
         let new = make(&settings.root)?;
-        let path = settings
-            .root
-            .canonicalize()
-            .map_err(Error::io("finding the store"))?;
-        let root = File::open(&path).map_err(Error::io("opening the store"))?;
-        if !root
-            .metadata()
-            .map_err(Error::io("opening the store"))?
-            .is_dir()
-        {
-            let path = path.display().to_string();
-            return Err(Error::Unfit {
-                path,
-                reason: "it is not a folder",
-            });
-        }
+        let (path, root) = open_folder(&settings.root)?;
         if let Some(parent) = path.parent().filter(|_| new) {
             let flushed = File::open(parent).and_then(|parent| parent.sync_all());
             flushed.map_err(Error::io("flushing the folder above the store"))?;
@@ -67,6 +52,18 @@ impl Objects {
             locks: Locks::new(locks),
             tmp,
             attributes,
+        })
+    }
+
+    /// Changes nothing: what it opens is never given anything to write.
+    pub(super) fn open_to_read(settings: &DiskSettings) -> Result<Self, Error> {
+        let (path, root) = open_folder(&settings.root)?;
+        let own = path.join(RESERVED);
+        Ok(Self {
+            folders: Folders::new(root, path),
+            locks: Locks::new(own.join("locks")),
+            tmp: own.join("tmp"),
+            attributes: true,
         })
     }
 
@@ -265,7 +262,11 @@ impl Objects {
             Object::Original(_) => self.folders.prune(&path, ""),
             Object::Variant(..) => self.folders.prune(&path, &format!("{RESERVED}/variants")),
             // Flat folders that are needed again in a moment.
-            Object::Record(_) | Object::Block(_) | Object::Idem(_) | Object::Outbox(_) => {}
+            Object::Record(_)
+            | Object::Block(_)
+            | Object::Idem(_)
+            | Object::Outbox(_)
+            | Object::Tombstone(_) => {}
         }
         Ok(true)
     }
@@ -294,6 +295,22 @@ impl Objects {
             .prune(path, split(path.trim_end_matches('/')).0);
         Ok(deleted)
     }
+}
+
+/// The folder of a store, and its path without links.
+fn open_folder(root: &Path) -> Result<(PathBuf, File), Error> {
+    let path = root
+        .canonicalize()
+        .map_err(Error::io("finding the store"))?;
+    let root = File::open(&path).map_err(Error::io("opening the store"))?;
+    let metadata = root.metadata().map_err(Error::io("opening the store"))?;
+    if metadata.is_dir() {
+        return Ok((path, root));
+    }
+    Err(Error::Unfit {
+        path: path.display().to_string(),
+        reason: "it is not a folder",
+    })
 }
 
 /// Whether the folder is new. Its parent must be there.

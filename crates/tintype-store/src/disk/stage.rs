@@ -46,7 +46,7 @@ impl From<Source<'_>> for Content {
 }
 
 /// A path in the temporary folder that is removed when dropped, if it is still there.
-pub(super) struct Temp {
+pub(crate) struct Temp {
     path: PathBuf,
 }
 
@@ -62,7 +62,7 @@ impl Temp {
         })
     }
 
-    pub(super) fn create(folder: &Path) -> Result<(Self, File), Error> {
+    pub(crate) fn create(folder: &Path) -> Result<(Self, File), Error> {
         let temp = Self::name(folder)?;
         let file = OpenOptions::new()
             .read(true)
@@ -75,7 +75,7 @@ impl Temp {
         Ok((temp, file))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -113,7 +113,7 @@ impl Api {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).unwrap();
-        let router = super::router().with_state(self.app.clone());
+        let router = super::router(&self.app).with_state(self.app.clone());
         Answer::of(router.oneshot(request).await.unwrap()).await
     }
 }

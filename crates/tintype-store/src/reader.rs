@@ -1,0 +1,91 @@
+//! A store that is only read.
+//!
+//! Guarantees: nothing is written through it, by construction, for it has no method that writes; and
+//! opening it makes no folder, tries nothing out and sweeps nothing. So it also opens what its process
+//! may not write to.
+
+use std::ops::Range;
+
+use crate::{
+    Counts, Disk, ETag, Error, Get, Kind, Memory, Meta, Object, Objects, Page, S3, Store, StoreUrl,
+};
+
+#[derive(Debug)]
+pub struct Reader {
+    store: Box<Store>,
+    /// What a [`Store::ReadOnly`] was asked; the store below counts what came through.
+    counts: Counts,
+}
+
+impl Reader {
+    pub async fn open(url: &StoreUrl) -> Result<Self, Error> {
+        let store = match url {
+            StoreUrl::Disk(settings) => Store::Disk(Disk::open_to_read(settings.clone()).await?),
+            StoreUrl::S3(settings) => Store::S3(S3::open(settings, false).await?),
+            StoreUrl::Memory => Store::Memory(Memory::default()),
+        };
+        Ok(store.into())
+    }
+
+    pub async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
+        Box::pin(self.store.head(object)).await
+    }
+
+    pub async fn get(
+        &self,
+        object: &Object,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Result<Option<Get>, Error> {
+        Box::pin(self.store.get(object, range, if_match)).await
+    }
+
+    pub async fn list(
+        &self,
+        prefix: &str,
+        delimiter: bool,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        Box::pin(self.store.list(prefix, delimiter, cursor, limit)).await
+    }
+
+    pub async fn list_kind(
+        &self,
+        kind: Kind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Objects, Error> {
+        Box::pin(self.store.list_kind(kind, cursor, limit)).await
+    }
+
+    pub async fn check(&self) -> Result<(), Error> {
+        Box::pin(self.store.check()).await
+    }
+
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        self.store.warnings()
+    }
+
+    /// What the store below was asked.
+    pub fn asked(&self) -> &Counts {
+        self.store.counts()
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+impl From<Store> for Reader {
+    fn from(store: Store) -> Self {
+        Self {
+            store: Box::new(store),
+            counts: Counts::default(),
+        }
+    }
+}
