@@ -75,6 +75,12 @@ impl Start {
         self
     }
 
+    /// What requests are sent with.
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = token.into();
+        self
+    }
+
     pub fn run(self) -> App {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         self.run_in(Arc::new(folder))

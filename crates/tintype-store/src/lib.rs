@@ -65,6 +65,14 @@ impl Store {
         }
     }
 
+    /// Without trying out what a server can do: somebody else has done so, or only reads.
+    pub async fn open_untried(url: &StoreUrl) -> Result<Self, Error> {
+        match url {
+            StoreUrl::S3(settings) => S3::open(settings, false).await.map(Self::S3),
+            StoreUrl::Disk(_) | StoreUrl::Memory => Self::open(url).await,
+        }
+    }
+
     /// For somebody who never changes anything: see [`Reader`].
     pub async fn open_read_only(url: &StoreUrl) -> Result<Self, Error> {
         Reader::open(url).await.map(Self::ReadOnly)

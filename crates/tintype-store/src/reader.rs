@@ -6,9 +6,7 @@
 
 use std::ops::Range;
 
-use crate::{
-    Counts, Disk, ETag, Error, Get, Kind, Memory, Meta, Object, Objects, Page, S3, Store, StoreUrl,
-};
+use crate::{Counts, Disk, ETag, Error, Get, Kind, Meta, Object, Objects, Page, Store, StoreUrl};
 
 #[derive(Debug)]
 pub struct Reader {
@@ -21,8 +19,7 @@ impl Reader {
     pub async fn open(url: &StoreUrl) -> Result<Self, Error> {
         let store = match url {
             StoreUrl::Disk(settings) => Store::Disk(Disk::open_to_read(settings.clone()).await?),
-            StoreUrl::S3(settings) => Store::S3(S3::open(settings, false).await?),
-            StoreUrl::Memory => Store::Memory(Memory::default()),
+            StoreUrl::S3(_) | StoreUrl::Memory => Store::open_untried(url).await?,
         };
         Ok(store.into())
     }

@@ -40,6 +40,7 @@ enum Command {
     Url(commands::url::Arguments),
     Sign(commands::sign::Arguments),
     Token(commands::token::Arguments),
+    Import(Box<commands::import::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Url(arguments) => arguments.run(),
         Command::Sign(arguments) => arguments.run(),
         Command::Token(arguments) => arguments.run(),
+        Command::Import(arguments) => arguments.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

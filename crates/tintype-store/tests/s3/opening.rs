@@ -130,7 +130,7 @@ async fn who_only_reads_needs_no_right_to_write() {
     }
     server.put("our/place/a", "bytes");
     let url = StoreUrl::S3(settings(&server.endpoint()));
-    let store = Store::open_to_read(&url).await.unwrap();
+    let store = Store::open_read_only(&url).await.unwrap();
     assert_eq!(super::read(&store, "a").await.unwrap(), "bytes");
     let asked: u64 = server.take_counts().into_values().sum();
     assert_eq!(asked, 2, "one listing, one read");

@@ -30,7 +30,7 @@ fn task() -> Option<(String, usize, PathBuf)> {
 /// Without trying the server out, which one process has done.
 async fn join(endpoint: &str) -> Store {
     let url = StoreUrl::S3(settings(endpoint));
-    Store::open_to_read(&url).await.unwrap()
+    Store::open_untried(&url).await.unwrap()
 }
 
 fn content(number: usize) -> String {

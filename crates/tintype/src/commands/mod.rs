@@ -2,11 +2,14 @@
 
 pub(crate) mod config;
 pub(crate) mod healthcheck;
+pub(crate) mod import;
 pub(crate) mod render;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod token;
 pub(crate) mod url;
+
+mod support;
 
 use std::io::Write;
 use std::path::Path;
@@ -50,10 +53,12 @@ fn load_for_urls() -> Result<Config, Failure> {
 
 /// Text that is not UTF-8 is kept far enough to be refused by name.
 fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().map(|(name, text)| {
+    let named = std::env::vars_os().map(|(name, text)| {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         (lossy(name), lossy(text))
-    })
+    });
+    // What a command is told, and no option of the service.
+    named.filter(|(name, _)| !name.starts_with("TINTYPE_IMPORT_"))
 }
 
 /// An answer on standard output.

@@ -1,0 +1,131 @@
+//! Where originals come from and go to.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::Context;
+use tintype_store::{DiskSettings, Reader, Store, StoreUrl};
+
+use super::remote::Remote;
+
+/// A folder, a store or a service, as it is written on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    Store(StoreUrl),
+    Service(String),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            let url = reqwest::Url::parse(text).map_err(|error| format!("{text}: {error}"))?;
+            if url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
+                return Err(format!(
+                    "{text}: name only the host, as in https://media.example.org, and give the token by TINTYPE_IMPORT_TOKEN"
+                ));
+            }
+            return Ok(Self::Service(text.trim_end_matches('/').to_owned()));
+        }
+        if text.contains("://") {
+            let url = text.parse::<StoreUrl>();
+            return url
+                .map(Self::Store)
+                .map_err(|error| format!("{text}: {error}"));
+        }
+        if text.is_empty() {
+            return Err("a folder has a name".to_owned());
+        }
+        Ok(Self::Store(StoreUrl::disk(text)))
+    }
+}
+
+impl Address {
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Store(StoreUrl::Disk(DiskSettings { root, .. })) => Some(root),
+            _ => None,
+        }
+    }
+
+    /// Whether one lies in the other, so that what is written would be read again.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let real = |address: &Self| address.folder().and_then(|path| path.canonicalize().ok());
+        match (real(self), real(other)) {
+            (Some(one), Some(other)) => one.starts_with(&other) || other.starts_with(&one),
+            _ => self == other,
+        }
+    }
+}
+
+pub(super) enum Place {
+    Store(Store),
+    Service(Remote),
+}
+
+impl Place {
+    /// Never written to.
+    pub(super) async fn source(address: &Address, token: Option<&str>) -> anyhow::Result<Self> {
+        match address {
+            Address::Store(url) => {
+                let opened = Reader::open(url).await.map(Store::ReadOnly);
+                Ok(Self::Store(opened.with_context(|| {
+                    format!("FROM: {url} cannot be opened")
+                })?))
+            }
+            Address::Service(base) => Ok(Self::Service(Remote::new(base, token)?)),
+        }
+    }
+
+    /// For a dry run it is not written to either, and what is missing is not made.
+    pub(super) async fn target(
+        address: &Address,
+        token: Option<&str>,
+        dry_run: bool,
+    ) -> anyhow::Result<Self> {
+        let url = match address {
+            Address::Service(base) => return Ok(Self::Service(Remote::new(base, token)?)),
+            Address::Store(url) => url,
+        };
+        let is_missing = address.folder().is_some_and(|folder| !folder.exists());
+        let opened = match dry_run {
+            true if is_missing => Store::open(&StoreUrl::Memory).await,
+            true => Store::open_read_only(url).await,
+            false => Store::open(url).await,
+        };
+        Ok(Self::Store(
+            opened.with_context(|| format!("TO: {url} cannot be opened"))?,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_a_store_and_a_service_are_told_apart() {
+        let folder = |path: &str| Address::Store(StoreUrl::disk(path));
+        for (text, expected) in [
+            ("media", folder("media")),
+            ("/srv/media", folder("/srv/media")),
+            ("file:///srv/media", folder("/srv/media")),
+            (
+                "https://a.example/",
+                Address::Service("https://a.example".into()),
+            ),
+        ] {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for wrong in [
+            "",
+            "ftp://a",
+            "http://",
+            "http://user:pw@a",
+            "https://a?token=x",
+        ] {
+            assert!(wrong.parse::<Address>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Another tintype, through its API.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::header::{ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tintype_server::blocks::Block;
+use tintype_server::digest::repr_digest;
+use tintype_server::record::Record;
+use tintype_server::url::encode_key;
+use tintype_store::{ETag, Key, KeyError};
+
+use super::held::{Held, Kept};
+use super::{Item, There};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long an answer or a body may stand still.
+const SILENCE: Duration = Duration::from_secs(60);
+/// The service bounds the head of a request; what is longer is said in a request of its own.
+const MAX_SAID_BYTES: usize = 4 * 1024;
+
+pub(super) struct Remote {
+    client: Client,
+    base: String,
+    token: Option<HeaderValue>,
+}
+
+/// An answer that says no.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    text: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Refused {
+    /// Whether the same request may succeed later.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS
+        ) || self.status.is_server_error()
+    }
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    files: Vec<File>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    key: String,
+    size: u64,
+    etag: String,
+    record: Option<Value>,
+}
+
+/// One page, with the names that no key can have.
+pub(super) struct Listed {
+    pub(super) items: Vec<Item>,
+    pub(super) odd: Vec<(String, KeyError)>,
+    pub(super) cursor: Option<String>,
+}
+
+impl Remote {
+    pub(super) fn new(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            // A token must not follow to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .context("the HTTP client cannot be set up")?;
+        let token = match token {
+            None => None,
+            Some(token) => {
+                let value = HeaderValue::try_from(format!("Bearer {token}"));
+                let mut value = value.context("the token has characters that no token has")?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        };
+        Ok(Self {
+            client,
+            base: format!("{base}/api/v1"),
+            token,
+        })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}/{path}", self.base));
+        match &self.token {
+            Some(token) => request.header(reqwest::header::AUTHORIZATION, token),
+            None => request,
+        }
+    }
+
+    fn file(&self, method: Method, key: &Key) -> RequestBuilder {
+        self.request(method, &format!("files/{}", encode_key(key)))
+    }
+
+    pub(super) async fn page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        records: bool,
+    ) -> anyhow::Result<Listed> {
+        let mut url = reqwest::Url::parse(&format!("{}/list", self.base))?;
+        url.query_pairs_mut()
+            .append_pair("prefix", prefix)
+            .append_pair("records", if records { "1" } else { "0" });
+        if let Some(cursor) = cursor {
+            url.query_pairs_mut().append_pair("cursor", cursor);
+        }
+        let query = url.query().unwrap_or_default();
+        let answer = send(self.request(Method::GET, &format!("list?{query}"))).await?;
+        let bytes = answer.bytes().await?;
+        let listing: Listing =
+            serde_json::from_slice(&bytes).context("the listing cannot be read")?;
+        let mut listed = Listed {
+            items: Vec::new(),
+            odd: Vec::new(),
+            cursor: listing.cursor,
+        };
+        for file in listing.files {
+            match Key::existing(&file.key) {
+                Ok(key) => listed.items.push(item(key, file)),
+                Err(error) => listed.odd.push((file.key, error)),
+            }
+        }
+        Ok(listed)
+    }
+
+    pub(super) async fn read(&self, item: &Item) -> anyhow::Result<Held> {
+        let answer = send(self.file(Method::GET, &item.key)).await?;
+        if etag(&answer).as_ref() != Some(&item.etag) {
+            anyhow::bail!("it was changed since it was listed; import again");
+        }
+        Held::read(answer.bytes_stream(), item.size, None).await
+    }
+
+    pub(super) async fn look(&self, key: &Key) -> anyhow::Result<Option<There>> {
+        let answer = match send(self.file(Method::HEAD, key)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let status = error.downcast_ref().map(|refused: &Refused| refused.status);
+                return match status {
+                    Some(StatusCode::NOT_FOUND) => Ok(None),
+                    _ => Err(error),
+                };
+            }
+        };
+        let header = |name| {
+            answer
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let size = header("content-length").and_then(|text| text.parse().ok());
+        Ok(Some(There {
+            size: size.context("the answer has no length")?,
+            etag: etag(&answer).context("the answer has no ETag")?,
+            digest: header("repr-digest").map(str::to_owned),
+            mark: None,
+        }))
+    }
+
+    pub(super) async fn write(
+        &self,
+        key: &Key,
+        held: &Held,
+        said: &Map<String, Value>,
+        replaces: Option<&There>,
+    ) -> anyhow::Result<()> {
+        let mut request = self
+            .file(Method::PUT, key)
+            .header("repr-digest", repr_digest(&held.sha256))
+            .header(reqwest::header::CONTENT_LENGTH, held.len);
+        request = match replaces {
+            None => request.header(IF_NONE_MATCH, "*"),
+            Some(there) => request.header(IF_MATCH, format!("\"{}\"", there.etag)),
+        };
+        let (first, later) = parts(said);
+        if !first.is_empty() {
+            let value = HeaderValue::from_bytes(Value::Object(first).to_string().as_bytes())?;
+            request = request.header("tintype-record", value);
+        }
+        let body = match &held.bytes {
+            Kept::Memory(bytes) => reqwest::Body::from(bytes.clone()),
+            Kept::File(file) => {
+                let file = tokio::fs::File::from_std(file.reopen()?);
+                reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file))
+            }
+        };
+        let answer = send(request.body(body)).await?;
+        let told = answer.headers().get("repr-digest").cloned();
+        if told.is_none_or(|told| told.as_bytes() != repr_digest(&held.sha256).as_bytes()) {
+            anyhow::bail!("the service has other bytes than were sent to it");
+        }
+        match later.is_empty() {
+            true => Ok(()),
+            false => self.patch(key, later).await,
+        }
+    }
+
+    /// Says of an original that is there already what was said of it elsewhere, unless something was
+    /// said of it there.
+    pub(super) async fn say(&self, key: &Key, said: &Map<String, Value>) -> anyhow::Result<()> {
+        if said.is_empty() {
+            return Ok(());
+        }
+        let path = format!("records/{}", encode_key(key));
+        let answer = send(self.request(Method::GET, &path)).await?;
+        let there: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let is_silent = there["focal_point"].is_null()
+            && there["state"]["name"] == "public"
+            && ["crops", "meta"]
+                .iter()
+                .all(|name| there[name].as_object().is_none_or(Map::is_empty));
+        match is_silent {
+            true => self.patch(key, said.clone()).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn patch(&self, key: &Key, said: Map<String, Value>) -> anyhow::Result<()> {
+        let request = self
+            .request(Method::PATCH, &format!("records/{}", encode_key(key)))
+            .header("content-type", "application/merge-patch+json")
+            .body(Value::Object(said).to_string());
+        send(request).await.map(drop)
+    }
+}
+
+/// What is said with the upload, and what after it. Who may see it is never said too late.
+fn parts(said: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+    if Value::Object(said.clone()).to_string().len() <= MAX_SAID_BYTES {
+        return (said.clone(), Map::new());
+    }
+    said.clone()
+        .into_iter()
+        .partition(|(name, _)| name == "state")
+}
+
+fn item(key: Key, file: File) -> Item {
+    let told = file.record.unwrap_or_default();
+    let block: Option<Block> = (told["state"]["name"] == "blocked")
+        .then(|| serde_json::from_value(told["state"].clone()).ok())
+        .flatten();
+    let record = match &block {
+        // Its state is kept elsewhere.
+        Some(_) => None,
+        None => serde_json::from_value::<Record>(told.clone()).ok(),
+    };
+    Item {
+        key,
+        size: file.size,
+        etag: ETag::new(file.etag),
+        sha256: told["sha256"].as_str().map(str::to_owned),
+        record,
+        block,
+    }
+}
+
+fn etag(answer: &Response) -> Option<ETag> {
+    let text = answer.headers().get(ETAG)?.to_str().ok()?;
+    Some(ETag::new(text.trim_matches('"')))
+}
+
+async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
+    let answer = request.send().await?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let problem = answer.bytes().await.unwrap_or_default();
+    let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
+    let text = match (problem["code"].as_str(), problem["detail"].as_str()) {
+        (Some(code), Some(detail)) => format!("{status}: {code}: {detail}"),
+        _ => status.to_string(),
+    };
+    Err(Refused { status, text }.into())
+}

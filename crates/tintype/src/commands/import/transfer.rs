@@ -1,0 +1,301 @@
+//! The way of one original: look, read, compare, write, compare again.
+
+use anyhow::{Context, bail, ensure};
+use sha2::{Digest, Sha256};
+use tintype_server::digest::repr_digest;
+use tintype_server::record::Record;
+use tintype_store::{Attributes, Condition, HexId, Meta, Object, Store};
+
+use super::held::{self, Held};
+use super::place::Place;
+use super::said::{self, Blocks};
+use super::{Item, There};
+
+pub(super) struct Transfer {
+    pub(super) from: Place,
+    pub(super) to: Place,
+    pub(super) blocks: Blocks,
+    pub(super) records: bool,
+    pub(super) overwrite: bool,
+    pub(super) dry_run: bool,
+    pub(super) read_back: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Copied,
+    /// It is there already.
+    Same,
+    /// Something else has its name.
+    Conflict,
+    /// Taken down, so that nobody is given the bytes. The takedown itself was carried over.
+    Blocked,
+    /// A dry run would have copied it.
+    Would,
+}
+
+impl Transfer {
+    pub(super) async fn one(&self, item: &Item) -> anyhow::Result<Outcome> {
+        if let Some(block) = &item.block {
+            let Place::Store(store) = &self.to else {
+                return Ok(Outcome::Blocked);
+            };
+            if !self.dry_run && self.records {
+                said::block(store, &item.key, item.sha256.as_deref(), block).await?;
+            }
+            return Ok(Outcome::Blocked);
+        }
+        let record = self.record(item).await?;
+        let there = self.look(item).await?;
+        if let Some(there) = &there {
+            if self.is_same(item, record.as_ref(), there).await? {
+                if !self.dry_run {
+                    self.say_of_same(item, record.as_ref(), there).await?;
+                }
+                return Ok(Outcome::Same);
+            }
+            if !self.overwrite {
+                return Ok(Outcome::Conflict);
+            }
+        }
+        if self.dry_run {
+            return Ok(Outcome::Would);
+        }
+        let held = self.read(item).await?;
+        if let Some(known) = self.known(item, record.as_ref()).await? {
+            ensure!(
+                known == held.sha256,
+                "the bytes are not those that its record describes; run `tintype verify` there"
+            );
+        }
+        self.write(item, &held, record.as_ref(), there.as_ref())
+            .await?;
+        Ok(Outcome::Copied)
+    }
+
+    async fn record(&self, item: &Item) -> anyhow::Result<Option<Record>> {
+        match &self.from {
+            _ if !self.records => Ok(None),
+            Place::Service(_) => Ok(item.record.clone()),
+            Place::Store(store) => {
+                let read = said::read(store, &item.key).await?;
+                Ok(read.map(|(record, _)| record))
+            }
+        }
+    }
+
+    async fn look(&self, item: &Item) -> anyhow::Result<Option<There>> {
+        match &self.to {
+            Place::Service(remote) => remote.look(&item.key).await,
+            Place::Store(store) => {
+                let meta = store.head(&Object::Original(item.key.clone())).await?;
+                Ok(meta.map(There::from))
+            }
+        }
+    }
+
+    /// Whether the original is there already, with the least reading that is certain.
+    async fn is_same(
+        &self,
+        item: &Item,
+        record: Option<&Record>,
+        there: &There,
+    ) -> anyhow::Result<bool> {
+        if there.size != item.size {
+            return Ok(false);
+        }
+        if there.mark.as_ref() == Some(&mark(item)) {
+            return Ok(true);
+        }
+        let here = match self.known(item, record).await? {
+            Some(known) => known,
+            None => self.read(item).await?.sha256,
+        };
+        match (&self.to, &there.digest) {
+            (_, Some(digest)) => Ok(*digest == repr_digest(&here)),
+            (Place::Store(store), None) => {
+                let object = Object::Original(item.key.clone());
+                let got = store.get(&object, None, Some(&there.etag)).await?;
+                let got = got.context("it went away while it was looked at")?;
+                Ok(held::hash(got.body).await? == here)
+            }
+            (Place::Service(_), None) => {
+                bail!("the service has not hashed what it has under this name; try again later")
+            }
+        }
+    }
+
+    /// The hash that the source tells of its original without reading it.
+    async fn known(
+        &self,
+        item: &Item,
+        record: Option<&Record>,
+    ) -> anyhow::Result<Option<[u8; 32]>> {
+        let of_record = record.filter(|record| record.etag == item.etag.as_str());
+        let told = of_record.and_then(|record| record.sha256.as_deref());
+        if let Some(HexId(sha256)) = told.or(item.sha256.as_deref()).and_then(HexId::parse) {
+            return Ok(Some(sha256));
+        }
+        let Place::Store(store) = &self.from else {
+            return Ok(None);
+        };
+        let meta = store.head(&Object::Original(item.key.clone())).await?;
+        Ok(meta
+            .filter(|meta| meta.etag == item.etag)
+            .and_then(|meta| meta.attributes.sha256))
+    }
+
+    async fn read(&self, item: &Item) -> anyhow::Result<Held> {
+        let store = match &self.from {
+            Place::Service(remote) => return remote.read(item).await,
+            Place::Store(store) => store,
+        };
+        let object = Object::Original(item.key.clone());
+        let changed = "it was changed since it was listed; import again";
+        let got = match store.get(&object, None, Some(&item.etag)).await {
+            Err(tintype_store::Error::Precondition { .. }) | Ok(None) => bail!(changed),
+            got => got?.context(changed)?,
+        };
+        let folder = match &self.to {
+            Place::Store(store) => store.spool_dir(),
+            Place::Service(_) => None,
+        };
+        let held = Held::read(got.body, item.size, folder).await?;
+        // Other programs write into a folder in place, even while it is read.
+        let after = store.head(&object).await?;
+        ensure!(after.is_some_and(|meta| meta.etag == item.etag), changed);
+        Ok(held)
+    }
+
+    async fn write(
+        &self,
+        item: &Item,
+        held: &Held,
+        record: Option<&Record>,
+        replaces: Option<&There>,
+    ) -> anyhow::Result<()> {
+        let store = match &self.to {
+            Place::Store(store) => store,
+            Place::Service(remote) => {
+                let said = self.said(item, record, &held.hex());
+                return remote.write(&item.key, held, &said, replaces).await;
+            }
+        };
+        let key = &item.key;
+        if let Some(ahead) = record.and_then(said::ahead) {
+            said::write(store, key, &ahead, true).await?;
+        }
+        let condition = match replaces {
+            None => Condition::Absent,
+            Some(there) => Condition::Match(there.etag.clone()),
+        };
+        let attributes = Attributes {
+            nonce: Some(mark(item)),
+            sha256: Some(held.sha256),
+            idempotency: None,
+        };
+        let object = Object::Original(key.clone());
+        let meta = store
+            .put(&object, held.source(), &condition, &attributes)
+            .await?;
+        if self.read_back {
+            self.compare(store, &object, &meta, held).await?;
+        }
+        if let Some(record) = record {
+            let moved = moved(item, record, &meta, &held.hex());
+            said::write(store, key, &moved, true).await?;
+        }
+        Ok(())
+    }
+
+    /// What was written is read again; what is not as it was read goes.
+    async fn compare(
+        &self,
+        store: &Store,
+        object: &Object,
+        meta: &Meta,
+        held: &Held,
+    ) -> anyhow::Result<()> {
+        let got = match store.get(object, None, Some(&meta.etag)).await {
+            // Somebody else's by now.
+            Err(tintype_store::Error::Precondition { .. }) | Ok(None) => return Ok(()),
+            got => got?.context("it went away")?,
+        };
+        if held::hash(got.body).await? == held.sha256 {
+            return Ok(());
+        }
+        let condition = Condition::Match(meta.etag.clone());
+        store.delete(object, &condition).await?;
+        bail!("other bytes were read back than were written; the copy was removed");
+    }
+
+    /// An import that was interrupted may have left the record out.
+    async fn say_of_same(
+        &self,
+        item: &Item,
+        record: Option<&Record>,
+        there: &There,
+    ) -> anyhow::Result<()> {
+        let Some(record) = record else {
+            return Ok(());
+        };
+        match &self.to {
+            Place::Service(remote) => {
+                let said = self.said(item, Some(record), record.sha256.as_deref().unwrap_or(""));
+                remote.say(&item.key, &said).await
+            }
+            Place::Store(store) => {
+                let sha256 = self.known(item, Some(record)).await?;
+                let sha256 = sha256.map(|sha256| HexId(sha256).to_string());
+                let Some(sha256) = sha256 else {
+                    return Ok(());
+                };
+                let describes = record.etag == item.etag.as_str();
+                let moved = said::moved(record, describes, &there.etag, &sha256);
+                said::write(store, &item.key, &moved, self.overwrite).await
+            }
+        }
+    }
+
+    fn said(
+        &self,
+        item: &Item,
+        record: Option<&Record>,
+        sha256: &str,
+    ) -> serde_json::Map<String, serde_json::Value> {
+        let block = self.blocks.of(&item.key, Some(sha256));
+        match (record, block) {
+            (Some(record), block) => said::said(record, block),
+            (None, Some(block)) => {
+                let state = serde_json::json!({"name": "blocked", "reason": block.reason});
+                [("state".to_owned(), state)].into_iter().collect()
+            }
+            (None, None) => serde_json::Map::new(),
+        }
+    }
+}
+
+fn moved(item: &Item, record: &Record, meta: &Meta, sha256: &str) -> Record {
+    let describes = record.etag == item.etag.as_str();
+    said::moved(record, describes, &meta.etag, sha256)
+}
+
+/// Travels with a copy and says of which version it is one, so that the next run need not read either.
+fn mark(item: &Item) -> String {
+    let hash = Sha256::new_with_prefix(b"tintype import\0")
+        .chain_update(item.size.to_be_bytes())
+        .chain_update(item.etag.as_str());
+    let hash: [u8; 32] = hash.finalize().into();
+    format!("import-{}", HexId(hash))
+}
+
+impl From<Meta> for There {
+    fn from(meta: Meta) -> Self {
+        Self {
+            size: meta.size,
+            etag: meta.etag,
+            digest: meta.attributes.sha256.as_ref().map(repr_digest),
+            mark: meta.attributes.nonce,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A bar for people. On anything but a terminal there is none.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// `quiet`: somebody reads lines, and wants nothing else.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let target = match !quiet && std::io::stderr().is_terminal() {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let style = ProgressStyle::with_template(
+            "{bar:24} {human_pos} of {human_len}, {per_sec}, {elapsed}  {wide_msg}",
+        );
+        bar.set_style(style.expect("the template is constant and valid"));
+        Self { bar }
+    }
+
+    /// More work has been found.
+    pub(crate) fn found(&self, more: usize) {
+        self.bar.inc_length(more as u64);
+    }
+
+    pub(crate) fn did(&self, what: &str) {
+        self.bar.inc(1);
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// Prints without disturbing the bar.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
