@@ -8,6 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::attributes::{Found, Write};
 use super::breaker::{Breaker, PROBE_EVERY};
@@ -37,6 +38,8 @@ pub(super) struct Bucket {
     pub(super) breaker: Breaker,
     pub(super) hedges: Hedges,
     pub(super) locks: Locks,
+    /// Parts on their way, of all uploads together: each keeps a thread and some buffers busy.
+    pub(super) parts: Semaphore,
 }
 
 /// How a conditional write ended, short of an error.

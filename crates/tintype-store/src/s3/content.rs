@@ -126,6 +126,25 @@ impl Part {
         }
     }
 
+    fn each_chunk(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let Range { mut start, end } = self.range.clone();
+        match &self.bytes {
+            // Both ends are within bytes that are in memory.
+            Where::Memory(bytes) => take(&bytes[start as usize..end as usize]),
+            Where::File(file) => {
+                let mut buffer = vec![0; SMALL.min(end - start) as usize];
+                while start < end {
+                    let len = SMALL.min(end - start);
+                    let chunk = &mut buffer[..len as usize];
+                    file.read_exact_at(chunk, start)?;
+                    take(chunk);
+                    start += len;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Feeds every chunk to `take`, off the asynchronous threads when there are many.
     async fn fold<T: Send + 'static>(
         &self,
@@ -135,12 +154,8 @@ impl Part {
         let part = self.clone();
         let small = part.len() <= SMALL && matches!(part.bytes, Where::Memory(_));
         let fold = move || {
-            let mut at = part.range.start;
-            while at < part.range.end {
-                let chunk = part.read(at).map_err(Error::io("reading a spooled file"))?;
-                take(&mut state, &chunk);
-                at += chunk.len() as u64;
-            }
+            part.each_chunk(|chunk| take(&mut state, chunk))
+                .map_err(Error::io("reading a spooled file"))?;
             Ok(state)
         };
         if small {

@@ -18,6 +18,8 @@ use crate::{Condition, Error, Meta};
 const MOST_PARTS: u64 = 10_000;
 /// Sent at once, for one object.
 const PARALLEL: usize = 4;
+/// And for all: more would not be faster, and each needs memory.
+pub(super) const PARTS_IN_FLIGHT: usize = 16;
 /// A part that stops moving is sent again, on another connection.
 const MOST_SENDS: usize = 2;
 
@@ -117,6 +119,8 @@ impl Upload {
     }
 
     async fn send_part(&self, number: u64, part: Part) -> Result<CompletedPart, Error> {
+        let turn = self.bucket.parts.acquire().await;
+        let _turn = turn.expect("the semaphore is never closed");
         let (crc32, md5) = if self.bucket.md5 {
             (None, Some(base64(&part.md5().await?)))
         } else {

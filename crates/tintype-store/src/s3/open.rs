@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::client::{self, Connection};
@@ -10,6 +12,7 @@ use super::enforced::Enforced;
 use super::failure::{Failure, Kind};
 use super::hedge::Hedges;
 use super::locks::Locks;
+use super::multipart;
 use super::operation::Operation;
 use super::probe;
 use crate::url::S3Settings;
@@ -37,6 +40,7 @@ pub(super) async fn open(
         breaker: Breaker::default(),
         hedges: Hedges::default(),
         locks: Locks::default(),
+        parts: Semaphore::new(multipart::PARTS_IN_FLIGHT),
     };
     let diagnose = |failure| diagnose(&failure, settings, &connection);
     bucket.check().await.map_err(diagnose)?;
