@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::sniff::{self, Kind};
-use tintype_store::{HexId, Key, Meta, Object, Store};
+use tintype_store::{ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
 use crate::error::{Code, Error};
@@ -25,7 +26,7 @@ use crate::workers::{Done, Pool};
 const ADOPTIONS_AT_ONCE: usize = 2;
 
 /// Adopted originals up to this size are read whole on first use; of larger ones only the head.
-const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
+pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long the decoded facts (dominant colour, ThumbHash) may hold up an upload.
 const LOOK_WITHIN: Duration = Duration::from_secs(3);
@@ -77,8 +78,8 @@ impl Probing {
         }
     }
 
-    /// The record of an original that has none. Small ones are hashed at once; larger ones are
-    /// delivered meanwhile, without a version.
+    /// The record of an original that has none. Small ones are hashed at once; larger ones later
+    /// ([`Self::hash`]), and are delivered meanwhile without a version.
     pub async fn adopt(&self, key: &Key, meta: &Meta) -> Result<Record, Error> {
         let _turn = self.adoptions.acquire().await;
         let object = Object::Original(key.clone());
@@ -107,6 +108,18 @@ impl Probing {
             meta: serde_json::Map::new(),
             purged: None,
         })
+    }
+
+    /// SHA-256 of one version of an original, in hex, a chunk at a time.
+    pub async fn hash(&self, key: &Key, etag: &ETag) -> Result<String, Error> {
+        let object = Object::Original(key.clone());
+        let got = self.store.get(&object, None, Some(etag)).await?;
+        let mut body = got.ok_or_else(|| Error::new(Code::NotFound))?.body;
+        let mut hash = Sha256::new();
+        while let Some(chunk) = body.next().await {
+            hash.update(&chunk?);
+        }
+        Ok(HexId::<32>(hash.finalize().into()).to_string())
     }
 
     /// `None` for what looks like a picture by its first bytes and cannot be read as one.

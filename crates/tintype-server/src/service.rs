@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::Key;
+use tintype_store::{Key, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::access_log::{AccessLog, Observe, Observer};
 use crate::app::App;
 use crate::blocks::{self, Blocks};
 use crate::cgroup::Granted;
-use crate::config::Config;
+use crate::config::{Config, Resources};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
@@ -73,21 +73,12 @@ impl App {
         }
         let resources = config.resources(&Granted::detect());
         let prepared_bytes = resources.hot_cache_bytes / PREPARED_SHARE;
-        let limits = workers::Limits {
-            threads: resources.workers,
-            queue: config.queue,
-            bytes: resources.pixel_bytes(),
-            max_wait: config.queue_wait,
-        };
-        let pool = Arc::new(Pool::new(limits).map_err(system("the pixel pool"))?);
+        let pool = open_pool(&config, &resources)?;
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
         let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
         let spool =
             Spool::new(spool_dir, config.spool_bytes).map_err(system("the spool folder"))?;
-        let imaging = Limits {
-            max_pixels: config.max_pixels,
-            ..Limits::default()
-        };
+        let imaging = imaging(&config);
         let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
         let blocks = Blocks::load(store.clone())
             .await
@@ -115,6 +106,38 @@ impl App {
         });
         tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
         Ok(app)
+    }
+}
+
+/// Records without a service, for a tool that makes them. What is left out stays left out until it
+/// calls [`Records::fill_in`].
+pub async fn open_records(config: &Config) -> Result<(Arc<Store>, Records), StartError> {
+    let store = Stores::open(config).await?.store;
+    let pool = open_pool(config, &config.resources(&Granted::detect()))?;
+    let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
+    let (pending, _) = mpsc::channel(1);
+    let records = Records::new(store.clone(), probing, config.record_cache, pending);
+    Ok((store, records))
+}
+
+fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartError> {
+    let limits = workers::Limits {
+        threads: resources.workers,
+        queue: config.queue,
+        bytes: resources.pixel_bytes(),
+        max_wait: config.queue_wait,
+    };
+    let pool = Pool::new(limits).map_err(|source| StartError::System {
+        what: "the pixel pool",
+        source,
+    })?;
+    Ok(Arc::new(pool))
+}
+
+fn imaging(config: &Config) -> Limits {
+    Limits {
+        max_pixels: config.max_pixels,
+        ..Limits::default()
     }
 }
 
@@ -214,7 +237,7 @@ async fn health(app: Arc<App>) -> Outcome {
     }
 }
 
-/// One at a time and after a pause, because what left the facts out was load.
+/// One at a time and after a pause: facts were left out for load, and a hash because it takes a while.
 async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<Key>) {
     while let Some(key) = left_out.recv().await {
         tokio::time::sleep(FILL_IN_PAUSE).await;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::key::RESERVED;
 use crate::{
     Attributes, Body, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Listed, Meta,
-    Object, Objects, Page, Source,
+    Object, Own, Page, Source, Survey,
 };
 
 #[derive(Debug, Default)]
@@ -165,20 +165,29 @@ impl Memory {
         page
     }
 
-    pub(crate) fn list_kind(&self, kind: Kind, cursor: Option<&str>, limit: usize) -> Objects {
+    pub(crate) fn survey(&self, kind: Kind, cursor: Option<&str>, limit: usize) -> Survey {
         let (state, folder) = (self.state(), kind.folder());
         let after = format!("{folder}{}", cursor.unwrap_or_default());
-        let mut names: Vec<_> = state
+        let mut found: Vec<_> = state
             .after(&after, &after)
-            .map_while(|(path, _)| path.strip_prefix(&folder))
+            .map_while(|(path, (_, meta))| Some((path.strip_prefix(&folder)?, meta)))
             .take(limit + 1)
-            .map(str::to_owned)
             .collect();
-        let more = names.len() > limit;
-        names.truncate(limit);
-        Objects {
-            cursor: names.last().filter(|_| more).cloned(),
-            objects: names.iter().filter_map(|name| kind.object(name)).collect(),
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let own = |(name, meta): &(&str, &Meta)| {
+            Some(Own {
+                object: kind.object(name)?,
+                size: meta.size,
+                modified: meta.modified,
+            })
+        };
+        Survey {
+            objects: found.iter().filter_map(own).collect(),
+            cursor: found
+                .last()
+                .filter(|_| more)
+                .map(|(name, _)| (*name).to_owned()),
         }
     }
 

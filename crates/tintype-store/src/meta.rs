@@ -189,3 +189,28 @@ pub struct Objects {
     pub objects: Vec<Object>,
     pub cursor: Option<String>,
 }
+
+/// One of tintype's own objects, with what can be told without opening it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    pub object: Object,
+    pub size: u64,
+    pub modified: SystemTime,
+}
+
+/// One page of tintype's own objects with their sizes and times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    pub objects: Vec<Own>,
+    pub cursor: Option<String>,
+}
+
+impl From<Survey> for Objects {
+    fn from(survey: Survey) -> Self {
+        let objects = survey.objects.into_iter().map(|own| own.object);
+        Self {
+            objects: objects.collect(),
+            cursor: survey.cursor,
+        }
+    }
+}

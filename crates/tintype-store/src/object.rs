@@ -93,6 +93,9 @@ pub enum Object {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Tombstone,
+    Record,
+    /// In a folder for each original; all other kinds are flat.
+    Variant,
     Block,
     Idem,
     Outbox,
@@ -125,9 +128,11 @@ impl Object {
 }
 
 impl Kind {
-    /// The folder that holds this kind, flat.
+    /// The folder that holds this kind.
     pub(crate) fn folder(self) -> String {
         let name = match self {
+            Self::Record => "records",
+            Self::Variant => "variants",
             Self::Block => "blocks",
             Self::Idem => "idem",
             Self::Outbox => "outbox",
@@ -136,10 +141,16 @@ impl Kind {
         format!("{RESERVED}/{name}/")
     }
 
-    /// The object that a file of [`Kind::folder`] is; strangers' files are none.
-    pub(crate) fn object(self, file_name: &str) -> Option<Object> {
-        let stem = file_name.strip_suffix(".json")?;
+    /// The object that a file is, by its name below [`Kind::folder`]; strangers' files are none.
+    pub(crate) fn object(self, name: &str) -> Option<Object> {
+        if self == Self::Variant {
+            let (original, id) = name.split_once('/')?;
+            return Some(Object::Variant(HexId::parse(original)?, HexId::parse(id)?));
+        }
+        let stem = name.strip_suffix(".json")?;
         match self {
+            Self::Variant => None,
+            Self::Record => HexId::parse(stem).map(Object::Record),
             Self::Block => {
                 let (about, hash) = stem.split_once('-')?;
                 let hash = HexId::parse(hash)?;
@@ -168,6 +179,8 @@ mod tests {
             (Kind::Block, Object::Block(BlockId::Sha256(id))),
             (Kind::Idem, Object::Idem(id)),
             (Kind::Tombstone, Object::Tombstone(id)),
+            (Kind::Record, Object::Record(id)),
+            (Kind::Variant, Object::Variant(id, HexId([1; 16]))),
             (
                 Kind::Outbox,
                 Object::Outbox(OutboxId::parse("0193-a").unwrap()),

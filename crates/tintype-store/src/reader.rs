@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
-use crate::{Counts, Disk, ETag, Error, Get, Kind, Meta, Object, Objects, Page, Store, StoreUrl};
+use crate::{
+    Counts, Disk, ETag, Error, Get, Kind, Meta, Object, Objects, Page, Store, StoreUrl, Survey,
+};
 
 #[derive(Debug)]
 pub struct Reader {
@@ -54,6 +56,15 @@ impl Reader {
         limit: usize,
     ) -> Result<Objects, Error> {
         Box::pin(self.store.list_kind(kind, cursor, limit)).await
+    }
+
+    pub async fn survey(
+        &self,
+        kind: Kind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Survey, Error> {
+        Box::pin(self.store.survey(kind, cursor, limit)).await
     }
 
     pub async fn check(&self) -> Result<(), Error> {

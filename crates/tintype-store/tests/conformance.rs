@@ -34,6 +34,7 @@ async fn conforms(store: &Store, limits: &Limits) {
     copies(store).await;
     lists_originals_in_the_order_of_their_bytes(store).await;
     finds_its_own_objects_by_kind(store).await;
+    surveys_records_and_variants(store).await;
     deletes_the_variants_of_one_original(store).await;
     one_of_many_creators_wins(store).await;
     store.check().await.unwrap();
@@ -654,6 +655,48 @@ async fn finds_its_own_objects_by_kind(store: &Store) {
         assert!(store.delete(&object, &Condition::Any).await.unwrap());
     }
     assert!(store.list_blocks().await.unwrap().is_empty());
+}
+
+/// What tidies up has to find everything, a page at a time, with its size and age.
+async fn surveys_records_and_variants(store: &Store) {
+    let began = SystemTime::now();
+    let records = [1, 2, 3].map(|n| Object::Record(HexId([n; 32])));
+    let variants = [(1, 1), (1, 2), (2, 1), (4, 9), (5, 1)]
+        .map(|(original, id)| Object::Variant(HexId([original; 32]), HexId([id; 16])));
+    for (kind, objects) in [(Kind::Record, &records[..]), (Kind::Variant, &variants[..])] {
+        for (size, object) in objects.iter().enumerate() {
+            put(store, object, &vec![b'x'; size], Condition::Any)
+                .await
+                .unwrap();
+        }
+        for limit in 1..=objects.len() + 1 {
+            let (mut found, mut cursor) = (Vec::new(), None);
+            loop {
+                let page = store.survey(kind, cursor.as_deref(), limit).await.unwrap();
+                assert!(page.objects.len() <= limit);
+                found.extend(page.objects);
+                cursor = page.cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            let names: Vec<_> = found.iter().map(|own| own.object.clone()).collect();
+            assert_eq!(names, objects, "{kind:?} in pages of {limit}");
+            for (size, own) in found.iter().enumerate() {
+                assert_eq!(own.size, size as u64);
+                // Times of some stores are whole seconds.
+                assert!(own.modified + Duration::from_secs(2) > began);
+            }
+        }
+        for object in objects {
+            assert!(store.delete(object, &Condition::Any).await.unwrap());
+        }
+        assert_eq!(
+            store.survey(kind, None, 10).await.unwrap().objects,
+            [],
+            "{kind:?}"
+        );
+    }
 }
 
 async fn deletes_the_variants_of_one_original(store: &Store) {

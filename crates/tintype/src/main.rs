@@ -41,6 +41,11 @@ enum Command {
     Sign(commands::sign::Arguments),
     Token(commands::token::Arguments),
     Import(Box<commands::import::Arguments>),
+    Verify(commands::verify::Arguments),
+    Sweep(commands::sweep::Arguments),
+    Index(commands::index::Arguments),
+    Warm(commands::warm::Arguments),
+    Purge(commands::purge::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +58,11 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => arguments.run(),
         Command::Token(arguments) => arguments.run(),
         Command::Import(arguments) => arguments.run(),
+        Command::Verify(arguments) => arguments.run(),
+        Command::Sweep(arguments) => arguments.run(),
+        Command::Index(arguments) => arguments.run(),
+        Command::Warm(arguments) => arguments.run(),
+        Command::Purge(arguments) => arguments.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::folders::split;
 use super::objects::{Objects, etag};
 use crate::key::RESERVED;
-use crate::{Error, Key, Kind, Listed, Page};
+use crate::{Error, Key, Listed, Page};
 
 /// Folders that one page opens at most: a tree of empty ones ends a page early, not never. More
 /// than a key can have segments, so that every page gets somewhere.
@@ -205,29 +205,8 @@ impl Walk<'_> {
     }
 }
 
-/// tintype's own objects of one kind, by their file names.
-pub(super) fn kind(
-    objects: &Objects,
-    kind: Kind,
-    cursor: &str,
-    limit: usize,
-) -> Result<crate::Objects, Error> {
-    let Some(folder) = objects.folders().find(&kind.folder())? else {
-        return Ok(crate::Objects::default());
-    };
-    let mut names = smallest(&folder, limit + 1, |name, is_folder| {
-        (!is_folder && name > cursor).then(|| name.to_owned())
-    })?;
-    let more = names.len() > limit;
-    names.truncate(limit);
-    Ok(crate::Objects {
-        cursor: names.last().filter(|_| more).cloned(),
-        objects: names.iter().filter_map(|name| kind.object(name)).collect(),
-    })
-}
-
 /// The smallest of what `keep` makes of a folder's entries, in order, however many there are.
-fn smallest(
+pub(super) fn smallest(
     folder: &File,
     most: usize,
     keep: impl Fn(&str, bool) -> Option<String>,

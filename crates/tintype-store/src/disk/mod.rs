@@ -25,6 +25,7 @@ mod folders;
 mod list;
 mod locks;
 mod objects;
+mod own;
 pub(crate) mod stage;
 
 use std::ops::Range;
@@ -35,7 +36,7 @@ use std::time::Duration;
 use crate::url::DiskSettings;
 use crate::{
     Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Objects,
-    Page, Source,
+    Page, Source, Survey,
 };
 use objects::Objects as Files;
 use stage::Content;
@@ -169,7 +170,18 @@ impl Disk {
         limit: usize,
     ) -> Result<Objects, Error> {
         let cursor = cursor.unwrap_or_default().to_owned();
-        self.run(move |files| list::kind(files, kind, &cursor, limit))
+        self.run(move |files| own::list(files, kind, &cursor, limit))
+            .await
+    }
+
+    pub(crate) async fn survey(
+        &self,
+        kind: Kind,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Survey, Error> {
+        let cursor = cursor.unwrap_or_default().to_owned();
+        self.run(move |files| own::survey(files, kind, &cursor, limit))
             .await
     }
 

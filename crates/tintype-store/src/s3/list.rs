@@ -2,7 +2,7 @@
 //!
 //! A cursor is the last key or folder that was dealt with, so that any replica goes on from there.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
@@ -13,7 +13,9 @@ use super::bucket::Bucket;
 use super::failure::{Failure, Kind};
 use super::operation::Operation;
 use crate::key::RESERVED;
-use crate::{ETag, Error, Key, KeyHash, Kind as OwnKind, Listed, Object, Objects, Page};
+use crate::{
+    ETag, Error, Key, KeyHash, Kind as OwnKind, Listed, MAX_PAGE, Object, Own, Page, Survey,
+};
 
 /// Requests for one page: what is skipped may end a page early, not never.
 const MOST_REQUESTS: u32 = 8;
@@ -129,26 +131,35 @@ impl Bucket {
         }))
     }
 
-    pub(super) async fn list_kind(
+    pub(super) async fn survey(
         &self,
         kind: OwnKind,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Objects, Error> {
+    ) -> Result<Survey, Error> {
         let folder = kind.folder();
         let position = cursor.map(|cursor| format!("{folder}{cursor}"));
         let position = position.unwrap_or_default();
         let found = self.find(&folder, false, &position, limit).await?;
-        let names = || {
-            let names = found.entries.iter().map(Entry::name);
-            names.filter_map(|name| name.strip_prefix(&folder))
+        let last = found.entries.last().map(Entry::name);
+        let last = last.and_then(|name| name.strip_prefix(&folder));
+        let cursor = last.filter(|_| found.more).map(str::to_owned);
+        let own = |entry| match entry {
+            Entry::Folder(_) => None,
+            Entry::File {
+                name,
+                size,
+                modified,
+                ..
+            } => Some(Own {
+                object: kind.object(name.strip_prefix(&folder)?)?,
+                size,
+                modified,
+            }),
         };
-        Ok(Objects {
-            objects: names().filter_map(|name| kind.object(name)).collect(),
-            cursor: names()
-                .next_back()
-                .filter(|_| found.more)
-                .map(str::to_owned),
+        Ok(Survey {
+            objects: found.entries.into_iter().filter_map(own).collect(),
+            cursor,
         })
     }
 
@@ -165,6 +176,32 @@ impl Bucket {
         let names = found.entries.iter();
         let names = names.map(|entry| format!("{}{}", self.location, entry.name()));
         Ok((names.collect(), found.more))
+    }
+
+    /// Removes what trying out the server's conditions has left, where the process died over it; how
+    /// much there was.
+    pub(super) async fn sweep_trials(&self, older_than: Duration) -> Result<u64, Failure> {
+        let (folder, mut position, mut swept) = (format!("{RESERVED}/probe/"), String::new(), 0);
+        loop {
+            let found = self.find(&folder, false, &position, MAX_PAGE).await?;
+            let is_old = |entry: &&Entry| match entry {
+                Entry::Folder(_) => false,
+                Entry::File { modified, .. } => {
+                    let age = SystemTime::now().duration_since(*modified);
+                    age.is_ok_and(|age| age >= older_than)
+                }
+            };
+            let names = found.entries.iter().filter(is_old);
+            let names: Vec<_> = names
+                .map(|entry| format!("{}{}", self.location, entry.name()))
+                .collect();
+            swept += names.len() as u64;
+            self.delete_all(names).await?;
+            match found.entries.last() {
+                Some(last) if found.more => last.name().clone_into(&mut position),
+                _ => return Ok(swept),
+            }
+        }
     }
 
     /// What comes after `position`; all names without the location.

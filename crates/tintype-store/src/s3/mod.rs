@@ -72,8 +72,8 @@ use futures_util::FutureExt;
 
 use crate::url::S3Settings;
 use crate::{
-    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Objects,
-    Page, Source,
+    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Page,
+    Source, Survey,
 };
 use bucket::Bucket;
 
@@ -154,13 +154,13 @@ impl S3 {
         self.bucket.list(prefix, delimiter, cursor, limit).await
     }
 
-    pub(crate) async fn list_kind(
+    pub(crate) async fn survey(
         &self,
         kind: Kind,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Objects, Error> {
-        self.bucket.list_kind(kind, cursor, limit).await
+    ) -> Result<Survey, Error> {
+        self.bucket.survey(kind, cursor, limit).await
     }
 
     pub(crate) async fn check(&self) -> Result<(), Error> {
@@ -168,7 +168,8 @@ impl S3 {
     }
 
     pub(crate) async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
-        self.bucket.sweep_uploads(older_than).await
+        let trials = self.bucket.sweep_trials(older_than).await?;
+        Ok(trials + self.bucket.sweep_uploads(older_than).await?)
     }
 
     pub(crate) fn warnings(&self) -> &[String] {

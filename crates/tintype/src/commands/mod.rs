@@ -3,13 +3,20 @@
 pub(crate) mod config;
 pub(crate) mod healthcheck;
 pub(crate) mod import;
+pub(crate) mod index;
+pub(crate) mod purge;
 pub(crate) mod render;
 pub(crate) mod serve;
 pub(crate) mod sign;
+pub(crate) mod sweep;
 pub(crate) mod token;
 pub(crate) mod url;
+pub(crate) mod verify;
+pub(crate) mod warm;
 
+mod service;
 mod support;
+mod upkeep;
 
 use std::io::Write;
 use std::path::Path;
@@ -58,7 +65,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         (lossy(name), lossy(text))
     });
     // What a command is told, and no option of the service.
-    named.filter(|(name, _)| !name.starts_with("TINTYPE_IMPORT_"))
+    named.filter(|(name, _)| !name.starts_with("TINTYPE_IMPORT_") && name != purge::TOKEN)
 }
 
 /// An answer on standard output.

@@ -1,0 +1,336 @@
+//! `tintype verify`: whether the originals still are what was uploaded.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tintype_server::records;
+use tintype_server::stores::Stores;
+use tintype_store::{Body, Error, HexId, Key, Kind, Listed, Object, Own, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::support::{self, Report};
+use super::upkeep;
+use crate::failure::Failure;
+
+/// A record is written before an original that is not to be seen yet, and deleted after it: one this
+/// young may belong to a change that is under way.
+const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
+
+/// Read every original and compare it with its record.
+///
+/// Nothing is changed, and every byte is read: in a bucket that is a request and the transfer for
+/// each original. Findings that mean damage (missing, changed, unreadable) end it with 1; stale and
+/// missing records do not, they are made anew on first use.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tintype verify
+  tintype verify --prefix photos/2016/ --jobs 16 --json
+
+Findings:
+  missing     there is a record, and no original
+  changed     other bytes than were uploaded, though the store says that nobody wrote them
+  unreadable  the store has it and cannot give it, or the record is no record
+  stale       the original was changed by somebody else; its record is of what was there before
+  no-record   an original that was never used (tintype index makes records ahead)
+  not-hashed  its record has no hash yet to compare with")]
+pub(crate) struct Arguments {
+    /// Only keys that start with this
+    #[arg(long, default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// Originals read at a time
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+    /// One line of JSON for each finding, and one at the end
+    #[arg(long)]
+    json: bool,
+}
+
+enum Finding {
+    Missing,
+    Changed,
+    Unreadable(String),
+    Stale,
+    NoRecord,
+    NotHashed,
+}
+
+/// What came of looking at one key.
+struct Checked {
+    key: String,
+    bytes: u64,
+    finding: Option<Finding>,
+}
+
+#[derive(Default)]
+struct Totals {
+    originals: u64,
+    bytes: u64,
+    missing: u64,
+    changed: u64,
+    unreadable: u64,
+    stale: u64,
+    no_record: u64,
+    not_hashed: u64,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let config = upkeep::load()?;
+        support::run(async move {
+            let stop = support::stop_on_signal()?;
+            let store = Stores::open(&config).await?.store;
+            self.verify(store, stop).await
+        })
+    }
+
+    async fn verify(self, store: Arc<Store>, stop: CancellationToken) -> Result<(), Failure> {
+        let (report, mut totals) = (Report::new(self.json), Totals::default());
+        let jobs = usize::from(self.jobs);
+        let originals = upkeep::originals(store.clone(), self.prefix.clone())
+            .take_until(stop.cancelled())
+            .inspect_ok(|_| report.progress().found(1))
+            .map_ok(|listed| original(store.clone(), listed, stop.clone()))
+            .try_buffer_unordered(jobs);
+        let mut originals = std::pin::pin!(originals);
+        let mut broken = None;
+        while let Some(checked) = originals.next().await {
+            match checked {
+                Ok(Some(checked)) => totals.take(checked, &report)?,
+                Ok(None) => {}
+                Err(error) => broken = Some(error),
+            }
+        }
+        let records = upkeep::own(store.clone(), Kind::Record)
+            .take_until(stop.cancelled())
+            .map_ok(|page| futures_util::stream::iter(page.into_iter().map(Ok)))
+            .try_flatten()
+            .map_ok(|own| record(store.clone(), own, &self.prefix))
+            .try_buffer_unordered(jobs);
+        let mut records = std::pin::pin!(records);
+        while let Some(checked) = records.next().await {
+            match checked {
+                Ok(Some(checked)) => totals.take(checked, &report)?,
+                Ok(None) => {}
+                Err(error) => broken = Some(error),
+            }
+        }
+        totals.tell(&report, stop.is_cancelled())?;
+        if let Some(error) = broken {
+            return Err(anyhow::Error::new(error)
+                .context("the store cannot be gone through to its end")
+                .into());
+        }
+        totals.verdict(stop.is_cancelled())
+    }
+}
+
+/// Each on a task of its own, so that hashing takes as many processors as there are. `None`: it went
+/// away, or was changed while it was read.
+async fn original(
+    store: Arc<Store>,
+    listed: Listed,
+    stop: CancellationToken,
+) -> Result<Option<Checked>, Error> {
+    let name = listed.key.clone();
+    let checked = tokio::spawn(async move {
+        let checking = compare(&store, &listed);
+        tokio::select! {
+            checked = checking => checked,
+            () = stop.cancelled() => Ok(None),
+        }
+    });
+    let finding = match checked.await {
+        Ok(Ok(checked)) => return Ok(checked),
+        Ok(Err(reason)) => reason,
+        Err(error) => format!("the check ended unexpectedly: {error}"),
+    };
+    Ok(Some(Checked {
+        key: name.as_str().to_owned(),
+        bytes: 0,
+        finding: Some(Finding::Unreadable(finding)),
+    }))
+}
+
+async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, String> {
+    let key = &listed.key;
+    let done = |bytes, finding| {
+        Ok(Some(Checked {
+            key: key.as_str().to_owned(),
+            bytes,
+            finding,
+        }))
+    };
+    let stored = records::read(store, &key.hash()).await;
+    let Some(stored) = stored.map_err(|error| upkeep::reason(&error))? else {
+        return done(0, Some(Finding::NoRecord));
+    };
+    let Some(expected) = &stored.record.sha256 else {
+        return done(0, Some(Finding::NotHashed));
+    };
+    let etag = stored.record.store_etag();
+    let object = Object::Original(key.clone());
+    match store.get(&object, None, Some(&etag)).await {
+        Ok(Some(got)) => {
+            let (bytes, found) = hash(got.body).await.map_err(|error| chain(&error))?;
+            done(bytes, (found != *expected).then_some(Finding::Changed))
+        }
+        Ok(None) => Ok(None),
+        // A change since the listing has changed the record as well, and is no finding.
+        Err(Error::Precondition { .. }) if listed.etag == etag => Ok(None),
+        Err(Error::Precondition { .. }) => match records::read(store, &key.hash()).await {
+            Ok(Some(again)) if again.etag != stored.etag => Ok(None),
+            _ => done(0, Some(Finding::Stale)),
+        },
+        Err(error) => Err(chain(&error)),
+    }
+}
+
+async fn hash(mut body: Body) -> Result<(u64, String), Error> {
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        bytes += chunk.len() as u64;
+        hash.update(&chunk);
+    }
+    Ok((bytes, HexId::<32>(hash.finalize().into()).to_string()))
+}
+
+/// Only what the walk through the originals cannot find: a record whose original is gone.
+async fn record(store: Arc<Store>, own: Own, prefix: &str) -> Result<Option<Checked>, Error> {
+    let Object::Record(owner) = own.object else {
+        return Ok(None);
+    };
+    let age = SystemTime::now().duration_since(own.modified);
+    if age.is_ok_and(|age| age < UNDER_WAY) {
+        return Ok(None);
+    }
+    let checked = |key: &str, finding| {
+        Ok(Some(Checked {
+            key: key.to_owned(),
+            bytes: 0,
+            finding: Some(finding),
+        }))
+    };
+    let record = match records::read(&store, &owner).await {
+        Ok(Some(stored)) => stored.record,
+        Ok(None) => return Ok(None),
+        // Of a key that cannot be told. With a prefix it may be somebody else's.
+        Err(error) if prefix.is_empty() => {
+            let path = Object::Record(owner).path();
+            return checked(&path, Finding::Unreadable(upkeep::reason(&error)));
+        }
+        Err(_) => return Ok(None),
+    };
+    let Some(key) = record.key().filter(|key| key.as_str().starts_with(prefix)) else {
+        return Ok(None);
+    };
+    if is_there(&store, &key).await? || !is_there_record(&store, &key).await? {
+        return Ok(None);
+    }
+    checked(key.as_str(), Finding::Missing)
+}
+
+async fn is_there(store: &Store, key: &Key) -> Result<bool, Error> {
+    let object = Object::Original(key.clone());
+    Ok(store.head(&object).await?.is_some())
+}
+
+/// Asked after the original, because a delete removes the original first.
+async fn is_there_record(store: &Store, key: &Key) -> Result<bool, Error> {
+    Ok(store.head(&Object::Record(key.hash())).await?.is_some())
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}
+
+impl Totals {
+    fn take(&mut self, checked: Checked, report: &Report) -> std::io::Result<()> {
+        let key = checked.key.as_str();
+        if !matches!(checked.finding, Some(Finding::Missing)) {
+            self.originals += 1;
+            report.progress().did(key);
+        }
+        self.bytes += checked.bytes;
+        let Some(finding) = checked.finding else {
+            return Ok(());
+        };
+        let (name, count, words) = match &finding {
+            Finding::Missing => (
+                "missing",
+                &mut self.missing,
+                "there is a record, and no original",
+            ),
+            Finding::Changed => (
+                "changed",
+                &mut self.changed,
+                "other bytes than were uploaded",
+            ),
+            Finding::Unreadable(reason) => ("unreadable", &mut self.unreadable, reason.as_str()),
+            Finding::Stale => (
+                "stale",
+                &mut self.stale,
+                "the record is of what was there before",
+            ),
+            Finding::NoRecord => ("no-record", &mut self.no_record, "never used"),
+            Finding::NotHashed => (
+                "not-hashed",
+                &mut self.not_hashed,
+                "no hash to compare with",
+            ),
+        };
+        *count += 1;
+        let line = json!({"key": key, "finding": name, "problem": words});
+        report.line(&line, Some(&format!("{name}: {key}: {words}")))
+    }
+
+    fn damaged(&self) -> u64 {
+        self.missing + self.changed + self.unreadable
+    }
+
+    fn tell(&self, report: &Report, is_interrupted: bool) -> std::io::Result<()> {
+        let summary = json!({"summary": {
+            "originals": self.originals,
+            "bytes": self.bytes,
+            "missing": self.missing,
+            "changed": self.changed,
+            "unreadable": self.unreadable,
+            "stale": self.stale,
+            "no_record": self.no_record,
+            "not_hashed": self.not_hashed,
+            "interrupted": is_interrupted,
+        }});
+        let words = format!(
+            "{} originals, {} bytes read: {} missing, {} changed, {} unreadable; {} stale, {} without a record, {} without a hash",
+            self.originals,
+            self.bytes,
+            self.missing,
+            self.changed,
+            self.unreadable,
+            self.stale,
+            self.no_record,
+            self.not_hashed
+        );
+        report.summary(&summary, &words)
+    }
+
+    fn verdict(&self, is_interrupted: bool) -> Result<(), Failure> {
+        let reason = match (self.damaged(), is_interrupted) {
+            (0, false) => return Ok(()),
+            (0, true) => "interrupted before the end; nothing was damaged so far".to_owned(),
+            (damaged, _) => format!("{damaged} originals are damaged; restore them from a backup"),
+        };
+        Err(Failure::Other(anyhow::Error::msg(reason)))
+    }
+}
