@@ -36,6 +36,9 @@ const MAX_PENDING: usize = 1_000;
 const PREPARED_SHARE: u64 = 16;
 const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
+/// Less than a check of readiness may take.
+const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
+
 /// The sockets. The caller binds them, so that it can say which one was taken.
 pub struct Listeners {
     pub public: TcpListener,
@@ -76,8 +79,8 @@ impl App {
         let pool = open_pool(&config, &resources)?;
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
         let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
-        let spool =
-            Spool::new(spool_dir, config.spool_bytes).map_err(system("the spool folder"))?;
+        let spool = Spool::new(spool_dir, config.spool_bytes)
+            .map_err(system("the spool folder (TINTYPE_SPOOL_DIR)"))?;
         let imaging = imaging(&config);
         let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
         let blocks = Blocks::load(store.clone())
@@ -178,6 +181,7 @@ pub async fn serve(
             app.metrics.observe_pool(&app.pool);
             app.metrics.observe_log(observer.log.dropped());
             app.metrics.observe_outbox(&app.outbox);
+            app.metrics.observe_stores(&app.store, &app.derived);
             app.metrics.encode()
         }
     };
@@ -224,9 +228,11 @@ pub async fn serve(
 }
 
 async fn health(app: Arc<App>) -> Outcome {
-    let reason = match app.store.check().await {
-        Ok(()) => None,
-        Err(error) => Some(format!("the store does not answer: {error}")),
+    // In time to be a reason: a check that takes too long as a whole makes the service unready.
+    let reason = match tokio::time::timeout(STORE_ANSWERS, app.store.check()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("the store does not answer: {error}")),
+        Err(_) => Some("the store does not answer in time".to_owned()),
     };
     match reason {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),

@@ -22,6 +22,9 @@ pub struct Counts {
     put: AtomicU64,
     delete: AtomicU64,
     list: AtomicU64,
+    retry: AtomicU64,
+    hedge: AtomicU64,
+    opening: AtomicU64,
 }
 
 macro_rules! count {
@@ -40,6 +43,9 @@ macro_rules! count {
     };
 }
 count!(get, gets; head, heads; put, puts; delete, deletes; list, lists);
+// Of a bucket: requests sent again, second requests for a late answer, and how often it was found not
+// to answer any more.
+count!(retry, retries; hedge, hedges; opening, openings);
 
 impl Counts {
     pub(crate) fn observe(&self, observer: Observer) {
@@ -75,6 +81,9 @@ impl fmt::Debug for Counts {
             .field("put", &self.put)
             .field("delete", &self.delete)
             .field("list", &self.list)
+            .field("retry", &self.retry)
+            .field("hedge", &self.hedge)
+            .field("opening", &self.opening)
             .finish_non_exhaustive()
     }
 }

@@ -53,19 +53,21 @@ impl Breaker {
 
     /// An operation has failed: all its attempts, one after the other. That is enough, because a
     /// request of ours may need several operations and has to be answered in time, and because any
-    /// answer that is still on its way closes the breaker again.
-    pub(super) fn failed(&self) {
-        self.failed_at(Instant::now());
+    /// answer that is still on its way closes the breaker again. Whether it opened.
+    pub(super) fn failed(&self) -> bool {
+        self.failed_at(Instant::now())
     }
 
-    fn failed_at(&self, now: Instant) {
+    fn failed_at(&self, now: Instant) -> bool {
         // Counted from the end of a probe that failed, or whoever made it would make the next one too.
         let open = State::Open {
             next_probe: now + PROBE_EVERY,
         };
-        if matches!(std::mem::replace(&mut *self.state(), open), State::Closed) {
+        let opened = matches!(std::mem::replace(&mut *self.state(), open), State::Closed);
+        if opened {
             tracing::error!("the store does not answer; asked once a second until it does");
         }
+        opened
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -81,13 +83,13 @@ mod tests {
     fn it_opens_on_a_failure_lets_one_probe_through_a_second_and_closes_on_an_answer() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         assert!(breaker.lets_through_at(start));
-        breaker.failed_at(start);
+        assert!(breaker.failed_at(start));
         let through = (0..5_000)
             .filter(|ms| {
                 let now = start + Duration::from_millis(*ms);
                 let through = breaker.lets_through_at(now);
                 if through {
-                    breaker.failed_at(now);
+                    assert!(!breaker.failed_at(now), "it was open");
                 }
                 through
             })

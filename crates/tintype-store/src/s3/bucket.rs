@@ -109,7 +109,11 @@ impl Bucket {
         match &outcome {
             Err(Failure {
                 kind: Kind::Down, ..
-            }) => self.breaker.failed(),
+            }) => {
+                if self.breaker.failed() {
+                    self.counts.opening();
+                }
+            }
             _ => self.breaker.answered(),
         }
         outcome

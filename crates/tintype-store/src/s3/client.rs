@@ -15,6 +15,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::operation::Operation;
@@ -193,6 +194,12 @@ impl Intercept for Counting {
         let name = config.load::<Metadata>().map(|metadata| metadata.name());
         if let Some(operation) = name.and_then(Operation::named) {
             operation.count(&self.0);
+        }
+        if config
+            .load::<RequestAttempts>()
+            .is_some_and(|attempts| attempts.attempts() > 1)
+        {
+            self.0.retry();
         }
         Ok(())
     }

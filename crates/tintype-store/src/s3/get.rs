@@ -54,7 +54,7 @@ impl Bucket {
         let open = || self.open(&path, range.clone(), if_match).boxed();
         let outcome = match object {
             // Small, and somebody waits for every one of them.
-            Object::Record(_) | Object::Variant(..) => self.hedges.run(open).await,
+            Object::Record(_) | Object::Variant(..) => self.hedges.run(&self.counts, open).await,
             _ => open().await,
         };
         match outcome {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, Either, select};
 use tokio::time::{Instant, sleep};
 
+use crate::Counts;
+
 /// How many recent reads tell what is late.
 const WINDOW: usize = 128;
 /// Before there are this many, nothing is known to be late.
@@ -36,6 +38,7 @@ impl Hedges {
     /// when nothing else is under way.
     pub(super) async fn run<'a, T, E>(
         &self,
+        counts: &Counts,
         request: impl Fn() -> BoxFuture<'a, Result<T, E>>,
     ) -> Result<T, E> {
         let began = Instant::now();
@@ -44,11 +47,14 @@ impl Hedges {
             None => first.await,
             Some(patience) => match select(first, pin!(sleep(patience))).await {
                 Either::Left((outcome, _)) => outcome,
-                Either::Right(((), first)) if self.pay() => match select(first, request()).await {
-                    Either::Left((Err(_), second)) => second.await,
-                    Either::Right((Err(_), first)) => first.await,
-                    Either::Left((success, _)) | Either::Right((success, _)) => success,
-                },
+                Either::Right(((), first)) if self.pay() => {
+                    counts.hedge();
+                    match select(first, request()).await {
+                        Either::Left((Err(_), second)) => second.await,
+                        Either::Right((Err(_), first)) => first.await,
+                        Either::Left((success, _)) | Either::Right((success, _)) => success,
+                    }
+                }
                 Either::Right(((), first)) => first.await,
             },
         };
@@ -102,7 +108,7 @@ mod tests {
 
     /// Reads of which one in `every` is slow, unless it is sent again; how many were sent.
     async fn reads(hedges: &Hedges, count: u32, every: u32) -> u32 {
-        let sent = AtomicU32::new(0);
+        let (sent, counts) = (AtomicU32::new(0), Counts::default());
         for number in 0..count {
             let attempts = AtomicU32::new(0);
             let read = || {
@@ -111,9 +117,11 @@ mod tests {
                 let slow = if first && number % every == 0 { 200 } else { 0 };
                 sleep(Duration::from_millis(slow)).map(Ok::<_, ()>).boxed()
             };
-            hedges.run(read).await.unwrap();
+            hedges.run(&counts, read).await.unwrap();
         }
-        sent.into_inner()
+        let sent = sent.into_inner();
+        assert_eq!(counts.hedges(), u64::from(sent - count));
+        sent
     }
 
     #[tokio::test(start_paused = true)]
@@ -139,9 +147,11 @@ mod tests {
         }
         let attempts = AtomicU32::new(0);
         let outcome = hedges
-            .run(|| match attempts.fetch_add(1, Ordering::Relaxed) {
-                0 => pending().boxed(),
-                second => ready(Ok::<_, ()>(second)).boxed(),
+            .run(&Counts::default(), || {
+                match attempts.fetch_add(1, Ordering::Relaxed) {
+                    0 => pending().boxed(),
+                    second => ready(Ok::<_, ()>(second)).boxed(),
+                }
             })
             .await;
         assert_eq!(outcome, Ok(1));

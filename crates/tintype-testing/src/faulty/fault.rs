@@ -16,7 +16,7 @@ pub enum Fault {
     Cut,
     /// Nothing is done, and no answer ever comes.
     Stall,
-    /// Everything is right, only late.
+    /// Everything is right as it was when it was asked, and told late.
     Late(Duration),
     /// It is done, and the connection ends instead of an answer.
     LoseAnswer,

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -142,6 +143,28 @@ impl Faulty {
             .insert(key.to_owned(), object);
     }
 
+    /// Takes an object away behind everybody's back.
+    pub fn remove(&self, key: &str) {
+        let removed = lock(&self.shared.bucket).objects.remove(key);
+        assert!(removed.is_some(), "no object {key}");
+    }
+
+    /// Other bytes, and nothing else that tells.
+    pub fn rot(&self, key: &str, bytes: impl Into<Bytes>) {
+        self.change(key, |stored| stored.content = Content::Kept(bytes.into()));
+    }
+
+    /// Was written so much earlier.
+    pub fn age(&self, key: &str, by: Duration) {
+        self.change(key, |stored| stored.modified -= by);
+    }
+
+    fn change(&self, key: &str, change: impl FnOnce(&mut Stored)) {
+        let mut bucket = lock(&self.shared.bucket);
+        let stored = bucket.objects.get_mut(key);
+        change(stored.unwrap_or_else(|| panic!("no object {key}")));
+    }
+
     /// Uploads in parts that are neither complete nor given up.
     pub fn unfinished_uploads(&self) -> usize {
         lock(&self.shared.bucket).uploads.len()
@@ -196,10 +219,10 @@ impl Shared {
         parts: &Parts,
         content: Content,
     ) -> Result<Answer, Cut> {
+        let answer = self.perform(call, parts, content);
         if let Fault::Late(time) = fault {
             tokio::time::sleep(time).await;
         }
-        let answer = self.perform(call, parts, content);
         if fault == Fault::StoreShort {
             lock(&self.bucket).shorten(&call.key);
         }
