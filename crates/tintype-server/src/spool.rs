@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tempfile::NamedTempFile;
 use tintype_store::Source;
@@ -31,7 +31,7 @@ pub use reader::Reader;
 
 /// What is kept for telling the type by content, and the largest body that needs no file.
 pub const HEAD_BYTES: usize = 64 * 1024;
-/// How much is handed to the disk at a time; up to twice as much of a body is in memory.
+/// How much is handed to the disk at a time; twice as much of a body is in memory.
 const BATCH_BYTES: usize = 256 * 1024;
 /// A body of undeclared length asks for this much more space at a time.
 const STEP_BYTES: u64 = 4 * 1024 * 1024;
@@ -144,7 +144,7 @@ impl Reservation {
         let mut writer = Writer::new(self.shared.folder.clone(), expected.hasher());
         // Copied together, because a client that sends single bytes would otherwise make us keep
         // far more than the bytes.
-        let mut batch = BytesMut::new();
+        let mut batch = Vec::new();
         let mut head = None;
         let mut received = 0_u64;
         while let Some(chunk) = body.next().await {
@@ -162,14 +162,16 @@ impl Reservation {
                 self.grow(needed.max(STEP_BYTES))
                     .or_else(|_| self.grow(needed))?;
             }
-            batch.extend_from_slice(&chunk);
-            if batch.len() >= BATCH_BYTES {
-                head.get_or_insert_with(|| Bytes::copy_from_slice(&batch[..HEAD_BYTES]));
-                let batch = std::mem::take(&mut batch).freeze();
-                writer
-                    .write(batch)
-                    .await
-                    .map_err(|error| self.failed(error))?;
+            let mut rest = &chunk[..];
+            while !rest.is_empty() {
+                let fits = rest.len().min(BATCH_BYTES - batch.len());
+                batch.extend_from_slice(&rest[..fits]);
+                rest = &rest[fits..];
+                if batch.len() == BATCH_BYTES {
+                    head.get_or_insert_with(|| Bytes::copy_from_slice(&batch[..HEAD_BYTES]));
+                    let written = writer.write(batch).await;
+                    batch = written.map_err(|error| self.failed(error))?;
+                }
             }
         }
         if let Some(declared) = self.declared.filter(|&declared| received < declared) {
@@ -183,10 +185,8 @@ impl Reservation {
             hasher.update(&head);
             (Content::Memory(head.clone()), hasher.finish())
         } else {
-            writer
-                .write(batch.freeze())
-                .await
-                .map_err(|error| self.failed(error))?;
+            let written = writer.write(batch).await;
+            written.map_err(|error| self.failed(error))?;
             let (file, digests) = writer.finish().await.map_err(|error| self.failed(error))?;
             (Content::File(file), digests)
         };
@@ -229,13 +229,20 @@ struct Writer {
 struct Written {
     file: Option<NamedTempFile>,
     hasher: Hasher,
+    /// Empty. Two buffers take turns for a whole body: a new one for each batch, made by one thread
+    /// and freed by another, would leave many times as much with the allocator.
+    buffer: Vec<u8>,
 }
 
 impl Writer {
     fn new(folder: PathBuf, hasher: Hasher) -> Self {
         Self {
             folder,
-            state: Some(Written { file: None, hasher }),
+            state: Some(Written {
+                file: None,
+                hasher,
+                buffer: Vec::new(),
+            }),
             job: None,
         }
     }
@@ -244,19 +251,22 @@ impl Writer {
         clippy::disallowed_methods,
         reason = "file work and hashing block for a bounded batch; pixel work has a pool of its own"
     )]
-    async fn write(&mut self, batch: Bytes) -> io::Result<()> {
+    /// Gives an empty buffer for the next batch.
+    async fn write(&mut self, batch: Vec<u8>) -> io::Result<Vec<u8>> {
         let mut written = self.written().await?;
+        let next = std::mem::replace(&mut written.buffer, batch);
         let folder = self.folder.clone();
         self.job = Some(tokio::task::spawn_blocking(move || {
             let file = match &mut written.file {
                 Some(file) => file,
                 none => none.insert(create(&folder)?),
             };
-            written.hasher.update(&batch);
-            file.as_file_mut().write_all(&batch)?;
+            written.hasher.update(&written.buffer);
+            file.as_file_mut().write_all(&written.buffer)?;
+            written.buffer.clear();
             Ok(written)
         }));
-        Ok(())
+        Ok(next)
     }
 
     /// Waits for the batch that is under way.

@@ -10,11 +10,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Pixel work allocates and frees tens of megabytes per request on many threads; the system's
-/// allocator keeps much of that for itself afterwards.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Serves thumbnails and originals, and takes uploads.
 ///
 /// Configured by TINTYPE_* variables over config/tintype.toml over defaults.
