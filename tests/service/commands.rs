@@ -16,14 +16,14 @@ use crate::harness::{App, SIGNING_KEY, Start, tintype, token};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One run with `--json`: the exit code, the lines, and what it said on standard error.
-struct Run {
+pub struct Run {
     code: i32,
-    lines: Vec<Value>,
-    stderr: String,
+    pub lines: Vec<Value>,
+    pub stderr: String,
 }
 
 impl Run {
-    fn of(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub fn of(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = tintype(folder);
         let output = command
             .args(arguments)
@@ -43,17 +43,18 @@ impl Run {
         }
     }
 
-    fn expect(self, code: i32) -> Self {
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{:?}\n{}", self.lines, self.stderr);
         self
     }
 
-    fn summary(&self) -> &Value {
+    pub fn summary(&self) -> &Value {
         &self.lines.last().unwrap()["summary"]
     }
 
     /// `{key or path}: {finding or result}` of each line, in order.
-    fn told(&self) -> Vec<String> {
+    pub fn told(&self) -> Vec<String> {
         let text = |line: &Value, names: [&str; 2]| {
             let found = names.iter().find_map(|name| line[*name].as_str());
             found.map(str::to_owned)
@@ -72,7 +73,7 @@ fn run(app: &App, arguments: &[&str]) -> Run {
     Run::of(app.folder().path(), arguments, &[])
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub fn hash(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -97,7 +98,7 @@ fn make_variant(app: &App, key: &str) {
 }
 
 /// Written after the answer; a hang fails, slowness does not.
-fn eventually(holds: impl Fn() -> bool) {
+pub fn eventually(holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(60), "never");

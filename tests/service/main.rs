@@ -15,6 +15,7 @@ mod bucket; // what S3 is asked, and what happens without it
 mod caching; // how often work is done, and when it is forgotten
 mod cloudfront; // invalidations, against moto
 mod commands; // upkeep: verify, sweep, index, warm, purge
+mod commands_bucket; // the same on S3
 mod commands_import; // originals from elsewhere
 mod crash; // killed in the midst of uploads
 mod delivery; // addresses and headers of variants and originals

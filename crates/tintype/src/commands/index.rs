@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
@@ -12,6 +13,7 @@ use tintype_server::probing::ADOPT_WHOLE_BYTES;
 use tintype_server::records::Records;
 use tintype_server::service;
 use tintype_store::{KeyHash, Kind, Listed, MAX_PAGE, Object, Store};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::support::{self, Report};
@@ -86,7 +88,7 @@ impl Arguments {
         let report = Report::new(self.json);
         report.line(&plan.json(), Some(&plan.words(store.is_shared())))?;
         if plan.missing > 0 && !self.yes {
-            self.ask()?;
+            self.ask(&stop).await?;
         }
         let mut totals = Totals::default();
         report
@@ -131,7 +133,7 @@ impl Arguments {
         Ok(plan)
     }
 
-    fn ask(&self) -> Result<(), Failure> {
+    async fn ask(&self, stop: &CancellationToken) -> Result<(), Failure> {
         if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Err(Failure::Usage(
                 "nothing was done: nobody can be asked here; --yes goes on without asking"
@@ -139,8 +141,17 @@ impl Arguments {
             ));
         }
         write!(std::io::stderr(), "Go on? [y/N] ")?;
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
+        // On a thread that nobody waits for: Ctrl-C is an answer as well.
+        let (tell, answer) = oneshot::channel();
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = std::io::stdin().read_line(&mut answer);
+            let _ = tell.send(read.map(|_| answer));
+        });
+        let answer = tokio::select! {
+            () = stop.cancelled() => String::new(),
+            answer = answer => answer.context("the answer cannot be read")??,
+        };
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => Err(anyhow::Error::msg("nothing was done").into()),

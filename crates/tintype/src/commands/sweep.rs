@@ -295,7 +295,8 @@ impl Sweeper {
         let of = |what| self.totals.get(what).copied().unwrap_or_default();
         let bytes: u64 = self.totals.values().map(|(_, bytes)| bytes).sum();
         let (variants, records, intents) = (of("variants").0, of("records").0, of("intents").0);
-        let uploads = of("uploads").0;
+        // Only found out by giving them up.
+        let uploads = (!self.arguments.dry_run).then(|| of("uploads").0);
         let summary = json!({"summary": {
             "dry_run": self.arguments.dry_run,
             "variants": variants,
@@ -311,8 +312,12 @@ impl Sweeper {
             true => "would remove",
             false => "removed",
         };
+        let uploads = uploads.map_or_else(
+            || "unfinished uploads not counted".to_owned(),
+            |uploads| format!("{uploads} unfinished uploads"),
+        );
         let mut words = format!(
-            "{verb} {variants} variants, {records} records, {intents} expired intents, {uploads} unfinished uploads: {bytes} bytes"
+            "{verb} {variants} variants, {records} records, {intents} expired intents, {uploads}: {bytes} bytes"
         );
         if self.kept > 0 {
             words += &format!(

@@ -1,8 +1,9 @@
 //! A bar for people. On anything but a terminal there is none.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -17,9 +18,15 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let style = ProgressStyle::with_template(
-            "{bar:24} {human_pos} of {human_len}, {per_sec}, {elapsed}  {wide_msg}",
+            "{bar:24} {human_pos} of {human_len}, {rate}, {elapsed}  {wide_msg}",
         );
-        bar.set_style(style.expect("the template is constant and valid"));
+        let style = style.expect("the template is constant and valid");
+        bar.set_style(
+            style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+                // The library's own has four decimals.
+                let _ = write!(text, "{:.0}/s", state.per_sec());
+            }),
+        );
         Self { bar }
     }
 
@@ -35,7 +42,11 @@ impl Progress {
 
     /// Prints without disturbing the bar.
     pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.bar.suspend(print)
+        match self.bar.length() {
+            // Nothing has begun: afterwards a bar of nothing would be drawn.
+            Some(0) => print(),
+            _ => self.bar.suspend(print),
+        }
     }
 
     pub(crate) fn finish(&self) {
