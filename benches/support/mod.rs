@@ -18,12 +18,19 @@ pub struct Server {
 impl Server {
     /// `tintype serve --dev` in `folder`, its access log in a file there.
     pub fn tintype(folder: &TempDir) -> Self {
+        Self::tintype_on(folder, "file://./media", &[])
+    }
+
+    /// The same on another store, with what else it needs from the environment.
+    pub fn tintype_on(folder: &TempDir, store: &str, environment: &[(String, String)]) -> Self {
         let (port, admin_port) = (free_port(), free_port());
         let log = File::create(folder.path().join("tintype.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_tintype"))
             .args(["serve", "--dev"])
             .current_dir(folder.path())
             .env_clear()
+            .env("TINTYPE_STORE", store)
+            .envs(environment.iter().cloned())
             .env("TINTYPE_BIND", format!("127.0.0.1:{port}"))
             .env("TINTYPE_ADMIN_BIND", format!("127.0.0.1:{admin_port}"))
             .stdout(log)
