@@ -210,7 +210,13 @@ async fn every_node_is_told_at_once_and_again_and_then_the_entry_goes() {
     let ((one, a), (two, b)) = (Receiver::start().await, Receiver::start().await);
     let store = store().await;
     let toml = format!("purge_varnish = [\"{a}\", \"{b}/\"]");
-    let desk = Desk::open(&store, &toml, hurried()).await;
+    // Far enough apart that a busy machine does not tell both at once.
+    let timing = Timing {
+        settle: Duration::from_secs(2),
+        takeover: PATIENCE,
+        ..hurried()
+    };
+    let desk = Desk::open(&store, &toml, timing).await;
     let announced = desk.announce("a/b.jpg").await;
     // Durable before the change, and quiet until it is made.
     assert_eq!((waiting(&store).await, one.calls().len()), (1, 0));
