@@ -15,7 +15,7 @@ use super::remove::remove;
 use super::request::{
     Caller, conflict, conflict_or_condition, existing_key, if_match, invalid, new_key, query,
 };
-use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_RECORD, answer};
+use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_MODIFIED, TINTYPE_RECORD, answer};
 use crate::app::App;
 use crate::config::Scope;
 use crate::digest::Expected;
@@ -140,6 +140,7 @@ fn representation(found: &Current) -> Result<Representation, Error> {
         record.image.as_ref(),
     )?;
     answer::set(&mut headers, TINTYPE_CREATED, record.created.to_string())?;
+    answer::set(&mut headers, TINTYPE_MODIFIED, record.modified.to_string())?;
     let representation = Representation::new(found.meta.etag.as_str(), &record.media_type)
         .last_modified(found.meta.modified);
     Ok(headers

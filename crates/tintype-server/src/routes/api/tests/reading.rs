@@ -21,7 +21,9 @@ async fn the_bytes_come_back_with_what_is_known_of_them() {
     }
     assert_eq!(get.header("content-length"), "5");
     assert_eq!(get.header("accept-ranges"), "bytes");
-    assert_eq!(get.header("tintype-created"), put.expect(201)["created"]);
+    let record = put.expect(201);
+    assert_eq!(get.header("tintype-created"), record["created"]);
+    assert_eq!(get.header("tintype-modified"), record["modified"]);
     assert_eq!(get.header("x-content-type-options"), "nosniff");
 
     let head = read(&api, Method::HEAD, &[]).await;
