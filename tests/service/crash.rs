@@ -16,6 +16,8 @@ use ureq::http;
 use crate::harness::{App, Start};
 
 const CLIENTS: u64 = 4;
+/// Rounds between two looks at every byte, so that many rounds do not cost their square.
+const READ_ALL_EVERY: u64 = 25;
 /// Sent to a bucket in parts.
 const LARGE: u64 = 1 << 63;
 
@@ -102,11 +104,11 @@ impl World {
         let mut outcomes = Vec::new();
         for round in 0..rounds {
             let app = self.start.clone().run_in(self.folder.clone());
-            self.check(&app, outcomes);
+            self.check(&app, outcomes, round.is_multiple_of(READ_ALL_EVERY));
             outcomes = self.kill(app, round);
         }
         let app = self.start.clone().run_in(self.folder.clone());
-        self.check(&app, outcomes);
+        self.check(&app, outcomes, true);
         eprintln!(
             "{rounds} kills: {} requests answered, {} under way, of which {} had been done",
             self.answered, self.unanswered, self.finished_unseen
@@ -148,11 +150,15 @@ impl World {
         })
     }
 
-    fn check(&mut self, app: &App, outcomes: Vec<Outcome>) {
-        let mut open = Vec::new();
+    /// What should be there is, and nothing else. Reads what was asked for since the last look, and
+    /// what is not as expected by its name; all of it with `read_all`.
+    fn check(&mut self, app: &App, outcomes: Vec<Outcome>, read_all: bool) {
+        let mut open: Vec<Attempt> = Vec::new();
+        let mut names = BTreeSet::new();
         for outcome in outcomes {
             self.answered += outcome.answered.len();
             for (key, seed) in outcome.answered {
+                names.insert(key.clone());
                 match seed {
                     Some(seed) => self.files.insert(key, seed),
                     None => self.files.remove(&key),
@@ -161,8 +167,13 @@ impl World {
             open.extend(outcome.unanswered);
         }
         self.unanswered += open.len();
+        names.extend(open.iter().map(|attempt| attempt.key.clone()));
         let visible = list(app);
-        let names: BTreeSet<_> = visible.iter().chain(self.files.keys()).cloned().collect();
+        let expected: BTreeSet<_> = self.files.keys().cloned().collect();
+        match read_all {
+            true => names.extend(visible.union(&expected).cloned()),
+            false => names.extend(visible.symmetric_difference(&expected).cloned()),
+        }
         for key in names {
             let found = read(app, &key);
             assert_eq!(
