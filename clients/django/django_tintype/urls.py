@@ -1,0 +1,179 @@
+"""URLs of variants and originals, made without asking anybody.
+
+`/t/{key}/{spec}` is a variant, whose spec is the last segment; `/o/{key}` is the original, where the
+site's originals are public.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import quote, unquote
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+
+from . import conf
+from .signing import sign
+from .spec import Spec, SpecError, shortened, unknown_preset
+
+if TYPE_CHECKING:
+    from .conf import Settings
+
+#: A date, seconds from now, or a time span.
+Expires = datetime | timedelta | int
+
+MAX_KEY_BYTES = 1024
+UNSIGNED_DPR = (None, 1.0, 1.5, 2.0, 3.0)
+
+
+class InvalidKey(SuspiciousFileOperation):
+    """A name that cannot be that of an original."""
+
+
+class Keyed(Protocol):
+    """What is shown: an original's key and, where it is known, its version."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def version(self) -> str | None: ...
+
+
+def url(
+    source: Keyed | str,
+    spec: Spec | str | None = None,
+    *,
+    version: str | None = None,
+    expires: Expires | None = None,
+    settings: Settings | None = None,
+) -> str:
+    """The URL of a variant, signed where the settings ask for it.
+
+    The version of the source goes into the URL, so that the answer may be cached for ever and a
+    changed picture has another address. `expires` only holds in a signed URL.
+    """
+    settings = settings or conf.settings()
+    if isinstance(spec, str):
+        spec = Spec.parse(spec)
+    spec = spec or Spec()
+    if spec.preset is not None and spec.preset not in settings.presets:
+        raise unknown_preset(spec.preset, settings.presets)
+    key, known_version = (source, None) if isinstance(source, str) else (source.key, source.version)
+    changes: dict[str, object] = {}
+    if version := version or known_version:
+        changes["v"] = version
+    if expires is not None:
+        changes["exp"] = _unix(expires)
+    if changes:
+        spec = spec.replace(**changes)
+    return f"{settings.public_url.rstrip('/')}{path(key, spec, settings)}"
+
+
+def original_url(
+    source: Keyed | str,
+    *,
+    download: bool | str = False,
+    version: str | None = None,
+    expires: Expires | None = None,
+    settings: Settings | None = None,
+) -> str:
+    """The URL of the original; with `download` as an attachment, under a name of your own if you
+    give one (letters, digits, full stop and hyphen)."""
+    settings = settings or conf.settings()
+    if settings.originals == "public" and not download and expires is None:
+        key = source if isinstance(source, str) else source.key
+        return f"{settings.public_url.rstrip('/')}/o/{encode_key(key)}"
+    attachment = "1" if download is True else download or None
+    spec = Spec(f="original", dl=attachment)
+    return url(source, spec, version=version, expires=expires, settings=settings)
+
+
+def path(key: str, spec: Spec, settings: Settings) -> str:
+    """The canonical path of a spec, signed where the settings ask for it."""
+    encoded = encode_key(key)
+    text = str(spec if spec.sig is None else spec.replace(sig=None))
+    if spec.exp is not None or needs_signature(spec, settings):
+        if not settings.signing_key:
+            raise ImproperlyConfigured(
+                f"url of {text} needs a signature: set TINTYPE['SIGNING_KEY'] or"
+                " TINTYPE['SIGNING_KEY_FILE'] to a signing key of the service"
+            )
+        text = f"{text}~sig_{sign(settings.signing_key, key, text)}"
+    return f"/t/{encoded}/{text}"
+
+
+def needs_signature(spec: Spec, settings: Settings) -> bool:
+    """What the service does not deliver to everybody."""
+    if spec.dpr not in UNSIGNED_DPR or settings.unsigned == "none":
+        return True
+    if settings.unsigned == "any":
+        return spec.f == "original" and settings.originals != "public"
+    bare = Spec(preset=spec.preset, dpr=spec.dpr, f=spec.f, v=spec.v)
+    return spec.preset is None or not spec.is_image or spec.replace(sig=None) != bare
+
+
+def encode_key(key: str) -> str:
+    """A key as it is written in URLs; raises `InvalidKey` for what no original is called."""
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError:
+        raise InvalidKey(f"key {shortened(key)!a} is not text that UTF-8 can write") from None
+    if not key:
+        raise InvalidKey("key is empty")
+    if length > MAX_KEY_BYTES:
+        raise InvalidKey(f"key {shortened(key)!r} is {length} bytes, limit is {MAX_KEY_BYTES}")
+    if key.endswith("/"):
+        raise InvalidKey(f"key {shortened(key)!r} ends with a slash")
+    if "\0" in key:
+        raise InvalidKey(f"key {shortened(key)!r} has the control character U+0000")
+    segments = key.split("/")
+    if "." in segments or ".." in segments:
+        # Every client and proxy would take it for another path.
+        raise InvalidKey(f"key {shortened(key)!r} has a segment that is . or ..")
+    if next(filter(None, segments)).lower() == ".tintype":
+        raise InvalidKey(f"key {shortened(key)!r} lies under .tintype/, which is reserved")
+    return quote(key, safe="/")
+
+
+class VariantPath(NamedTuple):
+    """`/t/{key}/{spec}`, as received."""
+
+    key: str
+    spec: Spec
+    #: What a signature has to be of: decoded, but not made canonical.
+    signed_spec: str
+    canonical: str
+
+
+def parse_path(raw_path: str) -> VariantPath:
+    """Reads the path of a variant as the service does; raises `ValueError` or `InvalidKey`."""
+    rest = raw_path.removeprefix("/t/")
+    if rest == raw_path:
+        raise ValueError("path does not start with /t/")
+    if re.search("%(?![0-9A-Fa-f]{2})", rest):
+        raise ValueError("path has a percent sign without two hex digits")
+    try:
+        text = unquote(rest, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("path is not UTF-8 once decoded") from None
+    key, slash, spec_text = text.rpartition("/")
+    if not slash:
+        raise ValueError("path has no spec, which would be its last segment")
+    encoded = encode_key(key)
+    spec = Spec.parse(spec_text)
+    signed_spec = spec_text if spec.sig is None else spec_text.rpartition("~")[0]
+    return VariantPath(key, spec, signed_spec, f"/t/{encoded}/{spec}")
+
+
+def _unix(expires: Expires) -> int:
+    match expires:
+        case datetime():
+            if expires.tzinfo is None:
+                raise SpecError("exp", "must be a date with a time zone, not a naive one")
+            return int(expires.timestamp())
+        case timedelta():
+            return int(time.time() + expires.total_seconds())
+        case _:
+            return int(time.time()) + expires

@@ -1,0 +1,86 @@
+"""The service and this package agree on every case of the repository's tests/vectors: on how a
+signature is made, how a spec is spelled, and how many pixels a variant has. The files are read from
+the repository, and hold for the Rust code as well.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django_tintype import geometry, urls
+from django_tintype.signing import sign, verify
+from django_tintype.spec import Spec, SpecError
+
+VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors"
+
+
+def cases(file: str, table: str, at_least: int) -> list[Any]:
+    path = VECTORS / file
+    if not path.is_file():
+        pytest.fail(
+            f"{path} is missing: run these tests from a checkout of the whole repository, "
+            "clients/django alone is not enough"
+        )
+    found: list[Any] = json.loads(path.read_text("utf-8"))[table]
+    assert len(found) >= at_least, f"{file} has {len(found)} cases of {table}"
+    return found
+
+
+def name(case: Any) -> str:
+    if isinstance(case, str):
+        return case
+    return str(case.get("why") or case.get("received") or case)
+
+
+@pytest.mark.parametrize("case", cases("signatures.json", "cases", 15), ids=name)
+def test_signatures(case: dict[str, str]) -> None:
+    key, spec, signature = case["key"], case["spec"], case["signature"]
+    assert sign(case["signing_key"], key, spec) == signature
+    assert verify(case["signing_key"], key, spec, signature)
+    assert not verify(case["signing_key"] + ".", key, spec, signature)
+    assert f"/t/{urls.encode_key(key)}/{spec}~sig_{signature}" == case["path"]
+
+
+@pytest.mark.parametrize("case", cases("canonical.json", "specs", 24), ids=name)
+def test_spelling(case: dict[str, str]) -> None:
+    spec = Spec.parse(case["received"])
+    assert str(spec) == case["canonical"]
+    assert Spec.parse(case["canonical"]) == spec
+
+
+@pytest.mark.parametrize("case", cases("canonical.json", "refused", 81), ids=name)
+def test_refused_specs(case: dict[str, str]) -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.parse(case["received"])
+    assert caught.value.item == case["item"]
+
+
+@pytest.mark.parametrize("case", cases("canonical.json", "paths", 15), ids=name)
+def test_paths(case: dict[str, str]) -> None:
+    parsed = urls.parse_path(case["received"])
+    assert (parsed.key, parsed.canonical) == (case["key"], case["canonical"])
+
+
+@pytest.mark.parametrize("path", cases("canonical.json", "refused_paths", 19), ids=name)
+def test_refused_paths(path: str) -> None:
+    with pytest.raises((ValueError, urls.InvalidKey)):
+        urls.parse_path(path)
+
+
+@pytest.mark.parametrize("case", cases("geometry.json", "cases", 60), ids=name)
+def test_geometry(case: dict[str, Any]) -> None:
+    width, height = case["source"]
+    spec = Spec.parse(case["spec"])
+    focal = (float(case["focal"][0]), float(case["focal"][1])) if "focal" in case else None
+    if "error" in case:
+        with pytest.raises(geometry.GeometryError) as caught:
+            geometry.resolve(width, height, spec, focal)
+        assert caught.value.code == case["error"]
+        return
+    got = geometry.resolve(width, height, spec, focal)
+    assert list(got.crop) == case["crop"]
+    assert list(got.output) == case["output"]
+    assert (list(got.picture) if got.picture else None) == case.get("picture")
