@@ -1,0 +1,54 @@
+"""Django's side of tintype: storage, URLs of thumbnails, a field, templates and commands.
+
+Names are imported when they are first used, so that `django_tintype` can stand in INSTALLED_APPS
+and be imported before Django's models are ready.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .deferred import DeferredTintypeStorage as DeferredTintypeStorage
+    from .errors import PreconditionFailed as PreconditionFailed
+    from .errors import TintypeAuthError as TintypeAuthError
+    from .errors import TintypeError as TintypeError
+    from .errors import TintypeRejected as TintypeRejected
+    from .errors import TintypeUnavailable as TintypeUnavailable
+    from .fields import TintypeImageField as TintypeImageField
+    from .sources import Source as Source
+    from .spec import Spec as Spec
+    from .storage import TintypeStorage as TintypeStorage
+    from .urls import original_url as original_url
+    from .urls import url as url
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DeferredTintypeStorage": "deferred",
+    "PreconditionFailed": "errors",
+    "Source": "sources",
+    "Spec": "spec",
+    "TintypeAuthError": "errors",
+    "TintypeError": "errors",
+    "TintypeImageField": "fields",
+    "TintypeRejected": "errors",
+    "TintypeStorage": "storage",
+    "TintypeUnavailable": "errors",
+    "original_url": "urls",
+    "url": "urls",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,172 @@
+"""What the API answers, as plain frozen values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+_IMAGE = re.compile(r"w=(\d{1,9}), h=(\d{1,9}), format=([a-z0-9-]{1,32})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What the pixels are. Width and height are those of the upright picture."""
+
+    format: str
+    width: int
+    height: int
+    frames: int = 1
+    alpha: bool = False
+    dominant_colour: str | None = None
+    thumbhash: str | None = None
+    renderable: bool = True
+    #: Facts that need the decoded picture are still to come.
+    pending: bool = False
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> ImageFacts:
+        return cls(**{name: answer[name] for name in cls.__dataclass_fields__ if name in answer})
+
+
+@dataclass(frozen=True)
+class Record:
+    """What tintype knows of an original."""
+
+    key: str
+    size: int
+    type: str | None
+    sha256: str | None
+    version: str | None
+    etag: str
+    created: datetime
+    modified: datetime
+    image: ImageFacts | None = None
+    focal_point: tuple[float, float] | None = None
+    crops: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=lambda: {"name": "public"})
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    #: The version of the record itself, where it was told: what `patch(if_match=…)` takes.
+    record_etag: str | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], record_etag: str | None = None) -> Record:
+        image, focal = answer["image"], answer["focal_point"]
+        return cls(
+            key=answer["key"],
+            size=answer["size"],
+            type=answer["type"],
+            sha256=answer["sha256"],
+            version=answer["version"],
+            etag=answer["etag"],
+            created=_time(answer["created"]),
+            modified=_time(answer["modified"]),
+            image=ImageFacts.of(image) if image else None,
+            focal_point=(focal["x"], focal["y"]) if focal else None,
+            crops=answer["crops"],
+            state=answer["state"],
+            meta=answer["meta"],
+            record_etag=record_etag.strip('"') if record_etag else None,
+        )
+
+    @classmethod
+    def of_listed(cls, listed: Listed) -> Record:
+        """All that a listing tells of an original that tintype has not looked at yet."""
+        return cls(
+            key=listed.key,
+            size=listed.size,
+            type=None,
+            sha256=None,
+            version=None,
+            etag=listed.etag,
+            created=listed.modified,
+            modified=listed.modified,
+        )
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an original tells of itself in the headers of an answer."""
+
+    size: int
+    etag: str
+    created: datetime
+    modified: datetime
+    type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Head:
+        modified = headers.get("last-modified")
+        modified_at = parsedate_to_datetime(modified) if modified else _EPOCH
+        created = headers.get("tintype-created")
+        image = _IMAGE.fullmatch(headers.get("tintype-image", ""))
+        return cls(
+            size=int(headers.get("content-length", 0)),
+            etag=headers.get("etag", "").strip('"'),
+            created=_time(created) if created else modified_at,
+            modified=modified_at,
+            type=headers.get("content-type"),
+            width=int(image[1]) if image else None,
+            height=int(image[2]) if image else None,
+            format=image[3] if image else None,
+        )
+
+
+@dataclass(frozen=True)
+class Listed:
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Keys with their whole path; `dirs` end with a slash."""
+
+    dirs: tuple[str, ...]
+    files: tuple[Listed, ...]
+    #: Where the next page begins; None after the last.
+    cursor: str | None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Page:
+        return cls(
+            dirs=tuple(answer["dirs"]),
+            files=tuple(
+                Listed(
+                    key=file["key"],
+                    size=file["size"],
+                    etag=file["etag"],
+                    modified=_time(file["modified"]),
+                    record=Record.of(file["record"]) if file.get("record") else None,
+                )
+                for file in answer["files"]
+            ),
+            cursor=answer["cursor"],
+        )
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A service that answers."""
+
+    version: str
+    #: Its clock when it answered.
+    clock: datetime | None
+
+
+def _time(text: str) -> datetime:
+    # Not `fromisoformat`: before Python 3.11 that knows neither Z nor nanoseconds.
+    time = parse_datetime(text)
+    return time.astimezone(timezone.utc) if time else _EPOCH
