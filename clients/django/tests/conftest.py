@@ -1,0 +1,53 @@
+"""What the tests share: the service, and the rule that none is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from django.conf import settings as site
+from pytest_django import Settings
+
+from tests.service import Service
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service that the settings name, one for all: names of files are the test's own."""
+    running = Service(
+        tmp_path_factory.mktemp("service") / "media", ports=(site.PORT, site.ADMIN_PORT)
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def start_service(tmp_path: Path, settings: Settings) -> Iterator[StartService]:
+    """Starts a service with an environment of its own, and points the settings at it."""
+    started: list[Service] = []
+
+    def start(env: Mapping[str, str] | None = None, **options: object) -> Service:
+        running = Service(tmp_path / f"service-{len(started)}" / "media", env)
+        started.append(running)
+        settings.TINTYPE = {**site.TINTYPE, "URL": running.url, **options}
+        return running
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture
+def fresh_service(start_service: StartService) -> Service:
+    """An empty service for one test, which may stop it, kill it and count its requests."""
+    return start_service()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # What a test needs is installed, or missing is a failure; a skipped test guards nothing.
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
