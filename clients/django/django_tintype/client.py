@@ -12,12 +12,12 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import urllib3
 from django.core.signals import setting_changed
@@ -27,6 +27,7 @@ from .conf import Settings, settings
 from .errors import PreconditionFailed, TintypeError, TintypeUnavailable, as_django_has_it, refusal
 from .records import Head, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
+from .urls import encode_key
 
 __all__ = ["Client", "Download", "Head", "Listed", "Page", "Ready", "Record", "client"]
 
@@ -216,11 +217,11 @@ class Client:
             if cursor is None:
                 return
 
-    def batch(self, op: str, keys: Iterable[str]) -> list[dict[str, Any]]:
+    def batch(self, op: str, keys: Iterable[str]) -> Sequence[dict[str, Any]]:
         """`stat`, `delete` or `purge` of up to 1,000 keys: an answer for each, in their order."""
-        payload = {"op": op, "keys": list(keys)}
+        payload = {"op": op, "keys": [*keys]}
         response = self._request("POST", "/api/v1/batch", op, payload=payload, is_safe=True)
-        results: list[dict[str, Any]] = _json(response)["results"]
+        results: Sequence[dict[str, Any]] = _json(response)["results"]
         return results
 
     def copy(
@@ -430,12 +431,7 @@ setting_changed.connect(_forget, dispatch_uid="django_tintype.client")
 
 
 def _path(resource: str, key: str, query: Mapping[str, str] | None = None) -> str:
-    # Dots that stood alone would be taken for steps of the path, and lead to another resource.
-    segments = [
-        segment.replace(".", "%2E") if segment in (".", "..") else quote(segment, safe="-._~")
-        for segment in key.split("/")
-    ]
-    path = f"/api/v1/{resource}/{'/'.join(segments)}"
+    path = f"/api/v1/{resource}/{encode_key(key)}"
     return f"{path}?{urlencode(query)}" if query else path
 
 

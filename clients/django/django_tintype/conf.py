@@ -110,19 +110,13 @@ class _Reader:
             public_url=self.value("PUBLIC_URL", _url, url),
             token=self.secret("TOKEN", _token),
             signing_key=signing_key,
-            unsigned=cast(
-                'Literal["none", "presets", "any"]',
-                self.value(
-                    "UNSIGNED",
-                    _one_of("none", "presets", "any"),
-                    "presets" if signing_key else "any",
-                ),
+            unsigned=self.value(
+                "UNSIGNED",
+                _one_of("none", "presets", "any"),
+                "presets" if signing_key else "any",
             ),
-            originals=cast(
-                'Literal["public", "signed"]',
-                self.value(
-                    "ORIGINALS", _one_of("public", "signed"), "signed" if signing_key else "public"
-                ),
+            originals=self.value(
+                "ORIGINALS", _one_of("public", "signed"), "signed" if signing_key else "public"
             ),
             presets=MappingProxyType(self.value("PRESETS", _presets, {})),
             widths=self.value("WIDTHS", _widths, DEFAULT_WIDTHS),
@@ -240,11 +234,12 @@ def _signing_key(value: object) -> str | None:
     return value
 
 
-def _one_of(*allowed: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if not isinstance(value, str) or value not in allowed:
-            raise _Problem(f"must be one of {', '.join(map(repr, allowed))}, as for the service")
-        return value
+def _one_of(*allowed: _T) -> Callable[[object], _T]:
+    def parse(value: object) -> _T:
+        for one in allowed:
+            if value == one:
+                return one
+        raise _Problem(f"must be one of {', '.join(map(repr, allowed))}, as for the service")
 
     return parse
 

@@ -62,7 +62,7 @@ class PreconditionFailed(TintypeError):
     """The object is not in the version that was asked for."""
 
 
-class TintypeRejected(TintypeError, ValidationError):
+class TintypeRejected(TintypeError, ValidationError):  # type: ignore[misc]  # one `code` for both
     """The content is not accepted. Raised in a form's `clean`, it becomes the form's error."""
 
     def __init__(self, detail: str, **facts: Any) -> None:
