@@ -61,7 +61,7 @@ def resolve(
     """
     if spec.preset is not None:
         raise ValueError(f"preset {spec.preset} is not filled in")
-    _refuse_unsupported(spec)
+    refuse_unsupported(spec)
     if width < 1 or height < 1:
         raise GeometryError("empty", "picture has no pixels")
     source = Size(width, height)
@@ -101,7 +101,8 @@ def resolve(
     return Geometry(turn.undo(cut), output, on_canvas)
 
 
-def _refuse_unsupported(spec: Spec) -> None:
+def refuse_unsupported(spec: Spec) -> None:
+    """What the service has words for and cannot do yet."""
     asked = {"g_smart": spec.g == "smart", "trim": spec.trim, "anim": spec.anim}
     for item, is_asked in asked.items():
         if is_asked:

@@ -73,7 +73,7 @@ class Spec:
             check_preset_name(self.preset)
         for item, value in [*values.items()][1:]:
             if value is not None:
-                values[item] = READERS[item](item, _text(item, value))
+                values[item] = READERS[item](item, as_text(item, value))
         if self.preset is None:
             # What silence says already is not said, so that equal specs are equal values.
             for item, default in DEFAULTS.items():
@@ -108,13 +108,14 @@ class Spec:
         """The preset filled in: each item of the URL replaces the preset's of the same name."""
         if self.preset is None:
             return self
-        try:
-            text = presets[self.preset]
-        except KeyError:
-            raise unknown_preset(self.preset, presets) from None
-        under = Spec.parse(text).__dict__
+        self.check_preset_is_known(presets)
+        under = Spec.parse(presets[self.preset]).__dict__
         over = {item: value for item, value in self.__dict__.items() if value is not None}
         return Spec(**{**under, **over, "preset": None})
+
+    def check_preset_is_known(self, presets: Mapping[str, str]) -> None:
+        if self.preset is not None and self.preset not in presets:
+            raise unknown_preset(self.preset, presets)
 
     def check(self) -> None:
         """Items that contradict each other; only what can be told without the original."""
@@ -206,7 +207,7 @@ def _parse(text: str) -> Spec:
     return Spec(**values)
 
 
-def _text(item: str, value: object) -> str:
+def as_text(item: str, value: object) -> str:
     """What a caller gave, in the text that its reader judges."""
     if isinstance(value, bool) and item not in ("up", "gray", "anim", "trim", "dl"):
         raise SpecError(item, f"must not be {value}")

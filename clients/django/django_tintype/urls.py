@@ -1,7 +1,7 @@
 """URLs of variants and originals, made without asking anybody.
 
-`/t/{key}/{spec}` is a variant, whose spec is the last segment; `/o/{key}` is the original, where the
-site's originals are public.
+`/t/{key}/{spec}` is a variant, whose spec is the last segment; `/o/{key}` is the original, where
+originals are public.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
 from . import conf
+from .conf import Settings
 from .signing import sign
-from .spec import Spec, SpecError, shortened, unknown_preset
-
-if TYPE_CHECKING:
-    from .conf import Settings
+from .spec import Spec, SpecError, shortened
 
 #: A date, seconds from now, or a time span.
 Expires = datetime | timedelta | int
@@ -58,8 +56,7 @@ def url(
     if isinstance(spec, str):
         spec = Spec.parse(spec)
     spec = spec or Spec()
-    if spec.preset is not None and spec.preset not in settings.presets:
-        raise unknown_preset(spec.preset, settings.presets)
+    spec.check_preset_is_known(settings.presets)
     key, known_version = (source, None) if isinstance(source, str) else (source.key, source.version)
     changes: dict[str, object] = {}
     if version := version or known_version:
@@ -68,7 +65,7 @@ def url(
         changes["exp"] = _unix(expires)
     if changes:
         spec = spec.replace(**changes)
-    return f"{settings.public_url.rstrip('/')}{path(key, spec, settings)}"
+    return f"{settings.public_url}{path(key, spec, settings)}"
 
 
 def original_url(
@@ -84,7 +81,7 @@ def original_url(
     settings = settings or conf.settings()
     if settings.originals == "public" and not download and expires is None:
         key = source if isinstance(source, str) else source.key
-        return f"{settings.public_url.rstrip('/')}/o/{encode_key(key)}"
+        return f"{settings.public_url}/o/{encode_key(key)}"
     attachment = "1" if download is True else download or None
     spec = Spec(f="original", dl=attachment)
     return url(source, spec, version=version, expires=expires, settings=settings)

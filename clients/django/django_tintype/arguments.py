@@ -1,0 +1,225 @@
+"""The arguments of the template tags and functions: their names, what each may be, and what they
+come to. An argument is judged as soon as it is known, so that a literal in a template is refused
+when the template is compiled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from . import conf
+from .geometry import refuse_unsupported
+from .spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text, shortened
+from .urls import Expires
+
+#: Not among the tags' arguments: the browser chooses the density from the srcset.
+PICTURE_SPEC_ITEMS = tuple(item for item in ITEMS if item not in ("dpr", "dl"))
+#: Attributes that go into the <img> as they are, besides data_* and aria_*. No scripts.
+ATTRIBUTES = (
+    *("class", "crossorigin", "dir", "elementtiming", "hidden", "id", "itemprop", "lang", "part"),
+    *("referrerpolicy", "role", "slot", "style", "tabindex", "title", "translate", "usemap"),
+)
+_OPEN_ATTRIBUTE = re.compile(r"(?:data|aria)_[a-z0-9_]+")
+
+
+class ArgumentError(ValueError):
+    """An argument of a tag that is none: names the tag and the argument."""
+
+    def __init__(self, tag: str, name: str, reason: str) -> None:
+        self.tag, self.name = tag, name
+        super().__init__(f"{tag}: {shortened(name)}: {reason}")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a tag was given, besides the picture."""
+
+    spec: Spec
+    #: Width to height, for a cut of no particular size.
+    ratio: tuple[int, int] | None = None
+    alt: str = ""
+    media: str | None = None
+    sizes: str | None = None
+    widths: tuple[int, ...] | None = None
+    formats: tuple[str, ...] | None = None
+    loading: str | None = None
+    decoding: str = "async"
+    fetchpriority: str | None = None
+    placeholder: str | None = None
+    expires: Expires | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tag: str, given: Mapping[str, object]) -> Arguments:
+        """Raises `ArgumentError`. An argument that is `None` counts as not given."""
+        check_names(tag, given)
+        values = {name: read(tag, name, value) for name, value in given.items()}
+        values = {name: value for name, value in values.items() if value is not None}
+        names = [*values]
+        items = {name: values.pop(name) for name in names if name in ITEMS}
+        attributes = {
+            name.replace("_", "-"): values.pop(name) for name in names if is_attribute(name)
+        }
+        spec: Spec = values.pop("spec", None) or Spec()
+        if "ratio" in values:
+            _apply_ratio(tag, spec, items, values)
+        try:
+            spec = spec.replace(**items)
+            if tag != "tt_url" and not spec.is_image:
+                raise SpecError("f", f"{spec.f} is no picture")
+        except SpecError as error:
+            raise ArgumentError(tag, error.item, error.reason) from None
+        arguments = cls(spec=spec, attributes=attributes, **values)
+        is_auto = (arguments.sizes or "").split(",")[0].strip() == "auto"
+        if is_auto and arguments.is_eager and tag != "tt_source":
+            raise ArgumentError(tag, "sizes", "auto needs loading=lazy")
+        return arguments
+
+    @property
+    def is_eager(self) -> bool:
+        """What is most important is not put off, unless somebody says so."""
+        return (self.loading or ("eager" if self.fetchpriority == "high" else "lazy")) == "eager"
+
+
+def is_attribute(name: str) -> bool:
+    return name in ATTRIBUTES or bool(_OPEN_ATTRIBUTE.fullmatch(name))
+
+
+def check_names(tag: str, names: Collection[str]) -> None:
+    """Whether these are arguments of the tag, and none is missing."""
+    known = TAGS[tag]
+    for name in names:
+        if name not in known and not (tag in ("tt_img", "tt_picture") and is_attribute(name)):
+            near = get_close_matches(name, known, n=1)
+            reason = f"did you mean {near[0]}" if near else f"known are {', '.join(known)}"
+            raise ArgumentError(tag, name, f"unknown argument, {reason}")
+    if "alt" in known and "alt" not in names:
+        reason = 'is missing; say what the picture shows, or alt="" where it only decorates'
+        raise ArgumentError(tag, "alt", reason)
+    if tag == "tt_source" and "media" not in names:
+        raise ArgumentError(tag, "media", 'is missing; such as media="(max-width: 600px)"')
+
+
+def read(tag: str, name: str, value: object) -> Any:
+    """One argument, checked; raises `ArgumentError`."""
+    if value is None:
+        return None
+    try:
+        if name in ITEMS:
+            return READERS[name](name, as_text(name, value))
+        return OPTIONS.get(name, _attribute)(value)
+    except SpecError as error:
+        raise ArgumentError(tag, error.item or name, error.reason) from None
+    except ValueError as error:
+        raise ArgumentError(tag, name, str(error)) from None
+
+
+def _spec(value: object) -> Spec:
+    spec = value if isinstance(value, Spec) else Spec.parse(str(value))
+    spec.check_preset_is_known(conf.settings().presets)
+    refuse_unsupported(spec)
+    return spec
+
+
+def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, Any]) -> None:
+    """A ratio and one side say the other; a ratio alone stays open, and is kept."""
+    width, height = items.get("w", spec.w), items.get("h", spec.h)
+    across, down = values["ratio"]
+    if width and height:
+        raise ArgumentError(tag, "ratio", "w and h say it already; leave out one of the three")
+    if width:
+        items["h"] = side(width, down, across)
+    elif height:
+        items["w"] = side(height, across, down)
+    else:
+        # The largest box of this shape; the ladder of widths takes its place.
+        longest = max(across, down)
+        items["w"], items["h"] = side(MAX_BOX, across, longest), side(MAX_BOX, down, longest)
+    if width or height:
+        del values["ratio"]
+    if spec.fit is None:
+        items.setdefault("fit", "cover")
+
+
+def side(length: int, to: int, of: int) -> int:
+    """The other side of a box, within what a spec can say."""
+    return min(MAX_BOX, max(1, (2 * length * to + of) // (2 * of)))
+
+
+def _ratio(value: object) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*([0-9]{1,5})\s*[/:]\s*([0-9]{1,5})\s*", str(value))
+    if not found or not int(found[1]) or not int(found[2]):
+        raise ValueError(f"must be width/height such as 16/9, not {shortened(str(value))!r}")
+    return int(found[1]), int(found[2])
+
+
+def _widths(value: object) -> tuple[int, ...]:
+    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    texts = [str(part).strip() for part in parts]
+    if not texts or not all(
+        text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_BOX
+        for text in texts
+    ):
+        allowed = f"whole numbers from 1 to {MAX_BOX} such as 320,640,1280"
+        raise ValueError(f"must be {allowed}, not {shortened(str(value))!r}")
+    return tuple(sorted({int(text) for text in texts}))
+
+
+def _formats(value: object) -> tuple[str, ...]:
+    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    formats = tuple(part for text in parts if (part := str(text).strip()))
+    if not {*formats} <= {"avif", "webp", "jpeg", "png"}:
+        raise ValueError(f"must be some of avif,webp,jpeg,png, not {shortened(str(value))!r}")
+    return formats
+
+
+def _word(*words: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {' '.join(words)}, not {shortened(str(value))!r}")
+        return str(value)
+
+    return read
+
+
+def _expires(value: object) -> Expires:
+    match value:
+        case datetime() | timedelta():
+            return value
+        case int() if not isinstance(value, bool) and value > 0:
+            return value
+    raise ValueError("must be seconds from now, a timedelta or a datetime with a time zone")
+
+
+def _attribute(value: object) -> str | None:
+    return None if value is False else "" if value is True else str(value)
+
+
+OPTIONS: dict[str, Callable[[object], Any]] = {
+    "spec": _spec,
+    "ratio": _ratio,
+    "alt": str,
+    "media": str,
+    "sizes": str,
+    "widths": _widths,
+    "formats": _formats,
+    "loading": _word("lazy", "eager"),
+    "decoding": _word("async", "sync", "auto"),
+    "fetchpriority": _word("high", "low", "auto"),
+    "placeholder": _word("colour", "image"),
+    "expires": _expires,
+}
+
+_SHAPE = ("spec", *PICTURE_SPEC_ITEMS, "ratio", "sizes", "widths", "expires")
+_IMG = (*_SHAPE, "alt", "loading", "decoding", "fetchpriority", "placeholder")
+TAGS: dict[str, tuple[str, ...]] = {
+    "tt_url": ("spec", *ITEMS, "expires"),
+    "tt_img": _IMG,
+    "tt_picture": (*_IMG, "formats"),
+    "tt_source": (*_SHAPE, "media", "formats"),
+}

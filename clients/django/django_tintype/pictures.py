@@ -1,0 +1,204 @@
+"""Pictures as HTML. `tt_url`, `tt_img`, `tt_picture` and `tt_source` are the same in Python, in
+Django's templates and in Jinja2; none of them asks a database, a file or a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from . import conf, placeholder
+from .arguments import Arguments
+from .sources import Source
+from .spec import Spec
+from .srcset import Layout, lay_out
+from .urls import url
+
+
+@dataclass(frozen=True)
+class Element:
+    """A tag without content, and its attributes in order; those that are None are left out."""
+
+    tag: str
+    attributes: dict[str, object]
+
+    def __getattr__(self, name: str) -> object:
+        # For templates: {{ image.src }}, {{ image.srcset }}, {{ image.width }}.
+        try:
+            return self.__dict__["attributes"][name]
+        except KeyError:
+            raise AttributeError(f"<{self.__dict__.get('tag')}> has no {name}") from None
+
+    def __html__(self) -> str:
+        present = [(name, value) for name, value in self.attributes.items() if value is not None]
+        written = format_html_join("", ' {}="{}"', present)
+        return f"<{self.tag}{written}>"
+
+    def __str__(self) -> str:
+        return SafeString(self.__html__())
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A `<picture>`: the browser takes the first source that fits, else the image."""
+
+    img: Element
+    sources: list[Element] = field(default_factory=list)
+
+    def __html__(self) -> str:
+        inside = "".join(map(str, [*self.sources, self.img]))
+        return f"<picture>{inside}</picture>"
+
+    def __str__(self) -> str:
+        return SafeString(self.__html__())
+
+
+@dataclass(frozen=True)
+class ArtDirection:
+    """A `tt_source`: another cut, or another picture, for some screens."""
+
+    arguments: Arguments
+    #: None: the picture of the `tt_picture` around it.
+    value: object = None
+
+
+def tt_url(value: object, spec: Spec | str | None = None, /, **given: Any) -> str | None:
+    """The URL of a variant; None where there is no picture."""
+    return url_of(value, Arguments.of("tt_url", {"spec": spec, **given}))
+
+
+def tt_img(value: object, spec: Spec | str | None = None, /, **given: Any) -> Element | None:
+    """An `<img>`; None where there is no picture."""
+    return img_of(value, Arguments.of("tt_img", {"spec": spec, **given}))
+
+
+def tt_picture(
+    value: object,
+    spec: Spec | str | None = None,
+    /,
+    *,
+    sources: Iterable[ArtDirection] = (),
+    **given: Any,
+) -> Picture | None:
+    """A `<picture>`; None where there is no picture."""
+    return picture_of(value, Arguments.of("tt_picture", {"spec": spec, **given}), [*sources])
+
+
+def tt_source(
+    value: object = None, spec: Spec | str | None = None, /, **given: Any
+) -> ArtDirection:
+    """One of the `sources` of a `tt_picture`."""
+    return ArtDirection(Arguments.of("tt_source", {"spec": spec, **given}), value)
+
+
+def url_of(value: object, arguments: Arguments) -> str | None:
+    if not value:
+        return None
+    source = Source.of(value)
+    return source.url_of_original or url(source, arguments.spec, expires=arguments.expires)
+
+
+def img_of(value: object, arguments: Arguments) -> Element | None:
+    if not value:
+        return None
+    source = Source.of(value)
+    settings = conf.settings()
+    layout = lay_out(source, arguments, settings)
+    attributes: dict[str, object] = {
+        "src": _url(source, layout.default, arguments),
+        "srcset": _srcset(source, layout, arguments),
+        "sizes": _sizes(layout, arguments),
+        "width": layout.size.width if layout.size else None,
+        "height": layout.size.height if layout.size else None,
+        "alt": arguments.alt,
+        "loading": "eager" if arguments.is_eager else "lazy",
+        "decoding": arguments.decoding,
+        "fetchpriority": arguments.fetchpriority,
+        **arguments.attributes,
+    }
+    if style := _placeholder_style(source, arguments.placeholder):
+        own = attributes.get("style")
+        attributes["style"] = f"{style};{own}" if own else style
+    return Element("img", attributes)
+
+
+def picture_of(
+    value: object, arguments: Arguments, directions: Sequence[ArtDirection] = ()
+) -> Picture | None:
+    if not value:
+        return None
+    img = img_of(value, arguments)
+    assert img is not None
+    sources: list[Element] = []
+    for direction in directions:
+        sources += _sources(direction.value or value, direction.arguments, arguments)
+    sources += _sources(value, arguments, arguments)
+    return Picture(img, sources)
+
+
+def _sources(value: object, own: Arguments, picture: Arguments) -> list[Element]:
+    """One for each format with sources of its own, and for an art direction one for the rest."""
+    source, settings = Source.of(value), conf.settings()
+    layout = lay_out(source, own, settings)
+    formats: list[str | None] = []
+    if source.url_of_original is None and own.spec.f is None:
+        chosen = own.formats if own.formats is not None else picture.formats
+        formats += settings.formats if chosen is None else chosen
+    if own.media is not None:
+        formats.append(None)
+    sizes = _sizes(layout, own if own.sizes else picture)
+    return [
+        Element(
+            "source",
+            {
+                "media": own.media,
+                "type": f"image/{format}" if format else None,
+                "srcset": _srcset(source, layout, own, format)
+                or _url(source, layout.default, own, format),
+                "sizes": sizes,
+                "width": layout.size.width if layout.size else None,
+                "height": layout.size.height if layout.size else None,
+            },
+        )
+        for format in formats
+    ]
+
+
+def _url(source: Source, spec: Spec, arguments: Arguments, format: str | None = None) -> str:
+    if source.url_of_original is not None:
+        return source.url_of_original
+    return url(source, spec.replace(f=format) if format else spec, expires=arguments.expires)
+
+
+def _srcset(
+    source: Source, layout: Layout, arguments: Arguments, format: str | None = None
+) -> str | None:
+    return (
+        ", ".join(
+            f"{_url(source, spec, arguments, format)} {descriptor}"
+            for spec, descriptor in layout.candidates
+        )
+        or None
+    )
+
+
+def _sizes(layout: Layout, arguments: Arguments) -> str | None:
+    if not (layout.candidates and layout.is_fluid):
+        return None
+    # A lazy picture is chosen when its place is known already; browsers that do not know `auto`
+    # skip it.
+    return arguments.sizes or ("100vw" if arguments.is_eager else "auto, 100vw")
+
+
+def _placeholder_style(source: Source, kind: str | None) -> str | None:
+    """What is seen through a transparent picture for ever is no placeholder."""
+    thumbhash = source.placeholder
+    if not (kind and thumbhash and placeholder.is_opaque(thumbhash)):
+        return None
+    if kind == "colour":
+        return f"background-color:{placeholder.colour(thumbhash)}"
+    return f"background:center/cover no-repeat url({placeholder.data_uri(thumbhash)})"

@@ -1,0 +1,103 @@
+"""What is to be shown, as far as it can be told without asking anybody: no query, no file, no
+request. Size, version and so on are what the row in the database says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.fields.files import FieldFile
+
+from .spec import millionths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A picture to show: an original of the service, and what is known of it."""
+
+    key: str
+    #: Of the upright picture. Without them a tag writes neither width and height nor a srcset.
+    width: int | None = None
+    height: int | None = None
+    version: str | None = None
+    #: In fractions of the upright picture.
+    focal: tuple[float, float] | None = None
+    #: A ThumbHash in base64.
+    placeholder: str | None = None
+    #: Set where the service does not have the file (yet): it is shown by this URL, unchanged.
+    url_of_original: str | None = None
+
+    @classmethod
+    def of(cls, value: object) -> Source:
+        """From a file of a model's field, from a key, or from a source itself."""
+        match value:
+            case Source():
+                return value
+            case str() if value:
+                return cls(key=value)
+            case FieldFile() if value:
+                return _of_file(value)
+            case FieldFile():
+                raise ValueError(f"field {value.field.name} has no file")
+        raise TypeError(
+            "a picture is given as the file of a field, as a Source or as a key, "
+            f"not as {type(value).__name__}"
+        )
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        if self.width is None or self.height is None:
+            return None
+        return self.width, self.height
+
+
+def _of_file(file: FieldFile) -> Source:
+    from .storage import TintypeStorage
+
+    storage, name = file.storage, file.name or ""
+    url_of_original = None
+    if isinstance(storage, TintypeStorage):
+        pending = getattr(storage, "pending", None)
+        key = storage.key(name)
+        if pending is not None and pending(name):
+            url_of_original = storage.url(name)
+    else:
+        key = name
+        url_of_original = file.url
+    # The row as it was loaded: asking a deferred column would be a query.
+    row: Mapping[str, Any] = file.instance.__dict__
+
+    def column(option: str) -> Any:
+        return row.get(getattr(file.field, option, None) or "")
+
+    width, height = _side(column("width_field")), _side(column("height_field"))
+    return Source(
+        key=key,
+        width=width if height else None,
+        height=height if width else None,
+        version=_text(column("version_field")),
+        focal=_point(column("focal_field")),
+        placeholder=_text(column("placeholder_field")),
+        url_of_original=url_of_original,
+    )
+
+
+def _side(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def _point(value: object) -> tuple[float, float] | None:
+    """`0.35x0.6`, or a pair as other fields for such points give it; None for anything else, since
+    then the picture is cut in its centre, which is what the service does."""
+    parts = value if isinstance(value, (list, tuple)) else str(value or "").split("x")
+    point = [millionths(str(part)) for part in parts]
+    match point:
+        case [int(x), int(y)] if x <= 1_000_000 and y <= 1_000_000:
+            return x / 1e6, y / 1e6
+    return None

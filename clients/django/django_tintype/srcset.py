@@ -1,0 +1,142 @@
+"""Which sizes of a picture a browser may choose from: by width where the layout decides how wide it
+is shown, by pixel density where the size is fixed. None is larger than the original allows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .arguments import Arguments, side
+from .conf import Settings
+from .geometry import GeometryError, Rect, Size, resolve
+from .sources import Source
+from .spec import MAX_BOX, Spec, written
+
+#: The density offered beside 1. Screens of 3 exist, but nobody sees the difference.
+DENSE = 2.0
+
+
+class Candidate(NamedTuple):
+    spec: Spec
+    #: `640w`, `2x`.
+    descriptor: str
+
+
+class Layout(NamedTuple):
+    #: What is shown where nothing can be chosen.
+    default: Spec
+    #: Its size in CSS pixels, as far as it is known.
+    size: Size | None
+    #: None or several.
+    candidates: list[Candidate]
+    is_fluid: bool
+
+
+def lay_out(source: Source, arguments: Arguments, settings: Settings) -> Layout:
+    spec, widths = arguments.spec, arguments.widths or settings.widths
+    merged = spec.with_preset(settings.presets)
+    has_box = not arguments.ratio and (merged.w is not None or merged.h is not None)
+    is_fluid = not has_box or arguments.sizes is not None
+    if source.url_of_original is not None:
+        box = Spec(w=merged.w, h=merged.h) if has_box else Spec()
+        return Layout(spec, _size_of(source, box), [], is_fluid)
+
+    size = _size_of(source, merged)
+    if size is None:
+        if not has_box:
+            spec = _Shape(spec, merged, Size(1, 1)).at(widths[len(widths) // 2])
+        return Layout(spec, _place(merged) if has_box else None, [], is_fluid)
+    if not is_fluid:
+        return Layout(spec, size, _by_density(source, spec, merged, size), is_fluid)
+
+    by_width = {size.width: spec} if has_box else {}
+    shape, widest = _Shape(spec, merged, size), _widest(source, merged, size, has_box)
+    for width in widths:
+        candidate = shape.at(min(width, widest))
+        found = _size_of(source, candidate.with_preset(settings.presets))
+        if found is not None:
+            by_width.setdefault(found.width, candidate)
+    if by_width and not has_box:
+        spec = by_width[max(by_width)]
+        size = _size_of(source, spec.with_preset(settings.presets))
+    candidates = [Candidate(by_width[width], f"{width}w") for width in sorted(by_width)]
+    return Layout(spec, size, candidates if len(candidates) > 1 else [], is_fluid)
+
+
+def _by_density(source: Source, spec: Spec, merged: Spec, size: Size) -> list[Candidate]:
+    if merged.dpr is not None:
+        return []
+    dense = merged.replace(dpr=DENSE)
+    here, there = _inside(source, merged), _inside(source, dense)
+    if here is None or there is None or _inside(source, dense.replace(up=None)) != there:
+        return []
+    # On a canvas the picture has to keep its share of it.
+    is_adrift = dense.fit == "pad" and abs(there.width - DENSE * here.width) > DENSE
+    output = _size_of(source, dense)
+    if output is None or output.width <= size.width or is_adrift:
+        return []
+    # Where the original ends before, the answer is smaller than asked, and the descriptor says so.
+    descriptor = f"{written(output.width / size.width)}x"
+    return [Candidate(spec, "1x"), Candidate(spec.replace(dpr=DENSE), descriptor)]
+
+
+def _widest(source: Source, merged: Spec, size: Size, has_box: bool) -> int:
+    """Beyond this width there is nothing more to see."""
+    plain = merged.replace(up=None, dpr=merged.dpr or DENSE)
+    if merged.fit == "pad" and merged.w and merged.h:
+        # Where the picture on the canvas has reached its own size.
+        whole = _size_of(source, merged.replace(w=None, h=None, fit=None, g=None, up=None)) or size
+        most = max(whole.width, whole.height * merged.w // merged.h)
+    else:
+        most = (_size_of(source, plain) or size).width
+    return max(size.width, min(most, int(size.width * DENSE))) if has_box else most
+
+
+def _size_of(source: Source, merged: Spec) -> Size | None:
+    """The size of a variant; None where that of the original is not known, or where the original
+    has no such variant."""
+    if source.size is None:
+        return None
+    try:
+        return resolve(*source.size, merged, source.focal).output
+    except GeometryError:
+        return None
+
+
+def _inside(source: Source, merged: Spec) -> Rect | None:
+    """Where the picture lies in the variant."""
+    if source.size is None:
+        return None
+    try:
+        _, output, picture = resolve(*source.size, merged, source.focal)
+    except GeometryError:
+        return None
+    return picture or Rect(0, 0, *output)
+
+
+def _place(merged: Spec) -> Size | None:
+    """What a picture of unknown size takes of the page, where its shape is given."""
+    if merged.w and merged.h and (merged.fit or "contain") != "contain":
+        return Size(merged.w, merged.h)
+    return None
+
+
+class _Shape:
+    """A spec at other widths."""
+
+    def __init__(self, spec: Spec, merged: Spec, size: Size) -> None:
+        self.spec = spec
+        self.is_contained = (merged.fit or "contain") == "contain"
+        self.has_height = merged.h is not None
+        self.across, self.down = size
+        if merged.w and merged.h and not self.is_contained:
+            self.across, self.down = merged.w, merged.h
+
+    def at(self, width: int) -> Spec:
+        if self.is_contained and not self.has_height:
+            return self.spec.replace(w=min(width, MAX_BOX))
+        height = side(width, self.down, self.across)
+        if self.is_contained:
+            # Rounded up, so that it is the width that decides.
+            height = min(MAX_BOX, -(-width * self.down // self.across))
+        return self.spec.replace(w=min(width, MAX_BOX), h=height)
