@@ -1,10 +1,10 @@
-"""System checks of the settings and of STORAGES. They ask nobody; `tintype_check` asks the service."""
+"""System checks of the settings and of STORAGES. They ask nobody; `tintype_check` does."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig
@@ -28,7 +28,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             Error(text.removeprefix("TINTYPE: "), hint="TINTYPE in the settings", id="tintype.E001")
             for text in str(error).split("; TINTYPE: ")
         ]
-    return list(_settings(settings)) + list(_storages())
+    return list(_storages(settings))
 
 
 @register(Tags.security, deploy=True)
@@ -41,18 +41,10 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     return list(_deployment(settings))
 
 
-def _settings(settings: conf.Settings) -> Iterator[CheckMessage]:
-    if settings.token is None:
-        yield Error(
-            "TINTYPE has no token, so every upload will be refused",
-            hint="set TINTYPE['TOKEN_FILE'] or TINTYPE['TOKEN']: the token that `tintype token new` "
-            "prints, or 'dev' for `tintype serve --dev`",
-            id="tintype.E002",
-        )
-
-
-def _storages() -> Iterator[CheckMessage]:
-    for alias, definition in django_settings.STORAGES.items():
+def _storages(settings: conf.Settings) -> Iterator[CheckMessage]:
+    aliases: dict[str, dict[str, Any]] = cast(Any, django_settings.STORAGES)
+    is_used = False
+    for alias, definition in aliases.items():
         options = definition.get("OPTIONS") or {}
         try:
             backend = import_string(definition.get("BACKEND", ""))
@@ -61,6 +53,7 @@ def _storages() -> Iterator[CheckMessage]:
             continue
         if not (isinstance(backend, type) and issubclass(backend, TintypeStorage)):
             continue
+        is_used = True
         at = f"STORAGES[{alias!r}]['OPTIONS']"
         try:
             storage = backend(**options)
@@ -87,6 +80,13 @@ def _storages() -> Iterator[CheckMessage]:
                 "its own, make another alias",
                 id="tintype.W001",
             )
+    if is_used and settings.token is None:
+        yield Error(
+            "TINTYPE has no token, so every upload will be refused",
+            hint="set TINTYPE['TOKEN_FILE'] or TINTYPE['TOKEN']: what `tintype token new` prints, "
+            "or 'dev' for `tintype serve --dev`",
+            id="tintype.E002",
+        )
 
 
 def _deployment(settings: conf.Settings) -> Iterator[CheckMessage]:

@@ -6,7 +6,6 @@ errors and the repr never hold a secret.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -20,6 +19,8 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from .spec import SpecError, check_preset
+
 DEFAULT_URL = "http://127.0.0.1:8080"
 DEFAULT_WIDTHS = (320, 480, 640, 960, 1280, 1600, 1920, 2560)
 DEFAULT_TIMEOUT = 30.0
@@ -29,7 +30,6 @@ MIN_SIGNING_KEY_CHARS = 32
 MAX_SIDE = 8192
 MAX_SECRET_FILE_BYTES = 4096
 
-_PRESET_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _FORMATS = ("avif", "webp", "jpeg", "png")
 
 
@@ -251,11 +251,6 @@ def _presets(value: object) -> dict[str, str]:
         )
     presets = {}
     for name, spec in value.items():
-        if not isinstance(name, str) or not _PRESET_NAME.fullmatch(name):
-            raise _Problem(
-                f"has the name {str(name)[:64]!r}; a name is a lower-case letter and up to 63 "
-                "more, digits or hyphens"
-            )
         if isinstance(spec, Mapping):
             # The shape of THUMBNAIL_ALIASES, which only the compatibility layer understands.
             from .compat import preset_of_alias
@@ -264,8 +259,12 @@ def _presets(value: object) -> dict[str, str]:
                 spec = preset_of_alias(spec)
             except ValueError as error:
                 raise _Problem(f"{name!r}: {error}") from None
-        if not isinstance(spec, str) or not spec:
-            raise _Problem(f"{name!r} must be the text of a spec, such as 'w_400~h_300~fit_cover'")
+        if not isinstance(name, str) or not isinstance(spec, str):
+            raise _Problem("must have text as names and specs, such as 'w_400~h_300~fit_cover'")
+        try:
+            check_preset(name, spec)
+        except SpecError as error:
+            raise _Problem(f"{name[:64]!r}: {error}") from None
         presets[name] = spec
     return presets
 
