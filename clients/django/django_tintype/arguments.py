@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from . import conf
-from .geometry import refuse_unsupported
+from .geometry import GeometryError, refuse_unsupported
 from .spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text, shortened
 from .urls import Expires
 
@@ -72,6 +72,9 @@ class Arguments:
             spec = spec.replace(**items)
             if tag != "tt_url" and not spec.is_image:
                 raise SpecError("f", f"{spec.f} is no picture")
+            refuse_unsupported(spec)
+        except GeometryError as error:
+            raise ArgumentError(tag, error.code, str(error)) from None
         except SpecError as error:
             raise ArgumentError(tag, error.item, error.reason) from None
         arguments = cls(spec=spec, attributes=attributes, **values)
@@ -122,7 +125,6 @@ def read(tag: str, name: str, value: object) -> Any:
 def _spec(value: object) -> Spec:
     spec = value if isinstance(value, Spec) else Spec.parse(str(value))
     spec.check_preset_is_known(conf.settings().presets)
-    refuse_unsupported(spec)
     return spec
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeData, SafeString
 
 from . import conf, placeholder
 from .arguments import Arguments
@@ -34,8 +34,8 @@ class Element:
             raise AttributeError(f"<{self.__dict__.get('tag')}> has no {name}") from None
 
     def __html__(self) -> str:
-        present = [(name, value) for name, value in self.attributes.items() if value is not None]
-        written = format_html_join("", ' {}="{}"', present)
+        present = ((name, value) for name, value in self.attributes.items() if value is not None)
+        written = "".join(f' {name}="{_escaped(value)}"' for name, value in present)
         return f"<{self.tag}{written}>"
 
     def __str__(self) -> str:
@@ -192,6 +192,14 @@ def _sizes(layout: Layout, arguments: Arguments) -> str | None:
     # A lazy picture is chosen when its place is known already; browsers that do not know `auto`
     # skip it.
     return arguments.sizes or ("100vw" if arguments.is_eager else "auto, 100vw")
+
+
+def _escaped(value: object) -> str:
+    """As the value of an attribute. What is marked as safe keeps its entities, and nothing else: a
+    literal in a template is marked so as well, and may have a quotation mark."""
+    if isinstance(value, SafeData):
+        return str(value).replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return escape(value)
 
 
 def _placeholder_style(source: Source, kind: str | None) -> str | None:

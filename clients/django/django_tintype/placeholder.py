@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 #: The longer side in pixels. The hash holds 7 waves at most and browsers smooth what they enlarge,
 #: so more would only make pages longer.
-SIDE = 16
+SIDE = 12
 
 _HASH_BYTES = range(5, 26)
 

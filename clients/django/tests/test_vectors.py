@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from django_tintype import geometry, urls
 from django_tintype.signing import sign, verify
 from django_tintype.spec import Spec, SpecError

@@ -174,9 +174,8 @@ def tt_source(parser: Parser, token: Token) -> Node:
 
 def _has_end(parser: Parser) -> bool:
     """Whether the next of these tags is an end: a tt_picture without art direction needs none."""
-    tokens: list[Token] = parser.tokens
-    for token in reversed(tokens):
-        if token.token_type == TokenType.BLOCK:
+    for token in reversed(parser.tokens):
+        if isinstance(token, Token) and token.token_type == TokenType.BLOCK:
             name = token.contents.split(maxsplit=1)[0]
             if name in ("tt_picture", "endtt_picture"):
                 return name == "endtt_picture"

@@ -1,0 +1,582 @@
+"""What the tags write.
+
+- A tag asks nobody: no query, no socket, no file.
+- A candidate of a srcset is never larger than the original, and says its width truthfully.
+- width and height are those of the picture that `src` is.
+- An argument that is wrong is an error that names the tag and the argument: when the template is
+  compiled, if it is a literal.
+- Nothing that comes from a database gets out of its attribute.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from html.parser import HTMLParser
+from typing import Any
+
+import jinja2
+import pytest
+from django.core.files.storage import FileSystemStorage
+from django.template import Context, Template, TemplateSyntaxError
+from django.utils.safestring import mark_safe
+from pytest_django import DjangoAssertNumQueries
+from pytest_django import Settings as SiteSettings
+
+from django_tintype import pictures
+from django_tintype.conf import Settings
+from django_tintype.jinja2 import environment
+from django_tintype.signing import sign
+from django_tintype.sources import Source
+from django_tintype.urls import InvalidKey, original_url, url
+from tests.shelf.models import Photo
+
+HOST = "http://media.example"
+KEY = "0123456789abcdef0123456789abcdef"
+VERSION = "0123456789abcdef"
+THUMBHASH = "XfgJDQLE1UB31jiMmoNXZq2vB0KE"
+PRESETS = {"card": "w_400~h_300~fit_cover", "inside": "w_400~h_300", "big": "w_300~up_1"}
+
+LION = Source(key="lion.jpg", width=4000, height=3000, focal=(0.3, 0.5), placeholder=THUMBHASH)
+SMALL = Source(key="small.jpg", width=600, height=400)
+UNKNOWN = Source(key="unknown.jpg")
+ELSEWHERE = Source(key="old.jpg", width=600, height=400, url_of_original="/media/old.jpg")
+
+
+@pytest.fixture(autouse=True)
+def _site(settings: SiteSettings) -> None:
+    settings.TINTYPE = {"URL": HOST, "PRESETS": PRESETS}
+
+
+def render(template: str, **context: object) -> str:
+    return Template("{% load tintype %}" + template).render(Context(context))
+
+
+class Elements(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(attrs) == len(dict(attrs)), f"an attribute occurs twice in {attrs}"
+        self.found.append((tag, dict(attrs)))
+
+
+def elements(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    return Elements(html).found
+
+
+def image(html: str) -> dict[str, str | None]:
+    [(tag, attributes)] = elements(html)
+    assert tag == "img"
+    return attributes
+
+
+# ---- URLs
+
+URLS = [
+    ("", "f_auto"),
+    ("'card'", "card"),
+    ("'card' dpr=2", "card~dpr_2"),
+    ("'w_640~h_480~fit_cover'", "w_640~h_480~fit_cover"),
+    ("'h_480~w_640'", "w_640~h_480"),
+    ("h=480 w=640 fit='cover' g='ne' f='webp' q=70", "w_640~h_480~fit_cover~g_ne~q_70~f_webp"),
+    ("w=640 h=480 fit=fit", "w_640~h_480~fit_stretch"),
+    ("'w_640' q=nothing", "w_640"),
+    ("f='original' dl=1", "f_original~dl_1"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "spec"), URLS)
+def test_url(arguments: str, spec: str) -> None:
+    template = "{% tt_url 'lion.jpg' " + arguments + " %}"
+    context = {"fit": "stretch", "nothing": None}
+    assert render(template, **context) == f"{HOST}/t/lion.jpg/{spec}"
+    stored = template.replace("%}", "as address %}") + "[{{ address }}]"
+    assert render(stored, **context) == f"[{HOST}/t/lion.jpg/{spec}]"
+
+
+def test_the_version_goes_into_the_url() -> None:
+    versioned = Source(key="lion.jpg", version=VERSION)
+    assert render("{% tt_url p w=9 %}", p=versioned) == f"{HOST}/t/lion.jpg/w_9~v_{VERSION}"
+    assert render("{% tt_url p 'card' %}", p=versioned) == f"{HOST}/t/lion.jpg/card~v_{VERSION}"
+
+
+SIGNED = [
+    # unsigned, originals, spec, whether it has to be signed
+    ("any", "public", "w_640", False),
+    ("any", "public", "w_640~dpr_1.5", False),
+    ("any", "public", "w_640~dpr_1.7", True),
+    ("any", "public", "f_original", False),
+    ("any", "signed", "f_original", True),
+    ("presets", "signed", "card", False),
+    ("presets", "signed", "card~dpr_2~f_webp~v_0123456789abcdef", False),
+    ("presets", "signed", "card~dpr_4", True),
+    ("presets", "signed", "card~q_50", True),
+    ("presets", "signed", "card~f_json", True),
+    ("presets", "signed", "card~exp_1900000000", True),
+    ("presets", "public", "w_640", True),
+    ("presets", "public", "f_original", True),
+    ("none", "signed", "card", True),
+]
+
+
+@pytest.mark.parametrize(("unsigned", "originals", "spec", "is_signed"), SIGNED)
+def test_signed_where_the_service_asks_for_it(
+    unsigned: Any, originals: Any, spec: str, is_signed: bool
+) -> None:
+    site = Settings(
+        signing_key=KEY, unsigned=unsigned, originals=originals, presets=PRESETS, public_url=HOST
+    )
+    signature = f"~sig_{sign(KEY, 'lion.jpg', spec)}" if is_signed else ""
+    assert url("lion.jpg", spec, settings=site) == f"{HOST}/t/lion.jpg/{spec}{signature}"
+
+
+def test_originals() -> None:
+    public = Settings(public_url=HOST)
+    assert original_url("a b.jpg", settings=public) == f"{HOST}/o/a%20b.jpg"
+    attachment = original_url("a.jpg", download="report-1.pdf", settings=public)
+    assert attachment == f"{HOST}/t/a.jpg/f_original~dl_report-1.pdf"
+    signed = Settings(public_url=HOST, signing_key=KEY, originals="signed", unsigned="presets")
+    signature = sign(KEY, "a.jpg", f"f_original~v_{VERSION}")
+    versioned = Source(key="a.jpg", version=VERSION)
+    path = f"/t/a.jpg/f_original~v_{VERSION}~sig_{signature}"
+    assert original_url(versioned, settings=signed) == HOST + path
+
+
+def test_expiry() -> None:
+    site = Settings(public_url=HOST, signing_key=KEY)
+    date = datetime(2030, 1, 1, tzinfo=timezone.utc)
+    assert "~exp_1893456000~sig_" in url("a.jpg", "w_9", expires=date, settings=site)
+    for span in (60, timedelta(minutes=1)):
+        assert "~exp_" in url("a.jpg", "w_9", expires=span, settings=site)
+    with pytest.raises(ValueError, match="time zone"):
+        url("a.jpg", "w_9", expires=datetime(2030, 1, 1), settings=site)
+
+
+# ---- srcset, sizes, width and height
+
+LAYOUTS = [
+    # what, source, arguments, descriptors, width and height, sizes
+    ("the ladder, up to the original", SMALL, "", "320w 480w 600w", (600, 400), "auto, 100vw"),
+    (
+        "the whole ladder",
+        LION,
+        "",
+        "320w 480w 640w 960w 1280w 1600w 1920w 2560w",
+        (2560, 1920),
+        "auto, 100vw",
+    ),
+    ("a ladder of its own", LION, "widths='640,320'", "320w 640w", (640, 480), "auto, 100vw"),
+    ("sizes pass through", SMALL, "sizes='50vw'", "320w 480w 600w", (600, 400), "50vw"),
+    ("sizes may be auto", SMALL, "sizes='auto'", "320w 480w 600w", (600, 400), "auto"),
+    ("eager", SMALL, "loading='eager'", "320w 480w 600w", (600, 400), "100vw"),
+    ("a box with sizes", LION, "w=400 sizes='9em'", "320w 400w 480w 640w 800w", (400, 300), "9em"),
+    (
+        "a cut with sizes, as wide as the original allows",
+        SMALL,
+        "w=400 h=300 fit='cover' sizes='9em'",
+        "320w 400w 480w 533w",
+        (400, 300),
+        "9em",
+    ),
+    ("a ratio", SMALL, "ratio='16/9'", "320w 480w 600w", (600, 338), "auto, 100vw"),
+    ("a ratio of a tall cut", SMALL, "ratio='1/2'", "200w", (200, 400), None),
+    ("a ratio and a width", LION, "w=320 ratio='16/9'", "1x 2x", (320, 180), None),
+    ("a ratio and a height", LION, "h=180 ratio='16/9'", "1x 2x", (320, 180), None),
+    ("a turned picture", SMALL, "rot=90", "320w 400w", (400, 600), "auto, 100vw"),
+    ("a crop", LION, "crop='0x0x500x500'", "320w 480w 500w", (500, 500), "auto, 100vw"),
+    ("a fixed width", LION, "w=400", "1x 2x", (400, 300), None),
+    ("a fixed height", LION, "h=300", "1x 2x", (400, 300), None),
+    ("not quite 2x", SMALL, "w=400", "1x 1.5x", (400, 267), None),
+    ("never enlarged", SMALL, "w=600", "", (600, 400), None),
+    ("never enlarged, and right about it", SMALL, "w=800", "", (600, 400), None),
+    ("enlarged only as asked", SMALL, "w=800 up=1", "", (800, 533), None),
+    ("enlarged only as asked, with sizes", SMALL, "w=700 up=1 sizes='9em'", "320w 480w 640w 700w",
+     (700, 467), "9em"),
+    ("a preset", LION, "'card'", "1x 2x", (400, 300), None),
+    ("a preset of a small picture", SMALL, "'card'", "1x 1.3325x", (400, 300), None),
+    ("a preset that enlarges", Source(key="s", width=200, height=100), "'big'", "", (300, 150),
+     None),
+    ("a preset with sizes", SMALL, "'inside' sizes='9em'", "320w 400w 480w 600w", (400, 267),
+     "9em"),
+    ("padding", LION, "w=100 h=100 fit='pad'", "1x 2x", (100, 100), None),
+    ("padding that would shrink the picture", SMALL, "w=800 h=800 fit='pad'", "", (800, 800),
+     None),
+    ("unknown: nothing is promised", UNKNOWN, "w=400", "", (None, None), None),
+    ("unknown, but its place is", UNKNOWN, "w=400 h=300 fit='cover'", "", (400, 300), None),
+    ("unknown, as wide as may be", UNKNOWN, "", "", (None, None), None),
+    ("not in the service", ELSEWHERE, "w=300 h=300 fit='cover'", "", (300, 200), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "descriptors", "size", "sizes"),
+    [case[1:] for case in LAYOUTS],
+    ids=[case[0] for case in LAYOUTS],
+)
+def test_layout(
+    source: Source,
+    arguments: str,
+    descriptors: str,
+    size: tuple[int | None, int | None],
+    sizes: str | None,
+) -> None:
+    img = image(render("{% tt_img p " + arguments + " alt='' %}", p=source))
+    found = [candidate.split() for candidate in (img.get("srcset") or "").split(",") if candidate]
+    if len(descriptors.split()) > 1:
+        assert " ".join(descriptor for _, descriptor in found) == descriptors
+        assert len({address for address, _ in found}) == len(found)
+        assert img["src"] in [address for address, _ in found]
+    else:
+        assert "srcset" not in img  # there is nothing to choose
+    assert (img.get("width"), img.get("height")) == tuple(side and str(side) for side in size)
+    assert img.get("sizes") == sizes
+
+
+def test_what_is_not_in_the_service_is_shown_as_it_is() -> None:
+    img = image(render("{% tt_img p 'card' alt='' %}", p=ELSEWHERE))
+    assert img["src"] == "/media/old.jpg"
+    [(_, source), _] = elements(
+        render(
+            "{% tt_picture p alt='' formats='avif' %}{% tt_source media='print' ratio='1/1' %}"
+            "{% endtt_picture %}",
+            p=ELSEWHERE,
+        )
+    )[1:]
+    assert (source["srcset"], source.get("type")) == ("/media/old.jpg", None)
+    assert render("{% tt_url p w=9 %}", p=ELSEWHERE) == "/media/old.jpg"
+
+
+ATTRIBUTES = [
+    ("", {"loading": "lazy", "decoding": "async"}),
+    ("loading='eager' decoding='sync'", {"loading": "eager", "decoding": "sync"}),
+    (
+        "fetchpriority='high'",
+        {"loading": "eager", "decoding": "async", "fetchpriority": "high"},
+    ),
+    (
+        "class='hero' data_id=7 aria_hidden='true' hidden=True title=None id=False",
+        {
+            "loading": "lazy",
+            "decoding": "async",
+            "class": "hero",
+            "data-id": "7",
+            "aria-hidden": "true",
+            "hidden": "",
+        },
+    ),
+    (
+        "placeholder='colour'",
+        {"loading": "lazy", "decoding": "async", "style": "background-color:#777b6d"},
+    ),
+    (
+        "placeholder='colour' style='color:red'",
+        {"loading": "lazy", "decoding": "async", "style": "background-color:#777b6d;color:red"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), ATTRIBUTES)
+def test_attributes(arguments: str, expected: dict[str, str]) -> None:
+    img = image(render("{% tt_img p w=100 alt='A lion' " + arguments + " %}", p=LION))
+    fixed = {"src", "srcset", "width", "height"}
+    rest = {name: value for name, value in img.items() if name not in fixed}
+    assert rest == {"alt": "A lion", **expected}
+
+
+def test_placeholder_as_a_picture() -> None:
+    img = image(render("{% tt_img p w=100 alt='' placeholder='image' %}", p=LION))
+    style = img["style"] or ""
+    assert style.startswith("background:center/cover no-repeat url(data:image/png;base64,")
+
+
+def test_no_placeholder_behind_transparency() -> None:
+    transparent = Source(key="a.png", placeholder="YJqGPQw7sFlslqhFafSE+Q6oJ1h2iHB2Rw==")
+    for source in (transparent, UNKNOWN, Source(key="a.jpg", placeholder="<b>")):
+        assert "style" not in image(render("{% tt_img p alt='' placeholder='colour' %}", p=source))
+
+
+# ---- <picture>
+
+
+def test_a_picture_alone_leaves_the_format_to_negotiation() -> None:
+    html = render("{% tt_picture p w=100 alt='' %}", p=LION)
+    assert [tag for tag, _ in elements(html)] == ["picture", "img"]
+    assert html.endswith("</picture>")
+
+
+@pytest.mark.parametrize("how", ["argument", "setting"])
+def test_formats(how: str, settings: SiteSettings) -> None:
+    argument = "formats='avif,webp'" if how == "argument" else ""
+    if how == "setting":
+        settings.TINTYPE = {"URL": HOST, "FORMATS": ("avif", "webp")}
+    html = render("{% tt_picture p w=100 alt='' " + argument + " %}", p=LION)
+    found = elements(html)
+    assert [tag for tag, _ in found] == ["picture", "source", "source", "img"]
+    assert [a.get("type") for tag, a in found if tag == "source"] == ["image/avif", "image/webp"]
+    assert found[1][1]["srcset"] == (
+        f"{HOST}/t/lion.jpg/w_100~f_avif 1x, {HOST}/t/lion.jpg/w_100~dpr_2~f_avif 2x"
+    )
+    assert found[3][1]["src"] == f"{HOST}/t/lion.jpg/w_100"
+
+
+def test_art_direction() -> None:
+    template = """{% tt_picture p w=800 alt='A lion' sizes='50vw' formats='webp' as picture %}
+        {% if is_narrow %}{% tt_source media='(max-width: 600px)' ratio='1/1' %}{% endif %}
+        {% tt_source other media='print' w=300 formats='' %}
+        {% tt_source nothing media='(min-width: 1px)' %}
+    {% endtt_picture %}{{ picture }}{{ picture.img.width }}"""
+    html = render(template, p=LION, other=SMALL, is_narrow=True, nothing="")
+    found = [a for tag, a in elements(html) if tag == "source"]
+    assert [(a.get("media"), a.get("type"), a.get("sizes")) for a in found] == [
+        ("(max-width: 600px)", "image/webp", "50vw"),
+        ("(max-width: 600px)", None, "50vw"),
+        ("print", None, None),
+        (None, "image/webp", "50vw"),
+    ]
+    assert (found[0]["width"], found[0]["height"]) == ("2560", "2560")
+    assert f"{HOST}/t/small.jpg/w_300 1x" in (found[2]["srcset"] or "")
+    assert html.endswith("</picture>800")
+
+
+def test_pictures_with_and_without_an_end_stand_together() -> None:
+    html = render(
+        "{% tt_picture p w=1 alt='' %}"
+        "{% tt_picture p w=2 alt='' %}{% tt_source media='print' w=3 %}{% endtt_picture %}"
+        "{% tt_picture p w=4 alt='' %}",
+        p=LION,
+    )
+    names = [tag for tag, _ in elements(html)]
+    assert names == ["picture", "img", "picture", "source", "img", "picture", "img"]
+
+
+def test_no_picture_shows_nothing() -> None:
+    for tag in ("tt_url p", "tt_img p alt=''", "tt_picture p alt=''"):
+        for nothing in ("", None, Photo().image):
+            assert render("{% " + tag + " %}", p=nothing) == ""
+            stored = "{% " + tag + " as x %}{% if x %}some{% else %}none{% endif %}"
+            assert render(stored, p=nothing) == "none"
+
+
+def test_parts_of_what_is_stored() -> None:
+    template = "{% tt_img p w=100 alt='' as i %}{{ i.src }} {{ i.width }}x{{ i.height }} {{ i.x }}"
+    assert render(template, p=LION) == f"{HOST}/t/lion.jpg/w_100 100x75 "
+
+
+# ---- Mistakes
+
+MISTAKES = [
+    # arguments of tt_img, what the message says
+    ("p", "tt_img: alt: is missing"),
+    ("p wdith=3 alt=''", "tt_img: wdith: unknown argument, did you mean widths"),
+    ("p onclick='x' alt=''", "tt_img: onclick: unknown argument"),
+    ("p dpr=2 alt=''", "tt_img: dpr: unknown argument"),
+    ("p w=0 alt=''", "tt_img: w: must be a whole number from 1 to 8192, not '0'"),
+    ("p w=9999 h=height alt=''", "tt_img: w: must be a whole number from 1 to 8192, not '9999'"),
+    ("p w=True alt=''", "tt_img: w: must not be True"),
+    ("p fit='fill' alt=''", "tt_img: fit: must be one of contain cover stretch pad"),
+    ("p fit='cover' w=9 alt=''", "tt_img: fit: other than contain needs both w and h"),
+    ("p g='n' w=9 alt=''", "tt_img: g: needs fit_cover or fit_pad"),
+    ("p w=9 h=9 fit='cover' g='smart' alt=''", "tt_img: g_smart: g_smart is not yet supported"),
+    ("p 'crad' alt=''", "tt_img: crad: no such preset, did you mean card"),
+    ("p 'w_0' alt=''", "tt_img: w: must be"),
+    ("p 'f_original' alt=''", "tt_img: f: original is no picture"),
+    ("p ratio='wide' alt=''", "tt_img: ratio: must be width/height such as 16/9"),
+    ("p ratio='1/0' alt=''", "tt_img: ratio: must be width/height"),
+    ("p ratio='1/1' w=1 h=2 alt=''", "tt_img: ratio: w and h say it already"),
+    ("p widths='1,x' alt=''", "tt_img: widths: must be whole numbers"),
+    ("p sizes='auto' loading='eager' alt=''", "tt_img: sizes: auto needs loading=lazy"),
+    ("p loading='slow' alt=''", "tt_img: loading: must be one of lazy eager"),
+    ("p placeholder='x' alt=''", "tt_img: placeholder: must be one of colour image"),
+    ("p expires='x' alt=''", "tt_img: expires: must be seconds from now"),
+    ("p formats='avif' alt=''", "tt_img: formats: unknown argument"),
+    ("p 'card' 'card' alt=''", "tt_img: 'card': expected name=value"),
+    ("p w=1 'card' alt=''", "tt_img: 'card': expected name=value"),
+    ("p w=1 w=2 alt=''", "tt_img: w: is given twice"),
+    ("alt=''", "tt_img: needs a picture"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_mistakes_show_when_the_template_is_compiled(arguments: str, message: str) -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
+        Template("{% load tintype %}{% tt_img " + arguments + " %}")
+    assert str(caught.value).startswith(message)
+
+
+OTHER_MISTAKES = [
+    ("{% tt_source media='print' %}", "tt_source: stands between tt_picture and endtt_picture"),
+    ("{% tt_picture p alt='' %}{% tt_source w=1 %}{% endtt_picture %}", "tt_source: media: is"),
+    ("{% tt_picture p alt='' %}text{% endtt_picture %}", "tt_picture: holds nothing but"),
+    ("{% tt_picture p formats='gif' alt='' %}", "tt_picture: formats: must be some of avif"),
+    ("{% tt_url p alt='' %}", "tt_url: alt: unknown argument"),
+    (
+        "{% tt_picture p alt='' %}{% tt_source media='print' as x %}{% endtt_picture %}",
+        "tt_source: has no as",
+    ),
+]
+
+
+@pytest.mark.parametrize(("template", "message"), OTHER_MISTAKES)
+def test_other_mistakes(template: str, message: str) -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
+        Template("{% load tintype %}" + template)
+    assert str(caught.value).startswith(message)
+
+
+def test_mistakes_in_variables_show_when_they_are_rendered() -> None:
+    template = Template("{% load tintype %}{% tt_img p w=width alt='' %}")
+    with pytest.raises(ValueError, match="tt_img: w: must be a whole number"):
+        template.render(Context({"p": LION, "width": "x" * 10_000}))
+
+
+def test_what_is_no_picture_is_named() -> None:
+    with pytest.raises(TypeError, match="not as int"):
+        render("{% tt_img p alt='' %}", p=7)
+
+
+# ---- Hostile values
+
+HOSTILE = [
+    '"><script>alert(1)</script>',
+    "' onerror='alert(1)",
+    "a.jpg 1x, evil.jpg",
+    "javascript:alert(1)",
+    "\r\nSet-Cookie: x",
+    "naïve 🦁 & \u202e",
+    "%2e%2e/%00",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_gets_out_of_its_attribute(text: str) -> None:
+    template = "{% tt_picture p alt=text class=text data_x=text sizes=text w=9 formats='webp' %}"
+    for given in (text, mark_safe(text)):
+        found = elements(render(template, p=Source(key=text, width=99, height=99), text=given))
+        assert [tag for tag, _ in found] == ["picture", "source", "img"]
+        img = found[2][1]
+        assert (img["alt"], img["class"], img["data-x"]) == (text, text, text)
+        address = img["src"] or ""
+        assert address.startswith(f"{HOST}/t/") and address.isascii() and " " not in address
+        assert not any(name.startswith("on") for name in img)
+
+
+def test_literals_keep_their_entities() -> None:
+    html = render("""{% tt_img p alt='&copy; "Leo" <b>' w=9 %}""", p=LION)
+    assert 'alt="&copy; &quot;Leo&quot; &lt;b&gt;"' in html
+
+
+@pytest.mark.parametrize(
+    "key", ["a/../b", "./a", "a/", "\0", ".tintype/records/x", "x" * 1025, "\ud800"]
+)
+def test_names_that_no_original_has(key: str) -> None:
+    with pytest.raises(InvalidKey) as caught:
+        render("{% tt_url p %}", p=Source(key=key))
+    assert len(str(caught.value)) < 200
+
+
+# ---- Asking nobody
+
+_forbidden: list[str] | None = None
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if _forbidden is not None and event in ("open", "socket.connect", "socket.getaddrinfo"):
+        _forbidden.append(f"{event} {arguments[:1]}")
+
+
+sys.addaudithook(_audit)
+
+
+@contextmanager
+def asking_nobody() -> Iterator[None]:
+    """Every opened file and every connection of the process is seen, whoever makes it."""
+    global _forbidden
+    seen: list[str] = []
+    _forbidden = seen
+    try:
+        yield
+    finally:
+        _forbidden = None
+    assert seen == []
+
+
+def test_the_guard_sees_what_it_should() -> None:
+    with pytest.raises(AssertionError), asking_nobody(), open(__file__):
+        pass
+
+
+@pytest.mark.django_db
+def test_tags_ask_nobody(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    Photo.objects.create(image="photos/lion.jpg", width=4000, height=3000)
+    template = Template(
+        "{% load tintype %}{% for p in photos %}{% tt_url p.image 'card' %}"
+        "{% tt_img p.image ratio='16/9' alt='' placeholder='image' %}"
+        "{% tt_picture p.image alt='' w=w formats='avif,webp' %}"
+        "{% tt_source media='print' ratio='1/1' %}{% endtt_picture %}{% endfor %}"
+    )
+    photos = {"loaded": [Photo.objects.get()], "deferred": [Photo.objects.get()]}
+    # Django's ImageField would load them at once; as a plain FileField leaves them:
+    del photos["deferred"][0].__dict__["width"]
+    template.render(Context({"photos": photos["loaded"], "w": 300}))  # imports what it needs
+    with django_assert_num_queries(0), asking_nobody():
+        loaded = template.render(Context({"photos": photos["loaded"], "w": 300}))
+        deferred = template.render(Context({"photos": photos["deferred"], "w": 300}))
+    assert 'width="2560" height="1440"' in loaded
+    assert f"{HOST}/t/photos/lion.jpg/card" in loaded
+    # What was not loaded is not known, which is no reason to ask.
+    assert "1440" not in deferred
+    assert f"{HOST}/t/photos/lion.jpg/card" in deferred
+
+
+def test_files_of_other_storages_are_shown_by_their_own_url() -> None:
+    photo = Photo(image="photos/lion.jpg", width=600, height=400)
+    photo.image.storage = FileSystemStorage(base_url="/media/")
+    img = image(render("{% tt_img p w=300 alt='' %}", p=photo.image))
+    assert (img["src"], img["width"], img["height"]) == ("/media/photos/lion.jpg", "300", "200")
+
+
+# ---- Jinja2
+
+JINJA: list[tuple[str, str]] = [
+    ("{{ tt_url(p, 'card', dpr=2) }}", "{% tt_url p 'card' dpr=2 %}"),
+    ("{{ tt_img(p, w=9, alt='<', class='x') }}", "{% tt_img p w=9 alt=less class='x' %}"),
+    (
+        "{{ tt_picture(p, alt='', sources=[tt_source(media='print', ratio='1/1')]) }}",
+        "{% tt_picture p alt='' %}{% tt_source media='print' ratio='1/1' %}{% endtt_picture %}",
+    ),
+    ("{{ tt_img(missing, alt='') or '' }}", "{% tt_img missing alt='' %}"),
+]
+
+
+@pytest.mark.parametrize(("template", "same_in_django"), JINJA)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: environment(autoescape=True),
+        lambda: jinja2.Environment(
+            autoescape=True, extensions=["django_tintype.jinja2.TintypeExtension"]
+        ),
+    ],
+    ids=["environment", "extension"],
+)
+def test_jinja2(make: Callable[[], jinja2.Environment], template: str, same_in_django: str) -> None:
+    assert make().from_string(template).render(p=LION) == render(same_in_django, p=LION, less="<")
+
+
+def test_mistakes_in_jinja2_and_python() -> None:
+    with pytest.raises(ValueError, match="tt_img: alt: is missing"):
+        environment().from_string("{{ tt_img(p) }}").render(p=LION)
+    with pytest.raises(ValueError, match="tt_url: w: must be"):
+        pictures.tt_url("lion.jpg", w=0)
+
+
+def test_settings_are_read_when_a_picture_is_shown(settings: SiteSettings) -> None:
+    template = Template("{% load tintype %}{% tt_url 'a.jpg' 'card' %}")
+    settings.TINTYPE = {"URL": "http://other.example", "PRESETS": PRESETS}
+    assert template.render(Context()) == "http://other.example/t/a.jpg/card"
