@@ -46,6 +46,10 @@ KEPT_CONNECTIONS: Final = 64
 
 _USER_AGENT: Final = "django-tintype/0.1.0"
 
+#: In every answer of the service, behind all headers that are read here. Python's HTTP takes
+#: headers that break off for whole ones; without this, an answer may be cut or a stranger's.
+_REQUEST_ID: Final = "tintype-request-id"
+
 
 class Client:
     """Everything that the API offers, as methods."""
@@ -112,7 +116,7 @@ class Client:
                 "again; send them once more, and look at what lies between here and the service",
                 code="digest-mismatch",
                 retryable=True,
-                request_id=response.headers.get("tintype-request-id"),
+                request_id=response.headers.get(_REQUEST_ID),
             )
         return stored
 
@@ -332,10 +336,10 @@ class Client:
                     preload_content=not stream,
                     timeout=self._timeout(),
                 )
-                if response.status < 300:
+                if response.status < 300 and _REQUEST_ID in response.headers:
                     return response
                 failure = _refusal(response)
-                may_repeat = failure.retryable
+                may_repeat = failure.retryable and (is_safe or failure.request_id is not None)
                 wait_at_least = _retry_after(response)
             except SourceFailed as failed:
                 raise failed.error from failed.error.__cause__
@@ -450,14 +454,17 @@ def _json(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
 
 
 def _refusal(response: urllib3.BaseHTTPResponse) -> TintypeError:
+    """What an answer other than success says; it may be that of a balancer in between."""
     try:
         problem = json.loads(response.data)
     except (ValueError, HTTPError):
         problem = None
-    request_id = response.headers.get("tintype-request-id")
-    if request_id is None and not isinstance(problem, dict) and response.status < 500:
-        return _stranger(response)
-    return refusal(response.status, problem if isinstance(problem, dict) else {}, request_id)
+    problem = problem if isinstance(problem, dict) else {}
+    request_id = response.headers.get(_REQUEST_ID)
+    is_ours = response.status >= 400 and (request_id is not None or "code" in problem)
+    if is_ours or response.status >= 500:
+        return refusal(response.status, problem, request_id)
+    return _stranger(response)
 
 
 def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:
@@ -466,6 +473,8 @@ def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:
         f"this is not an answer of tintype: {response.status}, {kind}; "
         "check that TINTYPE['URL'] is the service itself",
         status=response.status,
+        # An answer that broke off in its headers, rather than a stranger's.
+        retryable=not {"content-length", "transfer-encoding"} & {*map(str.lower, response.headers)},
     )
 
 

@@ -108,9 +108,9 @@ class TintypeStorage(Storage):
         """The name to save under. Unless hooks are overridden, the service finds out whether it is
         free, while it saves: nobody can take the name between the question and the answer."""
         name = unicodedata.normalize("NFC", str(name).replace("\\", "/"))
-        if self._has_hooks():
+        if self._has_hooks() or self.allow_overwrite:
             name = super().get_available_name(name, max_length)
-            return WishedName(name, max_length, is_final=True)
+            return WishedName(name, max_length, is_final=self._has_hooks())
         folder, file = posixpath.split(name)
         if ".." in folder.split("/"):
             raise SuspiciousFileOperation(f"Detected path traversal attempt in '{folder}'")
@@ -124,6 +124,12 @@ class TintypeStorage(Storage):
             hook in self.__dict__ or getattr(type(self), hook) is not getattr(TintypeStorage, hook)
             for hook in hooks
         )
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        if self.allow_overwrite:
+            # Asked for only because the name is too long, and about to be cut.
+            return file_root + file_ext
+        return super().get_alternative_name(file_root, file_ext)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         if self.allow_overwrite:
@@ -139,11 +145,10 @@ class TintypeStorage(Storage):
         key, max_length = self.key(name), name.max_length
         if max_length is not None:
             max_length += len(key) - len(name)
-        fits = max_length is None or len(key) <= max_length
         record = self.client.put(
             key,
             _body(content),
-            on_conflict="overwrite" if self.allow_overwrite and fits else "rename",
+            on_conflict="overwrite" if self.allow_overwrite else "rename",
             max_length=max_length,
             length=_length(content),
         )
@@ -151,11 +156,20 @@ class TintypeStorage(Storage):
 
     def _save_as_hooks_name(self, name: str, content: File[Any]) -> SavedName:
         max_length = name.max_length if isinstance(name, WishedName) else None
+        if _can_rewind(content):
+            return self._save_under_free_name(name, max_length, content)
+        # The content is needed again for each name that turns out to be taken.
+        with tempfile.TemporaryFile() as file:
+            for chunk in _Chunks(content):
+                file.write(chunk)
+            return self._save_under_free_name(name, max_length, File(file, name))
+
+    def _save_under_free_name(
+        self, name: str, max_length: int | None, content: File[Any]
+    ) -> SavedName:
         on_conflict = "overwrite" if self.allow_overwrite else "fail"
-        if not _can_rewind(content):
-            content = _copied(content)
         for _ in range(MAX_NAMES):
-            name = unicodedata.normalize("NFC", name)
+            name = unicodedata.normalize("NFC", str(name))
             try:
                 record = self.client.put(
                     self.key(name),
@@ -189,8 +203,8 @@ class TintypeStorage(Storage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """The folders and files in a folder. One that is not there is empty."""
-        path = "" if path in ("", ".", "/") else self.key(str(path).strip("/")) + "/"
-        prefix = path or (self.location and self.location + "/")
+        prefix = self.key(str(path).strip("/")).strip("/")
+        prefix = "" if prefix in ("", ".") else f"{prefix}/"
         folders: list[str] = []
         files: list[str] = []
         cursor = None
@@ -314,14 +328,6 @@ def _length(content: File[Any]) -> int | None:
         return int(content.tell())
     except (AttributeError, OSError, TypeError, ValueError):
         return None
-
-
-def _copied(content: File[Any]) -> File[Any]:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody needs it any more
-    copy: File[Any] = File(file, content.name)
-    for chunk in _Chunks(content):
-        copy.write(chunk)
-    return copy
 
 
 def _as_django_wants(time: datetime) -> datetime:
