@@ -444,7 +444,7 @@ def test_there_is_no_path(storage: TintypeStorage) -> None:
         storage.path("a")
 
 
-KEY = "correct horse battery staple, said the lion"
+KEY = "correct-horse-battery-staple-said-the-lion"
 
 #: settings, options, name, URL
 URLS: list[tuple[dict[str, str], dict[str, str], str, str]] = [
