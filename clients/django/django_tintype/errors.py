@@ -133,7 +133,11 @@ _DJANGO: dict[str, Callable[[TintypeError, str], Exception]] = {
         errno.EEXIST, "a part of the name is a file and not a folder", key
     ),
     "invalid-key": lambda error, key: SuspiciousFileOperation(f"{error.detail}: {key!r}"),
-    "name-too-long": lambda error, key: SuspiciousFileOperation(f"{error.detail}: {key!r}"),
+    # In Django's words, which sites and its own tests know.
+    "name-too-long": lambda error, key: SuspiciousFileOperation(
+        f'Storage can not find an available filename for "{key}". Please make sure that the '
+        'corresponding file field allows sufficient "max_length".'
+    ),
 }
 
 
