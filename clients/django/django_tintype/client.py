@@ -8,6 +8,7 @@ its own.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import time
@@ -30,6 +31,8 @@ from .upload import Body, SourceFailed, Upload, WrongLength
 from .urls import encode_key
 
 __all__ = ["Client", "Download", "Head", "Listed", "Page", "Ready", "Record", "client"]
+
+logger = logging.getLogger("django_tintype")
 
 #: Seconds between attempts. Reads give up soon, because somebody waits for a page; uploads outlast
 #: a restart of the service.
@@ -354,7 +357,9 @@ class Client:
                 error = as_django_has_it(failure, key)
                 raise error from (failure if error is not failure else failure.__cause__)
             # So that the processes that failed together do not come back together.
-            time.sleep(max(wait * random.uniform(0.75, 1.25), wait_at_least))
+            wait = max(wait * random.uniform(0.75, 1.25), wait_at_least)
+            logger.info("%s %s is sent again in %.1f s: %s", method, key, wait, failure)
+            time.sleep(wait)
 
     def _pool(self) -> urllib3.PoolManager:
         pools = self._pools

@@ -1,0 +1,177 @@
+"""Many processes at once, and a service that goes away in the middle: nothing is lost, nothing is
+doubled, on a disk and in a bucket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+
+from django_tintype import TintypeStorage
+from django_tintype.client import client
+from tests.conftest import StartService
+from tests.service import Service, free_ports, poll
+
+PROCESSES = 64
+SAVES_EACH = 3
+
+Saved = list[tuple[str, bytes]]
+
+
+def save_the_same_name(barrier: Any, answers: Any) -> None:
+    saved: Saved = []
+    try:
+        storage = TintypeStorage()
+        barrier.wait(120)
+        for number in range(SAVES_EACH):
+            content = f"process {os.getpid()}, save {number}".encode() * 1000
+            saved.append((storage.save("race/lion.tar.gz", ContentFile(content), 40), content))
+        answers.put(saved)
+    except BaseException as error:
+        answers.put(error)
+
+
+def race() -> Saved:
+    context = multiprocessing.get_context("fork")
+    barrier, answers = context.Barrier(PROCESSES), context.Queue()
+    processes = [
+        context.Process(target=save_the_same_name, args=(barrier, answers))
+        for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        process.start()
+    saved: Saved = []
+    for _ in processes:
+        answer = answers.get(timeout=240)
+        if isinstance(answer, BaseException):
+            raise answer
+        saved += answer
+    for process in processes:
+        process.join()
+    return saved
+
+
+def check_race(saved: Saved) -> None:
+    names = [name for name, _ in saved]
+    assert len(set(names)) == len(names) == PROCESSES * SAVES_EACH
+    assert "race/lion.tar.gz" in names and max(map(len, names)) <= 40
+    storage = TintypeStorage()
+    assert sorted(storage.listdir("race")[1]) == sorted(name.split("/")[1] for name in names)
+    stored = {record.key: record.sha256 for record in client().walk("race/")}
+    assert stored == {name: hashlib.sha256(content).hexdigest() for name, content in saved}
+
+
+def test_64_processes_save_one_name_on_a_disk(fresh_service: Service) -> None:
+    saved = race()
+    check_race(saved)
+    for name, content in saved:
+        assert (fresh_service.root / name).read_bytes() == content
+    puts = [r for r in fresh_service.requests() if r["method"] == "PUT"]
+    assert len(puts) == len(saved)
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A bucket of a server that speaks S3, and how the service reaches it."""
+    (port,) = free_ports(1)
+    at = f"http://127.0.0.1:{port}"
+    moto = Path(sys.executable).with_name("moto_server")
+    with (tmp_path / "moto.log").open("wb") as log:
+        server = subprocess.Popen(
+            [moto, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log, cwd=tmp_path
+        )
+
+    def makes_bucket() -> bool:
+        assert server.poll() is None, (tmp_path / "moto.log").read_text()
+        request = urllib.request.Request(f"{at}/media", method="PUT")
+        request.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=a/20200101/us-east-1/s3/x")
+        try:
+            with urllib.request.urlopen(request):
+                return True
+        except OSError:
+            return False
+
+    try:
+        poll(makes_bucket, "moto makes a bucket")
+        yield {
+            "TINTYPE_STORE": "s3://media/originals",
+            "AWS_ENDPOINT_URL": at,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+        }
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_64_processes_save_one_name_in_a_bucket(
+    start_service: StartService, bucket: dict[str, str]
+) -> None:
+    start_service(bucket)
+    check_race(race())
+
+
+WORKERS = 4
+SAVES = 100
+ENDS = 10
+
+
+@pytest.mark.parametrize("end", [Service.stop, Service.kill], ids=["SIGTERM", "SIGKILL"])
+def test_saves_outlast_a_restart(
+    fresh_service: Service, end: Callable[[Service], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "django_tintype")
+    storage = TintypeStorage()
+    done: list[tuple[str, bytes]] = []
+    lock = threading.Lock()
+
+    def work(worker: int) -> None:
+        for number in range(SAVES):
+            # Half of them by names that are taken; some larger than what a socket holds.
+            name = "same.bin" if number % 2 else f"{worker}/{number}.bin"
+            content = uuid.uuid4().bytes * (65_536 if number % 5 == 0 else 16)
+            saved = storage.save(name, ContentFile(content))
+            with lock:
+                done.append((saved, content))
+
+    def saved_until(count: int) -> None:
+        def is_so() -> bool:
+            return len(done) >= count or all(worker.done() for worker in workers)
+
+        poll(is_so, f"{count} files are saved")
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        workers = [pool.submit(work, worker) for worker in range(WORKERS)]
+        for number in range(1, ENDS + 1):
+            saved_until(number * WORKERS * SAVES // (ENDS + 2))
+            end(fresh_service)
+            fresh_service.start()
+        for outcome in workers:
+            outcome.result()
+
+    # Else the service went away when nobody was there.
+    assert len([line for line in caplog.messages if "is sent again" in line]) >= ENDS
+    assert len(done) == WORKERS * SAVES
+    names = Counter(name for name, _ in done)
+    assert names.most_common(1)[0][1] == 1
+    found = fresh_service.root.rglob("*.bin")
+    stored = [path for path in found if ".tintype" not in path.parts]
+    on_disk = {str(path.relative_to(fresh_service.root)): path.read_bytes() for path in stored}
+    assert on_disk == dict(done)
+    for name, content in done:
+        assert storage.record(name).sha256 == hashlib.sha256(content).hexdigest()
