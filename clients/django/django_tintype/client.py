@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from django.core.signals import setting_changed
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 from .conf import Settings, settings
 from .errors import PreconditionFailed, TintypeError, TintypeUnavailable, as_django_has_it, refusal
@@ -108,6 +108,8 @@ class Client:
         try:
             response = self._request("PUT", path, key, headers=headers, upload=upload)
         except WrongLength:
+            if not upload.can_repeat:
+                raise TintypeError(f"the content of {key!r} is not {length} bytes long") from None
             # The source was mistaken about its length. Without one, the end of the body tells.
             upload = Upload(upload.source, None)
             response = self._request("PUT", path, key, headers=headers, upload=upload)
@@ -325,7 +327,8 @@ class Client:
         if is_safe is None:
             is_safe = is_read or "Idempotency-Key" in sent
         waits = iter(READ_WAITS if is_read else WRITE_WAITS)
-        give_up = time.monotonic() + self.settings.timeout
+        # A service that says nothing for the whole of TIMEOUT gets a second chance with an upload.
+        silences = 0 if is_read else 1
         while True:
             may_repeat, wait_at_least = is_safe, 0.0
             try:
@@ -349,11 +352,12 @@ class Client:
             except HTTPError as no_answer:
                 failure = _unreachable(self.settings.url, no_answer)
                 may_repeat = is_safe or isinstance(no_answer, NewConnectionError)
+                if isinstance(no_answer, TimeoutError):
+                    may_repeat, silences = may_repeat and silences > 0, silences - 1
                 failure.__cause__ = no_answer
             wait = next(waits, None)
             can_send_again = may_repeat and (upload is None or upload.can_repeat)
-            patience = give_up - time.monotonic()
-            if wait is None or not can_send_again or wait_at_least > min(MAX_RETRY_AFTER, patience):
+            if wait is None or not can_send_again or wait_at_least > MAX_RETRY_AFTER:
                 error = as_django_has_it(failure, key)
                 raise error from (failure if error is not failure else failure.__cause__)
             # So that the processes that failed together do not come back together.

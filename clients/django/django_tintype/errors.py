@@ -72,8 +72,6 @@ class TintypeRejected(TintypeError, ValidationError):  # type: ignore[misc]  # o
         self.message = detail
         self.params = None
 
-    __hash__ = ValidationError.__hash__
-
 
 def _rebuild(
     kind: type[TintypeError],

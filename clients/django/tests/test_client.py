@@ -270,8 +270,9 @@ def test_a_stranger_is_not_believed(settings: Any, status: int) -> None:
         server.server_close()
 
 
-def test_a_silent_service_is_given_up(settings: Any) -> None:
-    # Accepts connections, and never answers.
+def test_a_silent_service_is_given_up(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    # A page does not wait twice for it; an upload gets a second chance.
+    caplog.set_level("INFO", "django_tintype")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.TINTYPE = {
             "URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
@@ -280,6 +281,19 @@ def test_a_silent_service_is_given_up(settings: Any) -> None:
         }
         with pytest.raises(TintypeUnavailable):
             TintypeStorage().exists("a")
+        assert len(caplog.messages) == 0
+        with pytest.raises(TintypeUnavailable):
+            TintypeStorage().save("a", ContentFile(b"x"))
+        assert len(caplog.messages) == 1
+
+
+def test_a_length_that_is_wrong_is_no_truncated_file(fresh_service: Service) -> None:
+    for length in (2, 5):
+        with pytest.raises(TintypeError, match=f"not {length} bytes"):
+            client().put("a", (part for part in (b"abc", b"d")), length=length)
+        client().put("a", [b"abc", b"d"], length=length, on_conflict="overwrite")
+        assert (fresh_service.root / "a").read_bytes() == b"abcd"
+        client().delete("a")
 
 
 def test_names_cannot_step_out_of_the_files(fresh_service: Service) -> None:
