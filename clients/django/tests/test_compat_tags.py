@@ -1,5 +1,5 @@
-"""A site that changes `{% load thumbnail %}` to `{% load tintype_sorl %}` or `tintype_easy` keeps its
-templates: the tags' grammar, the sizes in their output, and what happens without a picture.
+"""A site that changes `{% load thumbnail %}` to `{% load tintype_sorl %}` or `tintype_easy` keeps
+its templates: the tags' grammar, the sizes in their output, and what happens without a picture.
 
 What tintype cannot do is an error that names it, when the template is compiled if it is a literal.
 """
@@ -348,7 +348,7 @@ def test_the_tags_ask_nobody(django_assert_num_queries: DjangoAssertNumQueries) 
     templates = [
         Template(
             "{% load tintype_sorl %}{% thumbnail p.image '90x90' crop='20% 10%' as im %}"
-            "{{ im.url }}{{ im.width }}{{ im.is_portrait }}{{ im|margin:'90x90' }}{% endthumbnail %}"
+            "{{ im.url }}{{ im.width }}{{ im|margin:'90x90' }}{% endthumbnail %}"
         ),
         Template(
             "{% load tintype_easy %}{% thumbnail p.image 90x90 crop as im %}"
