@@ -1,0 +1,127 @@
+"""What sites test with: files in memory under the names and URLs of the service, and assertions
+that tell a URL which the service would answer from one which it would not.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import override_settings
+from PIL import Image
+
+from django_tintype import Spec, TintypeError, original_url, url
+from django_tintype.testing import InMemoryTintype, assert_original_url, assert_url
+from tests.shelf.models import Photo
+
+KEY = "correct-horse-battery-staple-said-the-lion"
+IN_MEMORY = {"default": {"BACKEND": "django_tintype.testing.InMemoryTintype"}}
+NO_SERVICE = {"URL": "http://127.0.0.1:9", "PUBLIC_URL": "https://media.example.org"}
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Any:
+    with override_settings(STORAGES=IN_MEMORY, TINTYPE=NO_SERVICE):
+        InMemoryTintype.clear()
+        yield
+        InMemoryTintype.clear()
+
+
+def picture(width: int, height: int, orientation: int = 1) -> ContentFile[bytes]:
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (width, height), "red").save(file, "JPEG", exif=exif)
+    return ContentFile(file.getvalue(), "a.jpg")
+
+
+@pytest.mark.django_db
+def test_a_site_needs_no_service() -> None:
+    photo = Photo.objects.create(image=picture(30, 20))
+    assert photo.image.name == "photos/a.jpg"
+    assert photo.image.url == "https://media.example.org/o/photos/a.jpg"
+    assert Photo.objects.create(image=picture(30, 20)).image.name.startswith("photos/a_")
+    with photo.image.open() as file, Image.open(file) as image:
+        assert image.size == (30, 20)
+    photo.image.delete()
+    assert not default_storage.exists("photos/a.jpg")
+
+
+def test_pictures_have_their_facts() -> None:
+    name: Any = default_storage.save("a.jpg", picture(30, 20, orientation=6))
+    image = name.record.image
+    assert (image.format, image.width, image.height) == ("jpeg", 20, 30)
+    assert name.record.type == "image/jpeg"
+    assert len(name.record.version) == 16
+    assert default_storage.save("a.txt", ContentFile(b"no picture")).record.image is None  # type: ignore[attr-defined]
+
+
+def test_a_focal_point_makes_another_version() -> None:
+    client = InMemoryTintype().client
+    first = client.put("a", b"x", record={"meta": {"credit": "A"}})
+    second = client.patch("a", {"focal_point": {"x": 0.25, "y": 0.5}})
+    assert second.focal_point == (0.25, 0.5) and second.version != first.version
+    assert client.copy("a", "b").focal_point == (0.25, 0.5)
+    third = client.patch("a", {"focal_point": None, "meta": {"desk": "B"}})
+    assert third.version == first.version
+    assert third.meta == {"credit": "A", "desk": "B"}
+    assert client.put("a", b"x", on_conflict="overwrite").focal_point is None
+
+
+def test_whatever_commands_need_is_there() -> None:
+    client = InMemoryTintype().client
+    for key in ("a", "b/c", "b/d"):
+        client.put(key, key.encode())
+    assert [record.key for record in client.walk("b/")] == ["b/c", "b/d"]
+    page = client.list("", delimiter=None, limit=2)
+    assert len(page.files) == 2
+    assert len(client.list("", delimiter=None, cursor=page.cursor).files) == 1
+    assert [answer["status"] for answer in client.batch("stat", ["a", "no"])] == [200, 404]
+    assert client.purge(prefix="b/") == 2
+    assert client.move("b/c", "c").key == "c" and not client.exists("b/c")
+    client.batch("delete", ["a", "b/d", "c"])
+    assert [*client.walk()] == []
+    assert client.ready()
+    with pytest.raises(TintypeError, match="in memory"):
+        client.public(url("a"))
+
+
+def test_urls_that_the_service_answers_are_right() -> None:
+    assert_url(url("a.jpg", "w_640"), "a.jpg", "w_640")
+    assert_url(url("a.jpg", "w_640", version="0" * 16), "a.jpg", Spec(w=640))
+    assert_original_url(original_url("ü.jpg"), "ü.jpg")
+    with override_settings(TINTYPE={**NO_SERVICE, "SIGNING_KEY": KEY, "PRESETS": {"card": "w_1"}}):
+        assert_url(url("a.jpg", "w_640", expires=60), "a.jpg", "w_640")
+        assert_url(url("a.jpg", "card"), "a.jpg", "card")
+        assert_original_url(original_url("a.jpg"), "a.jpg")
+
+
+#: URL, key, spec, what is said
+WRONG = [
+    ("https://other/t/a.jpg/w_1", "a.jpg", None, "does not begin with"),
+    ("https://media.example.org/t/b.jpg/w_1", "a.jpg", None, "shows 'b.jpg' instead of 'a.jpg'"),
+    ("https://media.example.org/t/a.jpg/w_1", "a.jpg", "w_2", "is w_1 instead of w_2"),
+    ("https://media.example.org/t/a.jpg/h_1~w_1", "a.jpg", None, "would be redirected"),
+    ("https://media.example.org/t/a.jpg/w_1~sig_" + "A" * 22, "a.jpg", None, "wrong signature"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "key", "spec", "said"), WRONG)
+def test_urls_that_are_wrong_are_told(wrong: str, key: str, spec: str | None, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        assert_url(wrong, key, spec)
+
+
+def test_a_signature_that_is_missing_is_told() -> None:
+    unsigned = url("a.jpg", "w_640"), original_url("a.jpg")
+    with override_settings(TINTYPE={**NO_SERVICE, "SIGNING_KEY": KEY}):
+        with pytest.raises(AssertionError, match="needs a signature"):
+            assert_url(unsigned[0], "a.jpg")
+        with pytest.raises(AssertionError, match="needs a signature"):
+            assert_original_url(unsigned[1], "a.jpg")
+    with pytest.raises(AssertionError, match="is a variant"):
+        assert_original_url(unsigned[0], "a.jpg")
+    with pytest.raises(AssertionError, match="instead of"):
+        assert_original_url(unsigned[1], "b.jpg")
