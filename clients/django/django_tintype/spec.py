@@ -7,8 +7,8 @@ as the items of the URL are, and so are the arguments of the template tags.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -68,11 +68,27 @@ class Spec:
     sig: str | None = None
 
     def __post_init__(self) -> None:
+        self._read(self.__dict__)
+
+    def replace(self, **changes: Any) -> Spec:
+        """A copy with other items; `None` takes an item away."""
+        if unknown := changes.keys() - self.__dict__.keys():
+            raise TypeError(f"Spec has no {', '.join(sorted(unknown))}")
+        # Not by the constructor, which would read again what has been read: pages have hundreds.
+        copy = object.__new__(Spec)
+        copy.__dict__.update(self.__dict__ | changes)
+        copy._read(changes)
+        return copy
+
+    def _read(self, items: Iterable[str]) -> None:
         values = self.__dict__
-        if self.preset is not None:
-            check_preset_name(self.preset)
-        for item, value in [*values.items()][1:]:
-            if value is not None:
+        for item in items:
+            value = values[item]
+            if value is None:
+                continue
+            if item == "preset":
+                check_preset_name(value)
+            else:
                 values[item] = READERS[item](item, as_text(item, value))
         if self.preset is None:
             # What silence says already is not said, so that equal specs are equal values.
@@ -95,10 +111,6 @@ class Spec:
         # A path needs a last segment.
         text = "~".join(parts) or "f_auto"
         return text if self.sig is None else f"{text}~sig_{self.sig}"
-
-    def replace(self, **changes: Any) -> Spec:
-        """A copy with other items; `None` takes an item away."""
-        return replace(self, **changes)
 
     @property
     def is_image(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
@@ -111,6 +112,7 @@ def needs_signature(spec: Spec, settings: Settings) -> bool:
     return spec.preset is None or not spec.is_image or spec.replace(sig=None) != bare
 
 
+@lru_cache(maxsize=1024)
 def encode_key(key: str) -> str:
     """A key as it is written in URLs; raises `InvalidKey` for what no original is called."""
     try:

@@ -176,6 +176,7 @@ def test_mistakes_with_sorl(template: str, message: str) -> None:
         (SQUARE, "rounded=hostile", "rounded: tintype cannot do this"),
         (UNKNOWN, "crop='30% 10%'", "crop: needs the size of the original"),
         (UNKNOWN, "crop='10px'", "crop: needs the size of the original"),
+        (SQUARE, "cropbox='400,0,600,100'", "cropbox: reaches over the edge of 500x500 pixels"),
         (7, "", "not as int"),
     ],
 )

@@ -40,6 +40,8 @@ def spec_of(geometry: object, options: Mapping[str, Any], size: Size | None) -> 
     width, height = parse_geometry(geometry)
     read = {**_defaults(), **{name: read_option(name, value) for name, value in options.items()}}
     base, crop, up = read.get("cropbox"), read.get("crop"), bool(read.get("upscale"))
+    if base and size and (base.x + base.width > size.width or base.y + base.height > size.height):
+        raise CompatError("cropbox", f"reaches over the edge of {size.width}x{size.height} pixels")
     padding = bool(read.get("padding"))
     look = {
         "q": read.get("quality"),
