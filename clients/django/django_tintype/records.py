@@ -107,9 +107,6 @@ class Head:
     def of(cls, headers: Mapping[str, str]) -> Head:
         modified = headers.get("last-modified")
         modified_at = parsedate_to_datetime(modified) if modified else _EPOCH
-        # Last-Modified has whole seconds.
-        exact = headers.get("tintype-modified")
-        modified_at = _time(exact) if exact else modified_at
         created = headers.get("tintype-created")
         image = _IMAGE.fullmatch(headers.get("tintype-image", ""))
         return cls(
