@@ -4,10 +4,12 @@ request. Size, version and so on are what the row in the database says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.core.files.storage import Storage
 from django.db.models.fields.files import FieldFile
 
 from .spec import millionths
@@ -46,6 +48,17 @@ class Source:
             f"not as {type(value).__name__}"
         )
 
+    @classmethod
+    def stored(cls, storage: Storage, name: str) -> Source:
+        """A file of a storage, of which nothing but the name is known."""
+        from .storage import TintypeStorage
+
+        if not isinstance(storage, TintypeStorage):
+            return cls(key=name, url_of_original=storage.url(name))
+        pending = getattr(storage, "pending", None)
+        is_pending = pending is not None and pending(name)
+        return cls(key=storage.key(name), url_of_original=storage.url(name) if is_pending else None)
+
     @property
     def size(self) -> tuple[int, int] | None:
         if self.width is None or self.height is None:
@@ -54,18 +67,6 @@ class Source:
 
 
 def _of_file(file: FieldFile) -> Source:
-    from .storage import TintypeStorage
-
-    storage, name = file.storage, file.name or ""
-    url_of_original = None
-    if isinstance(storage, TintypeStorage):
-        pending = getattr(storage, "pending", None)
-        key = storage.key(name)
-        if pending is not None and pending(name):
-            url_of_original = storage.url(name)
-    else:
-        key = name
-        url_of_original = file.url
     # The row as it was loaded: asking a deferred column would be a query.
     row: Mapping[str, Any] = file.instance.__dict__
 
@@ -73,19 +74,23 @@ def _of_file(file: FieldFile) -> Source:
         return row.get(getattr(file.field, option, None) or "")
 
     width, height = _side(column("width_field")), _side(column("height_field"))
-    return Source(
-        key=key,
+    return replace(
+        Source.stored(file.storage, file.name or ""),
         width=width if height else None,
         height=height if width else None,
-        version=_text(column("version_field")),
+        version=_version(column("version_field")),
         focal=_point(column("focal_field")),
         placeholder=_text(column("placeholder_field")),
-        url_of_original=url_of_original,
     )
 
 
 def _side(value: object) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
+
+
+def _version(value: object) -> str | None:
+    """Whatever else stands in the column is no version, and no reason for a broken page."""
+    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) else None
 
 
 def _text(value: object) -> str | None:

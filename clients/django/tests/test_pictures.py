@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.template import Context, Template, TemplateSyntaxError
 from django.utils.safestring import mark_safe
@@ -27,6 +29,7 @@ from pytest_django import Settings as SiteSettings
 
 from django_tintype import pictures
 from django_tintype.conf import Settings
+from django_tintype.deferred import DeferredTintypeStorage
 from django_tintype.jinja2 import environment
 from django_tintype.signing import sign
 from django_tintype.sources import Source
@@ -539,6 +542,55 @@ def test_files_of_other_storages_are_shown_by_their_own_url() -> None:
     photo.image.storage = FileSystemStorage(base_url="/media/")
     img = image(render("{% tt_img p w=300 alt='' %}", p=photo.image))
     assert (img["src"], img["width"], img["height"]) == ("/media/photos/lion.jpg", "300", "200")
+
+
+def test_files_that_wait_are_shown_from_where_they_wait(
+    settings: SiteSettings, tmp_path: Path
+) -> None:
+    settings.TINTYPE = {
+        "URL": HOST,
+        "DEFERRED_ROOT": str(tmp_path),
+        "DEFERRED_ROOT_IS_SHARED_AND_DURABLE": True,
+    }
+    storage = DeferredTintypeStorage()
+    name = storage.save("lion.jpg", ContentFile(b"not looked at"))
+    address = storage.url(name)  # imports the URLconf
+    photo = Photo(image=name, width=600, height=400)
+    photo.image.storage = storage
+    with asking_nobody():
+        waiting = image(render("{% tt_img p w=300 alt='' %}", p=photo.image))
+    assert (waiting["src"], waiting["width"]) == (address, "300")
+    assert "srcset" not in waiting
+    storage.delete(name)
+    moved = image(render("{% tt_img p w=300 alt='' %}", p=photo.image))
+    assert moved["src"] == f"{HOST}/t/{name}/w_300"
+
+
+COLUMNS = [
+    ({}, "w_9~h_9~fit_cover~v_0123456789abcdef", True),
+    ({"width": None}, "w_9~h_9~fit_cover~v_0123456789abcdef", False),
+    ({"width": 0, "height": -1}, "w_9~h_9~fit_cover~v_0123456789abcdef", False),
+    ({"version": ""}, "w_9~h_9~fit_cover", True),
+    ({"version": "'\"><b>"}, "w_9~h_9~fit_cover", True),
+    ({"focal": "nonsense", "placeholder": "<b>"}, "w_9~h_9~fit_cover~v_0123456789abcdef", True),
+]
+
+
+@pytest.mark.parametrize(("changes", "spec", "knows_size"), COLUMNS)
+def test_columns(changes: dict[str, Any], spec: str, knows_size: bool) -> None:
+    """Whatever stands in them, the page is shown."""
+    photo = Photo(image="a.jpg", width=90, height=60)
+    photo.__dict__ |= {"version": VERSION, "focal": "0.3x0.5", "placeholder": THUMBHASH, **changes}
+    field = photo.image.field
+    options = {f"{name}_field": name for name in ("version", "focal", "placeholder")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, column in options.items():
+            patch.setattr(field, name, column, raising=False)
+        source = Source.of(photo.image)
+        html = render("{% tt_img p w=9 h=9 fit='cover' alt='' placeholder='colour' %}", p=source)
+    assert image(html)["src"] == f"{HOST}/t/a.jpg/{spec}"
+    assert ("srcset" in image(html)) == knows_size
+    assert (source.focal == (0.3, 0.5)) == ("focal" not in changes)
 
 
 # ---- Jinja2

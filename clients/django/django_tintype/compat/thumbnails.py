@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings as site
-from django.core.files.storage import Storage, default_storage
+from django.core.files.storage import default_storage
 from django.db.models.fields.files import FieldFile
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -14,7 +14,6 @@ from .. import conf
 from ..geometry import GeometryError, Size, resolve
 from ..sources import Source
 from ..spec import Spec
-from ..storage import TintypeStorage
 from ..urls import parse_path, path, url
 from .errors import CompatError
 
@@ -88,14 +87,8 @@ def source_of(value: object) -> Source:
         if "://" in value or value.startswith("//"):
             reason = "tintype shows what is stored in it; save the picture to a field first"
             raise CompatError(value, reason)
-        return source_of_name(default_storage, value)
+        return Source.stored(default_storage, value)
     return Source.of(value)
-
-
-def source_of_name(storage: Storage, name: str) -> Source:
-    if isinstance(storage, TintypeStorage):
-        return Source(key=storage.key(name))
-    return Source(key=name, url_of_original=storage.url(name))
 
 
 def size_of(value: object) -> Size | None:

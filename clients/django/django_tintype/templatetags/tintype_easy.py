@@ -13,7 +13,7 @@ from django.template.base import FilterExpression, Parser, Token
 
 from ..compat.easy import OPTIONS, alias_options, read_option, spec_of
 from ..compat.errors import CompatError
-from ..compat.thumbnails import Thumbnail, is_debug, source_of, source_of_name, target_of
+from ..compat.thumbnails import Thumbnail, is_debug, source_of, target_of
 from ..geometry import Size
 from ..sources import Source
 from ..urls import original_url
@@ -132,7 +132,7 @@ def thumbnailer(picture: object, relative_name: str | None = None) -> Thumbnaile
     if isinstance(picture, Thumbnailer):
         return picture
     if isinstance(picture, Storage) and relative_name:
-        return Thumbnailer(source_of_name(picture, relative_name))
+        return Thumbnailer(Source.stored(picture, relative_name))
     return Thumbnailer(source_of(picture), target_of(picture))
 
 
