@@ -54,6 +54,8 @@ class Settings:
     formats: tuple[str, ...] = ()
     #: Seconds to wait for each answer.
     timeout: float = DEFAULT_TIMEOUT
+    #: Where DeferredTintypeStorage keeps what it has not moved yet.
+    deferred_root: Path | None = None
 
     def __hash__(self) -> int:
         # Presets are a mapping, which has no hash; equal settings are one object nearly always.
@@ -122,7 +124,15 @@ class _Reader:
             widths=self.value("WIDTHS", _widths, DEFAULT_WIDTHS),
             formats=self.value("FORMATS", _formats, ()),
             timeout=self.value("TIMEOUT", _timeout, DEFAULT_TIMEOUT),
+            deferred_root=self.value("DEFERRED_ROOT", _folder, None),
         )
+        statement = "DEFERRED_ROOT_IS_SHARED_AND_DURABLE"
+        if read.deferred_root and self.values.get(statement) is not True:
+            self.problems.append(
+                f"DEFERRED_ROOT holds the only copy of uploads for a while; say with {statement} = "
+                "True that every process of the site sees the same folder, and that it outlives "
+                "any of them and their machines (a network volume, not a container's own disk)"
+            )
         if not signing_key:
             if read.unsigned != "any" and "UNSIGNED" in self.values:
                 self.problems.append(
@@ -169,6 +179,8 @@ KEYS = (
     "WIDTHS",
     "FORMATS",
     "TIMEOUT",
+    "DEFERRED_ROOT",
+    "DEFERRED_ROOT_IS_SHARED_AND_DURABLE",
 )
 
 
@@ -285,6 +297,12 @@ def _formats(value: object) -> tuple[str, ...]:
 
 def _tuple(value: object) -> tuple[object, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else (None,)
+
+
+def _folder(value: object) -> Path:
+    if not isinstance(value, (str, Path)) or not Path(value).is_absolute():
+        raise _Problem("must be the absolute path of a folder, such as '/srv/shared/uploads'")
+    return Path(value)
 
 
 def _timeout(value: object) -> float:

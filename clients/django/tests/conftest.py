@@ -21,7 +21,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         tmp_path_factory.mktemp("service") / "media", ports=(site.PORT, site.ADMIN_PORT)
     )
     yield running
-    running.stop()
+    running.kill()
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ def start_service(tmp_path: Path, settings: Settings) -> Iterator[StartService]:
 
     yield start
     for running in started:
-        running.stop()
+        # Nobody looks at its files any more, so nobody waits for it to finish.
+        running.kill()
 
 
 @pytest.fixture

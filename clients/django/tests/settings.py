@@ -10,7 +10,7 @@ if "TINTYPE_TEST_PORTS" not in os.environ:
     os.environ["TINTYPE_TEST_PORTS"] = ",".join(map(str, free_ports(2)))
 PORT, ADMIN_PORT = map(int, os.environ["TINTYPE_TEST_PORTS"].split(","))
 
-TINTYPE = {"URL": f"http://127.0.0.1:{PORT}", "TOKEN": "dev"}
+TINTYPE: dict[str, object] = {"URL": f"http://127.0.0.1:{PORT}", "TOKEN": "dev"}
 
 STORAGES = {
     "default": {"BACKEND": "django_tintype.TintypeStorage"},

@@ -1,0 +1,273 @@
+"""A storage for sites that hand uploads over later: `DeferredTintypeStorage`.
+
+A save ends when the file is safe in a shared folder; it never waits for the service. From there
+`tintype_move`, or a task after the transaction, brings it to the service. Until then the file is
+read and shown from the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import posixpath
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any, Final
+
+from django.apps import AppConfig, apps
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files import File
+from django.core.files.storage import Storage, storages
+from django.core.files.utils import validate_file_name
+from django.core.signing import Signer
+from django.db import models, transaction
+from django.urls import NoReverseMatch, reverse
+from django.utils.crypto import get_random_string
+from django.utils.deconstruct import deconstructible
+
+from .conf import settings
+from .deferred_folder import DeferredFolder
+from .records import Record
+from .storage import TintypeStorage
+
+#: So much chance that nobody has to ask the service whether a name is free.
+RANDOM_CHARACTERS: Final = 12
+
+_HOOKS: Final = ("get_alternative_name", "get_available_name", "is_name_available", "exists")
+
+
+@deconstructible(path="django_tintype.DeferredTintypeStorage")
+class DeferredTintypeStorage(TintypeStorage):
+    """Files in tintype, which arrive there after the save.
+
+    Names get a random part, because they are final before the service has seen them. A file that
+    is not there yet cannot be opened for writing, and has no record.
+    """
+
+    def __init__(self, location: str = "", base_url: str | None = None) -> None:
+        super().__init__(location=location, base_url=base_url)
+
+    @property
+    def folder(self) -> DeferredFolder:
+        return folder()
+
+    def pending(self, name: str) -> bool:
+        """Whether the file waits in the folder. Looks there, and nowhere else."""
+        return self.folder.path(self.key(name)).exists()
+
+    # Saving
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        name = unicodedata.normalize("NFC", str(name).replace("\\", "/"))
+        if any(
+            getattr(type(self), hook) is not getattr(DeferredTintypeStorage, hook)
+            for hook in _HOOKS
+        ):
+            # A subclass decides which names are free; it may ask the service with `exists()`.
+            return Storage.get_available_name(self, name, max_length)
+        directory, file = posixpath.split(name)
+        if ".." in directory.split("/"):
+            raise SuspiciousFileOperation(f"Detected path traversal attempt in '{directory}'")
+        validate_file_name(file)
+        extension = "".join(pathlib.PurePath(file).suffixes)
+        root = file.removesuffix(extension)
+        ending = f"_{get_random_string(RANDOM_CHARACTERS)}{extension}"
+        if max_length is not None:
+            room = max_length - len(posixpath.join(directory, ending))
+            if room < 1:
+                raise SuspiciousFileOperation(
+                    f'Storage can not find an available filename for "{name}". Please make sure '
+                    'that the corresponding file field allows sufficient "max_length".'
+                )
+            root = root[:room]
+        return posixpath.join(directory, root + ending)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        key = self.key(name)
+        self.folder.add(key, content.chunks())
+        if has_workers():
+            # Not before the row is certain: a task that came first would move what nobody needs.
+            transaction.on_commit(partial(_enqueue, key), robust=True)
+        return name
+
+    def delete(self, name: str) -> None:
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        key = self.key(name)
+        if not self.folder.discard(key):
+            super().delete(name)
+
+    # Reading: the folder first. Between a look there and another one a file may have been moved,
+    # never the other way round, so what is not in the folder is in the service or nowhere.
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        if set(mode) <= set("rbt"):
+            try:
+                return File(self._waiting(name).open(mode), name)
+            except FileNotFoundError:
+                self._refuse_deleted(name)
+        elif self.pending(name):
+            raise OSError(
+                f"{name!r} waits to be moved to the service, and is read-only until then; "
+                "save the changed content under a new name"
+            )
+        return super()._open(name, mode)
+
+    def exists(self, name: str) -> bool:
+        if self.pending(name):
+            return True
+        return not self.folder.is_deleted(self.key(name)) and super().exists(name)
+
+    def size(self, name: str) -> int:
+        found = self._stat(name)
+        return super().size(name) if found is None else found.st_size
+
+    def get_created_time(self, name: str) -> datetime:
+        found = self._stat(name)
+        return super().get_created_time(name) if found is None else _time(found)
+
+    def get_modified_time(self, name: str) -> datetime:
+        found = self._stat(name)
+        return super().get_modified_time(name) if found is None else _time(found)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        folders, files = super().listdir(path)
+        parts = self.key(str(path).strip("/")).strip("/")
+        local = self.folder.root / "files" / ("" if parts == "." else parts)
+        if local.is_dir():
+            for entry in os.scandir(local):
+                (folders if entry.is_dir() else files).append(entry.name)
+        return sorted(set(folders)), sorted(set(files))
+
+    def record(self, name: str) -> Record:
+        self._refuse_deleted(name)
+        return super().record(name)
+
+    def url(self, name: str | None) -> str:
+        if name and self.pending(name):
+            return pending_url(self.key(name))
+        return super().url(name)
+
+    def _waiting(self, name: str) -> pathlib.Path:
+        return self.folder.path(self.key(name))
+
+    def _stat(self, name: str) -> os.stat_result | None:
+        try:
+            return self._waiting(name).stat()
+        except FileNotFoundError:
+            self._refuse_deleted(name)
+            return None
+
+    def _refuse_deleted(self, name: str) -> None:
+        if self.folder.is_deleted(self.key(name)):
+            raise FileNotFoundError(2, os.strerror(2), name)
+
+
+def folder() -> DeferredFolder:
+    """The folder of the settings in force."""
+    root = settings().deferred_root
+    if root is None:
+        raise ImproperlyConfigured(
+            "DeferredTintypeStorage needs TINTYPE['DEFERRED_ROOT'], the absolute path of a folder "
+            "that is shared and durable"
+        )
+    return DeferredFolder(root)
+
+
+def has_workers() -> bool:
+    """Whether the site has workers of Django's task framework, which Django has since 6.0.
+
+    With none, and for whatever a task could not move, there is `tintype_move`.
+    """
+    try:
+        from django.tasks import task_backends
+        from django.tasks.backends.immediate import ImmediateBackend
+    except ImportError:
+        return False
+    # Django's default runs a task at once, in the request. That would wait for the service, which
+    # is what this storage is there to avoid.
+    return not isinstance(task_backends["default"], ImmediateBackend)
+
+
+def _enqueue(key: str) -> None:
+    from .tasks import move_original
+
+    move_original.enqueue(key)
+
+
+def signature(key: str) -> str:
+    return Signer(salt="django_tintype.deferred").signature(key)
+
+
+def pending_url(key: str) -> str:
+    """Where a waiting file is shown: `deferred_urls` answers there, also after it was moved."""
+    return reverse("tintype-pending", args=[signature(key), key])
+
+
+@register(Tags.files)
+def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuses a storage of this kind without its folder, or without its address."""
+    used = any(isinstance(storage, DeferredTintypeStorage) for storage in _storages())
+    if not used:
+        return []
+    try:
+        root = settings().deferred_root
+    except ImproperlyConfigured:
+        # The check of the settings tells.
+        return []
+    found: list[CheckMessage] = []
+    if root is None:
+        found.append(
+            Error(
+                "DeferredTintypeStorage is used, and TINTYPE has no DEFERRED_ROOT",
+                hint="set TINTYPE['DEFERRED_ROOT'] to a folder that every process of the site "
+                "shares and that outlives them, and say so with "
+                "TINTYPE['DEFERRED_ROOT_IS_SHARED_AND_DURABLE'] = True",
+                id="tintype.E010",
+            )
+        )
+    elif not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
+        found.append(
+            Error(
+                f"TINTYPE['DEFERRED_ROOT'], {root}, is not a folder that this process may write to",
+                hint="make it, or mount it; it is not made by itself, because a volume that is not "
+                "mounted would go unnoticed",
+                id="tintype.E011",
+            )
+        )
+    try:
+        pending_url("key")
+    except NoReverseMatch:
+        found.append(
+            Error(
+                "DeferredTintypeStorage is used, and files that wait have no address",
+                hint="add path('pending/', include('django_tintype.deferred_urls')) to the URLconf",
+                id="tintype.E012",
+            )
+        )
+    return found
+
+
+def _storages() -> list[Storage]:
+    found: list[Storage] = []
+    for alias in django_settings.STORAGES:
+        try:
+            found.append(storages[alias])
+        except Exception:
+            # What is wrong with it, the check of the storages tells.
+            continue
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            if isinstance(field, models.FileField):
+                found.append(field.storage)
+    return found
+
+
+def _time(found: os.stat_result) -> datetime:
+    if django_settings.USE_TZ:
+        return datetime.fromtimestamp(found.st_mtime, tz=timezone.utc)
+    return datetime.fromtimestamp(found.st_mtime)

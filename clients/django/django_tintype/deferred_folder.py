@@ -1,0 +1,238 @@
+"""The folder of uploads that have not reached the service yet. It is the only state there is:
+a file that lies here is to be moved, whatever a task queue or a database says.
+
+    files/KEY     waiting; the only copy
+    deleted/KEY   deleted while it waited; goes when it is certain that it did not arrive after all
+    moved/…       arrived; kept for a while for those who are reading it
+    drafts/…      being written; not acknowledged yet
+
+A file gets its name by link(2) when all its bytes are on the disk, and changes its state by
+rename(2). So a process may end at any point, and another one goes on from what it finds. Whoever
+moves or buries a file holds a lock on it, which ends with its process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final, Literal
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files import locks
+
+from .client import Client
+
+Outcome = Literal["moved", "deleted", "busy", "gone"]
+
+#: How long files that have arrived are kept: a download may still be reading one, and on a network
+#: file system an open file does not outlive its name everywhere.
+KEEP_MOVED_SECONDS: Final = 3600
+#: How long a request of a process that was killed may still be at work in the service.
+SETTLE_SECONDS: Final = 60
+#: Drafts older than this belong to a process that has ended.
+KEEP_DRAFTS_SECONDS: Final = 24 * 3600
+
+# The service's own limits for new keys. A file that it would refuse must not be accepted here.
+MAX_KEY_BYTES: Final = 900
+MAX_SEGMENT_BYTES: Final = 255
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class DeferredFolder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: str) -> Path:
+        """Where a file lies while it waits."""
+        return self._place("files", key)
+
+    def is_deleted(self, key: str) -> bool:
+        return self._place("deleted", key).exists()
+
+    def keys(self) -> Iterator[str]:
+        """Everything that waits, or was deleted and has to be looked after."""
+        for place in ("deleted", "files"):
+            yield from _walk(self.root / place)
+
+    def add(self, key: str, chunks: Iterable[bytes | str]) -> None:
+        """Keeps a new file. Once this returns, a power cut does not take it away again."""
+        check_key(key)
+        target = self.path(key)
+        try:
+            _make_folder(target.parent)
+            _make_folder(self.root / "drafts")
+        except NotADirectoryError as error:
+            raise FileExistsError(error.errno, "a part of the name is a file", key) from None
+        draft = self.root / "drafts" / uuid.uuid4().hex
+        try:
+            with draft.open("xb") as file:
+                for chunk in chunks:
+                    file.write(chunk.encode() if isinstance(chunk, str) else chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(draft, target)
+            if self.is_deleted(key):
+                # The name is not free before the deleted file is certain to be gone.
+                target.unlink()
+                raise FileExistsError(f"{key!r} was deleted a moment ago; take another name")
+            _sync_folder(target.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def discard(self, key: str) -> bool:
+        """Deletes a file that waits; False if there is none."""
+        grave = self._place("deleted", key)
+        if not self.path(key).exists():
+            return False
+        _make_folder(grave.parent)
+        try:
+            self.path(key).rename(grave)
+        except FileNotFoundError:
+            # Moved or deleted by another process since.
+            return False
+        _sync_folder(grave.parent)
+        return True
+
+    def move(self, key: str, client: Client) -> Outcome:
+        """Brings a file to the service, or goes on with what another process has begun.
+
+        Raises what the client raises; FileExistsError if other bytes have the key there. The file
+        then waits on.
+        """
+        if self.is_deleted(key):
+            return self.bury(key, client)
+        path = self.path(key)
+        with _locked(path) as file:
+            if not isinstance(file, str):
+                try:
+                    client.put(key, file, length=os.fstat(file.fileno()).st_size)
+                except FileExistsError:
+                    # Perhaps an earlier attempt, whose process did not live to see the answer.
+                    if _sha256_in_service(client, key) != _sha256(file):
+                        raise
+                try:
+                    _make_folder(self.root / "moved")
+                    path.rename(self.root / "moved" / uuid.uuid4().hex)
+                    return "moved"
+                except FileNotFoundError:
+                    # Deleted meanwhile: see below, when the lock is free.
+                    pass
+            elif file == "busy":
+                return "busy"
+        return self.bury(key, client) if self.is_deleted(key) else "gone"
+
+    def bury(self, key: str, client: Client) -> Outcome:
+        """Sees to it that a file that was deleted while it waited is not in the service either."""
+        grave = self._place("deleted", key)
+        with _locked(grave) as file:
+            if isinstance(file, str):
+                return "busy" if file == "busy" else "gone"
+            with suppress(FileNotFoundError):
+                record = client.record(key)
+                if record.sha256 == _sha256(file):
+                    client.delete(key, if_match=record.etag)
+            if _age(grave) < SETTLE_SECONDS:
+                return "busy"
+            grave.unlink()
+            return "deleted"
+
+    def sweep(self) -> None:
+        """Removes what nobody needs any more."""
+        for place, seconds in (("moved", KEEP_MOVED_SECONDS), ("drafts", KEEP_DRAFTS_SECONDS)):
+            for name in _walk(self.root / place):
+                with suppress(FileNotFoundError):
+                    if _age(self.root / place / name) > seconds:
+                        (self.root / place / name).unlink()
+
+    def _place(self, place: str, key: str) -> Path:
+        if any(segment in ("", ".", "..") for segment in key.split("/")):
+            raise SuspiciousFileOperation(f"key {key[:200]!r} is not a path of names")
+        return self.root / place / key
+
+
+def check_key(key: str) -> None:
+    """Refuses what the service would refuse later, when nobody is there to choose another name."""
+    segments = key.split("/")
+    problem = None
+    if len(key.encode()) > MAX_KEY_BYTES:
+        problem = f"is longer than {MAX_KEY_BYTES} bytes"
+    elif any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+        problem = f"has a part that is longer than {MAX_SEGMENT_BYTES} bytes"
+    elif any(unicodedata.category(char) == "Cc" or char in _BIDI for char in key):
+        problem = "has control characters"
+    elif "\\" in key or segments[0] == ".tintype":
+        problem = "is not a name for an original"
+    if problem:
+        raise SuspiciousFileOperation(f"key {key[:200]!r} {problem}; choose another name")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes] | Literal["busy", "gone"]]:
+    """The file, locked; or why not. It must still have this name once it is locked."""
+    try:
+        # Writable, because a lock of a network file system wants that.
+        file = path.open("r+b")
+    except (FileNotFoundError, NotADirectoryError):
+        yield "gone"
+        return
+    with file:
+        if not locks.lock(file, locks.LOCK_EX | locks.LOCK_NB):
+            yield "busy"
+            return
+        try:
+            has_name = os.path.samestat(os.fstat(file.fileno()), path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            has_name = False
+        yield file if has_name else "gone"
+
+
+def _sha256(file: IO[bytes]) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sha256_in_service(client: Client, key: str) -> str | None:
+    try:
+        return client.record(key).sha256
+    except FileNotFoundError:
+        return None
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for at, _, names in os.walk(folder):
+        for name in names:
+            yield (Path(at) / name).relative_to(folder).as_posix()
+
+
+def _age(path: Path) -> float:
+    # A rename counts as a change.
+    return time.time() - path.stat().st_ctime
+
+
+def _make_folder(folder: Path) -> None:
+    """With its parents, so that a power cut does not take them away again."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "is not a folder", str(folder))
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

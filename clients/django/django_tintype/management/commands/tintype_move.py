@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError, CommandParser
+
+from django_tintype.client import client
+from django_tintype.deferred import folder
+from django_tintype.deferred_folder import DeferredFolder
+from django_tintype.upkeep.command import UpkeepCommand, between, one_line
+from django_tintype.upkeep.parallel import parallel
+from django_tintype.upkeep.report import Report
+
+
+class Command(UpkeepCommand):
+    help = (
+        "Moves the uploads that DeferredTintypeStorage has kept to the service. May run anywhere "
+        "that sees the folder, several times at once, and be killed at any point. "
+        "Exit code 1 unless everything has arrived; what could not be moved waits on."
+    )
+    examples = """examples:
+  manage.py tintype_move               one pass, for cron or a timer
+  manage.py tintype_move --watch 5     a pass every 5 seconds, until SIGTERM
+"""
+    threads = 4
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        self.add_parallel(parser)
+        parser.add_argument(
+            "--watch",
+            type=between(1, 3600),
+            metavar="SECONDS",
+            help="go on with a pass every so many seconds, until SIGTERM or SIGINT",
+        )
+
+    def handle(self, *, watch: int | None, parallel: int, **options: Any) -> None:
+        try:
+            place = folder()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error), returncode=2) from None
+        if watch is None:
+            self.end(self.one_pass(place, parallel, options))
+            return
+        with _until_stopped() as stopped:
+            while not stopped.is_set():
+                report = self.one_pass(place, parallel, options)
+                if report.counts:
+                    report.finish()
+                stopped.wait(watch)
+
+    def one_pass(self, place: DeferredFolder, threads: int, options: dict[str, Any]) -> Report:
+        report = self.report(options)
+        service = client()
+        for key, outcome in parallel(lambda key: place.move(key, service), place.keys(), threads):
+            if isinstance(outcome, Exception):
+                report.add(key, "failed", one_line(outcome))
+            else:
+                report.add(key, outcome)
+        place.sweep()
+        return report
+
+
+@contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set: a pass that is under way is finished first."""
+    stopped = threading.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stopped.set()) for number in signals]
+    try:
+        yield stopped
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,14 @@
+"""Work for the workers of Django's task framework, which Django has since 6.0."""
+
+from __future__ import annotations
+
+from django.tasks import task
+
+from .client import client
+from .deferred import folder
+
+
+@task()
+def move_original(key: str) -> str:
+    """Moves one upload to the service. What fails here waits for `tintype_move`."""
+    return folder().move(key, client())

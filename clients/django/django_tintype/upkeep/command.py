@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from typing import Any
+
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+)
+
+from .report import Report
+
+
+class Formatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Django's, which leaves the examples below the options as they were written."""
+
+
+class UpkeepCommand(BaseCommand):
+    """Exit code 0 when all is well, 1 when something is not (each is told), 2 for a wrong command
+    line."""
+
+    requires_system_checks = ()
+    examples = ""
+    #: Outcomes that are told one by one, and end the command with 1.
+    problems: Collection[str] = ("failed",)
+    threads = 8
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs.setdefault("formatter_class", Formatter)
+        kwargs.setdefault("epilog", self.examples)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="JSON lines; the last is a summary")
+
+    def add_parallel(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--parallel",
+            type=between(1, 64),
+            default=self.threads,
+            metavar="N",
+            help=f"requests under way at the same time, 1 to 64 (default {self.threads})",
+        )
+
+    def report(self, options: dict[str, Any], total: int | None = None) -> Report:
+        return Report(
+            self.stdout,
+            self.stderr,
+            problems=self.problems,
+            as_json=options["json"],
+            total=total,
+        )
+
+    def end(self, report: Report, **more: Any) -> None:
+        report.finish(**more)
+        if report.trouble:
+            raise CommandError(report.trouble)
+
+
+def between(least: int, most: int) -> Any:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

@@ -1,0 +1,461 @@
+"""DeferredTintypeStorage: an upload that was acknowledged is never lost, never doubled, and can be
+read at any time, whether or not the service is there and whoever is killed when.
+
+What is not in the folder has arrived; what is there is moved by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.test import Client as Browser
+from pytest_django import Settings
+
+from django_tintype import deferred_folder
+from django_tintype.client import client
+from django_tintype.deferred import DeferredTintypeStorage, folder, has_workers
+from tests.service import Service, free_ports, poll
+
+STATED = "DEFERRED_ROOT_IS_SHARED_AND_DURABLE"
+
+
+@pytest.fixture
+def root(tmp_path: Path, settings: Settings) -> Path:
+    """The shared folder; the service of the settings is not running."""
+    root = tmp_path / "shared"
+    root.mkdir()
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    settings.TINTYPE = {
+        "URL": url,
+        "TOKEN": "dev",
+        "TIMEOUT": 1,
+        "DEFERRED_ROOT": root,
+        STATED: True,
+    }
+    return root
+
+
+@pytest.fixture
+def running(root: Path, fresh_service: Service, settings: Settings) -> Service:
+    settings.TINTYPE = {
+        "URL": fresh_service.url,
+        "TOKEN": "dev",
+        "DEFERRED_ROOT": root,
+        STATED: True,
+    }
+    return fresh_service
+
+
+def waiting(root: Path) -> list[str]:
+    return sorted(
+        path.relative_to(root / "files").as_posix()
+        for path in (root / "files").rglob("*")
+        if path.is_file()
+    )
+
+
+def save(name: str, content: bytes = b"content", **options: Any) -> str:
+    return str(DeferredTintypeStorage().save(name, ContentFile(content), **options))
+
+
+def read(name: str, mode: str = "rb") -> Any:
+    with DeferredTintypeStorage().open(name, mode) as file:
+        return file.read()
+
+
+def move(**options: Any) -> dict[str, int]:
+    """One pass of the command; its summary."""
+    out = StringIO()
+    call_command("tintype_move", "--json", stdout=out, **options)
+    summary: dict[str, int] = json.loads(out.getvalue().splitlines()[-1])["summary"]
+    return summary
+
+
+# With the service away
+
+
+def test_a_save_needs_no_service_and_the_file_is_there_at_once(root: Path) -> None:
+    storage = DeferredTintypeStorage()
+    name = save("photos/lion.jpg", b"roar")
+    assert waiting(root) == [name]
+    assert storage.pending(name)
+    assert storage.exists(name)
+    assert storage.size(name) == 4
+    assert read(name) == b"roar"
+    assert read(name, "r") == "roar"
+    assert storage.get_modified_time(name).tzinfo
+    assert storage.url(name).startswith("/pending/")
+
+
+def test_a_save_ends_after_the_bytes_and_the_name_are_on_the_disk(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def watched(name: str) -> None:
+        original = getattr(os, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            done = original(*args, **options)
+            at = args[-1]
+            path = os.readlink(f"/proc/self/fd/{at}") if isinstance(at, int) else str(at)
+            seen.append(f"{name} {Path(path).relative_to(root).parts[0:1]}")
+            return done
+
+        monkeypatch.setattr(os, name, call)
+
+    save("first.txt")
+    watched("fsync")
+    watched("link")
+    save("second.txt")
+    assert seen == ["fsync ('drafts',)", "link ('files',)", "fsync ('files',)"]
+
+
+def test_what_could_not_be_moved_is_told_and_waits_on(root: Path) -> None:
+    name = save("a.txt")
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 failed"):
+        call_command("tintype_move", stdout=out)
+    assert out.getvalue().startswith(f"failed: {name}: TintypeUnavailable")
+    assert waiting(root) == [name]
+
+
+def test_a_file_that_waits_is_deleted_without_the_service(root: Path) -> None:
+    storage = DeferredTintypeStorage()
+    name = save("a.txt")
+    storage.delete(name)
+    assert waiting(root) == []
+    assert not storage.exists(name)
+    with pytest.raises(FileNotFoundError):
+        storage.open(name)
+
+
+def test_a_file_that_waits_is_not_written_to(root: Path) -> None:
+    name = save("a.txt")
+    with pytest.raises(OSError, match="read-only until then"):
+        DeferredTintypeStorage().open(name, "w")
+
+
+# Names are final before the service has seen them
+
+
+def test_names_get_a_random_part_and_keep_folder_and_extensions(root: Path) -> None:
+    first, second = save("docs/report.tar.gz"), save("docs/report.tar.gz")
+    assert first != second
+    for name in (first, second):
+        start, _, rest = name.partition("_")
+        assert (start, len(rest), rest[12:]) == ("docs/report", 12 + 7, ".tar.gz")
+
+
+@pytest.mark.parametrize("max_length", [100, 30, 20])
+def test_names_keep_to_the_column(root: Path, max_length: int) -> None:
+    name = save("a/" + "long" * 30 + ".jpg", max_length=max_length)
+    assert len(name) == max_length
+    assert name.startswith("a/l")
+    assert name.endswith(".jpg")
+
+
+def test_a_column_too_short_for_any_name_is_refused(root: Path) -> None:
+    with pytest.raises(SuspiciousFileOperation, match="max_length"):
+        save("photo.jpg", max_length=17)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 256, "a\u202eb.jpg", "a\nb.jpg", ".tintype/a.jpg", "/".join(["part" * 20] * 12)],
+)
+def test_names_that_the_service_would_refuse_later_are_refused_at_once(
+    root: Path, name: str
+) -> None:
+    with pytest.raises(SuspiciousFileOperation):
+        save(name)
+    assert waiting(root) == []
+
+
+def test_a_name_that_a_subclass_made_is_left_alone(running: Service) -> None:
+    class Dated(DeferredTintypeStorage):
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            return f"2016/{name}"
+
+        def exists(self, name: str) -> bool:
+            return False
+
+    assert DeferredTintypeStorage().exists("2016/a.txt") is False
+    assert Dated().get_available_name("a.txt") == "2016/a.txt"
+
+
+# Moving
+
+
+def test_a_pass_moves_everything_once(running: Service, root: Path) -> None:
+    storage = DeferredTintypeStorage()
+    names = [save(f"many/{number}.txt", str(number).encode()) for number in range(20)]
+    assert move() == {"moved": 20, "bytes": 0}
+    assert move() == {"bytes": 0}
+    assert waiting(root) == []
+    assert [read(name) for name in names] == [b"%d" % n for n in range(20)]
+    assert storage.url(names[0]) == f"{running.url}/o/{names[0]}"
+    puts = [request["key"] for request in running.requests() if request["method"] == "PUT"]
+    assert sorted(puts) == sorted(names)
+
+
+def test_a_reader_keeps_reading_while_the_file_is_moved(running: Service) -> None:
+    name = save("a.txt", b"ab")
+    with DeferredTintypeStorage().open(name) as file:
+        assert file.read(1) == b"a"
+        move()
+        assert file.read(1) == b"b"
+
+
+def test_what_arrived_before_its_mover_was_killed_is_recognised(
+    running: Service, root: Path
+) -> None:
+    name = save("a.txt", b"same")
+    client().put(name, b"same")
+    assert move() == {"moved": 1, "bytes": 0}
+    assert waiting(root) == []
+    assert (running.root / name).read_bytes() == b"same"
+
+
+def test_other_bytes_under_the_key_are_never_written_over(running: Service, root: Path) -> None:
+    name = save("a.txt", b"ours")
+    client().put(name, b"theirs")
+    with pytest.raises(CommandError, match="1 failed"):
+        move()
+    assert waiting(root) == [name]
+    assert (running.root / name).read_bytes() == b"theirs"
+    assert read(name) == b"ours"
+
+
+def test_two_movers_do_not_get_in_each_others_way(running: Service, root: Path) -> None:
+    name = save("a.txt")
+    with deferred_folder._locked(folder().path(name)) as held:
+        assert not isinstance(held, str)
+        assert move() == {"busy": 1, "bytes": 0}
+    assert move() == {"moved": 1, "bytes": 0}
+
+
+def test_a_file_deleted_while_it_is_on_its_way_does_not_come_back(
+    running: Service, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_folder, "SETTLE_SECONDS", 0)
+    name = save("a.txt")
+    with deferred_folder._locked(folder().path(name)) as held:
+        assert not isinstance(held, str)
+        DeferredTintypeStorage().delete(name)
+        # The mover, which has begun, gets through.
+        client().put(name, b"content")
+        assert move() == {"busy": 1, "bytes": 0}
+    assert not DeferredTintypeStorage().exists(name)
+    assert move() == {"deleted": 1, "bytes": 0}
+    assert not client().exists(name)
+    assert move() == {"bytes": 0}
+
+
+def test_what_was_moved_is_swept_after_a_while(
+    running: Service, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("a.txt")
+    move()
+    assert len(list((root / "moved").iterdir())) == 1
+    monkeypatch.setattr(deferred_folder, "KEEP_MOVED_SECONDS", -1)
+    move()
+    assert list((root / "moved").iterdir()) == []
+
+
+def test_a_folder_lists_what_waits_and_what_has_arrived(running: Service) -> None:
+    arrived = save("shelf/a.txt")
+    move()
+    new = save("shelf/b.txt")
+    nested = save("shelf/deep/c.txt")
+    folders, files = DeferredTintypeStorage().listdir("shelf")
+    assert folders == ["deep"]
+    assert files == sorted(name.removeprefix("shelf/") for name in (arrived, new))
+    assert DeferredTintypeStorage().listdir("")[0] == ["shelf"]
+    assert nested
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_get_a_task_after_the_commit(
+    running: Service, root: Path, settings: Settings
+) -> None:
+    if django.VERSION < (6, 0):
+        # There is no task framework: the command alone moves.
+        assert not has_workers()
+        return
+    from django.tasks import default_task_backend
+
+    assert not has_workers(), "Django's default runs tasks in the request, which must not wait"
+    settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
+    queue = default_task_backend.results  # type: ignore[attr-defined]
+    with transaction.atomic():
+        name = save("a.txt")
+        assert queue == []
+    (result,) = queue
+    assert result.args == [name]
+    assert result.task.call(*result.args) == "moved"
+    assert waiting(root) == []
+
+
+# Where waiting files are shown
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_waiting_file_goes_on_to_work(running: Service) -> None:
+    name = save("photos/a b.jpg", b"picture")
+    url = DeferredTintypeStorage().url(name)
+    answer = Browser().get(url)
+    assert b"".join(answer) == b"picture"
+    answer.close()
+    assert answer["Content-Type"] == "image/jpeg"
+    move()
+    answer = Browser().get(url)
+    assert (answer.status_code, answer["Location"]) == (302, DeferredTintypeStorage().url(name))
+
+
+def test_nobody_guesses_an_address(root: Path) -> None:
+    name = save("a.jpg")
+    own = DeferredTintypeStorage().url(name)
+    for url in (
+        f"/pending/x/{name}",
+        own.replace(name, save("b.jpg")),
+        own + "/../../drafts/x",
+        "/pending/x/../../etc/passwd",
+    ):
+        assert Browser().get(url).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "disposition"),
+    [("a.jpg", "inline"), ("a.html", "attachment"), ("a.svg", "attachment"), ("a", "attachment")],
+)
+def test_nothing_active_is_shown_in_the_sites_own_origin(
+    root: Path, name: str, disposition: str
+) -> None:
+    answer = Browser().get(DeferredTintypeStorage().url(save(name, b"<script>")))
+    answer.close()
+    assert answer["Content-Disposition"].startswith(disposition)
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+# What has to be said in the settings
+
+
+def ids(settings: Settings, **changes: Any) -> list[str]:
+    settings.TINTYPE = {**settings.TINTYPE, **changes}
+    return [message.id or "" for message in run_checks() if (message.id or "").startswith("tin")]
+
+
+def test_the_folder_has_to_be_declared_shared_and_durable(root: Path, settings: Settings) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django_tintype.DeferredTintypeStorage"},
+    }
+    assert ids(settings) == []
+    assert ids(settings, DEFERRED_ROOT=str(root / "not mounted")) == ["tintype.E011"]
+    assert ids(settings, DEFERRED_ROOT="relative") == ["tintype.E001"]
+    assert ids(settings, DEFERRED_ROOT=root, **{STATED: "yes"}) == ["tintype.E001"]
+    with pytest.raises(ImproperlyConfigured, match=STATED):
+        save("a.txt")
+    settings.TINTYPE = {"TOKEN": "dev"}
+    assert ids(settings) == ["tintype.E010"]
+    with pytest.raises(ImproperlyConfigured, match="DEFERRED_ROOT"):
+        save("a.txt")
+    settings.ROOT_URLCONF = "django.contrib.auth.urls"
+    assert "tintype.E012" in ids(settings)
+
+
+def test_a_site_without_deferred_files_need_not_say_anything(settings: Settings) -> None:
+    assert ids(settings) == []
+
+
+# Killed at any point
+
+SAVER = """
+import os, sys, django
+from django.conf import settings
+django.setup()
+from django.core.files.base import ContentFile
+from django_tintype import DeferredTintypeStorage
+storage, number = DeferredTintypeStorage(), 0
+while True:
+    number += 1
+    text = f"{os.getpid()} {number} " * 2000
+    name = storage.save(f"{number % 7}/a.txt", ContentFile(text))
+    os.write(1, f"{name} {os.getpid()} {number}\\n".encode())
+"""
+
+
+def grows(measure: Callable[[], int], beyond: int) -> bool:
+    return measure() > beyond
+
+
+def count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def test_nothing_is_lost_or_doubled_when_savers_movers_and_the_service_are_killed(
+    running: Service, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_folder, "SETTLE_SECONDS", 0)
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings_deferred",
+        "TINTYPE_TEST_URL": running.url,
+        "TINTYPE_TEST_DEFERRED_ROOT": str(root),
+    }
+    acknowledged = tmp_path / "acknowledged"
+    mover = [sys.executable, "-m", "django", "tintype_move", "--watch", "1", "--json"]
+    rounds = 6
+    for turn in range(rounds):
+        with acknowledged.open("ab") as out:
+            saver = subprocess.Popen([sys.executable, "-c", SAVER], env=env, stdout=out)
+        movers = [
+            subprocess.Popen(mover, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(2)
+        ]
+        saved, moved = len(acknowledged.read_bytes()), count(root / "moved")
+        poll(partial(grows, lambda: len(acknowledged.read_bytes()), saved + 200), "files are saved")
+        poll(partial(grows, lambda: count(root / "moved"), moved + 3), "files are moved")
+        # Somewhere in the middle of whatever they do.
+        time.sleep(0.01 * turn)
+        if turn % 2:
+            running.kill()
+        for process in (saver, *movers):
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if turn % 2:
+            running.start()
+    names = [line.split() for line in acknowledged.read_text().splitlines()]
+
+    def all_are_right() -> None:
+        for name, pid, number in names:
+            assert read(name) == f"{pid} {number} ".encode() * 2000
+
+    all_are_right()
+    call_command("tintype_move", stdout=StringIO())
+    assert waiting(root) == []
+    all_are_right()
+    # A saver that is killed may have one file that it did not get to acknowledge.
+    stored = {record.key for record in client().walk("")}
+    assert stored >= {name for name, _, _ in names}
+    assert len(stored) <= len(names) + rounds
