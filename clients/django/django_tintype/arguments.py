@@ -24,6 +24,20 @@ ATTRIBUTES = (
     *("class", "crossorigin", "dir", "elementtiming", "hidden", "id", "itemprop", "lang", "part"),
     *("referrerpolicy", "role", "slot", "style", "tabindex", "title", "translate", "usemap"),
 )
+#: What the same things are called elsewhere.
+ELSEWHERE = {
+    "width": "w",
+    "height": "h",
+    "gravity": "g",
+    "quality": "q",
+    "format": "f",
+    "background": "bg",
+    "rotate": "rot",
+    "upscale": "up",
+    "aspect": "ratio",
+    "version": "v",
+    "download": "dl",
+}
 _OPEN_ATTRIBUTE = re.compile(r"(?:data|aria)_[a-z0-9_]+")
 
 
@@ -98,8 +112,8 @@ def check_names(tag: str, names: Collection[str]) -> None:
     known = TAGS[tag]
     for name in names:
         if name not in known and not (tag in ("tt_img", "tt_picture") and is_attribute(name)):
-            near = get_close_matches(name, known, n=1)
-            reason = f"did you mean {near[0]}" if near else f"known are {', '.join(known)}"
+            near = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, n=1)), None)
+            reason = f"did you mean {near}" if near in known else f"known are {', '.join(known)}"
             raise ArgumentError(tag, name, f"unknown argument, {reason}")
     if "alt" in known and "alt" not in names:
         reason = 'is missing; say what the picture shows, or alt="" where it only decorates'

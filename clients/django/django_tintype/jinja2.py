@@ -8,6 +8,8 @@ TEMPLATES = [{
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from jinja2 import Environment
@@ -15,10 +17,22 @@ from jinja2.ext import Extension
 
 from . import pictures
 
+
+def _shown(function: Callable[..., object]) -> Callable[..., object]:
+    """Where there is no picture a page shows nothing; Jinja2 would write None."""
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> object:
+        result = function(*arguments, **named)
+        return "" if result is None else result
+
+    return call
+
+
 GLOBALS = {
-    "tt_url": pictures.tt_url,
-    "tt_img": pictures.tt_img,
-    "tt_picture": pictures.tt_picture,
+    "tt_url": _shown(pictures.tt_url),
+    "tt_img": _shown(pictures.tt_img),
+    "tt_picture": _shown(pictures.tt_picture),
     "tt_source": pictures.tt_source,
 }
 

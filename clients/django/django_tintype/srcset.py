@@ -45,7 +45,7 @@ def lay_out(source: Source, arguments: Arguments, settings: Settings) -> Layout:
     if size is None:
         if not has_box:
             spec = _Shape(spec, merged, Size(1, 1)).at(widths[len(widths) // 2])
-        return Layout(spec, _place(merged) if has_box else None, [], is_fluid)
+        return Layout(spec, _place(spec.with_preset(settings.presets)), [], is_fluid)
     if not is_fluid:
         return Layout(spec, size, _by_density(source, spec, merged, size), is_fluid)
 

@@ -213,6 +213,7 @@ LAYOUTS = [
     ("unknown: nothing is promised", UNKNOWN, "w=400", "", (None, None), None),
     ("unknown, but its place is", UNKNOWN, "w=400 h=300 fit='cover'", "", (400, 300), None),
     ("unknown, as wide as may be", UNKNOWN, "", "", (None, None), None),
+    ("unknown, but of a shape", UNKNOWN, "ratio='16/9'", "", (1280, 720), None),
     ("not in the service", ELSEWHERE, "w=300 h=300 fit='cover'", "", (300, 200), None),
 ]  # fmt: skip
 
@@ -376,7 +377,8 @@ def test_parts_of_what_is_stored() -> None:
 MISTAKES = [
     # arguments of tt_img, what the message says
     ("p", "tt_img: alt: is missing"),
-    ("p wdith=3 alt=''", "tt_img: wdith: unknown argument, did you mean widths"),
+    ("p width=3 alt=''", "tt_img: width: unknown argument, did you mean w"),
+    ("p load='lazy' alt=''", "tt_img: load: unknown argument, did you mean loading"),
     ("p onclick='x' alt=''", "tt_img: onclick: unknown argument"),
     ("p dpr=2 alt=''", "tt_img: dpr: unknown argument"),
     ("p w=0 alt=''", "tt_img: w: must be a whole number from 1 to 8192, not '0'"),
@@ -602,7 +604,8 @@ JINJA: list[tuple[str, str]] = [
         "{{ tt_picture(p, alt='', sources=[tt_source(media='print', ratio='1/1')]) }}",
         "{% tt_picture p alt='' %}{% tt_source media='print' ratio='1/1' %}{% endtt_picture %}",
     ),
-    ("{{ tt_img(missing, alt='') or '' }}", "{% tt_img missing alt='' %}"),
+    ("{{ tt_img(missing, alt='') }}", "{% tt_img missing alt='' %}"),
+    ("{{ tt_url(none) }}{{ tt_picture('', alt='') }}", ""),
 ]
 
 
