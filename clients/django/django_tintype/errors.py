@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -127,15 +128,15 @@ _REJECTED = {
 _DJANGO: dict[str, Callable[[TintypeError, str], Exception]] = {
     "not-found": lambda error, key: FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key),
     "key-exists": lambda error, key: FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), key),
+    # These in Django's words, which sites and its own tests know.
     "parent-not-directory": lambda error, key: FileExistsError(
-        errno.EEXIST, "a part of the name is a file and not a folder", key
+        f"{posixpath.dirname(key)} exists and is not a directory."
     ),
-    "invalid-key": lambda error, key: SuspiciousFileOperation(f"{error.detail}: {key!r}"),
-    # In Django's words, which sites and its own tests know.
     "name-too-long": lambda error, key: SuspiciousFileOperation(
         f'Storage can not find an available filename for "{key}". Please make sure that the '
         'corresponding file field allows sufficient "max_length".'
     ),
+    "invalid-key": lambda error, key: SuspiciousFileOperation(f"{error.detail}: {key!r}"),
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 _IMAGE = re.compile(r"w=(\d{1,9}), h=(\d{1,9}), format=([a-z0-9-]{1,32})")
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -168,5 +169,10 @@ class Ready:
 
 def _time(text: str) -> datetime:
     # Not `fromisoformat`: before Python 3.11 that knows neither Z nor nanoseconds.
-    time = parse_datetime(text)
-    return time.astimezone(timezone.utc) if time else _EPOCH
+    match = _RFC_3339.fullmatch(text)
+    second = parse_datetime(match[1] + match[3]) if match else None
+    if match is None or second is None:
+        return _EPOCH
+    nanoseconds = int((match[2] or "").ljust(9, "0")[:9])
+    # In one float, as `os.stat` has it: so the time of a local file and this one are equal.
+    return datetime.fromtimestamp(second.timestamp() + 1e-9 * nanoseconds, tz=timezone.utc)

@@ -116,6 +116,13 @@ class LocalTintypeStorage(TintypeStorage):
         # Folders that became empty are gone, and this storage's own is one of them to the service.
         os.makedirs(self.location, exist_ok=True)
 
+    def _save(self, name: str, content: Any) -> str:
+        try:
+            return super()._save(name, content)
+        except FileExistsError as error:
+            # A refusal names a key, where FileSystemStorage names a folder.
+            raise FileExistsError(os.path.join(ROOT, str(error))) from error
+
     def get_accessed_time(self, name: str) -> datetime:
         seconds = os.path.getatime(self._local(name))
         zone = timezone.utc if settings.USE_TZ else None
