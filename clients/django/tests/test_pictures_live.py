@@ -9,6 +9,7 @@ import io
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from django_tintype.compat import easy, sorl
 from django_tintype.compat.thumbnails import Thumbnail, at_density
 from django_tintype.geometry import Size, resolve
 from django_tintype.sources import Source
-from django_tintype.spec import Spec
+from django_tintype.spec import COMPASS, Spec
 from django_tintype.storage import SavedName, TintypeStorage
 from django_tintype.urls import original_url, url
 from tests.conftest import StartService
@@ -141,6 +142,58 @@ def test_sizes_are_known_without_asking(signed: Service) -> None:
         for text in SPECS:
             shown = fetch(url(source, text))
             assert shown.size == resolve(width, height, Spec.parse(text)).output, text
+
+
+def test_cuts_are_known_without_asking(fresh_service: Service) -> None:
+    """To the pixel: a box larger than the picture is only a shape, so nothing is resized, and the
+    answer is the cut itself, turned. Every pixel of the original says where it is."""
+    random = Random(20161122)
+    originals = {}
+    for width, height in ((61, 40), (37, 90), (101, 3)):
+        picture = Image.new("RGB", (width, height))
+        picture.putdata([(x, y, 7) for y in range(height) for x in range(width)])
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        key = TintypeStorage().save("live/cut.png", ContentFile(content.getvalue()))
+        originals[key] = picture
+    compared = 0
+    for _ in range(250):
+        key = random.choice([*originals])
+        picture = originals[key]
+        spec = Spec.parse(random_cut(random, picture.size))
+        crop, output, _ = resolve(*picture.size, spec)
+        expected = picture.crop((crop.x, crop.y, crop.x + crop.width, crop.y + crop.height))
+        if spec.rot:
+            # Pillow turns the other way round.
+            turns = {90: "ROTATE_270", 180: "ROTATE_180", 270: "ROTATE_90"}
+            expected = expected.transpose(Image.Transpose[turns[spec.rot]])
+        for letter in spec.flip or "":
+            flips = {"h": "FLIP_LEFT_RIGHT", "v": "FLIP_TOP_BOTTOM"}
+            expected = expected.transpose(Image.Transpose[flips[letter]])
+        shown = fetch(url(key, spec)).convert("RGB")
+        assert shown.size == output, str(spec)
+        if expected.size == output:
+            assert shown.tobytes() == expected.tobytes(), (str(spec), picture.size)
+            compared += 1
+    assert compared > 200
+
+
+def random_cut(random: Random, size: tuple[int, int]) -> str:
+    items = [f"w_{random.randint(120, 999)}", f"h_{random.randint(120, 999)}", "fit_cover"]
+    point = f"{random.random():.6f}x{random.random():.3f}"
+    items += random.choice([[], [f"g_{point}"], [f"g_{random.choice(COMPASS)}"]])
+    if random.random() < 0.5:
+        starts = [random.randrange(side) for side in size]
+        lengths = [random.randint(1, side) for side in size]
+        items.append(f"crop_{'x'.join(map(str, starts + lengths))}")
+    elif random.random() < 0.5:
+        parts = [f"{random.uniform(0.001, 0.999):.{random.randint(2, 6)}f}" for _ in range(4)]
+        items.append(f"crop_{'x'.join(parts)}")
+    items += random.choice([[], [f"dpr_{random.choice(['1.5', '2', '3'])}"]])
+    items += ["f_png"]
+    items += random.choice([[], [f"rot_{random.choice([90, 180, 270])}"]])
+    items += random.choice([[], [f"flip_{random.choice(['h', 'v', 'hv'])}"]])
+    return "~".join(items)
 
 
 SORL: list[tuple[str, dict[str, Any]]] = [
