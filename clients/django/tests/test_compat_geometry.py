@@ -25,6 +25,11 @@ with warnings.catch_warnings():
     from sorl.thumbnail.base import ThumbnailBackend
     from sorl.thumbnail.images import ImageFile
 
+
+def name(case: object) -> str:
+    return str(case).replace(" ", "")
+
+
 SOURCES = [
     Size(500, 500),
     Size(800, 600),
@@ -116,6 +121,78 @@ EASY: list[dict[str, Any]] = [
 ]
 
 
+# What easy-thumbnails' own tests expect: the part that is left of a picture of 800x600 pixels where
+# nothing is resized, and sizes where it is.
+EASY_PARTS: list[tuple[dict[str, Any], tuple[int, int, int, int]]] = [
+    ({"size": (1000, 1000), "crop": True}, (0, 0, 800, 600)),
+    ({"size": (600, 600), "crop": True}, (100, 0, 600, 600)),
+    ({"size": (1000, 100), "crop": True}, (0, 250, 800, 100)),
+    ({"size": (100, 600), "crop": "0,0"}, (0, 0, 100, 600)),
+    ({"size": (100, 600), "crop": "-0,-0"}, (700, 0, 100, 600)),
+    ({"size": (150, 600), "crop": "10,-10"}, (15, 0, 150, 600)),
+    ({"size": (800, 150), "crop": "10,-10"}, (0, 435, 800, 150)),
+    ({"size": (100, 600), "crop": "0,"}, (0, 0, 100, 600)),
+    ({"size": (800, 100), "crop": ",0"}, (0, 0, 800, 100)),
+    ({"size": (100, 600), "crop": True, "target": (95, 100)}, (700, 0, 100, 600)),
+    ({"size": (800, 100), "crop": True, "target": (95, 100)}, (0, 500, 800, 100)),
+    ({"size": (100, 600), "crop": True, "target": (0, 5)}, (0, 0, 100, 600)),
+    ({"size": (800, 100), "crop": True, "target": (0, 5)}, (0, 0, 800, 100)),
+    ({"size": (100, 600), "crop": True, "target": "45,55"}, (310, 0, 100, 600)),
+    ({"size": (800, 100), "crop": True, "target": "45,55"}, (0, 280, 800, 100)),
+]
+EASY_SIZES: list[tuple[tuple[int, int], dict[str, Any], tuple[int, int]]] = [
+    ((800, 600), {"size": (100, 100)}, (100, 75)),
+    ((800, 600), {"size": (1000, 1000)}, (800, 600)),
+    ((800, 600), {"size": (1000, 1000), "upscale": True}, (1000, 750)),
+    ((800, 600), {"size": (100, 0)}, (100, 75)),
+    ((800, 600), {"size": (0, 100)}, (133, 100)),
+    ((800, 600), {"size": (0, 100), "crop": True}, (133, 100)),
+    ((200, 400), {"size": (100, 100), "crop": "scale"}, (100, 200)),
+    ((200, 400), {"size": (600, 600), "crop": "scale"}, (200, 400)),
+    ((200, 400), {"size": (600, 600), "crop": "scale", "upscale": True}, (600, 1200)),
+    ((2400, 3620), {"size": (110, 1000), "crop": True}, (110, 1000)),
+    ((2400, 3620), {"size": (100, 100), "zoom": 40}, (66, 100)),
+    ((2400, 3620), {"size": (110, 1000), "crop": True, "zoom": 40}, (110, 1000)),
+    ((800, 600), {"size": (800, 800), "background": "#fff"}, (800, 800)),
+]
+# And sorl-thumbnail's, where they say one.
+SORL_SIZES: list[tuple[tuple[int, int], str, dict[str, Any], tuple[int, int]]] = [
+    ((500, 500), "400x300", {"crop": "center"}, (400, 300)),
+    ((500, 500), "1200x900", {"crop": "13% 89%"}, (1200, 900)),
+    ((200, 100), "400x300", {"upscale": False}, (200, 100)),
+    ((200, 100), "400x300", {"upscale": True}, (400, 200)),
+    ((100, 100), "400x300", {"crop": "center", "upscale": False}, (100, 100)),
+    ((100, 100), "400x300", {"crop": "center", "upscale": True}, (400, 300)),
+    ((200, 100), "300x300", {"padding": True}, (300, 300)),
+    ((100, 100), "50x200", {"crop": "center"}, (50, 200)),
+    ((100, 100), "500x2", {"crop": "center"}, (500, 2)),
+    ((100, 200), "100x100", {"cropbox": "0,50,100,150"}, (100, 100)),
+    ((100, 200), "50x50", {}, (25, 50)),
+    ((100, 200), "50", {}, (50, 100)),
+]
+
+
+@pytest.mark.parametrize(("options", "part"), EASY_PARTS, ids=name)
+def test_parts_that_easy_expects(options: dict[str, Any], part: tuple[int, int, int, int]) -> None:
+    size = Size(800, 600)
+    crop, output, _ = resolve(*size, easy.spec_of(options, size))
+    assert (*crop, *output) == (*part, *part[2:])
+
+
+@pytest.mark.parametrize(("source", "options", "expected"), EASY_SIZES, ids=name)
+def test_sizes_that_easy_expects(
+    source: tuple[int, int], options: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    assert resolve(*source, easy.spec_of(options, Size(*source))).output == expected
+
+
+@pytest.mark.parametrize(("source", "geometry", "options", "expected"), SORL_SIZES, ids=name)
+def test_sizes_that_sorl_expects(
+    source: tuple[int, int], geometry: str, options: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    assert resolve(*source, sorl.spec_of(geometry, options, Size(*source))).output == expected
+
+
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Red says how far to the right a pixel is, and green how far down."""
@@ -133,10 +210,6 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _level(at: int, side: int) -> int:
     return round(255 * (at + 0.5) / side)
-
-
-def name(case: object) -> str:
-    return str(case).replace(" ", "")
 
 
 # Beyond the edge of the picture sorl-thumbnail shows black, and tintype nothing.
