@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .arguments import Arguments, side
 from .conf import Settings
-from .geometry import GeometryError, Rect, Size, resolve
+from .geometry import Geometry, GeometryError, Rect, Size, resolve
 from .sources import Source
 from .spec import MAX_BOX, Spec, written
 
@@ -67,16 +67,16 @@ def _by_density(source: Source, spec: Spec, merged: Spec, size: Size) -> list[Ca
     if merged.dpr is not None:
         return []
     dense = merged.replace(dpr=DENSE)
-    here, there = _inside(source, merged), _inside(source, dense)
-    if here is None or there is None or _inside(source, dense.replace(up=None)) != there:
+    here, there = _geometry(source, merged), _geometry(source, dense)
+    if here is None or there is None or there.output.width <= size.width:
         return []
-    # On a canvas the picture has to keep its share of it.
-    is_adrift = dense.fit == "pad" and abs(there.width - DENSE * here.width) > DENSE
-    output = _size_of(source, dense)
-    if output is None or output.width <= size.width or is_adrift:
+    # Enlarged it would only be heavier, and on a canvas the picture has to keep its share of it.
+    is_enlarged = _geometry(source, dense.replace(up=None)) != there
+    shares = _inside(here).width * DENSE - _inside(there).width
+    if is_enlarged or (dense.fit == "pad" and abs(shares) > DENSE):
         return []
     # Where the original ends before, the answer is smaller than asked, and the descriptor says so.
-    descriptor = f"{written(output.width / size.width)}x"
+    descriptor = f"{written(there.output.width / size.width)}x"
     return [Candidate(spec, "1x"), Candidate(spec.replace(dpr=DENSE), descriptor)]
 
 
@@ -92,26 +92,24 @@ def _widest(source: Source, merged: Spec, size: Size, has_box: bool) -> int:
     return max(size.width, min(most, int(size.width * DENSE))) if has_box else most
 
 
+def _geometry(source: Source, merged: Spec) -> Geometry | None:
+    """None where the size of the original is not known, or where it has no such variant."""
+    if source.size is None:
+        return None
+    try:
+        return resolve(*source.size, merged, source.focal)
+    except GeometryError:
+        return None
+
+
 def _size_of(source: Source, merged: Spec) -> Size | None:
-    """The size of a variant; None where that of the original is not known, or where the original
-    has no such variant."""
-    if source.size is None:
-        return None
-    try:
-        return resolve(*source.size, merged, source.focal).output
-    except GeometryError:
-        return None
+    found = _geometry(source, merged)
+    return found.output if found else None
 
 
-def _inside(source: Source, merged: Spec) -> Rect | None:
+def _inside(found: Geometry) -> Rect:
     """Where the picture lies in the variant."""
-    if source.size is None:
-        return None
-    try:
-        _, output, picture = resolve(*source.size, merged, source.focal)
-    except GeometryError:
-        return None
-    return picture or Rect(0, 0, *output)
+    return found.picture or Rect(0, 0, *found.output)
 
 
 def _place(merged: Spec) -> Size | None:

@@ -13,7 +13,7 @@ from ..geometry import Rect, Size
 from ..spec import MAX_BOX, Spec, written
 from .cuts import Cut, choose
 from .errors import CompatError, unsupported
-from .values import changed, colour, whole_number
+from .values import changed, colour, must_be_true, quality, refused, whole_number
 
 _SIZE = re.compile("([0-9]{1,5})x([0-9]{1,5})")
 _EDGES = re.compile("(?:(-?)([0-9]{1,4}))?,(?:(-?)([0-9]{1,4}))?")
@@ -37,9 +37,9 @@ class Crop(NamedTuple):
 def spec_of(options: Mapping[str, Any], size: Size | None) -> Spec:
     """What easy-thumbnails would make of an original of this size. Raises `CompatError`."""
     given = {**(getattr(site, "THUMBNAIL_DEFAULT_OPTIONS", None) or {}), **options}
-    quality = getattr(site, "THUMBNAIL_QUALITY", None)
-    if quality is not None:
-        given.setdefault("quality", quality)
+    default_quality = getattr(site, "THUMBNAIL_QUALITY", None)
+    if default_quality is not None:
+        given.setdefault("quality", default_quality)
     read = {name: read_option(name, value) for name, value in given.items()}
     if read.get("size") is None:
         raise CompatError("size", "is missing")
@@ -196,10 +196,6 @@ def _colour(name: str, value: Any) -> str | None:
     return colour(name, value) if value else None
 
 
-def _quality(name: str, value: Any) -> int:
-    return whole_number(name, value, 1, 100)
-
-
 def _zoom(name: str, value: Any) -> int:
     return whole_number(name, value or 0, 0, 10_000)
 
@@ -208,17 +204,8 @@ def _sharpen(name: str, value: Any) -> float | None:
     return 1.0 if value else None
 
 
-def _must_be_true(name: str, value: Any) -> None:
-    if not value:
-        raise unsupported(f"{name}={value}", "take it out")
-
-
-def _refused(fix: str) -> Callable[[str, Any], None]:
-    def read(name: str, value: Any) -> None:
-        if value:
-            raise unsupported(name, fix)
-
-    return read
+def _subsampling(name: str, value: Any) -> None:
+    raise unsupported(f"{name}={value}", "take it out")
 
 
 OPTIONS: dict[str, Callable[[str, Any], Any]] = {
@@ -231,9 +218,9 @@ OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "sharpen": _sharpen,
     "background": _colour,
     "replace_alpha": _colour,
-    "quality": _quality,
-    "exif_orientation": _must_be_true,
-    "autocrop": _refused("take it out, and cut the borders away before uploading"),
-    "detail": _refused("use sharpen"),
-    "subsampling": lambda name, value: _refused("take it out")(f"{name}={value}", True),
+    "quality": quality,
+    "exif_orientation": must_be_true,
+    "autocrop": refused("take it out, and cut the borders away before uploading"),
+    "detail": refused("use sharpen"),
+    "subsampling": _subsampling,
 }

@@ -14,7 +14,7 @@ from ..geometry import Rect, Size
 from ..spec import FORMATS, MAX_BOX, Spec
 from .cuts import Cut, choose
 from .errors import CompatError, unsupported
-from .values import changed, colour, whole_number
+from .values import changed, colour, must_be_true, quality, refused, whole_number
 
 _GEOMETRY = re.compile("([0-9]{1,5})?(?:x([0-9]{1,5}))?")
 _OFFSET = re.compile("([0-9]{1,5})(%|px)")
@@ -169,10 +169,6 @@ def _colorspace(name: str, value: Any) -> bool:
     return bool(value == "GRAY")
 
 
-def _quality(name: str, value: Any) -> int:
-    return whole_number(name, value, 1, 100)
-
-
 def _blur(name: str, value: Any) -> int | None:
     return whole_number(name, value or 0, 0, 100) or None
 
@@ -185,23 +181,10 @@ def _switch(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def _must_be_true(name: str, value: Any) -> None:
-    if not value:
-        raise unsupported(f"{name}={value}", "take it out")
-
-
-def _refused(fix: str) -> Callable[[str, Any], None]:
-    def read(name: str, value: Any) -> None:
-        if value:
-            raise unsupported(name, fix)
-
-    return read
-
-
 OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "crop": _crop,
     "upscale": _switch,
-    "quality": _quality,
+    "quality": quality,
     "format": _format,
     "colorspace": _colorspace,
     "padding": _switch,
@@ -209,10 +192,10 @@ OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "cropbox": _cropbox,
     "blur": _blur,
     "flatten": _flatten,
-    "progressive": _must_be_true,
-    "orientation": _must_be_true,
-    "rounded": _refused("use border-radius in the style sheet"),
-    "remove_border": _refused("cut it away with cropbox"),
+    "progressive": must_be_true,
+    "orientation": must_be_true,
+    "rounded": refused("use border-radius in the style sheet"),
+    "remove_border": refused("cut it away with cropbox"),
 }
 
 

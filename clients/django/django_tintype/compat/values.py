@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ..spec import Spec, SpecError
-from .errors import CompatError
+from .errors import CompatError, unsupported
 
 #: Some names of colours that templates use, beside hex digits.
 COLOURS = {"white": "ffffff", "black": "000000", "transparent": "00000000"}
@@ -28,6 +29,25 @@ def colour(name: str, value: object) -> str:
     if not re.fullmatch("[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8}", text):
         raise CompatError(name, f"must be a colour such as #fff or #ffffff, not {text[:40]!r}")
     return text
+
+
+def quality(name: str, value: object) -> int:
+    return whole_number(name, value, 1, 100)
+
+
+def must_be_true(name: str, value: object) -> None:
+    if not value:
+        raise unsupported(f"{name}={value}", "take it out")
+
+
+def refused(fix: str) -> Callable[[str, Any], None]:
+    """For what only does no harm while it is off."""
+
+    def read(name: str, value: object) -> None:
+        if value:
+            raise unsupported(name, fix)
+
+    return read
 
 
 def changed(spec: Spec, **items: Any) -> Spec:
