@@ -56,6 +56,8 @@ class Report:
             self._progress()
 
     def tell(self, name: str, outcome: str, detail: str = "") -> None:
+        # A folder may hold names that are no text at all.
+        name = name.encode(errors="backslashreplace").decode()
         if self._as_json:
             line = {"name": name, "outcome": outcome}
             self._write(json.dumps({**line, "detail": detail} if detail else line))

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import (
+    FileSystemStorage,
+    InvalidStorageError,
+    Storage,
+    storages,
+)
+from django.core.management.base import CommandError, CommandParser
+
+from django_tintype.client import client
+from django_tintype.records import Record
+from django_tintype.storage import TintypeStorage
+from django_tintype.upkeep import fields
+from django_tintype.upkeep.checkpoint import Checkpoint
+from django_tintype.upkeep.command import UpkeepCommand, one_line
+from django_tintype.upkeep.copying import Copy, copy
+from django_tintype.upkeep.parallel import parallel
+from django_tintype.upkeep.stat import with_records
+
+
+class Command(UpkeepCommand):
+    help = (
+        "Copies files from MEDIA_ROOT or another storage into tintype, under the same names, so "
+        "that no row changes. Every copy is hashed on its way and compared with what was stored. "
+        "Nothing is written over or deleted; a second run does what is left. "
+        "Exit code 1 unless everything has arrived."
+    )
+    examples = """examples:
+  manage.py tintype_migrate --dry-run
+  manage.py tintype_migrate --checkpoint migrate.jsonl
+  manage.py tintype_migrate blog.Post.picture shop --from old
+  manage.py tintype_migrate --everything --from old --to default
+
+Set STORAGES to tintype first, and keep the old storage as an alias of its own ("old"). Run it
+once while the site still uses the old storage, switch, and run it again for what came meanwhile.
+Where the service is to keep its files in the same folder or bucket, nothing has to be copied:
+point it there.
+"""
+    problems = ("differs", "missing", "failed")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        fields.add_labels(parser)
+        self.add_parallel(parser)
+        parser.add_argument(
+            "--from",
+            dest="source",
+            metavar="ALIAS",
+            help="where the files are: an alias in STORAGES (default: the folder MEDIA_ROOT)",
+        )
+        parser.add_argument(
+            "--to",
+            dest="target",
+            metavar="ALIAS",
+            help="where they go: an alias in STORAGES that is tintype (default: the field's own)",
+        )
+        parser.add_argument(
+            "--everything",
+            action="store_true",
+            help="every file of the storage instead of those that rows name",
+        )
+        parser.add_argument(
+            "--checkpoint",
+            type=Path,
+            metavar="FILE",
+            help="remember there what has arrived, and do not look at it again next time",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+
+    def handle(
+        self,
+        *,
+        labels: list[str],
+        source: str | None,
+        target: str | None,
+        everything: bool,
+        checkpoint: str | Path | None,
+        dry_run: bool,
+        **options: Any,
+    ) -> None:
+        source_storage = _source(source)
+        target_storage = None if target is None else _target(target)
+        if everything and labels:
+            raise CommandError("--everything takes no names of fields", returncode=2)
+        total = None
+        if everything:
+            target_storage = target_storage or _target("default")
+            copies = _all(source_storage, target_storage)
+        else:
+            chosen = fields.file_fields(labels)
+            if not labels and target_storage is None:
+                chosen = [field for field in chosen if fields.in_tintype(field)]
+            pairs = [(field, target_storage or fields.storage_of(field)) for field in chosen]
+            total = sum(fields.rows(field).count() for field in chosen)
+            copies = _of_fields(source_storage, pairs)
+        report = self.report(options, total)
+        work = {
+            "from": source or "MEDIA_ROOT",
+            "to": f"{client().settings.url} {target or ''}".strip(),
+        }
+        opened = Checkpoint(Path(checkpoint), work) if checkpoint and not dry_run else None
+        with closing(opened) if opened else nullcontext() as kept:
+            done = kept.done if kept else set()
+
+            def todo() -> Iterator[Copy]:
+                for item in copies:
+                    try:
+                        key = item.key
+                        key.encode()  # a folder may hold names that are no text
+                    except (SuspiciousFileOperation, UnicodeEncodeError) as error:
+                        report.add(item.name, "failed", one_line(error))
+                        continue
+                    if key in done:
+                        report.add(item.name, "done before")
+                    else:
+                        yield item
+
+            def work_on(pair: tuple[Copy, Record | None]) -> tuple[str, int]:
+                return copy(*pair, dry_run=dry_run)
+
+            pairs_known = with_records(client(), todo(), lambda item: item.key)
+            for (item, _), result in parallel(work_on, pairs_known, options["parallel"]):
+                if isinstance(result, Exception):
+                    report.add(item.name, "failed", one_line(result))
+                    continue
+                outcome, size = result
+                report.add(item.name, outcome, _DETAILS.get(outcome, ""), size=size)
+                if kept and outcome in ("copied", "there already"):
+                    kept.add(item.key)
+        self.end(report)
+
+
+_DETAILS = {
+    "differs": "other bytes have this name in tintype; they were left alone",
+    "missing": "the file is in neither storage",
+}
+
+
+def _source(alias: str | None) -> Storage:
+    if alias is not None:
+        return _alias(alias)
+    if not django_settings.MEDIA_ROOT:
+        raise CommandError(
+            "MEDIA_ROOT is not set; name the storage that has the files with --from", returncode=2
+        )
+    return FileSystemStorage()
+
+
+def _target(alias: str) -> TintypeStorage:
+    storage = _alias(alias)
+    if not isinstance(storage, TintypeStorage):
+        raise CommandError(
+            f"STORAGES[{alias!r}] is {type(storage).__name__}, not tintype; name another with --to",
+            returncode=2,
+        )
+    return storage
+
+
+def _alias(alias: str) -> Storage:
+    try:
+        return storages[alias]
+    except InvalidStorageError as error:
+        raise CommandError(str(error), returncode=2) from None
+
+
+def _of_fields(source: Storage, pairs: list[tuple[fields.Field, TintypeStorage]]) -> Iterator[Copy]:
+    # Rows may share a file.
+    seen: set[tuple[str, str]] = set()
+    for field, target in pairs:
+        for _, name in fields.names(field):
+            if (target.location, name) not in seen:
+                seen.add((target.location, name))
+                yield _copy(name, source, target)
+
+
+def _all(source: Storage, target: TintypeStorage) -> Iterator[Copy]:
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        inner, files = source.listdir(folder)
+        prefix = f"{folder}/" if folder else ""
+        # The service's own, where both are the same folder.
+        folders += [f"{prefix}{name}" for name in inner if prefix or name != ".tintype"]
+        for name in files:
+            yield _copy(f"{prefix}{name}", source, target)
+
+
+def _copy(name: str, source: Storage, target: TintypeStorage) -> Copy:
+    if isinstance(source, TintypeStorage) and source.location == target.location:
+        raise CommandError(
+            "the files are in tintype already: --from and --to are the same storage", returncode=2
+        )
+    return Copy(name, source, target)

@@ -1,0 +1,67 @@
+"""Copies one file from another storage into tintype, or finds out whether it is there already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from django.core.files.storage import Storage
+
+from django_tintype.records import Record
+from django_tintype.storage import TintypeStorage
+
+Outcome = Literal["copied", "there already", "to be copied", "differs", "missing"]
+
+
+@dataclass(frozen=True)
+class Copy:
+    name: str
+    source: Storage
+    target: TintypeStorage
+
+    @property
+    def key(self) -> str:
+        return self.target.key(self.name)
+
+
+def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, int]:
+    """What came of it, and how many bytes were sent. Nothing is ever written over."""
+    try:
+        if known is not None:
+            return _compare(item, known), 0
+        size = item.source.size(item.name)
+        if dry_run:
+            return "to be copied", size
+        with item.source.open(item.name, "rb") as file:
+            try:
+                # The client compares the digest of what it sent with that of what was stored.
+                return "copied", item.target.client.put(item.key, file, length=size).size
+            except FileExistsError:
+                # Somebody was faster. A part of the name that is a file has no record, and raises.
+                return _compare(item, item.target.client.record(item.key)), 0
+    except FileNotFoundError:
+        # It is missing where it should come from. If it has arrived, that is all that is wanted.
+        return ("missing", 0) if known is None else ("there already", 0)
+
+
+def _compare(item: Copy, known: Record) -> Outcome:
+    if item.source.size(item.name) != known.size:
+        return "differs"
+    with item.source.open(item.name, "rb") as file:
+        here = _sha256(file.chunks())
+    client = item.target.client
+    # An original that nobody has asked for yet has not been hashed.
+    there = known.sha256 or client.record(item.key).sha256
+    if there is None:
+        with client.get(item.key) as download:
+            there = _sha256(download)
+    return "there already" if here == there else "differs"
+
+
+def _sha256(chunks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

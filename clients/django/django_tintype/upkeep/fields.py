@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+from django.apps import apps
+from django.core.management.base import CommandError, CommandParser
+from django.db import router
+from django.db.models import FileField, Model, Q, QuerySet
+
+from django_tintype.storage import TintypeStorage
+
+#: Rows read at a time.
+ROWS = 2000
+
+Field: TypeAlias = "FileField"
+
+
+def add_labels(parser: CommandParser) -> None:
+    parser.add_argument(
+        "labels",
+        nargs="*",
+        metavar="app[.Model[.field]]",
+        help="which files; all fields of all models without",
+    )
+
+
+def label(field: Field) -> str:
+    return f"{field.model._meta.label}.{field.name}"
+
+
+def file_fields(labels: Sequence[str], kind: type[Field] = FileField) -> list[Field]:
+    """The fields that labels name; every one of this kind without any."""
+    found = {
+        label(field): field
+        for model in apps.get_models()
+        if model._meta.managed or not model._meta.proxy
+        for field in model._meta.local_fields
+        if isinstance(field, kind)
+    }
+    if not labels:
+        return list(found.values())
+    chosen: dict[str, Field] = {}
+    for wanted in labels:
+        matching = {
+            name: field
+            for name, field in found.items()
+            if f"{name.lower()}.".startswith(f"{wanted.lower()}.")
+        }
+        if not matching:
+            names = {part for name in found for part in (name, name.rpartition(".")[0])}
+            near = get_close_matches(wanted, names, n=1, cutoff=0.4)
+            fix = f"did you mean {near[0]}?" if near else "write it as app.Model.field"
+            raise CommandError(f"no {kind.__name__} is called {wanted!r}; {fix}", returncode=2)
+        chosen.update(matching)
+    return list(chosen.values())
+
+
+def in_tintype(field: Field) -> bool:
+    return isinstance(field.storage, TintypeStorage)
+
+
+def storage_of(field: Field) -> TintypeStorage:
+    if not isinstance(field.storage, TintypeStorage):
+        raise CommandError(
+            f"{label(field)} is not kept in tintype: its storage is "
+            f"{type(field.storage).__name__}; change STORAGES or the field's storage first",
+            returncode=2,
+        )
+    return field.storage
+
+
+def rows(field: Field, using: str | None = None) -> QuerySet[Model]:
+    """The rows that have a file. Not a manager's: those may hide some."""
+    model = field.model
+    everything: QuerySet[Model] = QuerySet(model, using=using or router.db_for_read(model))
+    with_file: QuerySet[Model] = everything.exclude(Q(**{field.name: ""}) | Q(**{field.name: None}))
+    return with_file
+
+
+def names(field: Field, using: str | None = None) -> Iterator[tuple[Any, str]]:
+    """Key and name of the file of each row."""
+    values = rows(field, using).order_by("pk").values_list("pk", field.attname)
+    yield from values.iterator(chunk_size=ROWS)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from django_tintype.client import Client
+from django_tintype.records import Record
+
+_T = TypeVar("_T")
+
+#: Keys that the service is asked about at once. It takes 1,000; fewer keep threads busier.
+AT_ONCE = 250
+
+
+def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def with_records(
+    client: Client, items: Iterable[_T], key: Callable[[_T], str]
+) -> Iterator[tuple[_T, Record | None]]:
+    """Each item with what the service knows of its key; None where it knows nothing."""
+    for batch in batches(items, AT_ONCE):
+        answers = client.batch("stat", [key(item) for item in batch])
+        for item, answer in zip(batch, answers, strict=True):
+            record = answer.get("record")
+            yield item, Record.of(record) if record else None

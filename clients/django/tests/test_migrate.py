@@ -1,0 +1,265 @@
+"""tintype_migrate: everything that rows name, or a storage holds, arrives under its own name with
+its own bytes. Nothing is written over, nothing is believed without looking, and whoever stops in
+the middle goes on from there. The exit code is 1 unless everything has arrived.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from django_tintype.client import client
+from tests.service import Service
+from tests.shelf.models import Document, Photo
+
+pytestmark = pytest.mark.django_db
+
+FILES = {
+    "documents/a.txt": b"first",
+    "documents/deep/b.txt": b"second" * 50_000,
+    "photos/l\u00f6we 1.jpg": b"third",
+    "empty.txt": b"",
+}
+
+
+@pytest.fixture
+def media(tmp_path: Path, settings: Settings, fresh_service: Service) -> Path:
+    """An old MEDIA_ROOT, and rows that name what is in it."""
+    root = tmp_path / "old"
+    settings.MEDIA_ROOT = str(root)
+    for name, content in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+        is_photo = name.startswith("photos")
+        (Photo(image=name, width=1, height=1) if is_photo else Document(file=name)).save()
+    # Two rows of one file, and one without.
+    Document(file="documents/a.txt").save()
+    Document().save()
+    return root
+
+
+def migrate(*labels: str, **options: Any) -> tuple[dict[str, int], list[dict[str, str]]]:
+    """The summary, and the lines before it; a problem ends the command with an error."""
+    out = StringIO()
+    try:
+        call_command("tintype_migrate", *labels, "--json", stdout=out, stderr=StringIO(), **options)
+    except CommandError as error:
+        assert error.returncode == 1
+        assert str(error)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    return lines[-1]["summary"], lines[:-1]
+
+
+def stored(service: Service) -> dict[str, bytes]:
+    return {
+        path.relative_to(service.root).as_posix(): path.read_bytes()
+        for path in service.root.rglob("*")
+        if path.is_file() and ".tintype" not in path.parts
+    }
+
+
+def test_everything_arrives_under_its_own_name(media: Path, fresh_service: Service) -> None:
+    size = sum(map(len, FILES.values()))
+    assert migrate() == ({"copied": 4, "bytes": size}, [])
+    assert stored(fresh_service) == FILES
+    assert migrate() == ({"there already": 4, "bytes": 0}, [])
+    puts = [request for request in fresh_service.requests() if request["method"] == "PUT"]
+    assert len(puts) == 4
+
+
+def test_a_dry_run_changes_nothing(media: Path, fresh_service: Service, tmp_path: Path) -> None:
+    summary, _ = migrate(dry_run=True, checkpoint=str(tmp_path / "checkpoint"))
+    assert summary == {"to be copied": 4, "bytes": sum(map(len, FILES.values()))}
+    assert stored(fresh_service) == {}
+    assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["shelf"], list(FILES)),
+        (["shelf.Photo"], ["photos/l\u00f6we 1.jpg"]),
+        (["shelf.photo.IMAGE"], ["photos/l\u00f6we 1.jpg"]),
+        (["shelf.Photo", "shelf.Document.file"], list(FILES)),
+    ],
+)
+def test_a_part_of_the_site(
+    media: Path, fresh_service: Service, labels: list[str], names: list[str]
+) -> None:
+    migrate(*labels)
+    assert sorted(stored(fresh_service)) == sorted(names)
+
+
+def test_a_whole_storage(media: Path, fresh_service: Service) -> None:
+    (media / "nobody/knows").mkdir(parents=True)
+    (media / "nobody/knows/me.txt").write_bytes(b"x")
+    (media / ".tintype/records").mkdir(parents=True)
+    (media / ".tintype/records/r.json").write_bytes(b"{}")
+    assert migrate(everything=True)[0]["copied"] == 5
+    assert stored(fresh_service) == {**FILES, "nobody/knows/me.txt": b"x"}
+
+
+def test_from_another_storage_into_a_folder_of_tintype(
+    media: Path, fresh_service: Service, settings: Settings
+) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "old": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(media)},
+        },
+        "new": {"BACKEND": "django_tintype.TintypeStorage", "OPTIONS": {"location": "site/a"}},
+    }
+    settings.MEDIA_ROOT = ""
+    migrate(source="old", target="new")
+    assert stored(fresh_service) == {f"site/a/{name}": body for name, body in FILES.items()}
+
+
+def test_other_bytes_are_told_and_left_alone(media: Path, fresh_service: Service) -> None:
+    client().put("documents/a.txt", b"other")  # of the same length
+    client().put("empty.txt", b"not empty")
+    summary, lines = migrate()
+    assert (summary["differs"], summary["copied"]) == (2, 2)
+    assert sorted((line["name"], line["outcome"]) for line in lines) == [
+        ("documents/a.txt", "differs"),
+        ("empty.txt", "differs"),
+    ]
+    assert stored(fresh_service)["documents/a.txt"] == b"other"
+
+
+def test_what_is_nowhere_is_told(media: Path) -> None:
+    (media / "documents/a.txt").unlink()
+    summary, (line,) = migrate()
+    assert summary["missing"] == 1
+    assert line["name"] == "documents/a.txt"
+    # Where it has arrived before, that is all that is wanted.
+    client().put("documents/a.txt", b"first")
+    assert migrate()[0] == {"there already": 4, "bytes": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("../outside.txt", "failed"),
+        ("/etc/passwd", "failed"),
+        ("a//b.txt", "missing"),
+        ("documents", "failed"),
+    ],
+)
+def test_rows_that_name_no_file_do_not_hold_the_others_up(
+    media: Path, fresh_service: Service, name: str, outcome: str
+) -> None:
+    Document(file=name).save()
+    summary, (line,) = migrate()
+    assert (line["name"], line["outcome"]) == (name, outcome)
+    assert (summary["copied"], summary[outcome]) == (4, 1)
+    assert stored(fresh_service) == FILES
+
+
+def test_names_that_are_no_text_are_told(media: Path, fresh_service: Service) -> None:
+    Path(os.fsdecode(os.fsencode(media) + b"/\xff.txt")).write_bytes(b"x")
+    summary, (line,) = migrate(everything=True)
+    assert line["name"] == "\\udcff.txt"
+    assert (summary["copied"], summary["failed"]) == (4, 1)
+
+
+def test_a_checkpoint_saves_looking_twice(
+    media: Path, fresh_service: Service, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    (media / "documents/a.txt").rename(media / "documents/away.txt")
+    assert migrate(checkpoint=str(checkpoint))[0]["copied"] == 3
+    # Killed in the middle of a line.
+    with checkpoint.open("ab") as file:
+        file.write(b'{"done": "docum')
+    (media / "documents/away.txt").rename(media / "documents/a.txt")
+    before = len(fresh_service.requests())
+    assert migrate(checkpoint=str(checkpoint))[0] == {"done before": 3, "copied": 1, "bytes": 5}
+    asked = fresh_service.requests()[before:]
+    assert [request["route"] for request in asked] == ["batch", "files"]
+    assert migrate(checkpoint=str(checkpoint))[0] == {"done before": 4, "bytes": 0}
+    assert all(json.loads(line) for line in checkpoint.read_text().splitlines())
+
+
+def test_a_checkpoint_belongs_to_its_work(media: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    migrate(checkpoint=str(checkpoint))
+    with pytest.raises(CommandError, match="of other work"):
+        call_command("tintype_migrate", checkpoint=str(checkpoint), target="default")
+    letter = tmp_path / "letter"
+    letter.write_text("dear reader")
+    with pytest.raises(CommandError, match="of other work"):
+        call_command("tintype_migrate", checkpoint=str(letter))
+    assert letter.read_text() == "dear reader"
+
+
+def test_rows_are_read_once_whatever_their_number(media: Path) -> None:
+    Document.objects.bulk_create(Document(file="documents/a.txt") for _ in range(5000))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        migrate()
+    # A count and a read for each field.
+    assert len(queries) == 4
+
+
+def test_a_service_that_is_away_is_an_error_and_not_a_success(
+    media: Path, fresh_service: Service, settings: Settings
+) -> None:
+    fresh_service.kill()
+    settings.TINTYPE = {**settings.TINTYPE, "TIMEOUT": 1}
+    with pytest.raises(Exception, match="no answer from the service"):
+        call_command("tintype_migrate", stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["shelf.Fotos"], "did you mean shelf.Photo"),
+        (["--from", "nowhere"], "nowhere"),
+        (["--to", "staticfiles"], "not tintype"),
+        (["--from", "default"], "the same storage"),
+        (["--everything", "shelf"], "takes no names"),
+        (["--parallel", "65"], "from 1 to 64"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_named(
+    media: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("tintype_migrate", *arguments, stdout=StringIO())
+
+
+def test_fields_that_are_kept_elsewhere_have_to_be_switched_first(
+    media: Path, settings: Settings
+) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "new": {"BACKEND": "django_tintype.TintypeStorage"},
+    }
+    with pytest.raises(CommandError, match="not kept in tintype"):
+        call_command("tintype_migrate", "shelf.Photo", stdout=StringIO())
+    # Before the switch, to an alias.
+    assert migrate("shelf.Photo", target="new")[0]["copied"] == 1
+
+
+def test_plain_lines_without_a_terminal(media: Path) -> None:
+    out, err = StringIO(), StringIO()
+    (media / "empty.txt").unlink()
+    with pytest.raises(CommandError, match="1 missing"):
+        call_command("tintype_migrate", stdout=out, stderr=err)
+    assert out.getvalue().splitlines() == [
+        "missing: empty.txt: the file is in neither storage",
+        "3 copied, 1 missing",
+    ]
+    assert "\r" not in err.getvalue()
