@@ -1,6 +1,6 @@
 """Runs the tests of Django and of packages for images with their files in tintype.
 
-Usage: python -m tests.suites.run [SUITE...]   (in clients/django; all that fit this Django without)
+Usage: python -m tests.suites.run [django|wagtail|sorl|easy ...]   (in clients/django)
 
 Each suite gets a service of its own, on a folder of its own. Django's and sorl's tests come from
 their source distributions, which are fetched once and kept under target/.
@@ -22,9 +22,9 @@ from tests.service import CHECKOUT, Service
 
 HERE = Path(__file__).resolve().parent
 SOURCES = CHECKOUT / "target" / "django-suites"
-DJANGO = f"django-{django.VERSION[0]}.{django.VERSION[1]}"
+RELEASE = f"{django.VERSION[0]}.{django.VERSION[1]}"
 LABELS = {
-    DJANGO: "file_storage model_fields.test_filefield model_fields.test_imagefield file_uploads "
+    "django": "file_storage model_fields.test_filefield model_fields.test_imagefield file_uploads "
     "files",
     "wagtail": "wagtail.images.tests.test_models wagtail.images.tests.test_rich_text "
     "wagtail.images.tests.test_jinja2 wagtail.images.tests.tests",
@@ -56,7 +56,7 @@ def source(requirement: str) -> Path:
 
 def run(suite: str) -> bool:
     python = [sys.executable, "-W", "ignore"]
-    if suite == DJANGO:
+    if suite == "django":
         cwd = source(f"django=={django.__version__}") / "tests"
         command = [*python, "runtests.py", "--settings=settings_django", "--parallel=1"]
     else:
@@ -76,7 +76,7 @@ def run(suite: str) -> bool:
                 env={
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(map(str, (cwd, HERE, HERE.parents[1]))),
-                    "TINTYPE_SUITE": suite,
+                    "TINTYPE_SUITE": f"django-{RELEASE}" if suite == "django" else suite,
                     "TINTYPE_URL": service.url,
                     "TINTYPE_ROOT": str(root),
                     "TMPDIR": str(root / "tmp"),
