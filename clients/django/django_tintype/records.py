@@ -106,9 +106,15 @@ class Head:
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Head:
-        modified = headers.get("last-modified")
-        modified_at = parsedate_to_datetime(modified) if modified else _EPOCH
         created = headers.get("tintype-created")
+        # Last-Modified has whole seconds.
+        modified = headers.get("tintype-modified")
+        last_modified = headers.get("last-modified")
+        modified_at = _EPOCH
+        if modified:
+            modified_at = _time(modified)
+        elif last_modified:
+            modified_at = parsedate_to_datetime(last_modified)
         image = _IMAGE.fullmatch(headers.get("tintype-image", ""))
         return cls(
             size=int(headers.get("content-length", 0)),

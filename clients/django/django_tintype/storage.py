@@ -151,6 +151,7 @@ class TintypeStorage(Storage):
             on_conflict="overwrite" if self.allow_overwrite else "rename",
             max_length=max_length,
             length=_length(content),
+            record=_record(content),
         )
         return SavedName(self.name(record.key), record)
 
@@ -162,7 +163,9 @@ class TintypeStorage(Storage):
         with tempfile.TemporaryFile() as file:
             for chunk in _Chunks(content):
                 file.write(chunk)
-            return self._save_under_free_name(name, max_length, File(file, name))
+            copy = File(file, name)
+            copy.tintype_record = _record(content)  # type: ignore[attr-defined]
+            return self._save_under_free_name(name, max_length, copy)
 
     def _save_under_free_name(
         self, name: str, max_length: int | None, content: File[Any]
@@ -176,6 +179,7 @@ class TintypeStorage(Storage):
                     _body(content),
                     on_conflict=on_conflict,
                     length=_length(content),
+                    record=_record(content),
                 )
             except FileExistsError:
                 if max_length is None:
@@ -219,13 +223,11 @@ class TintypeStorage(Storage):
     def size(self, name: str) -> int:
         return self.client.head(self.key(name)).size
 
-    # From the record, because the headers of a file tell whole seconds.
-
     def get_created_time(self, name: str) -> datetime:
-        return _as_django_wants(self.record(name).created)
+        return _as_django_wants(self.client.head(self.key(name)).created)
 
     def get_modified_time(self, name: str) -> datetime:
-        return _as_django_wants(self.record(name).modified)
+        return _as_django_wants(self.client.head(self.key(name)).modified)
 
     def record(self, name: str) -> Record:
         """What the service knows of a file."""
@@ -312,6 +314,11 @@ class _Chunks:
 def _body(content: File[Any]) -> _Chunks | Iterator[bytes]:
     chunks = _Chunks(content)
     return chunks if _can_rewind(content) else iter(chunks)
+
+
+def _record(content: File[Any]) -> dict[str, Any] | None:
+    """Focal point and crops that `TintypeImageField` sends along with the bytes."""
+    return getattr(content, "tintype_record", None)
 
 
 def _can_rewind(content: File[Any]) -> bool:

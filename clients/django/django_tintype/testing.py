@@ -163,7 +163,7 @@ class _MemoryClient(Client):
             size=record.size,
             etag=record.etag,
             created=record.created,
-            modified=record.modified.replace(microsecond=0),
+            modified=record.modified,
             type=record.type,
             width=record.image.width if record.image else None,
             height=record.image.height if record.image else None,

@@ -112,7 +112,7 @@ COSTS: list[tuple[str, Any, list[str]]] = [
     ("exists", lambda storage: storage.exists("a"), ["HEAD"]),
     ("exists not", lambda storage: storage.exists("no"), ["HEAD"]),
     ("size", lambda storage: storage.size("a"), ["HEAD"]),
-    ("modified", lambda storage: storage.get_modified_time("a"), ["GET"]),
+    ("modified", lambda storage: storage.get_modified_time("a"), ["HEAD"]),
     ("listdir", lambda storage: storage.listdir(""), ["GET"]),
     ("url", lambda storage: storage.url("a"), []),
     ("open", lambda storage: storage.open("a").read(), ["GET"]),
