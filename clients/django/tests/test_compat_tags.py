@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.template import Context, Template, TemplateSyntaxError
+from django.template.backends.django import DjangoTemplates
 from pytest_django import DjangoAssertNumQueries
 from pytest_django import Settings as SiteSettings
 
@@ -313,6 +314,26 @@ def test_default_options_of_easy_hold(settings: SiteSettings) -> None:
 
 
 # ---- Both
+
+
+@pytest.mark.parametrize(
+    ("library", "template"),
+    [
+        ("tintype_sorl", "{% thumbnail p '9x9' %}"),
+        ("tintype_easy", "{% thumbnail p 9x9 upscale %}"),
+    ],
+)
+def test_templates_may_stay_as_they_are(library: str, template: str) -> None:
+    backend = DjangoTemplates(
+        {
+            "NAME": "django",
+            "DIRS": [],
+            "APP_DIRS": False,
+            "OPTIONS": {"libraries": {"thumbnail": f"django_tintype.templatetags.{library}"}},
+        }
+    )
+    page = backend.from_string("{% load thumbnail %}" + template)
+    assert page.render({"p": TALL}) == f"{HOST}/t/tall.jpg/w_9~h_9~up_1"
 
 
 def test_presets_from_aliases(settings: SiteSettings) -> None:
