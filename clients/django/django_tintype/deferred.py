@@ -211,8 +211,7 @@ def pending_url(key: str) -> str:
 @register(Tags.files)
 def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Refuses a storage of this kind without its folder, or without its address."""
-    used = any(isinstance(storage, DeferredTintypeStorage) for storage in _storages())
-    if not used:
+    if not any(map(_is_deferred, _storages())):
         return []
     try:
         root = settings().deferred_root
@@ -250,6 +249,15 @@ def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             )
         )
     return found
+
+
+def _is_deferred(storage: Storage) -> bool:
+    try:
+        # Django's default storage is made by being looked at.
+        return isinstance(storage, DeferredTintypeStorage)
+    except Exception:
+        # What is wrong with it, the check of the storages tells.
+        return False
 
 
 def _storages() -> list[Storage]:
