@@ -120,6 +120,8 @@ def test_settings_follow_what_tests_override() -> None:
 OURS = {"BACKEND": "django_tintype.TintypeStorage"}
 OTHER = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
 
+OF_STORAGES = {f"tintype.{id}" for id in ("E001", "E002", "E003", "E004", "W001")}
+
 #: TINTYPE, the default storage, ids
 CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"TOKEN": "dev"}, OURS, []),
@@ -137,7 +139,8 @@ CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("tintype", "storage", "ids"), CHECKS)
 def test_system_checks(tintype: dict[str, Any], storage: dict[str, Any], ids: list[str]) -> None:
     with override_settings(TINTYPE=tintype, STORAGES={"default": storage}):
-        found = run_checks(tags=["files"])
+        # The site of these tests has other mistakes, which are other checks' business.
+        found = [message for message in run_checks(tags=["files"]) if message.id in OF_STORAGES]
     assert [message.id for message in found] == ids
     for message in found:
         assert message.hint
