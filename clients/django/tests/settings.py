@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_tintype",
+    "tests.gallery",
     "tests.shelf",
 ]
 

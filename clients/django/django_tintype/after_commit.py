@@ -1,0 +1,165 @@
+"""Brings changed focal points and crops to the service, once the row is certain.
+
+Nothing is lost when the service is away: the row was saved with an empty version, and so it can be
+found and sent again, by `tintype_fill_dimensions` or by the next save of the row.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import models
+
+from .errors import TintypeError
+from .marks import Marks, read_focal, write_focal
+from .records import Record
+from .storage import TintypeStorage
+
+if TYPE_CHECKING:
+    from .fields import TintypeImageField
+
+logger = logging.getLogger("django_tintype")
+
+#: Times that a row is sent anew because somebody else changed it in the same moment.
+MAX_ROUNDS = 5
+
+
+def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
+    """Sends what was changed, and takes the new version into the row. Logs what goes wrong: the row
+    is saved, and whoever saved it is not to see an error instead."""
+    row = _row(field, instance.pk, using)
+    if row is None or is_pending(field, row[field.attname]):
+        return
+    try:
+        record = _agree(field, instance.pk, using, row, field.known_marks(instance))
+    except Exception as error:
+        repair = (
+            "the next save of the row sends them again, or manage.py tintype_fill_dimensions"
+            if field.version_field
+            else "save the row again, and give the field a version_field, so that such rows can be "
+            "found"
+        )
+        logger.error(
+            "focal point and crops of %r (%s %s) have not reached the service: %s; %s",
+            row[field.attname],
+            field,
+            instance.pk,
+            error,
+            repair,
+            exc_info=None if isinstance(error, (TintypeError, OSError)) else error,
+        )
+        return
+    if record is not None and field.marks(instance).name == row[field.attname]:
+        if field.version_field:
+            instance.__dict__[field.version_field] = record.version
+        field.remember(instance, _marks_of(row[field.attname], record))
+
+
+def bring_up_to_date(
+    field: TintypeImageField, instance: models.Model, using: str, record: Record | None = None
+) -> Record | None:
+    """Makes row and record say the same: facts as the service has them, focal point and crops as
+    the row has them. What the row does not say is taken from the record.
+
+    Returns the record, or None for a row without a file or whose file waits to be moved. Raises
+    what a storage raises. `record` is what the service says now, if that is known already.
+    """
+    row = _row(field, instance.pk, using)
+    if row is None or not row[field.attname] or is_pending(field, row[field.attname]):
+        return None
+    name = str(row[field.attname])
+    if record is None or record.key != _storage(field).key(name):
+        record = _storage(field).record(name)
+    known, theirs = _marks_of(name, record), _marks(field, row)
+    adopted: dict[str, Any] = {}
+    if field.focal_field and known.focal and theirs.focal is None:
+        adopted[field.focal_field] = write_focal(known.focal)
+    if field.crops_field and known.crops and not theirs.crops:
+        adopted[field.crops_field] = dict(known.crops)
+    facts = {column: value for column, value in field.facts(record).items() if value}
+    if _swap(field, instance.pk, using, row, {**facts, **adopted}):
+        row.update(adopted)
+        row.update({column: facts[column] for column in facts.keys() & row.keys()})
+    else:
+        row = _row(field, instance.pk, using)
+    return _agree(field, instance.pk, using, row, known) if row else None
+
+
+def is_pending(field: TintypeImageField, name: str | None) -> bool:
+    """Whether the file waits to be moved to the service, and the service knows nothing of it."""
+    pending = getattr(field.storage, "pending", None)
+    return bool(name and pending is not None and pending(name))
+
+
+def _agree(
+    field: TintypeImageField,
+    pk: Any,
+    using: str,
+    row: dict[str, Any] | None,
+    known: Marks,
+) -> Record | None:
+    """Sends what the row says and the service does not know, until the row stands still.
+
+    The version goes into the row only if that says what was sent: of two that change it at once, the
+    one that comes second to the service looks again.
+    """
+    record = None
+    for _ in range(MAX_ROUNDS):
+        if row is None or not row[field.attname]:
+            return record
+        name = str(row[field.attname])
+        if known.name != name:
+            known = Marks(name)
+        if changes := known.changes_to(_marks(field, row)):
+            storage = _storage(field)
+            record = storage.client.patch(storage.key(name), changes)
+            known = _marks_of(name, record)
+        if record is None:
+            return None
+        facts = field.facts(record)
+        # Those of the pixels are there already; a placeholder may have been pending until now.
+        news = {c: facts[c] for c in (field.version_field, field.placeholder_field) if c in facts}
+        if all(row.get(column) == value for column, value in news.items() if column in row):
+            return record
+        if _swap(field, pk, using, row, {c: v for c, v in news.items() if v}):
+            return record
+        row = _row(field, pk, using)
+    raise TintypeError(f"others changed the row at the same moment, {MAX_ROUNDS} times")
+
+
+def _row(field: TintypeImageField, pk: Any, using: str) -> dict[str, Any] | None:
+    columns = [field.attname, field.version_field, *_mark_columns(field)]
+    rows = field.model._base_manager.using(using).filter(pk=pk)
+    return cast(
+        "dict[str, Any] | None", rows.values(*[column for column in columns if column]).first()
+    )
+
+
+def _swap(
+    field: TintypeImageField, pk: Any, using: str, row: dict[str, Any], news: dict[str, Any]
+) -> bool:
+    """Writes into the row if it still says what was read."""
+    same = {
+        c if v is not None else f"{c}__isnull": True if v is None else v for c, v in row.items()
+    }
+    rows = field.model._base_manager.using(using).filter(pk=pk, **same)
+    return bool(rows.update(**news) if news else rows.exists())
+
+
+def _mark_columns(field: TintypeImageField) -> list[str]:
+    return [column for column in (field.focal_field, field.crops_field) if column]
+
+
+def _marks(field: TintypeImageField, row: dict[str, Any]) -> Marks:
+    focal = row[field.focal_field] if field.focal_field else None
+    crops = row[field.crops_field] if field.crops_field else None
+    return Marks(str(row[field.attname] or "") or None, read_focal(focal), crops or {})
+
+
+def _marks_of(name: str, record: Record) -> Marks:
+    return Marks(name, record.focal_point, record.crops)
+
+
+def _storage(field: TintypeImageField) -> TintypeStorage:
+    return cast(TintypeStorage, field.storage)

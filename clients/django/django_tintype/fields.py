@@ -1,0 +1,414 @@
+"""`TintypeImageField`: an ImageField whose columns come with the answer to the upload.
+
+A save of a new file is one request; loading a row, and asking for width and height, is none. A
+changed focal point or crop goes to the service after the transaction, in one request.
+
+With a storage that is not tintype's the field is Django's own ImageField.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast, overload
+
+from django.core import checks
+from django.core.exceptions import FieldDoesNotExist
+from django.core.files import File
+from django.db import models, transaction
+from django.db.models import signals
+from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
+from django.dispatch import receiver
+
+from . import after_commit
+from .field_checks import check_columns
+from .marks import Marks, read_focal, validate_focal
+from .records import Record
+from .sources import Source
+from .storage import TintypeStorage
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+#: The options that name a column, and what the column holds.
+FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
+MARKS = ("focal_field", "crops_field")
+
+
+class TintypeFieldFile(ImageFieldFile):
+    field: TintypeImageField
+    _committed: bool
+
+    @property
+    def tintype(self) -> Source:
+        """What the row says of the picture, for URLs and tags. Asks nobody."""
+        return Source.of(self)
+
+    def save(self, name: str | None, content: File[Any], save: bool = True) -> None:
+        if not self.field.is_in_tintype:
+            super().save(name, content, save)  # type: ignore[arg-type]  # Django takes None
+            return
+        self.field.forget_marks_of_replaced_file(self.instance)
+        # Travels with the bytes, so that the picture never shows another crop.
+        carrier: Any = content
+        carrier.tintype_record = self.field.marks(self.instance).as_record()
+        try:
+            super().save(name, content, save=False)  # type: ignore[arg-type]
+        finally:
+            del carrier.tintype_record
+        if save:
+            self.instance.save()
+
+    def _set_instance_attribute(self, name: str, content: File[Any]) -> None:
+        if not self.field.is_in_tintype:
+            super()._set_instance_attribute(name, content)  # type: ignore[misc]
+            return
+        self.name = str(name)
+        self.instance.__dict__[self.field.attname] = self.name
+        self._dimensions_cache: Any = None
+        record = getattr(name, "record", None)
+        if isinstance(record, Record):
+            self.field.fill(self.instance, record)
+        else:
+            # It is on its way to the service, and gets its version there.
+            self.field.fill_locally(self.instance, content)
+
+    def _get_image_dimensions(self) -> tuple[int | None, int | None]:
+        """From the columns; a file without them costs one request, the first time."""
+        if not self.field.is_in_tintype or not self._committed:
+            return super()._get_image_dimensions()  # type: ignore[misc,no-any-return]
+        if size := self.tintype.size:
+            return size
+        if getattr(self, "_dimensions_cache", None) is None:
+            storage = cast(TintypeStorage, self.storage)
+            if after_commit.is_pending(self.field, self.name):
+                self._dimensions_cache = local_size(self)
+            else:
+                head = storage.client.head(storage.key(self.name or ""))
+                self._dimensions_cache = head.width, head.height
+        return cast("tuple[int | None, int | None]", self._dimensions_cache)
+
+
+class TintypeImageDescriptor(ImageFileDescriptor):
+    field: TintypeImageField
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        before = instance.__dict__.get(self.field.attname)
+        super().__set__(instance, value)
+        # None: the constructor sets it, and the columns along with it.
+        if before is not None and self.field.is_in_tintype:
+            self.field.take_over(instance, before, value)
+
+
+class TintypeImageField(models.ImageField):
+    """An ImageField with columns for what the service knows of the picture.
+
+    `width_field` and `height_field` are those of the upright picture. `version_field` makes URLs
+    that may be cached for ever, and marks rows whose last change has not reached the service: it is
+    empty until then. `placeholder_field` holds a ThumbHash in base64. `focal_field`, a text such as
+    `0.35x0.6`, and `crops_field`, a JSON column, are for editors to write to.
+    """
+
+    attr_class = TintypeFieldFile
+    descriptor_class = TintypeImageDescriptor
+    description = "Image"
+
+    if TYPE_CHECKING:
+        width_field: str | None
+        height_field: str | None
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> TintypeImageDescriptor: ...
+        @overload
+        def __get__(self, instance: models.Model, owner: Any) -> TintypeFieldFile: ...
+        @overload
+        def __get__(self, instance: Any, owner: Any) -> Self: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+
+    def __init__(
+        self,
+        verbose_name: Any = None,
+        name: str | None = None,
+        width_field: str | None = None,
+        height_field: str | None = None,
+        *,
+        version_field: str | None = None,
+        placeholder_field: str | None = None,
+        focal_field: str | None = None,
+        crops_field: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.version_field = version_field
+        self.placeholder_field = placeholder_field
+        self.focal_field = focal_field
+        self.crops_field = crops_field
+        super().__init__(verbose_name, name, width_field, height_field, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        for option in (*FACTS[2:], *MARKS):
+            if column := getattr(self, option):
+                kwargs[option] = column
+        return name, "django_tintype.TintypeImageField", args, kwargs
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        return [*super().check(**kwargs), *check_columns(self)]
+
+    def _check_image_library_installed(self) -> Sequence[checks.CheckMessage]:
+        # Pillow judges uploads in forms where it is installed; a save does not need it.
+        if self.is_in_tintype:
+            return []
+        found: Sequence[checks.CheckMessage] = super()._check_image_library_installed()  # type: ignore[misc]
+        return found
+
+    def formfield(self, **kwargs: Any) -> Any:
+        from .forms import TintypeImageFormField
+
+        kwargs.setdefault("form_class", TintypeImageFormField)
+        return super().formfield(**kwargs)
+
+    @property
+    def is_in_tintype(self) -> bool:
+        return isinstance(self.storage, TintypeStorage)
+
+    def column_of(self, option: str) -> str | None:
+        """The name of a column, by the option that names it."""
+        return getattr(self, option) or None
+
+    # Facts: what the service has found out
+
+    def facts(self, record: Record) -> dict[str, Any]:
+        """The columns as a record has them."""
+        image = record.image
+        values = {
+            "width_field": image and image.width,
+            "height_field": image and image.height,
+            "version_field": record.version,
+            # None for a while under load: the picture is decoded later.
+            "placeholder_field": image and image.thumbhash,
+        }
+        named = {self.column_of(option): value for option, value in values.items()}
+        return {name: value or self._empty(name) for name, value in named.items() if name}
+
+    def fill(self, instance: models.Model, record: Record) -> None:
+        """Writes what the answer to an upload says into the instance, which is not saved."""
+        for name, value in self.facts(record).items():
+            setattr(instance, name, value)
+        self.remember(instance, self.marks(instance))
+
+    def fill_locally(self, instance: models.Model, content: File[Any]) -> None:
+        self._clear(instance)
+        width, height = local_size(content)
+        for option, value in (("width_field", width), ("height_field", height)):
+            if (name := self.column_of(option)) and value:
+                setattr(instance, name, value)
+        # The service knows of no marks yet.
+        self.remember(instance, Marks(self.marks(instance).name))
+
+    def take_over(self, instance: models.Model, before: Any, value: Any) -> None:
+        """Another file was assigned: what the columns say is of the file before."""
+        is_upload = isinstance(value, File) and not getattr(value, "_committed", False)
+        if isinstance(value, FieldFile) and not is_upload and value.instance is not instance:
+            # From another row, or from the row as it is now (`refresh_from_db`).
+            other = value.field
+            for option in (*FACTS, *MARKS):
+                theirs, ours = getattr(other, option, None), self.column_of(option)
+                if ours and theirs in value.instance.__dict__:
+                    instance.__dict__[ours] = value.instance.__dict__[theirs]
+            if other == self and self._slot in value.instance.__dict__:
+                instance.__dict__[self._slot] = value.instance.__dict__[self._slot]
+            return
+        if is_upload or not value or _name(before) != _name(value):
+            self._clear(instance)
+
+    def _clear(self, instance: models.Model) -> None:
+        for option in FACTS:
+            if name := self.column_of(option):
+                setattr(instance, name, self._empty(name))
+
+    def _empty(self, name: str) -> Any:
+        column = self.model._meta.get_field(name)
+        if column.null:
+            return None
+        if isinstance(column, models.JSONField):
+            return {}
+        return "" if isinstance(column, (models.CharField, models.TextField)) else 0
+
+    def update_dimension_fields(
+        self, instance: Any, force: bool = False, *args: Any, **kwargs: Any
+    ) -> None:
+        # Django would open the file of each row that is loaded without its dimensions.
+        if not self.is_in_tintype:
+            super().update_dimension_fields(instance, force, *args, **kwargs)
+
+    # Marks: what an editor says
+
+    @property
+    def _slot(self) -> str:
+        return f"_tintype_{self.name}"
+
+    def marks(self, instance: models.Model) -> Marks:
+        """What the columns say. Raises ValueError for a focal point that is none."""
+        row = instance.__dict__
+        focal = row.get(self.focal_field) if self.focal_field else None
+        crops = row.get(self.crops_field) if self.crops_field else None
+        return Marks(_name(row.get(self.attname)), read_focal(focal), crops or {})
+
+    def known_marks(self, instance: models.Model) -> Marks:
+        """What the service says, as far as it is known here."""
+        known: tuple[Marks, bool] = instance.__dict__.get(self._slot, (Marks(None), False))
+        marks, is_from_service = known
+        # What a constructor was given is not known to anybody else.
+        return Marks(None) if instance._state.adding and not is_from_service else marks
+
+    def remember(
+        self, instance: models.Model, marks: Marks, *, is_from_service: bool = True
+    ) -> None:
+        instance.__dict__[self._slot] = marks.copy(), is_from_service
+
+    def forget_marks_of_replaced_file(self, instance: models.Model) -> None:
+        """The focal point of one picture is not that of the next. One that was set for the new file
+        stays."""
+        known = self.known_marks(instance)
+        if known.name is None:
+            return
+        now = self.marks(instance)
+        for option, is_old in (
+            ("focal_field", now.focal == known.focal),
+            ("crops_field", now.crops == known.crops),
+        ):
+            if (name := self.column_of(option)) and is_old and name in instance.__dict__:
+                setattr(instance, name, self._empty(name))
+
+    # The life of a row
+
+    def watch(self, model: type[models.Model]) -> None:
+        if self.focal_field:
+            with suppress(FieldDoesNotExist):  # the check of the columns tells
+                column = cast("models.Field[Any, Any]", model._meta.get_field(self.focal_field))
+                validators = column.validators
+                if validate_focal not in validators:
+                    validators.append(validate_focal)
+        signals.post_init.connect(self._loaded, sender=model)
+        signals.pre_save.connect(self._saving, sender=model)
+        signals.post_save.connect(self._saved, sender=model)
+
+    def _loaded(self, instance: models.Model, **kwargs: Any) -> None:
+        if self.is_in_tintype and self.attname in instance.__dict__:
+            known = Marks(_name(instance.__dict__[self.attname]))
+            # Without a version the row says what the service has not heard yet: the next save
+            # sends it.
+            if not self.version_field or instance.__dict__.get(self.version_field):
+                # What somebody else has written wrongly is told when the row is saved.
+                with suppress(ValueError):
+                    known = self.marks(instance)
+            self.remember(instance, known, is_from_service=False)
+
+    def _saving(
+        self,
+        instance: models.Model,
+        raw: bool,
+        update_fields: frozenset[str] | None,
+        **kwargs: Any,
+    ) -> None:
+        """Before the row is written, and before its transaction: uploads are slow. All columns are
+        right from here on, wherever they stand in the model."""
+        if raw or not self.is_in_tintype or self.attname not in instance.__dict__:
+            return
+        if _writes(update_fields, self.name):
+            file = getattr(instance, self.attname)
+            if file and not file._committed:
+                file.save(file.name, file.file, save=False)
+            elif _name(file) != self.known_marks(instance).name:
+                self.forget_marks_of_replaced_file(instance)
+        if self._changes(instance, update_fields):
+            # Written with the change itself: should anything go wrong from here on, the row tells
+            # that the service has not heard of it.
+            if self.version_field:
+                setattr(instance, self.version_field, self._empty(self.version_field))
+
+    def _saved(
+        self,
+        instance: models.Model,
+        raw: bool,
+        using: str,
+        update_fields: frozenset[str] | None,
+        **kwargs: Any,
+    ) -> None:
+        if raw or not self.is_in_tintype or self.attname not in instance.__dict__:
+            return
+        changes = self._changes(instance, update_fields)
+        if update_fields is not None and (changes or self.name in update_fields):
+            self._write_what_update_fields_left(instance, using, update_fields)
+        if changes:
+            transaction.on_commit(partial(after_commit.send, self, instance, using), using=using)
+
+    def _changes(
+        self, instance: models.Model, update_fields: frozenset[str] | None
+    ) -> dict[str, Any]:
+        names = [
+            name for name in map(self.column_of, MARKS) if name and _writes(update_fields, name)
+        ]
+        if not names or not _name(instance.__dict__[self.attname]):
+            return {}
+        now, known = self.marks(instance), self.known_marks(instance)
+        if known.name != now.name:
+            known = Marks(now.name)
+        return known.changes_to(now)
+
+    def _write_what_update_fields_left(
+        self, instance: models.Model, using: str, update_fields: frozenset[str]
+    ) -> None:
+        names = (
+            [self.version_field]
+            if self.name not in update_fields
+            else map(self.column_of, (*FACTS, *MARKS))
+        )
+        left = {
+            name: instance.__dict__[name]
+            for name in names
+            if name and name not in update_fields and name in instance.__dict__
+        }
+        if left:
+            self.model._base_manager.using(using).filter(pk=instance.pk).update(**left)
+
+
+@receiver(signals.class_prepared)
+def _watch(sender: type[models.Model], **kwargs: Any) -> None:
+    """Also of proxies and children, whose signals have senders of their own."""
+    if not sender._meta.abstract:
+        for field in sender._meta.fields:
+            if isinstance(field, TintypeImageField):
+                field.watch(sender)
+
+
+def local_size(content: File[Any]) -> tuple[int | None, int | None]:
+    """Upright width and height of a file that is at hand, if Pillow is there to tell."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None, None
+    was_closed = content.closed
+    content.open()
+    try:
+        with Image.open(content) as image:
+            # 5 to 8 lie on their side.
+            turned = image.getexif().get(0x0112, 1) >= 5
+            return (image.height, image.width) if turned else image.size
+    except Exception:
+        # Whatever a decoder says of a stranger's file, it has no size then.
+        return None, None
+    finally:
+        if was_closed:
+            content.close()
+        else:
+            content.seek(0)
+
+
+def _name(value: Any) -> str | None:
+    return str(getattr(value, "name", value) or "") or None
+
+
+def _writes(update_fields: frozenset[str] | None, name: str) -> bool:
+    return update_fields is None or name in update_fields

@@ -1,0 +1,77 @@
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage, Storage
+from django.db import models
+
+from django_tintype import DeferredTintypeStorage, TintypeImageField
+
+
+class Album(models.Model):
+    title = models.CharField(max_length=50)
+
+
+class Picture(models.Model):
+    """Some columns stand before the image and some behind it: that must make no difference."""
+
+    album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True)
+    title = models.CharField(max_length=50, blank=True)
+    width = models.PositiveIntegerField(null=True, editable=False)
+    version = models.CharField(max_length=16, blank=True, editable=False)
+    focal = models.CharField(max_length=20, blank=True)
+    image = TintypeImageField(
+        upload_to="pictures",
+        blank=True,
+        width_field="width",
+        height_field="height",
+        version_field="version",
+        placeholder_field="placeholder",
+        focal_field="focal",
+        crops_field="crops",
+    )
+    height = models.PositiveIntegerField(null=True, editable=False)
+    placeholder = models.CharField(max_length=40, blank=True, editable=False)
+    crops = models.JSONField(default=dict, blank=True)
+
+
+class PictureProxy(Picture):
+    class Meta:
+        proxy = True
+
+
+class Poster(Picture):
+    price = models.IntegerField(default=0)
+
+
+class Bare(models.Model):
+    image = TintypeImageField(upload_to="bare")
+
+
+class OnDisk(models.Model):
+    """A storage that is not tintype's."""
+
+    image = TintypeImageField(
+        storage=FileSystemStorage(), upload_to="disk", width_field="width", height_field="height"
+    )
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+
+
+def later(**options: Any) -> Storage:
+    return DeferredTintypeStorage()
+
+
+class Later(models.Model):
+    """Uploads that are moved to the service afterwards."""
+
+    image = TintypeImageField(
+        storage=later,
+        upload_to="later",
+        width_field="width",
+        height_field="height",
+        version_field="version",
+        focal_field="focal",
+    )
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    version = models.CharField(max_length=16, blank=True)
+    focal = models.CharField(max_length=20, blank=True)

@@ -1,0 +1,524 @@
+"""What a `TintypeImageField` promises.
+
+A save of a new file is one request and fills every column; loading a row, and asking for its width,
+is none. A changed focal point or crop reaches the service after the transaction, in one request,
+and nothing else does. What could not be sent can be found and is sent later.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import pickle
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, models, transaction
+from django.db.migrations.writer import MigrationWriter
+from django.forms import modelform_factory
+from django.test.utils import CaptureQueriesContext, isolate_apps
+from django.utils.datastructures import MultiValueDict
+from PIL import Image
+from pytest_django import Settings
+
+from django_tintype import TintypeImageField, url
+from django_tintype.after_commit import bring_up_to_date
+from django_tintype.client import client
+from tests.conftest import StartService
+from tests.gallery.models import Bare, Later, OnDisk, Picture, PictureProxy, Poster
+from tests.service import Service
+
+# Real commits, because that is when changes are sent.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIELD: Any = Picture._meta.get_field("image")
+SQUARE = {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0}
+VERSION = r"[0-9a-f]{16}"
+
+
+def jpeg(size: tuple[int, int] = (300, 200), orientation: int = 1, name: str = "a.jpg") -> Any:
+    """Left red, right blue, so that a cut tells where it is from."""
+    picture = Image.new("RGB", size, "red")
+    picture.paste("blue", (size[0] // 2, 0, *size))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    picture.save(file, "JPEG", exif=exif)
+    return ContentFile(file.getvalue(), name)
+
+
+@contextmanager
+def asked(service: Service) -> Iterator[list[str]]:
+    """The methods of the requests made meanwhile."""
+    before = len(service.requests())
+    methods: list[str] = []
+    yield methods
+    methods += [request["method"] for request in service.requests()[before:]]
+
+
+def row(picture: models.Model) -> dict[str, Any]:
+    found: dict[str, Any] = type(picture)._base_manager.filter(pk=picture.pk).values().get()
+    return found
+
+
+def colour_of_square(picture: Picture) -> str:
+    """What a square cut of the picture shows in its middle, as a browser gets it."""
+    address = url(picture.image.tintype, "w_40~h_40~fit_cover~f_png")
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        red, _, blue = Image.open(answer).convert("RGB").getpixel((20, 20))  # type: ignore[misc]
+    return "red" if red > blue else "blue"
+
+
+# Saving
+
+
+def test_a_save_is_one_request_and_fills_every_column(fresh_service: Service) -> None:
+    with asked(fresh_service) as methods:
+        picture = Picture.objects.create(image=jpeg())
+    assert methods == ["PUT"]
+    record = client().record("pictures/a.jpg")
+    assert record.image
+    assert row(picture) == {
+        "id": picture.pk,
+        "album_id": None,
+        "title": "",
+        "image": "pictures/a.jpg",
+        "width": 300,
+        "height": 200,
+        "version": record.version,
+        "placeholder": record.image.thumbhash,
+        "focal": "",
+        "crops": {},
+    }
+    assert row(picture)["version"] and row(picture)["placeholder"]
+
+
+@pytest.mark.parametrize("save", ["file.save", "instance.save", "create", "bulk_create", "form"])
+def test_every_way_to_save_is_one_request(fresh_service: Service, save: str) -> None:
+    with asked(fresh_service) as methods:
+        match save:
+            case "file.save":
+                Picture().image.save("a.jpg", jpeg())
+            case "instance.save":
+                Picture(image=jpeg()).save()
+            case "create":
+                Picture.objects.create(image=jpeg())
+            case "bulk_create":
+                Picture.objects.bulk_create([Picture(image=jpeg())])
+            case "form":
+                form_class = modelform_factory(Picture, fields=["image"])
+                upload = SimpleUploadedFile("a.jpg", jpeg().read(), "image/jpeg")
+                form = form_class({}, MultiValueDict({"image": [upload]}))
+                assert form.is_valid(), form.errors
+                form.save()
+    assert methods == ["PUT"]
+    saved = Picture.objects.get()
+    assert (saved.image.name, saved.height) == ("pictures/a.jpg", 200)
+    # What stands before the image is known too late for one INSERT of many rows alone.
+    assert saved.width == (None if save == "bulk_create" else 300)
+
+
+def test_dimensions_are_those_of_the_upright_picture(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg((300, 200), orientation=6))
+    assert (picture.width, picture.height) == (200, 300)
+
+
+def test_a_focal_point_travels_with_the_upload(fresh_service: Service) -> None:
+    with asked(fresh_service) as methods:
+        picture = Picture.objects.create(image=jpeg(), focal="0.9x0.5", crops={"square": SQUARE})
+    assert methods == ["PUT"]
+    record = client().record("pictures/a.jpg")
+    assert record.focal_point == (0.9, 0.5)
+    assert record.crops == {"square": SQUARE}
+    assert row(picture)["version"] == record.version
+
+
+def test_what_is_no_picture_has_no_dimensions(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=ContentFile(b"text", "a.txt"))
+    found = row(picture)
+    assert (found["width"], found["height"], found["placeholder"]) == (None, None, "")
+    assert found["version"] == client().record("pictures/a.txt").version
+
+
+def test_a_save_needs_no_pillow(fresh_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    picture = Picture.objects.create(image=jpeg_without_pillow())
+    assert picture.width == 300
+    assert not [e for e in FIELD.check() if e.id == "fields.E210"]
+
+
+JPEG = jpeg().read()
+
+
+def jpeg_without_pillow() -> Any:
+    return ContentFile(JPEG, "a.jpg")
+
+
+@pytest.mark.parametrize("fields", [["image"], ["image", "width"]])
+def test_update_fields_does_not_leave_the_other_columns_behind(
+    fresh_service: Service, fields: list[str]
+) -> None:
+    picture = Picture.objects.create(image=jpeg(), title="before")
+    picture.image = jpeg((90, 60), name="b.jpg")
+    picture.title = "not to be saved"
+    picture.save(update_fields=fields)
+    found = row(picture)
+    assert (found["width"], found["height"], found["title"]) == (90, 60, "before")
+    assert found["version"] == client().record("pictures/b.jpg").version
+
+
+@pytest.mark.parametrize("model", [PictureProxy, Poster])
+def test_proxies_and_children_are_saved_like_their_model(
+    fresh_service: Service, model: type[Picture]
+) -> None:
+    picture = model.objects.create(image=jpeg())
+    assert Picture.objects.get(pk=picture.pk).width == 300
+    with asked(fresh_service) as methods:
+        picture.focal = "0.1x0.2"
+        picture.save()
+    assert methods == ["PATCH"]
+    assert Picture.objects.get(pk=picture.pk).version == client().record("pictures/a.jpg").version
+
+
+# Loading
+
+
+def test_loading_and_measuring_ask_nobody(fresh_service: Service) -> None:
+    Picture.objects.create(image=jpeg())
+    with asked(fresh_service) as methods, CaptureQueriesContext(connection) as queries:
+        picture = Picture.objects.get()
+        assert (picture.image.width, picture.image.height) == (300, 200)
+        assert picture.image.tintype.size == (300, 200)
+        assert pickle.loads(pickle.dumps(picture)).image.width == 300
+    assert methods == []
+    assert len(queries) == 1
+
+
+def test_a_row_without_dimensions_is_not_measured_by_loading_it(fresh_service: Service) -> None:
+    Picture.objects.create(image=jpeg())
+    Picture.objects.update(width=None, height=None)
+    with asked(fresh_service) as methods:
+        picture = Picture.objects.get()
+        assert picture.width is None and picture.image.tintype.size is None
+    assert methods == []
+    with asked(fresh_service) as methods:
+        assert (picture.image.width, picture.image.height) == (300, 200)
+    assert methods == ["HEAD"]
+
+
+def test_deferred_columns_stay_deferred(fresh_service: Service) -> None:
+    Picture.objects.create(image=jpeg())
+    with asked(fresh_service) as methods, CaptureQueriesContext(connection) as queries:
+        picture = Picture.objects.only("title").get()
+        picture.title = "other"
+        picture.save()
+    assert methods == []
+    assert len(queries) == 2
+
+
+def test_refreshing_a_row_takes_it_as_it_is_now(fresh_service: Service) -> None:
+    mine = Picture.objects.create(image=jpeg())
+    theirs = Picture.objects.get()
+    theirs.image, theirs.focal = jpeg((90, 60), name="b.jpg"), "0.2x0.2"
+    theirs.save()
+    with asked(fresh_service) as methods:
+        mine.refresh_from_db()
+        assert (mine.width, mine.height, mine.version) == (90, 60, theirs.version)
+        mine.save()
+    assert methods == []
+    assert row(mine) == row(theirs)
+
+
+# Replacing
+
+
+def test_another_file_has_columns_and_focal_point_of_its_own(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.9x0.5", crops={"square": SQUARE})
+    picture.image = jpeg((90, 60), name="b.jpg")
+    assert picture.width is None
+    picture.save()
+    found = row(picture)
+    assert (found["width"], found["focal"], found["crops"]) == (90, "", {})
+    assert client().record("pictures/b.jpg").focal_point is None
+
+
+def test_a_focal_point_set_for_the_new_file_stays(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.9x0.5")
+    with asked(fresh_service) as methods:
+        picture.focal = "0.1x0.5"
+        picture.image = jpeg((90, 60), name="b.jpg")
+        picture.save()
+    assert methods == ["PUT"]
+    assert client().record("pictures/b.jpg").focal_point == (0.1, 0.5)
+    assert row(picture)["focal"] == "0.1x0.5"
+
+
+@pytest.mark.parametrize("clear", ["None", "delete"])
+def test_a_cleared_file_leaves_nothing_behind(fresh_service: Service, clear: str) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.9x0.5")
+    if clear == "delete":
+        picture.image.delete()
+    else:
+        picture.image = ""
+        picture.save()
+    found = row(picture)
+    emptied = ("image", "width", "height", "version", "placeholder", "focal")
+    assert [found[column] or None for column in emptied] == [None] * 6
+
+
+# The focal point on its way
+
+
+def test_a_changed_focal_point_is_one_request_and_changes_the_crop(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0x0.5", title="kept")
+    assert colour_of_square(picture) == "red"
+    before = picture.version
+    with asked(fresh_service) as methods:
+        picture = Picture.objects.get()
+        picture.focal = "1x0.5"
+        # As another process would do meanwhile: not to be written over.
+        Picture.objects.update(title="of somebody else")
+        picture.save(update_fields=["focal"])
+    assert methods == ["PATCH"]
+    assert client().record("pictures/a.jpg").focal_point == (1, 0.5)
+    assert picture.version == row(picture)["version"] != before
+    assert row(picture)["title"] == "of somebody else"
+    assert colour_of_square(picture) == "blue"
+
+
+def test_a_changed_focal_point_costs_one_query_to_read_and_one_to_write(
+    fresh_service: Service,
+) -> None:
+    picture = Picture.objects.create(image=jpeg())
+    with CaptureQueriesContext(connection) as queries:
+        picture.focal = "0.1x0.1"
+        picture.save()
+    kinds = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert kinds == ["UPDATE", "SELECT", "UPDATE"]
+
+
+CHANGES: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({"title": "other"}, []),
+    ({"focal": "0.9x0.5"}, []),
+    # Another spelling of the same.
+    ({"focal": "0.90x0.500"}, []),
+    ({"focal": "0.1x0.5"}, ["PATCH"]),
+    ({"focal": ""}, ["PATCH"]),
+    ({"focal": "0.1x0.5", "crops": {}}, ["PATCH"]),
+    ({"crops": {"square": SQUARE}}, []),
+    ({"crops": {"square": {**SQUARE, "x": 0.5}}}, ["PATCH"]),
+    ({"crops": {"wide": SQUARE}}, ["PATCH"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "methods"), CHANGES, ids=str)
+def test_only_changes_are_sent(
+    fresh_service: Service, changes: dict[str, Any], methods: list[str]
+) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.9x0.5", crops={"square": SQUARE})
+    with asked(fresh_service) as made:
+        picture = Picture.objects.get()
+        for name, value in changes.items():
+            setattr(picture, name, value)
+        picture.save()
+        # What was sent once is known from then on.
+        picture.save()
+    assert made == methods
+    record = client().record("pictures/a.jpg")
+    assert record.crops == picture.crops
+    assert record.version == row(picture)["version"]
+
+
+def test_nothing_is_sent_before_the_commit_or_after_a_rollback(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg())
+    with asked(fresh_service) as methods, pytest.raises(InterruptedError), transaction.atomic():
+        picture.focal = "0.1x0.1"
+        picture.save()
+        raise InterruptedError
+    assert methods == []
+    with asked(fresh_service) as methods, transaction.atomic():
+        picture.focal = "0.2x0.2"
+        picture.save()
+        picture.focal = "0.3x0.3"
+        picture.save()
+        assert client().record("pictures/a.jpg").focal_point is None
+    # What was saved last is sent, once.
+    assert methods == ["GET", "PATCH"]
+    assert client().record("pictures/a.jpg").focal_point == (0.3, 0.3)
+
+
+def test_of_two_changes_at_once_row_and_record_end_with_the_same(fresh_service: Service) -> None:
+    mine = Picture.objects.create(image=jpeg())
+    theirs = Picture.objects.get()
+    with transaction.atomic():
+        mine.focal = "0.1x0.1"
+        mine.save()
+        # Saved by somebody else before ours is sent, whose own request will come too late.
+        theirs.focal = "0.9x0.9"
+        theirs.save()
+    record = client().record("pictures/a.jpg")
+    assert row(mine)["focal"] == "0.9x0.9"
+    assert record.focal_point == (0.9, 0.9)
+    assert row(mine)["version"] == record.version
+
+
+@pytest.mark.parametrize("text", ["middle", "2x0.5", "0.5", "0.5x0.5x0.5", "-0.1x0", "9" * 20])
+def test_a_focal_point_that_is_none_is_refused(fresh_service: Service, text: str) -> None:
+    picture = Picture.objects.create(image=jpeg())
+    picture.focal = text
+    with pytest.raises(ValueError, match=r"is not two numbers from 0 to 1 such as 0\.35x0\.6"):
+        picture.save()
+    form = modelform_factory(Picture, fields=["focal"])({"focal": text}, instance=picture)
+    assert not form.is_valid()
+    assert "is not two numbers from 0 to 1" in str(form.errors["focal"])
+
+
+# What goes wrong
+
+
+def test_a_change_that_the_service_missed_is_told_marked_and_sent_later(
+    fresh_service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = Picture.objects.create(image=jpeg())
+    fresh_service.stop()
+    picture.focal = "0.1x0.1"
+    with caplog.at_level(logging.ERROR, "django_tintype"):
+        # The row is saved: nobody is told otherwise.
+        picture.save()
+    assert "'pictures/a.jpg'" in caplog.text
+    assert "the next save of the row sends them again, or manage.py tintype_fill_dim" in caplog.text
+    found = row(picture)
+    assert (found["focal"], found["version"]) == ("0.1x0.1", "")
+    # Without a version no address of the old crop is kept for ever.
+    assert "~v_" not in url(picture.image.tintype, "w_40")
+
+    fresh_service.start()
+    with asked(fresh_service) as methods:
+        bring_up_to_date(FIELD, picture, "default")
+    assert methods == ["GET", "PATCH"]
+    assert client().record("pictures/a.jpg").focal_point == (0.1, 0.1)
+    assert row(picture)["version"] == client().record("pictures/a.jpg").version
+
+
+@pytest.mark.parametrize("who", ["the same", "another"])
+def test_a_change_that_was_missed_is_sent_with_the_next_save(
+    fresh_service: Service, who: str
+) -> None:
+    picture = Picture.objects.create(image=jpeg())
+    fresh_service.stop()
+    picture.focal = "0.1x0.1"
+    picture.save()
+    fresh_service.start()
+    if who == "another":
+        picture = Picture.objects.get()
+    with asked(fresh_service) as methods:
+        picture.save()
+    assert methods == ["PATCH"]
+    assert client().record("pictures/a.jpg").focal_point == (0.1, 0.1)
+    assert row(picture)["version"] == client().record("pictures/a.jpg").version
+
+
+def test_a_deleted_original_is_told(
+    fresh_service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = Picture.objects.create(image=jpeg())
+    client().delete("pictures/a.jpg")
+    picture.focal = "0.1x0.1"
+    picture.save()
+    assert "have not reached the service: [Errno 2]" in caplog.text
+
+
+def test_rows_from_elsewhere_are_filled_from_the_record(fresh_service: Service) -> None:
+    """As after an import, `QuerySet.update`, `loaddata`, or for columns that were added later."""
+    client().put("pictures/there.jpg", jpeg().read(), record={"focal_point": {"x": 0.2, "y": 0.3}})
+    picture = Picture(image="pictures/there.jpg")
+    with asked(fresh_service) as methods:
+        picture.save()
+    assert methods == []
+    with asked(fresh_service) as methods:
+        bring_up_to_date(FIELD, picture, "default")
+    assert methods == ["GET"]
+    found = row(picture)
+    assert (found["width"], found["height"], found["focal"]) == (300, 200, "0.2x0.3")
+    assert found["version"] == client().record("pictures/there.jpg").version
+
+
+# Other storages
+
+
+def test_with_another_storage_it_is_an_image_field(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = str(tmp_path)
+    saved = OnDisk.objects.create(image=jpeg())
+    assert (saved.width, saved.height) == (300, 200)
+    OnDisk.objects.update(width=None, height=None)
+    # Django's own way: the file is opened when the row is loaded.
+    assert OnDisk.objects.get().width == 300
+    assert (tmp_path / "disk" / "a.jpg").exists()
+
+
+def test_a_file_that_waits_to_be_moved_is_measured_here(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    folder = tmp_path / "waiting"
+    folder.mkdir()
+    service = start_service(DEFERRED_ROOT=folder, DEFERRED_ROOT_IS_SHARED_AND_DURABLE=True)
+    with asked(service) as methods:
+        waiting = Later.objects.create(image=jpeg((300, 200), orientation=6), focal="0.1x0.1")
+        waiting.focal = "0.2x0.2"
+        waiting.save()
+    assert methods == []
+    found = row(waiting)
+    assert (found["width"], found["height"], found["version"]) == (200, 300, "")
+
+
+# Declaration
+
+
+def test_a_migration_has_every_option() -> None:
+    text, _ = MigrationWriter.serialize(FIELD)
+    assert text == (
+        "django_tintype.TintypeImageField(blank=True, crops_field='crops', focal_field='focal', "
+        "height_field='height', placeholder_field='placeholder', upload_to='pictures', "
+        "version_field='version', width_field='width')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "columns", "ids"),
+    [
+        ({}, {}, ["tintype.W020"]),
+        ({"width_field": "w", "height_field": "h"}, {}, ["tintype.E020", "tintype.E020"]),
+        (
+            {"version_field": "v"},
+            {"v": models.CharField(max_length=8)},
+            ["tintype.E021", "tintype.W020"],
+        ),
+        (
+            {"focal_field": "f"},
+            {"f": models.IntegerField()},
+            ["tintype.E021", "tintype.W020", "tintype.W021"],
+        ),
+    ],
+    ids=lambda value: " ".join(value),
+)
+@isolate_apps("tests.gallery")
+def test_columns_are_checked(
+    options: dict[str, Any], columns: dict[str, models.Field[Any, Any]], ids: list[str]
+) -> None:
+    body = {"__module__": "tests.gallery.models", "image": TintypeImageField(**options), **columns}
+    model: Any = type("Checked", (models.Model,), body)
+    found = model._meta.get_field("image").check()
+    assert [message.id for message in found] == ids
+    assert all(message.hint for message in found)
+
+
+def test_the_models_of_these_tests_are_right() -> None:
+    assert Picture.check() == []
+    assert [message.id for message in Bare.check()] == ["tintype.W020"]
