@@ -284,13 +284,15 @@ class Client:
         date = response.headers.get("date")
         return Ready(version=str(version), clock=parsedate_to_datetime(date) if date else None)
 
-    def public(self, url: str, *, method: str = "GET") -> urllib3.BaseHTTPResponse:
+    def public(
+        self, url: str, *, method: str = "GET", accept: str | None = None
+    ) -> urllib3.BaseHTTPResponse:
         """Asks a public URL as a browser would: without the token, whatever the status."""
         try:
             return self._pool().request(
                 method,
                 url,
-                headers={"User-Agent": _USER_AGENT},
+                headers={"User-Agent": _USER_AGENT, **({"Accept": accept} if accept else {})},
                 redirect=False,
                 retries=False,
                 timeout=self._timeout(),

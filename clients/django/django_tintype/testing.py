@@ -252,7 +252,9 @@ class _MemoryClient(Client):
     def ready(self) -> Ready:
         return Ready(version="memory", clock=datetime.now(timezone.utc))
 
-    def public(self, url: str, *, method: str = "GET") -> BaseHTTPResponse:
+    def public(
+        self, url: str, *, method: str = "GET", accept: str | None = None
+    ) -> BaseHTTPResponse:
         raise TintypeError(f"{url} is in memory; nothing can be fetched from there")
 
     def _find(self, key: str) -> _Stored:

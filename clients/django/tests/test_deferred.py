@@ -362,7 +362,11 @@ def test_nothing_active_is_shown_in_the_sites_own_origin(
 
 def ids(settings: Settings, **changes: Any) -> list[str]:
     settings.TINTYPE = {**settings.TINTYPE, **changes}
-    return [message.id or "" for message in run_checks() if (message.id or "").startswith("tin")]
+    return [
+        message.id or ""
+        for message in run_checks(tags=["files"])
+        if (message.id or "").startswith("tin")
+    ]
 
 
 def test_the_folder_has_to_be_declared_shared_and_durable(root: Path, settings: Settings) -> None:

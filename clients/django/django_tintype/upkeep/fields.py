@@ -71,6 +71,12 @@ def storage_of(field: Field) -> TintypeStorage:
     return field.storage
 
 
+def is_waiting(field: Field, name: str) -> bool:
+    """Whether a deferred upload has not been moved to the service yet."""
+    pending = getattr(field.storage, "pending", None)
+    return pending is not None and bool(pending(name))
+
+
 def rows(field: Field, using: str | None = None) -> QuerySet[Model]:
     """The rows that have a file. Not a manager's: those may hide some."""
     model = field.model
@@ -81,5 +87,20 @@ def rows(field: Field, using: str | None = None) -> QuerySet[Model]:
 
 def names(field: Field, using: str | None = None) -> Iterator[tuple[Any, str]]:
     """Key and name of the file of each row."""
-    values = rows(field, using).order_by("pk").values_list("pk", field.attname)
-    yield from values.iterator(chunk_size=ROWS)
+    for page in pages(rows(field, using), field.attname):
+        yield from page
+
+
+def pages(queryset: QuerySet[Model], *columns: str, size: int = ROWS) -> Iterator[list[Any]]:
+    """Key and columns of the rows, in pages: no transaction and no cursor is open in between, and
+    rows may be changed meanwhile."""
+    queryset = queryset.order_by("pk")
+    last: Any = None
+    while True:
+        rest = queryset if last is None else queryset.filter(pk__gt=last)
+        page = list(rest.values_list("pk", *columns)[:size])
+        if page:
+            yield page
+            last = page[-1][0]
+        if len(page) < size:
+            return

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.management.base import CommandError, CommandParser
+from django.db import connections, router
+
+from django_tintype.client import client
+from django_tintype.errors import PreconditionFailed
+from django_tintype.upkeep import fields
+from django_tintype.upkeep.ages import age
+from django_tintype.upkeep.command import UpkeepCommand, one_line
+from django_tintype.upkeep.inventory import Inventory, Orphan
+from django_tintype.upkeep.parallel import parallel
+from django_tintype.upkeep.report import Report
+from django_tintype.upkeep.stat import batches, with_records
+
+#: Orphans that are compared with the rows once more at a time, just before they are deleted.
+AT_ONCE = 100
+
+
+class Command(UpkeepCommand):
+    help = (
+        "Finds originals that no row names, and rows whose original is missing. Deletes nothing "
+        "unless told to. Exit code 1 if originals are missing."
+    )
+    examples = """examples:
+  manage.py tintype_orphans
+  manage.py tintype_orphans --prefix photos/
+  manage.py tintype_orphans --prefix photos/ --min-age 7d --delete
+
+Every file field of every model in every database counts. What is named elsewhere does not: in
+texts, in JSON, in history tables, by another project on the same service. So look at the list
+before anything is deleted, and keep to a prefix that belongs to fields alone.
+"""
+    problems = ("missing", "failed")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        self.add_parallel(parser)
+        parser.add_argument(
+            "--prefix",
+            action="append",
+            dest="prefixes",
+            help="look at keys that begin so; may be repeated (default: the folders of all fields)",
+        )
+        parser.add_argument(
+            "--min-age",
+            type=age,
+            default=timedelta(hours=24),
+            metavar="AGE",
+            help="leave originals alone that are younger, because their rows may be about to be "
+            "saved: 30m, 24h, 7d (default 24h)",
+        )
+        parser.add_argument(
+            "--delete", action="store_true", help="delete orphans; wants --prefix to be said"
+        )
+
+    def handle(
+        self,
+        *,
+        prefixes: list[str] | None,
+        min_age: timedelta,
+        delete: bool,
+        **options: Any,
+    ) -> None:
+        if delete and prefixes is None:
+            raise CommandError(
+                "--delete wants to know where: --prefix photos/, or --prefix '' for everything "
+                "that the token may list",
+                returncode=2,
+            )
+        places = [field for field in fields.file_fields([]) if fields.in_tintype(field)]
+        if prefixes is None:
+            locations = {fields.storage_of(field).location for field in places}
+            prefixes = [f"{location}/" if location else "" for location in sorted(locations)]
+        report = self.report(options)
+        with Inventory() as inventory:
+            # In this order: a row that is saved meanwhile names its original.
+            for prefix in prefixes:
+                inventory.add(client().walk(prefix, records=False))
+            total = len(inventory)
+            self._find_missing(places, prefixes, inventory, report)
+            old = self._old(inventory, datetime.now(timezone.utc) - min_age, report)
+            if delete:
+                self._delete(places, old, report, options["parallel"])
+            else:
+                for orphan in old:
+                    report.add(orphan.key, "orphan", _describe(orphan), size=orphan.size, tell=True)
+        self.end(report, originals_in_all=total)
+
+    def _find_missing(
+        self,
+        places: list[fields.Field],
+        prefixes: list[str],
+        inventory: Inventory,
+        report: Report,
+    ) -> None:
+        def unknown() -> Iterator[tuple[str, str]]:
+            for field, using in _everywhere(places):
+                storage = fields.storage_of(field)
+                for pk, name in fields.names(field, using):
+                    try:
+                        key = storage.key(name)
+                    except SuspiciousFileOperation as error:
+                        report.add(name, "failed", one_line(error))
+                        continue
+                    is_known = not key.startswith(tuple(prefixes)) or inventory.name(key)
+                    if not is_known and not fields.is_waiting(field, name):
+                        yield key, f"{fields.label(field)} {pk}"
+
+        # Perhaps it was uploaded after the list was made.
+        for (key, row), record in with_records(client(), unknown(), lambda item: item[0]):
+            if record is None:
+                report.add(key, "missing", row)
+
+    def _old(self, inventory: Inventory, before: datetime, report: Report) -> Iterator[Orphan]:
+        for orphan in inventory.orphans():
+            if orphan.modified < before:
+                yield orphan
+            else:
+                report.add(orphan.key, "too young to tell")
+
+    def _delete(
+        self, places: list[fields.Field], orphans: Iterator[Orphan], report: Report, threads: int
+    ) -> None:
+        def still_orphans() -> Iterator[Orphan]:
+            # A row may have been given the name since.
+            for batch in batches(orphans, AT_ONCE):
+                named = _named(places, [orphan.key for orphan in batch])
+                for orphan in batch:
+                    if orphan.key in named:
+                        report.add(orphan.key, "named meanwhile")
+                    else:
+                        yield orphan
+
+        def delete(orphan: Orphan) -> None:
+            # Only what was looked at: somebody may have replaced it.
+            client().delete(orphan.key, if_match=orphan.etag)
+
+        for orphan, error in parallel(delete, still_orphans(), threads):
+            if error is None:
+                detail = _describe(orphan)
+                report.add(orphan.key, "deleted", detail, size=orphan.size, tell=True)
+            elif isinstance(error, PreconditionFailed):
+                report.add(orphan.key, "replaced meanwhile")
+            else:
+                report.add(orphan.key, "failed", one_line(error))
+
+
+def _everywhere(places: list[fields.Field]) -> Iterator[tuple[fields.Field, str]]:
+    for field in places:
+        for using in connections:
+            if router.allow_migrate_model(using, field.model):
+                yield field, using
+
+
+def _named(places: list[fields.Field], keys: list[str]) -> set[str]:
+    """Those of the keys that a row names now."""
+    found: set[str] = set()
+    for field, using in _everywhere(places):
+        storage = fields.storage_of(field)
+        inside = f"{storage.location}/" if storage.location else ""
+        names = [storage.name(key) for key in keys if key.startswith(inside)]
+        rows = fields.rows(field, using).filter(**{f"{field.attname}__in": names})
+        found |= {storage.key(name) for name in rows.values_list(field.attname, flat=True)}
+    return found
+
+
+def _describe(orphan: Orphan) -> str:
+    return f"{orphan.size} bytes, {orphan.modified:%Y-%m-%d %H:%M}"

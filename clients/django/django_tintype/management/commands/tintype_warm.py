@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.management.base import CommandError, CommandParser
+
+from django_tintype.client import client
+from django_tintype.conf import settings
+from django_tintype.spec import Spec, SpecError
+from django_tintype.upkeep import fields
+from django_tintype.upkeep.command import UpkeepCommand, between, one_line
+from django_tintype.upkeep.parallel import parallel
+from django_tintype.urls import url
+
+#: What a browser of each class says. The service makes one variant for each.
+ACCEPT = {"avif": "image/avif,image/webp,*/*", "webp": "image/webp,*/*", "legacy": "*/*"}
+
+#: Times that a service is asked again which says that it has too much to do.
+MAX_WAITS = 8
+MAX_WAIT_SECONDS = 10.0
+
+
+class Original(NamedTuple):
+    key: str
+    version: str | None
+
+
+class Command(UpkeepCommand):
+    help = (
+        "Has thumbnails made before anybody waits for them. Those that are there already cost a "
+        "request and no work. Exit code 1 if some could not be made."
+    )
+    examples = """examples:
+  manage.py tintype_warm blog.Post.picture                       all presets
+  manage.py tintype_warm blog.Post.picture --spec card --spec w_640
+  manage.py tintype_warm --prefix photos/2016/ --spec 'w_640~h_480~fit_cover' --limit 1000
+"""
+    problems = ("failed",)
+    threads = 4
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        fields.add_labels(parser)
+        self.add_parallel(parser)
+        parser.add_argument("--prefix", help="every original below it, instead of those of fields")
+        parser.add_argument(
+            "--spec",
+            action="append",
+            dest="specs",
+            metavar="SPEC",
+            help="a preset or a spec such as w_640; may be repeated (default: every preset)",
+        )
+        parser.add_argument(
+            "--accept",
+            action="append",
+            dest="classes",
+            choices=list(ACCEPT),
+            help="for which browsers, where the spec names no format (default: avif and webp)",
+        )
+        parser.add_argument(
+            "--limit", type=between(1, 10**9), help="stop after so many originals", metavar="N"
+        )
+        parser.add_argument(
+            "--public",
+            action="store_true",
+            help="ask at PUBLIC_URL, so that the CDN keeps them too, instead of the service itself",
+        )
+
+    def handle(
+        self,
+        *,
+        labels: list[str],
+        prefix: str | None,
+        specs: list[str] | None,
+        classes: list[str] | None,
+        limit: int | None,
+        public: bool,
+        **options: Any,
+    ) -> None:
+        if (prefix is None) == (not labels):
+            raise CommandError("name fields or a --prefix, one of both", returncode=2)
+        requests = self._requests(specs, classes or ["avif", "webp"])
+        originals = _below(prefix) if prefix is not None else _of_fields(labels)
+        now = settings()
+        where = now if public else dataclasses.replace(now, public_url=now.url)
+        report = self.report(options)
+
+        def make(wanted: tuple[Original, tuple[Spec, str]]) -> tuple[str, int]:
+            original, (spec, accept) = wanted
+            return _make(url(original, spec, settings=where), accept)
+
+        few = itertools.islice(originals, limit)
+        work = ((original, request) for original in few for request in requests)
+        for (original, (spec, _)), result in parallel(make, work, options["parallel"]):
+            name = f"{original.key} {spec}"
+            if isinstance(result, Exception):
+                report.add(name, "failed", one_line(result))
+            else:
+                outcome, size = result
+                report.add(name, "made" if outcome == "made" else "failed", outcome, size=size)
+        self.end(report)
+
+    def _requests(self, specs: list[str] | None, classes: list[str]) -> list[tuple[Spec, str]]:
+        texts = specs or list(settings().presets)
+        if not texts:
+            raise CommandError("there are no presets; name a --spec", returncode=2)
+        requests = []
+        for text in texts:
+            try:
+                spec = Spec.parse(text)
+                # Also what signing it takes.
+                url("key", spec)
+            except (SpecError, ImproperlyConfigured) as error:
+                raise CommandError(f"--spec {text}: {error}", returncode=2) from None
+            full = spec.with_preset(settings().presets)
+            chosen = classes if full.f in (None, "auto") else classes[:1]
+            requests += [(spec, ACCEPT[name]) for name in chosen]
+        return requests
+
+
+def _below(prefix: str) -> Iterator[Original]:
+    for record in client().walk(prefix):
+        if record.image and record.image.renderable:
+            yield Original(record.key, record.version)
+
+
+def _of_fields(labels: list[str]) -> Iterator[Original]:
+    for field in fields.file_fields(labels):
+        storage = fields.storage_of(field)
+        version = getattr(field, "version_field", None)
+        columns = [field.attname, version] if version else [field.attname]
+        for page in fields.pages(fields.rows(field), *columns):
+            for _, name, *versions in page:
+                try:
+                    yield Original(storage.key(name), (versions or [None])[0] or None)
+                except SuspiciousFileOperation:
+                    # `tintype_orphans` tells.
+                    continue
+
+
+def _make(address: str, accept: str) -> tuple[str, int]:
+    for _ in range(MAX_WAITS):
+        answer = client().public(address, accept=accept)
+        if answer.status not in (429, 503):
+            break
+        wait = answer.headers.get("retry-after", "1")
+        time.sleep(min(float(wait) if wait.isdecimal() else 1.0, MAX_WAIT_SECONDS))
+    if answer.status == 200:
+        return "made", len(answer.data)
+    return f"the service answers {answer.status}", 0

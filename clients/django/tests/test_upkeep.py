@@ -1,0 +1,384 @@
+"""The commands that look after what is stored: fill in what rows do not know, find what nobody
+names, make thumbnails ahead, forget them. None of them opens an original, none deletes anything
+that it was not told to, and each tells what it could not do and ends with 1 then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from io import BytesIO, StringIO
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from PIL import Image
+from pytest_django import Settings
+
+from django_tintype.client import client
+from django_tintype.upkeep.fields import pages, rows
+from tests.conftest import StartService
+from tests.service import Service
+from tests.shelf.models import Document, Figure, Photo
+
+pytestmark = pytest.mark.django_db
+
+
+def jpeg(width: int = 40, height: int = 30, colour: str = "teal") -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (width, height), colour).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def run(command: str, *arguments: str, **options: Any) -> tuple[dict[str, int], dict[str, str]]:
+    """The summary; and what was told of each name."""
+    out = StringIO()
+    try:
+        call_command(command, *arguments, "--json", stdout=out, stderr=StringIO(), **options)
+    except CommandError as error:
+        assert error.returncode == 1, error
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    return lines[-1]["summary"], {line["name"]: line["outcome"] for line in lines[:-1]}
+
+
+def routes(service: Service, since: int = 0) -> list[tuple[str, str]]:
+    return [(line["method"], line["route"]) for line in service.requests()[since:]]
+
+
+def age(service: Service, key: str, hours: float) -> None:
+    then = time.time() - hours * 3600
+    os.utime(service.root / key, (then, then))
+
+
+# tintype_fill_dimensions
+
+
+def bare_photos(number: int) -> None:
+    for index in range(number):
+        client().put(f"photos/{index}.jpg", jpeg(10 + index, 20 + index))
+        Photo(image=f"photos/{index}.jpg", width=1, height=1).save()
+    Photo.objects.update(width=None, height=None)
+
+
+def test_width_and_height_come_in_one_request_for_all(fresh_service: Service) -> None:
+    bare_photos(5)
+    since = len(fresh_service.requests())
+    assert run("tintype_fill_dimensions")[0] == {"filled": 5, "bytes": 0}
+    sizes = Photo.objects.order_by("pk").values_list("width", "height")
+    assert list(sizes) == [(10 + index, 20 + index) for index in range(5)]
+    assert routes(fresh_service, since) == [("POST", "batch")]
+    assert run("tintype_fill_dimensions")[0] == {"bytes": 0}
+    assert run("tintype_fill_dimensions", all=True)[0] == {"filled": 5, "bytes": 0}
+
+
+def test_all_columns_of_a_tintype_field_are_filled(fresh_service: Service) -> None:
+    figure = Figure(image=ContentFile(jpeg(64, 48), "a.jpg"), focal="0.25x0.75")
+    figure.save()
+    columns = ("width", "height", "version", "placeholder", "focal")
+    before = Figure.objects.values_list(*columns).get()
+    assert before[:2] == (64, 48)
+    Figure.objects.update(width=None, height=None, version="", placeholder="")
+    assert run("tintype_fill_dimensions", "shelf.Figure")[0] == {"filled": 1, "bytes": 0}
+    assert Figure.objects.values_list(*columns).get() == before
+
+
+def test_what_an_editor_said_while_the_service_was_away_is_sent_again(
+    fresh_service: Service,
+) -> None:
+    figure = Figure(image=ContentFile(jpeg(64, 48), "a.jpg"))
+    figure.save()
+    # As it is after a change whose request failed: the row has it, and no version.
+    Figure.objects.update(focal="0.1x0.2", version="")
+    run("tintype_fill_dimensions")
+    record = client().record(str(figure.image))
+    assert record.focal_point == (0.1, 0.2)
+    assert Figure.objects.get().version == record.version
+
+
+def test_a_row_that_got_another_file_meanwhile_keeps_its_own(fresh_service: Service) -> None:
+    from django_tintype.management.commands.tintype_fill_dimensions import _fill_row
+
+    bare_photos(1)
+    photo = Photo.objects.values("pk").get()
+    record = client().record("photos/0.jpg")
+    Photo.objects.update(image="photos/other.jpg", width=7, height=7)
+    _fill_row(Photo._meta.get_field("image"), "default", photo["pk"], "photos/0.jpg", record)  # type: ignore[arg-type]
+    assert Photo.objects.values_list("width", "height").get() == (7, 7)
+
+
+def test_missing_originals_and_what_is_no_picture_are_told(fresh_service: Service) -> None:
+    bare_photos(1)
+    client().put("photos/text.jpg", b"no picture")
+    for name in ("photos/text.jpg", "photos/gone.jpg", "/absolute.jpg"):
+        Photo(image=name, width=1, height=1).save()
+    Photo.objects.update(width=0)
+    summary, told = run("tintype_fill_dimensions")
+    assert summary == {"filled": 1, "no picture": 1, "missing": 1, "failed": 1, "bytes": 0}
+    assert told == {"photos/gone.jpg": "missing", "/absolute.jpg": "failed"}
+
+
+def test_a_dry_run_fills_nothing(fresh_service: Service) -> None:
+    bare_photos(1)
+    assert run("tintype_fill_dimensions", dry_run=True)[0] == {"to be filled": 1, "bytes": 0}
+    assert Photo.objects.values_list("width").get() == (None,)
+
+
+def test_a_field_without_columns_is_named(service: Service) -> None:
+    with pytest.raises(CommandError, match="no ImageField is called"):
+        call_command("tintype_fill_dimensions", "shelf.Document")
+
+
+# tintype_orphans
+
+
+@pytest.fixture
+def shelves(fresh_service: Service) -> Service:
+    """Two originals with rows, two without (one of them new), and a row without an original."""
+    for key in ("documents/a.txt", "documents/b.txt", "documents/lost.txt", "else/where.txt"):
+        client().put(key, key.encode())
+        age(fresh_service, key, 48)
+    client().put("documents/new.txt", b"its row is about to be saved")
+    for name in ("documents/a.txt", "documents/b.txt", "documents/gone.txt"):
+        Document(file=name).save()
+    return fresh_service
+
+
+def test_nothing_is_deleted_unless_told(shelves: Service) -> None:
+    summary, told = run("tintype_orphans")
+    assert told == {
+        "documents/gone.txt": "missing",
+        "documents/lost.txt": "orphan",
+        "else/where.txt": "orphan",
+    }
+    assert summary["too young to tell"] == 1
+    assert summary["originals_in_all"] == 5
+    assert len(list(client().walk(""))) == 5
+
+
+def test_deleting_wants_a_prefix_and_keeps_to_it(shelves: Service) -> None:
+    with pytest.raises(CommandError, match="--delete wants to know where"):
+        call_command("tintype_orphans", delete=True)
+    _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
+    assert told == {"documents/gone.txt": "missing", "documents/lost.txt": "deleted"}
+    assert sorted(record.key for record in client().walk("")) == [
+        "documents/a.txt",
+        "documents/b.txt",
+        "documents/new.txt",
+        "else/where.txt",
+    ]
+
+
+def test_uploads_under_way_are_left_alone(shelves: Service) -> None:
+    age(shelves, "documents/lost.txt", 2)
+    assert "documents/lost.txt" not in run("tintype_orphans")[1]
+    assert run("tintype_orphans", "--min-age", "1h")[1]["documents/lost.txt"] == "orphan"
+
+
+def test_a_row_saved_at_the_last_moment_saves_its_original(
+    shelves: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django_tintype.management.commands.tintype_orphans import Command
+
+    real = Command._delete
+
+    def late(self: Command, *arguments: Any) -> None:
+        Document(file="documents/lost.txt").save()
+        real(self, *arguments)
+
+    monkeypatch.setattr(Command, "_delete", late)
+    assert run("tintype_orphans", "--prefix", "documents/", "--delete")[0]["named meanwhile"] == 1
+    assert client().exists("documents/lost.txt")
+
+
+def test_an_original_uploaded_after_the_list_was_made_is_not_missing(
+    shelves: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django_tintype.management.commands.tintype_orphans import Command
+
+    real = Command._find_missing
+
+    def late(self: Command, *arguments: Any) -> None:
+        client().put("documents/gone.txt", b"here")
+        real(self, *arguments)
+
+    monkeypatch.setattr(Command, "_find_missing", late)
+    assert "missing" not in run("tintype_orphans")[0]
+
+
+def test_a_replaced_orphan_is_not_deleted(
+    shelves: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django_tintype.management.commands import tintype_orphans
+
+    real = tintype_orphans._named
+
+    def late(*arguments: Any) -> set[str]:
+        client().put("documents/lost.txt", b"another", on_conflict="overwrite")
+        return real(*arguments)
+
+    monkeypatch.setattr(tintype_orphans, "_named", late)
+    summary, _ = run("tintype_orphans", "--prefix", "documents/", "--delete")
+    assert summary["replaced meanwhile"] == 1
+    assert client().exists("documents/lost.txt")
+
+
+def test_every_model_counts(shelves: Service) -> None:
+    Photo(image="documents/lost.txt", width=1, height=1).save()
+    assert "documents/lost.txt" not in run("tintype_orphans")[1]
+
+
+# tintype_warm and tintype_purge
+
+PRESETS = {"card": "w_20~h_20~fit_cover", "small": "w_16~f_webp"}
+PRESETS_OF_SERVICE = """
+[presets]
+card = "w_20~h_20~fit_cover"
+small = "w_16~f_webp"
+"""
+
+
+@pytest.fixture
+def gallery(start_service: StartService) -> Service:
+    service = start_service({"TINTYPE_CONFIG_INLINE": PRESETS_OF_SERVICE}, PRESETS=PRESETS)
+    for index in range(3):
+        photo = Photo(image=ContentFile(jpeg(colour=f"#0{index}0"), f"{index}.jpg"))
+        photo.save()
+    client().put("photos/readme.txt", b"no picture")
+    return service
+
+
+def variants(service: Service) -> int:
+    return sum(1 for path in (service.root / ".tintype").rglob("variants/*/*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "made"),
+    [
+        # A preset without a format for each class of browsers, one with a format once.
+        (["shelf.Photo"], 3 * (2 + 1)),
+        (["shelf.Photo", "--accept", "legacy"], 3 * (1 + 1)),
+        (["shelf.Photo", "--spec", "w_10~f_jpeg"], 3),
+        (["--prefix", "photos/", "--spec", "small"], 3),
+        (["--prefix", "photos/", "--spec", "small", "--limit", "2"], 2),
+        (["--prefix", "nothing/"], 0),
+    ],
+)
+def test_thumbnails_are_made_ahead(gallery: Service, arguments: list[str], made: int) -> None:
+    assert run("tintype_warm", *arguments)[0].get("made", 0) == made
+    got = [route for route in routes(gallery) if route == ("GET", "variant")]
+    assert len(got) == made
+
+
+def test_a_browser_finds_what_was_made(gallery: Service) -> None:
+    run("tintype_warm", "shelf.Photo", "--spec", "card", "--accept", "webp")
+    image = Photo.objects.order_by("pk")[0].image
+
+    def is_rendered_for(accept: str) -> bool:
+        answer = client().public(f"{gallery.url}/t/{image.name}/card", accept=accept)
+        assert answer.headers["content-type"] == accept
+        return "server-timing" in answer.headers
+
+    assert not is_rendered_for("image/webp")
+    assert is_rendered_for("image/avif")
+
+
+def test_what_cannot_be_made_is_told(gallery: Service) -> None:
+    Photo(image="photos/gone.jpg", width=1, height=1).save()
+    Photo(image="photos/readme.txt", width=1, height=1).save()
+    summary, told = run("tintype_warm", "shelf.Photo", "--spec", "small")
+    assert summary["made"] == 3
+    assert set(told) == {"photos/gone.jpg small", "photos/readme.txt small"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name fields or a --prefix"),
+        (["shelf.Photo", "--prefix", "a"], "name fields or a --prefix"),
+        (["shelf.Photo", "--spec", "w_0"], "--spec w_0: .*w"),
+        (["shelf.Photo", "--spec", "crad"], "--spec crad: .*card"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_asked(
+    gallery: Service, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("tintype_warm", *arguments)
+    assert ("GET", "variant") not in routes(gallery)
+
+
+def test_thumbnails_are_signed_where_they_have_to_be(
+    start_service: StartService, settings: Settings
+) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    start_service({"TINTYPE_SIGNING_KEYS": key, "TINTYPE_UNSIGNED": "none"}, SIGNING_KEY=key)
+    client().put("a.jpg", jpeg())
+    assert run("tintype_warm", "--prefix", "", "--spec", "w_10~f_png")[0]["made"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "purged"),
+    [
+        (["--prefix", "photos/"], 4),
+        (["--prefix", ""], 4),
+        (["--field", "shelf.Photo.image"], 3),
+        (["--field", "shelf"], 3),
+        (["photos/readme.txt"], 1),
+    ],
+)
+def test_thumbnails_are_forgotten(gallery: Service, arguments: list[str], purged: int) -> None:
+    run("tintype_warm", "shelf.Photo", "--spec", "small")
+    assert run("tintype_purge", *arguments)[0] == {"purged": purged, "bytes": 0}
+    assert len(list(client().walk(""))) == 4
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "--prefix", "b"], ["a", "--field", "shelf"]])
+def test_purge_wants_one_thing_to_be_named(service: Service, arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="one of them"):
+        call_command("tintype_purge", *arguments)
+
+
+# All of them
+
+
+def test_rows_are_read_in_pages_and_may_change_meanwhile() -> None:
+    Document.objects.bulk_create(Document(file=f"{index}.txt") for index in range(7))
+    seen: list[str] = []
+    with CaptureQueriesContext(connection) as queries:
+        for page in pages(rows(Document._meta.get_field("file")), "file", size=3):  # type: ignore[arg-type]
+            Document.objects.filter(pk__in=[pk for pk, _ in page]).update(file="done")
+            seen += [name for _, name in page]
+    assert seen == [f"{index}.txt" for index in range(7)]
+    assert len([query for query in queries if query["sql"].startswith("SELECT")]) == 3
+
+
+COMMANDS = [
+    name
+    for name in (
+        "tintype_fill_dimensions",
+        "tintype_migrate",
+        "tintype_move",
+        "tintype_orphans",
+        "tintype_purge",
+        "tintype_warm",
+    )
+]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_examples_that_parse(name: str) -> None:
+    command = load_command_class(get_commands()[name], name)
+    parser = command.create_parser("manage.py", name)
+    help_text = parser.format_help()
+    examples = [
+        line.strip().removeprefix(f"manage.py {name}").split("   ")[0].replace("'", "").split()
+        for line in help_text.splitlines()
+        if line.strip().startswith(f"manage.py {name} ") or line.strip() == f"manage.py {name}"
+    ]
+    assert examples
+    for arguments in examples:
+        parser.parse_args(arguments)
