@@ -211,7 +211,7 @@ def pending_url(key: str) -> str:
 @register(Tags.files)
 def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Refuses a storage of this kind without its folder, or without its address."""
-    if not any(map(_is_deferred, _storages())):
+    if not any(map(_is_deferred, _storages(app_configs))):
         return []
     try:
         root = settings().deferred_root
@@ -260,7 +260,7 @@ def _is_deferred(storage: Storage) -> bool:
         return False
 
 
-def _storages() -> list[Storage]:
+def _storages(app_configs: Sequence[AppConfig] | None) -> list[Storage]:
     found: list[Storage] = []
     for alias in django_settings.STORAGES:
         try:
@@ -268,10 +268,11 @@ def _storages() -> list[Storage]:
         except Exception:
             # What is wrong with it, the check of the storages tells.
             continue
-    for model in apps.get_models():
-        for field in model._meta.get_fields():
-            if isinstance(field, models.FileField):
-                found.append(field.storage)
+    for config in apps.get_app_configs() if app_configs is None else app_configs:
+        for model in config.get_models():
+            for field in model._meta.get_fields():
+                if isinstance(field, models.FileField):
+                    found.append(field.storage)
     return found
 
 

@@ -4,6 +4,8 @@ import os
 
 from tests.settings import *  # noqa: F403
 
+INSTALLED_APPS = ["django_tintype"]
+
 TINTYPE = {
     "URL": os.environ["TINTYPE_TEST_URL"],
     "TOKEN": "dev",
