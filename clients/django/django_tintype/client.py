@@ -353,8 +353,10 @@ class Client:
                 raise failed.error from failed.error.__cause__
             except HTTPError as no_answer:
                 failure = _unreachable(self.settings.url, no_answer)
-                may_repeat = is_safe or isinstance(no_answer, NewConnectionError)
-                if isinstance(no_answer, TimeoutError):
+                # urllib3 counts a refused connection among the timeouts; that one is told at once.
+                is_refused = isinstance(no_answer, NewConnectionError)
+                may_repeat = is_safe or is_refused
+                if isinstance(no_answer, TimeoutError) and not is_refused:
                     may_repeat, silences = may_repeat and silences > 0, silences - 1
                 failure.__cause__ = no_answer
             wait = next(waits, None)

@@ -236,6 +236,19 @@ def test_a_service_that_is_away_is_never_a_missing_file(settings: Any) -> None:
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("act", "waits"), [("exists", 2), ("save", 5)])
+def test_a_refused_connection_is_tried_again(
+    settings: Any, caplog: pytest.LogCaptureFixture, act: str, waits: int
+) -> None:
+    # A page waits for half a second, an upload long enough for a restart.
+    caplog.set_level("INFO", "django_tintype")
+    settings.TINTYPE = {"URL": f"http://127.0.0.1:{free_ports(1)[0]}", "TOKEN": "dev"}
+    storage = TintypeStorage()
+    with pytest.raises(TintypeUnavailable):
+        storage.save("a", stream(b"x")) if act == "save" else storage.exists("a")
+    assert len(caplog.messages) == waits
+
+
 class Stranger(BaseHTTPRequestHandler):
     """A server that is not tintype: whoever forgets the port meets one."""
 
