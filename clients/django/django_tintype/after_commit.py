@@ -101,8 +101,8 @@ def _agree(
 ) -> Record | None:
     """Sends what the row says and the service does not know, until the row stands still.
 
-    The version goes into the row only if that says what was sent: of two that change it at once, the
-    one that comes second to the service looks again.
+    The version goes into the row only if that says what was sent: of two that change it at once,
+    the one that comes second to the service looks again.
     """
     record = None
     for _ in range(MAX_ROUNDS):

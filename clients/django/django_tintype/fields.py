@@ -150,7 +150,8 @@ class TintypeImageField(models.ImageField):
         for option in (*FACTS[2:], *MARKS):
             if column := getattr(self, option):
                 kwargs[option] = column
-        return name, "django_tintype.TintypeImageField", args, kwargs
+        # The public name, so that migrations outlive a move of this module.
+        return name, path.replace(f"{__name__}.", "django_tintype."), args, kwargs
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         return [*super().check(**kwargs), *check_columns(self)]
@@ -164,9 +165,13 @@ class TintypeImageField(models.ImageField):
 
     def formfield(self, **kwargs: Any) -> Any:
         from .forms import TintypeImageFormField
+        from .widgets import TintypeImageInput
 
         kwargs.setdefault("form_class", TintypeImageFormField)
-        return super().formfield(**kwargs)
+        form_field = super().formfield(**kwargs)
+        if form_field is not None and isinstance(form_field.widget, TintypeImageInput):
+            form_field.widget.show(self.name, self.focal_field)
+        return form_field
 
     @property
     def is_in_tintype(self) -> bool:
@@ -322,11 +327,10 @@ class TintypeImageField(models.ImageField):
                 file.save(file.name, file.file, save=False)
             elif _name(file) != self.known_marks(instance).name:
                 self.forget_marks_of_replaced_file(instance)
-        if self._changes(instance, update_fields):
+        if self.version_field and self._changes(instance, update_fields):
             # Written with the change itself: should anything go wrong from here on, the row tells
             # that the service has not heard of it.
-            if self.version_field:
-                setattr(instance, self.version_field, self._empty(self.version_field))
+            setattr(instance, self.version_field, self._empty(self.version_field))
 
     def _saved(
         self,

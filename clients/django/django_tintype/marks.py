@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -22,7 +23,7 @@ class Marks(NamedTuple):
     #: The name of the file that they are of.
     name: str | None
     focal: Point | None = None
-    crops: Crops = {}
+    crops: Crops = MappingProxyType({})
 
     def changes_to(self, wanted: Marks) -> dict[str, Any]:
         """The merge patch that makes a record say what is wanted."""
@@ -39,7 +40,7 @@ class Marks(NamedTuple):
         return Marks(self.name).changes_to(self)
 
     def copy(self) -> Marks:
-        return deepcopy(self)
+        return self._replace(crops=deepcopy(dict(self.crops)))
 
 
 def read_focal(value: object) -> Point | None:

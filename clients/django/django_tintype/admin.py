@@ -1,0 +1,59 @@
+"""For Django's admin: a picture in the form and in the list, and a picker for the focal point.
+
+class PhotoAdmin(TintypeAdminMixin, admin.ModelAdmin):
+    list_display = [thumbnail("image"), "title"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import display
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AdminFileWidget
+from django.db import models
+from django.http import HttpRequest
+from django.utils.text import capfirst
+
+from .fields import TintypeImageField
+from .pictures import tt_img
+from .widgets import TintypeImageInput
+
+if TYPE_CHECKING:
+    _Admin = BaseModelAdmin[Any]
+else:
+    _Admin = object
+
+
+class AdminTintypeImageInput(TintypeImageInput):
+    input_template_name = AdminFileWidget.template_name
+
+
+class TintypeAdminMixin(_Admin):
+    """For a ModelAdmin or an inline: each `TintypeImageField` shows its picture, and the picker if
+    the form has the field for the focal point too."""
+
+    def formfield_for_dbfield(
+        self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        is_ours = isinstance(db_field, TintypeImageField)
+        if is_ours and not self.formfield_overrides.get(TintypeImageField):
+            kwargs.setdefault("widget", AdminTintypeImageInput)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+def thumbnail(
+    field: str, *, width: int = 80, height: int = 60, description: str | None = None
+) -> Callable[[models.Model], Any]:
+    """A column for `list_display`. It costs neither a query nor a request of Django's."""
+
+    @display(description=description or capfirst(field.replace("_", " ")), empty_value="-")
+    def show(row: models.Model) -> Any:
+        file = getattr(row, field)
+        if not file:
+            return None
+        return str(tt_img(file, w=width, h=height, fit="cover", alt=""))
+
+    show.__name__ = f"{field}_thumbnail"
+    return show

@@ -1,0 +1,69 @@
+"""A file input that shows the picture, lets the focal point be moved, and previews the cuts of the
+presets.
+
+All of it is one custom element, `<tintype-focal>`: no inline script or style, and nothing to be set
+up when a formset adds a form. Without JavaScript the picture is shown, and the focal point stays
+the text that it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.db.models.fields.files import FieldFile
+
+from . import conf
+from .sources import Source
+from .spec import Spec
+from .urls import url
+
+#: Large enough for the picker on a screen of two pixels per CSS pixel.
+PREVIEW_WIDTH = 960
+
+
+class TintypeImageInput(forms.ClearableFileInput):
+    template_name = "django_tintype/image_input.html"
+    #: The input that is shown below the picture.
+    input_template_name = forms.ClearableFileInput.template_name
+
+    class Media:
+        css = {"all": ["django_tintype/focal.css"]}  # noqa: RUF012 - Django's way to write it
+        js = ["django_tintype/focal.js"]  # noqa: RUF012
+
+    #: The names of the fields for image and focal point, without the prefix of the form.
+    image_name: str | None = None
+    focal_name: str | None = None
+
+    def show(self, image_name: str, focal_name: str | None) -> None:
+        """Set by `TintypeImageField.formfield`."""
+        self.image_name, self.focal_name = image_name, focal_name
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["tintype"] = {
+            "image_name": self.image_name,
+            "focal_name": self.focal_name,
+            "input_template_name": self.input_template_name,
+            "preview": preview_url(value),
+            "crops": list(previewed_crops()) if self.focal_name else [],
+        }
+        return context
+
+
+def preview_url(value: Any) -> str | None:
+    """The whole picture, in one size for everything that is shown of it."""
+    if not isinstance(value, FieldFile) or not value or not getattr(value, "_committed", True):
+        return None
+    source = Source.of(value)
+    return source.url_of_original or url(source, Spec(w=PREVIEW_WIDTH))
+
+
+def previewed_crops() -> Iterator[dict[str, Any]]:
+    """The presets whose cut follows the focal point."""
+    for name, text in conf.settings().presets.items():
+        spec = Spec.parse(text)
+        turned = (spec.g, spec.crop, spec.rot, spec.flip)
+        if spec.fit == "cover" and spec.w and spec.h and not any(turned):
+            yield {"name": name, "width": spec.w, "height": spec.h}

@@ -1,0 +1,317 @@
+"""Django's admin in Chromium, with the real service and a policy that allows nothing inline.
+
+An editor sees the picture, moves the focal point by mouse, finger or keyboard, sees at once what
+the presets will show, and gets exactly that from the service after saving.
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.test import Client as Visitor
+from PIL import Image, ImageChops, ImageStat
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from django_tintype import url
+from django_tintype.client import client
+from tests.browser import Browser
+from tests.conftest import StartService
+from tests.gallery.models import Album, Picture
+from tests.service import poll
+
+PHOTOGRAPH = Path(__file__).parent / "fixtures" / "picos-de-europa.jpg"
+PRESETS = {
+    "square": "w_300~h_300~fit_cover",
+    "banner": "w_600~h_150~fit_cover",
+    "portrait": "w_200~h_300~fit_cover",
+    # Not for the picker: nothing is cut, or not where the focal point says.
+    "small": "w_100",
+    "north": "w_300~h_100~fit_cover~g_n",
+}
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(
+    chromium: Browser, live_server: LiveServer, start_service: StartService, settings: Settings
+) -> Iterator[Browser]:
+    """Logged in. No test may leave anything in the console."""
+    lines = [f"{name} = '{spec}'" for name, spec in PRESETS.items()]
+    start_service({"TINTYPE_CONFIG_INLINE": "\n".join(["[presets]", *lines])}, PRESETS=PRESETS)
+    settings.ROOT_URLCONF = "tests.browser"
+    settings.MIDDLEWARE = ["tests.browser.strict_policy", *settings.MIDDLEWARE]
+    visitor = Visitor()
+    visitor.force_login(get_user_model().objects.create_superuser("editor"))
+    chromium.open(f"{live_server.url}/admin/login/")
+    session = {"name": "sessionid", "value": visitor.cookies["sessionid"].value}
+    chromium.driver.add_cookie(session)
+    chromium.complaints()
+    yield chromium
+    assert chromium.complaints() == []
+    chromium.driver.delete_all_cookies()
+
+
+@pytest.fixture
+def picture(browser: Browser) -> Picture:
+    """Called for after the browser's service has started."""
+    image = ContentFile(PHOTOGRAPH.read_bytes(), "picos.jpg")
+    created: Picture = Picture.objects.create(title="Picos de Europa", image=image)
+    return created
+
+
+def open_form(browser: Browser, live_server: LiveServer, picture: Picture) -> WebElement:
+    """The stage of the picker."""
+    browser.open(f"{live_server.url}/admin/gallery/picture/{picture.pk}/change/")
+    browser.wait_for_pictures()
+    return browser.one(".tintype-stage")
+
+
+def save(browser: Browser) -> None:
+    browser.submit(browser.one("input[name=_save]"))
+    assert browser.one(".messagelist .success")
+
+
+def delivered(picture: Picture, preset: str) -> Image.Image:
+    """What visitors of the site get."""
+    picture.refresh_from_db()
+    address = url(picture.image.tintype, f"{preset}~f_png")
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return Image.open(answer).convert("RGB")
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """The mean over all pixels and channels, 0 to 255."""
+    delta = ImageChops.difference(one.resize((64, 64)), other.resize((64, 64)))
+    return sum(ImageStat.Stat(delta).mean) / 3
+
+
+def near(text: str, x: float, y: float) -> bool:
+    """Within what a pointer can hit."""
+    found_x, found_y = map(float, text.split("x"))
+    return abs(found_x - x) < 0.01 and abs(found_y - y) < 0.01
+
+
+def test_from_the_upload_to_another_crop(browser: Browser, live_server: LiveServer) -> None:
+    browser.open(f"{live_server.url}/admin/gallery/picture/add/")
+    browser.one("#id_title").send_keys("Picos de Europa")
+    assert not browser.one(".tintype-preview").is_displayed()
+    browser.one("#id_image").send_keys(str(PHOTOGRAPH))
+    # The picture is there before it is uploaded.
+    browser.wait_for_pictures()
+    assert browser.one(".tintype-picture").is_displayed()
+    browser.screenshot("add")
+    browser.submit(browser.one("input[name=_continue]"))
+
+    picture = Picture.objects.get()
+    before = delivered(picture, "square")
+    stage = browser.one(".tintype-stage")
+    browser.wait_for_pictures()
+    browser.drag(stage, (0.5, 0.5), (0.05, 0.4))
+    browser.screenshot("change-light")
+    save(browser)
+
+    after = delivered(picture, "square")
+    assert near(picture.focal, 0.05, 0.4)
+    record = client().record(picture.image.name or "")
+    assert record.focal_point and near("{}x{}".format(*record.focal_point), 0.05, 0.4)
+    assert record.version == picture.version
+    assert difference(before, after) > 20
+    # The left edge of the original, and nothing else.
+    whole = Image.open(PHOTOGRAPH).convert("RGB")
+    assert difference(after, whole.crop((0, 0, 600, 600))) < 4
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "touch"])
+def test_a_pointer_moves_the_focal_point(
+    browser: Browser, live_server: LiveServer, picture: Picture, pointer: str
+) -> None:
+    stage = open_form(browser, live_server, picture)
+    scrolled = browser.run("return scrollY")
+    if pointer == "mouse":
+        browser.drag(stage, (0.2, 0.2), (0.9, 0.3))
+    else:
+        browser.command("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        browser.swipe(stage, (0.2, 0.2), (0.9, 0.3))
+        browser.command("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    assert near(browser.one("#id_focal").get_attribute("value") or "", 0.9, 0.3)
+    assert browser.run("return scrollY") == scrolled
+    save(browser)
+    picture.refresh_from_db()
+    assert near(picture.focal, 0.9, 0.3)
+
+
+def test_out_of_the_picture_is_its_edge(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    stage = open_form(browser, live_server, picture)
+    browser.drag(stage, (0.5, 0.5), (1.2, 0.5))
+    assert (browser.one("#id_focal").get_attribute("value") or "").startswith("1x0.")
+
+
+KEYS = [
+    ([Keys.ARROW_RIGHT], "0.51x0.5"),
+    ([Keys.ARROW_LEFT, Keys.ARROW_UP], "0.49x0.49"),
+    ([Keys.SHIFT + Keys.ARROW_DOWN], "0.5x0.6"),
+    ([Keys.SHIFT + Keys.ARROW_LEFT] * 7, "0x0.5"),
+    ([Keys.ARROW_RIGHT, Keys.HOME], "0.5x0.5"),
+    ([Keys.ARROW_RIGHT, Keys.DELETE], ""),
+]
+
+
+def test_the_keyboard_moves_the_focal_point(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    open_form(browser, live_server, picture)
+    mark = browser.one(".tintype-mark")
+    for keys, expected in KEYS:
+        browser.run("arguments[0].focus()", mark)
+        mark.send_keys(Keys.DELETE)
+        for key in keys:
+            mark.send_keys(key)
+        assert browser.one("#id_focal").get_attribute("value") == expected
+    # Reached by Tab, and seen to have the focus.
+    browser.one("#id_title").click()
+    for _ in range(10):
+        ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+        if browser.run("return document.activeElement.className") == "tintype-mark is-unset":
+            break
+    assert browser.driver.switch_to.active_element == mark
+    assert mark.value_of_css_property("outline-style") == "solid"
+    mark.send_keys(Keys.SHIFT + Keys.ARROW_LEFT)
+    save(browser)
+    picture.refresh_from_db()
+    assert picture.focal == "0.4x0.5"
+
+
+def test_the_picker_says_what_it_does(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    open_form(browser, live_server, picture)
+    mark, text = browser.one(".tintype-mark"), browser.one(".tintype-text")
+    assert (mark.aria_role, mark.accessible_name) == ("slider", "Focal point")
+    assert text.get_attribute("aria-live") == "polite"
+    assert text.text == "not set: the centre is kept"
+    # The text field is a way of its own, and the picker follows it.
+    browser.one("#id_focal").send_keys("0.25x0.75")
+    said = "25 % from the left, 75 % from the top"
+    assert text.text == mark.get_attribute("aria-valuetext") == said
+    assert mark.get_attribute("aria-valuenow") == "25"
+    browser.one(".tintype-unset").click()
+    assert browser.one("#id_focal").get_attribute("value") == ""
+
+
+def test_previews_are_what_the_service_delivers(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    stage = open_form(browser, live_server, picture)
+    names = [caption.text for caption in browser.all(".tintype-crop figcaption")]
+    assert names == ["square", "banner", "portrait"]
+    for at in [(0.1, 0.9), (0.9, 0.3)]:
+        browser.drag(stage, (0.5, 0.5), at)
+        shown = {
+            name: browser.picture_of(frame)
+            for name, frame in zip(names, browser.all(".tintype-frame"), strict=True)
+        }
+        browser.submit(browser.one("input[name=_continue]"))
+        browser.wait_for_pictures()
+        stage = browser.one(".tintype-stage")
+        for name, preview in shown.items():
+            width, height = preview.size
+            expected = delivered(picture, name)
+            assert abs(width / height - expected.width / expected.height) < 0.05
+            # Corners are rounded, and the browser makes pictures smaller in its own way.
+            assert difference(preview, expected) < 8, name
+
+
+def test_another_file_is_shown_and_starts_without_a_focal_point(
+    browser: Browser, live_server: LiveServer, picture: Picture, tmp_path: Path
+) -> None:
+    Image.new("RGB", (300, 600), "#c02040").save(tmp_path / "red.png")
+    stage = open_form(browser, live_server, picture)
+    browser.drag(stage, (0.5, 0.5), (0.9, 0.9))
+    browser.one("#id_image").send_keys(str(tmp_path / "red.png"))
+    shown = browser.one(".tintype-picture")
+    ratio = "return arguments[0].naturalHeight / arguments[0].naturalWidth"
+    poll(lambda: browser.run(ratio, shown) == 2, "the chosen file is shown")
+    assert browser.one("#id_focal").get_attribute("value") == ""
+    browser.drag(stage, (0.5, 0.5), (0.5, 0.1))
+    save(browser)
+    picture.refresh_from_db()
+    assert near(picture.focal, 0.5, 0.1) and picture.height == 600
+    assert delivered(picture, "square").getpixel((150, 150)) == (192, 32, 64)
+
+
+def test_a_row_that_was_added_to_a_formset_has_a_picker_of_its_own(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    album = Album.objects.create(title="Mountains")
+    Picture.objects.filter(pk=picture.pk).update(album=album)
+    browser.open(f"{live_server.url}/admin/gallery/album/{album.pk}/change/")
+    browser.one(".add-row a").click()
+    browser.one("#id_picture_set-1-image").send_keys(str(PHOTOGRAPH))
+    browser.wait_for_pictures()
+    first, second = browser.all(".dynamic-picture_set .tintype-stage")
+    browser.drag(second, (0.5, 0.5), (0.1, 0.2))
+    browser.drag(first, (0.5, 0.5), (0.8, 0.8))
+    browser.screenshot("inline")
+    save(browser)
+    added = Picture.objects.exclude(pk=picture.pk).get()
+    picture.refresh_from_db()
+    assert near(added.focal, 0.1, 0.2)
+    assert near(picture.focal, 0.8, 0.8)
+    assert client().record(added.image.name or "").focal_point
+
+
+def test_a_form_without_the_focal_point_shows_the_picture_alone(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    open_form(browser, live_server, picture)
+    browser.run("document.querySelector('#id_focal').readOnly = true")
+    browser.run("document.querySelector('tintype-focal').show()")
+    assert browser.one(".tintype-picture").is_displayed()
+    assert not browser.one(".tintype-mark").is_displayed()
+
+
+def test_the_list_shows_pictures(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    Picture.objects.create(title="without")
+    browser.open(f"{live_server.url}/admin/gallery/picture/")
+    images = browser.all("#result_list img")
+    assert len(images) == 1
+    natural = "return arguments[0].complete && arguments[0].naturalWidth"
+    poll(lambda: browser.run(natural, images[0]) in (80, 160), "the thumbnail is loaded")
+    browser.screenshot("list")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_mark_is_seen_in_light_and_in_dark(
+    browser: Browser, live_server: LiveServer, picture: Picture, scheme: str
+) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.command("Emulation.setEmulatedMedia", {"features": features})
+    open_form(browser, live_server, picture)
+    browser.one("#id_focal").send_keys("0.66x0.38")
+    browser.run("document.querySelector('.tintype-mark').focus()")
+    browser.screenshot(f"change-{scheme}")
+    colour = browser.run("return getComputedStyle(document.querySelector('.tintype-unset')).color")
+    page = browser.run("return getComputedStyle(document.body).backgroundColor")
+    browser.command("Emulation.setEmulatedMedia", {"features": []})
+    lightness = [sum(map(int, c.strip("rgba()").split(",")[:3])) / 3 for c in (colour, page)]
+    assert abs(lightness[0] - lightness[1]) > 100
+    assert (lightness[1] < 100) == (scheme == "dark")
