@@ -187,6 +187,8 @@ class TintypeStorage(Storage):
                     other = self.get_available_name(name)
                 else:
                     other = self.get_available_name(name, max_length=max_length)
+                if isinstance(other, WishedName) and not other.is_final:
+                    return self._save_as_service_names(other, content)
                 if other == name:
                     raise
                 name = other

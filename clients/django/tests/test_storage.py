@@ -1,4 +1,5 @@
-"""The contract of Django's `Storage`, kept by the service and by the double in memory alike.
+"""The contract of Django's `Storage`, kept by the service on a disk and in a bucket, and by the
+double in memory alike.
 
 Whatever a site may do with a storage that is not on its own disk works here, and answers with the
 exceptions that Django's own storages raise.
@@ -27,20 +28,39 @@ from django.test import override_settings
 
 from django_tintype import PreconditionFailed, TintypeStorage
 from django_tintype.testing import InMemoryTintype
+from tests.bucket import started_bucket
 from tests.service import Service
 
 Make = Callable[..., TintypeStorage]
 
 
-@pytest.fixture(params=[TintypeStorage, InMemoryTintype])
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes storages of a test's own folder, because the service is shared."""
-    if request.param is TintypeStorage:
+@pytest.fixture(scope="module")
+def bucket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("bucket")
+    with started_bucket(folder) as environment:
+        running = Service(folder / "media", environment)
+        yield running.url
+        running.stop()
+
+
+@pytest.fixture(params=["disk", "bucket", "memory"])
+def kept(request: pytest.FixtureRequest, settings: Any) -> str:
+    """Where files are kept: by the service in two places, or by the double for tests."""
+    where: str = request.param
+    if where == "disk":
         request.getfixturevalue("service")
+    if where == "bucket":
+        settings.TINTYPE = {**settings.TINTYPE, "URL": request.getfixturevalue("bucket_url")}
+    return where
+
+
+@pytest.fixture
+def make(kept: str) -> Make:
+    """Makes storages of a test's own folder, because the service is shared."""
     location = f"contract/{uuid.uuid4().hex}"
 
     def make(kind: type[Any] = TintypeStorage, **options: Any) -> TintypeStorage:
-        if request.param is InMemoryTintype:
+        if kept == "memory":
             kind = type(kind.__name__, (kind,), {"client": InMemoryTintype.client})
         storage: TintypeStorage = kind(location=location, **options)
         return storage
@@ -183,9 +203,13 @@ def test_a_name_that_the_service_refuses_is_suspicious(storage: TintypeStorage) 
         storage.save("x" * 300, ContentFile(b""))
 
 
-def test_a_file_cannot_be_a_folder(storage: TintypeStorage) -> None:
+def test_a_file_is_no_folder_on_a_disk(storage: TintypeStorage, kept: str) -> None:
     storage.save("a", ContentFile(b""))
-    with pytest.raises(FileExistsError):
+    if kept == "bucket":
+        # Which has no folders.
+        assert storage.save("a/b", ContentFile(b"")) == "a/b"
+        return
+    with pytest.raises(FileExistsError, match="a exists and is not a directory"):
         storage.save("a/b", ContentFile(b""))
 
 
@@ -196,6 +220,13 @@ def test_overwrites_only_where_told_to(make: Make) -> None:
     assert text(storage, "a.txt") == b"2"
     long = storage.save(f"{'x' * 60}.txt", ContentFile(b"3"), max_length=30)
     assert len(long) == 30
+
+
+def test_a_save_without_a_wish_does_not_write_over_a_file(storage: TintypeStorage) -> None:
+    # As Django's storage of hashed static files calls it.
+    names = [storage._save("s", ContentFile(content)) for content in (b"1", b"2")]
+    assert names[0] == "s" and names[1].startswith("s_")
+    assert [text(storage, name) for name in names] == [b"1", b"2"]
 
 
 # Hooks that subclasses override

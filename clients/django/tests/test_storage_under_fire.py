@@ -7,10 +7,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import subprocess
-import sys
 import threading
-import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,8 +20,9 @@ from django.core.files.base import ContentFile
 
 from django_tintype import TintypeStorage
 from django_tintype.client import client
+from tests.bucket import started_bucket
 from tests.conftest import StartService
-from tests.service import Service, free_ports, poll
+from tests.service import Service, poll
 
 PROCESSES = 64
 SAVES_EACH = 3
@@ -86,37 +84,8 @@ def test_64_processes_save_one_name_on_a_disk(fresh_service: Service) -> None:
 
 @pytest.fixture
 def bucket(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A bucket of a server that speaks S3, and how the service reaches it."""
-    (port,) = free_ports(1)
-    at = f"http://127.0.0.1:{port}"
-    moto = Path(sys.executable).with_name("moto_server")
-    with (tmp_path / "moto.log").open("wb") as log:
-        server = subprocess.Popen(
-            [moto, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log, cwd=tmp_path
-        )
-
-    def makes_bucket() -> bool:
-        assert server.poll() is None, (tmp_path / "moto.log").read_text()
-        request = urllib.request.Request(f"{at}/media", method="PUT")
-        request.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=a/20200101/us-east-1/s3/x")
-        try:
-            with urllib.request.urlopen(request):
-                return True
-        except OSError:
-            return False
-
-    try:
-        poll(makes_bucket, "moto makes a bucket")
-        yield {
-            "TINTYPE_STORE": "s3://media/originals",
-            "AWS_ENDPOINT_URL": at,
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "a",
-            "AWS_SECRET_ACCESS_KEY": "b",
-        }
-    finally:
-        server.terminate()
-        server.wait()
+    with started_bucket(tmp_path) as environment:
+        yield environment
 
 
 def test_64_processes_save_one_name_in_a_bucket(

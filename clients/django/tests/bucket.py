@@ -1,0 +1,51 @@
+"""A bucket of a server that speaks S3, for a service whose files are not on a disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.service import free_ports, poll
+
+
+@contextmanager
+def started_bucket(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment with which the service keeps its files there."""
+    (port,) = free_ports(1)
+    at = f"http://127.0.0.1:{port}"
+    log = folder / "moto.log"
+    moto = Path(sys.executable).with_name("moto_server")
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [moto, "-H", "127.0.0.1", "-p", str(port)], stdout=out, stderr=out, cwd=folder
+        )
+
+    def makes_bucket() -> bool:
+        assert server.poll() is None, log.read_text()
+        # moto tells its services apart by this, and checks no signature.
+        scope = "AWS4-HMAC-SHA256 Credential=a/20200101/us-east-1/s3/aws4_request"
+        request = urllib.request.Request(
+            f"{at}/media", method="PUT", headers={"Authorization": scope}
+        )
+        try:
+            with urllib.request.urlopen(request):
+                return True
+        except OSError:
+            return False
+
+    try:
+        poll(makes_bucket, "moto makes a bucket")
+        yield {
+            "TINTYPE_STORE": "s3://media/originals",
+            "AWS_ENDPOINT_URL": at,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+        }
+    finally:
+        server.terminate()
+        server.wait()
