@@ -409,6 +409,32 @@ while True:
 """
 
 
+MOVER = [sys.executable, "-m", "django", "tintype_move", "--watch", "1", "--json"]
+
+
+def environment(service: Service, root: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings_deferred",
+        "TINTYPE_TEST_URL": service.url,
+        "TINTYPE_TEST_DEFERRED_ROOT": str(root),
+    }
+
+
+def test_a_watching_mover_ends_when_it_is_asked_to(running: Service, root: Path) -> None:
+    mover = subprocess.Popen(MOVER, env=environment(running, root), stdout=subprocess.PIPE)
+    for number in range(2):
+        save(f"{number}.txt")
+        poll(lambda: not waiting(root), "the file is moved")
+    mover.terminate()
+    told, _ = mover.communicate(timeout=30)
+    assert mover.returncode == 0
+    assert [json.loads(line) for line in told.splitlines()] == [
+        {"summary": {"moved": 1, "bytes": 0}},
+        {"summary": {"moved": 1, "bytes": 0}},
+    ]
+
+
 def grows(measure: Callable[[], int], beyond: int) -> bool:
     return measure() > beyond
 
@@ -421,20 +447,14 @@ def test_nothing_is_lost_or_doubled_when_savers_movers_and_the_service_are_kille
     running: Service, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deferred_folder, "SETTLE_SECONDS", 0)
-    env = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings_deferred",
-        "TINTYPE_TEST_URL": running.url,
-        "TINTYPE_TEST_DEFERRED_ROOT": str(root),
-    }
+    env = environment(running, root)
     acknowledged = tmp_path / "acknowledged"
-    mover = [sys.executable, "-m", "django", "tintype_move", "--watch", "1", "--json"]
     rounds = 6
     for turn in range(rounds):
         with acknowledged.open("ab") as out:
             saver = subprocess.Popen([sys.executable, "-c", SAVER], env=env, stdout=out)
         movers = [
-            subprocess.Popen(mover, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.Popen(MOVER, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             for _ in range(2)
         ]
         saved, moved = len(acknowledged.read_bytes()), count(root / "moved")

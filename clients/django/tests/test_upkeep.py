@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.core.management.base import OutputWrapper
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
@@ -21,6 +22,7 @@ from pytest_django import Settings
 
 from django_tintype.client import client
 from django_tintype.upkeep.fields import pages, rows
+from django_tintype.upkeep.report import Report
 from tests.conftest import StartService
 from tests.service import Service
 from tests.shelf.models import Document, Figure, Photo
@@ -356,16 +358,36 @@ def test_rows_are_read_in_pages_and_may_change_meanwhile() -> None:
     assert len([query for query in queries if query["sql"].startswith("SELECT")]) == 3
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_tintype.upkeep.report.BAR_EVERY", 0)
+    out, err = StringIO(), Terminal()
+    report = Report(OutputWrapper(out), OutputWrapper(err), problems=["failed"], total=4)
+    report.add("a", "copied")
+    report.add("b", "failed", "why")
+    report.finish()
+    assert out.getvalue() == "failed: b: why\n1 copied, 1 failed\n"
+    shown = [line.removeprefix("\x1b[K") for line in err.getvalue().split("\r")]
+    assert shown == [
+        "",
+        f"[{'#' * 6}{' ' * 18}] 1 of 4",
+        "",
+        f"[{'#' * 12}{' ' * 12}] 2 of 4, 1 failed",
+        "",
+    ]
+
+
 COMMANDS = [
-    name
-    for name in (
-        "tintype_fill_dimensions",
-        "tintype_migrate",
-        "tintype_move",
-        "tintype_orphans",
-        "tintype_purge",
-        "tintype_warm",
-    )
+    "tintype_fill_dimensions",
+    "tintype_migrate",
+    "tintype_move",
+    "tintype_orphans",
+    "tintype_purge",
+    "tintype_warm",
 ]
 
 

@@ -1,0 +1,42 @@
+"""What is installed from PyPI: the package with all its files, typed, and nothing of the tests."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import django_tintype
+from django_tintype import client
+
+HERE = Path(__file__).resolve().parents[1]
+
+
+def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=HERE,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+        metadata = archive.read(f"django_tintype-{django_tintype.__version__}.dist-info/METADATA")
+    here = {
+        path.relative_to(HERE).as_posix()
+        for path in (HERE / "django_tintype").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == here
+    assert "django_tintype/py.typed" in packed
+    text = metadata.decode()
+    assert re.findall("^Requires-Dist: (.+)$", text, re.M) == ["django>=5.2", "urllib3>=2"]
+    assert re.findall("^Requires-Python: (.+)$", text, re.M) == [">=3.10"]
+    assert "five minutes" in text.lower(), "the README is shown on PyPI"
+
+
+def test_the_service_is_told_the_version() -> None:
+    assert client._USER_AGENT == f"django-tintype/{django_tintype.__version__}"
