@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
@@ -28,11 +26,6 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync "
     "--disable-dev-shm-usage --window-size=1200,1000"
 )
-
-urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("favicon.ico", lambda request: HttpResponse(status=204)),
-]
 
 
 def strict_policy(
@@ -100,11 +93,14 @@ class Browser:
 
     # Pointers, in fractions of an element
 
+    def centre(self, element: WebElement) -> None:
+        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+
     def drag(
         self, element: WebElement, start: tuple[float, float], end: tuple[float, float]
     ) -> None:
         (from_x, from_y), (to_x, to_y) = (self._offset(element, at) for at in (start, end))
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.centre(element)
         ActionChains(self.driver, duration=20).move_to_element_with_offset(
             element, from_x, from_y
         ).click_and_hold().move_to_element_with_offset(element, to_x, to_y).release().perform()
@@ -113,7 +109,7 @@ class Browser:
         self, element: WebElement, start: tuple[float, float], end: tuple[float, float]
     ) -> None:
         """With a finger."""
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.centre(element)
         box = self.run("return arguments[0].getBoundingClientRect().toJSON()", element)
 
         def touch(kind: str, *points: tuple[float, float]) -> None:
@@ -137,7 +133,7 @@ class Browser:
         self.driver.execute_cdp_cmd(name, arguments)
 
     def picture_of(self, element: WebElement) -> Image.Image:
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.centre(element)
         return Image.open(io.BytesIO(element.screenshot_as_png)).convert("RGB")
 
     def screenshot(self, name: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as site
 from pytest_django import Settings
 
+from tests.browser import Browser
 from tests.service import Service
 
 StartService = Callable[..., Service]
@@ -45,6 +46,14 @@ def start_service(tmp_path: Path, settings: Settings) -> Iterator[StartService]:
 def fresh_service(start_service: StartService) -> Service:
     """An empty service for one test, which may stop it, kill it and count its requests."""
     return start_service()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all, since it takes seconds to start. Whoever uses it cleans up."""
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

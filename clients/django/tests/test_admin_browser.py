@@ -39,13 +39,6 @@ PRESETS = {
 }
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def browser(
     chromium: Browser, live_server: LiveServer, start_service: StartService, settings: Settings
@@ -53,7 +46,7 @@ def browser(
     """Logged in. No test may leave anything in the console."""
     lines = [f"{name} = '{spec}'" for name, spec in PRESETS.items()]
     start_service({"TINTYPE_CONFIG_INLINE": "\n".join(["[presets]", *lines])}, PRESETS=PRESETS)
-    settings.ROOT_URLCONF = "tests.browser"
+    settings.ROOT_URLCONF = "tests.browser_urls"
     settings.MIDDLEWARE = ["tests.browser.strict_policy", *settings.MIDDLEWARE]
     visitor = Visitor()
     visitor.force_login(get_user_model().objects.create_superuser("editor"))
@@ -141,6 +134,7 @@ def test_a_pointer_moves_the_focal_point(
     browser: Browser, live_server: LiveServer, picture: Picture, pointer: str
 ) -> None:
     stage = open_form(browser, live_server, picture)
+    browser.centre(stage)
     scrolled = browser.run("return scrollY")
     if pointer == "mouse":
         browser.drag(stage, (0.2, 0.2), (0.9, 0.3))
