@@ -205,6 +205,9 @@ class TintypeStorage(Storage):
         return TintypeFile(name, self, mode)
 
     def exists(self, name: str) -> bool:
+        """Whether there is a file of this name. Folders are no files."""
+        if not name or name.endswith("/"):
+            return False
         return self.client.exists(self.key(name))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:

@@ -85,6 +85,18 @@ def test_an_overwrite_whose_answer_is_lost_is_made_once(
     assert (fresh_service.root / "a").read_bytes() == b"two"
 
 
+def test_a_written_file_whose_answer_is_lost_is_no_conflict(
+    between: Wire, fresh_service: Service
+) -> None:
+    # The second attempt meets what the first has made, under a condition that holds no more.
+    storage = TintypeStorage()
+    for content in (b"made", b"replaced"):
+        with storage.open("a", "wb") as file:
+            file.write(content)
+            between.swallow_answers = 1
+        assert (fresh_service.root / "a").read_bytes() == content
+
+
 def test_a_delete_is_not_sent_again_after_a_lost_answer(
     between: Wire, fresh_service: Service
 ) -> None:
