@@ -28,11 +28,19 @@ MAX_ROUNDS = 5
 def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
     """Sends what was changed, and takes the new version into the row. Logs what goes wrong: the row
     is saved, and whoever saved it is not to see an error instead."""
-    row = _row(field, instance.pk, using)
-    if row is None or is_pending(field, row[field.attname]):
-        return
+    name: str | None = None
     try:
-        record = _agree(field, instance.pk, using, row, field.known_marks(instance))
+        row = _row(field, instance.pk, using)
+        if row is None:
+            return
+        name = str(row[field.attname] or "") or None
+        if is_pending(field, name):
+            return
+        known = field.known_marks(instance)
+        if field.attname not in instance.__dict__:
+            # Loaded without the file, so it has not been replaced either.
+            known = known._replace(name=name)
+        record = _agree(field, instance.pk, using, row, known)
     except Exception as error:
         repair = (
             "the next save of the row sends them again, or manage.py tintype_fill_dimensions"
@@ -42,7 +50,7 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
         )
         logger.error(
             "focal point and crops of %r (%s %s) have not reached the service: %s; %s",
-            row[field.attname],
+            name,
             field,
             instance.pk,
             error,
@@ -50,10 +58,11 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
             exc_info=None if isinstance(error, (TintypeError, OSError)) else error,
         )
         return
-    if record is not None and field.marks(instance).name == row[field.attname]:
+    if record is not None and field.known_marks(instance).name in (None, name):
         if field.version_field:
             instance.__dict__[field.version_field] = record.version
-        field.remember(instance, _marks_of(row[field.attname], record))
+        shown = name if field.attname in instance.__dict__ else None
+        field.remember(instance, _marks_of(shown, record))
 
 
 def bring_up_to_date(
@@ -115,8 +124,13 @@ def _agree(
             storage = _storage(field)
             record = storage.client.patch(storage.key(name), changes)
             known = _marks_of(name, record)
-        if record is None:
-            return None
+        elif record is None:
+            if not field.version_field or row[field.version_field]:
+                return None
+            # The row says that something is missing, and nobody knows what.
+            record = _storage(field).record(name)
+            known = _marks_of(name, record)
+            continue
         facts = field.facts(record)
         # Those of the pixels are there already; a placeholder may have been pending until now.
         news = {c: facts[c] for c in (field.version_field, field.placeholder_field) if c in facts}
@@ -157,7 +171,7 @@ def _marks(field: TintypeImageField, row: dict[str, Any]) -> Marks:
     return Marks(str(row[field.attname] or "") or None, read_focal(focal), crops or {})
 
 
-def _marks_of(name: str, record: Record) -> Marks:
+def _marks_of(name: str | None, record: Record) -> Marks:
     return Marks(name, record.focal_point, record.crops)
 
 

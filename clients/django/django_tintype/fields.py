@@ -283,7 +283,7 @@ class TintypeImageField(models.ImageField):
             ("focal_field", now.focal == known.focal),
             ("crops_field", now.crops == known.crops),
         ):
-            if (name := self.column_of(option)) and is_old and name in instance.__dict__:
+            if (name := self.column_of(option)) and is_old:
                 setattr(instance, name, self._empty(name))
 
     # The life of a row
@@ -300,11 +300,11 @@ class TintypeImageField(models.ImageField):
         signals.post_save.connect(self._saved, sender=model)
 
     def _loaded(self, instance: models.Model, **kwargs: Any) -> None:
-        if self.is_in_tintype and self.attname in instance.__dict__:
-            known = Marks(_name(instance.__dict__[self.attname]))
+        if self.is_in_tintype:
+            known = Marks(_name(instance.__dict__.get(self.attname)))
             # Without a version the row says what the service has not heard yet: the next save
             # sends it.
-            if not self.version_field or instance.__dict__.get(self.version_field):
+            if not self.version_field or instance.__dict__.get(self.version_field, "?"):
                 # What somebody else has written wrongly is told when the row is saved.
                 with suppress(ValueError):
                     known = self.marks(instance)
@@ -319,9 +319,9 @@ class TintypeImageField(models.ImageField):
     ) -> None:
         """Before the row is written, and before its transaction: uploads are slow. All columns are
         right from here on, wherever they stand in the model."""
-        if raw or not self.is_in_tintype or self.attname not in instance.__dict__:
+        if raw or not self.is_in_tintype:
             return
-        if _writes(update_fields, self.name):
+        if _writes(update_fields, self.name) and self.attname in instance.__dict__:
             file = getattr(instance, self.attname)
             if file and not file._committed:
                 file.save(file.name, file.file, save=False)
@@ -340,7 +340,7 @@ class TintypeImageField(models.ImageField):
         update_fields: frozenset[str] | None,
         **kwargs: Any,
     ) -> None:
-        if raw or not self.is_in_tintype or self.attname not in instance.__dict__:
+        if raw or not self.is_in_tintype:
             return
         changes = self._changes(instance, update_fields)
         if update_fields is not None and (changes or self.name in update_fields):
@@ -354,7 +354,10 @@ class TintypeImageField(models.ImageField):
         names = [
             name for name in map(self.column_of, MARKS) if name and _writes(update_fields, name)
         ]
-        if not names or not _name(instance.__dict__[self.attname]):
+        has_no_file = self.attname in instance.__dict__ and not _name(
+            instance.__dict__[self.attname]
+        )
+        if not names or has_no_file:
             return {}
         now, known = self.marks(instance), self.known_marks(instance)
         if known.name != now.name:

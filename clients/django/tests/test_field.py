@@ -354,6 +354,43 @@ def test_nothing_is_sent_before_the_commit_or_after_a_rollback(fresh_service: Se
     assert client().record("pictures/a.jpg").focal_point == (0.3, 0.3)
 
 
+def test_a_change_that_is_taken_back_leaves_no_mark(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    version = picture.version
+    with transaction.atomic():
+        for focal in ("0.2x0.2", "0.1x0.1"):
+            picture.focal = focal
+            picture.save()
+    assert row(picture)["version"] == version
+
+
+@pytest.mark.parametrize("focal", ["0.2x0.2", ""])
+def test_a_row_loaded_without_its_file_sends_its_focal_point_too(
+    fresh_service: Service, focal: str
+) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    with asked(fresh_service) as methods:
+        picture = Picture.objects.only("focal").get()
+        picture.focal = focal
+        picture.save()
+        picture.save()
+    assert methods == ["PATCH"]
+    assert client().record("pictures/a.jpg").focal_point == ((0.2, 0.2) if focal else None)
+    assert row(picture)["version"] == client().record("pictures/a.jpg").version
+
+
+def test_a_file_replaced_in_a_row_loaded_in_part_has_no_old_focal_point(
+    fresh_service: Service,
+) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    picture = Picture.objects.only("image").get()
+    picture.image = jpeg((90, 60), name="b.jpg")
+    picture.save()
+    found = row(picture)
+    assert (found["focal"], found["width"]) == ("", 90)
+    assert found["version"] == client().record("pictures/b.jpg").version
+
+
 def test_of_two_changes_at_once_row_and_record_end_with_the_same(fresh_service: Service) -> None:
     mine = Picture.objects.create(image=jpeg())
     theirs = Picture.objects.get()

@@ -1,8 +1,9 @@
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+
+from django_tintype.conf import settings
 
 from .forms import PhotoForm
 from .models import Photo
@@ -26,5 +27,5 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     photo = get_object_or_404(Photo, pk=pk)
-    cuts = settings.TINTYPE["PRESETS"].items()
+    cuts = settings().presets.items()
     return render(request, "photos/detail.html", {"photo": photo, "cuts": cuts})
