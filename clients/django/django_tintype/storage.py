@@ -206,7 +206,7 @@ class TintypeStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name. Folders are no files."""
-        if not name or name.endswith("/"):
+        if not name or str(name).endswith("/"):
             return False
         return self.client.exists(self.key(name))
 
