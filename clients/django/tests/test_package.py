@@ -39,4 +39,4 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_the_service_is_told_the_version() -> None:
-    assert client._USER_AGENT == f"django-tintype/{django_tintype.__version__}"
+    assert f"django-tintype/{django_tintype.__version__}" == client._USER_AGENT
