@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,6 +209,18 @@ def test_odd_names_are_names_like_others(storage: TintypeStorage, name: str, kep
     if kept != "memory":
         public = storage.client.public(storage.url(name))
         assert (public.status, public.data) == (200, name.encode())
+    storage.delete(name)
+    assert not storage.exists(name)
+
+
+def test_names_may_be_paths(storage: TintypeStorage) -> None:
+    name: Any = Path("folder/a.txt")
+    assert storage.save(name, ContentFile(b"abc")) == "folder/a.txt"
+    assert storage.exists(name) and storage.size(name) == 3
+    assert storage.url(name) == storage.url("folder/a.txt")
+    assert storage.listdir(name.parent) == ([], ["a.txt"])
+    with storage.open(name) as file:
+        assert file.read() == b"abc"
     storage.delete(name)
     assert not storage.exists(name)
 
