@@ -515,6 +515,21 @@ def test_a_file_that_waits_to_be_moved_is_measured_here(
     assert (found["width"], found["height"], found["version"]) == (200, 300, "")
 
 
+def test_it_works_with_the_double_for_the_tests_of_sites(
+    settings: Settings,
+) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django_tintype.testing.InMemoryTintype"},
+    }
+    picture = Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    assert (picture.width, picture.height) == (300, 200)
+    version = picture.version
+    picture.focal = "0.2x0.2"
+    picture.save()
+    assert picture.version == row(picture)["version"] not in ("", version)
+
+
 # Declaration
 
 
