@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import django_tintype
-from django_tintype import client
+from django_tintype import transport
 
 HERE = Path(__file__).resolve().parents[1]
 
@@ -39,4 +39,4 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_the_service_is_told_the_version() -> None:
-    assert f"django-tintype/{django_tintype.__version__}" == client._USER_AGENT
+    assert f"django-tintype/{django_tintype.__version__}" == transport._USER_AGENT
