@@ -24,12 +24,12 @@ def started_bucket(folder: Path) -> Iterator[dict[str, str]]:
             [moto, "-H", "127.0.0.1", "-p", str(port)], stdout=out, stderr=out, cwd=folder
         )
 
-    def makes_bucket() -> bool:
+    def takes(path: str) -> bool:
         assert server.poll() is None, log.read_text()
         # moto tells its services apart by this, and checks no signature.
         scope = "AWS4-HMAC-SHA256 Credential=a/20200101/us-east-1/s3/aws4_request"
         request = urllib.request.Request(
-            f"{at}/media", method="PUT", headers={"Authorization": scope}
+            f"{at}/{path}", data=b"", method="PUT", headers={"Authorization": scope}
         )
         try:
             with urllib.request.urlopen(request):
@@ -38,7 +38,9 @@ def started_bucket(folder: Path) -> Iterator[dict[str, str]]:
             return False
 
     try:
-        poll(makes_bucket, "moto makes a bucket")
+        poll(lambda: takes("media"), "moto makes a bucket")
+        # Its first object takes it so long on a busy machine that the service would give up.
+        poll(lambda: takes("media/warm-up"), "moto takes an object")
         yield {
             "TINTYPE_STORE": "s3://media/originals",
             "AWS_ENDPOINT_URL": at,
