@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 
 from .fields import TintypeImageField
+from .forms import UploadWhileValidating
 from .pictures import tt_img
 from .widgets import TintypeImageInput
 
@@ -32,7 +33,18 @@ class AdminTintypeImageInput(TintypeImageInput):
 
 class TintypeAdminMixin(_Admin):
     """For a ModelAdmin or an inline: each `TintypeImageField` shows its picture, and the picker if
-    the form has the field for the focal point too."""
+    the form has the field for the focal point too. What the service refuses is shown in the form.
+    """
+
+    # A ModelAdmin has the one, an inline the other.
+
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        return _uploading(super().get_form(*args, **kwargs))  # type: ignore[misc]
+
+    def get_formset(self, *args: Any, **kwargs: Any) -> Any:
+        formset = super().get_formset(*args, **kwargs)  # type: ignore[misc]
+        formset.form = _uploading(formset.form)
+        return formset
 
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any
@@ -41,6 +53,10 @@ class TintypeAdminMixin(_Admin):
         if is_ours and not self.formfield_overrides.get(TintypeImageField):
             kwargs.setdefault("widget", AdminTintypeImageInput)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+def _uploading(form: Any) -> Any:
+    return type(form.__name__, (UploadWhileValidating, form), {"__module__": form.__module__})
 
 
 def thumbnail(

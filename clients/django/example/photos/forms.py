@@ -1,11 +1,12 @@
 from django import forms
 
+from django_tintype.forms import UploadWhileValidating
 from django_tintype.widgets import TintypeImageInput
 
 from .models import Photo
 
 
-class PhotoForm(forms.ModelForm):
+class PhotoForm(UploadWhileValidating, forms.ModelForm):
     class Meta:
         model = Photo
         fields = ("title", "image", "focal_point")
