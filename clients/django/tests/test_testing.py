@@ -5,6 +5,9 @@ that tell a URL which the service would answer from one which it would not.
 from __future__ import annotations
 
 import io
+import re
+import unittest
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from django_tintype import Spec, TintypeError, original_url, url
 from django_tintype.testing import InMemoryTintype, assert_original_url, assert_url
 from tests.shelf.models import Photo
 
+README = Path(__file__).resolve().parents[1] / "README.md"
 KEY = "correct-horse-battery-staple-said-the-lion"
 IN_MEMORY = {"default": {"BACKEND": "django_tintype.testing.InMemoryTintype"}}
 NO_SERVICE = {"URL": "http://127.0.0.1:9", "PUBLIC_URL": "https://media.example.org"}
@@ -125,3 +129,14 @@ def test_a_signature_that_is_missing_is_told() -> None:
         assert_original_url(unsigned[0], "a.jpg")
     with pytest.raises(AssertionError, match="instead of"):
         assert_original_url(unsigned[1], "b.jpg")
+
+
+@pytest.mark.django_db
+def test_the_example_of_the_readme_runs() -> None:
+    blocks = re.findall("```python\n(.*?)```", README.read_text("utf-8"), re.S)
+    (example,) = (block for block in blocks if "class PhotoTests" in block)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(example, names)
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(names["PhotoTests"]).run(result)
+    assert result.testsRun == 1 and result.wasSuccessful(), result.errors + result.failures
