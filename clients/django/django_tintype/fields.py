@@ -8,7 +8,7 @@ With a storage that is not tintype's the field is Django's own ImageField.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -200,6 +200,7 @@ class TintypeImageField(models.ImageField):
         """Writes what the answer to an upload says into the instance, which is not saved."""
         for name, value in self.facts(record).items():
             setattr(instance, name, value)
+        instance.__dict__[self._unsaved] = True
         self.remember(instance, self.marks(instance))
 
     def fill_locally(self, instance: models.Model, content: File[Any]) -> None:
@@ -216,11 +217,17 @@ class TintypeImageField(models.ImageField):
         is_upload = isinstance(value, File) and not getattr(value, "_committed", False)
         if isinstance(value, FieldFile) and not is_upload and value.instance is not instance:
             # From another row, or from the row as it is now (`refresh_from_db`).
-            other = value.field
+            other, is_same_row = value.field, value.instance == instance
             for option in (*FACTS, *MARKS):
                 theirs, ours = getattr(other, option, None), self.column_of(option)
                 if ours and theirs in value.instance.__dict__:
                     instance.__dict__[ours] = value.instance.__dict__[theirs]
+                elif ours and is_same_row:
+                    # Only the file was refreshed: the column is loaded when somebody asks for it.
+                    instance.__dict__.pop(ours, None)
+                elif ours:
+                    setattr(instance, ours, self._empty(ours))
+            instance.__dict__[self._unsaved] = not is_same_row
             if other == self and self._slot in value.instance.__dict__:
                 instance.__dict__[self._slot] = value.instance.__dict__[self._slot]
             return
@@ -231,6 +238,7 @@ class TintypeImageField(models.ImageField):
         for option in FACTS:
             if name := self.column_of(option):
                 setattr(instance, name, self._empty(name))
+        instance.__dict__[self._unsaved] = True
 
     def _empty(self, name: str) -> Any:
         column = self.model._meta.get_field(name)
@@ -249,9 +257,16 @@ class TintypeImageField(models.ImageField):
 
     # Marks: what an editor says
 
+    # Both are kept in the row, where pickle and copy take them along.
+
     @property
     def _slot(self) -> str:
         return f"_tintype_{self.name}"
+
+    @property
+    def _unsaved(self) -> str:
+        """Whether the columns have been written to on account of another file."""
+        return f"_tintype_{self.name}_unsaved"
 
     def marks(self, instance: models.Model) -> Marks:
         """What the columns say. Raises ValueError for a focal point that is none."""
@@ -343,8 +358,10 @@ class TintypeImageField(models.ImageField):
         if raw or not self.is_in_tintype:
             return
         changes = self._changes(instance, update_fields)
-        if update_fields is not None and (changes or self.name in update_fields):
-            self._write_what_update_fields_left(instance, using, update_fields)
+        written = [self.version_field] if changes else []
+        if _writes(update_fields, self.name) and instance.__dict__.pop(self._unsaved, False):
+            written = [self.column_of(option) for option in (*FACTS, *MARKS)]
+        self._write_what_was_left(instance, using, update_fields, written)
         if changes:
             transaction.on_commit(partial(after_commit.send, self, instance, using), using=using)
 
@@ -364,18 +381,19 @@ class TintypeImageField(models.ImageField):
             known = Marks(now.name)
         return known.changes_to(now)
 
-    def _write_what_update_fields_left(
-        self, instance: models.Model, using: str, update_fields: frozenset[str]
+    def _write_what_was_left(
+        self,
+        instance: models.Model,
+        using: str,
+        update_fields: frozenset[str] | None,
+        names: Iterable[str | None],
     ) -> None:
-        names = (
-            [self.version_field]
-            if self.name not in update_fields
-            else map(self.column_of, (*FACTS, *MARKS))
-        )
+        """Columns that belong to what was saved, and that `update_fields` does not name."""
+        row = instance.__dict__
         left = {
-            name: instance.__dict__[name]
+            name: row[name]
             for name in names
-            if name and name not in update_fields and name in instance.__dict__
+            if name and name in row and not _writes(update_fields, name)
         }
         if left:
             self.model._base_manager.using(using).filter(pk=instance.pk).update(**left)

@@ -173,6 +173,17 @@ def test_update_fields_does_not_leave_the_other_columns_behind(
     assert found["version"] == client().record("pictures/b.jpg").version
 
 
+def test_update_fields_with_the_same_file_writes_nothing_else(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    # As another process would do meanwhile.
+    Picture.objects.update(focal="0.2x0.2", placeholder="?")
+    with asked(fresh_service) as methods, CaptureQueriesContext(connection) as queries:
+        picture.save(update_fields=["image"])
+    assert methods == []
+    assert len(queries) == 1
+    assert (row(picture)["focal"], row(picture)["placeholder"]) == ("0.2x0.2", "?")
+
+
 @pytest.mark.parametrize("model", [PictureProxy, Poster])
 def test_proxies_and_children_are_saved_like_their_model(
     fresh_service: Service, model: type[Picture]
@@ -235,6 +246,17 @@ def test_refreshing_a_row_takes_it_as_it_is_now(fresh_service: Service) -> None:
     assert row(mine) == row(theirs)
 
 
+def test_refreshing_the_file_alone_does_not_leave_the_columns_of_the_old_one(
+    fresh_service: Service,
+) -> None:
+    mine = Picture.objects.create(image=jpeg())
+    theirs = Picture.objects.get()
+    theirs.image = jpeg((90, 60), name="b.jpg")
+    theirs.save()
+    mine.refresh_from_db(fields=["image"])
+    assert (mine.image.name, mine.width, mine.height) == ("pictures/b.jpg", 90, 60)
+
+
 # Replacing
 
 
@@ -257,6 +279,21 @@ def test_a_focal_point_set_for_the_new_file_stays(fresh_service: Service) -> Non
     assert methods == ["PUT"]
     assert client().record("pictures/b.jpg").focal_point == (0.1, 0.5)
     assert row(picture)["focal"] == "0.1x0.5"
+
+
+def test_a_file_of_another_row_brings_what_is_known_of_it(fresh_service: Service) -> None:
+    theirs = Picture.objects.create(image=jpeg(), focal="0.9x0.5")
+    bare = Bare.objects.create(image=jpeg(name="bare.jpg"))
+    mine = Picture.objects.create(image=jpeg((90, 60), name="b.jpg"), focal="0.1x0.5")
+    with asked(fresh_service) as methods:
+        mine.image = theirs.image
+        mine.save(update_fields=["image"])
+        columns = ("image", "width", "version", "focal")
+        assert [row(mine)[name] for name in columns] == [row(theirs)[name] for name in columns]
+        mine.image = bare.image
+        mine.save()
+        assert [row(mine)[name] for name in columns] == ["bare/bare.jpg", None, "", ""]
+    assert methods == []
 
 
 @pytest.mark.parametrize("clear", ["None", "delete"])
