@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,32 +14,26 @@ ROOT = 0
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[dict[str, str]]:
+def postgres() -> Iterator[dict[str, str]]:
     """The variables that a client needs."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         raise FileNotFoundError("PostgreSQL is missing: apt-get install postgresql")
-    # It refuses to run as root.
+    # It refuses to run as root, and whoever it runs as does not get into pytest's folders.
     become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == ROOT else []
-    folder.mkdir()
-    if become:
-        shutil.chown(folder, "postgres")
-        for parent in folder.parents[:3]:
-            parent.chmod(parent.stat().st_mode | 0o011)
+    with tempfile.TemporaryDirectory(prefix="tintype-") as folder:
+        if become:
+            shutil.chown(folder, "postgres")
 
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [*become, str(programs[-1] / program), *arguments],
-            cwd=folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        def run(program: str, *arguments: str) -> None:
+            command = [*become, str(programs[-1] / program), *arguments]
+            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
-    data = str(folder / "data")
-    run("initdb", "--auth=trust", "--username=site", "--no-sync", data)
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    run("pg_ctl", "--pgdata", data, "--log", str(folder / "log"), "--wait", "-o", options, "start")
-    try:
-        yield {"PGHOST": str(folder), "PGUSER": "site", "PGDATABASE": "postgres"}
-    finally:
-        run("pg_ctl", "--pgdata", data, "--mode=immediate", "--wait", "stop")
+        data = f"{folder}/data"
+        run("initdb", "--auth=trust", "--username=site", "--no-sync", data)
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+        run("pg_ctl", "-D", data, "--log", f"{folder}/log", "--wait", "-o", options, "start")
+        try:
+            yield {"PGHOST": folder, "PGUSER": "site", "PGDATABASE": "postgres"}
+        finally:
+            run("pg_ctl", "-D", data, "--mode=immediate", "--wait", "stop")

@@ -286,6 +286,8 @@ def test_the_list_shows_pictures(
 ) -> None:
     Picture.objects.create(title="without")
     browser.open(f"{live_server.url}/admin/gallery/picture/")
+    assert browser.one("#result_list")
+    assert len(browser.all("#result_list tbody tr")) == 2
     images = browser.all("#result_list img")
     assert len(images) == 1
     natural = "return arguments[0].complete && arguments[0].naturalWidth"

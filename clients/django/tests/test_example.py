@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,11 @@ def demo(service: Service, database: Mapping[str, str], log: Path) -> Iterator[s
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), "TINTYPE_URL": service.url}
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo", "--bind", site],
+            [sys.executable, "manage.py", "demo", "--bind", site, "--noreload"],
             cwd=PACKAGE / "example",
             env={**env, **database},
             stdout=out,
             stderr=subprocess.STDOUT,
-            # Django's reloader is a process of its own, and ends with its group.
-            start_new_session=True,
         )
 
     def is_there() -> bool:
@@ -52,8 +49,7 @@ def demo(service: Service, database: Mapping[str, str], log: Path) -> Iterator[s
         poll(is_there, "the site is there")
         yield f"http://{site}"
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
 
 
@@ -64,7 +60,7 @@ def test_upload_look_move_look_again(
     if database == "SQLite":
         visit(chromium, fresh_service, {"EXAMPLE_SQLITE": str(tmp_path / "db.sqlite3")}, tmp_path)
     else:
-        with postgres(tmp_path / "postgres") as variables:
+        with postgres() as variables:
             visit(chromium, fresh_service, variables, tmp_path)
 
 

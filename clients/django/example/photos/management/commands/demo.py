@@ -14,14 +14,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--bind", default="127.0.0.1:8000", help="address and port")
+        parser.add_argument(
+            "--noreload", action="store_true", help="do not restart when a file changes"
+        )
 
-    def handle(self, *, bind: str, **options: Any) -> None:
+    def handle(self, *, bind: str, noreload: bool, **options: Any) -> None:
         # Django's reloader runs this command a second time.
         if not os.environ.get("RUN_MAIN"):
             self.prepare()
             self.stdout.write(f"\n  gallery  http://{bind}/\n  admin    http://{bind}/admin/\n")
             self.stdout.write("           user admin, password admin\n\n")
-        call_command("runserver", bind)
+        call_command("runserver", bind, use_reloader=not noreload)
 
     def prepare(self) -> None:
         try:
