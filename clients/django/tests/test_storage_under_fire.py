@@ -98,6 +98,8 @@ def test_64_processes_save_one_name_in_a_bucket(
 WORKERS = 4
 SAVES = 100
 ENDS = 10
+#: Files that each worker saves between two ends.
+STEP = 5
 
 
 @pytest.mark.parametrize("end", [Service.stop, Service.kill], ids=["SIGTERM", "SIGKILL"])
@@ -107,6 +109,7 @@ def test_saves_outlast_a_restart(
     caplog.set_level("INFO", "django_tintype")
     storage = TintypeStorage()
     done: list[tuple[str, bytes]] = []
+    counts = [0] * WORKERS
     lock = threading.Lock()
 
     def work(worker: int) -> None:
@@ -117,17 +120,21 @@ def test_saves_outlast_a_restart(
             saved = storage.save(name, ContentFile(content))
             with lock:
                 done.append((saved, content))
+                counts[worker] += 1
 
-    def saved_until(count: int) -> None:
+    def each_has_saved_since(before: list[int]) -> None:
+        # A save is promised to outlast one restart, not any number of them in a row.
         def is_so() -> bool:
-            return len(done) >= count or all(worker.done() for worker in workers)
+            return all(
+                counts[at] >= before[at] + STEP or workers[at].done() for at in range(WORKERS)
+            )
 
-        poll(is_so, f"{count} files are saved")
+        poll(is_so, "every worker has saved some files")
 
     with ThreadPoolExecutor(WORKERS) as pool:
         workers = [pool.submit(work, worker) for worker in range(WORKERS)]
-        for number in range(1, ENDS + 1):
-            saved_until(number * WORKERS * SAVES // (ENDS + 2))
+        for _ in range(ENDS):
+            each_has_saved_since(list(counts))
             end(fresh_service)
             fresh_service.start()
         for outcome in workers:
