@@ -69,7 +69,11 @@ class Browser:
 
     def one(self, selector: str) -> WebElement:
         """The first element; waits for it."""
-        found: WebElement = poll(lambda: self.all(selector), f"{selector} appears")[0]
+        try:
+            found: WebElement = poll(lambda: self.all(selector), f"{selector} appears")[0]
+        except TimeoutError as error:
+            text = self.run("return document.body.innerText")
+            raise TimeoutError(f"{error}, at {self.driver.current_url}: {text[:500]}") from None
         return found
 
     def all(self, selector: str) -> list[WebElement]:
