@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as site
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from tests.browser import Browser
 from tests.service import Service
@@ -49,8 +50,13 @@ def fresh_service(start_service: StartService) -> Service:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One Chromium for all, since it takes seconds to start. Whoever uses it cleans up."""
+def chromium(
+    tmp_path_factory: pytest.TempPathFactory, live_server: LiveServer
+) -> Iterator[Browser]:
+    """One Chromium for all, since it takes seconds to start. Whoever uses it cleans up.
+
+    Ends before the live server does: a connection that is still open then fails in its thread.
+    """
     browser = Browser(tmp_path_factory.mktemp("chromium"))
     yield browser
     browser.close()
