@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use tintype_testing::{Fault, Faulty, Moto, Operation, S3sFs};
+use tintype_testing::{Fault, Faulty, Operation, S3sFs};
 
 use crate::commands::{Run, eventually, hash};
 use crate::corpus;
@@ -141,8 +141,8 @@ fn warm_and_purge_fill_and_empty_a_bucket() {
 /// original.
 #[test]
 fn a_bucket_can_be_either_end_of_an_import() {
-    let (signs, decides) = (S3sFs::start(), Moto::start());
-    for environment in [signs.environment(), decides.environment()] {
+    let (verifies, decides) = (S3sFs::start(), Faulty::start());
+    for environment in [verifies.environment(), decides.environment()] {
         let app = Start::bucket(&environment).run();
         app.upload("photos/a.jpg", &corpus::tower());
         app.upload("photos/%C3%9Cn%C3%AF%201.txt", b"text");
