@@ -97,6 +97,32 @@ fn a_taken_name_is_a_conflict_unless_the_client_says_otherwise() {
     assert_eq!(app.api("GET", "/files/a.txt", &[], b"").body, b"second");
 }
 
+/// Adopted folders hold links whose targets are gone.
+#[test]
+fn a_link_that_leads_nowhere_is_a_name_that_is_taken_and_can_be_overwritten() {
+    let app = App::dev();
+    for (name, retry) in [
+        ("a.txt", None),
+        ("b.txt", Some(("idempotency-key", "once"))),
+    ] {
+        let link = app.media().join(name);
+        std::os::unix::fs::symlink("nothing", &link).unwrap();
+        app.get(&format!("/o/{name}")).refused(404, "not-found");
+        app.put(name, b"bytes", &[]).refused(409, "key-exists");
+        let renamed = app.put(&format!("{name}?on_conflict=rename"), b"bytes", &[]);
+        assert_ne!(renamed.expect(201).json()["key"], name);
+
+        let overwrite = format!("{name}?on_conflict=overwrite");
+        app.put(&overwrite, b"bytes", retry.as_slice()).expect(201);
+        assert!(link.symlink_metadata().unwrap().is_file());
+        assert_eq!(std::fs::read(&link).unwrap(), b"bytes");
+        if retry.is_some() {
+            let again = app.put(&overwrite, b"bytes", retry.as_slice());
+            assert_eq!(again.expect(201).header("idempotency-replayed"), "?1");
+        }
+    }
+}
+
 #[test]
 fn a_replacement_names_the_version_it_replaces() {
     let app = App::dev();
@@ -278,8 +304,10 @@ fn a_folder_is_not_a_file() {
     app.upload("file", b"x");
     let answer = app.put("file/under", b"x", &[]);
     assert_eq!(answer.status, 409, "{}", answer.text());
-    let answer = app.put("a", b"x", &[]);
-    assert_eq!(answer.status, 409, "{}", answer.text());
+    for path in ["a", "a?on_conflict=overwrite"] {
+        let answer = app.put(path, b"x", &[]);
+        assert_eq!(answer.status, 409, "{}", answer.text());
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) struct TimedStream {
     write_timeout: Duration,
     /// Set while a write waits for the client.
     waiting: Option<Deadline>,
-    /// Heads that had been understood when bytes last arrived.
+    /// Heads that had been understood when bytes last arrived that were no request's body.
     requests: usize,
     linger: Option<(Deadline, usize)>,
 }
@@ -93,7 +93,9 @@ impl AsyncRead for TimedStream {
         let filled = buffer.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > filled {
-            self.requests = self.shared.requests.load(Relaxed);
+            if !self.shared.busy.load(Relaxed) {
+                self.requests = self.shared.requests.load(Relaxed);
+            }
             self.shared.arrivals.fetch_add(1, Relaxed);
         }
         poll

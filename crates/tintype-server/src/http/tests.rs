@@ -657,6 +657,25 @@ async fn draining_finishes_what_has_begun() {
     assert_eq!(server.done.await.unwrap(), Drained { cut: 0 });
 }
 
+/// Listening on is for those who still send, not for everybody who once did.
+#[tokio::test]
+async fn a_connection_that_has_brought_a_body_closes_at_once() {
+    let server = Server::start(settings()).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        .await;
+    assert_eq!(status(&client.answer().await), 100);
+    client.send("ab").await;
+    assert_eq!(status(&client.answer().await), 200);
+
+    server.stop.cancel();
+    assert_eq!(client.rest().await, "");
+    // A server that listened on would wait for this client, which stays.
+    let drained = timeout(Duration::from_secs(1), server.done).await;
+    assert_eq!(drained.expect("at once").unwrap(), Drained { cut: 0 });
+}
+
 #[tokio::test]
 async fn a_lame_duck_serves_on_and_says_goodbye() {
     let server = Server::start(Settings {

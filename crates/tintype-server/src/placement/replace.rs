@@ -12,10 +12,11 @@ use crate::purge;
 impl Placement<'_> {
     pub(super) async fn replace(&self, app: &App) -> Result<Placed, Error> {
         let key = &self.wished;
+        let mut is_taken = false;
         for _ in 0..MAX_ROUNDS {
             let before = app.store.head(&Object::Original(key.clone())).await?;
-            let condition = self.condition(before.as_ref())?;
-            let announced = self.announce(app, before.is_some()).await?;
+            let condition = unless_taken(self.condition(before.as_ref())?, is_taken);
+            let announced = self.announce(app, before.is_some() || is_taken).await?;
             let existing = self.hide_first(app).await?;
             match self.put(app, key, &condition).await {
                 Ok(meta) => {
@@ -26,8 +27,11 @@ impl Placement<'_> {
                     return Ok(Placed::new(key, before.is_none(), false, &meta, stored));
                 }
                 // Somebody has just created it, and of theirs caches have to be told.
-                Err(tintype_store::Error::Precondition { .. })
-                    if condition == Condition::Absent => {}
+                Err(tintype_store::Error::Precondition { current })
+                    if condition == Condition::Absent =>
+                {
+                    is_taken = current.is_none();
+                }
                 Err(tintype_store::Error::Precondition { .. }) => return Err(changed()),
                 Err(error) => return Err(error.into()),
             }
@@ -55,6 +59,7 @@ impl Placement<'_> {
         // The intent that this very attempt wrote. As long as nobody has written it since, nothing
         // of this request can lie under whatever object is there now.
         let mut mine: Option<ETag> = None;
+        let mut is_taken = false;
         for _ in 0..MAX_ROUNDS {
             let current = app.store.head(&Object::Original(key.clone())).await?;
             let own = current
@@ -93,9 +98,11 @@ impl Placement<'_> {
                     (meta, stored)
                 }
                 None => {
-                    let announced = self.announce(app, intent.before.is_some()).await?;
+                    let announced = self.announce(app, intent.before.is_some() || is_taken);
+                    let announced = announced.await?;
                     let existing = self.hide_first(app).await?;
-                    match self.put(app, key, &intent.condition()).await {
+                    let condition = unless_taken(intent.condition(), is_taken);
+                    match self.put(app, key, &condition).await {
                         Ok(meta) => {
                             let stored = self.commit(app, key, &meta, existing).await?;
                             if let Some(announced) = announced {
@@ -103,7 +110,8 @@ impl Placement<'_> {
                             }
                             (meta, stored)
                         }
-                        Err(tintype_store::Error::Precondition { .. }) => {
+                        Err(tintype_store::Error::Precondition { current }) => {
+                            is_taken = condition == Condition::Absent && current.is_none();
                             mine = Some(held).filter(|_| first);
                             continue;
                         }
@@ -134,5 +142,14 @@ impl Placement<'_> {
             }
             _ => Err(changed()),
         }
+    }
+}
+
+/// A name can be taken by what is no object, such as a link on disk that leads nowhere. That one is
+/// replaced too, which only an unconditional write does.
+fn unless_taken(condition: Condition, is_taken: bool) -> Condition {
+    match condition {
+        Condition::Absent if is_taken => Condition::Any,
+        condition => condition,
     }
 }
