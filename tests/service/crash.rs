@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tintype_testing::{Faulty, Operation};
+use tintype_testing::{Fault, Faulty, Operation};
 use ureq::http;
 
 use crate::harness::{App, Start};
@@ -141,10 +141,16 @@ impl World {
             if let Some(server) = &self.parts
                 && round.is_multiple_of(2)
             {
+                // None of its parts is answered before the kill.
+                let late = Fault::Late(Duration::from_millis(self.window_ms));
+                server.script(late.on(Operation::UploadPart));
                 wait_for_an_upload_in_parts(server);
             }
             std::thread::sleep(Duration::from_millis(random() % self.window_ms));
             drop(app);
+            if let Some(server) = &self.parts {
+                server.heal();
+            }
             let outcomes = clients.into_iter().map(|client| client.join().unwrap());
             outcomes.collect()
         })
