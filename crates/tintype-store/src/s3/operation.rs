@@ -2,68 +2,49 @@
 
 use crate::Counts;
 
-/// One request; its name is S3's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    AbortMultipartUpload,
-    CompleteMultipartUpload,
-    CopyObject,
-    CreateMultipartUpload,
-    DeleteObject,
-    DeleteObjects,
-    GetBucketVersioning,
-    GetObject,
-    HeadObject,
-    ListMultipartUploads,
-    ListObjectsV2,
-    PutObject,
-    UploadPart,
-    UploadPartCopy,
+macro_rules! operations {
+    ($($name:ident)*) => {
+        /// One request; its name is S3's own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Operation {
+            $($name,)*
+        }
+
+        impl Operation {
+            const ALL: &[Self] = &[$(Self::$name),*];
+
+            pub(super) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    AbortMultipartUpload
+    CompleteMultipartUpload
+    CopyObject
+    CreateMultipartUpload
+    DeleteObject
+    DeleteObjects
+    GetBucketVersioning
+    GetObject
+    HeadObject
+    ListMultipartUploads
+    ListObjectsV2
+    PutObject
+    UploadPart
+    UploadPartCopy
 }
 
 use Operation::*;
 
 impl Operation {
-    const ALL: [Self; 14] = [
-        AbortMultipartUpload,
-        CompleteMultipartUpload,
-        CopyObject,
-        CreateMultipartUpload,
-        DeleteObject,
-        DeleteObjects,
-        GetBucketVersioning,
-        GetObject,
-        HeadObject,
-        ListMultipartUploads,
-        ListObjectsV2,
-        PutObject,
-        UploadPart,
-        UploadPartCopy,
-    ];
-
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|operation| operation.name() == name)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            AbortMultipartUpload => "AbortMultipartUpload",
-            CompleteMultipartUpload => "CompleteMultipartUpload",
-            CopyObject => "CopyObject",
-            CreateMultipartUpload => "CreateMultipartUpload",
-            DeleteObject => "DeleteObject",
-            DeleteObjects => "DeleteObjects",
-            GetBucketVersioning => "GetBucketVersioning",
-            GetObject => "GetObject",
-            HeadObject => "HeadObject",
-            ListMultipartUploads => "ListMultipartUploads",
-            ListObjectsV2 => "ListObjectsV2",
-            PutObject => "PutObject",
-            UploadPart => "UploadPart",
-            UploadPartCopy => "UploadPartCopy",
-        }
+        let mut all = Self::ALL.iter().copied();
+        all.find(|operation| operation.name() == name)
     }
 
     /// What a policy has to allow. A conditional write or delete needs to read as well.
