@@ -6,7 +6,8 @@ use crate::Meta;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `current` is what is there now; `None` also when a folder has the name.
+    /// `current` is what is there now; `None` also when the name is taken by no object: by a
+    /// folder, or by a link that leads nowhere.
     #[error("the object is not in the state the condition names")]
     Precondition { current: Option<Box<Meta>> },
     #[error("there is no such object")]

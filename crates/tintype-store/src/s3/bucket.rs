@@ -200,6 +200,10 @@ impl Bucket {
                         _ => last = Some(failure),
                     }
                 }
+                Kind::Altered => {
+                    self.take_back(path, write).await;
+                    return Err(failure.into());
+                }
                 _ => return Err(failure.into()),
             }
         }

@@ -189,11 +189,12 @@ impl Upload {
         self.open = false;
         match settled {
             Settled::Lost => Ok(None),
-            Settled::Ours(found) => whole(found.meta, len).map(Some),
+            Settled::Ours(found) => bucket.whole(&self.path, found, len, write).await.map(Some),
             // The answer tells no size, and a server may say what is not so.
             Settled::Done(etag) => match bucket.look(&self.path).await? {
-                Some(found) if write.made(&found) => whole(found.meta, len).map(Some),
-                Some(found) if found.meta.etag.as_str() == etag => whole(found.meta, len).map(Some),
+                Some(found) if write.made(&found) || found.meta.etag.as_str() == etag => {
+                    bucket.whole(&self.path, found, len, write).await.map(Some)
+                }
                 // Already somebody else's; ours was there in between.
                 Some(_) => Ok(Some(Meta {
                     size: len,
@@ -281,16 +282,6 @@ pub(super) fn completed(
 
 pub(super) fn part_number(number: u64) -> i32 {
     i32::try_from(number).expect("part sizes keep their number to 10,000")
-}
-
-fn whole(meta: Meta, len: u64) -> Result<Meta, Error> {
-    if meta.size == len {
-        return Ok(meta);
-    }
-    Err(Error::unavailable(
-        "writing an object",
-        format!("the server stored {} bytes, {len} were sent", meta.size),
-    ))
 }
 
 #[cfg(test)]

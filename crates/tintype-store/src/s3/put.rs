@@ -6,7 +6,7 @@ use aws_sdk_s3::operation::put_object::PutObjectOutput;
 
 use futures_util::FutureExt;
 
-use super::attributes::{self, Write};
+use super::attributes::{self, Found, Write};
 use super::bucket::{Bucket, Settled};
 use super::client;
 use super::content::{Content, Progress, SMALL, base64};
@@ -70,7 +70,7 @@ impl Bucket {
                 modified: attributes::now(),
                 attributes: write.attributes.clone(),
             }),
-            Settled::Ours(found) => Ok(found.meta),
+            Settled::Ours(found) => self.whole(path, found, content.len, write).await,
             Settled::Lost => Err(Error::unavailable("writing an object", "no such upload")),
         }
     }
@@ -108,6 +108,44 @@ impl Bucket {
                 .await?
         };
         stored(&output, checksum)
+    }
+
+    /// The object that a write finds to be its own, unless it is not what was sent.
+    pub(super) async fn whole(
+        &self,
+        path: &str,
+        found: Found,
+        len: u64,
+        write: &Write,
+    ) -> Result<Meta, Error> {
+        let size = found.meta.size;
+        if size == len {
+            return Ok(found.meta);
+        }
+        self.take_back(path, write).await;
+        Err(Error::unavailable(
+            "writing an object",
+            format!("the server stored {size} bytes, {len} were sent"),
+        ))
+    }
+
+    /// Deletes what a write has left under its name that is not what was sent: a retry would find it,
+    /// and take it for done.
+    pub(super) async fn take_back(&self, path: &str, write: &Write) {
+        let taken_back = async {
+            let found = self.look(path).await?;
+            let Some(found) = found.filter(|found| write.made(found)) else {
+                return Ok(());
+            };
+            let (_, matching) = self.enforced.headers(&Condition::Match(found.meta.etag));
+            let request = self.client.delete_object().bucket(&self.name).key(path);
+            let request = request.set_if_match(matching);
+            self.call(Operation::DeleteObject, request.send()).await?;
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = taken_back.await {
+            tracing::error!(path, %error, "a damaged object could not be deleted");
+        }
     }
 
     /// The hash that is known already, or else the cheapest one.

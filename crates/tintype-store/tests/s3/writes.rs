@@ -44,7 +44,7 @@ async fn a_write_whose_answer_was_lost_is_ours_and_never_somebody_elses() {
 }
 
 #[tokio::test]
-async fn what_the_server_did_not_store_as_it_was_sent_is_no_success() {
+async fn what_the_server_did_not_store_as_it_was_sent_is_no_success_and_is_taken_back() {
     let (server, store) = faulty().await;
     let large = file(&bytes(17 * MIB));
     server.script(Fault::WrongChecksum.on(Operation::PutObject));
@@ -56,6 +56,7 @@ async fn what_the_server_did_not_store_as_it_was_sent_is_no_success() {
     server.script(Fault::StoreShort.on(Operation::CompleteMultipartUpload));
     unavailable(put_file(&store, "whole", &large, &Condition::Any).await);
     assert_eq!(server.unfinished_uploads(), 0);
+    assert_eq!(server.keys(), Vec::<String>::new());
 }
 
 #[tokio::test]
