@@ -186,9 +186,13 @@ fn an_answer_that_was_lost_is_no_failure_and_no_second_object() {
 fn damage_on_the_way_is_never_a_success() {
     let (server, app) = on_bucket();
     server.script(Fault::WrongChecksum.on(Operation::PutObject).of("bad.txt"));
-    let answer = app.put("bad.txt", b"some bytes", &[]);
-    assert!(answer.status >= 500, "{}", answer.text());
+    let retry = [("idempotency-key", "4b1d4a3e-0000-4000-8000-000000000003")];
+    app.put("bad.txt", b"some bytes", &retry)
+        .refused(503, "store-unavailable");
     server.heal();
+    app.get("/o/bad.txt").expect(404);
+    let again = app.put("bad.txt", b"some bytes", &retry).expect(201);
+    assert_ne!(again.header("idempotency-replayed"), "?1");
     let wood = corpus::read("photos/Wood.jpg");
     app.upload("a.jpg", &wood);
     server.script(
@@ -395,4 +399,56 @@ fn permission_that_is_taken_away_later_is_an_error_with_the_operation_in_the_log
     app.get("/t/a.jpg/w_100~f_jpeg").expect(200);
     let (_, stdout, stderr) = app.stop();
     assert!((stdout + &stderr).contains("AccessDenied"));
+}
+
+/// Where no file can be mounted. What asks whether the process is alive does not ask for it.
+#[test]
+fn the_configuration_may_lie_in_a_bucket() {
+    let server = Faulty::start();
+    let preset = |width: u32| format!("presets.card = \"w_{width}\"");
+    server.put("ops/tintype.toml", preset(80));
+    // With its originals in the bucket too, for the sake of the variables.
+    let app = Start::bucket(&server.environment())
+        .env("TINTYPE_CONFIG", "s3://media/ops/tintype.toml")
+        .run();
+    app.upload("a.jpg", &corpus::tower());
+    let card = app.get("/t/a.jpg/card~f_jpeg").expect(200);
+    assert_eq!(crate::picture::kind(&card.body).width, 80);
+
+    let admin = app.admin_url("").replace("http://", "");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let run = |command: &str, config: &str| {
+        let output = tintype(folder.path())
+            .arg(command)
+            .env("TINTYPE_CONFIG", config)
+            .env("TINTYPE_STORE", "file://./media")
+            .env("TINTYPE_TOKENS", "none")
+            .env("TINTYPE_UNSIGNED", "any")
+            .env("TINTYPE_ADMIN_BIND", &admin)
+            .envs(server.environment())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), stderr)
+    };
+    for (config, words) in [
+        ("s3://media/ops/typo.toml", "no such object"),
+        ("s3://media/ops/broken.toml", "not TOML in line 2"),
+        ("s3://media/ops/large.toml", "limit is 1048576"),
+        ("s3://nowhere/tintype.toml", "nowhere"),
+    ] {
+        server.put("ops/broken.toml", preset(80) + "\nb =");
+        server.put("ops/large.toml", vec![b'#'; 2 << 20]);
+        let (code, stderr) = run("config", config);
+        assert_eq!(code, Some(2), "{config}: {stderr}");
+        for word in [words, config] {
+            assert!(stderr.contains(word), "{config}: {word} in\n{stderr}");
+        }
+    }
+    server.script(Fault::ACCESS_DENIED);
+    let (code, stderr) = run("config", "s3://media/ops/tintype.toml");
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("allow s3:ListBucket"), "{stderr}");
+    let (code, stderr) = run("healthcheck", "s3://media/ops/tintype.toml");
+    assert_eq!(code, Some(0), "{stderr}");
 }

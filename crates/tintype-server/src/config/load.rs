@@ -35,7 +35,7 @@ pub struct Loaded {
 
 impl Config {
     /// `file` is the default place, read if it is there; `TINTYPE_CONFIG` names another, which must
-    /// be.
+    /// be. Waits for it, so that asynchronous code must not call this.
     pub fn load(
         environment: impl IntoIterator<Item = (String, String)>,
         file: &Path,

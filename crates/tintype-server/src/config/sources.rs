@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::bucket;
 use super::options::{OPTIONS, Opt, env_name};
 use super::problems::Problems;
 
@@ -59,29 +60,27 @@ impl Sources {
 
 fn read_file(named: Option<String>, default: &Path, problems: &mut Problems) -> toml::Table {
     let path = named.as_deref().map_or(default, Path::new);
-    let shown = path.display();
-    if named
-        .as_deref()
-        .is_some_and(|path| path.starts_with("s3://"))
-    {
-        let fix = "name a file, or give its text in TINTYPE_CONFIG_INLINE";
-        problems.add(FILE, "reading it from s3:// is not yet supported", fix);
-        return toml::Table::new();
-    }
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(&text, &shown.to_string(), problems),
-        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => toml::Table::new(),
-        Err(error) => {
-            let name = if named.is_some() {
-                FILE.to_owned()
-            } else {
-                shown.to_string()
-            };
-            let reason = format!("{shown} cannot be read: {error}");
-            problems.add(&name, reason, "name a file that the service may read");
+    let shown = path.display().to_string();
+    let text = match named.as_deref() {
+        Some(url) if url.starts_with(bucket::SCHEME) => bucket::read(url),
+        _ => match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
+                return toml::Table::new();
+            }
+            text => text.map_err(|error| error.to_string()),
+        },
+    };
+    text.map(|text| parse(&text, &shown, problems))
+        .unwrap_or_else(|reason| {
+            let name = named.as_ref().map_or(&*shown, |_| FILE);
+            let reason = format!("{shown} cannot be read: {reason}");
+            problems.add(
+                name,
+                reason,
+                "name a file or object that the service may read",
+            );
             toml::Table::new()
-        }
-    }
+        })
 }
 
 /// The line at fault is numbered and not shown: it may hold a secret.

@@ -126,7 +126,16 @@ fn every_mistake_is_named_with_its_fix() {
         ("TINTYPE_WORKERS", "2000", "1 to 1024"),
         ("TINTYPE_QUEUE", "-1", "above 0"),
         ("TINTYPE_LOG", "tintype=verbose", "info"),
-        ("TINTYPE_CONFIG", "s3://bucket/tintype.toml", "not yet"),
+        (
+            "TINTYPE_CONFIG",
+            "s3://bucket",
+            "bucket/path/to/tintype.toml",
+        ),
+        (
+            "TINTYPE_CONFIG",
+            "s3://Bucket/a.toml",
+            "bucket/path/to/tintype.toml",
+        ),
         ("TINTYPE_DRAIN_SECONDS", "9", "config/tintype.toml"),
         ("TINTYPE_PUBLIC_URL", "media.example.org", "https://"),
         ("TINTYPE_QUALITY_JPEG", "0", "1 to 100"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::load_for_tools;
+use super::load_for_health;
 use crate::failure::Failure;
 
 /// Less than the shortest interval at which anything asks.
@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ask the service of this machine whether it is alive.
 ///
-/// Exits with 0 when it is, with 1 when not. The address is TINTYPE_ADMIN_BIND.
+/// Exits with 0 when it is, with 1 when not. The address is TINTYPE_ADMIN_BIND. A configuration in a
+/// bucket is not looked at: S3 may be away without any harm to the service.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         // Whatever else the service may need, only its address matters here.
-        let mut address = load_for_tools()?.admin_bind;
+        let mut address = load_for_health()?.admin_bind;
         if address.ip().is_unspecified() {
             address.set_ip(match address.ip() {
                 IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

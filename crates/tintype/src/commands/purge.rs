@@ -107,10 +107,7 @@ impl Api {
         let request = self.client.post(&self.url).bearer_auth(&self.token);
         let request = request.header("content-type", "application/json");
         let response = service::ask(request.body(body.to_string())).await?;
-        let bytes = response
-            .bytes()
-            .await
-            .map_err(|error| service::chain(&error))?;
+        let bytes = response.bytes().await.map_err(support::chain)?;
         serde_json::from_slice(&bytes).map_err(|error| format!("no answer of a tintype: {error}"))
     }
 }

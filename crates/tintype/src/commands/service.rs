@@ -7,6 +7,8 @@ use anyhow::Context;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde_json::Value;
 
+use super::support;
+
 const CONNECT: Duration = Duration::from_secs(10);
 /// Above what the service gives itself for one picture, or for one step of a purge.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -60,7 +62,7 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<Response, String> {
                 let last = request
                     .try_clone()
                     .ok_or("the request cannot be repeated")?;
-                return read(last.send().await.map_err(|error| chain(&error))?).await;
+                return read(last.send().await.map_err(support::chain)?).await;
             }
         };
         match sent {
@@ -68,7 +70,7 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<Response, String> {
                 tokio::time::sleep(pause(&response)).await;
             }
             Ok(response) => return read(response).await,
-            Err(error) => return Err(chain(&error)),
+            Err(error) => return Err(support::chain(error)),
         }
     }
 }
@@ -102,14 +104,4 @@ async fn problem(mut response: Response) -> Option<Value> {
         }
     }
     serde_json::from_slice(&bytes).ok()
-}
-
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
 }

@@ -176,7 +176,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
     let object = Object::Original(key.clone());
     match store.get(&object, None, Some(&etag)).await {
         Ok(Some(got)) => {
-            let (bytes, found) = hash(got.body).await.map_err(|error| chain(&error))?;
+            let (bytes, found) = hash(got.body).await.map_err(support::chain)?;
             done(bytes, (found != *expected).then_some(Finding::Changed))
         }
         Ok(None) => Ok(None),
@@ -186,7 +186,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             Ok(Some(again)) if again.etag != stored.etag => Ok(None),
             _ => done(0, Some(Finding::Stale)),
         },
-        Err(error) => Err(chain(&error)),
+        Err(error) => Err(support::chain(error)),
     }
 }
 
@@ -243,16 +243,6 @@ async fn is_there(store: &Store, key: &Key) -> Result<bool, Error> {
 /// Asked after the original, because a delete removes the original first.
 async fn is_there_record(store: &Store, key: &Key) -> Result<bool, Error> {
     Ok(store.head(&Object::Record(key.hash())).await?.is_some())
-}
-
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
 }
 
 impl Totals {

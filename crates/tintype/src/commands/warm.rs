@@ -202,11 +202,7 @@ async fn fetch(client: &Client, url: &str, wanted: &Wanted) -> Result<u64, Strin
     }
     let mut response = service::ask(request).await?;
     let mut bytes = 0;
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| service::chain(&error))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(support::chain)? {
         bytes += chunk.len() as u64;
     }
     Ok(bytes)

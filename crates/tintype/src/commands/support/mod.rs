@@ -45,3 +45,8 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     });
     Ok(stop)
 }
+
+/// An error and its causes, in one line.
+pub(super) fn chain(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
+}

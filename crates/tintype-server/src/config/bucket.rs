@@ -1,0 +1,63 @@
+//! A configuration that lies in a bucket, for containers in which no file can be mounted.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use tintype_store::{Error, Key, Object, Reader, S3Settings, StoreUrl};
+
+pub(super) const SCHEME: &str = "s3://";
+/// Thousands of presets and sites.
+const MAX_BYTES: u64 = 1024 * 1024;
+/// With all retries. A task that cannot start is better ended, and started anew.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The text of `s3://bucket/path/to/tintype.toml`, or what is wrong with it. Not to be called by
+/// asynchronous code: it waits.
+pub(super) fn read(url: &str) -> Result<String, String> {
+    let StoreUrl::S3(place) = url.parse().map_err(|_| form())? else {
+        return Err(form());
+    };
+    let (location, name) = place
+        .location
+        .rsplit_once('/')
+        .unwrap_or(("", &place.location));
+    let key = Key::existing(name).map_err(|_| form())?;
+    let folder = S3Settings {
+        location: location.to_owned(),
+        ..place
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot be set up: {error}"))?;
+    runtime.block_on(async {
+        let object = get(StoreUrl::S3(folder), Object::Original(key));
+        match tokio::time::timeout(PATIENCE, object).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+        }
+    })
+}
+
+async fn get(folder: StoreUrl, object: Object) -> Result<String, Error> {
+    let reader = Reader::open(&folder).await?;
+    let found = reader.get(&object, None, None).await?;
+    let bytes = found
+        .ok_or(Error::NotFound)?
+        .body
+        .into_bytes(MAX_BYTES)
+        .await?;
+    // What is not UTF-8 is found by the reader of TOML, with its line.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn form() -> String {
+    format!("written {SCHEME}bucket/path/to/tintype.toml")
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
