@@ -73,22 +73,43 @@ pub(crate) fn check_deadline(deadline: Instant) -> Result<(), Error> {
 pub(crate) struct DeadlineReader<R> {
     inner: R,
     deadline: Instant,
+    /// Bytes until the clock is looked at again. Some decoders read byte by byte, and would spend as
+    /// much time on the clock as on the picture.
+    unwatched: usize,
 }
+
+const UNWATCHED_BYTES: usize = 4 * 1024;
 
 impl<R> DeadlineReader<R> {
     pub(crate) fn new(inner: R, deadline: Instant) -> Self {
-        Self { inner, deadline }
+        Self {
+            inner,
+            deadline,
+            unwatched: 0,
+        }
     }
 
-    fn check(&self) -> std::io::Result<()> {
-        check_deadline(self.deadline).map_err(|_| std::io::ErrorKind::TimedOut.into())
+    fn check(&mut self) -> std::io::Result<()> {
+        if self.unwatched == 0 {
+            check_deadline(self.deadline).map_err(|_| std::io::ErrorKind::TimedOut)?;
+            self.unwatched = UNWATCHED_BYTES;
+        }
+        // So that whoever asks on at the end is watched as well.
+        self.gave(1);
+        Ok(())
+    }
+
+    fn gave(&mut self, bytes: usize) {
+        self.unwatched = self.unwatched.saturating_sub(bytes);
     }
 }
 
 impl<R: Read> Read for DeadlineReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.check()?;
-        self.inner.read(buffer)
+        let read = self.inner.read(buffer)?;
+        self.gave(read);
+        Ok(read)
     }
 }
 
@@ -99,6 +120,7 @@ impl<R: BufRead> BufRead for DeadlineReader<R> {
     }
 
     fn consume(&mut self, amount: usize) {
+        self.gave(amount);
         self.inner.consume(amount);
     }
 }
@@ -106,5 +128,27 @@ impl<R: BufRead> BufRead for DeadlineReader<R> {
 impl<R: Seek> Seek for DeadlineReader<R> {
     fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
         self.inner.seek(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// However small its reads are, and also where nothing is left to be read.
+    #[test]
+    fn a_decoder_gets_little_after_the_deadline() {
+        for (len, step) in [(1 << 20, 1), (1 << 20, 64 * 1024), (1, 1)] {
+            let bytes = vec![0; len];
+            let mut reader =
+                DeadlineReader::new(&bytes[..], Instant::now() + Duration::from_secs(60));
+            let mut buffer = vec![0; step];
+            reader.read_exact(&mut buffer).unwrap();
+            reader.deadline = Instant::now();
+            let more = (0..=UNWATCHED_BYTES).find(|_| reader.read(&mut buffer).is_err());
+            assert!(more.is_some(), "{len} bytes, {step} at a time");
+        }
     }
 }
