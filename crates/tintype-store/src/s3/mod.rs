@@ -7,7 +7,8 @@
 //! Guarantees:
 //! - A write is done when the server has confirmed it. A checksum goes ahead of the bytes and the
 //!   answer's is compared; above 16 MiB the bytes go in parts, four at a time, and what came of them
-//!   is looked at. An upload that breaks off leaves nothing visible.
+//!   is looked at. What is not as it was sent is deleted again. An upload that breaks off leaves nothing
+//!   visible.
 //! - Conditions are the server's own (`If-None-Match`, `If-Match`), so any number of processes agree.
 //!   Every write carries a nonce: one that was answered twice is recognised and reported once.
 //! - Only a confirmed 404 means that there is no object.
