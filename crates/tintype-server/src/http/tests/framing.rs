@@ -1,0 +1,196 @@
+//! Where one request ends and the next begins, which two parsers in a row must not see differently.
+
+use super::*;
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let server = Server::start(settings()).await;
+    let text = server
+        .exchange(
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1\
+             POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n\
+             GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+    let bodies: Vec<_> = ["body=1", "body=2", "hello"]
+        .map(|body| text.find(body).unwrap())
+        .into();
+    assert!(bodies.is_sorted(), "{text}");
+    assert_eq!(answers(&text), 3);
+}
+
+/// A second request hides in each of these for a parser that frames the first one differently.
+/// None may be answered as a request of its own.
+#[tokio::test]
+async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
+    let server = Server::start(settings()).await;
+    let hidden = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut count = 0;
+    for head in [
+        // Lengths that disagree or are no numbers.
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5, 6\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length: 5 5\r\n",
+        "Content-Length: \r\n",
+        "Content-Length: 1e1\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        // Codings that are not, or not only, chunked.
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked;q=1\r\n",
+        "Transfer-Encoding: \"chunked\"\r\n",
+        "Transfer-Encoding: \x0bchunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding:\r\n",
+        // Fields that other parsers read as something else.
+        "Content-Length : 5\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "Transfer-Encoding\r\n: chunked\r\n",
+        " Transfer-Encoding: chunked\r\n",
+        "X: a\r\n Transfer-Encoding: chunked\r\n",
+        "X: a\r\n\tb\r\n",
+        "X: a\rTransfer-Encoding: chunked\r\n",
+        "X: a\0b\r\n",
+        "X\0Y: a\r\n",
+        "X Y: a\r\n",
+        ": a\r\n",
+        "Tr\u{e4}nsfer: a\r\n",
+        // Hosts.
+        "Host: b\r\n",
+    ] {
+        let bytes = format!("POST /echo HTTP/1.1\r\nHost: a\r\n{head}\r\n{hidden}");
+        let text = server.exchange(&bytes).await;
+        assert_eq!(status(&text), 400, "{head:?}: {text}");
+        assert_eq!(answers(&text), 1, "{head:?}: {text}");
+        count += 1;
+    }
+    for start in [
+        "GET / HTTP/1.1\r\n",
+        "GET  / HTTP/1.1\r\nHost: a\r\n",
+        "GET / HTTP/1.1 \r\nHost: a\r\n",
+        "GET / HTTP/2.0\r\nHost: a\r\n",
+        "GET / HTTP/1.2\r\nHost: a\r\n",
+        "GET / http/1.1\r\nHost: a\r\n",
+        "GET /\r\nHost: a\r\n",
+        "GET / /x HTTP/1.1\r\nHost: a\r\n",
+        "G\0T / HTTP/1.1\r\nHost: a\r\n",
+        "G(T / HTTP/1.1\r\nHost: a\r\n",
+        "GET /\0 HTTP/1.1\r\nHost: a\r\n",
+        " GET / HTTP/1.1\r\nHost: a\r\n",
+        "POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        let text = server.exchange(&format!("{start}\r\n{hidden}")).await;
+        assert_eq!(status(&text), 400, "{start:?}: {text}");
+        assert_eq!(answers(&text), 1, "{start:?}: {text}");
+        count += 1;
+    }
+    assert_eq!(count, 48);
+    assert_eq!(
+        answers(&server.exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await),
+        0
+    );
+}
+
+#[tokio::test]
+async fn malformed_chunks_end_the_connection() {
+    let server = Server::start(settings()).await;
+    for chunks in [
+        "x\r\n",
+        "-1\r\n",
+        "+1\r\na\r\n0\r\n\r\n",
+        "0x1\r\na\r\n0\r\n\r\n",
+        "1 1\r\na\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\na",
+        "1\na\n0\n\n",
+        "1\r\nab\r\n0\r\n\r\n",
+        "1\r\na\n0\r\n\r\n",
+        "\r\n",
+    ] {
+        let text = server
+            .exchange(&format!(
+                "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}\
+                 GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+            ))
+            .await;
+        assert_eq!(answers(&text), 1, "{chunks:?}: {text}");
+        assert_eq!(status(&text), 400, "{chunks:?}: {text}");
+    }
+}
+
+/// These have one meaning, which is the one acted upon.
+#[tokio::test]
+async fn what_is_odd_but_clear_is_understood_once() {
+    let server = Server::start(settings()).await;
+    for (request, expected) in [
+        // The coding counts, the length does not, and the connection closes (RFC 9112, 6.1).
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\
+             Transfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n\
+             GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "length=none body=2",
+        ),
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\
+             Content-Length: 99\r\n\r\n1\r\n2\r\n0\r\n\r\n\
+             GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "length=none body=2",
+        ),
+        // One length, said twice.
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\
+             Connection: close\r\n\r\n2",
+            "length=1 body=2",
+        ),
+        // A bare line feed ends a line (RFC 9112, 2.2).
+        ("GET / HTTP/1.1\nHost: a\nConnection: close\n\n", "hello"),
+        // Names of fields and codings know no case.
+        (
+            "POST /echo HTTP/1.1\r\nhOST: a\r\ntransfer-ENCODING: Chunked\r\n\
+             Connection: close\r\n\r\n1\r\n2\r\n0\r\n\r\n",
+            "length=none body=2",
+        ),
+        ("GET / HTTP/1.0\r\n\r\n", "hello"),
+        (
+            "GET http://b/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "hello",
+        ),
+    ] {
+        let text = server.exchange(request).await;
+        assert_eq!(
+            answers(&text.replace("HTTP/1.0 ", "HTTP/1.1 ")),
+            1,
+            "{request:?}: {text}"
+        );
+        assert!(text.ends_with(expected), "{request:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_has_a_size() {
+    let server = Server::start(settings()).await;
+    let head = |bytes: usize| {
+        let filler = "x".repeat(bytes);
+        format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: {filler}\r\n\r\n")
+    };
+    assert_eq!(status(&server.exchange(&head(8_000)).await), 200);
+    assert_eq!(status(&server.exchange(&head(100_000)).await), 431);
+    let fields = "X: y\r\n".repeat(200);
+    let text = server
+        .exchange(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+        .await;
+    assert_eq!(status(&text), 431);
+    let path = "x".repeat(70_000);
+    let text = server
+        .exchange(&format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .await;
+    assert!([414, 431].contains(&status(&text)), "{text}");
+}
