@@ -82,7 +82,7 @@ class Client:
             if not upload.can_repeat:
                 raise TintypeError(f"the content of {key!r} is not {length} bytes long") from None
             # The source was mistaken about its length. Without one, the end of the body tells.
-            upload = Upload(upload.source, None)
+            upload.length = None
             response = self._transport.send("PUT", path, key, headers=headers, upload=upload)
         stored = Record.of(answer(response))
         if stored.sha256 != upload.sha256:

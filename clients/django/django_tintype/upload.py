@@ -35,7 +35,8 @@ class Upload:
 
     def __init__(self, source: Body, length: int | None = None) -> None:
         self.source = source
-        self.length = length
+        # No bytes are a whole body as soon as they are announced, whatever the source has.
+        self.length = length or None
         self.sha256 = ""
         self._is_begun = False
         self._start: int | None = None
@@ -55,7 +56,7 @@ class Upload:
         return iter(self.source) is not self.source
 
     def __iter__(self) -> Iterator[bytes]:
-        digest, sent = hashlib.sha256(), 0
+        digest, sent, held = hashlib.sha256(), 0, b""
         chunks = self._chunks()
         while True:
             try:
@@ -68,9 +69,13 @@ class Upload:
             if self.length is not None and sent > self.length:
                 raise WrongLength
             digest.update(chunk)
-            yield chunk
+            # The last one waits until the source has ended: a body that is as long as was announced
+            # is stored, even if more was to come.
+            yield held
+            held = chunk
         if self.length is not None and sent < self.length:
             raise WrongLength
+        yield held
         self.sha256 = digest.hexdigest()
 
     def _chunks(self) -> Iterator[bytes]:

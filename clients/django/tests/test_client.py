@@ -4,6 +4,7 @@ error says what to do.
 
 from __future__ import annotations
 
+import io
 import pickle
 import socket
 import threading
@@ -29,6 +30,7 @@ from django_tintype import (
 )
 from django_tintype.client import client
 from django_tintype.errors import TintypeBlocked
+from django_tintype.upload import Upload, WrongLength
 from tests.conftest import StartService
 from tests.service import Service, free_ports
 from tests.test_storage import stream
@@ -313,12 +315,34 @@ def test_a_silent_service_is_given_up(settings: Any, caplog: pytest.LogCaptureFi
 
 
 def test_a_length_that_is_wrong_is_no_truncated_file(fresh_service: Service) -> None:
-    for length in (2, 5):
+    for length in (2, 3, 5):
         with pytest.raises(TintypeError, match=f"not {length} bytes"):
             client().put("a", (part for part in (b"abc", b"d")), length=length)
-        client().put("a", [b"abc", b"d"], length=length, on_conflict="overwrite")
+        assert files(fresh_service) == []
+        client().put("a", [b"abc", b"d"], length=length)
         assert (fresh_service.root / "a").read_bytes() == b"abcd"
         client().delete("a")
+
+
+def test_a_body_is_not_whole_before_its_source_has_ended() -> None:
+    # A service that has all that was announced stores it, and hears of no mistake any more.
+    sent = []
+    upload = Upload(iter([b"abc", b"d"]), 3)
+    with pytest.raises(WrongLength):
+        sent += upload
+    assert len(b"".join(sent)) < 3
+    assert Upload(iter([b"abc"]), 0).length is None
+
+
+@pytest.mark.parametrize("length", [0, 2, 9])
+def test_a_file_whose_length_is_wrong_is_sent_from_where_it_stood(
+    fresh_service: Service, length: int
+) -> None:
+    # A storage may tell the size of what it keeps: compressed, encrypted, or as it was before.
+    file = io.BytesIO(b"not this: abcd")
+    file.seek(10)
+    assert client().put("a", file, length=length).size == 4
+    assert (fresh_service.root / "a").read_bytes() == b"abcd"
 
 
 def test_names_cannot_step_out_of_the_files(fresh_service: Service) -> None:
