@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as NoAnswerInTime
 
 from . import __version__
 from .conf import Settings
@@ -110,7 +112,7 @@ class Transport:
                 # urllib3 counts a refused connection among the timeouts; that one is told at once.
                 is_refused = isinstance(no_answer, NewConnectionError)
                 may_repeat = is_safe or is_refused
-                if isinstance(no_answer, TimeoutError) and not is_refused:
+                if _is_silence(no_answer) and not is_refused:
                     may_repeat, silences = may_repeat and silences > 0, silences - 1
                 failure.__cause__ = no_answer
             wait = next(waits, None)
@@ -144,13 +146,42 @@ class Transport:
         if pools is None or pools[0] != os.getpid():
             # Sockets that came with a fork are the parent's; two threads that race here each make
             # a pool, and one of them is dropped.
-            pools = (os.getpid(), urllib3.PoolManager(maxsize=KEPT_CONNECTIONS))
+            manager = urllib3.PoolManager(maxsize=KEPT_CONNECTIONS)
+            manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+            pools = (os.getpid(), manager)
             self._pools = pools
         return pools[1]
 
     def _timeout(self) -> urllib3.Timeout:
         seconds = self.settings.timeout
-        return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
+        # `connect` is urllib3's for sending as well.
+        return urllib3.Timeout(connect=seconds, read=seconds)
+
+
+class _HTTP(HTTPConnection):
+    """Gives connecting less time than all that comes after it: a service that takes the bytes of an
+    upload slowly is there."""
+
+    def connect(self) -> None:
+        seconds = self.timeout
+        self.timeout = min(CONNECT_TIMEOUT, seconds or CONNECT_TIMEOUT)
+        try:
+            super().connect()
+        finally:
+            self.timeout = seconds
+        self.sock.settimeout(seconds)
+
+
+class _HTTPS(_HTTP, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPS
 
 
 def answer(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
@@ -176,6 +207,11 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> TintypeError:
     if is_ours or response.status >= 500:
         return refusal(response.status, problem, request_id)
     return _stranger(response)
+
+
+def _is_silence(no_answer: HTTPError) -> bool:
+    # Of one while sending, urllib3 says that the connection was aborted, and by what.
+    return any(isinstance(e, (NoAnswerInTime, TimeoutError)) for e in (no_answer, *no_answer.args))
 
 
 def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:

@@ -314,6 +314,25 @@ def test_a_silent_service_is_given_up(settings: Any, caplog: pytest.LogCaptureFi
         assert len(caplog.messages) == 1
 
 
+def test_a_service_that_takes_bytes_slowly_has_all_the_time(
+    between: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Connecting is what has to be quick.
+    monkeypatch.setattr("django_tintype.transport.CONNECT_TIMEOUT", 0.2)
+    slow = threading.Event()
+
+    def hold_up(data: bytes) -> bytes:
+        if not slow.is_set():
+            slow.wait(1)
+            slow.set()
+        return data
+
+    between.damage = hold_up
+    # More than lies in the buffers of the sockets.
+    assert client().put("a", bytes(20_000_000)).size == 20_000_000
+    assert between.connections == 1
+
+
 def test_a_length_that_is_wrong_is_no_truncated_file(fresh_service: Service) -> None:
     for length in (2, 3, 5):
         with pytest.raises(TintypeError, match=f"not {length} bytes"):
@@ -326,7 +345,7 @@ def test_a_length_that_is_wrong_is_no_truncated_file(fresh_service: Service) -> 
 
 def test_a_body_is_not_whole_before_its_source_has_ended() -> None:
     # A service that has all that was announced stores it, and hears of no mistake any more.
-    sent = []
+    sent: list[bytes] = []
     upload = Upload(iter([b"abc", b"d"]), 3)
     with pytest.raises(WrongLength):
         sent += upload
