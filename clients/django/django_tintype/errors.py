@@ -94,7 +94,7 @@ def refusal(status: int, problem: Mapping[str, Any], request_id: str | None) -> 
         detail or f"the service answered {status}",
         code=code,
         status=status,
-        retryable=retryable if isinstance(retryable, bool) else status in (429, 502, 503, 504),
+        retryable=retryable if isinstance(retryable, bool) else status in (408, 429, 502, 503, 504),
         request_id=request_id,
     )
 

@@ -204,7 +204,7 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> TintypeError:
     problem = problem if isinstance(problem, dict) else {}
     request_id = response.headers.get(REQUEST_ID)
     is_ours = response.status >= 400 and (request_id is not None or "code" in problem)
-    if is_ours or response.status >= 500:
+    if is_ours or response.status >= 500 or response.status in (408, 429):
         return refusal(response.status, problem, request_id)
     return _stranger(response)
 

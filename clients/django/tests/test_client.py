@@ -281,20 +281,33 @@ class Stranger(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("status", [200, 301, 404, 400])
-def test_a_stranger_is_not_believed(settings: Any, status: int) -> None:
+@pytest.fixture
+def stranger(settings: Any) -> Iterator[None]:
     server = HTTPServer(("127.0.0.1", 0), Stranger)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings.TINTYPE = {"URL": f"http://127.0.0.1:{server.server_port}", "TOKEN": "dev"}
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("status", [200, 301, 404, 400])
+def test_a_stranger_is_not_believed(stranger: None, status: int) -> None:
     storage = TintypeStorage()
-    try:
-        with pytest.raises(TintypeError, match="not an answer of tintype"):
-            storage.save(str(status), ContentFile(b"x"))
-        with pytest.raises(TintypeError, match="not an answer of tintype"):
-            storage.exists(str(status))
-    finally:
-        server.shutdown()
-        server.server_close()
+    with pytest.raises(TintypeError, match="not an answer of tintype"):
+        storage.save(str(status), ContentFile(b"x"))
+    with pytest.raises(TintypeError, match="not an answer of tintype"):
+        storage.exists(str(status))
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_a_balancer_that_asks_for_patience_gets_it(
+    stranger: None, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level("INFO", "django_tintype")
+    with pytest.raises(TintypeUnavailable, match=f"answered {status}"):
+        TintypeStorage().exists(str(status))
+    assert len(caplog.messages) == 2
 
 
 def test_a_silent_service_is_given_up(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
