@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import models
 
 from .errors import TintypeError
-from .marks import Marks, read_focal, write_focal
+from .marks import Marks, read_crops, read_focal, write_focal
 from .records import Record
 from .storage import TintypeStorage
 
@@ -29,8 +29,9 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
     """Sends what was changed, and takes the new version into the row. Logs what goes wrong: the row
     is saved, and whoever saved it is not to see an error instead."""
     name: str | None = None
+    pk = field.pk_of(instance)
     try:
-        row = _row(field, instance.pk, using)
+        row = _row(field, pk, using)
         if row is None:
             return
         name = str(row[field.attname] or "") or None
@@ -40,7 +41,7 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
         if field.attname not in instance.__dict__:
             # Loaded without the file, so it has not been replaced either.
             known = known._replace(name=name)
-        record = _agree(field, instance.pk, using, row, known)
+        record = _agree(field, pk, using, row, known)
     except Exception as error:
         repair = (
             "the next save of the row sends them again, or manage.py tintype_fill_dimensions"
@@ -52,7 +53,7 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
             "focal point and crops of %r (%s %s) have not reached the service: %s; %s",
             name,
             field,
-            instance.pk,
+            pk,
             error,
             repair,
             exc_info=None if isinstance(error, (TintypeError, OSError)) else error,
@@ -74,7 +75,8 @@ def bring_up_to_date(
     Returns the record, or None for a row without a file or whose file waits to be moved. Raises
     what a storage raises. `record` is what the service says now, if that is known already.
     """
-    row = _row(field, instance.pk, using)
+    pk = field.pk_of(instance)
+    row = _row(field, pk, using)
     if row is None or not row[field.attname] or is_pending(field, row[field.attname]):
         return None
     name = str(row[field.attname])
@@ -87,12 +89,12 @@ def bring_up_to_date(
     if field.crops_field and known.crops and not theirs.crops:
         adopted[field.crops_field] = dict(known.crops)
     facts = {column: value for column, value in field.facts(record).items() if value}
-    if _swap(field, instance.pk, using, row, {**facts, **adopted}):
+    if _swap(field, pk, using, row, {**facts, **adopted}):
         row.update(adopted)
         row.update({column: facts[column] for column in facts.keys() & row.keys()})
     else:
-        row = _row(field, instance.pk, using)
-    return _agree(field, instance.pk, using, row, known) if row else None
+        row = _row(field, pk, using)
+    return _agree(field, pk, using, row, known) if row else None
 
 
 def is_pending(field: TintypeImageField, name: str | None) -> bool:
@@ -168,7 +170,7 @@ def _mark_columns(field: TintypeImageField) -> list[str]:
 def _marks(field: TintypeImageField, row: dict[str, Any]) -> Marks:
     focal = row[field.focal_field] if field.focal_field else None
     crops = row[field.crops_field] if field.crops_field else None
-    return Marks(str(row[field.attname] or "") or None, read_focal(focal), crops or {})
+    return Marks(str(row[field.attname] or "") or None, read_focal(focal), read_crops(crops))
 
 
 def _marks_of(name: str | None, record: Record) -> Marks:

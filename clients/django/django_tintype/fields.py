@@ -23,7 +23,7 @@ from django.dispatch import receiver
 
 from . import after_commit
 from .field_checks import check_columns
-from .marks import Marks, read_focal, validate_focal
+from .marks import Marks, read_crops, read_focal, validate_crops, validate_focal
 from .records import Record
 from .sources import Source
 from .storage import TintypeStorage
@@ -49,6 +49,9 @@ class TintypeFieldFile(ImageFieldFile):
         if not self.field.is_in_tintype:
             super().save(name, content, save)  # type: ignore[arg-type]  # Django takes None
             return
+        if not hasattr(content, "chunks"):
+            # A file of Python's own. A storage would do this as well, and leave the marks behind.
+            content = File(content, name)
         self.field.forget_marks_of_replaced_file(self.instance)
         # Travels with the bytes, so that the picture never shows another crop.
         carrier: Any = content
@@ -177,6 +180,10 @@ class TintypeImageField(models.ImageField):
     def is_in_tintype(self) -> bool:
         return isinstance(self.storage, TintypeStorage)
 
+    def pk_of(self, instance: models.Model) -> Any:
+        """The key of the row that has the columns. A child of several models has another one."""
+        return getattr(instance, cast("models.Field[Any, Any]", self.model._meta.pk).attname)
+
     def column_of(self, option: str) -> str | None:
         """The name of a column, by the option that names it."""
         return getattr(self, option) or None
@@ -269,11 +276,11 @@ class TintypeImageField(models.ImageField):
         return f"_tintype_{self.name}_unsaved"
 
     def marks(self, instance: models.Model) -> Marks:
-        """What the columns say. Raises ValueError for a focal point that is none."""
+        """What the columns say. Raises ValueError for a focal point or crops that are none."""
         row = instance.__dict__
         focal = row.get(self.focal_field) if self.focal_field else None
         crops = row.get(self.crops_field) if self.crops_field else None
-        return Marks(_name(row.get(self.attname)), read_focal(focal), crops or {})
+        return Marks(_name(row.get(self.attname)), read_focal(focal), read_crops(crops))
 
     def known_marks(self, instance: models.Model) -> Marks:
         """What the service says, as far as it is known here."""
@@ -304,12 +311,14 @@ class TintypeImageField(models.ImageField):
     # The life of a row
 
     def watch(self, model: type[models.Model]) -> None:
-        if self.focal_field:
+        for name, validate in (
+            (self.focal_field, validate_focal),
+            (self.crops_field, validate_crops),
+        ):
             with suppress(FieldDoesNotExist):  # the check of the columns tells
-                column = cast("models.Field[Any, Any]", model._meta.get_field(self.focal_field))
-                validators = column.validators
-                if validate_focal not in validators:
-                    validators.append(validate_focal)
+                column = name and cast("models.Field[Any, Any]", model._meta.get_field(name))
+                if column and validate not in column.validators:
+                    column.validators.append(validate)
         signals.post_init.connect(self._loaded, sender=model)
         signals.pre_save.connect(self._saving, sender=model)
         signals.post_save.connect(self._saved, sender=model)
@@ -396,7 +405,7 @@ class TintypeImageField(models.ImageField):
             if name and name in row and not _writes(update_fields, name)
         }
         if left:
-            self.model._base_manager.using(using).filter(pk=instance.pk).update(**left)
+            self.model._base_manager.using(using).filter(pk=self.pk_of(instance)).update(**left)
 
 
 @receiver(signals.class_prepared)
@@ -415,6 +424,9 @@ def local_size(content: File[Any]) -> tuple[int | None, int | None]:
     except ImportError:
         return None, None
     was_closed = content.closed
+    if not was_closed and not content.seekable():
+        # What is a stream has been read by now.
+        return None, None
     content.open()
     try:
         with Image.open(content) as image:

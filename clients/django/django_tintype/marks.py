@@ -57,6 +57,18 @@ def read_focal(value: object) -> Point | None:
     )
 
 
+def read_crops(value: object) -> Crops:
+    """Raises ValueError for what is no dict; what is in it, the service judges."""
+    if not value:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"crops {shortened(repr(value))} are not a dict of names and cuts, such as "
+            '{"square": {"x": 0.25, "y": 0, "width": 0.5, "height": 1}}'
+        )
+    return value
+
+
 def write_focal(focal: Point | None) -> str:
     return "" if focal is None else f"{written(float(focal[0]))}x{written(float(focal[1]))}"
 
@@ -67,6 +79,14 @@ def validate_focal(value: object) -> None:
         read_focal(value)
     except ValueError as error:
         raise ValidationError(str(error), code="invalid") from None
+
+
+def validate_crops(value: object) -> None:
+    """For the column of the crops, and for forms."""
+    try:
+        read_crops(value)
+    except ValueError as error:
+        raise ValidationError(str(error), code="invalid_crops") from None
 
 
 def _point(focal: Point | None) -> dict[str, float] | None:

@@ -31,8 +31,9 @@ from django_tintype import TintypeImageField, url
 from django_tintype.after_commit import bring_up_to_date
 from django_tintype.client import client
 from tests.conftest import StartService
-from tests.gallery.models import Bare, Later, OnDisk, Picture, PictureProxy, Poster
+from tests.gallery.models import Bare, Later, OnDisk, Picture, PictureProxy, Poster, Scan
 from tests.service import Service
+from tests.test_storage import stream
 
 # Real commits, because that is when changes are sent.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -195,6 +196,27 @@ def test_proxies_and_children_are_saved_like_their_model(
         picture.save()
     assert methods == ["PATCH"]
     assert Picture.objects.get(pk=picture.pk).version == client().record("pictures/a.jpg").version
+
+
+def test_a_child_of_several_models_has_the_columns_of_its_own_picture(
+    fresh_service: Service,
+) -> None:
+    other = Picture.objects.create(image=jpeg((90, 60)), focal="0.9x0.9")
+    before = row(other)
+    scan = Scan.objects.create(chapter_id=other.pk, image=jpeg(name="b.jpg"))
+    assert scan.pk == other.pk != scan.id
+    scan.focal = "0.1x0.2"
+    scan.save(update_fields=["focal"])
+    record = client().record("pictures/b.jpg")
+    assert record.focal_point == (0.1, 0.2)
+    assert scan.version == Scan.objects.get().version == record.version
+    assert row(other) == before
+
+
+def test_a_file_of_pythons_own_takes_the_focal_point_along(fresh_service: Service) -> None:
+    picture = Picture(focal="0.1x0.2")
+    picture.image.save("a.jpg", io.BytesIO(JPEG))  # type: ignore[arg-type]  # Django takes it
+    assert client().record("pictures/a.jpg").focal_point == (0.1, 0.2)
 
 
 # Loading
@@ -454,6 +476,13 @@ def test_a_focal_point_that_is_none_is_refused(fresh_service: Service, text: str
     assert "is not two numbers from 0 to 1" in str(form.errors["focal"])
 
 
+def test_crops_that_are_none_are_refused(fresh_service: Service) -> None:
+    with pytest.raises(ValueError, match="are not a dict of names and cuts"):
+        Picture.objects.create(image=jpeg(), crops=["square"])
+    form = modelform_factory(Picture, fields=["crops"])({"crops": '["square"]'})
+    assert "are not a dict of names and cuts" in str(form.errors["crops"])
+
+
 # What goes wrong
 
 
@@ -550,6 +579,10 @@ def test_a_file_that_waits_to_be_moved_is_measured_here(
     assert methods == []
     found = row(waiting)
     assert (found["width"], found["height"], found["version"]) == (200, 300, "")
+    # A stream cannot be measured after it was kept.
+    later = Later()
+    later.image.save("b.jpg", stream(JPEG))
+    assert (row(later)["width"], later.image.size) == (None, len(JPEG))
 
 
 def test_it_works_with_the_double_for_the_tests_of_sites(

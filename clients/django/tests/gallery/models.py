@@ -42,6 +42,14 @@ class Poster(Picture):
     price = models.IntegerField(default=0)
 
 
+class Chapter(models.Model):
+    chapter_id = models.BigAutoField(primary_key=True)
+
+
+class Scan(Chapter, Picture):
+    """Its key is that of its first parent, not that of the picture."""
+
+
 class Bare(models.Model):
     image = TintypeImageField(upload_to="bare")
 
