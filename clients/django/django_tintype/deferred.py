@@ -12,9 +12,10 @@ import pathlib
 import posixpath
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
@@ -33,6 +34,12 @@ from .conf import settings
 from .deferred_folder import DeferredFolder
 from .records import Record
 from .storage import TintypeStorage
+
+if TYPE_CHECKING:
+    _File = File[Any]
+else:
+    # Generic in its stubs alone.
+    _File = File
 
 #: So much chance that nobody has to ask the service whether a name is free.
 RANDOM_CHARACTERS: Final = 12
@@ -57,7 +64,7 @@ class DeferredTintypeStorage(TintypeStorage):
 
     def pending(self, name: str) -> bool:
         """Whether the file waits in the folder. Looks there, and nowhere else."""
-        return self.folder.path(self.key(name)).exists()
+        return self.folder.stat(self.key(name)) is not None
 
     # Saving
 
@@ -105,12 +112,13 @@ class DeferredTintypeStorage(TintypeStorage):
     # never the other way round, so what is not in the folder is in the service or nowhere.
 
     def _open(self, name: str, mode: str = "rb") -> Any:
+        is_waiting = self.pending(name)
         if set(mode) <= set("rbt"):
-            try:
-                return File(self._waiting(name).open(mode), name)
-            except FileNotFoundError:
-                self._refuse_deleted(name)
-        elif self.pending(name):
+            if is_waiting:
+                with suppress(FileNotFoundError):  # moved in this moment
+                    return _WaitingFile(name, self, mode)
+            self._refuse_deleted(name)
+        elif is_waiting:
             raise OSError(
                 f"{name!r} waits to be moved to the service, and is read-only until then; "
                 "save the changed content under a new name"
@@ -118,6 +126,8 @@ class DeferredTintypeStorage(TintypeStorage):
         return super()._open(name, mode)
 
     def exists(self, name: str) -> bool:
+        if not name or str(name).endswith("/"):
+            return False
         if self.pending(name):
             return True
         return not self.folder.is_deleted(self.key(name)) and super().exists(name)
@@ -135,13 +145,10 @@ class DeferredTintypeStorage(TintypeStorage):
         return super().get_modified_time(name) if found is None else _time(found)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        folders, files = super().listdir(path)
-        parts = self.key(str(path).strip("/")).strip("/")
-        local = self.folder.root / "files" / ("" if parts == "." else parts)
-        if local.is_dir():
-            for entry in os.scandir(local):
-                (folders if entry.is_dir() else files).append(entry.name)
-        return sorted(set(folders)), sorted(set(files))
+        key = self.key(str(path).strip("/")).strip("/")
+        folders, files, deleted = self.folder.listdir("" if key == "." else key)
+        arrived = super().listdir(path)
+        return sorted(folders.union(arrived[0])), sorted(files.union(arrived[1]) - deleted)
 
     def record(self, name: str) -> Record:
         self._refuse_deleted(name)
@@ -152,19 +159,31 @@ class DeferredTintypeStorage(TintypeStorage):
             return pending_url(self.key(name))
         return super().url(name)
 
-    def _waiting(self, name: str) -> pathlib.Path:
-        return self.folder.path(self.key(name))
-
     def _stat(self, name: str) -> os.stat_result | None:
-        try:
-            return self._waiting(name).stat()
-        except FileNotFoundError:
+        found = self.folder.stat(self.key(name))
+        if found is None:
             self._refuse_deleted(name)
-            return None
+        return found
 
     def _refuse_deleted(self, name: str) -> None:
         if self.folder.is_deleted(self.key(name)):
             raise FileNotFoundError(2, os.strerror(2), name)
+
+
+class _WaitingFile(_File):
+    """A file in the folder. Once closed it is opened again wherever it is by then."""
+
+    def __init__(self, name: str, storage: DeferredTintypeStorage, mode: str) -> None:
+        encoding = None if "b" in mode else "utf-8"
+        super().__init__(storage.folder.path(storage.key(name)).open(mode, encoding=encoding), name)
+        self._storage = storage
+
+    def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> _WaitingFile:
+        if self.closed:
+            self.file = self._storage.open(str(self.name), mode or self.mode)
+        else:
+            self.seek(0)
+        return self
 
 
 def folder() -> DeferredFolder:

@@ -13,8 +13,10 @@ moves or buries a file holds a lock on it, which ends with its process.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import time
 import unicodedata
 import uuid
@@ -52,8 +54,20 @@ class DeferredFolder:
         """Where a file lies while it waits."""
         return self._place("files", key)
 
+    def stat(self, key: str) -> os.stat_result | None:
+        """What the disk says of a file that waits; None if there is none."""
+        return _stat(self.path(key))
+
     def is_deleted(self, key: str) -> bool:
-        return self._place("deleted", key).exists()
+        return _stat(self._place("deleted", key)) is not None
+
+    def listdir(self, key: str) -> tuple[set[str], set[str], set[str]]:
+        """The folders and files that wait in a folder, '' for the first, and the deleted files."""
+        waiting, graves = (
+            self._place(place, key) if key else self.root / place for place in ("files", "deleted")
+        )
+        folders, files = _entries(waiting)
+        return folders, files, _entries(graves)[1] - files
 
     def keys(self) -> Iterator[str]:
         """Everything that waits, or was deleted and has to be looked after."""
@@ -88,7 +102,7 @@ class DeferredFolder:
     def discard(self, key: str) -> bool:
         """Deletes a file that waits; False if there is none."""
         grave = self._place("deleted", key)
-        if not self.path(key).exists():
+        if self.stat(key) is None:
             return False
         _make_folder(grave.parent)
         try:
@@ -151,7 +165,7 @@ class DeferredFolder:
                         (self.root / place / name).unlink()
 
     def _place(self, place: str, key: str) -> Path:
-        if any(segment in ("", ".", "..") for segment in key.split("/")):
+        if any(segment in ("", ".", "..") for segment in key.split("/")) or "\0" in key:
             raise SuspiciousFileOperation(f"key {key[:200]!r} is not a path of names")
         return self.root / place / key
 
@@ -205,6 +219,26 @@ def _sha256_in_service(client: Client, key: str) -> str | None:
         return client.record(key).sha256
     except FileNotFoundError:
         return None
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError as error:
+        # No such name can be here. Anything else is trouble with the disk, and tells nothing.
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
+        raise
+
+
+def _entries(folder: Path) -> tuple[set[str], set[str]]:
+    folders: set[str] = set()
+    files: set[str] = set()
+    found = _stat(folder)
+    if found is not None and stat.S_ISDIR(found.st_mode):
+        for entry in os.scandir(folder):
+            (folders if entry.is_dir() else files).add(entry.name)
+    return folders, files
 
 
 def _walk(folder: Path) -> Iterator[str]:

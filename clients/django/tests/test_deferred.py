@@ -30,7 +30,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from django_tintype import deferred_folder
-from django_tintype.client import client
+from django_tintype.client import Client, Page, client
 from django_tintype.deferred import DeferredTintypeStorage, folder, has_workers
 from tests.service import Service, free_ports, poll
 
@@ -103,6 +103,31 @@ def test_a_save_needs_no_service_and_the_file_is_there_at_once(root: Path) -> No
     assert read(name, "r") == "roar"
     assert storage.get_modified_time(name).tzinfo
     assert storage.url(name).startswith("/pending/")
+
+
+@pytest.mark.parametrize("path", ["..", "../..", "photos/../../../..", "/../.."])
+def test_nobody_lists_what_is_beside_the_folder(running: Service, root: Path, path: str) -> None:
+    (root / "files").mkdir()
+    with pytest.raises(SuspiciousFileOperation):
+        DeferredTintypeStorage().listdir(path)
+
+
+def test_what_cannot_wait_is_asked_of_the_service(running: Service) -> None:
+    storage = DeferredTintypeStorage()
+    name = save("a.txt")
+    # Longer than a name on a disk, as a bucket may have it, and below what is a file here.
+    for odd in ("x" * 300, f"{name}/b"):
+        assert not storage.exists(odd)
+        assert storage.url(odd).startswith(running.url)
+        with pytest.raises(FileNotFoundError):
+            storage.size(odd)
+        with pytest.raises(FileNotFoundError):
+            storage.open(odd)
+        storage.delete(odd)
+    for none in ("", "a/"):
+        assert not storage.exists(none)
+    with pytest.raises(SuspiciousFileOperation):
+        storage.exists("a\0")
 
 
 def test_a_save_ends_after_the_bytes_and_the_name_are_on_the_disk(
@@ -225,6 +250,20 @@ def test_a_reader_keeps_reading_while_the_file_is_moved(running: Service) -> Non
         assert file.read(1) == b"b"
 
 
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_closed_file_is_opened_again_where_it_is_by_then(running: Service, arrived: bool) -> None:
+    file = DeferredTintypeStorage().open(save("a.txt", "\xe4".encode()), "r")
+    assert file.read() == "\xe4"
+    assert file.open().read() == "\xe4"
+    file.close()
+    if arrived:
+        move()
+    with file.open() as again:
+        assert again.read() == "\xe4"
+    with file.open("rb") as again:
+        assert again.read() == "\xe4".encode()
+
+
 def test_what_arrived_before_its_mover_was_killed_is_recognised(
     running: Service, root: Path
 ) -> None:
@@ -265,6 +304,7 @@ def test_a_file_deleted_while_it_is_on_its_way_does_not_come_back(
         client().put(name, b"content")
         assert move() == {"busy": 1, "bytes": 0}
     assert not DeferredTintypeStorage().exists(name)
+    assert DeferredTintypeStorage().listdir("") == ([], [])
     assert move() == {"deleted": 1, "bytes": 0}
     assert not client().exists(name)
     assert move() == {"bytes": 0}
@@ -291,6 +331,21 @@ def test_a_folder_lists_what_waits_and_what_has_arrived(running: Service) -> Non
     assert files == sorted(name.removeprefix("shelf/") for name in (arrived, new))
     assert DeferredTintypeStorage().listdir("")[0] == ["shelf"]
     assert nested
+
+
+def test_a_file_that_is_moved_while_a_folder_is_listed_is_listed(
+    running: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = save("a.txt")
+    listed = Client.list
+
+    def list_(self: Client, *args: Any, **options: Any) -> Page:
+        page = listed(self, *args, **options)
+        move()
+        return page
+
+    monkeypatch.setattr(Client, "list", list_)
+    assert DeferredTintypeStorage().listdir("")[1] == [name]
 
 
 @pytest.mark.django_db(transaction=True)
