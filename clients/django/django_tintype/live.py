@@ -20,7 +20,8 @@ from urllib3 import BaseHTTPResponse
 
 from .client import Client
 from .conf import Settings
-from .errors import PreconditionFailed, TintypeAuthError, TintypeError
+from .deferred import DeferredTintypeStorage
+from .errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
 from .signing import sign
 from .spec import Spec
 from .storage import TintypeStorage
@@ -68,7 +69,14 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
     public = list(_public(client, settings, missing))
     yield from public
     if write and not _has_errors(scopes):
-        yield from _written(storage, settings, show=not _has_errors(public))
+        try:
+            yield from _written(storage, settings, show=not _has_errors(public))
+        except (TintypeError, OSError) as error:
+            yield bad(
+                f"a picture does not get there and back: {error}",
+                "PNG has to be among the service's TINTYPE_ALLOW_TYPES, if that is set; look for "
+                "the request in its log",
+            )
 
 
 def _has_errors(findings: list[Finding]) -> bool:
@@ -108,7 +116,8 @@ def _scopes(storage: TintypeStorage, missing: str) -> Iterator[Finding]:
     for scope, ask in asks.items():
         try:
             ask()
-        except (FileNotFoundError, PreconditionFailed):
+        except (FileNotFoundError, PreconditionFailed, TintypeRejected):
+            # The last is of a service that does not take everything, and has come to look at what.
             pass
         except TintypeAuthError as error:
             if error.status == 401:
@@ -222,6 +231,11 @@ def _written(storage: TintypeStorage, settings: Settings, *, show: bool) -> Iter
     key = storage.key(name)
     try:
         yield good(f"wrote {key}")
+        if isinstance(storage, DeferredTintypeStorage):
+            if storage.folder.move(key, storage.client) == "busy":
+                show = False
+            else:
+                yield good("moved it to the service")
         with storage.open(name) as file:
             if file.read() == content:
                 yield good("read the same bytes back")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,31 @@ def test_a_read_only_service(start_service: StartService) -> None:
     start_service({"TINTYPE_READ_ONLY": "1"})
     is_well, text = check()
     assert is_well and "read-only" in text
+
+
+def test_a_service_may_want_some_types_alone(start_service: StartService) -> None:
+    start_service({"TINTYPE_ALLOW_TYPES": "image/*"})
+    is_well, text = check("--write")
+    assert is_well and "the token allows list, read, write, delete, replace, purge" in text
+    start_service({"TINTYPE_ALLOW_TYPES": "image/jpeg"})
+    is_well, text = check("--write")
+    assert not is_well and "does not get there and back" in text and "TINTYPE_ALLOW_TYPES" in text
+
+
+def test_files_that_are_moved_later_are_moved_now(
+    start_service: StartService, settings: Any, tmp_path: Path
+) -> None:
+    service = start_service(
+        DEFERRED_ROOT=tmp_path / "shared", DEFERRED_ROOT_IS_SHARED_AND_DURABLE=True
+    )
+    (tmp_path / "shared").mkdir()
+    settings.STORAGES = {"default": {"BACKEND": "django_tintype.DeferredTintypeStorage"}}
+    settings.ROOT_URLCONF = "django_tintype.deferred_urls"
+    is_well, said = check("--write")
+    assert is_well, said
+    assert "a thumbnail of it arrives" in said
+    left = [path for path in service.root.rglob("*.png") if ".tintype" not in path.parts]
+    assert left == [*(tmp_path / "shared" / "files").rglob("*.png")] == []
 
 
 def test_another_storage_and_wrong_settings_are_said(fresh_service: Service) -> None:
