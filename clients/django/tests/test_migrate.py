@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -122,6 +124,30 @@ def test_from_another_storage_into_a_folder_of_tintype(
     settings.MEDIA_ROOT = ""
     migrate(source="old", target="new")
     assert stored(fresh_service) == {f"site/a/{name}": body for name, body in FILES.items()}
+
+
+class Squeezed(FileSystemStorage):
+    """Tells the size of what it keeps, which is not that of what it gives."""
+
+    def size(self, name: str) -> int:
+        return len(zlib.compress(Path(self.path(name)).read_bytes()))
+
+
+def test_from_a_storage_that_is_mistaken_about_sizes(
+    media: Path, fresh_service: Service, settings: Settings
+) -> None:
+    squeezed = {"BACKEND": f"{__name__}.Squeezed", "OPTIONS": {"location": str(media)}}
+    settings.STORAGES = {**settings.STORAGES, "old": squeezed}
+    assert migrate(source="old")[0]["copied"] == 4
+    assert stored(fresh_service) == FILES
+    assert migrate(source="old")[0] == {"there already": 4, "bytes": 0}
+
+
+def test_a_name_that_is_a_folder_in_tintype_is_told(media: Path, fresh_service: Service) -> None:
+    client().put("empty.txt/b", b"x")
+    summary, (line,) = migrate()
+    assert (summary["failed"], summary["copied"]) == (1, 3)
+    assert line["name"] == "empty.txt" and "exists" in line["detail"]
 
 
 def test_other_bytes_are_told_and_left_alone(media: Path, fresh_service: Service) -> None:

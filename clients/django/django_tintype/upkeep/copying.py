@@ -29,26 +29,31 @@ class Copy:
 def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, int]:
     """What came of it, and how many bytes were sent. Nothing is ever written over."""
     try:
-        if known is not None:
-            return _compare(item, known), 0
         size = item.source.size(item.name)
-        if dry_run:
-            return "to be copied", size
-        with item.source.open(item.name, "rb") as file:
-            try:
-                # The client compares the digest of what it sent with that of what was stored.
-                return "copied", item.target.client.put(item.key, file, length=size).size
-            except FileExistsError:
-                # Somebody was faster. A part of the name that is a file has no record, and raises.
-                return _compare(item, item.target.client.record(item.key)), 0
     except FileNotFoundError:
         # It is missing where it should come from. If it has arrived, that is all that is wanted.
         return ("missing", 0) if known is None else ("there already", 0)
+    if known is not None:
+        return _compare(item, known), 0
+    if dry_run:
+        return "to be copied", size
+    client = item.target.client
+    with item.source.open(item.name, "rb") as file:
+        try:
+            # The client compares the digest of what it sent with that of what was stored.
+            return "copied", client.put(item.key, file, length=size).size
+        except FileExistsError as taken:
+            try:
+                known = client.record(item.key)
+            except FileNotFoundError:
+                # By a folder, or a part of the name is a file.
+                raise taken from None
+    # Somebody was faster.
+    return _compare(item, known), 0
 
 
 def _compare(item: Copy, known: Record) -> Outcome:
-    if item.source.size(item.name) != known.size:
-        return "differs"
+    # Not by their sizes: a storage may tell that of what it keeps, which is compressed.
     with item.source.open(item.name, "rb") as file:
         here = _sha256(file.chunks())
     client = item.target.client
