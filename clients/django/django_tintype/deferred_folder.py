@@ -50,6 +50,14 @@ class DeferredFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def check_root(self) -> None:
+        """It is never made here: where it is missing, a volume is not mounted, and the disk below
+        it would not last."""
+        if not self.root.is_dir():
+            raise FileNotFoundError(
+                errno.ENOENT, "DEFERRED_ROOT is missing; mount it, or make it", str(self.root)
+            )
+
     def path(self, key: str) -> Path:
         """Where a file lies while it waits."""
         return self._place("files", key)
@@ -79,8 +87,8 @@ class DeferredFolder:
         check_key(key)
         target = self.path(key)
         try:
-            _make_folder(target.parent)
-            _make_folder(self.root / "drafts")
+            self._make(target.parent)
+            self._make(self.root / "drafts")
         except NotADirectoryError as error:
             raise FileExistsError(error.errno, "a part of the name is a file", key) from None
         draft = self.root / "drafts" / uuid.uuid4().hex
@@ -104,7 +112,7 @@ class DeferredFolder:
         grave = self._place("deleted", key)
         if self.stat(key) is None:
             return False
-        _make_folder(grave.parent)
+        self._make(grave.parent)
         try:
             self.path(key).rename(grave)
         except FileNotFoundError:
@@ -131,7 +139,7 @@ class DeferredFolder:
                     if _sha256_in_service(client, key) != _sha256(file):
                         raise
                 try:
-                    _make_folder(self.root / "moved")
+                    self._make(self.root / "moved")
                     path.rename(self.root / "moved" / uuid.uuid4().hex)
                     return "moved"
                 except FileNotFoundError:
@@ -163,6 +171,19 @@ class DeferredFolder:
                 with suppress(FileNotFoundError):
                     if _age(self.root / place / name) > seconds:
                         (self.root / place / name).unlink()
+
+    def _make(self, folder: Path) -> None:
+        """With its parents, so that a power cut does not take them away again."""
+        if folder.is_dir():
+            return
+        if folder == self.root:
+            self.check_root()
+        self._make(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir()
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(folder))
+        _sync_folder(folder.parent)
 
     def _place(self, place: str, key: str) -> Path:
         if any(segment in ("", ".", "..") for segment in key.split("/")) or "\0" in key:
@@ -250,18 +271,6 @@ def _walk(folder: Path) -> Iterator[str]:
 def _age(path: Path) -> float:
     # A rename counts as a change.
     return time.time() - path.stat().st_ctime
-
-
-def _make_folder(folder: Path) -> None:
-    """With its parents, so that a power cut does not take them away again."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir()
-    if not folder.is_dir():
-        raise NotADirectoryError(20, "is not a folder", str(folder))
-    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -154,6 +154,15 @@ def test_a_save_ends_after_the_bytes_and_the_name_are_on_the_disk(
     assert seen == ["fsync ('drafts',)", "link ('files',)", "fsync ('files',)"]
 
 
+def test_a_volume_that_is_not_mounted_is_not_replaced_by_a_folder(root: Path) -> None:
+    root.rmdir()
+    with pytest.raises(FileNotFoundError, match="mount it"):
+        save("photos/a.txt")
+    with pytest.raises(CommandError, match="mount it"):
+        move()
+    assert not root.exists()
+
+
 def test_what_could_not_be_moved_is_told_and_waits_on(root: Path) -> None:
     name = save("a.txt")
     out = StringIO()

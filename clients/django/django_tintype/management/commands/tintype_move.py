@@ -55,6 +55,10 @@ class Command(UpkeepCommand):
                 stopped.wait(watch)
 
     def one_pass(self, place: DeferredFolder, threads: int, options: dict[str, Any]) -> Report:
+        try:
+            place.check_root()
+        except FileNotFoundError as error:
+            raise CommandError(str(error), returncode=2) from None
         report = self.report(options)
         service = client()
         for key, outcome in parallel(lambda key: place.move(key, service), place.keys(), threads):
