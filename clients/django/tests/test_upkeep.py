@@ -233,6 +233,16 @@ def test_every_model_counts(shelves: Service) -> None:
     assert "documents/lost.txt" not in run("tintype_orphans")[1]
 
 
+@pytest.mark.parametrize("default", ["documents/lost.txt", lambda: "documents/lost.txt"])
+def test_the_default_of_a_field_is_no_orphan(
+    shelves: Service, monkeypatch: pytest.MonkeyPatch, default: Any
+) -> None:
+    monkeypatch.setattr(Document._meta.get_field("file"), "default", default)
+    _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
+    assert "documents/lost.txt" not in told
+    assert client().exists("documents/lost.txt")
+
+
 # tintype_warm and tintype_purge
 
 PRESETS = {"card": "w_20~h_20~fit_cover", "small": "w_16~f_webp"}

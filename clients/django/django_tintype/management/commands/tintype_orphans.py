@@ -32,9 +32,9 @@ class Command(UpkeepCommand):
   manage.py tintype_orphans --prefix photos/
   manage.py tintype_orphans --prefix photos/ --min-age 7d --delete
 
-Every file field of every model in every database counts. What is named elsewhere does not: in
-texts, in JSON, in history tables, by another project on the same service. So look at the list
-before anything is deleted, and keep to a prefix that belongs to fields alone.
+Every file field of every model in every database counts, and so do their defaults. What is named
+elsewhere does not: in texts, in JSON, in history tables, by another project on the same service. So
+look at the list before anything is deleted, and keep to a prefix that belongs to fields alone.
 """
     problems = ("missing", "failed")
 
@@ -83,6 +83,8 @@ before anything is deleted, and keep to a prefix that belongs to fields alone.
             for prefix in prefixes:
                 inventory.add(client().walk(prefix, records=False))
             total = len(inventory)
+            for key in _defaults(places):
+                inventory.name(key)
             self._find_missing(places, prefixes, inventory, report)
             old = self._old(inventory, datetime.now(timezone.utc) - min_age, report)
             if delete:
@@ -156,6 +158,15 @@ def _everywhere(places: list[fields.Field]) -> Iterator[tuple[fields.Field, str]
         for using in connections:
             if router.allow_migrate_model(using, field.model):
                 yield field, using
+
+
+def _defaults(places: list[fields.Field]) -> Iterator[str]:
+    """What rows will name that are saved without a file of their own."""
+    for field in places:
+        for default in (field.default, field.db_default):
+            name = default() if callable(default) else default
+            if isinstance(name, str) and name:
+                yield fields.storage_of(field).key(name)
 
 
 def _named(places: list[fields.Field], keys: list[str]) -> set[str]:
