@@ -21,10 +21,11 @@ from typing import Any
 from urllib3 import BaseHTTPResponse
 
 from .client import Client
+from .deferred_folder import check_key
 from .download import Download
 from .errors import TintypeError, as_django_has_it, refusal
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
-from .upload import Body, Upload
+from .upload import Body, SourceFailed, Upload, WrongLength
 from .urls import encode_key
 
 
@@ -67,9 +68,11 @@ class MemoryClient(Client):
         length: int | None = None,
     ) -> Record:
         _check_new(key)
-        data = b"".join(Upload(body))
+        data = _read(key, body, length)
         with self._lock:
             there = self._files.get(key)
+            if on_conflict != "rename" and max_length is not None and len(key) > max_length:
+                raise _refused(400, "name-too-long", key)
             if if_match is not None:
                 if there is None or if_match not in ("*", there.record.etag):
                     raise _refused(412, "precondition-failed", key)
@@ -90,7 +93,7 @@ class MemoryClient(Client):
         end: int | None = None,
         if_match: str | None = None,
     ) -> Download:
-        stored = self._find(key)
+        stored = self._find_shown(key)
         self._check_match(stored, if_match)
         first = start or 0
         if first and first >= len(stored.data):
@@ -98,7 +101,7 @@ class MemoryClient(Client):
         return _MemoryDownload(stored, first, end)
 
     def head(self, key: str) -> Head:
-        record = self._find(key).record
+        record = self._find_shown(key).record
         return Head(
             size=record.size,
             etag=record.etag,
@@ -163,7 +166,7 @@ class MemoryClient(Client):
 
     def batch(self, op: str, keys: Iterable[str]) -> Sequence[dict[str, Any]]:
         results: Sequence[dict[str, Any]] = [
-            {"key": key, "status": 204 if op == "delete" or key in self._files else 404}
+            {"key": key, "status": 204 if op != "stat" or key in self._files else 404}
             for key in keys
         ]
         for result in results:
@@ -178,6 +181,8 @@ class MemoryClient(Client):
     ) -> Record:
         with self._lock:
             stored = self._find(source)
+            if source == target:
+                raise _refused(400, "invalid-request", source)
             said = _said(stored.record)
             record = self.put(
                 target, stored.data, on_conflict=on_conflict, max_length=max_length, record=said
@@ -202,6 +207,12 @@ class MemoryClient(Client):
         stored = self._files.get(key)
         if stored is None:
             raise _refused(404, "not-found", key)
+        return stored
+
+    def _find_shown(self, key: str) -> _Stored:
+        stored = self._find(key)
+        if stored.record.state.get("name") == "blocked":
+            raise _refused(451, "blocked", key)
         return stored
 
     def _check_match(self, stored: _Stored, if_match: str | None) -> None:
@@ -284,10 +295,22 @@ def _refused(status: int, code: str, key: str) -> Exception:
 
 def _check_new(key: str) -> None:
     encode_key(key)
-    segments = key.split("/")
-    is_long = len(key.encode()) > 900 or any(len(segment.encode()) > 255 for segment in segments)
-    if is_long or "" in segments or "\\" in key or not key.isprintable():
+    check_key(key)
+    if "" in key.split("/"):
         raise _refused(400, "invalid-key", key)
+
+
+def _read(key: str, body: Body, length: int | None) -> bytes:
+    upload = Upload(body, length)
+    try:
+        return b"".join(upload)
+    except SourceFailed as failed:
+        raise failed.error from failed.error.__cause__
+    except WrongLength:
+        if not upload.can_repeat:
+            raise TintypeError(f"the content of {key!r} is not {length} bytes long") from None
+        upload.length = None
+        return b"".join(upload)
 
 
 def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
@@ -307,6 +330,8 @@ def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
             point.get("x", focal[0] if focal else 0.5),
             point.get("y", focal[1] if focal else 0.5),
         )
+        if focal and not all(0 <= part <= 1 for part in focal):
+            raise _refused(400, "invalid-request", record.key)
     return replace(
         record, crops=crops, state=state or {"name": "public"}, meta=meta, focal_point=focal
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import re
 import unittest
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from django.test import override_settings
 from PIL import Image
 
 from django_tintype import Spec, TintypeError, original_url, url
+from django_tintype.client import Client
+from django_tintype.conf import Settings
 from django_tintype.testing import InMemoryTintype, assert_original_url, assert_url
+from tests.service import Service
 from tests.shelf.models import Photo
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -72,6 +76,63 @@ def test_a_focal_point_makes_another_version() -> None:
     assert third.version == first.version
     assert third.meta == {"credit": "A", "desk": "B"}
     assert client.put("a", b"x", on_conflict="overwrite").focal_point is None
+
+
+def failing() -> Iterator[bytes]:
+    yield b"half"
+    raise OSError("the disk is gone")
+
+
+#: What is there: a.txt, a folder x, and blocked.txt, which may not be shown.
+ASKED: list[Callable[[Client], object]] = [
+    lambda client: client.put("a.txt", b"x").key,
+    lambda client: client.put("a.txt/b", b"x").key,
+    lambda client: client.put("x", b"x", on_conflict="overwrite").key,
+    lambda client: client.put("a.txt", b"x", on_conflict="rename", max_length=12).key,
+    lambda client: client.put("long.txt", b"x", max_length=5).key,
+    lambda client: client.put("long.txt", b"x", on_conflict="overwrite", max_length=5).key,
+    lambda client: client.put("new.txt", b"x", if_match="*").key,
+    lambda client: client.put("a.txt", b"x", create_only=True).key,
+    lambda client: client.put("3.04\u202fPM \u3000.png", b"x").key,
+    lambda client: client.put("a\u202e.txt", b"x").key,
+    lambda client: client.put("a/", b"x").key,
+    lambda client: client.put("a" * 256, b"x").key,
+    lambda client: client.put(".tintype/a", b"x").key,
+    lambda client: client.put("new.txt", failing()).key,
+    lambda client: client.put("new.txt", iter([b"x"]), length=4).key,
+    lambda client: client.put("new.txt", io.BytesIO(b"x"), length=4).size,
+    lambda client: client.get("a.txt", start=99).read(),
+    lambda client: client.get("a.txt", start=1, end=99).read(),
+    lambda client: client.head("blocked.txt").size,
+    lambda client: client.get("blocked.txt").size,
+    lambda client: client.record("blocked.txt").state["name"],
+    lambda client: client.exists("blocked.txt"),
+    lambda client: client.patch("a.txt", {"focal": None}).version,
+    lambda client: client.patch("a.txt", {"focal_point": {"x": 2, "y": 0}}).focal_point,
+    lambda client: client.copy("a.txt", "x/b").key,
+    lambda client: client.copy("a.txt", "a.txt").key,
+    lambda client: client.move("a.txt", "a.txt", "overwrite").key,
+    lambda client: client.delete("a.txt", if_match="other"),
+    lambda client: [answer["status"] for answer in client.batch("purge", ["a.txt", "none"])],
+]
+
+
+@pytest.mark.parametrize("ask", ASKED)
+def test_the_double_answers_as_the_service_does(
+    fresh_service: Service, ask: Callable[[Client], object]
+) -> None:
+    real = Client(Settings(url=fresh_service.url, token="dev"))
+    answers = []
+    for client in (real, InMemoryTintype().client):
+        for key in ("a.txt", "x/b", "blocked.txt"):
+            client.put(key, key.encode())
+        client.patch("blocked.txt", {"state": {"name": "blocked", "reason": "asked for"}})
+        try:
+            answers.append(ask(client))
+        except Exception as error:
+            answers.append((type(error), getattr(error, "code", None)))
+        assert client.exists("a.txt")
+    assert answers[0] == answers[1]
 
 
 def test_whatever_commands_need_is_there() -> None:
