@@ -19,7 +19,7 @@ class Download:
         headers: Mapping[str, str] = {} if response is None else response.headers
         self.etag = headers.get("etag", "").strip('"') or etag
         #: Where the bytes begin, and how long the whole original is.
-        self.start, self.size = _range(headers)
+        self.start, self.size = (0, 0) if response is None else _range(headers)
 
     @classmethod
     def empty(cls, key: str, etag: str) -> Download:
@@ -50,8 +50,8 @@ class Download:
         self.close()
 
 
-def _range(headers: Mapping[str, str]) -> tuple[int, int]:
-    """Where the bytes of an answer begin, and how long the whole is."""
+def _range(headers: Mapping[str, str]) -> tuple[int, int | None]:
+    """Where the bytes of an answer begin, and how long the whole is, if the answer says it."""
     content_range = headers.get("content-range", "")
     if content_range.startswith("bytes ") and "/" in content_range:
         span, _, whole = content_range.removeprefix("bytes ").partition("/")
@@ -59,4 +59,4 @@ def _range(headers: Mapping[str, str]) -> tuple[int, int]:
         if start.isdecimal() and whole.isdecimal():
             return int(start), int(whole)
     length = headers.get("content-length", "")
-    return 0, int(length) if length.isdecimal() else 0
+    return 0, int(length) if length.isdecimal() else None

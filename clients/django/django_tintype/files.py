@@ -179,8 +179,11 @@ class RangeReader(io.RawIOBase):
                 with self._client.get(
                     self._key, start=at, end=end, if_match=self._etag
                 ) as download:
-                    if download.start != at:
-                        raise TintypeError(f"the answer for {self._key!r} begins at another byte")
+                    if download.start != at or download.size is None:
+                        raise TintypeError(
+                            f"the answer for {self._key!r} does not say which bytes it has; look "
+                            "at what lies between here and the service"
+                        )
                     self.size, self._etag = download.size, download.etag
                     while chunk := download.read(min(end, self.size) - start - len(data)):
                         data += chunk

@@ -9,7 +9,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -308,6 +308,34 @@ def test_a_balancer_that_asks_for_patience_gets_it(
     with pytest.raises(TintypeUnavailable, match=f"answered {status}"):
         TintypeStorage().exists(str(status))
     assert len(caplog.messages) == 2
+
+
+class Forwarding(BaseHTTPRequestHandler):
+    """Something in between that knows nothing of ranges, and passes on what comes as it comes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Tintype-Request-Id", "r")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"3\r\nabc\r\n0\r\n\r\n")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_an_answer_that_does_not_say_how_long_it_is_is_no_empty_file(settings: Any) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Forwarding)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.TINTYPE = {"URL": f"http://127.0.0.1:{server.server_port}", "TOKEN": "dev"}
+    with pytest.raises(TintypeError, match="does not say which bytes"):
+        TintypeStorage().open("a")
+    with client().get("a") as download:
+        assert download.read() == b"abc"
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_silent_service_is_given_up(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
