@@ -128,6 +128,7 @@ CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"TOKEN": "dev", "URL": "x", "TIMEOUT": 0}, OURS, ["tintype.E001", "tintype.E001"]),
     ({}, OURS, ["tintype.E002"]),
     ({}, OTHER, []),
+    ({}, {"BACKEND": "django_tintype.testing.InMemoryTintype"}, []),
     ({"TOKEN": "dev"}, {**OURS, "OPTIONS": {"token": "hush"}}, ["tintype.E003"]),
     ({"TOKEN": "dev"}, {**OURS, "OPTIONS": {"location": "../x"}}, ["tintype.E003"]),
     ({"TOKEN": "dev"}, {**OURS, "OPTIONS": {"base_url": "https://cdn"}}, ["tintype.E004"]),
