@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
 MARKS = ("focal_field", "crops_field")
 
+#: In the place of the name of a file that was replaced before it was loaded. No file has it.
+UNSEEN = "\0"
+
 
 class TintypeFieldFile(ImageFieldFile):
     field: TintypeImageField
@@ -98,9 +101,14 @@ class TintypeImageDescriptor(ImageFileDescriptor):
 
     def __set__(self, instance: Any, value: Any) -> None:
         before = instance.__dict__.get(self.field.attname)
+        was_deferred = self.field.was_deferred(instance)
         super().__set__(instance, value)
+        if not self.field.is_in_tintype:
+            return
+        if was_deferred:
+            self.field.undefer(instance, value)
         # None: the constructor sets it, and the columns along with it.
-        if before is not None and self.field.is_in_tintype:
+        elif before is not None:
             self.field.take_over(instance, before, value)
 
 
@@ -240,6 +248,21 @@ class TintypeImageField(models.ImageField):
             return
         if is_upload or not value or _name(before) != _name(value):
             self._clear(instance)
+
+    def was_deferred(self, instance: models.Model) -> bool:
+        """Whether the row was loaded without its file, which nobody has asked for since."""
+        return self._slot in instance.__dict__ and self.attname not in instance.__dict__
+
+    def undefer(self, instance: models.Model, value: Any) -> None:
+        """The file that the row was loaded without is loaded now, or replaced without a look."""
+        is_loaded = (isinstance(value, str) and value != "") or (
+            isinstance(value, FieldFile) and value.instance == instance
+        )
+        known, is_from_service = instance.__dict__[self._slot]
+        name = _name(value) if is_loaded else UNSEEN
+        instance.__dict__[self._slot] = known._replace(name=name), is_from_service
+        if not is_loaded:
+            self.take_over(instance, UNSEEN, value)
 
     def _clear(self, instance: models.Model) -> None:
         for option in FACTS:

@@ -438,16 +438,54 @@ def test_a_row_loaded_without_its_file_sends_its_focal_point_too(
     assert row(picture)["version"] == client().record("pictures/a.jpg").version
 
 
-def test_a_file_replaced_in_a_row_loaded_in_part_has_no_old_focal_point(
-    fresh_service: Service,
-) -> None:
-    Picture.objects.create(image=jpeg(), focal="0.1x0.1")
-    picture = Picture.objects.only("image").get()
+def test_a_row_whose_file_is_loaded_later_sends_nothing(fresh_service: Service) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1", title="before")
+    picture = Picture.objects.defer("image").get()
+    with asked(fresh_service) as methods:
+        assert picture.image.name == "pictures/a.jpg"
+        picture.title = "after"
+        picture.save()
+    assert methods == []
+    assert (row(picture)["focal"], row(picture)["width"]) == ("0.1x0.1", 300)
+
+
+def assign(picture: Picture) -> None:
     picture.image = jpeg((90, 60), name="b.jpg")
     picture.save()
+
+
+def assign_another_rows(picture: Picture) -> None:
+    picture.image = Picture(image=jpeg((90, 60), name="b.jpg")).image
+    picture.save()
+
+
+def save_file(picture: Picture) -> None:
+    picture.image.save("b.jpg", jpeg((90, 60)))
+
+
+@pytest.mark.parametrize("replace", [assign, assign_another_rows, save_file])
+@pytest.mark.parametrize("loaded", ["image", "title", "focal", "width"])
+def test_a_file_replaced_in_a_row_loaded_in_part_has_no_old_focal_point(
+    fresh_service: Service, loaded: str, replace: Any
+) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1", crops={"square": SQUARE})
+    picture = Picture.objects.only(loaded).get()
+    replace(picture)
     found = row(picture)
-    assert (found["focal"], found["width"]) == ("", 90)
+    assert (found["focal"], found["crops"], found["width"]) == ("", {}, 90)
     assert found["version"] == client().record("pictures/b.jpg").version
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_file_cleared_in_a_row_loaded_in_part_leaves_nothing(
+    fresh_service: Service, nothing: Any
+) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    picture = Picture.objects.only("title").get()
+    picture.image = nothing
+    picture.save()
+    found = row(picture)
+    assert [found[c] for c in ("image", "focal", "width", "version")] == ["", "", None, ""]
 
 
 def test_of_two_changes_at_once_row_and_record_end_with_the_same(fresh_service: Service) -> None:
