@@ -18,14 +18,14 @@ from django.core.exceptions import FieldDoesNotExist
 from django.core.files import File
 from django.db import models, transaction
 from django.db.models import signals
-from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
+from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 
 from . import after_commit
 from .field_checks import check_columns
+from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
 from .marks import Marks, read_crops, read_focal, validate_crops, validate_focal
 from .records import Record
-from .sources import Source
 from .storage import TintypeStorage
 
 if TYPE_CHECKING:
@@ -37,79 +37,6 @@ MARKS = ("focal_field", "crops_field")
 
 #: In the place of the name of a file that was replaced before it was loaded. No file has it.
 UNSEEN = "\0"
-
-
-class TintypeFieldFile(ImageFieldFile):
-    field: TintypeImageField
-    _committed: bool
-
-    @property
-    def tintype(self) -> Source:
-        """What the row says of the picture, for URLs and tags. Asks nobody."""
-        return Source.of(self)
-
-    def save(self, name: str | None, content: File[Any], save: bool = True) -> None:
-        if not self.field.is_in_tintype:
-            super().save(name, content, save)  # type: ignore[arg-type]  # Django takes None
-            return
-        if not hasattr(content, "chunks"):
-            # A file of Python's own. A storage would do this as well, and leave the marks behind.
-            content = File(content, name)
-        self.field.forget_marks_of_replaced_file(self.instance)
-        # Travels with the bytes, so that the picture never shows another crop.
-        carrier: Any = content
-        carrier.tintype_record = self.field.marks(self.instance).as_record()
-        try:
-            super().save(name, content, save=False)  # type: ignore[arg-type]
-        finally:
-            del carrier.tintype_record
-        if save:
-            self.instance.save()
-
-    def _set_instance_attribute(self, name: str, content: File[Any]) -> None:
-        if not self.field.is_in_tintype:
-            super()._set_instance_attribute(name, content)  # type: ignore[misc]
-            return
-        self.name = str(name)
-        self.instance.__dict__[self.field.attname] = self.name
-        self._dimensions_cache: Any = None
-        record = getattr(name, "record", None)
-        if isinstance(record, Record):
-            self.field.fill(self.instance, record)
-        else:
-            # It is on its way to the service, and gets its version there.
-            self.field.fill_locally(self.instance, content)
-
-    def _get_image_dimensions(self) -> tuple[int | None, int | None]:
-        """From the columns; a file without them costs one request, the first time."""
-        if not self.field.is_in_tintype or not self._committed:
-            return super()._get_image_dimensions()  # type: ignore[misc,no-any-return]
-        if size := self.tintype.size:
-            return size
-        if getattr(self, "_dimensions_cache", None) is None:
-            storage = cast(TintypeStorage, self.storage)
-            if after_commit.is_pending(self.field, self.name):
-                self._dimensions_cache = local_size(self)
-            else:
-                head = storage.client.head(storage.key(self.name or ""))
-                self._dimensions_cache = head.width, head.height
-        return cast("tuple[int | None, int | None]", self._dimensions_cache)
-
-
-class TintypeImageDescriptor(ImageFileDescriptor):
-    field: TintypeImageField
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        before = instance.__dict__.get(self.field.attname)
-        was_deferred = self.field.was_deferred(instance)
-        super().__set__(instance, value)
-        if not self.field.is_in_tintype:
-            return
-        if was_deferred:
-            self.field.undefer(instance, value)
-        # None: the constructor sets it, and the columns along with it.
-        elif before is not None:
-            self.field.take_over(instance, before, value)
 
 
 class TintypeImageField(models.ImageField):
@@ -246,7 +173,7 @@ class TintypeImageField(models.ImageField):
             if other == self and self._slot in value.instance.__dict__:
                 instance.__dict__[self._slot] = value.instance.__dict__[self._slot]
             return
-        if is_upload or not value or _name(before) != _name(value):
+        if is_upload or not value or name_of(before) != name_of(value):
             self._clear(instance)
 
     def was_deferred(self, instance: models.Model) -> bool:
@@ -259,7 +186,7 @@ class TintypeImageField(models.ImageField):
             isinstance(value, FieldFile) and value.instance == instance
         )
         known, is_from_service = instance.__dict__[self._slot]
-        name = _name(value) if is_loaded else UNSEEN
+        name = name_of(value) if is_loaded else UNSEEN
         instance.__dict__[self._slot] = known._replace(name=name), is_from_service
         if not is_loaded:
             self.take_over(instance, UNSEEN, value)
@@ -303,7 +230,7 @@ class TintypeImageField(models.ImageField):
         row = instance.__dict__
         focal = row.get(self.focal_field) if self.focal_field else None
         crops = row.get(self.crops_field) if self.crops_field else None
-        return Marks(_name(row.get(self.attname)), read_focal(focal), read_crops(crops))
+        return Marks(name_of(row.get(self.attname)), read_focal(focal), read_crops(crops))
 
     def known_marks(self, instance: models.Model) -> Marks:
         """What the service says, as far as it is known here."""
@@ -348,7 +275,7 @@ class TintypeImageField(models.ImageField):
 
     def _loaded(self, instance: models.Model, **kwargs: Any) -> None:
         if self.is_in_tintype:
-            known = Marks(_name(instance.__dict__.get(self.attname)))
+            known = Marks(name_of(instance.__dict__.get(self.attname)))
             # Without a version the row says what the service has not heard yet: the next save
             # sends it.
             if not self.version_field or instance.__dict__.get(self.version_field, "?"):
@@ -372,7 +299,7 @@ class TintypeImageField(models.ImageField):
             file = getattr(instance, self.attname)
             if file and not file._committed:
                 file.save(file.name, file.file, save=False)
-            elif _name(file) != self.known_marks(instance).name:
+            elif name_of(file) != self.known_marks(instance).name:
                 self.forget_marks_of_replaced_file(instance)
         if self.version_field and self._changes(instance, update_fields):
             # Written with the change itself: should anything go wrong from here on, the row tells
@@ -403,7 +330,7 @@ class TintypeImageField(models.ImageField):
         names = [
             name for name in map(self.column_of, MARKS) if name and _writes(update_fields, name)
         ]
-        has_no_file = self.attname in instance.__dict__ and not _name(
+        has_no_file = self.attname in instance.__dict__ and not name_of(
             instance.__dict__[self.attname]
         )
         if not names or has_no_file:
@@ -438,36 +365,6 @@ def _watch(sender: type[models.Model], **kwargs: Any) -> None:
         for field in sender._meta.fields:
             if isinstance(field, TintypeImageField):
                 field.watch(sender)
-
-
-def local_size(content: File[Any]) -> tuple[int | None, int | None]:
-    """Upright width and height of a file that is at hand, if Pillow is there to tell."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None, None
-    was_closed = content.closed
-    if not was_closed and not content.seekable():
-        # What is a stream has been read by now.
-        return None, None
-    content.open()
-    try:
-        with Image.open(content) as image:
-            # 5 to 8 lie on their side.
-            turned = image.getexif().get(0x0112, 1) >= 5
-            return (image.height, image.width) if turned else image.size
-    except Exception:
-        # Whatever a decoder says of a stranger's file, it has no size then.
-        return None, None
-    finally:
-        if was_closed:
-            content.close()
-        else:
-            content.seek(0)
-
-
-def _name(value: Any) -> str | None:
-    return str(getattr(value, "name", value) or "") or None
 
 
 def _writes(update_fields: frozenset[str] | None, name: str) -> bool:
