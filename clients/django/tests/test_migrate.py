@@ -110,6 +110,22 @@ def test_a_whole_storage(media: Path, fresh_service: Service) -> None:
     assert stored(fresh_service) == {**FILES, "nobody/knows/me.txt": b"x"}
 
 
+def test_a_folder_that_cannot_be_read_does_not_hold_the_others_up(
+    media: Path, fresh_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listdir = FileSystemStorage.listdir
+
+    def refuse(self: FileSystemStorage, path: str) -> Any:
+        if path == "documents/deep":
+            raise PermissionError(13, "Permission denied", path)
+        return listdir(self, path)
+
+    monkeypatch.setattr(FileSystemStorage, "listdir", refuse)
+    summary, (line,) = migrate(everything=True)
+    assert (summary["copied"], summary["failed"]) == (3, 1)
+    assert line["name"] == "documents/deep/" and "Permission denied" in line["detail"]
+
+
 def test_from_another_storage_into_a_folder_of_tintype(
     media: Path, fresh_service: Service, settings: Settings
 ) -> None:

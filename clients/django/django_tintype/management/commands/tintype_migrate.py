@@ -23,6 +23,7 @@ from django_tintype.upkeep.checkpoint import Checkpoint
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.copying import Copy, copy
 from django_tintype.upkeep.parallel import parallel
+from django_tintype.upkeep.report import Report
 from django_tintype.upkeep.stat import with_records
 
 
@@ -90,18 +91,17 @@ point it there.
         target_storage = None if target is None else _target(target)
         if everything and labels:
             raise CommandError("--everything takes no names of fields", returncode=2)
-        total = None
+        report = self.report(options)
         if everything:
             target_storage = target_storage or _target("default")
-            copies = _all(source_storage, target_storage)
+            copies = _all(source_storage, target_storage, report)
         else:
             chosen = fields.file_fields(labels)
             if not labels and target_storage is None:
                 chosen = [field for field in chosen if fields.in_tintype(field)]
             pairs = [(field, target_storage or fields.storage_of(field)) for field in chosen]
-            total = sum(fields.rows(field).count() for field in chosen)
+            report.total = sum(fields.rows(field).count() for field in chosen)
             copies = _of_fields(source_storage, pairs)
-        report = self.report(options, total)
         work = {
             "from": source or "MEDIA_ROOT",
             "to": f"{client().settings.url} {target or ''}".strip(),
@@ -181,11 +181,16 @@ def _of_fields(source: Storage, pairs: list[tuple[fields.Field, TintypeStorage]]
                 yield _copy(name, source, target)
 
 
-def _all(source: Storage, target: TintypeStorage) -> Iterator[Copy]:
+def _all(source: Storage, target: TintypeStorage, report: Report) -> Iterator[Copy]:
     folders = [""]
     while folders:
         folder = folders.pop()
-        inner, files = source.listdir(folder)
+        try:
+            inner, files = source.listdir(folder)
+        except OSError as error:
+            # What is in the others arrives nevertheless.
+            report.add(f"{folder}/", "failed", one_line(error))
+            continue
         prefix = f"{folder}/" if folder else ""
         # The service's own, where both are the same folder.
         folders += [f"{prefix}{name}" for name in inner if prefix or name != ".tintype"]
