@@ -44,7 +44,7 @@ else:
 #: So much chance that nobody has to ask the service whether a name is free.
 RANDOM_CHARACTERS: Final = 12
 
-_HOOKS: Final = ("get_alternative_name", "get_available_name", "is_name_available", "exists")
+_HOOKS: Final = ("get_alternative_name", "is_name_available", "exists")
 
 
 @deconstructible(path="django_tintype.DeferredTintypeStorage")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -234,6 +235,16 @@ def test_a_name_that_a_subclass_made_is_left_alone(running: Service) -> None:
 
     assert DeferredTintypeStorage().exists("2016/a.txt") is False
     assert Dated().get_available_name("a.txt") == "2016/a.txt"
+
+
+def test_a_subclass_that_changes_the_wish_needs_no_service_either(root: Path) -> None:
+    class Small(DeferredTintypeStorage):
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            return super().get_available_name(name.lower(), max_length)
+
+    names = {Small().save("A.TXT", ContentFile(b"x")) for _ in range(2)}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"a_\w{12}\.txt", name) for name in names)
 
 
 # Moving
