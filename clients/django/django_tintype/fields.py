@@ -318,11 +318,18 @@ class TintypeImageField(models.ImageField):
             return
         changes = self._changes(instance, update_fields)
         written = [self.version_field] if changes else []
-        if _writes(update_fields, self.name) and instance.__dict__.pop(self._unsaved, False):
+        if _writes(update_fields, self.name) and instance.__dict__.get(self._unsaved):
             written = [self.column_of(option) for option in (*FACTS, *MARKS)]
+            # Not before they are certain: after a rollback the next save writes them again.
+            name = name_of(instance.__dict__.get(self.attname))
+            transaction.on_commit(partial(self._settle, instance, name), using=using)
         self._write_what_was_left(instance, using, update_fields, written)
         if changes:
             transaction.on_commit(partial(after_commit.send, self, instance, using), using=using)
+
+    def _settle(self, instance: models.Model, name: str | None) -> None:
+        if name_of(instance.__dict__.get(self.attname)) == name:
+            instance.__dict__.pop(self._unsaved, None)
 
     def _changes(
         self, instance: models.Model, update_fields: frozenset[str] | None

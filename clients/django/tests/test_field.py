@@ -174,6 +174,21 @@ def test_update_fields_does_not_leave_the_other_columns_behind(
     assert found["version"] == client().record("pictures/b.jpg").version
 
 
+def test_a_save_after_a_rollback_does_not_leave_the_other_columns_behind(
+    fresh_service: Service,
+) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    picture.image = jpeg((90, 60), name="b.jpg")
+    with pytest.raises(KeyError), transaction.atomic():
+        picture.save(update_fields=["image"])
+        raise KeyError
+    assert row(picture)["width"] == 300
+    picture.save(update_fields=["image"])
+    found = row(picture)
+    assert (found["width"], found["height"], found["focal"]) == (90, 60, "")
+    assert found["version"] == client().record("pictures/b.jpg").version
+
+
 def test_update_fields_with_the_same_file_writes_nothing_else(fresh_service: Service) -> None:
     picture = Picture.objects.create(image=jpeg(), focal="0.1x0.1")
     # As another process would do meanwhile.
