@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as NoAnswerInTime
 
 from . import __version__
@@ -226,8 +226,13 @@ def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:
 
 
 def unreachable(url: str, error: HTTPError) -> TintypeUnavailable:
+    why = type(error).__name__
+    if isinstance(error, SSLError):
+        # A certificate that is not believed, and the like: the name alone would send people to
+        # look whether the service runs.
+        why = str(error)[:300]
     return TintypeUnavailable(
-        f"no answer from the service at {url}: {type(error).__name__}; "
+        f"no answer from the service at {url}: {why}; "
         "check TINTYPE['URL'] and that the service runs",
         code="unreachable",
         retryable=True,

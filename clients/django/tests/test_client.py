@@ -250,6 +250,12 @@ def test_a_service_that_is_away_is_never_a_missing_file(settings: Any) -> None:
         assert "secret" not in str(caught.value)
 
 
+def test_what_is_wrong_with_tls_is_said(fresh_service: Service, settings: Any) -> None:
+    settings.TINTYPE = {"URL": fresh_service.url.replace("http", "https"), "TOKEN": "dev"}
+    with pytest.raises(TintypeUnavailable, match=r"\[SSL"):
+        TintypeStorage().exists("a")
+
+
 @pytest.mark.parametrize(("act", "waits"), [("exists", 2), ("save", 5)])
 def test_a_refused_connection_is_tried_again(
     settings: Any, caplog: pytest.LogCaptureFixture, act: str, waits: int
