@@ -203,6 +203,13 @@ impl Store {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page, Error> {
+        // No key has one, and what lies below may take it for the end of a name.
+        if [prefix, cursor.unwrap_or_default()]
+            .iter()
+            .any(|text| text.contains('\0'))
+        {
+            return Ok(Page::default());
+        }
         self.count(Counts::list);
         let limit = limit.clamp(1, MAX_PAGE);
         let operation = async {

@@ -57,6 +57,8 @@ pub(crate) async fn lists_originals_in_the_order_of_their_bytes(store: &Store) {
         );
     }
     for prefix in [
+        "a\0",
+        "a/\0/",
         "nothing/",
         "a/1/",
         ".tintype/",
