@@ -98,8 +98,7 @@ def tt_source(
 def url_of(value: object, arguments: Arguments) -> str | None:
     if not value:
         return None
-    source = Source.of(value)
-    return source.url_of_original or url(source, arguments.spec, expires=arguments.expires)
+    return url(Source.of(value), arguments.spec, expires=arguments.expires)
 
 
 def img_of(value: object, arguments: Arguments) -> Element | None:
@@ -169,8 +168,6 @@ def _sources(value: object, own: Arguments, picture: Arguments) -> list[Element]
 
 
 def _url(source: Source, spec: Spec, arguments: Arguments, format: str | None = None) -> str:
-    if source.url_of_original is not None:
-        return source.url_of_original
     return url(source, spec.replace(f=format) if format else spec, expires=arguments.expires)
 
 

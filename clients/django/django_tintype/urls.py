@@ -14,10 +14,12 @@ from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.db.models.fields.files import FieldFile
 
 from . import conf
 from .conf import Settings
 from .signing import sign
+from .sources import Source
 from .spec import Spec, SpecError, shortened
 
 #: A date, seconds from now, or a time span.
@@ -41,36 +43,38 @@ class Keyed(Protocol):
 
 
 def url(
-    source: Keyed | str,
+    source: Keyed | FieldFile | str,
     spec: Spec | str | None = None,
     *,
     version: str | None = None,
     expires: Expires | None = None,
     settings: Settings | None = None,
 ) -> str:
-    """The URL of a variant, signed where the settings ask for it.
+    """The URL of a variant of a field's file or of a key, signed where the settings ask for it.
 
     The version of the source goes into the URL, so that the answer may be cached for ever and a
     changed picture has another address. `expires` only holds in a signed URL.
     """
+    source = _source(source)
+    if source.url_of_original is not None:
+        return source.url_of_original
     settings = settings or conf.settings()
     if isinstance(spec, str):
         spec = Spec.parse(spec)
     spec = spec or Spec()
     spec.check_preset_is_known(settings.presets)
-    key, known_version = (source, None) if isinstance(source, str) else (source.key, source.version)
     changes: dict[str, object] = {}
-    if version := version or known_version:
+    if version := version or source.version:
         changes["v"] = version
     if expires is not None:
         changes["exp"] = _unix(expires)
     if changes:
         spec = spec.replace(**changes)
-    return f"{settings.public_url}{path(key, spec, settings)}"
+    return f"{settings.public_url}{path(source.key, spec, settings)}"
 
 
 def original_url(
-    source: Keyed | str,
+    source: Keyed | FieldFile | str,
     *,
     download: bool | str = False,
     version: str | None = None,
@@ -79,13 +83,24 @@ def original_url(
 ) -> str:
     """The URL of the original; with `download` as an attachment, under a name of your own if you
     give one (letters, digits, full stop and hyphen)."""
+    source = _source(source)
+    if source.url_of_original is not None:
+        return source.url_of_original
     settings = settings or conf.settings()
     if settings.originals == "public" and not download and expires is None:
-        key = source if isinstance(source, str) else source.key
-        return f"{settings.public_url}/o/{encode_key(key)}"
+        return f"{settings.public_url}/o/{encode_key(source.key)}"
     attachment = "1" if download is True else download or None
     spec = Spec(f="original", dl=attachment)
     return url(source, spec, version=version, expires=expires, settings=settings)
+
+
+def _source(value: Keyed | FieldFile | str) -> Source:
+    match value:
+        case str():
+            return Source(key=value)
+        case Source() | FieldFile():
+            return Source.of(value)
+    return Source(key=value.key, version=value.version)
 
 
 def path(key: str, spec: Spec, settings: Settings) -> str:

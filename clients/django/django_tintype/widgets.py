@@ -15,7 +15,6 @@ from django import forms
 from django.db.models.fields.files import FieldFile
 
 from . import conf
-from .sources import Source
 from .spec import Spec
 from .urls import url
 
@@ -56,8 +55,7 @@ def preview_url(value: Any) -> str | None:
     """The whole picture, in one size for everything that is shown of it."""
     if not isinstance(value, FieldFile) or not value or not getattr(value, "_committed", True):
         return None
-    source = Source.of(value)
-    return source.url_of_original or url(source, Spec(w=PREVIEW_WIDTH))
+    return url(value, Spec(w=PREVIEW_WIDTH))
 
 
 def previewed_crops() -> Iterator[dict[str, Any]]:

@@ -132,6 +132,19 @@ def test_sorl(template: str, picture: object, expected: str) -> None:
 
 SORL_MISTAKES = [
     ("{% thumbnail %}", "expected source geometry"),
+@pytest.mark.parametrize(
+    ("library", "template"),
+    [("sorl", "{% thumbnail p '9x9' %}"), ("easy", "{% thumbnail p 9x9 %}")],
+)
+def test_a_url_of_another_storage_is_escaped_as_text_of_a_page_is(
+    library: str, template: str
+) -> None:
+    elsewhere = Source(key="a", url_of_original="/media/a'b.jpg?x=1&y=2")
+    assert render(library, template, p=elsewhere) == "/media/a&#x27;b.jpg?x=1&amp;y=2"
+    plain = "{% autoescape off %}" + template + "{% endautoescape %}"
+    assert render(library, plain, p=elsewhere) == elsewhere.url_of_original
+
+
     ("{% thumbnail source %}", "expected source geometry"),
     ("{% thumbnail source as im %}{% endthumbnail %}", "expected source geometry"),
     ("{% thumbnail as im %}{% endthumbnail %}", "expected source geometry"),

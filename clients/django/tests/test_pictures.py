@@ -103,6 +103,23 @@ def test_url(arguments: str, spec: str) -> None:
     assert render(stored, **context) == f"[{HOST}/t/lion.jpg/{spec}]"
 
 
+def test_the_file_of_a_field_has_a_url() -> None:
+    photo = Photo(image="lion.jpg", width=4000, height=3000)
+    assert url(photo.image, "w_640") == f"{HOST}/t/lion.jpg/w_640"
+    assert original_url(photo.image) == f"{HOST}/o/lion.jpg"
+    photo.image.storage = FileSystemStorage(base_url="/media/")
+    assert url(photo.image, "w_640") == original_url(photo.image) == "/media/lion.jpg"
+
+
+def test_a_url_of_another_storage_is_escaped_as_text_of_a_page_is() -> None:
+    elsewhere = Source(key="a", url_of_original="/media/a'b.jpg?x=1&y=2")
+    escaped = "/media/a&#x27;b.jpg?x=1&amp;y=2"
+    assert render("{% tt_url p w=9 %}", p=elsewhere) == escaped
+    assert render("{% tt_url p w=9 as u %}{{ u }}", p=elsewhere) == escaped
+    plain = "{% autoescape off %}{% tt_url p w=9 %}{% endautoescape %}"
+    assert render(plain, p=elsewhere) == elsewhere.url_of_original
+
+
 def test_the_version_goes_into_the_url() -> None:
     versioned = Source(key="lion.jpg", version=VERSION)
     assert render("{% tt_url p w=9 %}", p=versioned) == f"{HOST}/t/lion.jpg/w_9~v_{VERSION}"

@@ -29,7 +29,7 @@ class Thumbnail:
 
     @property
     def url(self) -> str:
-        return self.source.url_of_original or url(self.source, self.spec)
+        return url(self.source, self.spec)
 
     @property
     def name(self) -> str:

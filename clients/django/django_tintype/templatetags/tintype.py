@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.template import Context, Library, Node, NodeList, TemplateSyntaxError
-from django.template.base import FilterExpression, Parser, TextNode, Token, TokenType, Variable
+from django.template.base import (
+    FilterExpression,
+    Parser,
+    TextNode,
+    Token,
+    TokenType,
+    Variable,
+    render_value_in_context,
+)
 
 from ..arguments import ArgumentError, Arguments, check_names, read
 from ..pictures import ArtDirection, img_of, picture_of, url_of
@@ -80,7 +88,7 @@ class Call:
         if self.variable is not None:
             context[self.variable] = result
             return ""
-        return "" if result is None else str(result)
+        return "" if result is None else render_value_in_context(result, context)
 
 
 def literal(expression: FilterExpression) -> tuple[bool, object]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.files.storage import Storage
 from django.template import Context, Library, Node, TemplateSyntaxError
-from django.template.base import FilterExpression, Parser, Token
+from django.template.base import FilterExpression, Parser, Token, render_value_in_context
 
 from ..compat.easy import OPTIONS, alias_options, read_option, spec_of
 from ..compat.errors import CompatError
@@ -45,7 +45,7 @@ class Thumbnailer:
 
     @property
     def url(self) -> str:
-        return self.source.url_of_original or original_url(self.source)
+        return original_url(self.source) if self else ""
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ class ThumbnailNode(Node):
                 raise
             logger.exception("thumbnail: cannot be shown")
         if self.variable is None:
-            return str(thumbnail)
+            return render_value_in_context(thumbnail, context)
         context[self.variable] = thumbnail
         return ""
 

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from django.template import Context, Library, Node, NodeList, TemplateSyntaxError
-from django.template.base import FilterExpression, Parser, Token
+from django.template.base import FilterExpression, Parser, Token, render_value_in_context
 
 from ..compat.errors import CompatError
 from ..compat.sorl import parse_geometry, read_option, spec_of
@@ -72,7 +72,7 @@ class ThumbnailNode(Node):
         if thumbnail is None:
             return self.nodelist_empty.render(context)
         if self.variable is None:
-            return thumbnail.url
+            return render_value_in_context(thumbnail.url, context)
         with context.push(**{self.variable: thumbnail}):
             return self.nodelist.render(context)
 
