@@ -118,6 +118,8 @@ SORL = [
      "200x100 margin 0px 0px 0px 0px"),
     ("{% thumbnail p '200x100' as im %}{{ im|margin:'200x100' }}{% endthumbnail %}", UNKNOWN,
      "auto"),
+    ("{% thumbnail p '9x9' as im %}[{{ im.width }}{{ im.y }}{{ im.ratio }}]{% endthumbnail %}",
+     UNKNOWN, "[]"),
     ("{{ p|is_portrait }}", UNKNOWN, "False"),
     ("{{ p|is_portrait }}", "", "False"),
     ("{{ p|margin:'1x1' }}", "", "auto"),
@@ -130,8 +132,6 @@ def test_sorl(template: str, picture: object, expected: str) -> None:
     assert render("sorl", template, p=picture, dims="x66", q="70", options=options) == expected
 
 
-SORL_MISTAKES = [
-    ("{% thumbnail %}", "expected source geometry"),
 @pytest.mark.parametrize(
     ("library", "template"),
     [("sorl", "{% thumbnail p '9x9' %}"), ("easy", "{% thumbnail p 9x9 %}")],
@@ -145,6 +145,8 @@ def test_a_url_of_another_storage_is_escaped_as_text_of_a_page_is(
     assert render(library, plain, p=elsewhere) == elsewhere.url_of_original
 
 
+SORL_MISTAKES = [
+    ("{% thumbnail %}", "expected source geometry"),
     ("{% thumbnail source %}", "expected source geometry"),
     ("{% thumbnail source as im %}{% endthumbnail %}", "expected source geometry"),
     ("{% thumbnail as im %}{% endthumbnail %}", "expected source geometry"),
@@ -254,6 +256,10 @@ EASY = [
      "False 20"),
     ("{% with t=storage|thumbnailer:'a/b.jpg' %}{{ t.small.url }}{% endwith %}", None,
      f"{HOST}/t/a/b.jpg/w_20~h_20~fit_cover"),
+    ("{% with t=p|thumbnailer %}{% if t %}some{% else %}none{{ t.url }}{{ t.small.url }}{% endif %}"
+     "{% endwith %}", Photo().image, "none"),
+    ("{% with t=p|thumbnailer_passive %}{% if t %}some{% endif %}{% endwith %}", None, ""),
+    ("{% with t=p|thumbnailer %}{% if t %}some{% endif %}{% endwith %}", TALL, "some"),
     ("{{ p|thumbnail_url:'small' }}", TALL, f"{HOST}/t/tall.jpg/w_20~h_20~fit_cover"),
     ("{{ p|thumbnail_url:'nothing' }}", TALL, ""),
     ("{{ p|thumbnail_url:'small' }}", "", ""),

@@ -11,5 +11,11 @@ class CompatError(ValueError):
         super().__init__(f"{self.name}: {reason}")
 
 
+class SizeUnknown(AttributeError):
+    """Asked for in a template it is empty there; None would be written."""
+
+    silent_variable_failure = True
+
+
 def unsupported(name: str, fix: str) -> CompatError:
     return CompatError(name, f"tintype cannot do this; {fix}")

@@ -15,7 +15,7 @@ from ..geometry import GeometryError, Size, resolve
 from ..sources import Source
 from ..spec import Spec
 from ..urls import parse_path, path, url
-from .errors import CompatError
+from .errors import CompatError, SizeUnknown
 
 
 class Thumbnail:
@@ -49,16 +49,23 @@ class Thumbnail:
             return None
 
     @property
-    def width(self) -> int | None:
-        return self.size.width if self.size else None
+    def width(self) -> int:
+        return self._known_size.width
 
     @property
-    def height(self) -> int | None:
-        return self.size.height if self.size else None
+    def height(self) -> int:
+        return self._known_size.height
 
     @property
-    def ratio(self) -> float | None:
-        return self.size.width / self.size.height if self.size else None
+    def ratio(self) -> float:
+        return self.width / self.height
+
+    @property
+    def _known_size(self) -> Size:
+        if self.size is None:
+            reason = "set width_field and height_field of the field"
+            raise SizeUnknown(f"size of {self.name} is not known; {reason}")
+        return self.size
 
     def is_portrait(self) -> bool:
         return self.size is not None and self.size.height > self.size.width

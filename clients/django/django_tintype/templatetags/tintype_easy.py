@@ -33,9 +33,13 @@ class Thumbnailer:
         #: Only for templates that ask: nothing is ever generated here.
         self.generate = True
 
+    def __bool__(self) -> bool:
+        # {% with photo=person.photo|thumbnailer %}{% if photo %}
+        return bool(self.source.key)
+
     def __getitem__(self, alias: str) -> Thumbnail:
         options = alias_options(alias, self.target)
-        if options is None:
+        if options is None or not self:
             raise KeyError(alias)
         return self.get_thumbnail(options)
 
@@ -133,6 +137,8 @@ def thumbnailer(picture: object, relative_name: str | None = None) -> Thumbnaile
         return picture
     if isinstance(picture, Storage) and relative_name:
         return Thumbnailer(Source.stored(picture, relative_name))
+    if not picture:
+        return Thumbnailer(Source(key=""))
     return Thumbnailer(source_of(picture), target_of(picture))
 
 
