@@ -42,6 +42,10 @@ def lay_out(source: Source, arguments: Arguments, settings: Settings) -> Layout:
         return Layout(spec, _size_of(source, box), [], is_fluid)
 
     size = _size_of(source, merged)
+    if size is None and source.size is not None and not has_box:
+        # Too large as a whole, such as a panorama, and yet there are variants of it.
+        narrower = (_size_of(source, merged.replace(w=width)) for width in reversed(widths))
+        size = next(filter(None, narrower), None)
     if size is None:
         if not has_box:
             spec = _Shape(spec, merged, Size(1, 1)).at(widths[len(widths) // 2])
