@@ -154,7 +154,8 @@ def check_preset_name(name: str) -> None:
 
 def check_preset(name: str, text: str) -> None:
     """Whether a preset of the settings is one that the service would take."""
-    check_preset_name(name)
+    if not _PRESET_NAME.fullmatch(name):
+        raise SpecError("", "a name must be a letter a-z, then a-z 0-9 -, at most 64 in all")
     spec = Spec.parse(text)
     refused = {
         "sig": spec.sig is not None,

@@ -77,7 +77,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({"UNSIGNED": "none"}, "set SIGNING_KEY"),
     ({"ORIGINALS": "signed"}, "set SIGNING_KEY"),
     ({"PRESETS": ["card"]}, "PRESETS must be a dict"),
-    ({"PRESETS": {"Card": "w_1"}}, "'Card'"),
+    ({"PRESETS": {"Card": "w_1"}}, "'Card': a name must be a letter a-z, then a-z 0-9 -"),
     ({"PRESETS": {"card": "w_zero"}}, "'card': w"),
     ({"PRESETS": {"card": "w_1~sig_x"}}, "'card': sig"),
     ({"PRESETS": {"card": 5}}, "must have text"),
