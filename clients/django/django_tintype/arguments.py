@@ -92,10 +92,14 @@ class Arguments:
         except SpecError as error:
             raise ArgumentError(tag, error.item, error.reason) from None
         arguments = cls(spec=spec, attributes=attributes, **values)
-        is_auto = (arguments.sizes or "").split(",")[0].strip() == "auto"
-        if is_auto and arguments.is_eager and tag != "tt_source":
+        if arguments.is_auto and arguments.is_eager and tag != "tt_source":
             raise ArgumentError(tag, "sizes", "auto needs loading=lazy")
         return arguments
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the browser measures the place of the picture itself."""
+        return (self.sizes or "").split(",")[0].strip() == "auto"
 
     @property
     def is_eager(self) -> bool:
@@ -129,7 +133,7 @@ def read(tag: str, name: str, value: object) -> Any:
     try:
         if name in ITEMS:
             return READERS[name](name, as_text(name, value))
-        return OPTIONS.get(name, _attribute)(value)
+        return OPTIONS.get(name, _aria if name.startswith("aria_") else _attribute)(value)
     except SpecError as error:
         raise ArgumentError(tag, error.item or name, error.reason) from None
     except ValueError as error:
@@ -212,16 +216,26 @@ def _expires(value: object) -> Expires:
     raise ValueError("must be seconds from now, a timedelta or a datetime with a time zone")
 
 
+def _text(value: object) -> str:
+    # Not a copy of a str, which would forget that it is marked as safe.
+    return value if isinstance(value, str) else str(value)
+
+
 def _attribute(value: object) -> str | None:
-    return None if value is False else "" if value is True else str(value)
+    return None if value is False else "" if value is True else _text(value)
+
+
+def _aria(value: object) -> str:
+    """Unlike other attributes these mean nothing while they are empty."""
+    return str(value).lower() if isinstance(value, bool) else _text(value)
 
 
 OPTIONS: dict[str, Callable[[object], Any]] = {
     "spec": _spec,
     "ratio": _ratio,
-    "alt": str,
-    "media": str,
-    "sizes": str,
+    "alt": _text,
+    "media": _text,
+    "sizes": _text,
     "widths": _widths,
     "formats": _formats,
     "loading": _word("lazy", "eager"),

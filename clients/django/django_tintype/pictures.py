@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.html import escape
-from django.utils.safestring import SafeData, SafeString
+from django.utils.safestring import SafeString
 
 from . import conf, placeholder
-from .arguments import Arguments
+from .arguments import ArgumentError, Arguments
 from .sources import Source
 from .spec import Spec
 from .srcset import Layout, lay_out
@@ -29,9 +29,11 @@ class Element:
     def __getattr__(self, name: str) -> object:
         # For templates: {{ image.src }}, {{ image.srcset }}, {{ image.width }}.
         try:
-            return self.__dict__["attributes"][name]
+            value = self.__dict__["attributes"][name]
         except KeyError:
             raise AttributeError(f"<{self.__dict__.get('tag')}> has no {name}") from None
+        # Templates would write None.
+        return "" if value is None else value
 
     def __html__(self) -> str:
         present = ((name, value) for name, value in self.attributes.items() if value is not None)
@@ -55,6 +57,10 @@ class Picture:
 
     def __str__(self) -> str:
         return SafeString(self.__html__())
+
+
+#: Stands for the picture of the `tt_picture` around a `tt_source`.
+_AROUND = object()
 
 
 @dataclass(frozen=True)
@@ -81,18 +87,23 @@ def tt_picture(
     spec: Spec | str | None = None,
     /,
     *,
-    sources: Iterable[ArtDirection] = (),
+    sources: Iterable[ArtDirection | None] = (),
     **given: Any,
 ) -> Picture | None:
     """A `<picture>`; None where there is no picture."""
-    return picture_of(value, Arguments.of("tt_picture", {"spec": spec, **given}), [*sources])
+    arguments = Arguments.of("tt_picture", {"spec": spec, **given})
+    return picture_of(value, arguments, [source for source in sources if source])
 
 
 def tt_source(
-    value: object = None, spec: Spec | str | None = None, /, **given: Any
-) -> ArtDirection:
-    """One of the `sources` of a `tt_picture`."""
-    return ArtDirection(Arguments.of("tt_source", {"spec": spec, **given}), value)
+    value: object = _AROUND, spec: Spec | str | None = None, /, **given: Any
+) -> ArtDirection | None:
+    """One of the `sources` of a `tt_picture`; None where it has a picture of its own, and there is
+    none."""
+    arguments = Arguments.of("tt_source", {"spec": spec, **given})
+    if value is _AROUND:
+        return ArtDirection(arguments)
+    return ArtDirection(arguments, value) if value else None
 
 
 def url_of(value: object, arguments: Arguments) -> str | None:
@@ -119,9 +130,10 @@ def img_of(value: object, arguments: Arguments) -> Element | None:
         "fetchpriority": arguments.fetchpriority,
         **arguments.attributes,
     }
-    if style := _placeholder_style(source, arguments.placeholder):
+    merged = arguments.spec.with_preset(settings.presets)
+    if not _is_clear(merged) and (style := _placeholder_style(source, arguments.placeholder)):
         own = attributes.get("style")
-        attributes["style"] = f"{style};{own}" if own else style
+        attributes["style"] = SafeString(f"{style};{_escaped(own)}") if own else style
     return Element("img", attributes)
 
 
@@ -134,6 +146,8 @@ def picture_of(
     assert img is not None
     sources: list[Element] = []
     for direction in directions:
+        if direction.arguments.is_auto and arguments.is_eager:
+            raise ArgumentError("tt_source", "sizes", "auto needs loading=lazy of the tt_picture")
         sources += _sources(direction.value or value, direction.arguments, arguments)
     sources += _sources(value, arguments, arguments)
     return Picture(img, sources)
@@ -192,11 +206,18 @@ def _sizes(layout: Layout, arguments: Arguments) -> str | None:
 
 
 def _escaped(value: object) -> str:
-    """As the value of an attribute. What is marked as safe keeps its entities, and nothing else: a
-    literal in a template is marked so as well, and may have a quotation mark."""
-    if isinstance(value, SafeData):
-        return str(value).replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    """As the value of an attribute. What is marked as safe (by Django or by Jinja2) keeps its
+    entities, and nothing else: a literal in a template is marked so as well, and may have a
+    quotation mark."""
+    if isinstance(value, str) and hasattr(value, "__html__"):
+        text = str(value.__html__())
+        return text.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return escape(value)
+
+
+def _is_clear(merged: Spec) -> bool:
+    """Whether there is a canvas around the picture that one sees through."""
+    return merged.fit == "pad" and (merged.bg is None or len(merged.bg) == 8)
 
 
 def _placeholder_style(source: Source, kind: str | None) -> str | None:

@@ -296,8 +296,26 @@ ATTRIBUTES = [
         },
     ),
     (
+        "aria_hidden=True aria_busy=False translate=True",
+        {
+            "loading": "lazy",
+            "decoding": "async",
+            "aria-hidden": "true",
+            "aria-busy": "false",
+            "translate": "",
+        },
+    ),
+    (
         "placeholder='colour'",
         {"loading": "lazy", "decoding": "async", "style": "background-color:#777b6d"},
+    ),
+    (
+        "placeholder='colour' style='font-family:&quot;A&quot;'",
+        {
+            "loading": "lazy",
+            "decoding": "async",
+            "style": 'background-color:#777b6d;font-family:"A"',
+        },
     ),
     (
         "placeholder='colour' style='color:red'",
@@ -324,6 +342,13 @@ def test_no_placeholder_behind_transparency() -> None:
     transparent = Source(key="a.png", placeholder="YJqGPQw7sFlslqhFafSE+Q6oJ1h2iHB2Rw==")
     for source in (transparent, UNKNOWN, Source(key="a.jpg", placeholder="<b>")):
         assert "style" not in image(render("{% tt_img p alt='' placeholder='colour' %}", p=source))
+
+
+def test_no_placeholder_behind_a_transparent_canvas() -> None:
+    template = "{% tt_img p w=200 h=50 fit='pad' alt='' placeholder='colour' BG %}"
+    for background, has_style in (("", False), ("bg='ffffff80'", False), ("bg='fff'", True)):
+        img = image(render(template.replace("BG", background), p=LION))
+        assert ("style" in img) == has_style, background
 
 
 # ---- <picture>
@@ -391,6 +416,9 @@ def test_no_picture_shows_nothing() -> None:
 def test_parts_of_what_is_stored() -> None:
     template = "{% tt_img p w=100 alt='' as i %}{{ i.src }} {{ i.width }}x{{ i.height }} {{ i.x }}"
     assert render(template, p=LION) == f"{HOST}/t/lion.jpg/w_100 100x75 "
+    # What there is not is empty, and not the word None.
+    template = "{% tt_img p w=100 alt='' as i %}[{{ i.srcset }}{{ i.width }}{{ i.sizes }}]"
+    assert render(template, p=UNKNOWN) == "[]"
 
 
 # ---- Mistakes
@@ -445,6 +473,7 @@ OTHER_MISTAKES = [
         "{% tt_picture p alt='' %}{% tt_source media='print' as x %}{% endtt_picture %}",
         "tt_source: has no as",
     ),
+    ("{% tt_picture p alt='' %}{% %}", "Empty block tag on line 1"),
 ]
 
 
@@ -459,6 +488,21 @@ def test_mistakes_in_variables_show_when_they_are_rendered() -> None:
     template = Template("{% load tintype %}{% tt_img p w=width alt='' %}")
     with pytest.raises(ValueError, match="tt_img: w: must be a whole number"):
         template.render(Context({"p": LION, "width": "x" * 10_000}))
+
+
+@pytest.mark.parametrize(("loading", "is_refused"), [("eager", True), ("lazy", False)])
+def test_sizes_of_a_source_may_be_auto_if_the_picture_is_lazy(
+    loading: str, is_refused: bool
+) -> None:
+    template = (
+        "{% tt_picture p alt='' loading=loading %}"
+        "{% tt_source media='print' ratio='1/1' sizes='auto' %}{% endtt_picture %}"
+    )
+    if is_refused:
+        with pytest.raises(ValueError, match="tt_source: sizes: auto needs loading=lazy"):
+            render(template, p=LION, loading=loading)
+    else:
+        assert 'sizes="auto"' in render(template, p=LION, loading=loading)
 
 
 def test_what_is_no_picture_is_named() -> None:
@@ -625,6 +669,12 @@ JINJA: list[tuple[str, str]] = [
         "{{ tt_picture(p, alt='', sources=[tt_source(media='print', ratio='1/1')]) }}",
         "{% tt_picture p alt='' %}{% tt_source media='print' ratio='1/1' %}{% endtt_picture %}",
     ),
+    (
+        "{{ tt_picture(p, alt='', sources=[tt_source(missing, media='print')]) }}",
+        "{% tt_picture p alt='' %}{% tt_source missing media='print' %}{% endtt_picture %}",
+    ),
+    # What Jinja2 has escaped is not escaped again.
+    ("{{ tt_img(p, w=9, alt='<&'|e) }}", "{% tt_img p w=9 alt='&lt;&amp;' %}"),
     ("{{ tt_img(missing, alt='') }}", "{% tt_img missing alt='' %}"),
     ("{{ tt_url(none) }}{{ tt_picture('', alt='') }}", ""),
 ]

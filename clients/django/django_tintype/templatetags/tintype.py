@@ -184,7 +184,7 @@ def _has_end(parser: Parser) -> bool:
     """Whether the next of these tags is an end: a tt_picture without art direction needs none."""
     for token in reversed(parser.tokens):
         if isinstance(token, Token) and token.token_type == TokenType.BLOCK:
-            name = token.contents.split(maxsplit=1)[0]
-            if name in ("tt_picture", "endtt_picture"):
-                return name == "endtt_picture"
+            names = token.contents.split(maxsplit=1)[:1]
+            if names in (["tt_picture"], ["endtt_picture"]):
+                return names == ["endtt_picture"]
     return False
