@@ -7,6 +7,7 @@ class PhotoAdmin(TintypeAdminMixin, admin.ModelAdmin):
 from __future__ import annotations
 
 from collections.abc import Callable
+from posixpath import basename
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import display
@@ -69,7 +70,8 @@ def thumbnail(
         file = getattr(row, field)
         if not file:
             return None
-        return str(tt_img(file, w=width, h=height, fit="cover", alt=""))
+        # Where the column is the link to the form, this is all that is said of it.
+        return str(tt_img(file, w=width, h=height, fit="cover", alt=basename(file.name)))
 
     show.__name__ = f"{field}_thumbnail"
     return show

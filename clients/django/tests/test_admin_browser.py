@@ -198,8 +198,11 @@ def test_the_picker_says_what_it_does(
     open_form(browser, live_server, picture)
     mark, text = browser.one(".tintype-mark"), browser.one(".tintype-text")
     assert (mark.aria_role, mark.accessible_name) == ("slider", "Focal point")
+    assert browser.one(".tintype-tools").text == "Focal point: not set, the centre is kept"
+    # So that "10 % from the left" stays in order where the page is written from right to left.
+    assert text.get_attribute("dir") == "auto"
     assert text.get_attribute("aria-live") == "polite"
-    assert text.text == "not set: the centre is kept"
+    assert text.text == "not set, the centre is kept"
     # The text field is a way of its own, and the picker follows it.
     browser.one("#id_focal").send_keys("0.25x0.75")
     said = "25 % from the left, 75 % from the top"
@@ -250,6 +253,56 @@ def test_another_file_is_shown_and_starts_without_a_focal_point(
     assert delivered(picture, "square").getpixel((150, 150)) == (192, 32, 64)
 
 
+def test_a_focal_point_outlives_a_mistake_elsewhere_in_the_form(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    """Browsers forget the file then, and it is chosen again."""
+    browser.open(f"{live_server.url}/admin/gallery/picture/add/")
+    browser.run("document.querySelector('#id_title').removeAttribute('maxlength')")
+    browser.one("#id_title").send_keys("x" * 51)
+    browser.one("#id_image").send_keys(str(PHOTOGRAPH))
+    browser.wait_for_pictures()
+    browser.drag(browser.one(".tintype-stage"), (0.5, 0.5), (0.1, 0.2))
+    chosen = browser.one("#id_focal").get_attribute("value") or ""
+    browser.submit(browser.one("input[name=_save]"))
+    assert browser.one(".errorlist")
+    browser.one("#id_image").send_keys(str(PHOTOGRAPH))
+    poll(lambda: browser.one(".tintype-picture").is_displayed(), "the file is shown again")
+    assert near(chosen, 0.1, 0.2)
+    assert browser.one("#id_focal").get_attribute("value") == chosen
+
+
+def test_what_is_transparent_is_shown_so(
+    browser: Browser, live_server: LiveServer, tmp_path: Path
+) -> None:
+    Image.new("RGBA", (40, 30), "#ffffff00").save(tmp_path / "clear.webp")
+    browser.open(f"{live_server.url}/admin/gallery/picture/add/")
+    browser.one("#id_image").send_keys(str(tmp_path / "clear.webp"))
+    picture = browser.one(".tintype-picture")
+    poll(picture.is_displayed, "the chosen file is shown")
+    browser.wait_for_pictures()
+    alpha = """
+        const context = document.createElement("canvas").getContext("2d");
+        context.drawImage(arguments[0], 0, 0);
+        return context.getImageData(10, 10, 1, 1).data[3];
+    """
+    assert browser.run(alpha, picture) == 0
+
+
+def test_a_picture_that_cannot_be_loaded_is_not_shown(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    picture.image.storage.delete(picture.image.name or "")
+    browser.open(f"{live_server.url}/admin/gallery/picture/{picture.pk}/change/")
+    preview = browser.one(".tintype-preview")
+    poll(lambda: not preview.is_displayed(), "the preview goes")
+    assert browser.one(".file-upload a").is_displayed()
+    # A file that can be shown brings it back.
+    browser.one("#id_image").send_keys(str(PHOTOGRAPH))
+    poll(preview.is_displayed, "the preview comes back")
+    assert all("404" in complaint for complaint in browser.complaints())
+
+
 def test_a_row_that_was_added_to_a_formset_has_a_picker_of_its_own(
     browser: Browser, live_server: LiveServer, picture: Picture
 ) -> None:
@@ -292,6 +345,43 @@ def test_the_list_shows_pictures(
     natural = "return arguments[0].complete && arguments[0].naturalWidth"
     poll(lambda: browser.run(natural, image) in (80, 160), "the thumbnail is loaded")
     browser.screenshot("list")
+
+
+@pytest.mark.parametrize("corner", ["0x0", "1x0", "1x1", "0x1"])
+def test_the_controls_are_large_enough_wherever_they_are(
+    browser: Browser, live_server: LiveServer, picture: Picture, corner: str
+) -> None:
+    browser.centre(open_form(browser, live_server, picture))
+    browser.one("#id_focal").send_keys(corner)
+    reached = """
+        const box = arguments[0].getBoundingClientRect();
+        const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+        return [[-9, -9], [9, -9], [9, 9], [-9, 9]].every(
+            ([right, down]) => document.elementFromPoint(x + right, y + down) === arguments[0]
+        );
+    """
+    browser.centre(browser.one(".tintype-stage"))
+    assert browser.run(reached, browser.one(".tintype-mark"))
+    assert browser.one(".tintype-unset").size["height"] >= 24
+
+
+def test_forced_colours_leave_the_mark_as_it_is(
+    browser: Browser, live_server: LiveServer, picture: Picture
+) -> None:
+    """Black on a dark picture it would not be seen."""
+    features = [{"name": "forced-colors", "value": "active"}]
+    browser.command("Emulation.setEmulatedMedia", {"features": features})
+    open_form(browser, live_server, picture)
+    mark = browser.one(".tintype-mark")
+    mark.click()
+    browser.screenshot("forced-colours")
+    colours = [
+        browser.run(f"return getComputedStyle(arguments[0]).{style}", mark)
+        for style in ("borderTopColor", "outlineColor", "boxShadow")
+    ]
+    browser.command("Emulation.setEmulatedMedia", {"features": []})
+    assert colours[:2] == ["rgb(255, 255, 255)"] * 2, "the ring, and around it that of the focus"
+    assert colours[2] != "none"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -116,6 +116,8 @@ def test_a_list_of_pictures_asks_nobody_and_needs_no_more_queries(fresh_service:
         with asked(fresh_service) as methods, CaptureQueriesContext(connection) as queries:
             html = visitor.get("/admin/gallery/picture/").content.decode()
         assert html.count("<img ") == Picture.objects.count()
+        # Said where the column is the link to the form.
+        assert 'alt=""' not in html and 'alt="a.jpg"' in html
         assert methods == []
         counted.append(len(queries))
     assert counted[0] == counted[1]

@@ -48,7 +48,8 @@
         canvas.height = Math.max(1, Math.round(bitmap.height * scale));
         canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
         bitmap.close();
-        return canvas.toDataURL(file.type === "image/png" ? "image/png" : "image/jpeg", 0.85);
+        // Whatever may be transparent stays so; a browser that writes no WebP writes PNG instead.
+        return canvas.toDataURL(file.type === "image/jpeg" ? "image/jpeg" : "image/webp", 0.85);
     }
 
     class TintypeFocal extends HTMLElement {
@@ -90,6 +91,7 @@
             listen(this.mark, "keydown", (event) => this.key(event));
             listen(this.unset, "click", () => this.clear());
             listen(this.picture, "load", () => this.show());
+            listen(this.picture, "error", () => this.show());
             listen(this, "change", (event) => {
                 if (event.target === this.fileInput) {
                     this.choose(event.target.files[0]);
@@ -137,9 +139,17 @@
             input.dispatchEvent(new Event("change", { bubbles: true }));
         }
 
+        /* Whether there is a picture to show; one that is still loading counts. */
+        get isShown() {
+            const { complete, naturalWidth } = this.picture;
+            const isBroken = complete && naturalWidth === 0;
+            return this.picture.getAttribute("src") !== null && !isBroken;
+        }
+
         /* Makes everything say what the input says. */
         show() {
-            const isPicker = this.input !== null && this.picture.getAttribute("src") !== null;
+            this.preview.hidden = !this.isShown;
+            const isPicker = this.input !== null && this.isShown;
             this.stage.classList.toggle("is-picker", isPicker);
             this.mark.hidden = this.tools.hidden = !isPicker;
             if (this.crops) {
@@ -229,8 +239,10 @@
             this.mark.focus({ preventScroll: true });
         }
 
-        /* Another file: its own picture, and no focal point yet. */
+        /* Another file: its own picture, and no focal point yet. What was entered before there was
+           a picture, or came back with a form that has mistakes, belongs to this one. */
         async choose(file) {
+            const isReplaced = this.isShown;
             let source = this.storedSource;
             if (file) {
                 source = await shrink(file).catch(() => null);
@@ -245,8 +257,11 @@
                     image.removeAttribute("src");
                 }
             }
-            this.preview.hidden = !source;
-            this.focal = file ? null : parse(this.storedText);
+            if (!file) {
+                this.focal = parse(this.storedText);
+            } else if (isReplaced) {
+                this.focal = null;
+            }
             this.show();
         }
     }
