@@ -216,7 +216,7 @@ def test_previews_are_what_the_service_delivers(
     browser: Browser, live_server: LiveServer, picture: Picture
 ) -> None:
     stage = open_form(browser, live_server, picture)
-    names = [caption.text for caption in browser.all(".tintype-crop figcaption")]
+    names = [caption.text for caption in browser.all(".tintype-name")]
     assert names == ["square", "banner", "portrait"]
     for at in [(0.1, 0.9), (0.9, 0.3)]:
         browser.drag(stage, (0.5, 0.5), at)

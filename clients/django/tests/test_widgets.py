@@ -21,6 +21,7 @@ from pytest_django import Settings
 from django_tintype import TintypeImageField
 from django_tintype.admin import AdminTintypeImageInput
 from django_tintype.widgets import TintypeImageInput
+from tests.browser import Browser
 from tests.gallery.admin import PictureAdmin
 from tests.gallery.models import Bare, Picture
 from tests.service import Service
@@ -72,7 +73,7 @@ def test_previews_are_of_presets_that_follow_the_focal_point(settings: Settings)
         "turned": "w_100~h_100~fit_cover~rot_90",
     }
     settings.TINTYPE = {**settings.TINTYPE, "PRESETS": presets}
-    assert re.findall(r"<figcaption>(\w+)", form_of(Picture(**STORED))) == ["card"]
+    assert re.findall(r"tintype-name\">(\w+)", form_of(Picture(**STORED))) == ["card"]
 
 
 def test_names_are_those_of_the_form() -> None:
@@ -87,6 +88,27 @@ def test_without_a_focal_point_there_is_no_picker() -> None:
 
 def test_an_empty_form_shows_no_picture() -> None:
     assert re.search(r'class="tintype-preview"\s+hidden', form_of(Picture()))
+
+
+@pytest.mark.parametrize("layout", ["as_p", "as_div", "as_table", "as_ul"])
+def test_it_stays_in_one_piece_wherever_a_form_puts_it(
+    chromium: Browser, settings: Settings, layout: str
+) -> None:
+    settings.TINTYPE = {**settings.TINTYPE, "PRESETS": {"card": "w_400~h_300~fit_cover"}}
+    form_class = modelform_factory(
+        Picture, fields=["image", "focal"], widgets={"image": TintypeImageInput}
+    )
+    html = getattr(form_class(instance=Picture(**STORED)), layout)()
+    container = {"as_table": "table", "as_ul": "ul"}.get(layout, "form")
+    chromium.open("about:blank")
+    parts = chromium.run(
+        "document.body.innerHTML = arguments[0];"
+        "return ['preview', 'mark', 'text', 'crops', 'name'].map("
+        "  name => document.querySelectorAll(`tintype-focal .tintype-${name}`).length"
+        ").concat(document.querySelectorAll('tintype-focal input[type=file]').length)",
+        f"<{container}>{html}</{container}>",
+    )
+    assert parts == [1, 1, 1, 1, 1, 1]
 
 
 class OwnWidgets(PictureAdmin):
