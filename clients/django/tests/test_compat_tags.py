@@ -327,6 +327,15 @@ def test_the_most_particular_alias_holds() -> None:
     assert render("easy", "{% thumbnail p 'tiny' %}", p=LION) == ""
 
 
+def test_an_alias_called_like_a_size_is_not_the_size(settings: SiteSettings) -> None:
+    settings.THUMBNAIL_ALIASES = {"": {"20x20": {"size": (20, 20), "crop": True}}}
+    for size in ("20x20", "'20x20'", "size"):
+        html = render("easy", "{% thumbnail p " + size + " %}", p=TALL, size="20x20")
+        assert html == f"{HOST}/t/tall.jpg/w_20~h_20"
+    cut = render("easy", "{{ p|thumbnail_url:'20x20' }}", p=TALL)
+    assert cut == f"{HOST}/t/tall.jpg/w_20~h_20~fit_cover"
+
+
 def test_default_options_of_easy_hold(settings: SiteSettings) -> None:
     settings.THUMBNAIL_DEFAULT_OPTIONS = {"bw": True}
     assert render("easy", "{% thumbnail p 9x9 %}", p=TALL) == f"{HOST}/t/tall.jpg/w_9~h_9~gray_1"
@@ -373,6 +382,7 @@ def test_presets_from_aliases(settings: SiteSettings) -> None:
         ({"size": (9, 9), "zoom": 10}, "zoom: needs the size of the original"),
         ({"size": (9, 9), "crop": "10,10"}, "crop: needs the size of the original"),
         ({"size": (9, 9), "autocrop": True}, "autocrop: tintype cannot do this"),
+        ({"size": (9, 9), "keep_icc_profile": True}, "keep_icc_profile: tintype cannot do this"),
         ({"size": "9x9x9"}, "size: must be 200x100"),
         ({"size": (9, 9), "colour": 1}, "colour: is not an option of easy-thumbnails"),
     ],

@@ -222,5 +222,6 @@ OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "exif_orientation": must_be_true,
     "autocrop": refused("take it out, and cut the borders away before uploading"),
     "detail": refused("use sharpen"),
+    "keep_icc_profile": refused("take it out, colours are right without it"),
     "subsampling": _subsampling,
 }

@@ -22,6 +22,7 @@ from .tintype import literal
 register = Library()
 logger = logging.getLogger("django_tintype")
 
+_SIZE = re.compile("[0-9]+x[0-9]+")
 _SYNTAX = "thumbnail: expected source size [option …] [as variable]"
 
 
@@ -69,7 +70,7 @@ class ThumbnailNode(Node):
         if len(bits) < 2:
             raise TemplateSyntaxError(_SYNTAX)
         self.source = parser.compile_filter(bits[0])
-        size = f'"{bits[1]}"' if re.fullmatch("[0-9]+x[0-9]+", bits[1]) else bits[1]
+        size = f'"{bits[1]}"' if _SIZE.fullmatch(bits[1]) else bits[1]
         self.size = parser.compile_filter(size)
         self.options: dict[str, FilterExpression | bool] = {}
         for bit in bits[2:]:
@@ -80,7 +81,7 @@ class ThumbnailNode(Node):
     def _judge(self) -> None:
         try:
             is_literal, size = literal(self.size)
-            if is_literal and re.fullmatch("[0-9]+x[0-9]+", str(size)):
+            if is_literal and _SIZE.fullmatch(str(size)):
                 read_option("size", size)
             for name, expression in self.options.items():
                 value: object = expression
@@ -121,7 +122,8 @@ class ThumbnailNode(Node):
             for name, option in self.options.items()
         }
         size = self.size.resolve(context)
-        alias = alias_options(size, made.target) if isinstance(size, str) else None
+        is_alias = isinstance(size, str) and not _SIZE.fullmatch(size)
+        alias = alias_options(size, made.target) if is_alias else None
         return made.get_thumbnail({**(alias or {"size": size}), **options})
 
 
