@@ -429,6 +429,7 @@ MISTAKES = [
     ("p width=3 alt=''", "tt_img: width: unknown argument, did you mean w"),
     ("p load='lazy' alt=''", "tt_img: load: unknown argument, did you mean loading"),
     ("p onclick='x' alt=''", "tt_img: onclick: unknown argument"),
+    ("p data-id='7' alt=''", "tt_img: data-id: is written data_id here"),
     ("p dpr=2 alt=''", "tt_img: dpr: unknown argument"),
     ("p w=0 alt=''", "tt_img: w: must be a whole number from 1 to 8192, not '0'"),
     ("p w=9999 h=height alt=''", "tt_img: w: must be a whole number from 1 to 8192, not '9999'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..pictures import ArtDirection, img_of, picture_of, url_of
 
 register = Library()
 
+_HYPHENATED = re.compile("[a-z]+(?:-[a-z0-9]+)+")
 #: In the context while the body of a tt_picture is rendered: where its sources are collected.
 _SOURCES = "django_tintype.sources"
 
@@ -39,6 +41,8 @@ class Call:
         places = iter(("value", "spec"))
         for bit in bits:
             name, equals, text = bit.partition("=")
+            if equals and _HYPHENATED.fullmatch(name):
+                raise self.error(f"{name}: is written {name.replace('-', '_')} here")
             if not (equals and name.isidentifier()):
                 place = next(places, None)
                 if place is None or set(self.given) - {"spec"}:
