@@ -87,7 +87,10 @@ def test_without_a_focal_point_there_is_no_picker() -> None:
 
 
 def test_an_empty_form_shows_no_picture() -> None:
-    assert re.search(r'class="tintype-preview"\s+hidden', form_of(Picture()))
+    html = form_of(Picture())
+    assert re.search(r'class="tintype-preview"\s+hidden', html)
+    # HTML knows no <img> without a source.
+    assert "<img" not in html
 
 
 @pytest.mark.parametrize("layout", ["as_p", "as_div", "as_table", "as_ul"])

@@ -72,7 +72,6 @@
             const find = (name) => this.querySelector(`.tintype-${name}`);
             this.preview = find("preview");
             this.stage = find("stage");
-            this.picture = find("picture");
             this.mark = find("mark");
             this.tools = find("tools");
             this.text = find("text");
@@ -81,6 +80,14 @@
             if (!this.preview) {
                 return;
             }
+            // HTML knows no <img> without a source, so they come with the first one.
+            for (const place of [this.stage, ...this.querySelectorAll(".tintype-frame")]) {
+                if (!place.querySelector("img")) {
+                    place.prepend(Object.assign(new Image(), { alt: "", draggable: false }));
+                }
+            }
+            this.picture = this.stage.querySelector("img");
+            this.picture.className = "tintype-picture";
             this.storedSource = this.picture.getAttribute("src");
             this.storedText = this.input?.value ?? "";
 
