@@ -272,6 +272,36 @@ def test_a_focal_point_outlives_a_mistake_elsewhere_in_the_form(
     assert browser.one("#id_focal").get_attribute("value") == chosen
 
 
+def test_the_picker_says_what_the_form_says_after_going_back_and_after_a_reset(
+    browser: Browser, live_server: LiveServer, picture: Picture, tmp_path: Path
+) -> None:
+    def said() -> list[object]:
+        script = """
+            const [focal, text, shown] = ["#id_focal", ".tintype-text", ".tintype-picture"].map(
+                (selector) => document.querySelector(selector)
+            );
+            return [focal.value, text.textContent, shown.naturalHeight / shown.naturalWidth];
+        """
+        found: list[object] = browser.run(script)
+        return found
+
+    Image.new("RGB", (300, 600), "#c02040").save(tmp_path / "red.png")
+    open_form(browser, live_server, picture)
+    page = browser.driver.current_url
+    before = said()
+    browser.one("#id_image").send_keys(str(tmp_path / "red.png"))
+    poll(lambda: said()[2] == 2, "the chosen file is shown")
+    browser.one("#id_focal").send_keys("0.2x0.3")
+    changed = ["0.2x0.3", "20 % from the left, 30 % from the top", 2]
+    assert said() == changed
+    browser.open(f"{live_server.url}/admin/")
+    browser.driver.back()
+    poll(lambda: browser.driver.current_url == page and browser.all("#id_focal"), "it is back")
+    poll(lambda: said() == changed, "the picker says what the form says")
+    browser.run("document.querySelector('#id_focal').form.reset()")
+    poll(lambda: said() == before, "what is stored is shown again")
+
+
 def test_what_is_transparent_is_shown_so(
     browser: Browser, live_server: LiveServer, tmp_path: Path
 ) -> None:

@@ -101,15 +101,26 @@
             listen(this.picture, "error", () => this.show());
             listen(this, "change", (event) => {
                 if (event.target === this.fileInput) {
-                    this.choose(event.target.files[0]);
+                    this.choose();
+                }
+            });
+            // A browser that comes back to a page fills the form in again, and tells nobody.
+            listen(window, "pageshow", () => {
+                if (this.fileInput?.files.length) {
+                    this.display();
+                } else {
+                    this.show();
                 }
             });
             // The input stands elsewhere in the form, and is found by its name of the moment.
-            listen(this.closest("form") ?? document, "input", (event) => {
+            const form = this.closest("form") ?? document;
+            listen(form, "input", (event) => {
                 if (event.target === this.input) {
                     this.show();
                 }
             });
+            // Fields are reset after the event.
+            listen(form, "reset", () => setTimeout(() => this.display()));
             this.show();
         }
 
@@ -248,14 +259,21 @@
 
         /* Another file: its own picture, and no focal point yet. What was entered before there was
            a picture, or came back with a form that has mistakes, belongs to this one. */
-        async choose(file) {
-            const isReplaced = this.isShown;
-            let source = this.storedSource;
-            if (file) {
-                source = await shrink(file).catch(() => null);
-                if (this.fileInput.files[0] !== file) {
-                    return; // another one was chosen meanwhile
-                }
+        choose() {
+            if (!this.fileInput.files.length) {
+                this.focal = parse(this.storedText);
+            } else if (this.isShown) {
+                this.focal = null;
+            }
+            this.display();
+        }
+
+        /* The picture of the chosen file, without one that which is stored. */
+        async display() {
+            const file = this.fileInput.files[0];
+            const source = file ? await shrink(file).catch(() => null) : this.storedSource;
+            if (this.fileInput.files[0] !== file) {
+                return; // another one was chosen meanwhile
             }
             for (const image of this.preview.querySelectorAll("img")) {
                 if (source) {
@@ -263,11 +281,6 @@
                 } else {
                     image.removeAttribute("src");
                 }
-            }
-            if (!file) {
-                this.focal = parse(this.storedText);
-            } else if (isReplaced) {
-                this.focal = null;
             }
             this.show();
         }
