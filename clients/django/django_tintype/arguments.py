@@ -209,7 +209,9 @@ def _word(*words: str) -> Callable[[object], str]:
 
 def _expires(value: object) -> Expires:
     match value:
-        case datetime() | timedelta():
+        case datetime() if value.tzinfo is not None:
+            return value
+        case timedelta():
             return value
         case int() if not isinstance(value, bool) and value > 0:
             return value

@@ -12,7 +12,9 @@ from typing import Any
 from django.core.files.storage import Storage
 from django.db.models.fields.files import FieldFile
 
-from .spec import millionths
+from .spec import millionths, shortened
+
+_GIVEN = "a picture is given as the file of a field, as a Source or as a key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +39,15 @@ class Source:
         match value:
             case Source():
                 return value
+            case str() if "://" in value:
+                raise ValueError(f"{shortened(value)} is a URL, {_GIVEN}")
             case str() if value:
                 return cls(key=value)
             case FieldFile() if value:
                 return _of_file(value)
             case FieldFile():
                 raise ValueError(f"field {value.field.name} has no file")
-        raise TypeError(
-            "a picture is given as the file of a field, as a Source or as a key, "
-            f"not as {type(value).__name__}"
-        )
+        raise TypeError(f"{_GIVEN}, not as {type(value).__name__}")
 
     @classmethod
     def stored(cls, storage: Storage, name: str) -> Source:

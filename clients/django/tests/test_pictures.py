@@ -486,9 +486,11 @@ def test_other_mistakes(template: str, message: str) -> None:
 
 
 def test_mistakes_in_variables_show_when_they_are_rendered() -> None:
-    template = Template("{% load tintype %}{% tt_img p w=width alt='' %}")
+    template = Template("{% load tintype %}{% tt_img p w=width expires=when alt='' %}")
     with pytest.raises(ValueError, match="tt_img: w: must be a whole number"):
-        template.render(Context({"p": LION, "width": "x" * 10_000}))
+        template.render(Context({"p": LION, "width": "x" * 10_000, "when": None}))
+    with pytest.raises(ValueError, match="tt_img: expires: must be seconds from now"):
+        template.render(Context({"p": LION, "width": 9, "when": datetime(2030, 1, 1)}))
 
 
 @pytest.mark.parametrize(("loading", "is_refused"), [("eager", True), ("lazy", False)])
@@ -509,6 +511,8 @@ def test_sizes_of_a_source_may_be_auto_if_the_picture_is_lazy(
 def test_what_is_no_picture_is_named() -> None:
     with pytest.raises(TypeError, match="not as int"):
         render("{% tt_img p alt='' %}", p=7)
+    with pytest.raises(ValueError, match="is a URL, a picture is given as the file"):
+        render("{% tt_img p alt='' %}", p=f"{HOST}/o/lion.jpg")
 
 
 # ---- Hostile values
