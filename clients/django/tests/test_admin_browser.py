@@ -377,11 +377,14 @@ def test_the_list_shows_pictures(
     browser.screenshot("list")
 
 
+@pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize("corner", ["0x0", "1x0", "1x1", "0x1"])
 def test_the_controls_are_large_enough_wherever_they_are(
-    browser: Browser, live_server: LiveServer, picture: Picture, corner: str
+    browser: Browser, live_server: LiveServer, picture: Picture, corner: str, width: int
 ) -> None:
-    browser.centre(open_form(browser, live_server, picture))
+    screen = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.command("Emulation.setDeviceMetricsOverride", screen)
+    open_form(browser, live_server, picture)
     browser.one("#id_focal").send_keys(corner)
     reached = """
         const box = arguments[0].getBoundingClientRect();
@@ -391,8 +394,10 @@ def test_the_controls_are_large_enough_wherever_they_are(
         );
     """
     browser.centre(browser.one(".tintype-stage"))
-    assert browser.run(reached, browser.one(".tintype-mark"))
-    assert browser.one(".tintype-unset").size["height"] >= 24
+    is_reached = browser.run(reached, browser.one(".tintype-mark"))
+    height = browser.one(".tintype-unset").size["height"]
+    browser.command("Emulation.clearDeviceMetricsOverride", {})
+    assert is_reached and height >= 24
 
 
 def test_forced_colours_leave_the_mark_as_it_is(
