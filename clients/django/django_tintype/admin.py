@@ -47,6 +47,9 @@ class TintypeAdminMixin(_Admin):
         formset.form = _uploading(formset.form)
         return formset
 
+    def get_changelist_form(self, *args: Any, **kwargs: Any) -> Any:
+        return _uploading(super().get_changelist_form(*args, **kwargs))  # type: ignore[misc]
+
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Visitor
@@ -66,6 +67,21 @@ def test_a_service_that_is_away_is_said_at_the_field(
     assert answer.context["adminform"].form.errors == {"image": [AWAY]}
     assert "gallery.Picture.image could not be uploaded" in caplog.text
     assert not Picture.objects.exists()
+
+
+def test_what_is_refused_is_said_in_a_list_that_can_be_edited(
+    start_service: StartService, editor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_service({"TINTYPE_ALLOW_TYPES": "image/png"})
+    options = site.get_model_admin(Picture)
+    monkeypatch.setattr(options, "list_display", ("title", "image"))
+    monkeypatch.setattr(options, "list_editable", ("image",))
+    picture = Picture.objects.create(title="a")
+    counts = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "_save": "1"}
+    row = {"form-0-id": picture.pk, "form-0-image": upload()}
+    answer = editor.post("/admin/gallery/picture/", {**counts, **row})
+    [errors] = answer.context["cl"].formset.errors
+    assert list(errors) == ["image"] and "image/jpeg" in errors["image"][0]
 
 
 def test_nothing_is_uploaded_for_an_invalid_form(fresh_service: Service, editor: Visitor) -> None:
