@@ -187,6 +187,8 @@
             this.mark.classList.toggle("is-unset", !focal);
             this.mark.setAttribute("aria-valuenow", left);
             this.mark.setAttribute("aria-valuetext", text);
+            // What has the focus is read out anyway, and not twice.
+            this.text.setAttribute("aria-live", this.mark.matches(":focus") ? "off" : "polite");
             this.text.textContent = text;
             this.unset.disabled = !focal;
             for (const frame of this.querySelectorAll(".tintype-frame")) {
@@ -253,8 +255,8 @@
         }
 
         clear() {
-            this.focal = null;
             this.mark.focus({ preventScroll: true });
+            this.focal = null;
         }
 
         /* Another file: its own picture, and no focal point yet. What was entered before there was
