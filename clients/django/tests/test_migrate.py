@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import zlib
 from io import StringIO
 from pathlib import Path
@@ -230,6 +231,27 @@ def test_a_checkpoint_saves_looking_twice(
     assert [request["route"] for request in asked] == ["batch", "files"]
     assert migrate(checkpoint=str(checkpoint))[0] == {"done before": 4, "bytes": 0}
     assert all(json.loads(line) for line in checkpoint.read_text().splitlines())
+
+
+class ControlC(FileSystemStorage):
+    """Somebody presses it when the second folder is looked at."""
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        if path:
+            signal.raise_signal(signal.SIGINT)
+        return super().listdir(path)
+
+
+def test_an_interrupted_run_says_so_in_one_line(
+    media: Path, fresh_service: Service, settings: Settings
+) -> None:
+    old = {"BACKEND": f"{__name__}.ControlC", "OPTIONS": {"location": str(media)}}
+    settings.STORAGES = {**settings.STORAGES, "old": old}
+    with pytest.raises(CommandError, match=r"^interrupted; run it again for the rest$") as raised:
+        call_command("tintype_migrate", everything=True, source="old", stdout=StringIO())
+    assert raised.value.returncode == 130
+    migrate(everything=True)
+    assert stored(fresh_service) == FILES
 
 
 def test_a_checkpoint_belongs_to_its_work(media: Path, tmp_path: Path) -> None:

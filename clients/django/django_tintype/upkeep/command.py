@@ -45,6 +45,14 @@ class UpkeepCommand(BaseCommand):
             help=f"requests under way at the same time, 1 to 64 (default {self.threads})",
         )
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except KeyboardInterrupt:
+            if self.stderr.isatty():
+                self.stderr.write("")  # below the bar
+            raise CommandError("interrupted; run it again for the rest", returncode=130) from None
+
     def report(self, options: dict[str, Any], total: int | None = None) -> Report:
         return Report(
             self.stdout,
