@@ -60,6 +60,12 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
     except TintypeError as error:
         yield bad(f"the service does not answer: {error}", "start it, or set TINTYPE['URL']")
         return
+    except FileNotFoundError:
+        yield bad(
+            f"something answers at {settings.url}, but it is not the service's API",
+            "set TINTYPE['URL'] to the address that `tintype serve` prints, without a path",
+        )
+        return
     yield good(f"the service answers at {settings.url}")
     if ready.clock is not None:
         yield _clock(ready.clock)

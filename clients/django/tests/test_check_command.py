@@ -60,6 +60,17 @@ def test_all_is_well(start_service: StartService) -> None:
     ]
 
 
+def test_another_server_at_the_address_is_told_with_the_fix(service: Service) -> None:
+    for address in (service.admin_url, f"{service.url}/api"):
+        with override_settings(TINTYPE={"URL": address}):
+            is_well, said = check()
+        assert not is_well
+        assert f"something answers at {address}, but it is not the service's API" in said
+        assert (
+            "set TINTYPE['URL'] to the address that `tintype serve` prints, without a path" in said
+        )
+
+
 def test_without_write_nothing_is_written(start_service: StartService) -> None:
     service = start_service(SIGNED, **OURS)
     assert check()[0]
