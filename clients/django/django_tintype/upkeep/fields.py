@@ -17,12 +17,12 @@ ROWS = 2000
 Field: TypeAlias = "FileField"
 
 
-def add_labels(parser: CommandParser) -> None:
+def add_labels(parser: CommandParser, without: str = "all fields of all models without") -> None:
     parser.add_argument(
         "labels",
         nargs="*",
         metavar="app[.Model[.field]]",
-        help="which files; all fields of all models without",
+        help=f"which files; {without}",
     )
 
 

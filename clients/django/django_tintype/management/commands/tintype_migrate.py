@@ -40,8 +40,9 @@ class Command(UpkeepCommand):
   manage.py tintype_migrate blog.Post.picture shop --from old
   manage.py tintype_migrate --everything --from old --to default
 
-Set STORAGES to tintype first, and keep the old storage as an alias of its own ("old"). Run it
-once while the site still uses the old storage, switch, and run it again for what came meanwhile.
+Run it once while the site still uses the old storage, with --to the alias of tintype. Then make
+tintype the default of STORAGES, with the old storage as an alias of its own ("old"), and run it
+again with --from old for what came meanwhile.
 Where the service is to keep its files in the same folder or bucket, nothing has to be copied:
 point it there.
 """

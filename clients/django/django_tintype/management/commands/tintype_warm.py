@@ -45,7 +45,7 @@ class Command(UpkeepCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        fields.add_labels(parser)
+        fields.add_labels(parser, "either these or --prefix have to be said")
         self.add_parallel(parser)
         parser.add_argument("--prefix", help="every original below it, instead of those of fields")
         parser.add_argument(
