@@ -139,6 +139,10 @@ def test_templates(example: str, settings: SiteSettings) -> None:
 @pytest.mark.parametrize("example", blocks("python"))
 def test_code_is_code(example: str) -> None:
     compile(example, "README.md", "exec")
+    if re.search(r"\bPhoto\b", example):
+        assert re.search(r"^(class Photo|from .* import Photo$)", example, re.M), (
+            "where is Photo from"
+        )
 
 
 def test_every_key_of_the_settings_is_described() -> None:
