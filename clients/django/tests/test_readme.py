@@ -38,38 +38,23 @@ def blocks(language: str, heading: str = "") -> list[str]:
     return found
 
 
-SETTINGS = """
-SECRET_KEY = "of no worth"
-USE_TZ = True
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-INSTALLED_APPS = ["gallery"]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "site.sqlite3"}}
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
-"""
-
 VISIT = """
-import django
-django.setup()
 from django.core.files import File
-from django.template.loader import render_to_string
+from django.test import Client
 from gallery.models import Photo
 
 with open("lion.jpg", "rb") as file:
     Photo.objects.create(image=File(file, "lion.jpg"))
-print(render_to_string("photos.html", {"photos": Photo.objects.all()}))
+print(Client(headers={"host": "localhost"}).get("/").content.decode())
 """
 
 
-def run(site: Path, *command: str) -> str:
-    environ = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{PACKAGE}:{site}",
-        "DJANGO_SETTINGS_MODULE": "settings",
-    }
+def run(site: Path, *command: str, text: str = "") -> str:
     done = subprocess.run(
         [sys.executable, *command],
         cwd=site,
-        env=environ,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE)},
+        input=text,
         capture_output=True,
         text=True,
         timeout=60,
@@ -80,29 +65,28 @@ def run(site: Path, *command: str) -> str:
 
 def test_five_minutes_to_a_picture(fresh_service: Service, tmp_path: Path) -> None:
     heading = "## Five minutes to a `<picture>`"
-    site_settings, models = blocks("python", heading)
+    settings, models, urls = blocks("python", heading)
     [template] = blocks("html", heading)
-    settings = SETTINGS + site_settings.replace(
-        'TINTYPE = {"TOKEN": "dev"}', f'TINTYPE = {{"TOKEN": "dev", "URL": "{fresh_service.url}"}}'
-    )
-    assert fresh_service.url in settings
-    gallery = tmp_path / "gallery"
+    [admin] = [block for block in blocks("python", "## The admin") if "admin.register" in block]
+    service = f'TINTYPE = {{"TOKEN": "dev", "URL": "{fresh_service.url}"}}'
+    run(tmp_path, "-m", "django", "startproject", "site_of_mine", ".")
+    run(tmp_path, "manage.py", "startapp", "gallery")
+    with (tmp_path / "site_of_mine" / "settings.py").open("a") as file:
+        file.write(settings.replace('TINTYPE = {"TOKEN": "dev"}', service))
     for path, text in {
-        tmp_path / "settings.py": settings,
-        tmp_path / "visit.py": VISIT,
-        gallery / "__init__.py": "",
-        gallery / "models.py": models,
-        gallery / "migrations" / "__init__.py": "",
-        gallery / "templates" / "photos.html": template,
+        "site_of_mine/urls.py": urls,
+        "gallery/models.py": models,
+        "gallery/admin.py": admin,
+        "gallery/templates/photos.html": template,
     }.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
     Image.new("RGB", (1000, 700), "teal").save(tmp_path / "lion.jpg")
 
-    run(tmp_path, "-m", "django", "makemigrations")
-    run(tmp_path, "-m", "django", "migrate")
-    run(tmp_path, "-m", "django", "tintype_check")
-    found = elements(run(tmp_path, "visit.py"))
+    run(tmp_path, "manage.py", "makemigrations")
+    run(tmp_path, "manage.py", "migrate")
+    assert fresh_service.url in run(tmp_path, "manage.py", "tintype_check")
+    found = elements(run(tmp_path, "manage.py", "shell", "-v0", text=VISIT))
 
     assert [tag for tag, _ in found] == ["picture", "img"]
     img = found[1][1]
