@@ -58,7 +58,9 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
     try:
         ready = client.ready()
     except TintypeError as error:
-        yield bad(f"the service does not answer: {error}", "start it, or set TINTYPE['URL']")
+        # As everywhere, what to do is behind the semicolon.
+        text, _, fix = error.detail.partition("; ")
+        yield bad(text, fix or "look for the request in the service's log")
         return
     except FileNotFoundError:
         yield bad(
@@ -169,7 +171,7 @@ def _public(client: Client, settings: Settings, missing: str) -> Iterator[Findin
         impossible = _code(client.public(f"{at}/w_0"))
     except TintypeError as error:
         yield bad(
-            f"the public URL does not answer from here: {error.detail}",
+            f"the public URL does not answer from here: {error.detail.partition('; ')[0]}",
             "set TINTYPE['PUBLIC_URL'] to the address that browsers use",
         )
         return

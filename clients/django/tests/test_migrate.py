@@ -279,8 +279,10 @@ def test_a_service_that_is_away_is_an_error_and_not_a_success(
 ) -> None:
     fresh_service.kill()
     settings.TINTYPE = {**settings.TINTYPE, "TIMEOUT": 1}
-    with pytest.raises(Exception, match="no answer from the service"):
-        call_command("tintype_migrate", stdout=StringIO())
+    # One line, and no traceback.
+    for command in ("tintype_migrate", "tintype_orphans"):
+        with pytest.raises(CommandError, match="no answer from the service"):
+            call_command(command, stdout=StringIO())
 
 
 @pytest.mark.parametrize(

@@ -491,6 +491,8 @@ def test_mistakes_in_variables_show_when_they_are_rendered() -> None:
         template.render(Context({"p": LION, "width": "x" * 10_000, "when": None}))
     with pytest.raises(ValueError, match="tt_img: expires: must be seconds from now"):
         template.render(Context({"p": LION, "width": 9, "when": datetime(2030, 1, 1)}))
+    with pytest.raises(ValueError, match=r"tt_img: w: card\.width has no value here"):
+        render("{% tt_img p w=card.width alt='' %}", p=LION)
 
 
 @pytest.mark.parametrize(("loading", "is_refused"), [("eager", True), ("lazy", False)])

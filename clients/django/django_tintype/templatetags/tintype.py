@@ -83,7 +83,14 @@ class Call:
         if self.arguments is not None:
             return self.arguments
         given: Mapping[str, Any] = {name: e.resolve(context) for name, e in self.given.items()}
-        return Arguments.of(self.tag, given)
+        try:
+            return Arguments.of(self.tag, given)
+        except ArgumentError as error:
+            if given.get(error.name) != "":
+                raise
+            # As Django has it where a variable is misspelt.
+            reason = f"{self.given[error.name].token} has no value here"
+            raise ArgumentError(self.tag, error.name, reason) from None
 
     def picture(self, context: Context) -> object:
         return self.value.resolve(context, ignore_failures=True) if self.value else None

@@ -11,6 +11,7 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
+from ..errors import TintypeError
 from .report import Report
 
 
@@ -52,6 +53,9 @@ class UpkeepCommand(BaseCommand):
             if self.stderr.isatty():
                 self.stderr.write("")  # below the bar
             raise CommandError("interrupted; run it again for the rest", returncode=130) from None
+        except TintypeError as error:
+            # Nothing of ours is to be looked for in a traceback.
+            raise CommandError(str(error)) from error
 
     def report(self, options: dict[str, Any], total: int | None = None) -> Report:
         return Report(

@@ -45,6 +45,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
             "--prefix",
             action="append",
             dest="prefixes",
+            metavar="PREFIX",
             help="look at keys that begin so; may be repeated (default: the folders of all fields)",
         )
         parser.add_argument(
