@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from PIL import Image
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -85,6 +86,19 @@ class Browser:
         button.click()
         poll(lambda: _is_gone(before), "another page comes")
 
+    def back(self, address: str) -> None:
+        """As the button does. Chromedriver's own command may time out over a page that was kept."""
+        self.run("setTimeout(() => history.back())")
+
+        def is_there() -> bool:
+            try:
+                at, state = self.run("return [location.href, document.readyState]")
+                return (at, state) == (address, "complete")
+            except WebDriverException:  # between the pages
+                return False
+
+        poll(is_there, f"{address} is back")
+
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
@@ -148,8 +162,6 @@ class Browser:
 
 
 def _is_gone(element: WebElement) -> bool:
-    from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
-
     try:
         element.is_enabled()
     except StaleElementReferenceException:

@@ -299,8 +299,7 @@ def test_the_picker_says_what_the_form_says_after_going_back_and_after_a_reset(
     changed = ["0.2x0.3", "20 % from the left, 30 % from the top", 2]
     assert said() == changed
     browser.open(f"{live_server.url}/admin/")
-    browser.driver.back()
-    poll(lambda: browser.driver.current_url == page and browser.all("#id_focal"), "it is back")
+    browser.back(page)
     poll(lambda: said() == changed, "the picker says what the form says")
     browser.run("document.querySelector('#id_focal').form.reset()")
     poll(lambda: said() == before, "what is stored is shown again")

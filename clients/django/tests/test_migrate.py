@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import zlib
 from io import StringIO
 from pathlib import Path
@@ -238,7 +237,7 @@ class ControlC(FileSystemStorage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         if path:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         return super().listdir(path)
 
 
