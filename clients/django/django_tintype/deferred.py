@@ -8,7 +8,6 @@ read and shown from the folder.
 from __future__ import annotations
 
 import os
-import pathlib
 import posixpath
 import unicodedata
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from django.utils.deconstruct import deconstructible
 
 from .conf import settings
 from .deferred_folder import DeferredFolder
+from .names import joined, split_extension
 from .records import Record
 from .storage import TintypeStorage
 
@@ -80,8 +80,7 @@ class DeferredTintypeStorage(TintypeStorage):
         if ".." in directory.split("/"):
             raise SuspiciousFileOperation(f"Detected path traversal attempt in '{directory}'")
         validate_file_name(file)
-        extension = "".join(pathlib.PurePath(file).suffixes)
-        root = file.removesuffix(extension)
+        root, extension = split_extension(file)
         ending = f"_{get_random_string(RANDOM_CHARACTERS)}{extension}"
         if max_length is not None:
             room = max_length - len(posixpath.join(directory, ending))
@@ -91,7 +90,7 @@ class DeferredTintypeStorage(TintypeStorage):
                     'that the corresponding file field allows sufficient "max_length".'
                 )
             root = root[:room]
-        return posixpath.join(directory, root + ending)
+        return posixpath.join(directory, joined(root, ending))
 
     def _save(self, name: str, content: File[Any]) -> str:
         key = self.key(name)

@@ -18,7 +18,6 @@ import hashlib
 import os
 import stat
 import time
-import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +28,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import locks
 
 from .client import Client
+from .names import check_key
 
 Outcome = Literal["moved", "deleted", "busy", "gone"]
 
@@ -39,11 +39,6 @@ KEEP_MOVED_SECONDS: Final = 3600
 SETTLE_SECONDS: Final = 60
 #: Drafts older than this belong to a process that has ended.
 KEEP_DRAFTS_SECONDS: Final = 24 * 3600
-
-# The service's own limits for new keys. A file that it would refuse must not be accepted here.
-MAX_KEY_BYTES: Final = 900
-MAX_SEGMENT_BYTES: Final = 255
-_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class DeferredFolder:
@@ -84,6 +79,7 @@ class DeferredFolder:
 
     def add(self, key: str, chunks: Iterable[bytes | str]) -> None:
         """Keeps a new file. Once this returns, a power cut does not take it away again."""
+        # Later, nobody is there to choose another name.
         check_key(key)
         target = self.path(key)
         try:
@@ -189,22 +185,6 @@ class DeferredFolder:
         if any(segment in ("", ".", "..") for segment in key.split("/")) or "\0" in key:
             raise SuspiciousFileOperation(f"key {key[:200]!r} is not a path of names")
         return self.root / place / key
-
-
-def check_key(key: str) -> None:
-    """Refuses what the service would refuse later, when nobody is there to choose another name."""
-    segments = key.split("/")
-    problem = None
-    if len(key.encode()) > MAX_KEY_BYTES:
-        problem = f"is longer than {MAX_KEY_BYTES} bytes"
-    elif any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
-        problem = f"has a part that is longer than {MAX_SEGMENT_BYTES} bytes"
-    elif any(unicodedata.category(char) == "Cc" or char in _BIDI for char in key):
-        problem = "has control characters"
-    elif "\\" in key or segments[0] == ".tintype":
-        problem = "is not a name for an original"
-    if problem:
-        raise SuspiciousFileOperation(f"key {key[:200]!r} {problem}; choose another name")
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from typing import Any
 from urllib3 import BaseHTTPResponse
 
 from .client import Client
-from .deferred_folder import check_key
 from .download import Download
 from .errors import TintypeError, as_django_has_it, refusal
+from .names import check_key, joined, split_extension
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
 from .urls import encode_key
@@ -254,8 +254,7 @@ class MemoryClient(Client):
     def _free(self, wished: str, max_length: int | None) -> str:
         """The rule of Django's `get_available_name`, which is the service's as well."""
         folder, slash, file = wished.rpartition("/")
-        extension = "".join(PurePosixPath(file).suffixes)
-        root = file.removesuffix(extension)
+        root, extension = split_extension(file)
         key = wished
         while self._is_taken(key) or (max_length is not None and len(key) > max_length):
             suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(7))
@@ -263,7 +262,7 @@ class MemoryClient(Client):
                 root = root[: max(0, max_length - len(f"{folder}{slash}_{suffix}{extension}"))]
                 if not root:
                     raise _refused(400, "name-too-long", wished)
-            key = f"{folder}{slash}{root}_{suffix}{extension}"
+            key = folder + slash + joined(root, f"_{suffix}{extension}")
         return key
 
 

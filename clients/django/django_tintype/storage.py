@@ -25,6 +25,7 @@ from django.utils.encoding import filepath_to_uri
 
 from .client import Client, client
 from .files import TintypeFile
+from .names import joined, split_extension
 from .records import Record
 from .urls import original_url
 
@@ -115,6 +116,7 @@ class TintypeStorage(Storage):
         if ".." in folder.split("/"):
             raise SuspiciousFileOperation(f"Detected path traversal attempt in '{folder}'")
         validate_file_name(file)
+        name = posixpath.join(folder, joined(*split_extension(file)))
         return WishedName(name, max_length)
 
     def _has_hooks(self) -> bool:

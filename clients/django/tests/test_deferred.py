@@ -208,6 +208,13 @@ def test_names_keep_to_the_column(root: Path, max_length: int) -> None:
     assert name.endswith(".jpg")
 
 
+@pytest.mark.parametrize("max_length", [100, None])
+def test_names_keep_to_the_bytes_of_a_file_name(root: Path, max_length: int | None) -> None:
+    name = save("a/" + "写" * 100 + ".jpg", max_length=max_length)
+    assert name.startswith("a/写写") and name.endswith(".jpg")
+    assert 250 < len(name.removeprefix("a/").encode()) <= 255
+
+
 def test_a_column_too_short_for_any_name_is_refused(root: Path) -> None:
     with pytest.raises(SuspiciousFileOperation, match="max_length"):
         save("photo.jpg", max_length=17)
@@ -215,7 +222,7 @@ def test_a_column_too_short_for_any_name_is_refused(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["x" * 256, "a\u202eb.jpg", "a\nb.jpg", ".tintype/a.jpg", "/".join(["part" * 20] * 12)],
+    ["a." + "x" * 255, "a\u202eb.jpg", "a\nb.jpg", ".tintype/a.jpg", "/".join(["part" * 20] * 12)],
 )
 def test_names_that_the_service_would_refuse_later_are_refused_at_once(
     root: Path, name: str

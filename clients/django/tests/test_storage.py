@@ -175,6 +175,27 @@ def test_max_length_counts_the_name_without_the_location(storage: TintypeStorage
         storage.save("folder/lion.jpg", ContentFile(b"4"), max_length=19)
 
 
+@pytest.mark.parametrize(
+    ("name", "max_length", "characters"),
+    [
+        (f"{'x' * 300}.jpg", 100, 100),
+        (f"{'x' * 300}.jpg", None, 255),
+        # Three bytes each in a key.
+        (f"{'写' * 90}.jpg", 100, 83 + 4),
+        (f"{'写' * 300}.tar.gz", 200, 82 + 7),
+    ],
+)
+def test_names_longer_than_any_file_name_are_cut(
+    storage: TintypeStorage, name: str, max_length: int | None, characters: int
+) -> None:
+    first = storage.save(name, ContentFile(b"1"), max_length=max_length)
+    second = storage.save(name, ContentFile(b"2"), max_length=max_length)
+    assert len(first) == characters
+    for saved, content in ((first, b"1"), (second, b"2")):
+        assert saved.startswith(name[:50]) and saved.endswith(name[name.index(".") :])
+        assert text(storage, saved) == content
+
+
 def test_new_names_are_composed(storage: TintypeStorage) -> None:
     assert storage.save("Zu\u0308rich.jpg", ContentFile(b"1")) == "Z\u00fcrich.jpg"
 
@@ -238,7 +259,7 @@ def test_a_name_that_the_service_refuses_is_suspicious(storage: TintypeStorage) 
     with pytest.raises(SuspiciousFileOperation):
         storage.save("a\x07b", ContentFile(b""))
     with pytest.raises(SuspiciousFileOperation):
-        storage.save("x" * 300, ContentFile(b""))
+        storage.save(f"x.{'x' * 300}", ContentFile(b""))
 
 
 def test_a_file_is_no_folder_on_a_disk(storage: TintypeStorage, kept: str) -> None:

@@ -89,6 +89,7 @@ ASKED: list[Callable[[Client], object]] = [
     lambda client: client.put("a.txt/b", b"x").key,
     lambda client: client.put("x", b"x", on_conflict="overwrite").key,
     lambda client: client.put("a.txt", b"x", on_conflict="rename", max_length=12).key,
+    lambda client: len(client.put("a" * 255, b"x", on_conflict="rename").key),
     lambda client: client.put("long.txt", b"x", max_length=5).key,
     lambda client: client.put("long.txt", b"x", on_conflict="overwrite", max_length=5).key,
     lambda client: client.put("new.txt", b"x", if_match="*").key,
@@ -124,7 +125,7 @@ def test_the_double_answers_as_the_service_does(
     real = Client(Settings(url=fresh_service.url, token="dev"))
     answers = []
     for client in (real, InMemoryTintype().client):
-        for key in ("a.txt", "x/b", "blocked.txt"):
+        for key in ("a.txt", "x/b", "blocked.txt", "a" * 255):
             client.put(key, key.encode())
         client.patch("blocked.txt", {"state": {"name": "blocked", "reason": "asked for"}})
         try:
