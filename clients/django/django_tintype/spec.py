@@ -339,8 +339,11 @@ def _matching(pattern: str, allowed: str) -> Callable[[str, str], str]:
     return read
 
 
+_hex = _matching("[0-9a-fA-F]{16}", "16 hex digits")
+
+
 def _version(item: str, text: str) -> str:
-    return _matching("[0-9a-fA-F]{16}", "16 hex digits")(item, text).lower()
+    return _hex(item, text).lower()
 
 
 _RESERVED = re.compile(r"[^A-Za-z0-9\-._~]")

@@ -4,6 +4,7 @@ is shown, by pixel density where the size is fixed. None is larger than the orig
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from .arguments import Arguments, side
@@ -28,86 +29,111 @@ class Layout(NamedTuple):
     #: Its size in CSS pixels, as far as it is known.
     size: Size | None
     #: None or several.
-    candidates: list[Candidate]
+    candidates: tuple[Candidate, ...]
     is_fluid: bool
 
 
 def lay_out(source: Source, arguments: Arguments, settings: Settings) -> Layout:
-    spec, widths = arguments.spec, arguments.widths or settings.widths
-    merged = spec.with_preset(settings.presets)
-    has_box = not arguments.ratio and (merged.w is not None or merged.h is not None)
-    is_fluid = not has_box or arguments.sizes is not None
-    if source.url_of_original is not None:
-        box = Spec(w=merged.w, h=merged.h) if has_box else Spec()
-        return Layout(spec, _size_of(source, box), [], is_fluid)
+    return _lay_out(
+        source.size,
+        source.url_of_original is not None,
+        arguments.spec,
+        arguments.ratio is not None,
+        arguments.sizes is not None,
+        arguments.widths or settings.widths,
+        settings,
+    )
 
-    size = _size_of(source, merged)
-    if size is None and source.size is not None and not has_box:
+
+# Cameras know few sizes and sites few designs, and a page has hundreds of pictures.
+@lru_cache(maxsize=1024)
+def _lay_out(
+    original: tuple[int, int] | None,
+    is_original_alone: bool,
+    spec: Spec,
+    has_ratio: bool,
+    has_sizes: bool,
+    widths: tuple[int, ...],
+    settings: Settings,
+) -> Layout:
+    merged = spec.with_preset(settings.presets)
+    has_box = not has_ratio and (merged.w is not None or merged.h is not None)
+    is_fluid = not has_box or has_sizes
+    if is_original_alone:
+        box = Spec(w=merged.w, h=merged.h) if has_box else Spec()
+        return Layout(spec, _size_of(original, box), (), is_fluid)
+
+    size = _size_of(original, merged)
+    if size is None and original is not None and not has_box:
         # Too large as a whole, such as a panorama, and yet there are variants of it.
-        narrower = (_size_of(source, merged.replace(w=width)) for width in reversed(widths))
+        narrower = (_size_of(original, merged.replace(w=width)) for width in reversed(widths))
         size = next(filter(None, narrower), None)
     if size is None:
         if not has_box:
             spec = _Shape(spec, merged, Size(1, 1)).at(widths[len(widths) // 2])
-        return Layout(spec, _place(spec.with_preset(settings.presets)), [], is_fluid)
+        return Layout(spec, _place(spec.with_preset(settings.presets)), (), is_fluid)
     if not is_fluid:
-        return Layout(spec, size, _by_density(source, spec, merged, size), is_fluid)
+        return Layout(spec, size, _by_density(original, spec, merged, size), is_fluid)
 
     by_width = {size.width: spec} if has_box else {}
-    shape, widest = _Shape(spec, merged, size), _widest(source, merged, size, has_box)
+    shape, widest = _Shape(spec, merged, size), _widest(original, merged, size, has_box)
     for width in widths:
         candidate = shape.at(min(width, widest))
-        found = _size_of(source, candidate.with_preset(settings.presets))
+        found = _size_of(original, candidate.with_preset(settings.presets))
         if found is not None:
             by_width.setdefault(found.width, candidate)
     if by_width and not has_box:
         spec = by_width[max(by_width)]
-        size = _size_of(source, spec.with_preset(settings.presets))
-    candidates = [Candidate(by_width[width], f"{width}w") for width in sorted(by_width)]
-    return Layout(spec, size, candidates if len(candidates) > 1 else [], is_fluid)
+        size = _size_of(original, spec.with_preset(settings.presets))
+    candidates = tuple(Candidate(by_width[width], f"{width}w") for width in sorted(by_width))
+    return Layout(spec, size, candidates if len(candidates) > 1 else (), is_fluid)
 
 
-def _by_density(source: Source, spec: Spec, merged: Spec, size: Size) -> list[Candidate]:
+def _by_density(
+    original: tuple[int, int] | None, spec: Spec, merged: Spec, size: Size
+) -> tuple[Candidate, ...]:
     if merged.dpr is not None:
-        return []
+        return ()
     dense = merged.replace(dpr=DENSE)
-    here, there = _geometry(source, merged), _geometry(source, dense)
+    here, there = _geometry(original, merged), _geometry(original, dense)
     if here is None or there is None or there.output.width <= size.width:
-        return []
+        return ()
     # Enlarged it would only be heavier, and on a canvas the picture has to keep its share of it.
-    is_enlarged = _geometry(source, dense.replace(up=None)) != there
+    is_enlarged = _geometry(original, dense.replace(up=None)) != there
     shares = _inside(here).width * DENSE - _inside(there).width
     if is_enlarged or (dense.fit == "pad" and abs(shares) > DENSE):
-        return []
+        return ()
     # Where the original ends before, the answer is smaller than asked, and the descriptor says so.
     descriptor = f"{written(there.output.width / size.width)}x"
-    return [Candidate(spec, "1x"), Candidate(spec.replace(dpr=DENSE), descriptor)]
+    return Candidate(spec, "1x"), Candidate(spec.replace(dpr=DENSE), descriptor)
 
 
-def _widest(source: Source, merged: Spec, size: Size, has_box: bool) -> int:
+def _widest(original: tuple[int, int] | None, merged: Spec, size: Size, has_box: bool) -> int:
     """Beyond this width there is nothing more to see."""
     plain = merged.replace(up=None, dpr=merged.dpr or DENSE)
     if merged.fit == "pad" and merged.w and merged.h:
         # Where the picture on the canvas has reached its own size.
-        whole = _size_of(source, merged.replace(w=None, h=None, fit=None, g=None, up=None)) or size
-        most = max(whole.width, whole.height * merged.w // merged.h)
+        whole = merged.replace(w=None, h=None, fit=None, g=None, up=None)
+        width, height = _size_of(original, whole) or size
+        most = max(width, height * merged.w // merged.h)
     else:
-        most = (_size_of(source, plain) or size).width
+        most = (_size_of(original, plain) or size).width
     return max(size.width, min(most, int(size.width * DENSE))) if has_box else most
 
 
-def _geometry(source: Source, merged: Spec) -> Geometry | None:
-    """None where the size of the original is not known, or where it has no such variant."""
-    if source.size is None:
+def _geometry(original: tuple[int, int] | None, merged: Spec) -> Geometry | None:
+    """None where the size of the original is not known, or where it has no such variant. The focal
+    point moves a cut, and makes none larger."""
+    if original is None:
         return None
     try:
-        return resolve(*source.size, merged, source.focal)
+        return resolve(*original, merged)
     except GeometryError:
         return None
 
 
-def _size_of(source: Source, merged: Spec) -> Size | None:
-    found = _geometry(source, merged)
+def _size_of(original: tuple[int, int] | None, merged: Spec) -> Size | None:
+    found = _geometry(original, merged)
     return found.output if found else None
 
 

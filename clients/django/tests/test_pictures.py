@@ -27,7 +27,7 @@ from django.utils.safestring import mark_safe
 from pytest_django import DjangoAssertNumQueries
 from pytest_django import Settings as SiteSettings
 
-from django_tintype import pictures
+from django_tintype import pictures, srcset
 from django_tintype.conf import Settings
 from django_tintype.deferred import DeferredTintypeStorage
 from django_tintype.jinja2 import environment
@@ -609,6 +609,18 @@ def test_tags_ask_nobody(django_assert_num_queries: DjangoAssertNumQueries) -> N
     # What was not loaded is not known, which is no reason to ask.
     assert "1440" not in deferred
     assert f"{HOST}/t/photos/lion.jpg/card" in deferred
+
+
+def test_pictures_of_one_size_and_design_are_laid_out_once() -> None:
+    srcset._lay_out.cache_clear()
+    pictures_of_a_camera = [
+        Source(key=f"{n}.jpg", width=6000, height=4000, focal=(n / 10, 0.5)) for n in range(9)
+    ]
+    html = render(
+        "{% for p in all %}{% tt_picture p alt='' %}{% endfor %}", all=pictures_of_a_camera
+    )
+    assert html.count("<picture>") == 9
+    assert srcset._lay_out.cache_info().misses == 1
 
 
 def test_files_of_other_storages_are_shown_by_their_own_url() -> None:
