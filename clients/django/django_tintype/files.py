@@ -7,14 +7,14 @@ import hashlib
 import io
 import os
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.files import File
 
 from .errors import PreconditionFailed, TintypeError, TintypeUnavailable
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
     from .client import Client
     from .storage import TintypeStorage
@@ -198,12 +198,22 @@ class RangeReader(io.RawIOBase):
         raise AssertionError("the last attempt returns or raises")
 
 
+class _Appended(io.BufferedRandom):
+    """Is written at its end, wherever somebody has read."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        self.seek(0, os.SEEK_END)
+        return super().write(data)
+
+
 class _Draft:
     """What is being written, in a temporary file, and what it is to replace."""
 
     def __init__(self, client: Client, key: str, how: str) -> None:
         self.client, self.key = client, key
-        self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its owner
+        # Closed with its owner.
+        file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self.file = _Appended(file) if how == "a" else io.BufferedRandom(file)
         self.etag: str | None = None
         self.sha256: str | None = None
         try:

@@ -424,6 +424,19 @@ def test_writes_at_close(
     assert storage.listdir("")[1] == ["w"]
 
 
+@pytest.mark.parametrize("mode", ["a+", "a+b"])
+def test_appends_wherever_one_has_read(storage: TintypeStorage, mode: str) -> None:
+    storage.save("w", ContentFile(b"head\nline\n"))
+    more: Any = b"more" if "b" in mode else "more"
+    with storage.open("w", mode) as file:
+        file.seek(0)
+        assert file.readline() == ("head\n" if mode == "a+" else b"head\n")
+        file.write(more)
+        file.seek(2)
+        file.write(more)
+    assert text(storage, "w") == b"head\nline\nmoremore"
+
+
 def test_a_with_block_that_fails_writes_nothing(storage: TintypeStorage) -> None:
     storage.save("w", ContentFile(b"old"))
     with pytest.raises(ZeroDivisionError), storage.open("w", "wb") as file:
