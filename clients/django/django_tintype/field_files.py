@@ -61,6 +61,9 @@ class TintypeFieldFile(ImageFieldFile):
         """From the columns; a file without them costs one request, the first time."""
         if not self.field.is_in_tintype or not self._committed:
             return super()._get_image_dimensions()  # type: ignore[misc,no-any-return]
+        # Columns that the row was loaded without are a query, which is less than a request.
+        for name in filter(None, (self.field.width_field, self.field.height_field)):
+            getattr(self.instance, name)
         if size := self.tintype.size:
             return size
         if getattr(self, "_dimensions_cache", None) is None:

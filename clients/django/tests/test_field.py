@@ -270,6 +270,16 @@ def test_deferred_columns_stay_deferred(fresh_service: Service) -> None:
     assert len(queries) == 2
 
 
+def test_a_column_that_was_not_loaded_is_read_before_the_service_is_asked(
+    fresh_service: Service,
+) -> None:
+    Picture.objects.create(image=jpeg())
+    with asked(fresh_service) as methods:
+        picture = Picture.objects.only("image").get()
+        assert (picture.image.width, picture.image.height) == (300, 200)
+    assert methods == []
+
+
 def test_refreshing_a_row_takes_it_as_it_is_now(fresh_service: Service) -> None:
     mine = Picture.objects.create(image=jpeg())
     theirs = Picture.objects.get()
