@@ -18,6 +18,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.core.files import File
 from django.db import models, transaction
 from django.db.models import signals
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 
@@ -228,8 +229,10 @@ class TintypeImageField(models.ImageField):
     def marks(self, instance: models.Model) -> Marks:
         """What the columns say. Raises ValueError for a focal point or crops that are none."""
         row = instance.__dict__
-        focal = row.get(self.focal_field) if self.focal_field else None
-        crops = row.get(self.crops_field) if self.crops_field else None
+        focal, crops = (
+            None if isinstance(value, DatabaseDefault) else value
+            for value in (row.get(self.focal_field or ""), row.get(self.crops_field or ""))
+        )
         return Marks(name_of(row.get(self.attname)), read_focal(focal), read_crops(crops))
 
     def known_marks(self, instance: models.Model) -> Marks:

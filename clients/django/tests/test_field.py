@@ -31,7 +31,16 @@ from django_tintype import TintypeImageField, url
 from django_tintype.after_commit import bring_up_to_date
 from django_tintype.client import client
 from tests.conftest import StartService
-from tests.gallery.models import Bare, Later, OnDisk, Picture, PictureProxy, Poster, Scan
+from tests.gallery.models import (
+    Bare,
+    Defaulted,
+    Later,
+    OnDisk,
+    Picture,
+    PictureProxy,
+    Poster,
+    Scan,
+)
 from tests.service import Service
 from tests.test_storage import stream
 
@@ -232,6 +241,17 @@ def test_a_file_of_pythons_own_takes_the_focal_point_along(fresh_service: Servic
     picture = Picture(focal="0.1x0.2")
     picture.image.save("a.jpg", io.BytesIO(JPEG))  # type: ignore[arg-type]  # Django takes it
     assert client().record("pictures/a.jpg").focal_point == (0.1, 0.2)
+
+
+def test_columns_may_have_defaults_of_the_database(fresh_service: Service) -> None:
+    with asked(fresh_service) as methods:
+        picture = Defaulted.objects.create(image=jpeg())
+        assert Defaulted.objects.create().focal == ""
+    assert methods == ["PUT"]
+    assert (row(picture)["focal"], row(picture)["version"]) == ("", picture.version)
+    picture.focal = "0.1x0.2"
+    picture.save()
+    assert client().record("defaulted/a.jpg").focal_point == (0.1, 0.2)
 
 
 # Loading

@@ -54,6 +54,27 @@ class Bare(models.Model):
     image = TintypeImageField(upload_to="bare")
 
 
+class Defaulted(models.Model):
+    """The database knows what is in columns that nobody writes."""
+
+    focal = models.CharField(max_length=20, blank=True, db_default="")
+    crops = models.JSONField(
+        blank=True, db_default=models.Value({}, output_field=models.JSONField())
+    )
+    version = models.CharField(max_length=16, blank=True, db_default="")
+    image = TintypeImageField(
+        upload_to="defaulted",
+        blank=True,
+        width_field="width",
+        height_field="height",
+        version_field="version",
+        focal_field="focal",
+        crops_field="crops",
+    )
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+
+
 class OnDisk(models.Model):
     """A storage that is not tintype's."""
 
