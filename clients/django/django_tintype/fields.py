@@ -25,7 +25,7 @@ from django.dispatch import receiver
 from . import after_commit
 from .field_checks import check_columns
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
-from .marks import Marks, read_crops, read_focal, validate_crops, validate_focal
+from .marks import Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
 from .records import Record
 from .storage import TintypeStorage
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: The options that name a column, and what the column holds.
 FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
 MARKS = ("focal_field", "crops_field")
+
+_TEXT = (models.CharField, models.TextField)
 
 #: In the place of the name of a file that was replaced before it was loaded. No file has it.
 UNSEEN = "\0"
@@ -204,7 +206,7 @@ class TintypeImageField(models.ImageField):
             return None
         if isinstance(column, models.JSONField):
             return {}
-        return "" if isinstance(column, (models.CharField, models.TextField)) else 0
+        return "" if isinstance(column, _TEXT) else 0
 
     def update_dimension_fields(
         self, instance: Any, force: bool = False, *args: Any, **kwargs: Any
@@ -298,6 +300,7 @@ class TintypeImageField(models.ImageField):
         right from here on, wherever they stand in the model."""
         if raw or not self.is_in_tintype:
             return
+        self._tidy_marks(instance, update_fields)
         if _writes(update_fields, self.name) and self.attname in instance.__dict__:
             file = getattr(instance, self.attname)
             if file and not file._committed:
@@ -308,6 +311,18 @@ class TintypeImageField(models.ImageField):
             # Written with the change itself: should anything go wrong from here on, the row tells
             # that the service has not heard of it.
             setattr(instance, self.version_field, self._empty(self.version_field))
+
+    def _tidy_marks(self, instance: models.Model, update_fields: frozenset[str] | None) -> None:
+        """An emptied JSON field of a form is None, and a focal point may be given as a pair: both
+        as the columns have to hold it."""
+        for name in filter(None, map(self.column_of, MARKS)):
+            column, value = self.model._meta.get_field(name), instance.__dict__.get(name, "")
+            if not _writes(update_fields, name):
+                continue
+            if value is None and not column.null:
+                setattr(instance, name, self._empty(name))
+            elif isinstance(value, (tuple, list)) and type(column) in _TEXT:
+                setattr(instance, name, write_focal(read_focal(value)))
 
     def _saved(
         self,

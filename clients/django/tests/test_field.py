@@ -559,6 +559,20 @@ def test_a_focal_point_that_is_none_is_refused(fresh_service: Service, text: str
     assert "is not two numbers from 0 to 1" in str(form.errors["focal"])
 
 
+def test_a_pair_is_written_as_text(fresh_service: Service) -> None:
+    for pair in ((0.1, 0.25), [0.1, 0.25]):
+        picture = Picture.objects.create(image=jpeg(), focal=pair)
+        assert row(picture)["focal"] == "0.1x0.25"
+        assert client().record(row(picture)["image"]).focal_point == (0.1, 0.25)
+
+
+def test_crops_that_are_emptied_in_a_form_are_none(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), crops={"square": SQUARE})
+    form = modelform_factory(Picture, fields=["crops"])({"crops": ""}, instance=picture)
+    form.save()
+    assert row(picture)["crops"] == client().record("pictures/a.jpg").crops == {}
+
+
 def test_crops_that_are_none_are_refused(fresh_service: Service) -> None:
     with pytest.raises(ValueError, match="are not a dict of names and cuts"):
         Picture.objects.create(image=jpeg(), crops=["square"])
