@@ -41,6 +41,9 @@ _TEXT = (models.CharField, models.TextField)
 #: In the place of the name of a file that was replaced before it was loaded. No file has it.
 UNSEEN = "\0"
 
+#: The state of columns that belong to a new file, once they are as the row is to have them.
+READY = "ready"
+
 
 class TintypeImageField(models.ImageField):
     """An ImageField with columns for what the service knows of the picture.
@@ -311,6 +314,8 @@ class TintypeImageField(models.ImageField):
             # Written with the change itself: should anything go wrong from here on, the row tells
             # that the service has not heard of it.
             setattr(instance, self.version_field, self._empty(self.version_field))
+        if instance.__dict__.get(self._unsaved):
+            instance.__dict__[self._unsaved] = READY
 
     def _tidy_marks(self, instance: models.Model, update_fields: frozenset[str] | None) -> None:
         """An emptied JSON field of a form is None, and a focal point may be given as a pair: both
@@ -336,12 +341,18 @@ class TintypeImageField(models.ImageField):
             return
         changes = self._changes(instance, update_fields)
         written = [self.version_field] if changes else []
-        if _writes(update_fields, self.name) and instance.__dict__.get(self._unsaved):
+        unsaved = instance.__dict__.get(self._unsaved)
+        is_written = update_fields
+        if _writes(update_fields, self.name) and unsaved:
             written = [self.column_of(option) for option in (*FACTS, *MARKS)]
+            if unsaved != READY:
+                # Another receiver has put a file there, which Django has uploaded when the columns
+                # before it had been taken already.
+                is_written = frozenset()
             # Not before they are certain: after a rollback the next save writes them again.
             name = name_of(instance.__dict__.get(self.attname))
             transaction.on_commit(partial(self._settle, instance, name), using=using)
-        self._write_what_was_left(instance, using, update_fields, written)
+        self._write_what_was_left(instance, using, is_written, written)
         if changes:
             transaction.on_commit(partial(after_commit.send, self, instance, using), using=using)
 

@@ -21,6 +21,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, models, transaction
 from django.db.migrations.writer import MigrationWriter
+from django.db.models import signals
 from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils.datastructures import MultiValueDict
@@ -241,6 +242,23 @@ def test_a_file_of_pythons_own_takes_the_focal_point_along(fresh_service: Servic
     picture = Picture(focal="0.1x0.2")
     picture.image.save("a.jpg", io.BytesIO(JPEG))  # type: ignore[arg-type]  # Django takes it
     assert client().record("pictures/a.jpg").focal_point == (0.1, 0.2)
+
+
+def test_a_file_that_a_receiver_puts_there_has_its_own_columns(fresh_service: Service) -> None:
+    def shrink(instance: Picture, **kwargs: Any) -> None:
+        instance.image = jpeg((30, 20), name="small.jpg")
+
+    other = Picture.objects.create(image=jpeg(name="other.jpg"), focal="0.1x0.1")
+    signals.pre_save.connect(shrink, sender=Picture)
+    try:
+        picture = Picture.objects.create(image=jpeg())
+        other.save(update_fields=["image"])
+    finally:
+        signals.pre_save.disconnect(shrink, sender=Picture)
+    for changed in (picture, other):
+        found = row(changed)
+        assert (found["width"], found["height"], found["focal"]) == (30, 20, "")
+        assert found["version"] == client().record(found["image"]).version
 
 
 def test_columns_may_have_defaults_of_the_database(fresh_service: Service) -> None:
