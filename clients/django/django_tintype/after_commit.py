@@ -37,11 +37,13 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
         name = str(row[field.attname] or "") or None
         if is_pending(field, name):
             return
-        known = field.known_marks(instance)
+        said = field.known(instance)
+        known = said.marks if said.is_heard else Marks(None)
         if field.attname not in instance.__dict__:
             # Loaded without the file, so it has not been replaced either.
             known = known._replace(name=name)
         record = _agree(field, pk, using, row, known)
+        field.version_is_back(instance)
     except Exception as error:
         repair = (
             "the next save of the row sends them again, or manage.py tintype_fill_dimensions"
@@ -59,7 +61,7 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
             exc_info=None if isinstance(error, (TintypeError, OSError)) else error,
         )
         return
-    if record is not None and field.known_marks(instance).name in (None, name):
+    if record is not None and field.known(instance).marks.name in (None, name):
         if field.version_field:
             instance.__dict__[field.version_field] = record.version
         shown = name if field.attname in instance.__dict__ else None

@@ -25,7 +25,7 @@ from django.dispatch import receiver
 from . import after_commit
 from .field_checks import check_columns
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
-from .marks import Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
+from .marks import Known, Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
 from .records import Record
 from .storage import TintypeStorage
 
@@ -149,6 +149,7 @@ class TintypeImageField(models.ImageField):
         for name, value in self.facts(record).items():
             setattr(instance, name, value)
         instance.__dict__[self._unsaved] = True
+        self.version_is_back(instance)
         self.remember(instance, self.marks(instance))
 
     def fill_locally(self, instance: models.Model, content: File[Any]) -> None:
@@ -163,7 +164,7 @@ class TintypeImageField(models.ImageField):
     def take_over(self, instance: models.Model, before: Any, value: Any) -> None:
         """Another file was assigned: what the columns say is of the file before."""
         is_upload = isinstance(value, File) and not getattr(value, "_committed", False)
-        if isinstance(value, FieldFile) and not is_upload and value.instance is not instance:
+        if _is_of_another_row(value, instance) and not is_upload:
             # From another row, or from the row as it is now (`refresh_from_db`).
             other, is_same_row = value.field, value.instance == instance
             for option in (*FACTS, *MARKS):
@@ -176,11 +177,25 @@ class TintypeImageField(models.ImageField):
                 elif ours:
                     setattr(instance, ours, self._empty(ours))
             instance.__dict__[self._unsaved] = not is_same_row
-            if other == self and self._slot in value.instance.__dict__:
-                instance.__dict__[self._slot] = value.instance.__dict__[self._slot]
+            self._remember_as(value, instance)
             return
         if is_upload or not value or name_of(before) != name_of(value):
             self._clear(instance)
+
+    def _take_from_another_row(self, instance: models.Model, value: FieldFile) -> None:
+        """A constructor was given the file of another row: whatever else it was not given comes
+        along with it."""
+        theirs = value.instance.__dict__
+        for option in (*FACTS, *MARKS):
+            name, ours = getattr(value.field, option, None), self.column_of(option)
+            if ours and name in theirs and not instance.__dict__.get(ours):
+                instance.__dict__[ours] = theirs[name]
+        self._remember_as(value, instance)
+
+    def _remember_as(self, value: FieldFile, instance: models.Model) -> None:
+        if value.field == self:
+            known = self.known(value.instance)
+            instance.__dict__[self._slot] = known._replace(is_from_service=True)
 
     def was_deferred(self, instance: models.Model) -> bool:
         """Whether the row was loaded without its file, which nobody has asked for since."""
@@ -191,9 +206,9 @@ class TintypeImageField(models.ImageField):
         is_loaded = (isinstance(value, str) and value != "") or (
             isinstance(value, FieldFile) and value.instance == instance
         )
-        known, is_from_service = instance.__dict__[self._slot]
+        known: Known = instance.__dict__[self._slot]
         name = name_of(value) if is_loaded else UNSEEN
-        instance.__dict__[self._slot] = known._replace(name=name), is_from_service
+        instance.__dict__[self._slot] = known._replace(marks=known.marks._replace(name=name))
         if not is_loaded:
             self.take_over(instance, UNSEEN, value)
 
@@ -231,6 +246,11 @@ class TintypeImageField(models.ImageField):
         """Whether the columns have been written to on account of another file."""
         return f"_tintype_{self.name}_unsaved"
 
+    @property
+    def _emptied(self) -> str:
+        """Whether the version was taken out of the row, and has not come back yet."""
+        return f"_tintype_{self.name}_emptied"
+
     def marks(self, instance: models.Model) -> Marks:
         """What the columns say. Raises ValueError for a focal point or crops that are none."""
         row = instance.__dict__
@@ -240,22 +260,39 @@ class TintypeImageField(models.ImageField):
         )
         return Marks(name_of(row.get(self.attname)), read_focal(focal), read_crops(crops))
 
-    def known_marks(self, instance: models.Model) -> Marks:
-        """What the service says, as far as it is known here."""
-        known: tuple[Marks, bool] = instance.__dict__.get(self._slot, (Marks(None), False))
-        marks, is_from_service = known
-        # What a constructor was given is not known to anybody else.
-        return Marks(None) if instance._state.adding and not is_from_service else marks
+    def known(self, instance: models.Model) -> Known:
+        """What the row said, and whether the service says the same."""
+        known: Known = instance.__dict__.get(self._slot, Known(Marks(None), is_from_service=True))
+        if not known.is_from_service and instance._state.adding and instance._state.db is None:
+            # What a constructor was given is not known to anybody else.
+            known = Known(Marks(None), is_from_service=True)
+        if read := [name for name in known.deferred if name in instance.__dict__]:
+            known = self._with_deferred(instance, known, read)
+        instance.__dict__[self._slot] = known
+        return known
 
-    def remember(
-        self, instance: models.Model, marks: Marks, *, is_from_service: bool = True
-    ) -> None:
-        instance.__dict__[self._slot] = marks.copy(), is_from_service
+    def _with_deferred(self, instance: models.Model, known: Known, read: list[str]) -> Known:
+        """Columns that the row was loaded without were asked for since, or written to unseen."""
+        rows = self.model._base_manager.using(instance._state.db)
+        said = rows.filter(pk=self.pk_of(instance)).values(*read).first() or {}
+        marks = known.marks
+        with suppress(ValueError):
+            if self.focal_field in said:
+                marks = marks._replace(focal=read_focal(said[self.focal_field]))
+            if self.crops_field in said:
+                marks = marks._replace(crops=read_crops(said[self.crops_field]))
+        return known._replace(
+            marks=marks, deferred=tuple(name for name in known.deferred if name not in read)
+        )
+
+    def remember(self, instance: models.Model, marks: Marks) -> None:
+        """Marks that the service has."""
+        instance.__dict__[self._slot] = Known(marks.copy(), is_from_service=True)
 
     def forget_marks_of_replaced_file(self, instance: models.Model) -> None:
         """The focal point of one picture is not that of the next. One that was set for the new file
         stays."""
-        known = self.known_marks(instance)
+        known = self.known(instance).marks
         if known.name is None:
             return
         now = self.marks(instance)
@@ -283,14 +320,25 @@ class TintypeImageField(models.ImageField):
 
     def _loaded(self, instance: models.Model, **kwargs: Any) -> None:
         if self.is_in_tintype:
-            known = Marks(name_of(instance.__dict__.get(self.attname)))
-            # Without a version the row says what the service has not heard yet: the next save
-            # sends it.
-            if not self.version_field or instance.__dict__.get(self.version_field, "?"):
-                # What somebody else has written wrongly is told when the row is saved.
-                with suppress(ValueError):
-                    known = self.marks(instance)
-            self.remember(instance, known, is_from_service=False)
+            row = instance.__dict__
+            file: Any = row.get(self.attname)
+            if _is_of_another_row(file, instance) and file._committed:
+                self._take_from_another_row(instance, file)
+                return
+            marks = Marks(name_of(file))
+            # What somebody else has written wrongly is told when the row is saved.
+            with suppress(ValueError):
+                marks = self.marks(instance)
+            row[self._slot] = Known(
+                marks.copy(),
+                is_from_service=False,
+                # Without a version the row says what the service has not heard yet: the next save
+                # sends it.
+                is_heard=not self.version_field or bool(row.get(self.version_field, "?")),
+                deferred=tuple(
+                    name for name in map(self.column_of, MARKS) if name and name not in row
+                ),
+            )
 
     def _saving(
         self,
@@ -308,12 +356,13 @@ class TintypeImageField(models.ImageField):
             file = getattr(instance, self.attname)
             if file and not file._committed:
                 file.save(file.name, file.file, save=False)
-            elif name_of(file) != self.known_marks(instance).name:
+            elif name_of(file) != self.known(instance).marks.name:
                 self.forget_marks_of_replaced_file(instance)
         if self.version_field and self._changes(instance, update_fields):
             # Written with the change itself: should anything go wrong from here on, the row tells
             # that the service has not heard of it.
             setattr(instance, self.version_field, self._empty(self.version_field))
+            instance.__dict__[self._emptied] = True
         if instance.__dict__.get(self._unsaved):
             instance.__dict__[self._unsaved] = READY
 
@@ -353,8 +402,15 @@ class TintypeImageField(models.ImageField):
             name = name_of(instance.__dict__.get(self.attname))
             transaction.on_commit(partial(self._settle, instance, name), using=using)
         self._write_what_was_left(instance, using, is_written, written)
-        if changes:
+        # After a rollback nobody brings the version back, also if the change was taken back.
+        is_empty = self._emptied in instance.__dict__ and _writes(
+            update_fields, self.version_field or ""
+        )
+        if changes or is_empty:
             transaction.on_commit(partial(after_commit.send, self, instance, using), using=using)
+
+    def version_is_back(self, instance: models.Model) -> None:
+        instance.__dict__.pop(self._emptied, None)
 
     def _settle(self, instance: models.Model, name: str | None) -> None:
         if name_of(instance.__dict__.get(self.attname)) == name:
@@ -371,10 +427,15 @@ class TintypeImageField(models.ImageField):
         )
         if not names or has_no_file:
             return {}
-        now, known = self.marks(instance), self.known_marks(instance)
-        if known.name != now.name:
-            known = Marks(now.name)
-        return known.changes_to(now)
+        now, known = self.marks(instance), self.known(instance)
+        was = known.marks if known.marks.name == now.name else Marks(now.name)
+        # What is not loaded is not changed.
+        if self.focal_field not in instance.__dict__:
+            was = was._replace(focal=now.focal)
+        if self.crops_field not in instance.__dict__:
+            was = was._replace(crops=now.crops)
+        changes = was.changes_to(now)
+        return changes if known.is_heard else {**Marks(now.name).changes_to(now), **changes}
 
     def _write_what_was_left(
         self,
@@ -401,6 +462,12 @@ def _watch(sender: type[models.Model], **kwargs: Any) -> None:
         for field in sender._meta.fields:
             if isinstance(field, TintypeImageField):
                 field.watch(sender)
+
+
+def _is_of_another_row(file: Any, instance: models.Model) -> bool:
+    """Or of the same one, loaded again."""
+    is_bound = isinstance(file, FieldFile) and file.instance is not None
+    return is_bound and file.instance is not instance
 
 
 def _writes(update_fields: frozenset[str] | None, name: str) -> bool:

@@ -43,6 +43,18 @@ class Marks(NamedTuple):
         return self._replace(crops=deepcopy(dict(self.crops)))
 
 
+class Known(NamedTuple):
+    """What an instance remembers of the marks that its row had."""
+
+    marks: Marks
+    #: Else from the row, or from whoever called the constructor.
+    is_from_service: bool
+    #: Whether the service has them too: a row without a version waits to be sent.
+    is_heard: bool = True
+    #: Columns of marks that were not loaded, so that `marks` says nothing of them.
+    deferred: tuple[str, ...] = ()
+
+
 def read_focal(value: object) -> Point | None:
     """From `0.35x0.6`, or from a pair as other fields for such points have it; None where there is
     no point. Raises ValueError."""

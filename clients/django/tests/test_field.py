@@ -272,6 +272,22 @@ def test_columns_may_have_defaults_of_the_database(fresh_service: Service) -> No
     assert client().record("defaulted/a.jpg").focal_point == (0.1, 0.2)
 
 
+def test_a_copied_row_is_no_request(fresh_service: Service) -> None:
+    theirs = Picture.objects.create(image=jpeg(), focal="0.9x0.5", crops={"square": SQUARE})
+    with asked(fresh_service) as methods:
+        copied = Picture.objects.get()
+        copied.pk, copied._state.adding = None, True
+        copied.save()
+        made = Picture.objects.create(image=theirs.image)
+        assert {**row(copied), "id": 0} == {**row(made), "id": 0} == {**row(theirs), "id": 0}
+        lent = Picture.objects.create(image=Bare.objects.create(image=theirs.image).image)
+        assert (row(lent)["image"], row(lent)["width"]) == ("pictures/a.jpg", None)
+    assert methods == []
+    made = Picture(image=theirs.image, focal="0.2x0.2")
+    made.save()
+    assert client().record("pictures/a.jpg").focal_point == (0.2, 0.2)
+
+
 # Loading
 
 
@@ -486,6 +502,24 @@ def test_a_change_that_is_taken_back_leaves_no_mark(fresh_service: Service) -> N
     assert row(picture)["version"] == version
 
 
+@pytest.mark.parametrize("focal", ["0.1x0.1", ""])
+def test_a_change_that_was_rolled_back_leaves_no_mark(fresh_service: Service, focal: str) -> None:
+    Picture.objects.create(image=jpeg(), focal=focal)
+    picture = Picture.objects.get()
+    version = picture.version
+    with transaction.atomic():
+        with pytest.raises(KeyError), transaction.atomic():
+            picture.focal = "0.2x0.2"
+            picture.save()
+            raise KeyError
+        picture.focal = focal
+        picture.save()
+    assert row(picture)["version"] == picture.version == version
+    with asked(fresh_service) as methods:
+        picture.save()
+    assert methods == []
+
+
 @pytest.mark.parametrize("focal", ["0.2x0.2", ""])
 def test_a_row_loaded_without_its_file_sends_its_focal_point_too(
     fresh_service: Service, focal: str
@@ -537,6 +571,36 @@ def test_a_file_replaced_in_a_row_loaded_in_part_has_no_old_focal_point(
     found = row(picture)
     assert (found["focal"], found["crops"], found["width"]) == ("", {}, 90)
     assert found["version"] == client().record("pictures/b.jpg").version
+
+
+def test_marks_that_were_not_loaded_are_compared_with_the_row(fresh_service: Service) -> None:
+    def partly_loaded() -> Any:
+        return Picture.objects.defer("focal", "crops").get()
+
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1", crops={"square": SQUARE})
+    with asked(fresh_service) as methods:
+        picture = partly_loaded()
+        assert picture.focal and picture.crops
+        picture.save()
+    assert methods == []
+    picture = partly_loaded()
+    picture.focal = ""
+    picture.save()
+    record = client().record("pictures/a.jpg")
+    assert (record.focal_point, record.crops) == (None, {"square": SQUARE})
+    picture = partly_loaded()
+    picture.crops = {}
+    picture.save()
+    record = client().record("pictures/a.jpg")
+    assert (record.crops, row(picture)["version"]) == ({}, record.version)
+
+
+def test_marks_that_are_looked_at_do_not_stay_with_another_file(fresh_service: Service) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1", crops={"square": SQUARE})
+    picture = Picture.objects.only("title").get()
+    assert picture.focal and picture.crops
+    assign(picture)
+    assert (row(picture)["focal"], row(picture)["crops"]) == ("", {})
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
@@ -641,6 +705,28 @@ def test_a_change_that_was_missed_is_sent_with_the_next_save(
     assert methods == ["PATCH"]
     assert client().record("pictures/a.jpg").focal_point == (0.1, 0.1)
     assert row(picture)["version"] == client().record("pictures/a.jpg").version
+
+
+def test_a_missed_focal_point_may_be_cleared(fresh_service: Service) -> None:
+    picture = Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    fresh_service.stop()
+    picture.focal = "0.2x0.2"
+    picture.save()
+    fresh_service.start()
+    picture = Picture.objects.get()
+    picture.focal = ""
+    picture.save()
+    record = client().record("pictures/a.jpg")
+    assert (record.focal_point, row(picture)["version"]) == (None, record.version)
+
+
+def test_a_missed_focal_point_does_not_stay_with_another_file(fresh_service: Service) -> None:
+    Picture.objects.create(image=jpeg(), focal="0.1x0.1")
+    Picture.objects.update(focal="0.2x0.2", version="")
+    picture = Picture.objects.get()
+    assign(picture)
+    assert row(picture)["focal"] == ""
+    assert client().record("pictures/b.jpg").focal_point is None
 
 
 def test_a_deleted_original_is_told(
