@@ -163,7 +163,7 @@ class TintypeImageField(models.ImageField):
 
     def take_over(self, instance: models.Model, before: Any, value: Any) -> None:
         """Another file was assigned: what the columns say is of the file before."""
-        is_upload = isinstance(value, File) and not getattr(value, "_committed", False)
+        is_upload = _is_upload(value)
         if _is_of_another_row(value, instance) and not is_upload:
             # From another row, or from the row as it is now (`refresh_from_db`).
             other, is_same_row = value.field, value.instance == instance
@@ -263,9 +263,9 @@ class TintypeImageField(models.ImageField):
     def known(self, instance: models.Model) -> Known:
         """What the row said, and whether the service says the same."""
         known: Known = instance.__dict__.get(self._slot, Known(Marks(None), is_from_service=True))
-        if not known.is_from_service and instance._state.adding and instance._state.db is None:
+        if not known.is_from_service and instance._state.adding:
             # What a constructor was given is not known to anybody else.
-            known = Known(Marks(None), is_from_service=True)
+            known = known._replace(is_heard=False)
         if read := [name for name in known.deferred if name in instance.__dict__]:
             known = self._with_deferred(instance, known, read)
         instance.__dict__[self._slot] = known
@@ -325,10 +325,12 @@ class TintypeImageField(models.ImageField):
             if _is_of_another_row(file, instance) and file._committed:
                 self._take_from_another_row(instance, file)
                 return
-            marks = Marks(name_of(file))
-            # What somebody else has written wrongly is told when the row is saved.
-            with suppress(ValueError):
-                marks = self.marks(instance)
+            marks = Marks(None)
+            if not _is_upload(file):
+                marks = Marks(name_of(file))
+                # What somebody else has written wrongly is told when the row is saved.
+                with suppress(ValueError):
+                    marks = self.marks(instance)
             row[self._slot] = Known(
                 marks.copy(),
                 is_from_service=False,
@@ -462,6 +464,10 @@ def _watch(sender: type[models.Model], **kwargs: Any) -> None:
         for field in sender._meta.fields:
             if isinstance(field, TintypeImageField):
                 field.watch(sender)
+
+
+def _is_upload(value: Any) -> bool:
+    return isinstance(value, File) and not getattr(value, "_committed", False)
 
 
 def _is_of_another_row(file: Any, instance: models.Model) -> bool:

@@ -33,6 +33,7 @@ from django_tintype.after_commit import bring_up_to_date
 from django_tintype.client import client
 from tests.conftest import StartService
 from tests.gallery.models import (
+    Album,
     Bare,
     Defaulted,
     Later,
@@ -272,20 +273,26 @@ def test_columns_may_have_defaults_of_the_database(fresh_service: Service) -> No
     assert client().record("defaulted/a.jpg").focal_point == (0.1, 0.2)
 
 
-def test_a_copied_row_is_no_request(fresh_service: Service) -> None:
+def test_a_row_may_be_made_of_another(fresh_service: Service) -> None:
     theirs = Picture.objects.create(image=jpeg(), focal="0.9x0.5", crops={"square": SQUARE})
+    copied = Picture.objects.get()
     with asked(fresh_service) as methods:
-        copied = Picture.objects.get()
         copied.pk, copied._state.adding = None, True
         copied.save()
+    # Nobody can tell it from one that was made with a focal point of its own.
+    assert methods == ["PATCH"]
+    with asked(fresh_service) as methods:
         made = Picture.objects.create(image=theirs.image)
         assert {**row(copied), "id": 0} == {**row(made), "id": 0} == {**row(theirs), "id": 0}
         lent = Picture.objects.create(image=Bare.objects.create(image=theirs.image).image)
         assert (row(lent)["image"], row(lent)["width"]) == ("pictures/a.jpg", None)
     assert methods == []
-    made = Picture(image=theirs.image, focal="0.2x0.2")
-    made.save()
-    assert client().record("pictures/a.jpg").focal_point == (0.2, 0.2)
+    for file in (theirs.image, "pictures/a.jpg"):
+        version = client().record("pictures/a.jpg").version
+        client().patch("pictures/a.jpg", {"focal_point": None})
+        album = Album.objects.create()
+        Picture.objects.create(album=album, image=file, focal="0.2x0.2", version=version)
+        assert client().record("pictures/a.jpg").focal_point == (0.2, 0.2)
 
 
 # Loading
