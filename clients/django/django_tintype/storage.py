@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files import File
 from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
+from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
@@ -329,6 +330,9 @@ def _record(content: File[Any]) -> dict[str, Any] | None:
 
 
 def _can_rewind(content: File[Any]) -> bool:
+    if isinstance(content, FieldFile):
+        # Opened when it is asked for, and takes itself for closed until then.
+        _ = content.file
     try:
         return bool(content.seekable())
     except (AttributeError, ValueError):

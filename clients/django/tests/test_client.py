@@ -10,11 +10,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.forms import FileField, Form
 from django.test import override_settings
@@ -33,6 +35,7 @@ from django_tintype.errors import TintypeBlocked
 from django_tintype.upload import Upload, WrongLength
 from tests.conftest import StartService
 from tests.service import Service, free_ports
+from tests.shelf.models import Document
 from tests.test_storage import stream
 from tests.wire import Wire, wire
 
@@ -109,6 +112,19 @@ def test_a_delete_is_not_sent_again_after_a_lost_answer(
     storage.delete("a")
     deletes = [r for r in fresh_service.requests() if r["method"] == "DELETE"]
     assert len(deletes) == 1 and files(fresh_service) == []
+
+
+def test_a_file_of_a_field_is_sent_again(
+    between: Wire, fresh_service: Service, tmp_path: Path
+) -> None:
+    # As a row has it that was loaded: it is not open yet.
+    theirs = Document(file="theirs").file
+    theirs.storage = FileSystemStorage(location=tmp_path)
+    theirs.storage.save("theirs", ContentFile(b"content"))
+    between.swallow_answers = 1
+    with theirs:
+        assert TintypeStorage().save("a", theirs) == "a"
+    assert (fresh_service.root / "a").read_bytes() == b"content"
 
 
 def test_a_stream_is_not_sent_twice(between: Wire, fresh_service: Service) -> None:
