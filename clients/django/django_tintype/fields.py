@@ -163,7 +163,7 @@ class TintypeImageField(models.ImageField):
 
     def take_over(self, instance: models.Model, before: Any, value: Any) -> None:
         """Another file was assigned: what the columns say is of the file before."""
-        is_upload = _is_upload(value)
+        is_upload = isinstance(value, File) and not getattr(value, "_committed", False)
         if _is_of_another_row(value, instance) and not is_upload:
             # From another row, or from the row as it is now (`refresh_from_db`).
             other, is_same_row = value.field, value.instance == instance
@@ -292,8 +292,10 @@ class TintypeImageField(models.ImageField):
     def forget_marks_of_replaced_file(self, instance: models.Model) -> None:
         """The focal point of one picture is not that of the next. One that was set for the new file
         stays."""
-        known = self.known(instance).marks
-        if known.name is None:
+        known, is_from_service, *_ = self.known(instance)
+        # A constructor is given the focal point for the file that comes after it.
+        is_new = instance._state.adding and not is_from_service
+        if known.name is None or is_new:
             return
         now = self.marks(instance)
         for option, is_old in (
@@ -325,12 +327,10 @@ class TintypeImageField(models.ImageField):
             if _is_of_another_row(file, instance) and file._committed:
                 self._take_from_another_row(instance, file)
                 return
-            marks = Marks(None)
-            if not _is_upload(file):
-                marks = Marks(name_of(file))
-                # What somebody else has written wrongly is told when the row is saved.
-                with suppress(ValueError):
-                    marks = self.marks(instance)
+            marks = Marks(name_of(file))
+            # What somebody else has written wrongly is told when the row is saved.
+            with suppress(ValueError):
+                marks = self.marks(instance)
             row[self._slot] = Known(
                 marks.copy(),
                 is_from_service=False,
@@ -464,10 +464,6 @@ def _watch(sender: type[models.Model], **kwargs: Any) -> None:
         for field in sender._meta.fields:
             if isinstance(field, TintypeImageField):
                 field.watch(sender)
-
-
-def _is_upload(value: Any) -> bool:
-    return isinstance(value, File) and not getattr(value, "_committed", False)
 
 
 def _is_of_another_row(file: Any, instance: models.Model) -> bool:

@@ -389,6 +389,14 @@ def test_a_focal_point_set_for_the_new_file_stays(fresh_service: Service) -> Non
     assert row(picture)["focal"] == "0.1x0.5"
 
 
+def test_a_focal_point_given_before_the_file_stays(fresh_service: Service) -> None:
+    # As where the field has a default.
+    picture = Picture(image="pictures/default.jpg", focal="0.1x0.5")
+    picture.image.save("b.jpg", jpeg((90, 60)))
+    assert client().record("pictures/b.jpg").focal_point == (0.1, 0.5)
+    assert row(picture)["focal"] == "0.1x0.5"
+
+
 def test_a_file_of_another_row_brings_what_is_known_of_it(fresh_service: Service) -> None:
     theirs = Picture.objects.create(image=jpeg(), focal="0.9x0.5")
     bare = Bare.objects.create(image=jpeg(name="bare.jpg"))
