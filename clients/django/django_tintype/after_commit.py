@@ -29,6 +29,7 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
     """Sends what was changed, and takes the new version into the row. Logs what goes wrong: the row
     is saved, and whoever saved it is not to see an error instead."""
     name: str | None = None
+    record: Record | None = None
     pk = field.pk_of(instance)
     try:
         row = _row(field, pk, using)
@@ -37,12 +38,15 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
         name = str(row[field.attname] or "") or None
         if is_pending(field, name):
             return
-        said = field.known(instance)
-        known = said.marks if said.is_heard else Marks(None)
+        known, _, is_heard, _ = field.known(instance)
+        if name and not is_heard:
+            # Nobody knows what is missing: it may be that something was taken away.
+            record = _storage(field).record(name)
+            known = _marks_of(name, record)
         if field.attname not in instance.__dict__:
             # Loaded without the file, so it has not been replaced either.
             known = known._replace(name=name)
-        record = _agree(field, pk, using, row, known)
+        record = _agree(field, pk, using, row, known, record)
         field.version_is_back(instance)
     except Exception as error:
         repair = (
@@ -111,19 +115,19 @@ def _agree(
     using: str,
     row: dict[str, Any] | None,
     known: Marks,
+    record: Record | None = None,
 ) -> Record | None:
     """Sends what the row says and the service does not know, until the row stands still.
 
     The version goes into the row only if that says what was sent: of two that change it at once,
     the one that comes second to the service looks again.
     """
-    record = None
     for _ in range(MAX_ROUNDS):
         if row is None or not row[field.attname]:
             return record
         name = str(row[field.attname])
         if known.name != name:
-            known = Marks(name)
+            known, record = Marks(name), None
         if changes := known.changes_to(_marks(field, row)):
             storage = _storage(field)
             record = storage.client.patch(storage.key(name), changes)

@@ -430,7 +430,8 @@ class TintypeImageField(models.ImageField):
         if not names or has_no_file:
             return {}
         now, known = self.marks(instance), self.known(instance)
-        was = known.marks if known.marks.name == now.name else Marks(now.name)
+        is_replaced = _writes(update_fields, self.name) and known.marks.name != now.name
+        was = Marks(now.name) if is_replaced else known.marks
         # What is not loaded is not changed.
         if self.focal_field not in instance.__dict__:
             was = was._replace(focal=now.focal)
