@@ -8,17 +8,20 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.core.management.base import OutputWrapper
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, connections
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext, override_settings
 from PIL import Image
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from django_tintype.client import client
 from django_tintype.upkeep.fields import pages, rows
@@ -243,6 +246,75 @@ def test_the_default_of_a_field_is_no_orphan(
     assert client().exists("documents/lost.txt")
 
 
+def test_a_field_that_is_kept_elsewhere_counts_too(shelves: Service, settings: Settings) -> None:
+    # Its files have been copied, and the switch is still to come.
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "new": {"BACKEND": "django_tintype.TintypeStorage"},
+        "folder": {
+            "BACKEND": "django_tintype.TintypeStorage",
+            "OPTIONS": {"location": "documents"},
+        },
+        "gone": {"BACKEND": "nowhere.Storage"},
+    }
+    Document(file="b.txt").save()
+    Document(file="/absolute.txt").save()
+    Document.objects.filter(file="documents/b.txt").delete()
+    _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
+    assert told == {"documents/lost.txt": "deleted"}
+
+
+@pytest.fixture
+def another_database(tmp_path: Path, db: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """One for other things: it has none of our tables."""
+    connections.settings["another"] = {
+        **connections.settings["default"],
+        "NAME": str(tmp_path / "another.sqlite3"),
+    }
+    with django_db_blocker.unblock():
+        yield "another"
+    connections["another"].close()
+    del connections["another"], connections.settings["another"]
+
+
+def test_a_database_without_the_table_is_not_asked(shelves: Service, another_database: str) -> None:
+    assert run("tintype_orphans")[1]["documents/lost.txt"] == "orphan"
+
+
+class ReadsElsewhere:
+    """A router of a database that Django does not migrate."""
+
+    def db_for_read(self, model: type[Model], **_: Any) -> str:
+        return "another"
+
+    def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
+        return db == "default"
+
+
+def test_rows_of_every_database_count(
+    shelves: Service, another_database: str, settings: Settings, tmp_path: Path
+) -> None:
+    name = "documents/lost.txt"
+    with connections[another_database].schema_editor() as editor:
+        editor.create_model(Document)
+    with override_settings(DATABASE_ROUTERS=[ReadsElsewhere()]):
+        Document.objects.using(another_database).create(file=name)
+        assert name not in run("tintype_orphans")[1]
+    _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
+    assert name not in told
+    # They are moved in as well.
+    settings.MEDIA_ROOT = str(tmp_path)
+    assert run("tintype_migrate", "shelf.Document")[0]["there already"] == 3
+
+
+def test_a_table_that_is_nowhere_is_named(shelves: Service) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE shelf_document RENAME TO elsewhere")
+    with pytest.raises(CommandError, match="no database has the table shelf_document"):
+        call_command("tintype_orphans")
+
+
 # tintype_warm and tintype_purge
 
 PRESETS = {"card": "w_20~h_20~fit_cover", "small": "w_16~f_webp"}
@@ -389,6 +461,13 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         f"[{'#' * 12}{' ' * 12}] 2 of 4, 1 failed",
         "",
     ]
+
+
+def test_a_name_does_not_break_its_line() -> None:
+    out = StringIO()
+    report = Report(OutputWrapper(out), OutputWrapper(StringIO()), problems=["failed"])
+    report.add("a\nb\x1b[2K\u202e \u00f6.jpg", "failed", "why")
+    assert out.getvalue() == "failed: a\\nb\\x1b[2K\\u202e \u00f6.jpg: why\n"
 
 
 COMMANDS = [

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from django.apps import apps
 from django.core.management.base import CommandError, CommandParser
-from django.db import router
+from django.db import DatabaseError, connections, router
 from django.db.models import FileField, Model, Q, QuerySet
 
 from django_tintype.storage import TintypeStorage
@@ -83,6 +83,37 @@ def rows(field: Field, using: str | None = None) -> QuerySet[Model]:
     everything: QuerySet[Model] = QuerySet(model, using=using or router.db_for_read(model))
     with_file: QuerySet[Model] = everything.exclude(Q(**{field.name: ""}) | Q(**{field.name: None}))
     return with_file
+
+
+def everywhere(chosen: Sequence[Field]) -> Iterator[tuple[Field, str]]:
+    """Each field with each database that has its table."""
+    for field in chosen:
+        found = [using for using in connections if _has_table(field, using)]
+        if not found:
+            table = field.model._meta.db_table
+            raise CommandError(
+                f"{label(field)}: no database has the table {table}; run `migrate` first",
+                returncode=2,
+            )
+        for using in found:
+            yield field, using
+
+
+def _has_table(field: Field, using: str) -> bool:
+    model = field.model
+    if using != router.db_for_read(model) and not router.allow_migrate_model(using, model):
+        return False
+    try:
+        QuerySet(model, using=using).exists()
+    except DatabaseError:
+        # A database may be there for other things; without a router Django does not know.
+        connection = connections[using]
+        table = connection.introspection.identifier_converter(model._meta.db_table)
+        with connection.cursor() as cursor:
+            if table in connection.introspection.table_names(cursor, include_views=True):
+                raise
+        return False
+    return True
 
 
 def names(field: Field, using: str | None = None) -> Iterator[tuple[Any, str]]:

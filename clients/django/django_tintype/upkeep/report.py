@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -12,6 +13,7 @@ BAR_WIDTH = 24
 #: Seconds between lines where there is no terminal to draw a bar on.
 LINE_EVERY = 10.0
 BAR_EVERY = 0.1
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Report:
@@ -62,7 +64,9 @@ class Report:
             line = {"name": name, "outcome": outcome}
             self._write(json.dumps({**line, "detail": detail} if detail else line))
         else:
-            self._write(f"{outcome}: {name}" + (f": {detail}" if detail else ""))
+            text = f"{outcome}: {name}" + (f": {detail}" if detail else "")
+            # One line for each, whatever is in the name.
+            self._write(_CONTROL.sub(lambda char: repr(char[0])[1:-1], text))
 
     def finish(self, **more: Any) -> None:
         """The summary, as the last line."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -100,9 +101,12 @@ point it there.
             chosen = fields.file_fields(labels)
             if not labels and target_storage is None:
                 chosen = [field for field in chosen if fields.in_tintype(field)]
-            pairs = [(field, target_storage or fields.storage_of(field)) for field in chosen]
-            report.total = sum(fields.rows(field).count() for field in chosen)
-            copies = _of_fields(source_storage, pairs)
+            places = [
+                (field, using, target_storage or fields.storage_of(field))
+                for field, using in fields.everywhere(chosen)
+            ]
+            report.total = sum(fields.rows(field, using).count() for field, using, _ in places)
+            copies = _of_fields(source_storage, places)
         work = {
             "from": source or "MEDIA_ROOT",
             "to": f"{client().settings.url} {target or ''}".strip(),
@@ -172,11 +176,13 @@ def _alias(alias: str) -> Storage:
         raise CommandError(str(error), returncode=2) from None
 
 
-def _of_fields(source: Storage, pairs: list[tuple[fields.Field, TintypeStorage]]) -> Iterator[Copy]:
+def _of_fields(
+    source: Storage, places: list[tuple[fields.Field, str, TintypeStorage]]
+) -> Iterator[Copy]:
     # Rows may share a file.
     seen: set[tuple[str, str]] = set()
-    for field, target in pairs:
-        for _, name in fields.names(field):
+    for field, using, target in places:
+        for _, name in fields.names(field, using):
             if (target.location, name) not in seen:
                 seen.add((target.location, name))
                 yield _copy(name, source, target)
@@ -186,6 +192,9 @@ def _all(source: Storage, target: TintypeStorage, report: Report) -> Iterator[Co
     folders = [""]
     while folders:
         folder = folders.pop()
+        if folder and _leads_back(source, folder):
+            report.add(f"{folder}/", "left out", "it is a link to a folder above it", tell=True)
+            continue
         try:
             inner, files = source.listdir(folder)
         except OSError as error:
@@ -197,6 +206,18 @@ def _all(source: Storage, target: TintypeStorage, report: Report) -> Iterator[Co
         folders += [f"{prefix}{name}" for name in inner if prefix or name != ".tintype"]
         for name in files:
             yield _copy(f"{prefix}{name}", source, target)
+
+
+def _leads_back(source: Storage, folder: str) -> bool:
+    """Whether this is a link to a folder that it lies in: everything would be found again below
+    it, and again."""
+    try:
+        path = source.path(folder)
+    except NotImplementedError:
+        return False
+    real = os.path.realpath(path)
+    above = os.path.realpath(os.path.dirname(path))
+    return os.path.islink(path) and os.path.commonpath([real, above]) == real
 
 
 def _copy(name: str, source: Storage, target: TintypeStorage) -> Copy:

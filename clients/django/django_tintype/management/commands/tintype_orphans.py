@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.core.exceptions import SuspiciousFileOperation
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.storage import Storage, storages
 from django.core.management.base import CommandError, CommandParser
-from django.db import connections, router
 
 from django_tintype.client import client
 from django_tintype.errors import PreconditionFailed
+from django_tintype.storage import TintypeStorage
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.ages import age
 from django_tintype.upkeep.command import UpkeepCommand, one_line
@@ -74,9 +77,9 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
                 "that the token may list",
                 returncode=2,
             )
-        places = [field for field in fields.file_fields([]) if fields.in_tintype(field)]
+        places = _places()
         if prefixes is None:
-            locations = {fields.storage_of(field).location for field in places}
+            locations = {place.keepers[0].location for place in places if place.is_ours}
             prefixes = [f"{location}/" if location else "" for location in sorted(locations)]
         report = self.report(options)
         with Inventory() as inventory:
@@ -97,23 +100,24 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
 
     def _find_missing(
         self,
-        places: list[fields.Field],
+        places: list[Place],
         prefixes: list[str],
         inventory: Inventory,
         report: Report,
     ) -> None:
         def unknown() -> Iterator[tuple[str, str]]:
-            for field, using in _everywhere(places):
-                storage = fields.storage_of(field)
+            for field, using, keepers, is_ours in places:
                 for pk, name in fields.names(field, using):
                     try:
-                        key = storage.key(name)
+                        keys = [keeper.key(name) for keeper in keepers]
                     except SuspiciousFileOperation as error:
-                        report.add(name, "failed", one_line(error))
+                        if is_ours:
+                            report.add(name, "failed", one_line(error))
                         continue
-                    is_known = not key.startswith(tuple(prefixes)) or inventory.name(key)
-                    if not is_known and not fields.is_waiting(field, name):
-                        yield key, f"{fields.label(field)} {pk}"
+                    for key in keys:
+                        is_known = not key.startswith(tuple(prefixes)) or inventory.name(key)
+                        if is_ours and not is_known and not fields.is_waiting(field, name):
+                            yield key, f"{fields.label(field)} {pk}"
 
         # Perhaps it was uploaded after the list was made.
         for (key, row), record in with_records(client(), unknown(), lambda item: item[0]):
@@ -128,7 +132,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
                 report.add(orphan.key, "too young to tell")
 
     def _delete(
-        self, places: list[fields.Field], orphans: Iterator[Orphan], report: Report, threads: int
+        self, places: list[Place], orphans: Iterator[Orphan], report: Report, threads: int
     ) -> None:
         def still_orphans() -> Iterator[Orphan]:
             # A row may have been given the name since.
@@ -154,31 +158,50 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
                 report.add(orphan.key, "failed", one_line(error))
 
 
-def _everywhere(places: list[fields.Field]) -> Iterator[tuple[fields.Field, str]]:
-    for field in places:
-        for using in connections:
-            if router.allow_migrate_model(using, field.model):
-                yield field, using
+class Place(NamedTuple):
+    """A field in one database, and where the files may be that its rows name."""
+
+    field: fields.Field
+    using: str
+    keepers: list[TintypeStorage]
+    is_ours: bool
 
 
-def _defaults(places: list[fields.Field]) -> Iterator[str]:
+def _places() -> list[Place]:
+    """All fields. One that is kept elsewhere may be about to move in or out: its names stand for
+    the originals of these names in each of our storages."""
+    everywhere = list(fields.everywhere(fields.file_fields([])))
+    used: list[Storage] = [field.storage for field, _ in everywhere]
+    for alias in django_settings.STORAGES:
+        with suppress(ImproperlyConfigured):
+            used.append(storages[alias])
+    ours = {keeper.location: keeper for keeper in used if isinstance(keeper, TintypeStorage)}
+    return [
+        Place(field, using, [fields.storage_of(field)], is_ours=True)
+        if fields.in_tintype(field)
+        else Place(field, using, list(ours.values()), is_ours=False)
+        for field, using in everywhere
+    ]
+
+
+def _defaults(places: list[Place]) -> Iterator[str]:
     """What rows will name that are saved without a file of their own."""
-    for field in places:
+    for field, _, keepers, _ in places:
         for default in (field.default, field.db_default):
             name = default() if callable(default) else default
             if isinstance(name, str) and name:
-                yield fields.storage_of(field).key(name)
+                yield from (keeper.key(name) for keeper in keepers)
 
 
-def _named(places: list[fields.Field], keys: list[str]) -> set[str]:
+def _named(places: list[Place], keys: list[str]) -> set[str]:
     """Those of the keys that a row names now."""
     found: set[str] = set()
-    for field, using in _everywhere(places):
-        storage = fields.storage_of(field)
-        inside = f"{storage.location}/" if storage.location else ""
-        names = [storage.name(key) for key in keys if key.startswith(inside)]
-        rows = fields.rows(field, using).filter(**{f"{field.attname}__in": names})
-        found |= {storage.key(name) for name in rows.values_list(field.attname, flat=True)}
+    for field, using, keepers, _ in places:
+        for keeper in keepers:
+            inside = f"{keeper.location}/" if keeper.location else ""
+            names = [keeper.name(key) for key in keys if key.startswith(inside)]
+            rows = fields.rows(field, using).filter(**{f"{field.attname}__in": names})
+            found |= {keeper.key(name) for name in rows.values_list(field.attname, flat=True)}
     return found
 
 
