@@ -295,8 +295,6 @@ def _refused(status: int, code: str, key: str) -> Exception:
 def _check_new(key: str) -> None:
     encode_key(key)
     check_key(key)
-    if "" in key.split("/"):
-        raise _refused(400, "invalid-key", key)
 
 
 def _read(key: str, body: Body, length: int | None) -> bytes:

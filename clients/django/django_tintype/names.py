@@ -23,7 +23,7 @@ def check_key(key: str) -> None:
         problem = f"has a part that is longer than {MAX_SEGMENT_BYTES} bytes"
     elif any(unicodedata.category(char) == "Cc" or char in _BIDI for char in key):
         problem = "has control characters"
-    elif "\\" in key or segments[0] == ".tintype":
+    elif "\\" in key or segments[0] == ".tintype" or not {"", ".", ".."}.isdisjoint(segments):
         problem = "is not a name for an original"
     if problem:
         raise SuspiciousFileOperation(f"key {key[:200]!r} {problem}; choose another name")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import zlib
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from django_tintype.client import client
+from django_tintype.upkeep.checkpoint import Checkpoint
 from tests.service import Service
 from tests.shelf.models import Document, Photo
 
@@ -85,6 +88,17 @@ def test_a_dry_run_changes_nothing(media: Path, fresh_service: Service, tmp_path
     assert not (tmp_path / "checkpoint").exists()
 
 
+@pytest.mark.parametrize("name", ["new\nline.txt", "d/" * 450 + "a.txt", "\u202e.txt"])
+def test_a_dry_run_tells_which_names_will_be_refused(media: Path, name: str) -> None:
+    (media / name).parent.mkdir(parents=True, exist_ok=True)
+    (media / name).write_bytes(b"x")
+    Document.objects.bulk_create([Document(file=name)])
+    dry, (told,) = migrate(dry_run=True)
+    wet, _ = migrate()
+    assert (dry["to be copied"], dry["failed"]) == (wet["copied"], wet["failed"]) == (4, 1)
+    assert told["name"] == name and "choose another name" in told["detail"]
+
+
 @pytest.mark.parametrize(
     ("labels", "names"),
     [
@@ -108,6 +122,16 @@ def test_a_whole_storage(media: Path, fresh_service: Service) -> None:
     (media / ".tintype/records/r.json").write_bytes(b"{}")
     assert migrate(everything=True)[0]["copied"] == 5
     assert stored(fresh_service) == {**FILES, "nobody/knows/me.txt": b"x"}
+
+
+def test_a_link_to_a_folder_above_it_is_not_followed(media: Path, fresh_service: Service) -> None:
+    (media / "documents/media").symlink_to(media)
+    (media / "self").symlink_to(".")
+    (media / "beside").symlink_to(media / "photos")
+    summary, told = migrate(everything=True)
+    assert stored(fresh_service) == {**FILES, "beside/l\u00f6we 1.jpg": b"third"}
+    assert summary["left out"] == 2
+    assert sorted(line["name"] for line in told) == ["documents/media/", "self/"]
 
 
 def test_a_folder_that_cannot_be_read_does_not_hold_the_others_up(
@@ -232,6 +256,35 @@ def test_a_checkpoint_saves_looking_twice(
     assert all(json.loads(line) for line in checkpoint.read_text().splitlines())
 
 
+def test_nothing_behind_a_broken_line_of_a_checkpoint_is_believed(
+    media: Path, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    migrate(checkpoint=str(checkpoint))
+    lines = checkpoint.read_bytes().splitlines(keepends=True)
+    for broken in (b"\0" * 20 + b"\n", b'{"done": 1}\n', b"[]\n", b"\xff\n"):
+        checkpoint.write_bytes(b"".join([*lines[:3], broken, *lines[3:]]))
+        summary = migrate(checkpoint=str(checkpoint))[0]
+        assert summary == {"done before": 2, "there already": 2, "bytes": 0}
+        assert sorted(checkpoint.read_bytes().splitlines(keepends=True)) == sorted(lines)
+
+
+def test_a_disk_that_is_full_is_said_in_one_line(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {"from": "here"})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (checkpoint.path.stat().st_size + 5, limits[1]))
+        with pytest.raises(CommandError, match="checkpoint: File too large; make room"):
+            checkpoint.add("a.txt")
+        checkpoint.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    for done in (set(), {"b.txt"}):
+        with closing(Checkpoint(checkpoint.path, {"from": "here"})) as again:
+            assert again.done == done
+            again.add("b.txt")
+
+
 class ControlC(FileSystemStorage):
     """Somebody presses it when the second folder is looked at."""
 
@@ -259,18 +312,19 @@ def test_a_checkpoint_belongs_to_its_work(media: Path, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="of other work"):
         call_command("tintype_migrate", checkpoint=str(checkpoint), target="default")
     letter = tmp_path / "letter"
-    letter.write_text("dear reader")
-    with pytest.raises(CommandError, match="of other work"):
-        call_command("tintype_migrate", checkpoint=str(letter))
-    assert letter.read_text() == "dear reader"
+    for content in (b"dear reader", b"dear reader\n", b"\xff\xd8\xff\n"):
+        letter.write_bytes(content)
+        with pytest.raises(CommandError, match="of other work"):
+            call_command("tintype_migrate", checkpoint=str(letter))
+        assert letter.read_bytes() == content
 
 
 def test_rows_are_read_once_whatever_their_number(media: Path) -> None:
     Document.objects.bulk_create(Document(file="documents/a.txt") for _ in range(5000))
     with CaptureQueriesContext(connection) as queries:
         migrate("shelf.Document")
-    # A count, and a read for every 2,000 rows.
-    assert len(queries) == 1 + 3
+    # Whether there is the table, a count, and a read for every 2,000 rows.
+    assert len(queries) == 1 + 1 + 3
 
 
 def test_a_service_that_is_away_is_an_error_and_not_a_success(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -11,15 +12,15 @@ from django.core.management.base import CommandError
 class Checkpoint:
     """A file with a line for everything that is done, so that the next run need not look at it.
 
-    The first line says what is done. A process may be killed at any point: a line that is not
-    whole is not believed.
+    The first line says what is done. A process may be killed at any point, and a disk be full: a
+    line that is not whole is not believed, nor what is behind it.
     """
 
     def __init__(self, path: Path, work: dict[str, str]) -> None:
         self.path = path
-        self._file: IO[str]
+        self._file: IO[bytes]
         try:
-            self._file = path.open("a+", encoding="utf-8")
+            self._file = path.open("a+b")
         except OSError as error:
             raise CommandError(f"checkpoint {path}: {error.strerror}", returncode=2) from None
         if not locks.lock(self._file, locks.LOCK_EX | locks.LOCK_NB):
@@ -32,32 +33,51 @@ class Checkpoint:
             raise
 
     def _read(self, work: dict[str, str]) -> set[str]:
+        done: set[str] = set()
         self._file.seek(0)
-        lines = self._file.read().split("\n")
-        whole = lines[:-1]
-        try:
-            entries = [json.loads(line) for line in whole]
-            ours = not entries or entries[0] == work
-        except (ValueError, KeyError):
-            entries, ours = [], False
-        if not ours or (lines[-1] and not entries):
+        first = self._file.readline()
+        if not first:
+            self._write(work)
+            return done
+        if _entry(first) != work:
             raise CommandError(
                 f"checkpoint {self.path} is of other work; name another file, or remove this one",
                 returncode=2,
             )
-        if not entries:
-            self._write(work)
-        elif lines[-1]:
-            # Half a line, of a process that was killed. Its work is done again.
-            self._file.truncate(len("\n".join([*whole, ""]).encode()))
-        return {entry["done"] for entry in entries[1:]}
+        end = len(first)
+        # Line by line: there may be millions.
+        for line in self._file:
+            name = _entry(line).get("done")
+            if not isinstance(name, str):
+                # Of a process that was killed. Its work is done again.
+                self._file.truncate(end)
+                break
+            done.add(name)
+            end += len(line)
+        return done
 
     def add(self, name: str) -> None:
         self._write({"done": name})
 
     def _write(self, line: dict[str, str]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise CommandError(
+                f"checkpoint {self.path}: {error.strerror}; make room and run it again for the rest"
+            ) from None
 
     def close(self) -> None:
-        self._file.close()
+        # What could not be written is tried once more, in vain.
+        with suppress(OSError):
+            self._file.close()
+
+
+def _entry(line: bytes) -> dict[str, object]:
+    """What a line says; nothing if it is not whole."""
+    try:
+        entry = json.loads(line) if line.endswith(b"\n") else {}
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

@@ -9,6 +9,7 @@ from typing import Literal
 
 from django.core.files.storage import Storage
 
+from django_tintype.names import check_key
 from django_tintype.records import Record
 from django_tintype.storage import TintypeStorage
 
@@ -35,6 +36,8 @@ def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, i
         return ("missing", 0) if known is None else ("there already", 0)
     if known is not None:
         return _compare(item, known), 0
+    # So that a dry run tells which names will be refused.
+    check_key(item.key)
     if dry_run:
         return "to be copied", size
     client = item.target.client
