@@ -517,6 +517,21 @@ def test_a_watching_mover_ends_when_it_is_asked_to(running: Service, root: Path)
     ]
 
 
+def test_a_watching_mover_ends_in_the_middle_of_a_pass(running: Service, root: Path) -> None:
+    (root / "files").mkdir()
+    for number in range(1000):
+        (root / "files" / f"{number}.txt").write_bytes(b"content")
+    mover = subprocess.Popen(MOVER, env=environment(running, root), stdout=subprocess.PIPE)
+    poll(lambda: count(root / "moved"), "a file is moved")
+    mover.terminate()
+    told, _ = mover.communicate(timeout=30)
+    assert mover.returncode == 0
+    left = len(waiting(root))
+    assert left > 0
+    assert json.loads(told)["summary"]["moved"] == 1000 - left
+    assert move() == {"moved": left, "bytes": 0}
+
+
 def grows(measure: Callable[[], int], beyond: int) -> bool:
     return measure() > beyond
 

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -45,23 +46,26 @@ class Command(UpkeepCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error), returncode=2) from None
         if watch is None:
-            self.end(self.one_pass(place, parallel, options))
+            self.end(self.one_pass(place, parallel, options, place.keys()))
             return
         with _until_stopped() as stopped:
             while not stopped.is_set():
-                report = self.one_pass(place, parallel, options)
+                keys = takewhile(lambda _: not stopped.is_set(), place.keys())
+                report = self.one_pass(place, parallel, options, keys)
                 if report.counts:
                     report.finish()
                 stopped.wait(watch)
 
-    def one_pass(self, place: DeferredFolder, threads: int, options: dict[str, Any]) -> Report:
+    def one_pass(
+        self, place: DeferredFolder, threads: int, options: dict[str, Any], keys: Iterator[str]
+    ) -> Report:
         try:
             place.check_root()
         except FileNotFoundError as error:
             raise CommandError(str(error), returncode=2) from None
         report = self.report(options)
         service = client()
-        for key, outcome in parallel(lambda key: place.move(key, service), place.keys(), threads):
+        for key, outcome in parallel(lambda key: place.move(key, service), keys, threads):
             if isinstance(outcome, Exception):
                 report.add(key, "failed", one_line(outcome))
             else:
@@ -72,7 +76,7 @@ class Command(UpkeepCommand):
 
 @contextmanager
 def _until_stopped() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: a pass that is under way is finished first."""
+    """An event that SIGTERM and SIGINT set: files that are under way arrive first."""
     stopped = threading.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stopped.set()) for number in signals]
