@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import django_tintype
 from django_tintype import transport
+from tests.service import CHECKOUT
 
 HERE = Path(__file__).resolve().parents[1]
 
@@ -22,7 +24,9 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
         capture_output=True,
     )
     (wheel,) = tmp_path.glob("*.whl")
+    licence = f"django_tintype-{django_tintype.__version__}.dist-info/licenses/LICENSE"
     with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(licence) == (CHECKOUT / "LICENSE").read_bytes()
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
         metadata = archive.read(f"django_tintype-{django_tintype.__version__}.dist-info/METADATA")
     here = {
@@ -36,6 +40,27 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
     assert re.findall("^Requires-Dist: (.+)$", text, re.M) == ["django>=5.2", "urllib3>=2"]
     assert re.findall("^Requires-Python: (.+)$", text, re.M) == [">=3.10"]
     assert "five minutes" in text.lower(), "the README is shown on PyPI"
+
+
+def test_the_sdist_has_what_the_wheel_is_made_of_and_the_pages(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path],
+        cwd=HERE,
+        check=True,
+        capture_output=True,
+    )
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    # The first is hatchling's own doing.
+    assert {name for name in names if not name.startswith("django_tintype/")} == {
+        ".gitignore",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "pyproject.toml",
+        "signing-and-uploading.md",
+    }
 
 
 def test_the_service_is_told_the_version() -> None:
