@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.core.exceptions import SuspiciousFileOperation
 from urllib3 import BaseHTTPResponse
 
 from .client import Client
@@ -76,7 +77,7 @@ class MemoryClient(Client):
             if if_match is not None:
                 if there is None or if_match not in ("*", there.record.etag):
                     raise _refused(412, "precondition-failed", key)
-            elif create_only and there:
+            elif create_only and self._is_taken(key):
                 raise _refused(412, "precondition-failed", key)
             elif on_conflict == "rename":
                 key = self._free(key, max_length)
@@ -165,24 +166,31 @@ class MemoryClient(Client):
         )
 
     def batch(self, op: str, keys: Iterable[str]) -> Sequence[dict[str, Any]]:
-        results: Sequence[dict[str, Any]] = [
-            {"key": key, "status": 204 if op != "stat" or key in self._files else 404}
-            for key in keys
-        ]
-        for result in results:
-            if op == "delete":
-                self.delete(result["key"])
-            elif op == "stat" and result["status"] == 204:
-                result.update(status=200, record=_answer(self._files[result["key"]].record))
-        return results
+        return [self._one_of_batch(op, key) for key in keys]
+
+    def _one_of_batch(self, op: str, key: str) -> dict[str, Any]:
+        try:
+            if op == "stat":
+                return {"key": key, "status": 200, "record": _answer(self._find(key).record)}
+            encode_key(key)
+        except FileNotFoundError:
+            problem = {"code": "not-found", "detail": "there is no such original"}
+            return {"key": key, "status": 404, "problem": problem}
+        except SuspiciousFileOperation as error:
+            problem = {"code": "invalid-key", "detail": str(error)}
+            return {"key": key, "status": 400, "problem": problem}
+        if op == "delete":
+            self.delete(key)
+        return {"key": key, "status": 204}
 
     def _place(
         self, what: str, source: str, target: str, on_conflict: str, max_length: int | None
     ) -> Record:
+        _check_new(target)
         with self._lock:
-            stored = self._find(source)
             if source == target:
                 raise _refused(400, "invalid-request", source)
+            stored = self._find(source)
             said = _said(stored.record)
             record = self.put(
                 target, stored.data, on_conflict=on_conflict, max_length=max_length, record=said
@@ -324,14 +332,27 @@ def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
     if "focal_point" in changes:
         point = changes["focal_point"]
         focal = point and (
-            point.get("x", focal[0] if focal else 0.5),
-            point.get("y", focal[1] if focal else 0.5),
+            point.get("x", focal[0] if focal else -1),
+            point.get("y", focal[1] if focal else -1),
         )
         if focal and not all(0 <= part <= 1 for part in focal):
             raise _refused(400, "invalid-request", record.key)
+    if not all(map(_is_inside, crops.values())):
+        raise _refused(400, "invalid-request", record.key)
     return replace(
         record, crops=crops, state=state or {"name": "public"}, meta=meta, focal_point=focal
     )
+
+
+def _is_inside(crop: object) -> bool:
+    """Whether a crop is a part of the picture."""
+    parts = crop if isinstance(crop, dict) else {}
+    if parts.keys() != {"x", "y", "width", "height"}:
+        return False
+    x, y, width, height = (parts[name] for name in ("x", "y", "width", "height"))
+    is_number = all(isinstance(part, int | float) and part >= 0 for part in parts.values())
+    # The service keeps millionths, so that a sum may miss 1 by less than that.
+    return is_number and width > 0 < height and max(x + width, y + height) <= 1.0000005
 
 
 def _merged(target: Mapping[str, Any], patch: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -83,6 +83,15 @@ def failing() -> Iterator[bytes]:
     raise OSError("the disk is gone")
 
 
+def crop(**parts: float) -> dict[str, float]:
+    return {"x": 0, "y": 0.25, "width": 0.5, "height": 0.75, **parts}
+
+
+def statuses(client: Client, op: str, key: str = "a.txt") -> list[tuple[str, int, str | None]]:
+    answers = client.batch(op, [key, "none", "../a", "a/", "a\n"])
+    return [(a["key"], a["status"], a.get("problem", {}).get("code")) for a in answers]
+
+
 #: What is there: a.txt, a folder x, and blocked.txt, which may not be shown.
 ASKED: list[Callable[[Client], object]] = [
     lambda client: client.put("a.txt", b"x").key,
@@ -110,11 +119,20 @@ ASKED: list[Callable[[Client], object]] = [
     lambda client: client.exists("blocked.txt"),
     lambda client: client.patch("a.txt", {"focal": None}).version,
     lambda client: client.patch("a.txt", {"focal_point": {"x": 2, "y": 0}}).focal_point,
+    lambda client: client.patch("a.txt", {"crops": {"a": crop(x=0.5)}}).crops["a"]["x"],
+    lambda client: client.patch("a.txt", {"crops": {"a": crop(x=0.6)}}).crops["a"]["x"],
+    lambda client: client.patch("a.txt", {"crops": {"a": crop(width=0)}}).crops["a"]["x"],
+    lambda client: client.patch("a.txt", {"crops": {"a": {"x": 0}}}).crops["a"]["x"],
+    lambda client: client.patch("a.txt", {"focal_point": {"x": 0.5}}).focal_point,
+    lambda client: client.put("x", b"x", create_only=True).key,
+    lambda client: client.copy("none", "none").key,
     lambda client: client.copy("a.txt", "x/b").key,
     lambda client: client.copy("a.txt", "a.txt").key,
     lambda client: client.move("a.txt", "a.txt", "overwrite").key,
     lambda client: client.delete("a.txt", if_match="other"),
-    lambda client: [answer["status"] for answer in client.batch("purge", ["a.txt", "none"])],
+    lambda client: statuses(client, "purge"),
+    lambda client: statuses(client, "stat"),
+    lambda client: statuses(client, "delete", "x/b"),
 ]
 
 
