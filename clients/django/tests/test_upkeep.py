@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from io import BytesIO, StringIO
@@ -468,6 +470,23 @@ def test_a_name_does_not_break_its_line() -> None:
     report = Report(OutputWrapper(out), OutputWrapper(StringIO()), problems=["failed"])
     report.add("a\nb\x1b[2K\u202e \u00f6.jpg", "failed", "why")
     assert out.getvalue() == "failed: a\\nb\\x1b[2K\\u202e \u00f6.jpg: why\n"
+
+
+def test_a_list_may_be_cut_off(fresh_service: Service) -> None:
+    for number in range(3):
+        client().put(f"lost/{number}.txt", b"x")
+    command = [sys.executable, "-m", "django", "tintype_orphans", "--prefix=lost/", "--min-age=0m"]
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings_deferred",
+        "TINTYPE_TEST_URL": fresh_service.url,
+        "TINTYPE_TEST_DEFERRED_ROOT": "/nowhere",
+    }
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, env=env, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 COMMANDS = [

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Collection
 from typing import Any
 
@@ -53,6 +55,10 @@ class UpkeepCommand(BaseCommand):
             if self.stderr.isatty():
                 self.stderr.write("")  # below the bar
             raise CommandError("interrupted; run it again for the rest", returncode=130) from None
+        except BrokenPipeError:
+            # Whoever reads has enough (`| head`). Python would try to write the rest at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)  # as if SIGPIPE had ended it
         except TintypeError as error:
             # Nothing of ours is to be looked for in a traceback.
             raise CommandError(str(error)) from error
