@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -210,6 +211,26 @@ def test_what_is_nowhere_is_told(media: Path) -> None:
     # Where it has arrived before, that is all that is wanted.
     client().put("documents/a.txt", b"first")
     assert migrate()[0] == {"there already": 4, "bytes": 0}
+
+
+def test_what_waits_to_be_moved_is_not_missing(
+    media: Path, fresh_service: Service, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    settings.TINTYPE = {
+        **settings.TINTYPE,
+        "DEFERRED_ROOT": tmp_path / "shared",
+        "DEFERRED_ROOT_IS_SHARED_AND_DURABLE": True,
+    }
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django_tintype.DeferredTintypeStorage"},
+    }
+    # Uploaded after the switch.
+    Document(file=ContentFile(b"new", "new.txt")).save()
+    assert migrate()[0] == {"copied": 4, "waiting": 1, "bytes": sum(map(len, FILES.values()))}
+    call_command("tintype_move", stdout=StringIO())
+    assert migrate()[0] == {"there already": 5, "bytes": 0}
 
 
 @pytest.mark.parametrize(

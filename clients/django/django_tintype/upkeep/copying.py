@@ -9,11 +9,12 @@ from typing import Literal
 
 from django.core.files.storage import Storage
 
+from django_tintype.deferred import DeferredTintypeStorage
 from django_tintype.names import check_key
 from django_tintype.records import Record
 from django_tintype.storage import TintypeStorage
 
-Outcome = Literal["copied", "there already", "to be copied", "differs", "missing"]
+Outcome = Literal["copied", "there already", "to be copied", "differs", "waiting", "missing"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, i
         size = item.source.size(item.name)
     except FileNotFoundError:
         # It is missing where it should come from. If it has arrived, that is all that is wanted.
-        return ("missing", 0) if known is None else ("there already", 0)
+        return "there already" if known else _elsewhere(item), 0
     if known is not None:
         return _compare(item, known), 0
     # So that a dry run tells which names will be refused.
@@ -53,6 +54,13 @@ def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, i
                 raise taken from None
     # Somebody was faster.
     return _compare(item, known), 0
+
+
+def _elsewhere(item: Copy) -> Outcome:
+    if isinstance(item.target, DeferredTintypeStorage) and item.target.pending(item.name):
+        return "waiting"
+    # Perhaps it was uploaded, or moved, since it was asked for.
+    return "there already" if item.target.client.exists(item.key) else "missing"
 
 
 def _compare(item: Copy, known: Record) -> Outcome:
