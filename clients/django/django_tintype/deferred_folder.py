@@ -19,7 +19,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Literal
@@ -72,10 +72,11 @@ class DeferredFolder:
         folders, files = _entries(waiting)
         return folders, files, _entries(graves)[1] - files
 
-    def keys(self) -> Iterator[str]:
-        """Everything that waits, or was deleted and has to be looked after."""
+    def keys(self, on_error: Callable[[OSError], object]) -> Iterator[str]:
+        """Everything that waits, or was deleted and has to be looked after. What is in a folder
+        that cannot be read is not seen; the error is told."""
         for place in ("deleted", "files"):
-            yield from _walk(self.root / place)
+            yield from _walk(self.root / place, on_error)
 
     def add(self, key: str, chunks: Iterable[bytes | str]) -> None:
         """Keeps a new file. Once this returns, a power cut does not take it away again."""
@@ -163,7 +164,7 @@ class DeferredFolder:
     def sweep(self) -> None:
         """Removes what nobody needs any more."""
         for place, seconds in (("moved", KEEP_MOVED_SECONDS), ("drafts", KEEP_DRAFTS_SECONDS)):
-            for name in _walk(self.root / place):
+            for name in _walk(self.root / place, lambda _: None):
                 with suppress(FileNotFoundError):
                     if _age(self.root / place / name) > seconds:
                         (self.root / place / name).unlink()
@@ -242,8 +243,13 @@ def _entries(folder: Path) -> tuple[set[str], set[str]]:
     return folders, files
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for at, _, names in os.walk(folder):
+def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[str]:
+    def tell(error: OSError) -> None:
+        # Not there: nothing has waited yet.
+        if not isinstance(error, FileNotFoundError):
+            on_error(error)
+
+    for at, _, names in os.walk(folder, onerror=tell):
         for name in names:
             yield (Path(at) / name).relative_to(folder).as_posix()
 

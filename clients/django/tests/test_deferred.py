@@ -173,6 +173,26 @@ def test_what_could_not_be_moved_is_told_and_waits_on(root: Path) -> None:
     assert waiting(root) == [name]
 
 
+def test_a_folder_that_cannot_be_read_is_told(
+    running: Service, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("a/1.txt")
+    name = save("b/2.txt")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if path == str(root / "files" / "b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 failed"):
+        call_command("tintype_move", stdout=out)
+    assert "Permission denied" in out.getvalue() and "1 moved" in out.getvalue()
+    assert waiting(root) == [name]
+
+
 def test_a_file_that_waits_is_deleted_without_the_service(root: Path) -> None:
     storage = DeferredTintypeStorage()
     name = save("a.txt")

@@ -46,18 +46,21 @@ class Command(UpkeepCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error), returncode=2) from None
         if watch is None:
-            self.end(self.one_pass(place, parallel, options, place.keys()))
+            self.end(self.one_pass(place, parallel, options, threading.Event()))
             return
         with _until_stopped() as stopped:
             while not stopped.is_set():
-                keys = takewhile(lambda _: not stopped.is_set(), place.keys())
-                report = self.one_pass(place, parallel, options, keys)
+                report = self.one_pass(place, parallel, options, stopped)
                 if report.counts:
                     report.finish()
                 stopped.wait(watch)
 
     def one_pass(
-        self, place: DeferredFolder, threads: int, options: dict[str, Any], keys: Iterator[str]
+        self,
+        place: DeferredFolder,
+        threads: int,
+        options: dict[str, Any],
+        stopped: threading.Event,
     ) -> Report:
         try:
             place.check_root()
@@ -65,6 +68,11 @@ class Command(UpkeepCommand):
             raise CommandError(str(error), returncode=2) from None
         report = self.report(options)
         service = client()
+
+        def tell(error: OSError) -> None:
+            report.add(str(error.filename), "failed", one_line(error))
+
+        keys = takewhile(lambda _: not stopped.is_set(), place.keys(tell))
         for key, outcome in parallel(lambda key: place.move(key, service), keys, threads):
             if isinstance(outcome, Exception):
                 report.add(key, "failed", one_line(outcome))
