@@ -472,6 +472,29 @@ def test_a_name_does_not_break_its_line() -> None:
     assert out.getvalue() == "failed: a\\nb\\x1b[2K\\u202e \u00f6.jpg: why\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["tintype_fill_dimensions"],
+        ["tintype_migrate"],
+        ["tintype_move"],
+        ["tintype_orphans"],
+        ["tintype_purge", "a"],
+        ["tintype_warm", "--prefix", "", "--spec", "w_10"],
+    ],
+)
+def test_wrong_settings_are_said_in_one_line(
+    command: list[str], settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = str(tmp_path)
+    Photo(image="a.jpg", width=1, height=1).save()
+    Photo.objects.update(width=None)
+    settings.TINTYPE = {"TOKEN_FILE": str(tmp_path / "token")}
+    with pytest.raises(CommandError, match="TOKEN_FILE") as raised:
+        call_command(*command, stdout=StringIO())
+    assert raised.value.returncode == 2
+
+
 def test_a_list_may_be_cut_off(fresh_service: Service) -> None:
     for number in range(3):
         client().put(f"lost/{number}.txt", b"x")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import (
     BaseCommand,
     CommandError,
@@ -62,6 +63,9 @@ class UpkeepCommand(BaseCommand):
         except TintypeError as error:
             # Nothing of ours is to be looked for in a traceback.
             raise CommandError(str(error)) from error
+        except ImproperlyConfigured as error:
+            # Such as a token file that whoever runs this may not read.
+            raise CommandError(str(error), returncode=2) from error
 
     def report(self, options: dict[str, Any], total: int | None = None) -> Report:
         return Report(
