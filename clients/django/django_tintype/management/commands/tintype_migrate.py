@@ -124,6 +124,7 @@ point it there.
                         report.add(item.name, "failed", one_line(error))
                         continue
                     if key in done:
+                        done.remove(key)  # its memory is for those that are read meanwhile
                         report.add(item.name, "done before")
                     else:
                         yield item
@@ -180,11 +181,12 @@ def _of_fields(
     source: Storage, places: list[tuple[fields.Field, str, TintypeStorage]]
 ) -> Iterator[Copy]:
     # Rows may share a file.
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for field, using, target in places:
         for _, name in fields.names(field, using):
-            if (target.location, name) not in seen:
-                seen.add((target.location, name))
+            place = f"{target.location}/{name}"
+            if place not in seen:
+                seen.add(place)
                 yield _copy(name, source, target)
 
 
