@@ -31,6 +31,7 @@ from django_tintype.upkeep.report import Report
 from tests.conftest import StartService
 from tests.service import Service
 from tests.shelf.models import Document, Figure, Photo
+from tests.test_check_command import token
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +138,21 @@ def test_a_dry_run_fills_nothing(fresh_service: Service) -> None:
 def test_a_field_without_columns_is_named(service: Service) -> None:
     with pytest.raises(CommandError, match="no ImageField is called"):
         call_command("tintype_fill_dimensions", "shelf.Document")
+
+
+def test_what_the_service_does_not_tell_is_not_missing(
+    start_service: StartService, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = str(tmp_path)
+    ours, theirs = token("read+list+write", "--prefix", "magazine/")
+    start_service({"TINTYPE_TOKENS": theirs}, TOKEN=ours)
+    Photo(image="photos/a.jpg", width=1, height=1).save()
+    Photo.objects.update(width=None)
+    for command in ("tintype_fill_dimensions", "tintype_migrate"):
+        out = StringIO()
+        with pytest.raises(CommandError, match="scope-missing"):
+            call_command(command, "shelf.Photo", stdout=out, stderr=StringIO())
+        assert out.getvalue() == ""
 
 
 # tintype_orphans

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from itertools import islice
 from typing import TypeVar
 
@@ -22,9 +23,21 @@ def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 def with_records(
     client: Client, items: Iterable[_T], key: Callable[[_T], str]
 ) -> Iterator[tuple[_T, Record | None]]:
-    """Each item with what the service knows of its key; None where it knows nothing."""
+    """Each item with what the service knows of its key; None where there is no such original."""
     for batch in batches(items, AT_ONCE):
         answers = client.batch("stat", [key(item) for item in batch])
         for item, answer in zip(batch, answers, strict=True):
-            record = answer.get("record")
-            yield item, Record.of(record) if record else None
+            if record := answer.get("record"):
+                yield item, Record.of(record)
+            elif answer["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
+                yield item, None
+            else:
+                # Its store is away, or the token may not know: asked for again, or raised.
+                yield item, _alone(client, key(item))
+
+
+def _alone(client: Client, key: str) -> Record | None:
+    try:
+        return client.record(key)
+    except FileNotFoundError:
+        return None
