@@ -9,6 +9,7 @@ picture (dominant colour, ThumbHash) is not.
 
 from __future__ import annotations
 
+import time
 from urllib.parse import unquote
 
 from django.utils.deconstruct import deconstructible
@@ -46,7 +47,9 @@ def assert_url(url: str, key: str, spec: str | Spec | None = None) -> None:
     parsed = parse_path(path)
     assert path == parsed.canonical, f"{url} would be redirected to {parsed.canonical}"
     assert parsed.key == key, f"{url} shows {parsed.key!r} instead of {key!r}"
-    signature = parsed.spec.sig
+    preset, expiry, signature = parsed.spec.preset, parsed.spec.exp, parsed.spec.sig
+    assert preset is None or preset in settings.presets, f"{url} has an unknown preset, {preset}"
+    assert expiry is None or expiry > time.time(), f"{url} has expired"
     if signature is not None:
         is_right = settings.signing_key and verify(
             settings.signing_key, key, parsed.signed_spec, signature

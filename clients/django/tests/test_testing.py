@@ -188,6 +188,8 @@ WRONG = [
     ("https://media.example.org/t/b.jpg/w_1", "a.jpg", None, "shows 'b.jpg' instead of 'a.jpg'"),
     ("https://media.example.org/t/a.jpg/w_1", "a.jpg", "w_2", "is w_1 instead of w_2"),
     ("https://media.example.org/t/a.jpg/h_1~w_1", "a.jpg", None, "would be redirected"),
+    ("https://media.example.org/t/a.jpg/crad", "a.jpg", None, "an unknown preset, crad"),
+    ("https://media.example.org/t/a.jpg/w_1~exp_1700000000", "a.jpg", "w_1", "has expired"),
     ("https://media.example.org/t/a.jpg/w_1~sig_" + "A" * 22, "a.jpg", None, "wrong signature"),
 ]
 
