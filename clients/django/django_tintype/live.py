@@ -80,11 +80,13 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
         try:
             yield from _written(storage, settings, show=not _has_errors(public))
         except (TintypeError, OSError) as error:
-            yield bad(
-                f"a picture does not get there and back: {error}",
+            fix = (
                 "PNG has to be among the service's TINTYPE_ALLOW_TYPES, if that is set; look for "
-                "the request in its log",
+                "the request in its log"
             )
+            if isinstance(storage, DeferredTintypeStorage) and not isinstance(error, TintypeError):
+                fix = "TINTYPE['DEFERRED_ROOT'] has to be there, with room, for whoever runs this"
+            yield bad(f"a picture does not get there and back: {error}", fix)
 
 
 def _has_errors(findings: list[Finding]) -> bool:

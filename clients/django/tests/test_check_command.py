@@ -203,6 +203,10 @@ def test_files_that_are_moved_later_are_moved_now(
     assert "a thumbnail of it arrives" in said
     left = [path for path in service.root.rglob("*.png") if ".tintype" not in path.parts]
     assert left == [*(tmp_path / "shared" / "files").rglob("*.png")] == []
+    (tmp_path / "shared").rename(tmp_path / "not mounted")
+    is_well, said = check("--write")
+    assert not is_well and "DEFERRED_ROOT is missing; mount it" in said
+    assert "ALLOW_TYPES" not in said
 
 
 def test_another_storage_and_wrong_settings_are_said(fresh_service: Service) -> None:

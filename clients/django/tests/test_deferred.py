@@ -488,6 +488,9 @@ def test_the_folder_has_to_be_declared_shared_and_durable(root: Path, settings: 
         save("a.txt")
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
     assert "tintype.E012" in ids(settings)
+    # The settings of a mover alone; nobody looks at pages there.
+    del settings.ROOT_URLCONF
+    assert ids(settings) == ["tintype.E010"]
 
 
 def test_a_site_without_deferred_files_need_not_say_anything(settings: Settings) -> None:
