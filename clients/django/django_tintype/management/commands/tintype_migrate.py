@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -211,15 +210,18 @@ def _all(source: Storage, target: TintypeStorage, report: Report) -> Iterator[Co
 
 
 def _leads_back(source: Storage, folder: str) -> bool:
-    """Whether this is a link to a folder that it lies in: everything would be found again below
-    it, and again."""
+    """Whether this is a link to a folder that one has come through: everything would be found again
+    below it, and again."""
     try:
-        path = source.path(folder)
+        path = Path(source.path(folder))
     except NotImplementedError:
         return False
-    real = os.path.realpath(path)
-    above = os.path.realpath(os.path.dirname(path))
-    return os.path.islink(path) and os.path.commonpath([real, above]) == real
+    if not path.is_symlink():
+        return False
+    real, root = path.resolve(), Path(source.path(""))
+    return any(
+        above.resolve().is_relative_to(real) for above in path.parents if above.is_relative_to(root)
+    )
 
 
 def _copy(name: str, source: Storage, target: TintypeStorage) -> Copy:
