@@ -396,6 +396,23 @@ def test_what_cannot_be_made_is_told(gallery: Service) -> None:
     assert set(told) == {"photos/gone.jpg small", "photos/readme.txt small"}
 
 
+def test_a_deferred_upload_is_not_warmed_before_it_has_arrived(
+    gallery: Service, settings: Settings, tmp_path: Path
+) -> None:
+    settings.TINTYPE = {
+        **settings.TINTYPE,
+        "DEFERRED_ROOT": tmp_path,
+        "DEFERRED_ROOT_IS_SHARED_AND_DURABLE": True,
+    }
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django_tintype.DeferredTintypeStorage"},
+    }
+    Photo(image=ContentFile(jpeg(), "late.jpg")).save()
+    summary, told = run("tintype_warm", "shelf.Photo", "--spec", "small")
+    assert (summary, told) == ({"made": 3, "waiting": 1, "bytes": summary["bytes"]}, {})
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -15,6 +15,7 @@ from django_tintype.spec import Spec, SpecError
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, between, one_line
 from django_tintype.upkeep.parallel import parallel
+from django_tintype.upkeep.report import Report
 from django_tintype.urls import url
 
 #: What a browser of each class says. The service makes one variant for each.
@@ -85,10 +86,10 @@ class Command(UpkeepCommand):
         if (prefix is None) == (not labels):
             raise CommandError("name fields or a --prefix, one of both", returncode=2)
         requests = self._requests(specs, classes or ["avif", "webp"])
-        originals = _below(prefix) if prefix is not None else _of_fields(labels)
+        report = self.report(options)
+        originals = _below(prefix) if prefix is not None else _of_fields(labels, report)
         now = settings()
         where = now if public else dataclasses.replace(now, public_url=now.url)
-        report = self.report(options)
 
         def make(wanted: tuple[Original, tuple[Spec, str]]) -> tuple[str, int]:
             original, (spec, accept) = wanted
@@ -129,7 +130,7 @@ def _below(prefix: str) -> Iterator[Original]:
             yield Original(record.key, record.version)
 
 
-def _of_fields(labels: list[str]) -> Iterator[Original]:
+def _of_fields(labels: list[str], report: Report) -> Iterator[Original]:
     for field in fields.file_fields(labels):
         storage = fields.storage_of(field)
         version = getattr(field, "version_field", None)
@@ -137,6 +138,9 @@ def _of_fields(labels: list[str]) -> Iterator[Original]:
         for page in fields.pages(fields.rows(field), *columns):
             for _, name, *versions in page:
                 try:
+                    if fields.is_waiting(field, name):
+                        report.add(name, "waiting")
+                        continue
                     yield Original(storage.key(name), (versions or [None])[0] or None)
                 except SuspiciousFileOperation:
                     # `tintype_orphans` tells.
