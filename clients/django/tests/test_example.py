@@ -70,8 +70,10 @@ def visit(browser: Browser, service: Service, database: Mapping[str, str], folde
         browser.open(f"{site}/upload/")
         browser.one("#id_title").send_keys("Picos de Europa")
         browser.one("#id_image").send_keys(str(PHOTOGRAPH))
+        stage = browser.one(".tintype-stage")
+        poll(stage.is_displayed, "the photograph is shown before it is uploaded")
         browser.wait_for_pictures()
-        browser.drag(browser.one(".tintype-stage"), (0.5, 0.5), (0.9, 0.4))
+        browser.drag(stage, (0.5, 0.5), (0.9, 0.4))
         browser.screenshot("example-upload")
         browser.submit(browser.one("main button[type=submit]"))
 
