@@ -148,7 +148,8 @@ def _spec(value: object) -> Spec:
 
 def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, Any]) -> None:
     """A ratio and one side say the other; a ratio alone stays open, and is kept."""
-    width, height = items.get("w", spec.w), items.get("h", spec.h)
+    box = spec.with_preset(conf.settings().presets)
+    width, height = items.get("w", box.w), items.get("h", box.h)
     across, down = values["ratio"]
     if width and height:
         raise ArgumentError(tag, "ratio", "w and h say it already; leave out one of the three")
@@ -162,7 +163,7 @@ def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, 
         items["w"], items["h"] = side(MAX_BOX, across, longest), side(MAX_BOX, down, longest)
     if width or height:
         del values["ratio"]
-    if spec.fit is None:
+    if box.fit is None:
         items.setdefault("fit", "cover")
 
 

@@ -157,7 +157,7 @@ def _sources(value: object, own: Arguments, picture: Arguments) -> list[Element]
     """One for each format with sources of its own, and for an art direction one for the rest."""
     source, settings = Source.of(value), conf.settings()
     formats: list[str | None] = []
-    if source.url_of_original is None and own.spec.f is None:
+    if source.url_of_original is None and own.spec.with_preset(settings.presets).f is None:
         chosen = own.formats if own.formats is not None else picture.formats
         formats += settings.formats if chosen is None else chosen
     if own.media is not None:

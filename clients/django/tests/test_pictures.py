@@ -212,6 +212,7 @@ LAYOUTS = [
      "widths='640,960,1920'", "640w 960w", (960, 9600), "auto, 100vw"),
     ("a ratio and a width", LION, "w=320 ratio='16/9'", "1x 2x", (320, 180), None),
     ("a ratio and a height", LION, "h=180 ratio='16/9'", "1x 2x", (320, 180), None),
+    ("a ratio and a preset of one side", LION, "'big' ratio='1/1'", "1x 2x", (300, 300), None),
     ("a turned picture", SMALL, "rot=90", "320w 400w", (400, 600), "auto, 100vw"),
     ("a crop", LION, "crop='0x0x500x500'", "320w 480w 500w", (500, 500), "auto, 100vw"),
     ("a fixed width", LION, "w=400", "1x 2x", (400, 300), None),
@@ -375,6 +376,12 @@ def test_formats(how: str, settings: SiteSettings) -> None:
     assert found[3][1]["src"] == f"{HOST}/t/lion.jpg/w_100"
 
 
+def test_the_format_of_a_preset_decides_alone(settings: SiteSettings) -> None:
+    settings.TINTYPE = {"URL": HOST, "FORMATS": ("avif",), "PRESETS": {"photo": "w_100~f_jpeg"}}
+    html = render("{% tt_picture p 'photo' alt='' %}", p=LION)
+    assert [tag for tag, _ in elements(html)] == ["picture", "img"]
+
+
 def test_art_direction() -> None:
     template = """{% tt_picture p w=800 alt='A lion' sizes='50vw' formats='webp' as picture %}
         {% if is_narrow %}{% tt_source media='(max-width: 600px)' ratio='1/1' %}{% endif %}
@@ -444,6 +451,7 @@ MISTAKES = [
     ("p ratio='wide' alt=''", "tt_img: ratio: must be width/height such as 16/9"),
     ("p ratio='1/0' alt=''", "tt_img: ratio: must be width/height"),
     ("p ratio='1/1' w=1 h=2 alt=''", "tt_img: ratio: w and h say it already"),
+    ("p 'card' ratio='1/1' alt=''", "tt_img: ratio: w and h say it already"),
     ("p widths='1,x' alt=''", "tt_img: widths: must be whole numbers"),
     ("p sizes='auto' loading='eager' alt=''", "tt_img: sizes: auto needs loading=lazy"),
     ("p loading='slow' alt=''", "tt_img: loading: must be one of lazy eager"),
