@@ -74,12 +74,12 @@ class ArtDirection:
 
 def tt_url(value: object, spec: Spec | str | None = None, /, **given: Any) -> str | None:
     """The URL of a variant; None where there is no picture."""
-    return url_of(value, Arguments.of("tt_url", {"spec": spec, **given}))
+    return url_of(value, Arguments.of("tt_url", {"spec": spec, **given})) if value else None
 
 
 def tt_img(value: object, spec: Spec | str | None = None, /, **given: Any) -> Element | None:
     """An `<img>`; None where there is no picture."""
-    return img_of(value, Arguments.of("tt_img", {"spec": spec, **given}))
+    return img_of(value, Arguments.of("tt_img", {"spec": spec, **given})) if value else None
 
 
 def tt_picture(
@@ -91,6 +91,8 @@ def tt_picture(
     **given: Any,
 ) -> Picture | None:
     """A `<picture>`; None where there is no picture."""
+    if not value:
+        return None
     arguments = Arguments.of("tt_picture", {"spec": spec, **given})
     return picture_of(value, arguments, [source for source in sources if source])
 
@@ -100,21 +102,21 @@ def tt_source(
 ) -> ArtDirection | None:
     """One of the `sources` of a `tt_picture`; None where it has a picture of its own, and there is
     none."""
-    arguments = Arguments.of("tt_source", {"spec": spec, **given})
-    if value is _AROUND:
-        return ArtDirection(arguments)
-    return ArtDirection(arguments, value) if value else None
-
-
-def url_of(value: object, arguments: Arguments) -> str | None:
     if not value:
         return None
+    arguments = Arguments.of("tt_source", {"spec": spec, **given})
+    return ArtDirection(arguments, None if value is _AROUND else value)
+
+
+# Of a picture that there is: where there is none, what else a page would say of it has no value
+# either, and is not looked at.
+
+
+def url_of(value: object, arguments: Arguments) -> str:
     return url(Source.of(value), arguments.spec, expires=arguments.expires)
 
 
-def img_of(value: object, arguments: Arguments) -> Element | None:
-    if not value:
-        return None
+def img_of(value: object, arguments: Arguments) -> Element:
     source = Source.of(value)
     settings = conf.settings()
     layout = lay_out(source, arguments, settings)
@@ -139,11 +141,8 @@ def img_of(value: object, arguments: Arguments) -> Element | None:
 
 def picture_of(
     value: object, arguments: Arguments, directions: Sequence[ArtDirection] = ()
-) -> Picture | None:
-    if not value:
-        return None
+) -> Picture:
     img = img_of(value, arguments)
-    assert img is not None
     sources: list[Element] = []
     for direction in directions:
         if direction.arguments.is_auto and arguments.is_eager:

@@ -420,6 +420,23 @@ def test_no_picture_shows_nothing() -> None:
             assert render(stored, p=nothing) == "none"
 
 
+def test_what_is_said_of_no_picture_is_not_looked_at() -> None:
+    """Such as that of a row that another row may have, and has not."""
+    arguments = "article.hero.image w=article.hero.w ratio=article.hero.ratio"
+    source = "{% tt_source media='print' w=article.hero.w %}"
+    for template in (
+        "{% tt_url article.hero.image w=article.hero.w %}",
+        "{% tt_img " + arguments + " alt=article.hero.alt %}",
+        "{% tt_picture " + arguments + " alt='' %}" + source + "{% endtt_picture %}",
+    ):
+        assert render(template, article={"hero": None}) == ""
+    jinja = environment().from_string(
+        "{{ tt_img(hero.image, w=hero.w, alt='') }}{{ tt_picture(hero.image, w=hero.w, alt='', "
+        "sources=[tt_source(hero.image, w=hero.w, media='print')]) }}"
+    )
+    assert jinja.render(hero=None) == ""
+
+
 def test_parts_of_what_is_stored() -> None:
     template = "{% tt_img p w=100 alt='' as i %}{{ i.src }} {{ i.width }}x{{ i.height }} {{ i.x }}"
     assert render(template, p=LION) == f"{HOST}/t/lion.jpg/w_100 100x75 "

@@ -123,8 +123,9 @@ class CallNode(Node):
         self.call, self.make = call, make
 
     def render(self, context: Context) -> str:
-        arguments = self.call.resolve(context)
-        return self.call.answer(context, self.make(self.call.picture(context), arguments))
+        picture = self.call.picture(context)
+        result = self.make(picture, self.call.resolve(context)) if picture else None
+        return self.call.answer(context, result)
 
 
 class PictureNode(Node):
@@ -132,13 +133,15 @@ class PictureNode(Node):
         self.call, self.nodelist = call, nodelist
 
     def render(self, context: Context) -> str:
+        picture = self.call.picture(context)
+        if not picture:
+            return self.call.answer(context, None)
         arguments = self.call.resolve(context)
         directions: list[ArtDirection] = []
         with context.push(**{_SOURCES: directions}):
             if self.nodelist.render(context).strip():
                 raise self.call.error("holds nothing but tt_source tags")
-        picture = picture_of(self.call.picture(context), arguments, directions)
-        return self.call.answer(context, picture)
+        return self.call.answer(context, picture_of(picture, arguments, directions))
 
 
 class SourceNode(Node):
