@@ -393,6 +393,13 @@ def test_aliases_that_cannot_be_presets(options: dict[str, Any], message: str) -
     assert message in str(caught.value)
 
 
+def test_an_alias_that_cannot_be_a_preset_is_named() -> None:
+    hero: dict[str, Any] = {"size": (9, 9), "crop": "10,10"}
+    aliases = {"": {"wide": {"size": (90, 9)}, "hero_top": hero}}
+    with pytest.raises(CompatError, match="hero_top: cannot be a preset: crop: needs the size"):
+        presets_of_aliases(aliases)
+
+
 @pytest.mark.django_db
 def test_the_tags_ask_nobody(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     Photo.objects.create(image="photos/lion.jpg", width=800, height=600)

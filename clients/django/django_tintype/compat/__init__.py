@@ -21,7 +21,10 @@ def preset_of_alias(options: Mapping[str, Any]) -> str:
 
 def presets_of_aliases(aliases: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
     """PRESETS from THUMBNAIL_ALIASES: those for all fields, `medium_large` as `medium-large`."""
-    return {
-        name.lower().replace("_", "-"): preset_of_alias(options)
-        for name, options in aliases.get("", {}).items()
-    }
+    presets = {}
+    for name, options in aliases.get("", {}).items():
+        try:
+            presets[name.lower().replace("_", "-")] = preset_of_alias(options)
+        except CompatError as error:
+            raise CompatError(name, f"cannot be a preset: {error}") from None
+    return presets
