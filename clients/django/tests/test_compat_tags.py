@@ -223,6 +223,40 @@ def test_settings_of_sorl_hold(settings: SiteSettings) -> None:
     assert render("sorl", "{% thumbnail p '90x80' %}", p=SQUARE) == expected
 
 
+def test_a_format_that_sorl_preserves_is_not_forced(settings: SiteSettings) -> None:
+    """It would take the transparency of a PNG."""
+    settings.THUMBNAIL_FORMAT = "JPEG"
+    settings.THUMBNAIL_PRESERVE_FORMAT = True
+    clear = Source(key="clear.png", width=500, height=500)
+    assert render("sorl", "{% thumbnail p '90' %}", p=clear).endswith("/clear.png/w_90~up_1")
+    asked = render("sorl", "{% thumbnail p '90' format='PNG' %}", p=clear)
+    assert asked.endswith("/clear.png/w_90~up_1~f_png")
+
+
+@pytest.mark.parametrize(
+    ("expression", "picture", "expected"),
+    [
+        ("p|is_portrait", "http://example.org/a.jpg", "False"),
+        ("p|margin:'200*100'", SQUARE, "auto"),
+        ("p|margin:'200x100'", 7, "auto"),
+        ("p|background_margin:'200x100'", "http://example.org/a.jpg", "auto"),
+    ],
+)
+def test_filters_of_sorl_log_what_they_cannot_tell(
+    expression: str,
+    picture: object,
+    expected: str,
+    caplog: pytest.LogCaptureFixture,
+    settings: SiteSettings,
+) -> None:
+    template = "{{ " + expression + " }}"
+    assert render("sorl", template, p=picture) == expected
+    assert "cannot be told" in caplog.text
+    settings.THUMBNAIL_DEBUG = True
+    with pytest.raises((CompatError, TypeError)):
+        render("sorl", template, p=picture)
+
+
 # ---- easy-thumbnails. The first cases are those of its own tests.
 
 EASY = [

@@ -206,4 +206,7 @@ def _defaults() -> dict[str, Any]:
         value = getattr(site, f"THUMBNAIL_{name.upper()}", None)
         if value is not None:
             found[name] = read_option(name, value)
+    if getattr(site, "THUMBNAIL_PRESERVE_FORMAT", False):
+        # Then THUMBNAIL_FORMAT is for names without a known ending alone.
+        found.pop("format", None)
     return found

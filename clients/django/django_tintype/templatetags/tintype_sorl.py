@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.template import Context, Library, Node, NodeList, TemplateSyntaxError
 from django.template.base import FilterExpression, Parser, Token, render_value_in_context
@@ -107,13 +109,38 @@ def resolution(address: object, density: str) -> str:
     return at_density(str(address), density)
 
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _safe(instead: _T) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """As sorl-thumbnail's filters: what cannot be told is logged, and no reason for no page."""
+
+    def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        @wraps(function)
+        def call(*arguments: _P.args, **named: _P.kwargs) -> _T:
+            try:
+                return function(*arguments, **named)
+            except Exception:
+                if is_debug():
+                    raise
+                logger.exception("%s: cannot be told", function.__name__)
+                return instead
+
+        return call
+
+    return decorate
+
+
 @register.filter
+@_safe(instead=False)
 def is_portrait(picture: object) -> bool:
     size = size_of(picture) if picture else None
     return size is not None and size.height > size.width
 
 
 @register.filter
+@_safe(instead="auto")
 def margin(picture: object, geometry: str) -> str:
     """The margins that centre a thumbnail in a box: {{ im|margin:"200x100" }}"""
     free = _free(picture, geometry)
@@ -124,6 +151,7 @@ def margin(picture: object, geometry: str) -> str:
 
 
 @register.filter
+@_safe(instead="auto")
 def background_margin(picture: object, geometry: str) -> str:
     """The same as the position of a background."""
     free = _free(picture, geometry)
