@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.forms.models import InlineForeignKeyField
 from django.utils.translation import gettext_lazy as _
 
 from .errors import TintypeError, TintypeRejected
@@ -50,6 +51,9 @@ class UploadWhileValidating(_ModelForm):
             file = getattr(self.instance, field.attname)
             if not file or file._committed or not field.is_in_tintype:
                 continue
+            if callable(field.upload_to) and self._has_new_parent():
+                # The name may be made of what the parent gets when it is saved.
+                continue
             try:
                 file.save(file.name, file.file, save=False)
             except TintypeRejected as error:
@@ -63,3 +67,10 @@ class UploadWhileValidating(_ModelForm):
                         code="unavailable",
                     ),
                 )
+
+    def _has_new_parent(self) -> bool:
+        """Whether this is a form of an inline, on a page that adds the row above it as well."""
+        return any(
+            isinstance(field, InlineForeignKeyField) and field.parent_instance.pk is None
+            for field in self.fields.values()
+        )

@@ -104,3 +104,18 @@ def test_inlines_say_it_too(start_service: StartService, editor: Visitor) -> Non
     answer = editor.post(page, {"title": "a", **inline(image=upload(), focal="")})
     formset = answer.context["inline_admin_formsets"][0].formset
     assert formset.errors == [{"image": [AWAY]}]
+
+
+def test_the_name_of_a_file_may_be_made_of_the_row_above(
+    fresh_service: Service, editor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upload_to(picture: Picture, name: str) -> str:
+        return f"albums/{picture.album_id}/{name}"
+
+    monkeypatch.setattr(Picture._meta.get_field("image"), "upload_to", upload_to)
+    form = {"title": "a", **inline(image=upload(), focal="0.1x0.2")}
+    with asked(fresh_service) as methods:
+        assert editor.post("/admin/gallery/album/add/", form).status_code == 302
+    album = Album.objects.get()
+    assert album.picture_set.get().image.name == f"albums/{album.pk}/a.jpg"
+    assert methods == ["PUT"]
