@@ -60,6 +60,9 @@ class TintypeAdminMixin(_Admin):
 
 
 def _uploading(form: Any) -> Any:
+    # A form of the site's own may be one already.
+    if issubclass(form, UploadWhileValidating):
+        return form
     return type(form.__name__, (UploadWhileValidating, form), {"__module__": form.__module__})
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.forms import ModelForm
 from django.test import Client as Visitor
 
 from django_tintype.client import client
+from django_tintype.forms import UploadWhileValidating
 from tests.conftest import StartService
 from tests.gallery.models import Album, Picture
 from tests.service import Service
@@ -20,6 +22,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ADD = "/admin/gallery/picture/add/"
 AWAY = "The picture cannot be stored at the moment. Please try again."
+
+
+if TYPE_CHECKING:
+    # Generic in their stubs alone.
+    FormOfPicture = ModelForm[Picture]
+else:
+    FormOfPicture = ModelForm
+
+
+class PictureForm(UploadWhileValidating, FormOfPicture):
+    class Meta:
+        model = Picture
+        fields = ("title", "image", "focal")
 
 
 @pytest.fixture
@@ -82,6 +97,15 @@ def test_what_is_refused_is_said_in_a_list_that_can_be_edited(
     answer = editor.post("/admin/gallery/picture/", {**counts, **row})
     [errors] = answer.context["cl"].formset.errors
     assert list(errors) == ["image"] and "image/jpeg" in errors["image"][0]
+
+
+def test_the_admin_takes_a_form_that_does_it_already(
+    fresh_service: Service, editor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.get_model_admin(Picture), "form", PictureForm)
+    with asked(fresh_service) as methods:
+        answer = editor.post(ADD, {"title": "a", "image": upload(), "focal": "0.1x0.2"})
+    assert (answer.status_code, methods) == (302, ["PUT"])
 
 
 def test_nothing_is_uploaded_for_an_invalid_form(fresh_service: Service, editor: Visitor) -> None:
