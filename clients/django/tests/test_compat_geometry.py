@@ -116,6 +116,8 @@ EASY: list[dict[str, Any]] = [
     {"size": (200, 100), "background": "#fff"},
     {"size": (200, 100), "background": "#fff", "upscale": True},
     {"size": (150, 150), "background": "#fff", "crop": True},
+    {"size": (150, 150), "background": "#fff", "crop": "scale"},
+    {"size": (373, 276), "background": "#fff", "crop": "scale"},
     {"size": (200, 0), "background": "#fff"},
     {"size": (120, 90), "bw": True, "sharpen": True},
 ]

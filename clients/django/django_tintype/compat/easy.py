@@ -129,8 +129,12 @@ def _cut(source: Size, *, read: Mapping[str, Any]) -> Cut:
         y, kept_height = _begin(scaled.height, height, shares[1], crop.edges[1])
         box = Rect(x, y, kept_width, kept_height)
     is_smaller = box.width < asked[0] or box.height < asked[1]
-    pads = read.get("background") and all(asked) and is_smaller
-    return Cut(scaled, box, Size(*asked) if pads else None)
+    if not (read.get("background") and all(asked) and is_smaller):
+        return Cut(scaled, box, None)
+    # Laid on the middle of the canvas, which cuts what reaches beyond it (`crop=scale`).
+    x, y = (max(0, side - end) // 2 for side, end in zip(box[2:], asked, strict=True))
+    kept = (min(side, end) for side, end in zip(box[2:], asked, strict=True))
+    return Cut(scaled, Rect(box.x + x, box.y + y, *kept), Size(*asked))
 
 
 def _begin(side: int, wanted: int, share: int, edge: Edge | None) -> tuple[int, int]:
