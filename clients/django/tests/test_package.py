@@ -16,14 +16,19 @@ from tests.service import CHECKOUT
 HERE = Path(__file__).resolve().parents[1]
 
 
-def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
+def build(target: str, folder: Path) -> Path:
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder],
         cwd=HERE,
         check=True,
         capture_output=True,
     )
-    (wheel,) = tmp_path.glob("*.whl")
+    (built,) = folder.iterdir()
+    return built
+
+
+def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
+    wheel = build("wheel", tmp_path)
     licence = f"django_tintype-{django_tintype.__version__}.dist-info/licenses/LICENSE"
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read(licence) == (CHECKOUT / "LICENSE").read_bytes()
@@ -43,13 +48,7 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_the_sdist_has_what_the_wheel_is_made_of_and_the_pages(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path],
-        cwd=HERE,
-        check=True,
-        capture_output=True,
-    )
-    (sdist,) = tmp_path.glob("*.tar.gz")
+    sdist = build("sdist", tmp_path)
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     # The first is hatchling's own doing.
