@@ -1,55 +1,56 @@
-//! AVIF by rav1e: one thread, no assembler, so that bytes and build are the same everywhere.
+//! AVIF, by one of two encoders, each on one thread.
+//!
+//! rav1e is Rust alone and is what a plain build gets. libaom (the feature `aom`) takes a tenth of its
+//! time and is what is meant to be run; it needs cmake and nasm to build. Their bytes differ, so
+//! [`ENCODER`] is part of what names a picture that is kept.
 //!
 //! A crate of its own because the encoder is compiled into whatever calls it, which takes minutes:
 //! here that happens once, and not whenever a line of the pixel code changes.
 //!
-//! Deliberately absent: limits. An encoder cannot be stopped, so the caller bounds its work by size.
+//! Deliberately absent: a deadline. An encoder cannot be stopped, so the caller bounds its work by
+//! [`MAX_PIXELS`].
 
-use ravif::{Encoder, Img, RGB8, RGBA8};
+#[cfg(feature = "aom")]
+mod aom;
+#[cfg(feature = "aom")]
+mod container;
+#[cfg(not(feature = "aom"))]
+mod rav1e;
 
-/// rav1e's speed, 1..=10.
-const SPEED: u8 = 10;
+#[cfg(feature = "aom")]
+use aom as encoder;
+#[cfg(not(feature = "aom"))]
+use rav1e as encoder;
+
+pub use encoder::{ENCODER, MAX_PIXELS};
 
 /// 8-bit samples, interleaved, rows without padding.
 #[derive(Clone, Copy, Debug)]
 pub enum Samples<'a> {
+    Gray(&'a [u8]),
     Rgb(&'a [u8]),
     /// Straight alpha.
     Rgba(&'a [u8]),
 }
 
-/// `quality` is 1..=100. The error is the encoder's own text.
+/// How many samples of colour there are for one of brightness. rav1e knows `Full` alone, also for gray.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chroma {
+    /// One for four (4:2:0): what photographs need.
+    Quarter,
+    /// As many (4:4:4): thin coloured lines stay what they are.
+    Full,
+}
+
+/// `quality` is the encoder's own, 1..=100. The error is the encoder's own text.
 #[inline(never)]
 pub fn encode(
     samples: Samples<'_>,
-    width: usize,
-    height: usize,
+    width: u32,
+    height: u32,
     quality: u8,
+    chroma: Chroma,
     exif: Option<&[u8]>,
 ) -> Result<Vec<u8>, String> {
-    let quality = f32::from(quality.clamp(1, 100));
-    let mut encoder = Encoder::new()
-        .with_quality(quality)
-        .with_alpha_quality(quality)
-        .with_speed(SPEED)
-        .with_num_threads(Some(1));
-    if let Some(exif) = exif {
-        encoder = encoder.with_exif(exif);
-    }
-    let encoded = match samples {
-        Samples::Rgb(samples) => {
-            let (pixels, _) = samples.as_chunks();
-            let pixels: Vec<RGB8> = pixels.iter().map(|&[r, g, b]| RGB8::new(r, g, b)).collect();
-            encoder.encode_rgb(Img::new(&pixels, width, height))
-        }
-        Samples::Rgba(samples) => {
-            let (pixels, _) = samples.as_chunks();
-            let pixels: Vec<RGBA8> = pixels
-                .iter()
-                .map(|&[r, g, b, a]| RGBA8::new(r, g, b, a))
-                .collect();
-            encoder.encode_rgba(Img::new(&pixels, width, height))
-        }
-    };
-    Ok(encoded.map_err(|error| error.to_string())?.avif_file)
+    encoder::encode(samples, width, height, quality.clamp(1, 100), chroma, exif)
 }

@@ -31,7 +31,10 @@ use crate::decode;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{self, Container, Rights};
 use crate::spec::{Format, Metadata, Rect, Resolved, Size};
+pub use encode::check_size;
 pub(crate) use pixels::Pixels;
+/// What writes AVIF in this build. Its bytes are not those of another.
+pub use tintype_avif::ENCODER as AVIF_ENCODER;
 use turn::Turn;
 
 #[derive(Clone, Debug)]

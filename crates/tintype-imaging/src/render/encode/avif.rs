@@ -1,25 +1,30 @@
 //! AVIF, where the work is bounded by size.
 
-use tintype_avif::Samples;
+use tintype_avif::{Chroma, Samples};
 
+use super::super::pixels::Layout;
 use super::Pixels;
 use crate::Error;
 
-/// The encoder cannot be stopped at a deadline, so it is not given more than this.
-pub(super) const MAX_PIXELS: u64 = 4_000_000;
-
 pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
-    let (width, height) = (pixels.size.width as usize, pixels.size.height as usize);
-    let encoded = if pixels.layout.has_alpha() {
-        tintype_avif::encode(
-            Samples::Rgba(&pixels.to_rgba()),
-            width,
-            height,
-            quality,
-            exif,
-        )
-    } else {
-        tintype_avif::encode(Samples::Rgb(&pixels.to_rgb()), width, height, quality, exif)
+    let Pixels { size, samples, .. } = pixels;
+    let rgba;
+    let samples = match pixels.layout {
+        Layout::Gray => Samples::Gray(samples),
+        Layout::Rgb => Samples::Rgb(samples),
+        Layout::Rgba => Samples::Rgba(samples),
+        Layout::GrayAlpha => {
+            rgba = pixels.to_rgba();
+            Samples::Rgba(&rgba)
+        }
     };
-    encoded.map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
+    tintype_avif::encode(
+        samples,
+        size.width,
+        size.height,
+        quality,
+        Chroma::Quarter,
+        exif,
+    )
+    .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }

@@ -20,11 +20,11 @@ const LOWEST_QUALITY: u8 = 10;
 const MAX_TRIES: u32 = 6;
 
 /// Known before any work: what a format cannot hold, or not in reasonable time.
-pub(super) fn check_size(format: Format, size: Size) -> Result<(), Error> {
+pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
     let side = u64::from(size.width.max(size.height));
     match format {
         Format::Webp => Error::check("longer side of a WebP in pixels", side, webp::MAX_SIDE),
-        Format::Avif => Error::check("pixels of an AVIF", size.pixels(), avif::MAX_PIXELS),
+        Format::Avif => Error::check("pixels of an AVIF", size.pixels(), tintype_avif::MAX_PIXELS),
         Format::Jpeg => Error::check("longer side of a JPEG in pixels", side, 65_535),
         Format::Png | Format::Gif => Ok(()),
     }

@@ -1,0 +1,149 @@
+//! What libavif's safe interface has no call for: says that the colours are sRGB, and adds EXIF.
+//!
+//! ISO/IEC 14496-12 (boxes), 23008-12 (items of a picture). Only files that libavif has just written
+//! come here: `ftyp`, `meta` with 32-bit offsets, `mdat`. Of anything else this makes `None`.
+
+/// H.273: BT.709's primaries, sRGB's curve, BT.601's matrix. libavif leaves all three unsaid, which
+/// readers take for these, or not.
+const SRGB: [u8; 6] = [0, 1, 0, 13, 0, 6];
+
+/// libavif's own are 1, the picture, and 2, its alpha.
+const EXIF_ITEM: [u8; 2] = [0, 3];
+
+pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
+    let (b"ftyp", head, rest) = next_box(file)? else {
+        return None;
+    };
+    let (b"meta", old, rest) = next_box(rest)? else {
+        return None;
+    };
+    let (b"mdat", data, []) = next_box(rest)? else {
+        return None;
+    };
+    // Where the EXIF begins: how far in it is the TIFF header.
+    let exif = exif.map(|exif| [&[0; 4], exif].concat());
+    let length = exif.as_ref().map(|exif| exif.len() as u32);
+    // Places in the file are counted from its start, and what is added stands before most of them.
+    let grown = meta(old, 0, length.map(|length| (0, length)))?.len() - old.len();
+    let end = u32::try_from(file.len() + grown).ok()?;
+    let new = meta(old, grown as u32, length.map(|length| (end, length)))?;
+
+    let mut out = Vec::with_capacity(end as usize + length.unwrap_or(0) as usize);
+    push_box(&mut out, b"ftyp", &[head]);
+    push_box(&mut out, b"meta", &[&new]);
+    push_box(&mut out, b"mdat", &[data, &exif.unwrap_or_default()]);
+    Some(out)
+}
+
+/// `shift` is added to every place in the file; `exif` is the place and length of an item to add.
+fn meta(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec<u8>> {
+    let (version_and_flags, mut rest) = content.split_at_checked(4)?;
+    let mut out = version_and_flags.to_vec();
+    let mut references = Vec::new();
+    while !rest.is_empty() {
+        let (kind, content, after) = next_box(rest)?;
+        rest = after;
+        match kind {
+            b"iloc" => push_box(&mut out, kind, &[&locations(content, shift, exif)?]),
+            b"iinf" if exif.is_some() => push_box(&mut out, kind, &[&items_and_exif(content)?]),
+            b"iref" => references = content.to_vec(),
+            b"iprp" => {
+                if exif.is_some() {
+                    references.resize(references.len().max(4), 0);
+                    let describes_picture = [&EXIF_ITEM[..], &[0, 1, 0, 1]];
+                    push_box(&mut references, b"cdsc", &describes_picture);
+                }
+                if !references.is_empty() {
+                    push_box(&mut out, b"iref", &[&references]);
+                }
+                push_box(&mut out, kind, &[&properties(content)?]);
+            }
+            _ => push_box(&mut out, kind, &[content]),
+        }
+    }
+    Some(out)
+}
+
+/// `iloc`, version 0: a number, no other file, one extent, its place and length.
+fn locations(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec<u8>> {
+    const ENTRY: usize = 14;
+    let (head, entries) = content.split_at_checked(8)?;
+    let [0, 0, 0, 0, 0x44, 0, count @ ..] = head else {
+        return None;
+    };
+    let count = u16::from_be_bytes(count.try_into().ok()?);
+    let mut out = [
+        &head[..6],
+        &(count + u16::from(exif.is_some())).to_be_bytes(),
+    ]
+    .concat();
+    if entries.len() != usize::from(count) * ENTRY {
+        return None;
+    }
+    for entry in entries.as_chunks::<ENTRY>().0 {
+        let [number @ .., 0, 0, 0, 1, _, _, _, _, _, _, _, _] = entry else {
+            return None;
+        };
+        let place = u32::from_be_bytes(entry[6..10].try_into().ok()?);
+        push_location(&mut out, *number, place.checked_add(shift)?, &entry[10..]);
+    }
+    if let Some((place, length)) = exif {
+        push_location(&mut out, EXIF_ITEM, place, &length.to_be_bytes());
+    }
+    Some(out)
+}
+
+fn push_location(out: &mut Vec<u8>, number: [u8; 2], place: u32, length: &[u8]) {
+    out.extend(number);
+    out.extend([0, 0, 0, 1]);
+    out.extend(place.to_be_bytes());
+    out.extend(length);
+}
+
+/// `iinf`, version 0, with one more `infe`, version 2.
+fn items_and_exif(content: &[u8]) -> Option<Vec<u8>> {
+    let [0, 0, 0, 0, high, low, rest @ ..] = content else {
+        return None;
+    };
+    let count = u16::from_be_bytes([*high, *low]) + 1;
+    let mut out = [&[0; 4], &count.to_be_bytes()[..], rest].concat();
+    push_box(
+        &mut out,
+        b"infe",
+        &[&[2, 0, 0, 0], &EXIF_ITEM, &[0, 0], b"Exif\0"],
+    );
+    Some(out)
+}
+
+/// `iprp` and the `ipco` in it, with the colours of every `colr` told.
+fn properties(mut content: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(content.len());
+    while !content.is_empty() {
+        let (kind, inner, rest) = next_box(content)?;
+        content = rest;
+        match (kind, inner) {
+            (b"ipco", _) => push_box(&mut out, kind, &[&properties(inner)?]),
+            (b"colr", [b'n', b'c', b'l', b'x', _, _, _, _, _, _, range]) => {
+                push_box(&mut out, kind, &[b"nclx", &SRGB, &[*range]]);
+            }
+            _ => push_box(&mut out, kind, &[inner]),
+        }
+    }
+    Some(out)
+}
+
+/// Its kind, what is in it, and what follows.
+fn next_box(bytes: &[u8]) -> Option<(&[u8; 4], &[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (kind, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (content, rest) = rest.split_at_checked(length.checked_sub(8)?)?;
+    Some((kind, content, rest))
+}
+
+fn push_box(out: &mut Vec<u8>, kind: &[u8; 4], parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    out.extend((8 + length as u32).to_be_bytes());
+    out.extend(kind);
+    out.extend(parts.concat());
+}

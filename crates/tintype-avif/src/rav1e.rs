@@ -1,0 +1,55 @@
+//! rav1e without assembler, so that bytes and build are the same everywhere.
+
+use std::borrow::Cow;
+
+use ravif::{Encoder, Img, RGB8, RGBA8};
+
+use crate::{Chroma, Samples};
+
+/// Said at start, and part of a variant's name.
+pub const ENCODER: &str = "rav1e 0.8";
+
+/// More is refused: a million pixels take more than a second.
+pub const MAX_PIXELS: u64 = 4_000_000;
+
+/// 1..=10.
+const SPEED: u8 = 10;
+
+pub(crate) fn encode(
+    samples: Samples<'_>,
+    width: u32,
+    height: u32,
+    quality: u8,
+    _: Chroma,
+    exif: Option<&[u8]>,
+) -> Result<Vec<u8>, String> {
+    let (width, height) = (width as usize, height as usize);
+    let mut encoder = Encoder::new()
+        .with_quality(f32::from(quality))
+        .with_alpha_quality(f32::from(quality))
+        .with_speed(SPEED)
+        .with_num_threads(Some(1));
+    if let Some(exif) = exif {
+        encoder = encoder.with_exif(Cow::Borrowed(exif));
+    }
+    let encoded = match samples {
+        Samples::Gray(samples) => {
+            let pixels: Vec<RGB8> = samples.iter().map(|&gray| [gray; 3].into()).collect();
+            encoder.encode_rgb(Img::new(&pixels, width, height))
+        }
+        Samples::Rgb(samples) => {
+            let (pixels, _) = samples.as_chunks();
+            let pixels: Vec<RGB8> = pixels.iter().map(|&[r, g, b]| RGB8::new(r, g, b)).collect();
+            encoder.encode_rgb(Img::new(&pixels, width, height))
+        }
+        Samples::Rgba(samples) => {
+            let (pixels, _) = samples.as_chunks();
+            let pixels: Vec<RGBA8> = pixels
+                .iter()
+                .map(|&[r, g, b, a]| RGBA8::new(r, g, b, a))
+                .collect();
+            encoder.encode_rgba(Img::new(&pixels, width, height))
+        }
+    };
+    Ok(encoded.map_err(|error| error.to_string())?.avif_file)
+}
