@@ -125,6 +125,7 @@ fn resolved(source: &[u8], width: u32, format: Format, quality: u8) -> Resolved 
         quality,
         metadata: Metadata::None,
         max_bytes: None,
+        own_coding: false,
     }
 }
 

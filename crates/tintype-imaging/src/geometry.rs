@@ -148,6 +148,7 @@ pub fn resolve(
         },
         metadata: request.metadata.unwrap_or_default(),
         max_bytes: request.max_bytes,
+        own_coding: false,
     };
     let output = resolved.output();
     if output.width.max(output.height) > MAX_SIDE || output.pixels() > MAX_PIXELS {

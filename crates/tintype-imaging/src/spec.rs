@@ -274,6 +274,9 @@ pub struct Resolved {
     pub quality: u8,
     pub metadata: Metadata,
     pub max_bytes: Option<u64>,
+    /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
+    /// Only together with [`Self::is_original`]: else two values would mean the same picture.
+    pub own_coding: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -287,6 +290,24 @@ impl Resolved {
     /// The size of the answer.
     pub fn output(&self) -> Size {
         self.canvas.map_or(self.size, |canvas| canvas.size)
+    }
+
+    /// Whether it asks for nothing but the whole original, of this upright size, as it is.
+    pub fn is_original(&self, upright: Size) -> bool {
+        let whole = Rect {
+            x: 0,
+            y: 0,
+            width: upright.width,
+            height: upright.height,
+        };
+        self.crop == whole
+            && self.rotate == Rotate::None
+            && self.flip == Flip::default()
+            && self.size == upright
+            && self.canvas.is_none()
+            && self.blur.is_none()
+            && self.sharpen.is_none()
+            && !self.gray
     }
 }
 
@@ -308,6 +329,7 @@ impl fmt::Display for Resolved {
             quality,
             metadata,
             max_bytes,
+            own_coding,
         } = self;
         let Rect {
             x,
@@ -340,8 +362,9 @@ impl fmt::Display for Resolved {
             metadata.name()
         )?;
         match max_bytes {
-            Some(bytes) => write!(f, "max={bytes}"),
-            None => write!(f, "max="),
+            Some(bytes) => write!(f, "max={bytes};")?,
+            None => write!(f, "max=;")?,
         }
+        write!(f, "own={}", u8::from(*own_coding))
     }
 }

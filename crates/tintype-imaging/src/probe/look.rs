@@ -6,7 +6,7 @@ use super::Header;
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::render;
-use crate::spec::{Rect, Size};
+use crate::spec::Size;
 
 /// ThumbHash takes at most 100 pixels a side.
 pub(super) const SIDE: u32 = 100;
@@ -17,6 +17,8 @@ pub struct Look {
     pub thumbhash: Vec<u8>,
     /// Some pixel is not opaque.
     pub has_alpha: bool,
+    /// A screenshot, chart, logo or scan, by its pixels; never a JPEG, whose coding has blurred it already.
+    pub is_drawn: bool,
 }
 
 /// Decodes the picture as small as the format allows.
@@ -30,18 +32,13 @@ pub fn look(
     let scale = (f64::from(SIDE) / f64::from(upright.width.max(upright.height))).min(1.0);
     let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);
     let size = Size::new(side(upright.width), side(upright.height));
-    let whole = Rect {
-        x: 0,
-        y: 0,
-        width: upright.width,
-        height: upright.height,
-    };
-    let pixels = render::small(bytes, whole, size, limits, deadline)?;
+    let (pixels, is_drawn) = render::small(bytes, size, limits, deadline)?;
     check_deadline(deadline)?;
     let rgba = pixels.to_rgba();
     Ok(Look {
         dominant: dominant(&rgba),
         thumbhash: thumbhash::rgba_to_thumb_hash(size.width as usize, size.height as usize, &rgba),
+        is_drawn,
         has_alpha: rgba.chunks_exact(4).any(|pixel| pixel[3] < 255),
     })
 }

@@ -15,7 +15,7 @@ use super::hdr::{self, Hdr};
 use super::pixels::Layout;
 use crate::Error;
 use crate::decode::{self, Decoded, Samples};
-use crate::probe::{Colouring, Container};
+use crate::probe::{ColourSpace, Colouring, Container};
 use crate::spec::Size;
 
 /// Code points of H.273.
@@ -249,6 +249,15 @@ const INK_TO_SRGB: [[f64; 14]; 3] = [
         -180.126_140,
     ],
 ];
+
+/// Whether the samples mean sRGB, or say nothing that can be read.
+pub(super) fn is_srgb(container: &Container) -> bool {
+    let layout = match container.header.colour_space {
+        ColourSpace::Gray => Layout::Gray,
+        _ => Layout::Rgb,
+    };
+    hdr_of(container).is_none() && profile(container, layout).is_none()
+}
 
 /// What the samples mean, where that is not sRGB.
 fn profile(container: &Container, layout: Layout) -> Option<ColorProfile> {

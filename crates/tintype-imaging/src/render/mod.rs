@@ -10,15 +10,19 @@
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
-//! 9. [`encode`], with the [`Rights`] that travel along.
+//! 9. [`encode`], by what is seen ([`drawn`]), with the [`Rights`] that travel along.
+//!
+//! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
 //! Deliberately absent: decisions. What to cut and how large to make it is in `Resolved`.
 
 mod canvas;
 mod colour;
+mod drawn;
 mod encode;
 mod filter;
 mod hdr;
+mod own;
 mod pixels;
 mod resize;
 mod turn;
@@ -29,8 +33,9 @@ use std::time::{Duration, Instant};
 use crate::Error;
 use crate::decode;
 use crate::limits::{Limits, check_deadline};
-use crate::probe::{self, Container, Rights};
+use crate::probe::{self, Container, Header, Rights, SourceFormat};
 use crate::spec::{Format, Metadata, Rect, Resolved, Size};
+use colour::Source;
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
 /// What writes AVIF in this build. Its bytes are not those of another.
@@ -40,6 +45,7 @@ use turn::Turn;
 #[derive(Clone, Debug)]
 pub struct Rendered {
     pub bytes: Vec<u8>,
+    /// Of the bytes: the one asked for, unless [`Resolved::own_coding`] allows another.
     pub format: Format,
     pub size: Size,
     pub timings: Timings,
@@ -47,6 +53,7 @@ pub struct Rendered {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timings {
+    /// With colours that cannot wait.
     pub decode: Duration,
     /// Everything between decoding and encoding.
     pub resize: Duration,
@@ -77,12 +84,17 @@ pub fn render(
         size: resolved.size,
     };
     let mut timings = Timings::default();
-    let pixels = make(bytes, &container, &wanted, limits, deadline, &mut timings)?;
+    let stored = wanted.stored(&container.header)?;
 
     let start = Instant::now();
+    let source = open(bytes, &container, &stored, limits, deadline)?;
+    timings.decode = start.elapsed();
+
+    let start = Instant::now();
+    let pixels = shape(source, &container, &stored, wanted.turn, deadline)?;
     let pixels = filter::apply(pixels, resolved, deadline)?;
-    let pixels = canvas::apply(pixels, resolved);
-    timings.resize += start.elapsed();
+    let pixels = canvas::apply(pixels, resolved).without_idle_colour();
+    timings.resize = start.elapsed();
     check_deadline(deadline)?;
 
     let start = Instant::now();
@@ -90,35 +102,46 @@ pub fn render(
         Metadata::Copyright => container.blocks.rights(limits),
         Metadata::None | Metadata::Keep => Rights::default(),
     };
-    let bytes = encode::encode(&pixels, resolved, &rights, deadline)?;
+    let encoded = encode::encode(&pixels, resolved, &rights, deadline)?;
+    let own = own::smaller(
+        bytes, &container, resolved, &rights, &encoded, limits, deadline,
+    )?;
     timings.encode = start.elapsed();
+    let (bytes, format) = own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));
     Ok(Rendered {
         bytes,
-        format: resolved.format,
+        format,
         size: pixels.size,
         timings,
     })
 }
 
-/// An upright part of a picture at a size, as pixels.
+/// All of a picture, upright, at a size; and whether it is drawn, judged as the original has it.
 pub(crate) fn small(
     bytes: &[u8],
-    crop: Rect,
     size: Size,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Pixels, Error> {
+) -> Result<(Pixels, bool), Error> {
     let container = probe::container(Cursor::new(bytes), limits)?;
-    let turn = Turn::of_orientation(container.header.orientation);
-    let wanted = Wanted { crop, turn, size };
-    make(
-        bytes,
-        &container,
-        &wanted,
-        limits,
-        deadline,
-        &mut Timings::default(),
-    )
+    let header = &container.header;
+    let upright = header.upright();
+    let wanted = Wanted {
+        crop: Rect {
+            x: 0,
+            y: 0,
+            width: upright.width,
+            height: upright.height,
+        },
+        turn: Turn::of_orientation(header.orientation),
+        size,
+    };
+    let stored = wanted.stored(header)?;
+    let source = open(bytes, &container, &stored, limits, deadline)?;
+    // A JPEG has lost what would be worth keeping, and is decoded at a smaller scale here.
+    let is_drawn = header.format != SourceFormat::Jpeg && drawn::is_drawn(&source.pixels);
+    let pixels = shape(source, &container, &stored, wanted.turn, deadline)?;
+    Ok((pixels, is_drawn))
 }
 
 struct Wanted {
@@ -130,54 +153,67 @@ struct Wanted {
     size: Size,
 }
 
-/// Steps 2 to 6.
-fn make(
+/// As the pixels are stored: they are cut and resized so, and turned when there are few of them.
+struct Stored {
+    crop: Rect,
+    size: Size,
+}
+
+impl Wanted {
+    fn stored(&self, header: &Header) -> Result<Stored, Error> {
+        let upright = header.upright();
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = self.crop;
+        let inside = |at: u32, length: u32, whole: u32| {
+            length > 0 && at.checked_add(length).is_some_and(|end| end <= whole)
+        };
+        if !inside(x, width, upright.width) || !inside(y, height, upright.height) {
+            return Err(Error::internal("the crop is not inside the picture"));
+        }
+        let size = if self.turn.transposes() {
+            self.size.transposed()
+        } else {
+            self.size
+        };
+        let crop = Turn::of_orientation(header.orientation).undo(self.crop, upright);
+        Ok(Stored { crop, size })
+    }
+}
+
+/// Steps 2 and 3.
+fn open(
     bytes: &[u8],
     container: &Container,
-    wanted: &Wanted,
+    stored: &Stored,
     limits: &Limits,
     deadline: Instant,
-    timings: &mut Timings,
-) -> Result<Pixels, Error> {
-    let start = Instant::now();
-    let header = &container.header;
-    let upright = header.upright();
-    let Rect {
-        x,
-        y,
-        width,
-        height,
-    } = wanted.crop;
-    let inside = |at: u32, length: u32, whole: u32| {
-        length > 0 && at.checked_add(length).is_some_and(|end| end <= whole)
-    };
-    if !inside(x, width, upright.width) || !inside(y, height, upright.height) {
-        return Err(Error::internal("the crop is not inside the picture"));
-    }
-    // Pixels are cut and resized as they are stored, and turned when there are few of them.
-    let crop = Turn::of_orientation(header.orientation).undo(wanted.crop, upright);
-    let size = if wanted.turn.transposes() {
-        wanted.size.transposed()
-    } else {
-        wanted.size
-    };
-
-    let part = Size::new(crop.width, crop.height);
-    let decoded = decode::decode(bytes, container, part, size, limits, deadline)?;
+) -> Result<Source, Error> {
+    let part = Size::new(stored.crop.width, stored.crop.height);
+    let decoded = decode::decode(bytes, container, part, stored.size, limits, deadline)?;
     check_deadline(deadline)?;
-    timings.decode = start.elapsed();
-
-    let start = Instant::now();
     let source = colour::to_eight_bits(decoded, container)?;
     check_deadline(deadline)?;
-    let pixels = resize::resize(source.pixels, source.divisor, crop, size)?;
+    Ok(source)
+}
+
+/// Steps 4 to 6.
+fn shape(
+    source: Source,
+    container: &Container,
+    stored: &Stored,
+    turn: Turn,
+    deadline: Instant,
+) -> Result<Pixels, Error> {
+    let pixels = resize::resize(source.pixels, source.divisor, stored.crop, stored.size)?;
     check_deadline(deadline)?;
     let pixels = if source.is_srgb {
         pixels
     } else {
         colour::to_srgb(pixels, container)
     };
-    let pixels = turn::apply(pixels, wanted.turn);
-    timings.resize = start.elapsed();
-    Ok(pixels.without_idle_alpha())
+    Ok(turn::apply(pixels, turn).without_idle_alpha())
 }

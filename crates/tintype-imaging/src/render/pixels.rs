@@ -55,6 +55,29 @@ impl Pixels {
         out
     }
 
+    /// Gray that is written as three equal channels becomes one. In a photograph the first pixels tell.
+    pub(crate) fn without_idle_colour(self) -> Self {
+        let channels = self.layout.channels();
+        let layout = match self.layout {
+            Layout::Rgb => Layout::Gray,
+            Layout::Rgba => Layout::GrayAlpha,
+            Layout::Gray | Layout::GrayAlpha => return self,
+        };
+        let is_gray = |pixel: &[u8]| pixel[0] == pixel[1] && pixel[1] == pixel[2];
+        if !self.samples.chunks_exact(channels).all(is_gray) {
+            return self;
+        }
+        let gray = self
+            .samples
+            .chunks_exact(channels)
+            .flat_map(|pixel| &pixel[2..]);
+        Self {
+            size: self.size,
+            layout,
+            samples: gray.copied().collect(),
+        }
+    }
+
     /// Drops an alpha channel that is opaque everywhere: it costs bytes and says nothing.
     pub(crate) fn without_idle_alpha(self) -> Self {
         let channels = self.layout.channels();

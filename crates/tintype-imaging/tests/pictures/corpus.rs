@@ -60,6 +60,7 @@ pub(crate) fn whole(upright: Size, size: Size, format: Format) -> Resolved {
         quality: 80,
         metadata: Metadata::Copyright,
         max_bytes: None,
+        own_coding: false,
     }
 }
 

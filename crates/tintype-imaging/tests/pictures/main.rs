@@ -8,8 +8,10 @@
 mod alpha;
 mod colour;
 mod corpus;
+mod drawn;
 mod header;
 mod hostile;
 mod metadata;
 mod orientation;
 mod output;
+mod own;

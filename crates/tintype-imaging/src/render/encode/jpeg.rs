@@ -1,4 +1,4 @@
-//! Baseline JPEG, 4:2:0 below quality 90, Huffman tables fitted to the picture.
+//! Baseline JPEG, 4:2:0 for photographs below quality 90, Huffman tables fitted to the picture.
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 
@@ -9,7 +9,12 @@ use crate::Error;
 /// From here on readers expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
 
-pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(
+    pixels: &Pixels,
+    quality: u8,
+    is_drawn: bool,
+    exif: Option<&[u8]>,
+) -> Result<Vec<u8>, Error> {
     let side =
         |pixels: u32| u16::try_from(pixels).map_err(|_| Error::internal("a JPEG side above 65535"));
     let (width, height) = (side(pixels.size.width)?, side(pixels.size.height)?);
@@ -18,10 +23,11 @@ pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Resul
     };
     let mut bytes = Vec::with_capacity(pixels.samples.len() / 8);
     let mut encoder = Encoder::new(&mut bytes, quality);
-    encoder.set_sampling_factor(if quality < FULL_CHROMA_QUALITY {
-        SamplingFactor::R_4_2_0
-    } else {
+    // Half the chroma takes the colour out of thin coloured lines and letters.
+    encoder.set_sampling_factor(if is_drawn || quality >= FULL_CHROMA_QUALITY {
         SamplingFactor::R_4_4_4
+    } else {
+        SamplingFactor::R_4_2_0
     });
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.set_optimized_huffman_tables(true);

@@ -2,12 +2,13 @@
 
 mod avif;
 mod jpeg;
+mod palette;
 mod png;
-mod webp;
+pub(super) mod webp;
 
 use std::time::Instant;
 
-use super::Pixels;
+use super::{Pixels, drawn};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Rights;
@@ -31,7 +32,8 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
 }
 
 /// At the quality asked for or, where `max_bytes` says so, the best one found that fits; the smallest
-/// answer where none does.
+/// answer where none does. A drawing is kept sharp, and is WebP without loss where that is worth its bytes
+/// and fits.
 pub(super) fn encode(
     pixels: &Pixels,
     resolved: &Resolved,
@@ -39,17 +41,23 @@ pub(super) fn encode(
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
     let exif = (!rights.is_empty()).then(|| rights.to_exif());
+    let is_drawn = drawn::is_drawn(pixels);
     let once = |quality: u8| {
         check_deadline(deadline)?;
         match resolved.format {
-            Format::Jpeg => jpeg::encode(pixels, quality, exif.as_deref()),
-            Format::Png => png::encode(pixels, exif.as_deref()),
-            Format::Webp => webp::encode(pixels, quality, exif.as_deref()),
+            Format::Jpeg => jpeg::encode(pixels, quality, is_drawn, exif.as_deref()),
+            Format::Png => png::encode(pixels, is_drawn, exif.as_deref()),
+            Format::Webp => webp::lossy(pixels, quality, is_drawn, exif.as_deref()),
             Format::Avif => avif::encode(pixels, quality, exif.as_deref()),
             Format::Gif => Err(Error::NotYetSupported("gif output")),
         }
     };
-    let bytes = once(resolved.quality)?;
+    let bytes = match resolved.format {
+        Format::Webp if is_drawn => {
+            webp::drawn(pixels, resolved.quality, exif.as_deref(), deadline)?
+        }
+        _ => once(resolved.quality)?,
+    };
     let Some(max_bytes) = resolved.max_bytes else {
         return Ok(bytes);
     };

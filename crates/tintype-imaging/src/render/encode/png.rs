@@ -1,33 +1,73 @@
-//! PNG, compressed quickly: variants are made while somebody waits.
+//! PNG, with as few bits a pixel as say the same: a palette, or gray. Photographs are compressed
+//! quickly, since more work hardly makes them smaller and somebody waits; drawings with real effort.
 
 use std::borrow::Cow;
 
-use png::{BitDepth, ColorType, Compression, Encoder, Info};
+use png::{BitDepth, ColorType, Compression, DeflateCompression, Encoder, Filter, Info};
 
 use super::super::pixels::Layout;
 use super::Pixels;
+use super::palette::{Indexed, indexed};
 use crate::Error;
 
-pub(super) fn encode(pixels: &Pixels, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+/// Of deflate, 1..=9, where palettes and drawings are concerned. 9 saves 2 % of a screenshot for three
+/// times the CPU.
+const DRAWN_LEVEL: u8 = 6;
+
+pub(super) fn encode(
+    pixels: &Pixels,
+    is_drawn: bool,
+    exif: Option<&[u8]>,
+) -> Result<Vec<u8>, Error> {
     let mut info = Info::with_size(pixels.size.width, pixels.size.height);
     info.exif_metadata = exif.map(|exif| Cow::Owned(exif.to_vec()));
-    info.color_type = match pixels.layout {
-        Layout::Gray => ColorType::Grayscale,
-        Layout::GrayAlpha => ColorType::GrayscaleAlpha,
-        Layout::Rgb => ColorType::Rgb,
-        Layout::Rgba => ColorType::Rgba,
+    let written = match indexed(pixels) {
+        Some(Indexed {
+            palette,
+            alphas,
+            bits,
+            samples,
+        }) => {
+            info.color_type = ColorType::Indexed;
+            info.bit_depth = match bits {
+                1 => BitDepth::One,
+                2 => BitDepth::Two,
+                4 => BitDepth::Four,
+                _ => BitDepth::Eight,
+            };
+            info.palette = Some(Cow::Owned(palette));
+            info.trns = (!alphas.is_empty()).then_some(Cow::Owned(alphas));
+            write(info, &samples, true)
+        }
+        None => {
+            info.color_type = match pixels.layout {
+                Layout::Gray => ColorType::Grayscale,
+                Layout::GrayAlpha => ColorType::GrayscaleAlpha,
+                Layout::Rgb => ColorType::Rgb,
+                Layout::Rgba => ColorType::Rgba,
+            };
+            info.bit_depth = BitDepth::Eight;
+            write(info, &pixels.samples, is_drawn)
+        }
     };
-    info.bit_depth = BitDepth::Eight;
-    let write = || {
-        let mut encoder = Encoder::with_info(&mut bytes, info)?;
-        encoder.set_compression(Compression::Fast);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&pixels.samples)?;
-        writer.finish()
-    };
-    write().map_err(|error: png::EncodingError| {
-        Error::internal(format!("PNG encoding failed: {error}"))
-    })?;
+    written.map_err(|error| Error::internal(format!("PNG encoding failed: {error}")))
+}
+
+fn write(
+    info: Info<'static>,
+    samples: &[u8],
+    thoroughly: bool,
+) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::with_info(&mut bytes, info)?;
+    encoder.set_compression(Compression::Fast);
+    if thoroughly {
+        encoder.set_deflate_compression(DeflateCompression::Level(DRAWN_LEVEL));
+        // What repeats in a drawing is the pixels, not the differences between them.
+        encoder.set_filter(Filter::NoFilter);
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(samples)?;
+    writer.finish()?;
     Ok(bytes)
 }

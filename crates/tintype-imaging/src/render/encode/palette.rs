@@ -1,0 +1,136 @@
+//! The exact palette of a picture that has one: at most 256 colours, nothing rounded.
+
+use super::Pixels;
+
+const MAX_COLOURS: usize = 256;
+
+pub(super) struct Indexed {
+    /// Red, green, blue of each colour.
+    pub(super) palette: Vec<u8>,
+    /// Of the colours that are not opaque, which come first.
+    pub(super) alphas: Vec<u8>,
+    /// Per pixel: 1, 2, 4 or 8.
+    pub(super) bits: usize,
+    /// Rows begin at whole bytes.
+    pub(super) samples: Vec<u8>,
+}
+
+/// `None` where there are more colours, or where the palette would cost more than it saves.
+pub(super) fn indexed(pixels: &Pixels) -> Option<Indexed> {
+    let mut colours = colours(pixels)?;
+    // Alpha is the highest byte, so what is transparent comes first, as tRNS wants it.
+    colours.sort_unstable();
+    let bits = match colours.len() {
+        0..=2 => 1,
+        3..=4 => 2,
+        5..=16 => 4,
+        _ => 8,
+    };
+    let channels = pixels.layout.channels();
+    let count = pixels.size.pixels() as usize;
+    if bits == 8 && count + 3 * colours.len() >= count * channels {
+        return None;
+    }
+    let rgb = |colour: &u32| [(colour >> 16) as u8, (colour >> 8) as u8, *colour as u8];
+    let alphas = colours.iter().map(|colour| (colour >> 24) as u8);
+    Some(Indexed {
+        palette: colours.iter().flat_map(rgb).collect(),
+        alphas: alphas.take_while(|&alpha| alpha < 255).collect(),
+        bits,
+        samples: indices(pixels, &colours, bits),
+    })
+}
+
+fn colours(pixels: &Pixels) -> Option<Vec<u32>> {
+    let mut set = Set::default();
+    let mut last = None;
+    for colour in each(pixels) {
+        if last != Some(colour) {
+            set.insert(colour)?;
+            last = Some(colour);
+        }
+    }
+    Some(set.colours)
+}
+
+fn indices(pixels: &Pixels, colours: &[u32], bits: usize) -> Vec<u8> {
+    let mut last = (colours[0], 0);
+    let indices = each(pixels).map(|colour| {
+        if colour != last.0 {
+            // Each colour is in the list, which was made of these pixels.
+            last = (colour, colours.binary_search(&colour).unwrap_or_default());
+        }
+        last.1 as u8
+    });
+    let indices: Vec<u8> = indices.collect();
+    if bits == 8 {
+        return indices;
+    }
+    let rows = indices.chunks_exact(pixels.size.width as usize);
+    let packed = rows.flat_map(|row| row.chunks(8 / bits)).map(|part| {
+        let place = |(at, &index): (usize, &u8)| index << (8 - bits * (at + 1));
+        part.iter()
+            .enumerate()
+            .map(place)
+            .fold(0, |byte, bits| byte | bits)
+    });
+    packed.collect()
+}
+
+/// ARGB. What is invisible has no colour, so that it needs no more than one entry.
+fn each(pixels: &Pixels) -> impl Iterator<Item = u32> {
+    pixels
+        .samples
+        .chunks_exact(pixels.layout.channels())
+        .map(|pixel| {
+            let argb = match *pixel {
+                [gray] => [255, gray, gray, gray],
+                [gray, alpha] => [alpha, gray, gray, gray],
+                [r, g, b] => [255, r, g, b],
+                _ => [pixel[3], pixel[0], pixel[1], pixel[2]],
+            };
+            if argb[0] == 0 {
+                0
+            } else {
+                u32::from_be_bytes(argb)
+            }
+        })
+}
+
+/// A table four times as large as it gets full, so that looking up takes a step or two.
+struct Set {
+    /// One more than the place in `colours`; 0 is empty.
+    table: [u16; SLOTS],
+    colours: Vec<u32>,
+}
+
+const SLOTS: usize = 4 * MAX_COLOURS;
+
+impl Default for Set {
+    fn default() -> Self {
+        Self {
+            table: [0; SLOTS],
+            colours: Vec::with_capacity(MAX_COLOURS),
+        }
+    }
+}
+
+impl Set {
+    /// `None` when there is one colour too many.
+    fn insert(&mut self, colour: u32) -> Option<()> {
+        // Fibonacci hashing: the highest bits of a product with 2^32 over the golden ratio.
+        let mut slot = (colour.wrapping_mul(0x9e37_79b9) >> 22) as usize;
+        loop {
+            match self.table[slot] {
+                0 if self.colours.len() == MAX_COLOURS => return None,
+                0 => {
+                    self.colours.push(colour);
+                    self.table[slot] = self.colours.len() as u16;
+                    return Some(());
+                }
+                place if self.colours[usize::from(place) - 1] == colour => return Some(()),
+                _ => slot = (slot + 1) % SLOTS,
+            }
+        }
+    }
+}

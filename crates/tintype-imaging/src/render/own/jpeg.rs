@@ -1,0 +1,151 @@
+//! A JPEG of the segments that decoding needs: tables, one frame, its scans, and what says how three
+//! components are meant (JFIF, Adobe).
+
+use std::time::Instant;
+
+use tintype_jpeg::Scale;
+
+use super::Extras;
+use crate::Error;
+use crate::limits::Limits;
+use crate::spec::Size;
+
+const SOI: u8 = 0xd8;
+const EOI: u8 = 0xd9;
+const SOS: u8 = 0xda;
+const APP0: u8 = 0xe0;
+const APP1: u8 = 0xe1;
+const APP2: u8 = 0xe2;
+const APP14: u8 = 0xee;
+
+/// A segment holds this much, besides its length.
+const MAX_SEGMENT: usize = 65_533;
+
+/// `None` for what is not laid out as usual.
+pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Vec<u8>> {
+    let mut rest = original.strip_prefix(&[0xff, SOI])?;
+    let (mut jfif, mut body) = (None, Vec::with_capacity(original.len()));
+    let (mut codes, mut frames, mut scans) = (0, 0, 0);
+    loop {
+        let (marker, after) = marker(rest)?;
+        if marker == EOI {
+            break;
+        }
+        let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
+        let (segment, after) = after.split_at_checked(length)?;
+        let content = segment.get(2..)?;
+        rest = after;
+        match marker {
+            // Huffman tables. Without them it is a frame of a film, whose readers know them.
+            0xc4 => {
+                codes += 1;
+                push(&mut body, marker, content)?;
+            }
+            // Quantisation tables, and the restart interval.
+            0xdb | 0xdd => push(&mut body, marker, content)?,
+            0xc0..=0xc2 if frames == 0 && frame_size(content)? == size => {
+                frames += 1;
+                push(&mut body, marker, content)?;
+            }
+            SOS if frames == 1 && codes > 0 => {
+                scans += 1;
+                push(&mut body, marker, content)?;
+                let (coded, after) = rest.split_at_checked(coded_length(rest)?)?;
+                body.extend(coded);
+                rest = after;
+            }
+            APP0 if content.starts_with(b"JFIF\0") && jfif.is_none() => {
+                // Without the preview that may follow.
+                jfif = Some([content.get(..12)?, &[0, 0]].concat());
+            }
+            APP14 if content.starts_with(b"Adobe") => push(&mut body, marker, content.get(..12)?)?,
+            0xe0..=0xef | 0xfe => {}
+            _ => return None,
+        }
+    }
+    if scans == 0 {
+        return None;
+    }
+    let mut bytes = vec![0xff, SOI];
+    if let Some(jfif) = jfif {
+        push(&mut bytes, APP0, &jfif)?;
+    }
+    if let Some(exif) = &extras.exif {
+        push(&mut bytes, APP1, &[b"Exif\0\0", exif.as_slice()].concat())?;
+    }
+    if let Some(icc) = extras.icc {
+        push_profile(&mut bytes, icc)?;
+    }
+    bytes.extend(body);
+    bytes.extend([0xff, EOI]);
+    Some(bytes)
+}
+
+/// Reads all of the coded data, to see that none is missing or wrong.
+pub(super) fn is_whole(
+    cleaned: &[u8],
+    progressive: bool,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<bool, Error> {
+    let jpeg_limits = tintype_jpeg::Limits {
+        max_pixels: limits.max_pixels,
+        max_scans: limits.max_scans,
+        max_coefficient_bytes: limits.max_decoded_bytes,
+    };
+    // At 1/8 the later scans of a progressive file are passed over.
+    let scale = if progressive {
+        Scale::Half
+    } else {
+        Scale::Eighth
+    };
+    let go_on = || Instant::now() < deadline;
+    match tintype_jpeg::decode(cleaned, scale, &jpeg_limits, &go_on) {
+        Ok(picture) => Ok(!picture.damaged),
+        Err(tintype_jpeg::Error::Stopped) => Err(Error::DeadlineExceeded),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Any number of 0xff may stand before a marker.
+fn marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let mut rest = bytes.strip_prefix(&[0xff])?;
+    while let Some(after) = rest.strip_prefix(&[0xff]) {
+        rest = after;
+    }
+    let (&marker, after) = rest.split_first()?;
+    Some((marker, after))
+}
+
+/// Up to the next marker that is neither a restart nor a stuffed byte.
+fn coded_length(bytes: &[u8]) -> Option<usize> {
+    let mut pairs = bytes.windows(2);
+    pairs.position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff))
+}
+
+fn frame_size(frame: &[u8]) -> Option<Size> {
+    let [_, top, bottom, left, right, ..] = *frame else {
+        return None;
+    };
+    let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
+    Some(Size::new(side(left, right), side(top, bottom)))
+}
+
+/// In numbered pieces.
+fn push_profile(to: &mut Vec<u8>, icc: &[u8]) -> Option<()> {
+    const HEAD: &[u8] = b"ICC_PROFILE\0";
+    let pieces = icc.chunks(MAX_SEGMENT - HEAD.len() - 2);
+    let count = u8::try_from(pieces.len()).ok()?;
+    for (number, piece) in (1..=count).zip(pieces) {
+        push(to, APP2, &[HEAD, &[number, count], piece].concat())?;
+    }
+    Some(())
+}
+
+fn push(to: &mut Vec<u8>, marker: u8, content: &[u8]) -> Option<()> {
+    let length = u16::try_from(content.len() + 2).ok()?;
+    to.extend([0xff, marker]);
+    to.extend(length.to_be_bytes());
+    to.extend(content);
+    Some(())
+}

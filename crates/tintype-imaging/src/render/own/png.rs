@@ -1,0 +1,161 @@
+//! A PNG of the chunks that decoding needs.
+
+use std::io::{Read, Write};
+
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Crc};
+
+use super::Extras;
+
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+struct Chunk<'a> {
+    kind: [u8; 4],
+    content: &'a [u8],
+}
+
+/// `None` for what is not laid out as usual.
+pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
+    let mut rest = original.strip_prefix(SIGNATURE)?;
+    let mut bytes = Vec::with_capacity(original.len());
+    bytes.extend(SIGNATURE);
+    let mut has_pixels = false;
+    loop {
+        let chunk = next(&mut rest)?;
+        match &chunk.kind {
+            b"IEND" => break,
+            b"IHDR" if bytes.len() == SIGNATURE.len() => {
+                push(&mut bytes, &chunk.kind, chunk.content);
+                if let Some(icc) = extras.icc {
+                    push(&mut bytes, b"iCCP", &profile(icc)?);
+                }
+            }
+            b"IDAT" => {
+                if let Some(exif) = extras.exif.as_ref().filter(|_| !has_pixels) {
+                    push(&mut bytes, b"eXIf", exif);
+                }
+                has_pixels = true;
+                push(&mut bytes, &chunk.kind, chunk.content);
+            }
+            b"PLTE" | b"tRNS" if !has_pixels => push(&mut bytes, &chunk.kind, chunk.content),
+            // In lower case: a reader may pass over it.
+            [first, ..] if first.is_ascii_lowercase() => {}
+            _ => return None,
+        }
+    }
+    push(&mut bytes, b"IEND", &[]);
+    has_pixels.then_some(bytes)
+}
+
+/// Whether the coded data holds all rows and nothing else, by its own checksum.
+pub(super) fn is_whole(cleaned: &[u8]) -> bool {
+    let read = || {
+        let mut rest = cleaned.strip_prefix(SIGNATURE)?;
+        let (mut passes, mut coded) = (Vec::new(), Vec::new());
+        while !rest.is_empty() {
+            let chunk = next(&mut rest)?;
+            match &chunk.kind {
+                b"IHDR" => passes = rows(chunk.content)?,
+                b"IDAT" => coded.extend(chunk.content),
+                _ => {}
+            }
+        }
+        let mut stream = ZlibDecoder::new(coded.as_slice());
+        for (count, length) in passes {
+            let mut row = vec![0; length];
+            for _ in 0..count {
+                stream.read_exact(&mut row).ok()?;
+                // The five filters.
+                (row[0] <= 4).then_some(())?;
+            }
+        }
+        // Reading the end is what compares the checksum.
+        let more = stream.read(&mut [0]).ok()?;
+        Some(more == 0 && stream.total_in() == coded.len() as u64)
+    };
+    read().unwrap_or(false)
+}
+
+/// How many rows of how many bytes, with the filter's, each pass has.
+fn rows(head: &[u8]) -> Option<Vec<(u32, usize)>> {
+    let [
+        w0,
+        w1,
+        w2,
+        w3,
+        h0,
+        h1,
+        h2,
+        h3,
+        bits,
+        colour,
+        _,
+        _,
+        interlace,
+    ] = *head
+    else {
+        return None;
+    };
+    let width = u32::from_be_bytes([w0, w1, w2, w3]);
+    let height = u32::from_be_bytes([h0, h1, h2, h3]);
+    let samples: u64 = match colour {
+        0 | 3 => 1,
+        4 => 2,
+        2 => 3,
+        6 => 4,
+        _ => return None,
+    };
+    let pass = |(x, y, across, down): (u32, u32, u32, u32)| {
+        let width = width.saturating_sub(x).div_ceil(across);
+        let height = height.saturating_sub(y).div_ceil(down);
+        let bytes = (u64::from(width) * samples * u64::from(bits)).div_ceil(8);
+        (width > 0).then_some((height, 1 + bytes as usize))
+    };
+    // Adam7: where each pass begins, and its steps.
+    const ADAM7: [(u32, u32, u32, u32); 7] = [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ];
+    Some(match interlace {
+        0 => pass((0, 0, 1, 1)).into_iter().collect(),
+        _ => ADAM7.into_iter().filter_map(pass).collect(),
+    })
+}
+
+/// `None` at the end, and for a wrong checksum.
+fn next<'a>(rest: &mut &'a [u8]) -> Option<Chunk<'a>> {
+    let (length, after) = rest.split_first_chunk()?;
+    let (kind, after) = after.split_first_chunk::<4>()?;
+    let (content, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    let (checksum, after) = after.split_first_chunk()?;
+    *rest = after;
+    let kind = *kind;
+    (sum(&kind, content) == u32::from_be_bytes(*checksum)).then_some(Chunk { kind, content })
+}
+
+/// Name, NUL, method 0, zlib stream.
+fn profile(icc: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(b"ICC\0\0".to_vec(), Compression::default());
+    encoder.write_all(icc).ok()?;
+    encoder.finish().ok()
+}
+
+fn push(to: &mut Vec<u8>, kind: &[u8; 4], content: &[u8]) {
+    to.extend((content.len() as u32).to_be_bytes());
+    to.extend(kind);
+    to.extend(content);
+    to.extend(sum(kind, content).to_be_bytes());
+}
+
+fn sum(kind: &[u8; 4], content: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(kind);
+    crc.update(content);
+    crc.sum()
+}
