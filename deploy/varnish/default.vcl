@@ -60,14 +60,21 @@ sub vcl_recv {
     # Pictures depend on neither.
     unset req.http.Cookie;
     unset req.http.Authorization;
-    # As tintype reads it, so that every browser falls into one of three classes.
+    # As tintype reads it, so that every browser falls into one of three classes, and a client that names
+    # AVIF alone into a fourth.
+    set req.http.Formats = "";
     if (req.http.Accept ~ "(?i)image/avif" && req.http.Accept !~ "(?i)image/avif\s*;\s*q=0(\.0*)?\s*(,|$)") {
-        set req.http.Accept = "image/avif,image/webp";
-    } elsif (req.http.Accept ~ "(?i)image/webp" && req.http.Accept !~ "(?i)image/webp\s*;\s*q=0(\.0*)?\s*(,|$)") {
-        set req.http.Accept = "image/webp";
+        set req.http.Formats = ",image/avif";
+    }
+    if (req.http.Accept ~ "(?i)image/webp" && req.http.Accept !~ "(?i)image/webp\s*;\s*q=0(\.0*)?\s*(,|$)") {
+        set req.http.Formats = req.http.Formats + ",image/webp";
+    }
+    if (req.http.Formats != "") {
+        set req.http.Accept = regsub(req.http.Formats, "^,", "");
     } else {
         unset req.http.Accept;
     }
+    unset req.http.Formats;
     # Stale pictures are for when the origin is ill; while it is well they last as long as the origin
     # says (stale-while-revalidate).
     if (std.healthy(req.backend_hint)) {

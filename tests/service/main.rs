@@ -20,6 +20,7 @@ mod commands_import; // originals from elsewhere
 mod crash; // killed in the midst of uploads
 mod delivery; // addresses and headers of variants and originals
 mod fallback; // production's originals in staging
+mod formats; // which format a browser gets, and when
 mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
 mod management; // records, list, batch, copy, move, delete, state

@@ -22,7 +22,7 @@ use aom as encoder;
 #[cfg(not(feature = "aom"))]
 use rav1e as encoder;
 
-pub use encoder::{ENCODER, MAX_PIXELS};
+pub use encoder::{ENCODER, MAX_PIXELS, NANOSECONDS_PER_PIXEL};
 
 /// 8-bit samples, interleaved, rows without padding.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ pub mod cgroup;
 pub mod config;
 pub mod digest;
 pub mod error;
+pub mod formats;
 pub mod http;
 pub mod idempotency;
 pub mod metrics;

@@ -137,6 +137,7 @@ impl Reader {
         let jpeg = self.optional("quality_jpeg", read::quality);
         let webp = self.optional("quality_webp", read::quality);
         let avif = self.optional("quality_avif", read::quality);
+        let format_budget = self.optional("format_budget", units::duration);
         let max_age = self.optional("max_age", units::duration);
         let s_maxage = self.optional("s_maxage", units::duration);
         let record_cache = self.optional("record_cache", units::duration);
@@ -172,6 +173,7 @@ impl Reader {
                 webp: webp?,
                 avif: avif?,
             },
+            format_budget: format_budget?,
             max_age: max_age?,
             s_maxage: s_maxage?,
             record_cache: record_cache?,

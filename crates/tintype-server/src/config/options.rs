@@ -53,6 +53,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     plain("quality_jpeg", "80"),
     plain("quality_webp", "78"),
     plain("quality_avif", "55"),
+    plain("format_budget", "200ms"),
     plain("max_age", "60s"),
     plain("s_maxage", "1d"),
     plain("record_cache", "5s"),

@@ -22,7 +22,7 @@ mod sign;
 mod spec;
 
 pub use access::{Access, Denied, Originals, Unsigned, authorise};
-pub use negotiate::AcceptClass;
+pub use negotiate::Accepted;
 pub use parse::{MAX_SPEC_BYTES, parse_spec};
 pub use path::{
     DeliveryPath, OriginalPath, PathError, encode_key, encode_text, original_path,

@@ -1,18 +1,16 @@
-//! `Accept` to one of three classes (RFC 9110, section 12.5.1). A cache that knows only the class
-//! keeps at most three pictures for a URL, whatever browsers send.
+//! Which formats `Accept` names (RFC 9110, section 12.5.1). A cache that knows only this keeps three
+//! pictures for a URL, whatever browsers send; a fourth is for clients that name AVIF without WebP.
 //!
-//! Only a format's own name counts: `image/*` and `*/*` are sent by clients that know neither AVIF
-//! nor WebP. Among what is accepted the smaller format wins, whatever the weights above zero say.
+//! Only a format's own name counts: `image/*` and `*/*` are sent by clients that know neither. Which
+//! of them an answer gets is not for the weights to say, as long as they are above zero.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AcceptClass {
-    Avif,
-    Webp,
-    /// JPEG, or PNG where there is transparency.
-    Legacy,
+pub struct Accepted {
+    pub avif: bool,
+    pub webp: bool,
 }
 
-impl AcceptClass {
+impl Accepted {
     /// From every `Accept` line of a request. An element that cannot be read accepts nothing.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let (mut avif, mut webp) = (Named::default(), Named::default());
@@ -28,18 +26,9 @@ impl AcceptClass {
                 }
             }
         }
-        match (avif.is_accepted(), webp.is_accepted()) {
-            (true, _) => Self::Avif,
-            (false, true) => Self::Webp,
-            (false, false) => Self::Legacy,
-        }
-    }
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Avif => "avif",
-            Self::Webp => "webp",
-            Self::Legacy => "legacy",
+        Self {
+            avif: avif.is_accepted(),
+            webp: webp.is_accepted(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `tintype config`: what is in force.
 
 use clap::Args;
+use tintype_imaging::render::AVIF_ENCODER;
 use tintype_server::cgroup::Granted;
 use tintype_server::config::{Dev, Resources};
 
@@ -33,7 +34,7 @@ impl Arguments {
         } = resources;
         answer(&format!(
             "{}\n# On this machine:\n#   workers = {workers}\n#   memory_budget = {memory_budget}\n\
-             #   hot_cache_bytes = {hot_cache_bytes}\n",
+             #   hot_cache_bytes = {hot_cache_bytes}\n\n# In this build:\n#   AVIF by {AVIF_ENCODER}\n",
             loaded.effective
         ))
     }

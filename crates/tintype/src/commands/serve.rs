@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use tintype_imaging::render::AVIF_ENCODER;
 use tintype_server::access_log::AccessLog;
 use tintype_server::app::App;
 use tintype_server::config::{Config, DEV_TOKEN, Dev, random_secret};
@@ -123,7 +124,7 @@ fn greet(app: &App, listeners: &Listeners, token: Option<&str>) -> Result<(), Fa
     let mut out = std::io::stderr().lock();
     writeln!(
         out,
-        "tintype {} on http://{public}",
+        "tintype {} on http://{public}, AVIF by {AVIF_ENCODER}",
         env!("CARGO_PKG_VERSION")
     )?;
     if let Some(token) = token {

@@ -6,7 +6,17 @@ use super::super::pixels::Layout;
 use super::Pixels;
 use crate::Error;
 
-pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(
+    pixels: &Pixels,
+    quality: u8,
+    is_drawn: bool,
+    exif: Option<&[u8]>,
+) -> Result<Vec<u8>, Error> {
+    let chroma = if is_drawn {
+        Chroma::Full
+    } else {
+        Chroma::Quarter
+    };
     let Pixels { size, samples, .. } = pixels;
     let rgba;
     let samples = match pixels.layout {
@@ -18,13 +28,6 @@ pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Resul
             Samples::Rgba(&rgba)
         }
     };
-    tintype_avif::encode(
-        samples,
-        size.width,
-        size.height,
-        quality,
-        Chroma::Quarter,
-        exif,
-    )
-    .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
+    tintype_avif::encode(samples, size.width, size.height, quality, chroma, exif)
+        .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }

@@ -48,7 +48,7 @@ pub(super) fn encode(
             Format::Jpeg => jpeg::encode(pixels, quality, is_drawn, exif.as_deref()),
             Format::Png => png::encode(pixels, is_drawn, exif.as_deref()),
             Format::Webp => webp::lossy(pixels, quality, is_drawn, exif.as_deref()),
-            Format::Avif => avif::encode(pixels, quality, exif.as_deref()),
+            Format::Avif => avif::encode(pixels, quality, is_drawn, exif.as_deref()),
             Format::Gif => Err(Error::NotYetSupported("gif output")),
         }
     };

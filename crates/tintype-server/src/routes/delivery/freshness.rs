@@ -13,10 +13,15 @@ pub(super) struct Freshness {
     pub(super) at_most: Option<u64>,
     /// Only for the one who asked: addresses that expire are permissions, not public names.
     pub(super) private: bool,
+    /// A better answer to the same request is to come.
+    pub(super) interim: bool,
 }
 
 /// A pinned answer never changes; a year is what caches take as "for ever".
 const FOR_EVER: u64 = 31_536_000;
+
+/// Long enough to take the load off, short enough that the better answer is soon the usual one.
+const INTERIM: Duration = Duration::from_secs(60);
 
 /// How long a CDN may serve an outdated answer while it asks for a new one, and while the origin
 /// is ill.
@@ -28,16 +33,19 @@ pub(super) fn cache_control(
     max_age: Duration,
     s_maxage: Duration,
 ) -> HeaderValue {
+    let longest = if freshness.interim {
+        INTERIM
+    } else {
+        Duration::MAX
+    };
+    let (max_age, s_maxage) = (max_age.min(longest), s_maxage.min(longest));
+    let pinned = freshness.pinned && !freshness.interim;
     if freshness.private {
-        let longest = if freshness.pinned {
-            FOR_EVER
-        } else {
-            max_age.as_secs()
-        };
+        let longest = if pinned { FOR_EVER } else { max_age.as_secs() };
         let seconds = freshness.at_most.map_or(longest, |most| most.min(longest));
         return value(&format!("private, max-age={seconds}"));
     }
-    if freshness.pinned && freshness.at_most.is_none() {
+    if pinned && freshness.at_most.is_none() {
         return HeaderValue::from_static("public, max-age=31536000, immutable");
     }
     let most = freshness.at_most.unwrap_or(u64::MAX);
@@ -71,6 +79,7 @@ mod tests {
             pinned: false,
             at_most: None,
             private: false,
+            interim: false,
         };
         check(
             Freshness {
@@ -91,6 +100,7 @@ mod tests {
             pinned: true,
             at_most: Some(30),
             private: true,
+            interim: false,
         };
         check(signed, "private, max-age=30");
         check(
@@ -107,6 +117,27 @@ mod tests {
                 ..signed
             },
             "private, max-age=60",
+        );
+    }
+    #[test]
+    fn an_interim_answer_is_kept_for_a_minute_whatever_its_address() {
+        let interim = Freshness {
+            pinned: true,
+            at_most: None,
+            private: false,
+            interim: true,
+        };
+        check(
+            interim,
+            "public, max-age=60, s-maxage=60, stale-while-revalidate=60, stale-if-error=86400",
+        );
+        check(
+            Freshness {
+                at_most: Some(30),
+                private: true,
+                ..interim
+            },
+            "private, max-age=30",
         );
     }
 }

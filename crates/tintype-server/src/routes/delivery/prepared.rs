@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::record::State;
 use crate::records::Stored;
 use crate::respond::{self, Representation};
-use crate::url::AcceptClass;
+use crate::url::Accepted;
 use crate::variants::{Name, Origin, Variant};
 
 /// What an entry costs beside its address: some twenty headers and the maps' own share.
@@ -48,14 +48,14 @@ impl Prepared {
     }
 }
 
-/// By address, for each class of the `Accept` header.
-pub struct PreparedAnswers([Cache<String, Arc<Prepared>>; 3]);
+/// By address, for each answer to which formats are accepted.
+pub struct PreparedAnswers([Cache<String, Arc<Prepared>>; 4]);
 
 impl PreparedAnswers {
     pub fn new(max_bytes: u64) -> Self {
-        Self([(); 3].map(|()| {
+        Self([(); 4].map(|()| {
             Cache::builder()
-                .max_capacity(max_bytes / 3)
+                .max_capacity(max_bytes / 4)
                 .weigher(|path: &String, _| {
                     u32::try_from(path.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
                 })
@@ -64,7 +64,8 @@ impl PreparedAnswers {
     }
 
     fn of(&self, request: &Parts) -> &Cache<String, Arc<Prepared>> {
-        &self.0[accept_class(request) as usize]
+        let Accepted { avif, webp } = accepted(request);
+        &self.0[usize::from(avif) << 1 | usize::from(webp)]
     }
 
     pub(super) fn keep(&self, request: &Parts, prepared: Prepared) {
@@ -75,9 +76,9 @@ impl PreparedAnswers {
     }
 }
 
-pub(super) fn accept_class(request: &Parts) -> AcceptClass {
+pub(super) fn accepted(request: &Parts) -> Accepted {
     let accept = request.headers.get_all(header::ACCEPT);
-    AcceptClass::of(accept.iter().map(HeaderValue::as_bytes))
+    Accepted::of(accept.iter().map(HeaderValue::as_bytes))
 }
 
 /// The answer, if everything about it is as it was.

@@ -1,36 +1,52 @@
 //! A picture made from an original.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use http::{HeaderValue, header};
 use tintype_imaging::geometry::{self, Defaults};
+use tintype_imaging::render;
 use tintype_imaging::spec::{Format, Resolved};
 
 use super::Ask;
-use super::prepared::{Prepared, accept_class};
+use super::freshness::Freshness;
+use super::prepared::{Prepared, accepted};
 use crate::access_log::LogFacts;
 use crate::error::{Code, Error};
-use crate::record::Record;
+use crate::formats::{self, Nature};
+use crate::record::{Image, Record};
+use crate::records::Stored;
 use crate::respond::{Disposition, Representation};
-use crate::url::{AcceptClass, Download, FormatItem, Merged};
-use crate::variants::{self, Variant, file_name};
+use crate::url::{Download, FormatItem, Merged};
+use crate::variants::{self, Fetched, Name, Variant, file_name};
+
+/// What there is to answer.
+struct Given {
+    name: Name,
+    fetched: Fetched,
+    /// A better format is to come.
+    interim: bool,
+}
 
 pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, Error> {
     let mut stored = ask.record().await?;
     let mut again = true;
-    let (name, fetched) = loop {
-        let resolved = resolve(ask, merged, &stored.record)?;
-        let name = variants::name(ask.key, &stored.record, &resolved);
-        match variants::fetch(ask.app, name, ask.key, &stored, resolved).await {
+    let given = loop {
+        match give(ask, merged, &stored).await {
             // The bytes are no longer those of the record, which is derived anew.
             Err(error) if error.code() == Code::PreconditionFailed && again => {
                 again = false;
                 ask.app.records.rederive(ask.key).await?;
                 stored = ask.record().await?;
             }
-            fetched => break (name, fetched?),
+            given => break given?,
         }
     };
-    let (variant, origin, work) = fetched;
+    let Fetched {
+        variant,
+        origin,
+        work,
+    } = given.fetched;
     let mut facts = LogFacts {
         cache: Some(origin.as_str()),
         ..LogFacts::default()
@@ -42,18 +58,46 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
         facts.resize = Some(work.timings.resize);
         facts.encode = Some(work.timings.encode);
     }
+    let freshness = Freshness {
+        interim: given.interim,
+        ..ask.freshness(stored.record.version())
+    };
     let prepared = Prepared {
         key: ask.key.clone(),
         representation: representation(ask, merged, &stored.record, &variant),
-        cache_control: ask.cache_control(stored.record.version()),
+        cache_control: ask.kept_for(freshness),
         stored,
-        name,
+        name: given.name,
     };
     let response = prepared.answer(ask.request, &variant, facts);
-    if ask.spec.expires.is_none() {
+    if ask.spec.expires.is_none() && !given.interim {
         ask.app.prepared.keep(ask.request, prepared);
     }
     Ok(response)
+}
+
+/// The best format that can be had now; a better one is made behind it.
+async fn give(ask: &Ask<'_>, merged: &Merged, stored: &Arc<Stored>) -> Result<Given, Error> {
+    let app = ask.app;
+    let choices = choices(ask, merged, &stored.record)?;
+    let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
+    let (mut chosen, mut interim) = (0, false);
+    if let Some((instead, reason)) = variants::gives_way(app, &stored.record, &choices) {
+        let best = name(&choices[0]);
+        if !variants::is_made(app, best, ask.key, stored).await {
+            (chosen, interim) = (instead, true);
+            app.metrics.format_deferred(reason.as_str());
+            variants::make_later(app, best, ask.key, stored, choices[0].clone());
+        }
+    }
+    let name = name(&choices[chosen]);
+    let resolved = choices[chosen].clone();
+    let fetched = variants::fetch(app, name, ask.key, stored, resolved).await?;
+    Ok(Given {
+        name,
+        fetched,
+        interim,
+    })
 }
 
 /// What is said of the bytes at this address.
@@ -80,8 +124,9 @@ fn representation(
     }
 }
 
-/// Everything filled in: the record's size and focal point, the client's formats, our qualities.
-fn resolve(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Resolved, Error> {
+/// What could be answered, best first: one where the address names a format, else every format that the
+/// client takes and that can hold a picture of this size.
+fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolved>, Error> {
     let image = record.image.as_ref().ok_or_else(|| {
         let detail = format!("{} is not a picture that can be read", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
@@ -92,19 +137,42 @@ fn resolve(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Resolved, 
             .detail(format!("the picture has {pixels} pixels"))
             .member("limit", ask.app.imaging.max_pixels));
     }
-    let format = match merged.format {
-        FormatItem::Image(format) => format,
-        _ => match accept_class(ask.request) {
-            AcceptClass::Avif => Format::Avif,
-            AcceptClass::Webp => Format::Webp,
-            AcceptClass::Legacy if image.alpha && !is_opaque(merged) => Format::Png,
-            AcceptClass::Legacy => Format::Jpeg,
-        },
+    if let FormatItem::Image(format) = merged.format {
+        let resolved = resolve(ask, merged, record, image, format)?;
+        render::check_size(format, resolved.output())?;
+        return Ok(vec![resolved]);
+    }
+    let nature = Nature {
+        drawn: image.drawn == Some(true),
+        transparent: image.alpha && !is_opaque(merged),
     };
-    let quality = ask.app.config.quality.of(format);
+    let accepted = accepted(ask.request);
+    // Everybody takes JPEG and PNG.
+    let takes_original = image.format != Format::Webp.name() || accepted.webp;
+    let mut choices = Vec::new();
+    for format in formats::in_order(accepted, nature) {
+        let mut resolved = resolve(ask, merged, record, image, format)?;
+        resolved.own_coding = takes_original
+            && image.format != format.name()
+            && resolved.is_original(image.upright());
+        if render::check_size(format, resolved.output()).is_ok() {
+            choices.push(resolved);
+        }
+    }
+    Ok(choices)
+}
+
+/// Everything filled in: the record's size and focal point, our qualities.
+fn resolve(
+    ask: &Ask<'_>,
+    merged: &Merged,
+    record: &Record,
+    image: &Image,
+    format: Format,
+) -> Result<Resolved, Error> {
     let defaults = Defaults {
         format,
-        quality,
+        quality: ask.app.config.quality.of(format),
         focal: record.focal(),
     };
     Ok(geometry::resolve(

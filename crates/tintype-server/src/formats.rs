@@ -1,0 +1,148 @@
+//! Which format a negotiated answer gets, decided once the size of the picture is known.
+//!
+//! Best first, a client's formats are: AVIF, WebP, then JPEG, which everybody takes. A drawing or what
+//! is transparent has PNG in JPEG's place, and a drawing is not put through AVIF at all: WebP and PNG
+//! keep every pixel of it in fewer bytes.
+//!
+//! A format that cannot hold a picture of this size gives way for good. One that would cost too much now
+//! gives way for a minute ([`gives_way`]), while the better answer is made behind it.
+
+use std::time::Duration;
+
+use tintype_imaging::cost::Expected;
+use tintype_imaging::spec::Format;
+
+use crate::url::Accepted;
+
+/// What a picture is, as far as the choice depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Nature {
+    pub drawn: bool,
+    pub transparent: bool,
+}
+
+/// Best first; never empty.
+pub fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item = Format> {
+    let Nature { drawn, transparent } = nature;
+    let last = match drawn || transparent {
+        true => Format::Png,
+        false => Format::Jpeg,
+    };
+    let avif = (accepted.avif && !drawn).then_some(Format::Avif);
+    let webp = accepted.webp.then_some(Format::Webp);
+    avif.into_iter().chain(webp).chain([last])
+}
+
+/// Why the best format is not answered now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Encoding takes longer than the budget.
+    Dear,
+    /// Requests wait for a pixel thread, and another format is done in half the time.
+    Busy,
+}
+
+impl Reason {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dear => "dear",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// Which of the formats is answered in place of the first, if that has not been made yet. `wait` is how
+/// long a request waits for a pixel thread now.
+pub fn gives_way(costs: &[Expected], budget: Duration, wait: Duration) -> Option<(usize, Reason)> {
+    let (best, others) = costs.split_first()?;
+    let (reason, most) = if best.encode > budget {
+        (Reason::Dear, best.total())
+    } else if wait > budget {
+        (Reason::Busy, best.total() / 2)
+    } else {
+        return None;
+    };
+    let others = || (1..).zip(others).filter(|(_, other)| other.total() < most);
+    let within_budget = others().find(|(_, other)| other.encode <= budget);
+    let chosen = within_budget.or_else(|| others().min_by_key(|(_, other)| other.total()));
+    chosen.map(|(index, _)| (index, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHOTOGRAPH: Nature = Nature {
+        drawn: false,
+        transparent: false,
+    };
+
+    fn check(avif: bool, webp: bool, nature: Nature, expected: &[Format]) {
+        let order: Vec<_> = in_order(Accepted { avif, webp }, nature).collect();
+        assert_eq!(order, expected, "avif {avif}, webp {webp}, {nature:?}");
+    }
+
+    #[test]
+    fn what_is_accepted_comes_best_first_and_ends_with_what_everybody_takes() {
+        use Format::{Avif, Jpeg, Png, Webp};
+        check(true, true, PHOTOGRAPH, &[Avif, Webp, Jpeg]);
+        check(true, false, PHOTOGRAPH, &[Avif, Jpeg]);
+        check(false, true, PHOTOGRAPH, &[Webp, Jpeg]);
+        check(false, false, PHOTOGRAPH, &[Jpeg]);
+        let transparent = Nature {
+            transparent: true,
+            ..PHOTOGRAPH
+        };
+        check(true, true, transparent, &[Avif, Webp, Png]);
+        check(false, false, transparent, &[Png]);
+        let drawn = Nature {
+            drawn: true,
+            ..PHOTOGRAPH
+        };
+        check(true, true, drawn, &[Webp, Png]);
+        check(true, false, drawn, &[Png]);
+    }
+
+    /// Milliseconds: the budget, the wait, and of each format decoding and encoding.
+    fn decide(budget: u64, wait: u64, costs: &[(u64, u64)]) -> Option<(usize, Reason)> {
+        let costs: Vec<_> = costs
+            .iter()
+            .map(|&(decode, encode)| Expected {
+                decode: Duration::from_millis(decode),
+                resize: Duration::ZERO,
+                encode: Duration::from_millis(encode),
+            })
+            .collect();
+        let (budget, wait) = (Duration::from_millis(budget), Duration::from_millis(wait));
+        gives_way(&costs, budget, wait)
+    }
+
+    #[test]
+    fn a_format_within_its_budget_is_answered_while_there_is_room() {
+        assert_eq!(decide(200, 0, &[(100, 60), (100, 50), (100, 15)]), None);
+        assert_eq!(decide(200, 0, &[(100, 500)]), None, "nothing else is taken");
+        assert_eq!(decide(200, 0, &[]), None);
+    }
+
+    #[test]
+    fn a_dear_format_gives_way_to_the_next_within_the_budget_or_to_the_cheapest() {
+        let dear = |index| Some((index, Reason::Dear));
+        assert_eq!(decide(200, 0, &[(40, 330), (40, 60), (40, 5)]), dear(1));
+        assert_eq!(decide(200, 0, &[(40, 330), (40, 260), (40, 90)]), dear(2));
+        assert_eq!(decide(200, 0, &[(40, 2000), (40, 900), (40, 300)]), dear(2));
+        assert_eq!(
+            decide(200, 0, &[(40, 330), (40, 340)]),
+            None,
+            "that is dearer"
+        );
+    }
+
+    #[test]
+    fn a_busy_pool_takes_what_is_done_in_half_the_time() {
+        let busy = |index| Some((index, Reason::Busy));
+        assert_eq!(decide(200, 900, &[(20, 150), (20, 60)]), busy(1));
+        assert_eq!(decide(200, 900, &[(20, 150), (20, 130), (20, 30)]), busy(2));
+        let decoding_is_most = [(90, 30), (90, 5)];
+        assert_eq!(decide(200, 900, &decoding_is_most), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! Better formats, made behind an answer that was given in another one.
+//!
+//! Nobody waits for these, so they run at the lowest priority, in a queue that is bounded; what finds
+//! no room is tried again when it is asked for again. Once made, such a variant is like any other: in
+//! memory here, in the store for other replicas.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use moka::future;
+use moka::sync::Cache;
+use tintype_imaging::spec::Resolved;
+use tintype_store::Key;
+
+use super::{Name, cost_of, expected, from_store, render_original, write};
+use crate::app::App;
+use crate::error::{Code, Error};
+use crate::formats::{self, Reason};
+use crate::record::Record;
+use crate::records::Stored;
+use crate::workers::Priority;
+
+/// How soon a variant that another replica makes is noticed here.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How soon one that could not be made is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// Bounds the memory of both lists: an entry is some hundred bytes.
+const MAX_NAMES: u64 = 10_000;
+
+/// While requests take the CPUs a picture may be under way for long.
+const DEADLINES: u32 = 20;
+
+pub(super) struct Later {
+    /// Whether the store has them.
+    looked_up: future::Cache<Name, bool>,
+    /// Queued, under way, or tried.
+    begun: Cache<Name, ()>,
+}
+
+impl Default for Later {
+    fn default() -> Self {
+        Self {
+            looked_up: future::Cache::builder()
+                .max_capacity(MAX_NAMES)
+                .time_to_live(LOOK_AGAIN)
+                .build(),
+            begun: Cache::builder()
+                .max_capacity(MAX_NAMES)
+                .time_to_live(TRY_AGAIN)
+                .build(),
+        }
+    }
+}
+
+/// Which of the choices is answered in place of the first, unless that is made already.
+pub fn gives_way(app: &App, record: &Record, choices: &[Resolved]) -> Option<(usize, Reason)> {
+    let [best, _, ..] = choices else { return None };
+    let costs: Option<Vec<_>> = choices
+        .iter()
+        .map(|resolved| expected(record, resolved))
+        .collect();
+    let wait = app.pool.expected_wait(&cost_of(record, best)?);
+    formats::gives_way(&costs?, app.config.format_budget, wait)
+}
+
+/// Whether the variant can be had without making it. Many who ask at once are one question to the
+/// store.
+pub async fn is_made(app: &App, name: Name, key: &Key, stored: &Stored) -> bool {
+    if app.variants.in_memory(&name).is_some() {
+        return true;
+    }
+    let look = async { from_store(app, &name, key, &stored.record).await.is_some() };
+    app.variants.later.looked_up.get_with(name, look).await
+}
+
+/// Has the variant made, unless that has begun already.
+pub fn make_later(app: &Arc<App>, name: Name, key: &Key, stored: &Arc<Stored>, resolved: Resolved) {
+    let later = &app.variants.later;
+    if !later.begun.entry(name).or_insert(()).is_fresh() {
+        return;
+    }
+    let (app, key, stored) = (app.clone(), key.clone(), stored.clone());
+    tokio::spawn(async move {
+        let result = match make(&app, name, &key, &stored, resolved).await {
+            Ok(()) => "made",
+            Err(error) if error.code() == Code::Overloaded => {
+                app.variants.later.begun.invalidate(&name);
+                "refused"
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a better format could not be made");
+                "failed"
+            }
+        };
+        app.metrics.format_made_later(result);
+    });
+}
+
+async fn make(
+    app: &Arc<App>,
+    name: Name,
+    key: &Key,
+    stored: &Stored,
+    resolved: Resolved,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + DEADLINES * app.config.render_deadline;
+    let rendered =
+        render_original(app, key, stored, resolved, Priority::Background, deadline).await?;
+    let (rendered, _) = rendered;
+    let (bytes, format) = (rendered.bytes.into(), rendered.format);
+    let variant = app.variants.keep(&name, key, &stored.record, bytes, format);
+    write(app, name, &variant).await;
+    app.variants.later.looked_up.insert(name, true).await;
+    Ok(())
+}

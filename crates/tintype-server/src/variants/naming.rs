@@ -1,0 +1,89 @@
+//! What a variant is called: in the store, and as a file.
+
+use sha2::{Digest, Sha256};
+use tintype_imaging::spec::{Format, Resolved};
+use tintype_imaging::{EPOCH, render, sniff};
+use tintype_store::{HexId, Key, KeyHash, VariantId};
+
+use crate::record::Record;
+
+/// Whose it is, and which one.
+pub type Name = (KeyHash, VariantId);
+
+/// Names a variant by what decides its bytes: the content, the work, our own pixel code and, where it
+/// depends on the build, the encoder.
+pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> Name {
+    // An adopted original that is still to be hashed is known by its store's ETag.
+    let content = record.sha256.as_ref().unwrap_or(&record.etag);
+    let mut text = format!("tintype variant {EPOCH}\n{content}\n{resolved}");
+    if resolved.format == Format::Avif {
+        text.push_str(&format!("\n{}", render::AVIF_ENCODER));
+    }
+    if let Some(purged) = record.purged {
+        text.push_str(&format!("\n{purged}"));
+    }
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    (key.hash(), HexId(id))
+}
+
+pub(super) fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Jpeg => "image/jpeg",
+        Format::Png => "image/png",
+        Format::Webp => "image/webp",
+        Format::Avif => "image/avif",
+        Format::Gif => "image/gif",
+    }
+}
+
+/// Of bytes that were kept; `None` for what no renderer has made.
+pub(super) fn format_of(bytes: &[u8]) -> Option<Format> {
+    let media_type_of_bytes = sniff::sniff(bytes).media_type;
+    [
+        Format::Jpeg,
+        Format::Png,
+        Format::Webp,
+        Format::Avif,
+        Format::Gif,
+    ]
+    .into_iter()
+    .find(|format| media_type(*format) == media_type_of_bytes)
+}
+
+/// The key's last segment with the extension of the format: `lion.jpg` as WebP is `lion.webp`.
+pub fn file_name(name: &str, format: Format) -> String {
+    let (extensions, extension): (&[&str], _) = match format {
+        Format::Jpeg => (&["jpg", "jpeg", "jpe"], "jpg"),
+        Format::Png => (&["png"], "png"),
+        Format::Webp => (&["webp"], "webp"),
+        Format::Avif => (&["avif"], "avif"),
+        Format::Gif => (&["gif"], "gif"),
+    };
+    match name.rsplit_once('.') {
+        Some((_, had)) if extensions.contains(&had.to_ascii_lowercase().as_str()) => {
+            name.to_owned()
+        }
+        Some((stem, _)) if !stem.is_empty() => format!("{stem}.{extension}"),
+        _ => format!("{name}.{extension}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_after_its_key_and_format() {
+        for (name, format, expected) in [
+            ("lion.jpg", Format::Webp, "lion.webp"),
+            ("lion.JPEG", Format::Jpeg, "lion.JPEG"),
+            ("lion", Format::Png, "lion.png"),
+            (".hidden", Format::Png, ".hidden.png"),
+            ("a.tar.gz", Format::Avif, "a.tar.avif"),
+        ] {
+            assert_eq!(file_name(name, format), expected);
+        }
+    }
+}
