@@ -4,6 +4,7 @@
 //! and by a deadline that the caller passes down. The same original and the same
 //! [`spec::Resolved`] give the same bytes on every run and machine, until [`EPOCH`] changes.
 
+pub mod cost;
 mod decode;
 mod error;
 pub mod geometry;

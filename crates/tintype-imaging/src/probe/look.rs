@@ -27,9 +27,7 @@ pub fn look(
     deadline: Instant,
 ) -> Result<Look, Error> {
     let upright = header.upright();
-    let scale = (f64::from(SIDE) / f64::from(upright.width.max(upright.height))).min(1.0);
-    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);
-    let size = Size::new(side(upright.width), side(upright.height));
+    let size = size(upright);
     let whole = Rect {
         x: 0,
         y: 0,
@@ -44,6 +42,13 @@ pub fn look(
         thumbhash: thumbhash::rgba_to_thumb_hash(size.width as usize, size.height as usize, &rgba),
         has_alpha: rgba.chunks_exact(4).any(|pixel| pixel[3] < 255),
     })
+}
+
+/// As large as a look takes.
+pub(crate) fn size(upright: Size) -> Size {
+    let scale = (f64::from(SIDE) / f64::from(upright.width.max(upright.height))).min(1.0);
+    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);
+    Size::new(side(upright.width), side(upright.height))
 }
 
 /// The mean of the fullest cell of a 16x16x16 colour cube, where saturated colours count for more:

@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
+pub(crate) use look::size as look_size;
 pub use look::{Look, look};
 pub(crate) use metadata::{Blocks, Rights};
 use read::Reader;
@@ -45,6 +46,27 @@ pub enum SourceFormat {
 }
 
 impl SourceFormat {
+    const ALL: [Self; 13] = [
+        Self::Jpeg,
+        Self::Png,
+        Self::Webp,
+        Self::Gif,
+        Self::Bmp,
+        Self::Tiff,
+        Self::Avif,
+        Self::Heic,
+        Self::Jxl,
+        Self::Jp2,
+        Self::Psd,
+        Self::Ico,
+        Self::Svg,
+    ];
+
+    /// The format of this name, as [`Self::as_str`] gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
+    }
+
     fn of(media_type: &str) -> Option<Self> {
         Some(match media_type {
             "image/jpeg" => Self::Jpeg,

@@ -1,0 +1,257 @@
+//! What a rendering is expected to take on one thread, before anything of the file is read.
+//!
+//! A model of a few constants: CPU nanoseconds of a release build on one core of a shared 2 GHz EPYC,
+//! medians over the corpus (`cargo bench --bench cost` shows them beside what was measured). It is
+//! within a factor of two for ordinary photographs, which is enough to tell a thumbnail from a hero;
+//! whoever plans with it corrects it by what was measured.
+//!
+//! Deliberately absent: what only the bytes tell. A progressive JPEG takes up to four times as long to
+//! decode as is expected here.
+
+use std::time::Duration;
+
+use crate::decode::divisor;
+use crate::probe::{Header, SourceFormat, look_size};
+use crate::spec::{Format, Resolved, Rotate, Size};
+
+/// What a record knows of an original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub format: SourceFormat,
+    pub upright: Size,
+    /// Of the file.
+    pub bytes: u64,
+    pub has_alpha: bool,
+    /// Per sample.
+    pub bits: u8,
+}
+
+/// The stages are those of [`crate::render::Timings`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    pub decode: Duration,
+    pub resize: Duration,
+    pub encode: Duration,
+}
+
+impl Expected {
+    pub fn total(&self) -> Duration {
+        self.decode + self.resize + self.encode
+    }
+}
+
+impl Source {
+    pub fn of(header: &Header, bytes: u64) -> Self {
+        Self {
+            format: header.format,
+            upright: header.upright(),
+            bytes,
+            has_alpha: header.has_alpha,
+            bits: header.bits,
+        }
+    }
+}
+
+/// For [`crate::render::render`].
+pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
+    let part = Size::new(resolved.crop.width, resolved.crop.height);
+    let target = match resolved.rotate {
+        Rotate::None | Rotate::Half => resolved.size,
+        Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
+    };
+    let tries = match resolved.max_bytes {
+        Some(_) => TRIES,
+        None => 1,
+    };
+    let filters = u64::from(resolved.blur.is_some()) + u64::from(resolved.sharpen.is_some());
+    let filtering = nanoseconds(filters * FILTER * resolved.size.pixels());
+    Expected {
+        decode: decode(source, part, target),
+        resize: resize(source, part, target) + filtering,
+        encode: tries * encode(resolved.format, resolved.output()),
+    }
+}
+
+/// For [`crate::probe::look`].
+pub fn look(source: &Source) -> Duration {
+    let (whole, size) = (source.upright, look_size(source.upright));
+    decode(source, whole, size) + resize(source, whole, size) + LOOK
+}
+
+/// For encoding alone, once.
+pub fn encode(format: Format, output: Size) -> Duration {
+    let a_pixel = match format {
+        Format::Jpeg => 22,
+        Format::Png => 10,
+        Format::Webp => 58,
+        Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
+        // Not written yet.
+        Format::Gif => 0,
+    };
+    nanoseconds(a_pixel * output.pixels().max(SMALLEST))
+}
+
+/// In pixels: what is not in proportion to a picture prevails below.
+const SMALLEST: u64 = 20_000;
+
+/// What `max_bytes` comes to, where most answers fit at once and some take seven.
+const TRIES: u32 = 3;
+
+/// A pixel of a blur or an unsharp mask.
+const FILTER: u64 = 40;
+
+/// Dominant colour and ThumbHash of 100 pixels a side.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Entropy-coded bytes are read whole at any scale; what follows goes by the pixels of the original.
+fn decode(source: &Source, part: Size, target: Size) -> Duration {
+    let (a_byte, a_thousand_pixels) = match (source.format, scale(source, part, target)) {
+        (SourceFormat::Jpeg, 8) => (9, 500),
+        (SourceFormat::Jpeg, 4) => (9, 1_500),
+        (SourceFormat::Jpeg, 2) => (9, 3_500),
+        (SourceFormat::Jpeg, _) => (9, 6_500),
+        (SourceFormat::Png, _) => (4, 1_700),
+        (SourceFormat::Webp, _) => (0, 32_000),
+        _ => (0, 4_000),
+    };
+    let pixels = source.upright.pixels() * a_thousand_pixels / 1000;
+    nanoseconds(a_byte * source.bytes + pixels)
+}
+
+fn resize(source: &Source, part: Size, target: Size) -> Duration {
+    let scale = u64::from(scale(source, part, target));
+    let decoded = part.pixels() / (scale * scale);
+    let a_decoded_pixel = 2 + 3 * u64::from(source.has_alpha) + 2 * u64::from(source.bits > 8);
+    nanoseconds(a_decoded_pixel * decoded + 8 * target.pixels())
+}
+
+/// Orientation does not matter: it turns the part and the target alike.
+fn scale(source: &Source, part: Size, target: Size) -> u32 {
+    match source.format {
+        SourceFormat::Jpeg => divisor(part, target),
+        _ => 1,
+    }
+}
+
+fn nanoseconds(count: u64) -> Duration {
+    Duration::from_nanos(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Flip, Metadata, Rect};
+
+    fn source(format: SourceFormat, (width, height): (u32, u32), bytes: u64) -> Source {
+        Source {
+            format,
+            upright: Size::new(width, height),
+            bytes,
+            has_alpha: false,
+            bits: 8,
+        }
+    }
+
+    /// All of it, as wide as this.
+    fn resolved(source: &Source, width: u32, format: Format) -> Resolved {
+        let Size {
+            width: whole,
+            height,
+        } = source.upright;
+        Resolved {
+            crop: Rect {
+                x: 0,
+                y: 0,
+                width: whole,
+                height,
+            },
+            rotate: Rotate::None,
+            flip: Flip::default(),
+            size: Size::new(width, height * width / whole),
+            canvas: None,
+            blur: None,
+            sharpen: None,
+            gray: false,
+            background: None,
+            format,
+            quality: 80,
+            metadata: Metadata::None,
+            max_bytes: None,
+        }
+    }
+
+    /// Photographs of the corpus, with CPU milliseconds that `cargo bench --bench cost` has shown.
+    #[test]
+    fn ordinary_photographs_are_within_a_factor_of_two() {
+        use Format::{Avif, Jpeg, Png, Webp};
+        let jpeg = |size, bytes| source(SourceFormat::Jpeg, size, bytes);
+        let street = jpeg((2725, 2225), 829_183);
+        let blinds = jpeg((1920, 1200), 1_157_513);
+        let evening = jpeg((2560, 1600), 318_080);
+        let webp = source(SourceFormat::Webp, (1024, 772), 176_972);
+        let cases = [
+            (&street, 100, Jpeg, 11.3),
+            (&street, 320, Webp, 23.1),
+            (&street, 1200, Webp, 132.4),
+            (&street, 1200, Avif, 1729.3),
+            (&street, 2400, Png, 146.3),
+            (&blinds, 320, Avif, 125.0),
+            (&blinds, 1200, Jpeg, 76.9),
+            (&evening, 320, Jpeg, 11.2),
+            (&evening, 1200, Png, 55.4),
+            (&evening, 2400, Webp, 187.1),
+            (&webp, 320, Jpeg, 36.2),
+        ];
+        for (source, width, format, measured) in cases {
+            let expected = expect(source, &resolved(source, width, format)).total();
+            let ratio = expected.as_secs_f64() * 1000.0 / measured;
+            assert!(
+                (0.5..=2.0).contains(&ratio),
+                "{source:?} {width} {format:?}: {expected:?} instead of {measured} ms"
+            );
+        }
+    }
+
+    #[test]
+    fn a_turned_picture_costs_what_it_costs_upright() {
+        let wide = source(SourceFormat::Jpeg, (4000, 1000), 1_000_000);
+        let upright = resolved(&wide, 400, Format::Jpeg);
+        let turned = Resolved {
+            rotate: Rotate::Quarter,
+            size: upright.size.transposed(),
+            ..upright.clone()
+        };
+        assert_eq!(expect(&wide, &turned), expect(&wide, &upright));
+    }
+
+    #[test]
+    fn a_cut_is_decoded_at_the_scale_that_it_needs() {
+        let photograph = source(SourceFormat::Jpeg, (4000, 3000), 1_000_000);
+        let whole = resolved(&photograph, 250, Format::Jpeg);
+        let mut cut = whole.clone();
+        (cut.crop.width, cut.crop.height) = (500, 375);
+        let (cut, whole) = (expect(&photograph, &cut), expect(&photograph, &whole));
+        assert!(cut.decode > 2 * whole.decode, "{cut:?}, {whole:?}");
+        assert_eq!(cut.encode, whole.encode);
+    }
+
+    #[test]
+    fn an_answer_that_must_be_small_is_encoded_several_times() {
+        let photograph = source(SourceFormat::Jpeg, (4000, 3000), 1_000_000);
+        let free = resolved(&photograph, 1000, Format::Webp);
+        let bound = Resolved {
+            max_bytes: Some(10_000),
+            ..free.clone()
+        };
+        let (free, bound) = (expect(&photograph, &free), expect(&photograph, &bound));
+        assert!(bound.encode > free.encode);
+        assert_eq!(bound.decode, free.decode);
+    }
+
+    #[test]
+    fn the_smallest_picture_is_not_for_nothing() {
+        for format in [Format::Jpeg, Format::Png, Format::Webp, Format::Avif] {
+            assert!(encode(format, Size::new(1, 1)) > Duration::ZERO);
+        }
+    }
+}
