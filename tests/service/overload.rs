@@ -3,8 +3,9 @@
 
 use std::sync::Barrier;
 
+use crate::commands::eventually;
 use crate::corpus;
-use crate::harness::Start;
+use crate::harness::{App, Start};
 
 #[test]
 fn too_many_misses_are_refused_while_hits_go_on() {
@@ -56,4 +57,50 @@ fn too_many_misses_are_refused_while_hits_go_on() {
         assert!((1..=60).contains(&wait), "{wait}");
     }
     app.get("/t/big.jpg/w_120~f_jpeg").expect(200);
+}
+
+/// A browser does not ask again for a thumbnail that was refused.
+#[test]
+fn small_pictures_are_made_however_many_large_ones_wait() {
+    const LARGE: u64 = 32;
+    let app = Start::dev()
+        .env("TINTYPE_WORKERS", "1")
+        // Far more than one large picture takes, and with the encoder of the tests less than all of
+        // them take.
+        .env("TINTYPE_QUEUE_WAIT", "8s")
+        .env("TINTYPE_RENDER_DEADLINE", "60s")
+        .run();
+    app.upload("photo.jpg", &corpus::read("photos/Wood.jpg"));
+    // From here on it is known what a large one takes.
+    app.get("/t/photo.jpg/w_639~f_avif").expect(200);
+
+    let get = |path: String| {
+        let app = &app;
+        move || app.get(&path).status
+    };
+    std::thread::scope(|scope| {
+        let large: Vec<_> = (0..LARGE)
+            .map(|n| scope.spawn(get(format!("/t/photo.jpg/w_{}~f_avif", 640 + n))))
+            .collect();
+        eventually(|| arrived(&app) > LARGE);
+        let small: Vec<_> = (0..6)
+            .map(|n| scope.spawn(get(format!("/t/photo.jpg/w_{}~f_jpeg", 100 + n))))
+            .collect();
+        for small in small {
+            assert_eq!(small.join().unwrap(), 200);
+        }
+        for large in large {
+            let status = large.join().unwrap();
+            assert!([200, 503].contains(&status), "{status}");
+        }
+    });
+}
+
+/// Renderings that wait, run, were refused or are done.
+fn arrived(app: &App) -> u64 {
+    ["queue_depth", "workers_busy", "shed_total"]
+        .map(|name| app.metric(&format!("tintype_{name}"), &[]))
+        .iter()
+        .sum::<u64>()
+        + app.metric("tintype_cache_events_total", &["\"miss\""])
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tintype_imaging::cost;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::sniff::{self, Kind};
@@ -19,11 +20,14 @@ use tokio::sync::Semaphore;
 use crate::error::{Code, Error};
 use crate::record::{Image, Record, State};
 use crate::spool::{HEAD_BYTES, Spooled};
-use crate::workers::{Done, Pool};
+use crate::workers::{self, Cost, Done, Pool, Priority, Shift};
 
 /// Adopted originals are read whole to be hashed; a few at a time keep that from crowding out the
 /// requests that are served from memory.
 const ADOPTIONS_AT_ONCE: usize = 2;
+
+/// The same for those that nobody waits for, which leave the others their places.
+const BACKGROUND_ADOPTIONS_AT_ONCE: usize = 1;
 
 /// Adopted originals up to this size are read whole on first use; of larger ones only the head.
 pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
@@ -31,11 +35,15 @@ pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 /// How long the decoded facts (dominant colour, ThumbHash) may hold up an upload.
 const LOOK_WITHIN: Duration = Duration::from_secs(3);
 
+/// How long they may take where nobody waits, until the machine is less busy.
+const LOOK_IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(60);
+
 pub struct Probing {
     store: Arc<Store>,
     pool: Arc<Pool>,
     limits: Limits,
     adoptions: Semaphore,
+    background_adoptions: Semaphore,
 }
 
 /// The facts that come from the bytes alone.
@@ -58,12 +66,20 @@ impl Probing {
             pool,
             limits,
             adoptions: Semaphore::new(ADOPTIONS_AT_ONCE),
+            background_adoptions: Semaphore::new(BACKGROUND_ADOPTIONS_AT_ONCE),
         }
     }
 
     /// Everything that the bytes tell. Never fails on account of the bytes: what cannot be read as a
     /// picture is stored all the same, and says so.
-    pub async fn facts(&self, key: &Key, head: &[u8], size: u64, input: Input) -> Facts {
+    pub async fn facts(
+        &self,
+        key: &Key,
+        head: &[u8],
+        size: u64,
+        input: Input,
+        priority: Priority,
+    ) -> Facts {
         let sniffed = sniff::sniff(head);
         let media_type = media_type(head, key);
         if sniffed.kind != Kind::Picture {
@@ -74,14 +90,18 @@ impl Probing {
         }
         Facts {
             media_type,
-            image: self.picture(size, input).await,
+            image: self.picture(size, input, priority).await,
         }
     }
 
     /// The record of an original that has none. Small ones are hashed at once; larger ones later
     /// ([`Self::hash`]), and are delivered meanwhile without a version.
-    pub async fn adopt(&self, key: &Key, meta: &Meta) -> Result<Record, Error> {
-        let _turn = self.adoptions.acquire().await;
+    pub async fn adopt(&self, key: &Key, meta: &Meta, priority: Priority) -> Result<Record, Error> {
+        let adoptions = match priority {
+            Priority::Request => &self.adoptions,
+            Priority::Background => &self.background_adoptions,
+        };
+        let _turn = adoptions.acquire().await;
         let object = Object::Original(key.clone());
         let range = (meta.size > ADOPT_WHOLE_BYTES).then_some(0..HEAD_BYTES as u64);
         let whole = range.is_none();
@@ -91,7 +111,8 @@ impl Probing {
         let known = meta.attributes.sha256.map(HexId);
         let sha256 = known.or_else(|| whole.then(|| HexId(Sha256::digest(&bytes).into())));
         let head = bytes.slice(..bytes.len().min(HEAD_BYTES));
-        let facts = self.facts(key, &head, meta.size, Input::Bytes(bytes)).await;
+        let input = Input::Bytes(bytes);
+        let facts = self.facts(key, &head, meta.size, input, priority).await;
         let modified = Timestamp::try_from(meta.modified).unwrap_or(Timestamp::UNIX_EPOCH);
         Ok(Record {
             key: key.as_str().to_owned(),
@@ -123,7 +144,7 @@ impl Probing {
     }
 
     /// `None` for what looks like a picture by its first bytes and cannot be read as one.
-    async fn picture(&self, size: u64, input: Input) -> Option<Image> {
+    async fn picture(&self, size: u64, input: Input, priority: Priority) -> Option<Image> {
         let input = Arc::new(input);
         let header = {
             let (input, limits) = (input.clone(), self.limits.clone());
@@ -153,22 +174,37 @@ impl Probing {
             image.renderable = false;
             return Some(image);
         }
-        self.look(&mut image, header, size, input).await;
+        self.look(&mut image, header, size, input, priority).await;
         Some(image)
     }
 
     /// Fills in the decoded facts, or leaves them pending when the machine is busy.
-    async fn look(&self, image: &mut Image, header: Header, size: u64, input: Arc<Input>) {
-        let bytes = size + header.look_bytes();
+    async fn look(
+        &self,
+        image: &mut Image,
+        header: Header,
+        size: u64,
+        input: Arc<Input>,
+        priority: Priority,
+    ) {
+        let cost = Cost {
+            kind: workers::Kind::Look,
+            time: cost::look(&cost::Source::of(&header, size)),
+            bytes: size + header.look_bytes(),
+        };
+        let within = match priority {
+            Priority::Request => LOOK_WITHIN,
+            Priority::Background => LOOK_IN_BACKGROUND_WITHIN,
+        };
         let limits = self.limits.clone();
-        let job = move |deadline: Instant| probe::look(&input.read()?, &header, &limits, deadline);
-        match self
-            .pool
-            .run(Instant::now() + LOOK_WITHIN, bytes, job)
-            .await
-        {
+        let job = move |shift: &mut Shift| {
+            let bytes = input.read()?;
+            probe::look(&bytes, &header, &limits, shift.deadline)
+        };
+        let deadline = Instant::now() + within;
+        match self.pool.run(priority, deadline, cost, job).await {
             Ok(Done {
-                value: Ok(look), ..
+                result: Ok(look), ..
             }) => {
                 let [r, g, b] = look.dominant;
                 image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
@@ -178,14 +214,14 @@ impl Probing {
                 image.pending = false;
             }
             Ok(Done {
-                value: Err(tintype_imaging::Error::DeadlineExceeded),
+                result: Err(tintype_imaging::Error::DeadlineExceeded),
                 ..
             })
             | Err(_) => {
                 image.pending = true;
             }
             Ok(Done {
-                value: Err(error), ..
+                result: Err(error), ..
             }) => {
                 tracing::debug!(%error, "a picture cannot be decoded");
                 image.renderable = false;

@@ -1,37 +1,67 @@
 //! How many bytes the running jobs have claimed.
 
+use super::Priority;
+
 /// Bytes of one running job; given back by `Budget::release`.
 #[derive(Debug)]
-pub(super) struct Claim(u64);
+pub(super) struct Claim {
+    priority: Priority,
+    bytes: u64,
+}
 
 #[derive(Debug)]
 pub(super) struct Budget {
     limit: u64,
-    used: u64,
+    requests: u64,
+    background: u64,
 }
 
 impl Budget {
     pub(super) fn new(limit: u64) -> Self {
-        Self { limit, used: 0 }
+        Self {
+            limit,
+            requests: 0,
+            background: 0,
+        }
+    }
+
+    /// What one job may claim, however idle the pool is.
+    pub(super) fn most(limit: u64, priority: Priority) -> u64 {
+        match priority {
+            Priority::Request => limit,
+            Priority::Background => limit / 4,
+        }
     }
 
     pub(super) fn used(&self) -> u64 {
-        self.used
+        self.requests + self.background
     }
 
-    pub(super) fn fits(&self, bytes: u64) -> bool {
-        bytes <= self.limit - self.used
+    /// A request does not see what background work has claimed, so that it never waits for it.
+    pub(super) fn fits(&self, priority: Priority, bytes: u64) -> bool {
+        let used = match priority {
+            Priority::Request => self.requests,
+            Priority::Background => self.used(),
+        };
+        bytes <= self.limit.saturating_sub(used)
     }
 
-    pub(super) fn claim(&mut self, bytes: u64) -> Option<Claim> {
-        if !self.fits(bytes) {
+    pub(super) fn claim(&mut self, priority: Priority, bytes: u64) -> Option<Claim> {
+        if !self.fits(priority, bytes) {
             return None;
         }
-        self.used += bytes;
-        Some(Claim(bytes))
+        *self.of(priority) += bytes;
+        Some(Claim { priority, bytes })
     }
 
     pub(super) fn release(&mut self, claim: Claim) {
-        self.used -= claim.0;
+        *self.of(claim.priority) -= claim.bytes;
+    }
+
+    fn of(&mut self, priority: Priority) -> &mut u64 {
+        match priority {
+            Priority::Request => &mut self.requests,
+            Priority::Background => &mut self.background,
+        }
     }
 }

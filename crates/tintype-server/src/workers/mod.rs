@@ -1,31 +1,51 @@
-//! The pixel pool: as many OS threads as the caller says, a bounded queue, a bounded number of bytes.
+//! The pixel pool: as many OS threads as the caller says, a bounded queue, a bounded number of bytes,
+//! and one thread beside them for what may be done later.
 //!
 //! A job is refused at once when the queue is full, when its turn would come too late, or when it
 //! could never fit into the byte budget; refusing takes microseconds, so hits never wait behind
-//! misses. A job whose deadline has passed or whose caller has gone is dropped unrun. A panic ends
-//! the job, never the thread. A running job cannot be stopped from outside: it gets the deadline
-//! and has to keep it.
+//! misses. When its turn would come is the sum of what the jobs before it are expected to take, and
+//! small jobs pass large ones ([`line`]). What is expected comes from the caller's model, corrected by
+//! what was measured ([`pace`]). A job whose deadline has passed or whose caller has gone is dropped
+//! unrun. A panic ends the job, never the thread. A running job cannot be stopped from outside: it
+//! gets the deadline and has to keep it.
+//!
+//! Background work never delays a request. It has a queue and a thread of its own, which the system
+//! runs when nothing else wants to run, and starts nothing while a request waits. Nor does a request
+//! wait for its bytes. A share set aside would do that too, but a picture that needs the whole budget
+//! could then never be rendered, to keep room for what is mostly idle. So a background job starts where
+//! it fits beside what requests have claimed, and claims of requests that come later do not see it:
+//! meanwhile the bytes in use may exceed the limit, by one job of at most a quarter of it. Dearer
+//! background jobs are refused.
 
+mod background;
 mod budget;
+mod cost;
+mod job;
+mod line;
+mod pace;
 mod queue;
+mod refusal;
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::error::{Code, Error};
-use queue::{Entry, Queue};
+use budget::Budget;
+pub use cost::{Cost, Kind};
+use job::Job;
+pub use job::{Done, Shift};
+use line::Entry;
+use queue::Queue;
+pub use refusal::{Refusal, Tallies};
 
 /// What the pool may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub threads: NonZeroUsize,
-    /// Jobs waiting for a thread; more are refused.
+    /// Requests waiting for a thread; more are refused.
     pub queue: usize,
     /// Bytes of memory that the running jobs may claim together.
     pub bytes: u64,
@@ -33,21 +53,12 @@ pub struct Limits {
     pub max_wait: Duration,
 }
 
-/// Why there is no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("the queue is full, limit is {limit}")]
-    QueueFull { limit: usize },
-    #[error("the expected wait is {} ms, limit is {} ms", .expected.as_millis(), .limit.as_millis())]
-    WaitTooLong { expected: Duration, limit: Duration },
-    #[error("the job needs {bytes} bytes of memory, limit is {limit}")]
-    OverBudget { bytes: u64, limit: u64 },
-    #[error("the deadline passed before the job was done")]
-    DeadlineExceeded,
-    #[error("the job panicked")]
-    Panicked,
-    #[error("the pool is closed")]
-    Closed,
+/// Who waits for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    Request,
+    /// Nobody.
+    Background,
 }
 
 /// What the pool is doing now, for metrics.
@@ -55,31 +66,18 @@ pub enum Refusal {
 pub struct Gauges {
     pub busy: usize,
     pub queued: usize,
+    /// Of both priorities.
     pub bytes: u64,
-}
-
-/// What became of jobs that gave no result, since the start.
-#[derive(Debug, Default)]
-pub struct Tallies {
-    pub queue_full: AtomicU64,
-    pub wait_too_long: AtomicU64,
-    pub over_budget: AtomicU64,
-    pub deadline_exceeded: AtomicU64,
-    pub panicked: AtomicU64,
-}
-
-/// A result and how long it waited for its turn.
-#[derive(Debug)]
-pub struct Done<T> {
-    pub value: T,
-    pub waited: Duration,
+    pub background_busy: usize,
+    pub background_queued: usize,
 }
 
 /// Dropping the pool ends its threads once the jobs that already run are done.
 pub struct Pool {
     queue: Arc<Queue>,
     limits: Limits,
-    tallies: Tallies,
+    requests: Tallies,
+    background: Tallies,
 }
 
 impl Pool {
@@ -88,65 +86,81 @@ impl Pool {
         let pool = Self {
             queue: Arc::new(Queue::new(limits)),
             limits,
-            tallies: Tallies::default(),
+            requests: Tallies::default(),
+            background: Tallies::default(),
         };
         for number in 0..limits.threads.get() {
-            let queue = pool.queue.clone();
-            thread::Builder::new()
-                .name(format!("pixels-{number}"))
-                .spawn(move || work(&queue))?;
+            pool.start(&format!("pixels-{number}"), move |queue| {
+                work(queue, number)
+            })?;
         }
+        pool.start("background", work_in_background)?;
         Ok(pool)
     }
 
-    /// Runs `job` on a pixel thread while `bytes` are set aside for it. Ends at the deadline at the
-    /// latest; that, and dropping the future, gives the job up if it has not started.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        deadline: Instant,
-        bytes: u64,
-        job: impl FnOnce(Instant) -> T + Send + 'static,
-    ) -> Result<Done<T>, Refusal> {
-        let result = self.try_run(deadline, bytes, job).await;
-        if let Err(refusal) = &result {
-            self.tallies.count(refusal);
-        }
-        result
+    fn start(&self, name: &str, work: impl FnOnce(&Queue) + Send + 'static) -> std::io::Result<()> {
+        let queue = self.queue.clone();
+        let builder = thread::Builder::new().name(name.to_owned());
+        builder.spawn(move || work(&queue)).map(drop)
     }
 
-    async fn try_run<T: Send + 'static>(
+    /// Runs `job` while the bytes of its cost are set aside for it. Ends at the deadline at the
+    /// latest; that, and dropping the future, gives the job up if it has not started.
+    pub async fn run<T: Send + 'static, E: Send + 'static>(
         &self,
+        priority: Priority,
         deadline: Instant,
-        bytes: u64,
-        job: impl FnOnce(Instant) -> T + Send + 'static,
-    ) -> Result<Done<T>, Refusal> {
-        if bytes > self.limits.bytes {
-            return Err(Refusal::OverBudget {
-                bytes,
-                limit: self.limits.bytes,
-            });
+        cost: Cost,
+        job: impl FnOnce(&mut Shift) -> Result<T, E> + Send + 'static,
+    ) -> Result<Done<T, E>, Refusal> {
+        let done = self.try_run(priority, deadline, cost, job).await;
+        if let Err(refusal) = &done {
+            self.tallies(priority).count(refusal);
+        }
+        done
+    }
+
+    async fn try_run<T: Send + 'static, E: Send + 'static>(
+        &self,
+        priority: Priority,
+        deadline: Instant,
+        cost: Cost,
+        job: impl FnOnce(&mut Shift) -> Result<T, E> + Send + 'static,
+    ) -> Result<Done<T, E>, Refusal> {
+        let (bytes, limit) = (cost.bytes, Budget::most(self.limits.bytes, priority));
+        if bytes > limit {
+            return Err(Refusal::OverBudget { bytes, limit });
         }
         let (sender, receiver) = oneshot::channel();
-        let queued = Instant::now();
-        self.queue.push(Entry {
+        let run = Box::new(Job {
+            sender,
+            queued: Instant::now(),
             deadline,
-            bytes,
-            run: Box::new(Job {
-                sender,
-                queued,
-                deadline,
-                job,
-            }),
-        })?;
+            job,
+        });
+        let entry = Entry {
+            deadline,
+            cost,
+            run,
+        };
+        self.queue.push(priority, entry)?;
         // A job that waits behind long ones would otherwise be told only when a thread is free.
         match tokio::time::timeout_at(deadline.into(), receiver).await {
-            Ok(result) => result.unwrap_or(Err(Refusal::Closed)),
+            Ok(done) => done.unwrap_or(Err(Refusal::Closed)),
             Err(_) => Err(Refusal::DeadlineExceeded),
         }
     }
 
-    pub fn tallies(&self) -> &Tallies {
-        &self.tallies
+    /// How long a request of this cost would wait for a thread if it came now.
+    pub fn expected_wait(&self, cost: &Cost) -> Duration {
+        self.queue.expected_wait(cost)
+    }
+
+    pub fn tallies(&self, priority: Priority) -> &Tallies {
+        match priority {
+            Priority::Request => &self.requests,
+            Priority::Background => &self.background,
+        }
     }
 
     pub fn gauges(&self) -> Gauges {
@@ -158,95 +172,39 @@ impl Pool {
     }
 }
 
-impl Tallies {
-    fn count(&self, refusal: &Refusal) {
-        let tally = match refusal {
-            Refusal::QueueFull { .. } => &self.queue_full,
-            Refusal::WaitTooLong { .. } => &self.wait_too_long,
-            Refusal::OverBudget { .. } => &self.over_budget,
-            Refusal::DeadlineExceeded => &self.deadline_exceeded,
-            Refusal::Panicked => &self.panicked,
-            Refusal::Closed => return,
-        };
-        tally.fetch_add(1, Relaxed);
-    }
-}
-
 impl Drop for Pool {
     fn drop(&mut self) {
         self.queue.close();
     }
 }
 
-/// One queued job, with its type erased.
-trait Run: Send {
-    /// Nobody waits for the result any more.
-    fn is_abandoned(&self) -> bool;
-    fn run(self: Box<Self>);
-    fn refuse(self: Box<Self>, refusal: Refusal);
-}
-
-struct Job<T, F> {
-    sender: oneshot::Sender<Result<Done<T>, Refusal>>,
-    queued: Instant,
-    deadline: Instant,
-    job: F,
-}
-
-impl<T: Send, F: FnOnce(Instant) -> T + Send> Run for Job<T, F> {
-    fn is_abandoned(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    fn run(self: Box<Self>) {
-        let Self {
-            sender,
-            queued,
-            deadline,
-            job,
-        } = *self;
-        let waited = queued.elapsed();
-        // The job owns all that it touches, so nothing half-changed outlives its panic.
-        let result = catch_unwind(AssertUnwindSafe(|| job(deadline)));
-        let result = result
-            .map(|value| Done { value, waited })
-            .map_err(|_| Refusal::Panicked);
-        // A receiver that has gone meanwhile is nobody's error.
-        let _ = sender.send(result);
-    }
-
-    fn refuse(self: Box<Self>, refusal: Refusal) {
-        let _ = self.sender.send(Err(refusal));
+fn work(queue: &Queue, thread: usize) {
+    while let Some(turn) = queue.next(thread) {
+        let spent = turn.run.run();
+        queue.finish(thread, &turn.cost, turn.claim, spent);
     }
 }
 
-fn work(queue: &Queue) {
-    while let Some(turn) = queue.next() {
-        let Entry { run, .. } = turn.entry;
-        let started = Instant::now();
-        run.run();
-        queue.finish(turn.claim, started.elapsed());
+/// What a job takes on this thread is not learned from: it says how busy the others were.
+fn work_in_background(queue: &Queue) {
+    give_way();
+    while let Some(turn) = queue.next_in_background() {
+        turn.run.run();
+        queue.finish_in_background(turn.claim);
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let text = refusal.to_string();
-        match refusal {
-            Refusal::QueueFull { .. } => Self::new(Code::Overloaded).detail(text),
-            Refusal::WaitTooLong { expected, .. } => Self::new(Code::Overloaded)
-                .detail(text)
-                .retry_after(expected.as_secs().clamp(1, 10)),
-            Refusal::OverBudget { bytes, limit } => Self::new(Code::TooComplex)
-                .detail(text)
-                .member("bytes", bytes)
-                .member("limit", limit),
-            Refusal::DeadlineExceeded => Self::new(Code::DeadlineExceeded).detail(text),
-            Refusal::Panicked => Self::new(Code::Internal).cause(refusal),
-            Refusal::Closed => Self::new(Code::Overloaded).detail("the service is stopping"),
-        }
+/// The lowest priority that the system has. Linux keeps it for each thread; elsewhere the whole
+/// process would be slowed.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    if let Err(error) = rustix::process::nice(19) {
+        tracing::warn!(%error, "background work runs at the same priority as requests");
     }
 }
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
 
 #[cfg(test)]
 mod tests;

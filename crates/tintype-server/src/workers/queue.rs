@@ -1,45 +1,27 @@
-//! Who is next: first come, first served, except that a job too large for the bytes left lets
-//! smaller ones pass, a bounded number of times, so that it is neither starved nor in the way.
+//! What threads and callers share: one lock, and who is woken when.
 
-use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::background::Background;
 use super::budget::{Budget, Claim};
-use super::{Gauges, Limits, Refusal, Run};
-
-/// How many jobs may overtake the oldest one.
-const MAX_OVERTAKEN: u32 = 16;
-
-/// A job of the past weighs an eighth of those before it: steady over noise, quick after a change.
-const WEIGHT: u32 = 8;
-
-pub(super) struct Entry {
-    pub(super) deadline: Instant,
-    pub(super) bytes: u64,
-    pub(super) run: Box<dyn Run>,
-}
-
-/// A job whose turn has come, and its bytes.
-pub(super) struct Turn {
-    pub(super) entry: Entry,
-    pub(super) claim: Claim,
-}
+use super::job::Spent;
+use super::line::{Entry, Line, Turn};
+use super::{Cost, Gauges, Limits, Priority, Refusal};
 
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Something was queued, bytes were given back, or the queue was closed.
+    /// For pixel threads: a request was queued, bytes were given back, or the queue was closed.
     changed: Condvar,
-    limits: Limits,
+    /// For the background thread: no request waits, something was queued for it, or the queue was
+    /// closed.
+    quiet: Condvar,
 }
 
 struct State {
-    entries: VecDeque<Entry>,
+    line: Line,
+    background: Background,
     budget: Budget,
-    busy: usize,
-    overtaken: u32,
-    /// Moving average of how long a job runs.
-    service: Duration,
     closed: bool,
 }
 
@@ -47,19 +29,17 @@ impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             state: Mutex::new(State {
-                entries: VecDeque::with_capacity(limits.queue.min(1024)),
+                line: Line::new(limits),
+                background: Background::default(),
                 budget: Budget::new(limits.bytes),
-                busy: 0,
-                overtaken: 0,
-                service: Duration::ZERO,
                 closed: false,
             }),
             changed: Condvar::new(),
-            limits,
+            quiet: Condvar::new(),
         }
     }
 
-    pub(super) fn push(&self, entry: Entry) -> Result<(), Refusal> {
+    pub(super) fn push(&self, priority: Priority, entry: Entry) -> Result<(), Refusal> {
         let now = Instant::now();
         let mut state = self.lock();
         if state.closed {
@@ -68,67 +48,76 @@ impl Queue {
         if entry.deadline <= now {
             return Err(Refusal::DeadlineExceeded);
         }
-        if state.entries.len() >= self.limits.queue {
-            // Room that only the dead take up is room.
-            state.sweep(now);
-        }
-        // A free thread is no queue: with a queue of none, a job may still run at once.
-        let free = self.limits.threads.get().saturating_sub(state.busy);
-        if state.entries.len() >= self.limits.queue.max(free) {
-            return Err(Refusal::QueueFull {
-                limit: self.limits.queue,
-            });
-        }
-        let expected = state.expected_wait(self.limits.threads.get());
-        let limit = self.limits.max_wait.min(entry.deadline - now);
-        if expected > limit {
-            return Err(Refusal::WaitTooLong { expected, limit });
-        }
-        state.entries.push_back(entry);
+        let woken = match priority {
+            Priority::Request => {
+                state.line.push(entry, now)?;
+                &self.changed
+            }
+            Priority::Background => {
+                state.background.push(entry, now)?;
+                &self.quiet
+            }
+        };
         drop(state);
-        self.changed.notify_one();
+        woken.notify_one();
         Ok(())
     }
 
-    /// Blocks until a job may run; `None` once the queue is closed.
-    pub(super) fn next(&self) -> Option<Turn> {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return None;
-            }
-            state.sweep(Instant::now());
-            if let Some(turn) = state.take() {
-                state.busy += 1;
-                return Some(turn);
-            }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+    pub(super) fn expected_wait(&self, cost: &Cost) -> Duration {
+        self.lock().line.expected_wait(cost, Instant::now())
     }
 
-    pub(super) fn finish(&self, claim: Claim, took: Duration) {
+    /// Blocks until this pixel thread has something to do; `None` once the queue is closed.
+    pub(super) fn next(&self, thread: usize) -> Option<Turn> {
+        let mut state = self.lock();
+        while !state.closed {
+            let turn = state.next(thread);
+            if state.line.is_empty() {
+                self.quiet.notify_one();
+            }
+            if turn.is_some() {
+                return turn;
+            }
+            state = wait(&self.changed, state);
+        }
+        None
+    }
+
+    /// The same for the background thread.
+    pub(super) fn next_in_background(&self) -> Option<Turn> {
+        let mut state = self.lock();
+        while !state.closed {
+            if let Some(turn) = state.next_in_background() {
+                return Some(turn);
+            }
+            state = wait(&self.quiet, state);
+        }
+        None
+    }
+
+    pub(super) fn finish(&self, thread: usize, cost: &Cost, claim: Claim, spent: Spent) {
         let mut state = self.lock();
         state.budget.release(claim);
-        state.busy -= 1;
-        state.service = if state.service.is_zero() {
-            took
-        } else {
-            (state.service * (WEIGHT - 1) + took) / WEIGHT
-        };
+        state.line.finish(thread, cost, spent);
         drop(state);
         // The bytes given back may let several waiting jobs run.
         self.changed.notify_all();
+        self.quiet.notify_one();
+    }
+
+    pub(super) fn finish_in_background(&self, claim: Claim) {
+        let mut state = self.lock();
+        state.budget.release(claim);
+        state.background.finish();
     }
 
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let entries = std::mem::take(&mut state.entries);
+        let entries = state.line.clear().chain(state.background.clear());
         drop(state);
         self.changed.notify_all();
+        self.quiet.notify_all();
         for entry in entries {
             entry.run.refuse(Refusal::Closed);
         }
@@ -137,9 +126,11 @@ impl Queue {
     pub(super) fn gauges(&self) -> Gauges {
         let state = self.lock();
         Gauges {
-            busy: state.busy,
-            queued: state.entries.len(),
+            busy: state.line.busy(),
+            queued: state.line.queued(),
             bytes: state.budget.used(),
+            background_busy: state.background.busy(),
+            background_queued: state.background.queued(),
         }
     }
 
@@ -150,43 +141,23 @@ impl Queue {
 }
 
 impl State {
-    /// Drops what nobody waits for, and refuses what is too late.
-    fn sweep(&mut self, now: Instant) {
-        let mut index = 0;
-        while let Some(entry) = self.entries.get(index) {
-            let late = entry.deadline <= now;
-            if !late && !entry.run.is_abandoned() {
-                index += 1;
-            } else if let Some(entry) = self.entries.remove(index) {
-                if index == 0 {
-                    self.overtaken = 0;
-                }
-                if late {
-                    entry.run.refuse(Refusal::DeadlineExceeded);
-                }
-            }
+    fn next(&mut self, thread: usize) -> Option<Turn> {
+        let now = Instant::now();
+        self.line.sweep(now);
+        self.line.take(thread, &mut self.budget, now)
+    }
+
+    fn next_in_background(&mut self) -> Option<Turn> {
+        let now = Instant::now();
+        self.line.sweep(now);
+        self.background.sweep(now);
+        if !self.line.is_empty() {
+            return None;
         }
+        self.background.take(&mut self.budget)
     }
+}
 
-    fn take(&mut self) -> Option<Turn> {
-        let reach = if self.overtaken < MAX_OVERTAKEN {
-            self.entries.len()
-        } else {
-            1
-        };
-        let index = (0..reach.min(self.entries.len()))
-            .find(|&index| self.budget.fits(self.entries[index].bytes))?;
-        self.overtaken = if index == 0 { 0 } else { self.overtaken + 1 };
-        let entry = self.entries.remove(index)?;
-        let claim = self.budget.claim(entry.bytes)?;
-        Some(Turn { entry, claim })
-    }
-
-    /// Jobs ahead, spread over the threads, at the pace of late.
-    fn expected_wait(&self, threads: usize) -> Duration {
-        let ahead = (self.entries.len() + self.busy + 1).saturating_sub(threads);
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        let threads = u32::try_from(threads).unwrap_or(u32::MAX);
-        self.service.saturating_mul(ahead) / threads
-    }
+fn wait<'a>(woken: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    woken.wait(state).unwrap_or_else(PoisonError::into_inner)
 }

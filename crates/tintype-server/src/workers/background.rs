@@ -1,0 +1,61 @@
+//! What may be done later: first come, first served, one at a time, and only while no request waits.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::budget::Budget;
+use super::line::{Entry, Turn};
+use super::{Priority, Refusal};
+
+/// Jobs that may wait. A job is little more than a key, but what is not done today can be done when
+/// somebody asks again.
+pub(super) const QUEUE: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Background {
+    waiting: VecDeque<Entry>,
+    is_busy: bool,
+}
+
+impl Background {
+    pub(super) fn push(&mut self, entry: Entry, now: Instant) -> Result<(), Refusal> {
+        self.sweep(now);
+        if self.waiting.len() >= QUEUE {
+            return Err(Refusal::QueueFull { limit: QUEUE });
+        }
+        self.waiting.push_back(entry);
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, budget: &mut Budget) -> Option<Turn> {
+        let bytes = self.waiting.front()?.cost.bytes;
+        let claim = budget.claim(Priority::Background, bytes)?;
+        let Entry { cost, run, .. } = self.waiting.pop_front()?;
+        self.is_busy = true;
+        Some(Turn { cost, run, claim })
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.is_busy = false;
+    }
+
+    pub(super) fn sweep(&mut self, now: Instant) {
+        while let Some(index) = self.waiting.iter().position(|entry| entry.is_over(now)) {
+            if let Some(entry) = self.waiting.remove(index) {
+                entry.run.refuse(Refusal::DeadlineExceeded);
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Entry> + use<> {
+        std::mem::take(&mut self.waiting).into_iter()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn busy(&self) -> usize {
+        usize::from(self.is_busy)
+    }
+}

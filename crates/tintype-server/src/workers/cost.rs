@@ -1,0 +1,22 @@
+//! What a job is expected to cost, before anything has been seen of it.
+
+use std::time::Duration;
+
+use tintype_imaging::spec::Format;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    pub kind: Kind,
+    /// Of one thread at work, by the model. The pool corrects it by what jobs of this kind took.
+    pub time: Duration,
+    /// Of memory.
+    pub bytes: u64,
+}
+
+/// Jobs whose estimates are likely to be wrong by the same factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Render(Format),
+    /// The decoded facts of an original.
+    Look,
+}

@@ -1,0 +1,102 @@
+//! One job, its turn on a thread, and what it gives.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::Refusal;
+
+/// A turn on a thread, as the job sees it.
+#[derive(Debug)]
+pub struct Shift {
+    /// The job has to keep it: it cannot be stopped from outside.
+    pub deadline: Instant,
+    fetched: Duration,
+}
+
+impl Shift {
+    pub(super) fn new(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            fetched: Duration::ZERO,
+        }
+    }
+
+    /// Waits for a store. Apart from the work, because it says nothing about what pixels cost.
+    pub fn fetch<T>(&mut self, read: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let got = read();
+        self.fetched += began.elapsed();
+        got
+    }
+}
+
+/// What a job came to, and how long it waited for its turn and for the store.
+#[derive(Debug)]
+pub struct Done<T, E> {
+    pub result: Result<T, E>,
+    pub waited: Duration,
+    pub fetched: Duration,
+}
+
+/// Where the time of a turn went.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spent {
+    pub(super) fetched: Duration,
+    /// `None`: it did not come to its end.
+    pub(super) worked: Option<Duration>,
+}
+
+/// One queued job, with its type erased.
+pub(super) trait Run: Send {
+    /// Nobody waits for the result any more.
+    fn is_abandoned(&self) -> bool;
+    fn run(self: Box<Self>) -> Spent;
+    fn refuse(self: Box<Self>, refusal: Refusal);
+}
+
+pub(super) struct Job<T, E, F> {
+    pub(super) sender: oneshot::Sender<Result<Done<T, E>, Refusal>>,
+    pub(super) queued: Instant,
+    pub(super) deadline: Instant,
+    pub(super) job: F,
+}
+
+impl<T, E, F> Run for Job<T, E, F>
+where
+    T: Send,
+    E: Send,
+    F: FnOnce(&mut Shift) -> Result<T, E> + Send,
+{
+    fn is_abandoned(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    fn run(self: Box<Self>) -> Spent {
+        let waited = self.queued.elapsed();
+        let mut shift = Shift::new(self.deadline);
+        let job = self.job;
+        let began = Instant::now();
+        // The job owns all that it touches, so nothing half-changed outlives its panic.
+        let result = catch_unwind(AssertUnwindSafe(|| job(&mut shift)));
+        let fetched = shift.fetched;
+        let worked = began.elapsed().saturating_sub(fetched);
+        let spent = Spent {
+            fetched,
+            worked: matches!(result, Ok(Ok(_))).then_some(worked),
+        };
+        let done = result.map(|result| Done {
+            result,
+            waited,
+            fetched,
+        });
+        // A receiver that has gone meanwhile is nobody's error.
+        let _ = self.sender.send(done.map_err(|_| Refusal::Panicked));
+        spent
+    }
+
+    fn refuse(self: Box<Self>, refusal: Refusal) {
+        let _ = self.sender.send(Err(refusal));
+    }
+}

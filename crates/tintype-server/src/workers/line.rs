@@ -1,0 +1,223 @@
+//! The requests that wait for a pixel thread: who is next, and how long it will take.
+//!
+//! A job's rank is its arrival plus twice what it is expected to take, and the lowest rank is next. So a
+//! small job passes a large one, and nothing passes a job that came more than twice that job's own time
+//! before. A job too large for the bytes left lets others pass as well, a bounded number of times.
+//!
+//! Pure: the caller says what time it is.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::budget::{Budget, Claim};
+use super::job::{Run, Spent};
+use super::pace::Pace;
+use super::{Cost, Kind, Limits, Priority, Refusal};
+
+/// How many times its own time a job lets smaller ones pass: enough that a crowd of small ones passes
+/// a large one, and little enough that the largest, of some seconds, keep their deadline.
+const PATIENCE: u32 = 2;
+
+/// How many jobs may pass one that does not fit into the bytes left.
+const MAX_PASSED: u32 = 16;
+
+pub(super) struct Entry {
+    pub(super) deadline: Instant,
+    pub(super) cost: Cost,
+    pub(super) run: Box<dyn Run>,
+}
+
+impl Entry {
+    /// Nobody waits for it any more, or it is too late.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.deadline <= now || self.run.is_abandoned()
+    }
+}
+
+/// A job whose turn has come, and its bytes.
+pub(super) struct Turn {
+    pub(super) cost: Cost,
+    pub(super) run: Box<dyn Run>,
+    pub(super) claim: Claim,
+}
+
+struct Waiting {
+    entry: Entry,
+    foreseen: Duration,
+    rank: Instant,
+    /// By how many, for want of bytes.
+    passed: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    began: Instant,
+    foreseen: Duration,
+}
+
+pub(super) struct Line {
+    limits: Limits,
+    /// By rank.
+    waiting: VecDeque<Waiting>,
+    /// What each thread does.
+    threads: Vec<Option<Running>>,
+    paces: HashMap<Kind, Pace>,
+}
+
+impl Line {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            waiting: VecDeque::with_capacity(limits.queue.min(1024)),
+            threads: vec![None; limits.threads.get()],
+            paces: HashMap::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, entry: Entry, now: Instant) -> Result<(), Refusal> {
+        // Room that only the dead take up is room, and nobody waits for them.
+        self.sweep(now);
+        // A free thread is no queue: with a queue of none, a job may still run at once.
+        let free = self.threads.len() - self.busy();
+        if self.waiting.len() >= self.limits.queue.max(free) {
+            return Err(Refusal::QueueFull {
+                limit: self.limits.queue,
+            });
+        }
+        let foreseen = self.foresee(&entry.cost);
+        let rank = now + PATIENCE * foreseen;
+        let expected = self.wait_at(rank, now);
+        let spare = entry.deadline - now;
+        // Where a thread is free this refuses nothing, whatever is foreseen: trying is how an estimate
+        // that is too high heals.
+        let limit = self.limits.max_wait.min(spare.saturating_sub(foreseen));
+        if expected > limit {
+            return Err(Refusal::WaitTooLong { expected, limit });
+        }
+        let at = self.waiting.partition_point(|other| other.rank <= rank);
+        let waiting = Waiting {
+            entry,
+            foreseen,
+            rank,
+            passed: 0,
+        };
+        self.waiting.insert(at, waiting);
+        Ok(())
+    }
+
+    /// The first by rank that fits into the bytes left.
+    pub(super) fn take(
+        &mut self,
+        thread: usize,
+        budget: &mut Budget,
+        now: Instant,
+    ) -> Option<Turn> {
+        let index = self.next_that_fits(budget)?;
+        for passed in self.waiting.range_mut(..index) {
+            passed.passed += 1;
+        }
+        let Waiting {
+            entry, foreseen, ..
+        } = self.waiting.remove(index)?;
+        let claim = budget.claim(Priority::Request, entry.cost.bytes)?;
+        self.threads[thread] = Some(Running {
+            began: now,
+            foreseen,
+        });
+        Some(Turn {
+            cost: entry.cost,
+            run: entry.run,
+            claim,
+        })
+    }
+
+    fn next_that_fits(&self, budget: &Budget) -> Option<usize> {
+        for (index, waiting) in self.waiting.iter().enumerate() {
+            if budget.fits(Priority::Request, waiting.entry.cost.bytes) {
+                return Some(index);
+            }
+            if waiting.passed >= MAX_PASSED {
+                break;
+            }
+        }
+        None
+    }
+
+    pub(super) fn finish(&mut self, thread: usize, cost: &Cost, spent: Spent) {
+        self.threads[thread] = None;
+        self.paces
+            .entry(cost.kind)
+            .or_default()
+            .learn(cost.time, spent);
+    }
+
+    /// How long a job that came now would wait for a thread.
+    pub(super) fn expected_wait(&mut self, cost: &Cost, now: Instant) -> Duration {
+        self.sweep(now);
+        self.wait_at(now + PATIENCE * self.foresee(cost), now)
+    }
+
+    /// How long until a thread is free of what runs and of what would run before a job of this rank.
+    /// What waits for bytes besides is not foreseen.
+    fn wait_at(&self, rank: Instant, now: Instant) -> Duration {
+        let left = |running: &Option<Running>| {
+            Reverse(running.map_or(Duration::ZERO, |running| running.left(now)))
+        };
+        let mut threads: BinaryHeap<_> = self.threads.iter().map(left).collect();
+        for ahead in self.waiting.iter().take_while(|ahead| ahead.rank <= rank) {
+            if let Some(mut first_free) = threads.peek_mut() {
+                first_free.0 += ahead.foreseen;
+            }
+        }
+        threads
+            .peek()
+            .map_or(Duration::ZERO, |first_free| first_free.0)
+    }
+
+    fn foresee(&self, cost: &Cost) -> Duration {
+        let pace = self.paces.get(&cost.kind).copied().unwrap_or_default();
+        pace.foresee(cost.time)
+    }
+
+    pub(super) fn sweep(&mut self, now: Instant) {
+        while let Some(index) = self
+            .waiting
+            .iter()
+            .position(|waiting| waiting.entry.is_over(now))
+        {
+            if let Some(waiting) = self.waiting.remove(index) {
+                waiting.entry.run.refuse(Refusal::DeadlineExceeded);
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Entry> + use<> {
+        std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|waiting| waiting.entry)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn busy(&self) -> usize {
+        self.threads.iter().flatten().count()
+    }
+}
+
+impl Running {
+    /// A job that has taken longer than foreseen is believed to take as long again as it is late.
+    fn left(self, now: Instant) -> Duration {
+        self.foreseen
+            .abs_diff(now.saturating_duration_since(self.began))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Who is next and who is refused, with costs and moments that the tests make up: nothing runs here.
+
+use std::num::NonZeroUsize;
+
+use tintype_imaging::spec::Format;
+use tokio::sync::oneshot;
+
+use super::super::job::{Job, Shift};
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const BYTES: u64 = 100;
+
+/// A line with its threads, at a moment of its own.
+struct Scene {
+    line: Line,
+    budget: Budget,
+    now: Instant,
+    deadline: Duration,
+}
+
+impl Scene {
+    fn new(threads: usize) -> Self {
+        let limits = Limits {
+            threads: NonZeroUsize::new(threads).unwrap(),
+            queue: 1000,
+            bytes: BYTES,
+            max_wait: 5 * SECOND,
+        };
+        Self {
+            line: Line::new(limits),
+            budget: Budget::new(BYTES),
+            now: Instant::now(),
+            deadline: 15 * SECOND,
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    fn push(&mut self, cost: Cost) -> Result<(), Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        // Kept open: a queue full of the abandoned is no queue.
+        std::mem::forget(receiver);
+        let deadline = self.now + self.deadline;
+        let job = Job {
+            sender,
+            queued: self.now,
+            deadline,
+            job: |_: &mut Shift| Ok::<_, ()>(()),
+        };
+        let entry = Entry {
+            deadline,
+            cost,
+            run: Box::new(job),
+        };
+        self.line.push(entry, self.now)
+    }
+
+    /// What the thread does next, by what it was expected to take.
+    fn take(&mut self, thread: usize) -> Option<Duration> {
+        let turn = self.line.take(thread, &mut self.budget, self.now)?;
+        self.budget.release(turn.claim);
+        Some(turn.cost.time)
+    }
+
+    fn wait(&mut self, cost: Cost) -> Duration {
+        self.line.expected_wait(&cost, self.now)
+    }
+}
+
+fn avif(time: Duration) -> Cost {
+    Cost {
+        kind: Kind::Render(Format::Avif),
+        time,
+        bytes: 1,
+    }
+}
+
+fn jpeg(time: Duration) -> Cost {
+    Cost {
+        kind: Kind::Render(Format::Jpeg),
+        time,
+        bytes: 1,
+    }
+}
+
+/// Six large AVIFs and then six small JPEGs: none of the small ones is refused, because what is before
+/// it is not six times the average of the large ones.
+#[test]
+fn the_expected_wait_is_a_sum_of_costs() {
+    let (large, small) = (4 * SECOND, SECOND / 50);
+    let mut scene = Scene::new(2);
+    scene.push(avif(large)).unwrap();
+    scene.push(avif(large)).unwrap();
+    assert_eq!([scene.take(0), scene.take(1)], [Some(large); 2]);
+    scene.pass(SECOND);
+    // 3 s are left on both threads; the next two find one more on each.
+    for (before, expected) in [3, 3, 7].into_iter().enumerate() {
+        let wait = scene.wait(avif(large));
+        assert_eq!(wait, expected * SECOND, "{before} before");
+        let refused = Refusal::WaitTooLong {
+            expected: wait,
+            limit: 5 * SECOND,
+        };
+        let pushed = scene.push(avif(large));
+        assert_eq!(pushed, if expected > 5 { Err(refused) } else { Ok(()) });
+    }
+    for number in 0..6 {
+        assert_eq!(scene.wait(jpeg(small)), 3 * SECOND + (number / 2) * small);
+        scene.push(jpeg(small)).unwrap();
+    }
+    for _ in 0..6 {
+        assert_eq!(scene.take(0), Some(small));
+    }
+    assert_eq!(scene.take(0), Some(large));
+}
+
+#[test]
+fn a_free_thread_is_no_wait() {
+    let mut scene = Scene::new(2);
+    scene.push(avif(60 * SECOND)).unwrap();
+    assert_eq!(scene.take(0), Some(60 * SECOND));
+    assert_eq!(scene.wait(avif(SECOND)), Duration::ZERO);
+}
+
+/// A job may be passed by those that come within twice its own time, and by none that come later.
+#[test]
+fn a_large_job_is_not_starved() {
+    let (large, small) = (SECOND, SECOND / 100);
+    let mut scene = Scene::new(1);
+    scene.push(avif(large)).unwrap();
+    scene.pass(2 * large - 2 * small);
+    scene.push(jpeg(small - Duration::from_millis(1))).unwrap();
+    scene.pass(2 * small);
+    for _ in 0..100 {
+        scene.push(jpeg(small)).unwrap();
+    }
+    assert_eq!(scene.take(0), Some(small - Duration::from_millis(1)));
+    assert_eq!(scene.take(0), Some(large));
+    assert_eq!(scene.take(0), Some(small));
+}
+
+#[test]
+fn equals_are_served_in_the_order_of_their_arrival() {
+    let mut scene = Scene::new(1);
+    for nanoseconds in [0, 1, 2] {
+        scene.push(jpeg(Duration::from_nanos(nanoseconds))).unwrap();
+        scene.pass(Duration::from_millis(1));
+    }
+    let taken: Vec<_> = (0..3).map(|_| scene.take(0).unwrap().as_nanos()).collect();
+    assert_eq!(taken, [0, 1, 2]);
+}
+
+#[test]
+fn what_cannot_be_done_by_its_deadline_is_refused_at_once() {
+    let mut scene = Scene::new(1);
+    scene.deadline = 3 * SECOND;
+    scene.push(avif(2 * SECOND)).unwrap();
+    assert_eq!(scene.take(0), Some(2 * SECOND));
+    // A wait of 2 s and the 1.5 s of its own.
+    let refused = Refusal::WaitTooLong {
+        expected: 2 * SECOND,
+        limit: 1500 * SECOND / 1000,
+    };
+    assert_eq!(scene.push(jpeg(SECOND * 3 / 2)), Err(refused));
+    scene.push(jpeg(SECOND)).unwrap();
+}
+
+/// Or an estimate that is too high could never be found out.
+#[test]
+fn what_can_start_at_once_is_tried_whatever_is_expected() {
+    let mut scene = Scene::new(1);
+    scene.push(avif(3600 * SECOND)).unwrap();
+    assert_eq!(scene.take(0), Some(3600 * SECOND));
+}
+
+#[test]
+fn a_job_that_is_late_is_expected_to_go_on() {
+    let mut scene = Scene::new(1);
+    scene.push(avif(2 * SECOND)).unwrap();
+    scene.take(0).unwrap();
+    for (after, left) in [(1, 1), (1, 0), (1, 1), (2, 3)] {
+        scene.pass(after * SECOND);
+        assert_eq!(scene.wait(jpeg(SECOND)), left * SECOND);
+    }
+}
+
+#[test]
+fn what_was_measured_corrects_what_is_expected() {
+    let mut scene = Scene::new(1);
+    let ran = |scene: &mut Scene, kind: fn(Duration) -> Cost, worked: Duration| {
+        for _ in 0..40 {
+            scene.push(kind(SECOND)).unwrap();
+            scene.take(0).unwrap();
+            let spent = Spent {
+                fetched: Duration::ZERO,
+                worked: Some(worked),
+            };
+            scene.line.finish(0, &kind(SECOND), spent);
+        }
+    };
+    ran(&mut scene, avif, SECOND / 4);
+    ran(&mut scene, jpeg, SECOND);
+    scene.push(jpeg(SECOND)).unwrap();
+    scene.take(0).unwrap();
+    assert_eq!(scene.wait(jpeg(SECOND)), SECOND);
+    // Two are before it: the running JPEG, and an AVIF of a fourth of what it was thought to take.
+    scene.push(avif(SECOND)).unwrap();
+    let wait = scene.wait(jpeg(SECOND));
+    let expected = SECOND * 5 / 4;
+    assert!(wait.abs_diff(expected) < SECOND / 50, "{wait:?}");
+}

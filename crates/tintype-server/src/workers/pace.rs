@@ -1,0 +1,110 @@
+//! How jobs of one kind really ran, beside what was expected of them: a machine that is slow, or a
+//! model that is wrong, is made up for within some jobs.
+
+use std::time::Duration;
+
+use super::job::Spent;
+
+/// A job of the past weighs an eighth of those before it: steady over noise, quick after a change.
+const WEIGHT: u32 = 8;
+
+/// No job is taken for cheaper or dearer than by this factor. Beyond it was an accident (a paused
+/// machine, a picture of one colour), and learning it would refuse what can be had.
+const MOST_OFF: f64 = 8.0;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    /// The logarithm of measured over expected, so that twice and half are equally far off.
+    off: f64,
+    /// Waiting for the store, which occupies the thread as well.
+    fetching: Duration,
+}
+
+impl Pace {
+    /// How long a job will occupy its thread that the model expects to work for `time`.
+    pub(super) fn foresee(&self, time: Duration) -> Duration {
+        time.mul_f64(self.off.exp()) + self.fetching
+    }
+
+    pub(super) fn learn(&mut self, time: Duration, spent: Spent) {
+        self.fetching = (self.fetching * (WEIGHT - 1) + spent.fetched) / WEIGHT;
+        let Some(worked) = spent.worked else { return };
+        // Where both are nothing there is nothing to learn.
+        let ratio = worked.as_secs_f64() / time.as_secs_f64();
+        if ratio.is_nan() {
+            return;
+        }
+        let off = ratio.clamp(1.0 / MOST_OFF, MOST_OFF).ln();
+        self.off += (off - self.off) / f64::from(WEIGHT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPECTED: Duration = Duration::from_millis(100);
+
+    fn after(jobs: u32, worked: Option<Duration>, fetched: Duration) -> Duration {
+        let mut pace = Pace::default();
+        for _ in 0..jobs {
+            pace.learn(EXPECTED, Spent { worked, fetched });
+        }
+        pace.foresee(EXPECTED)
+    }
+
+    fn is_near(foreseen: Duration, ms: u64) -> bool {
+        foreseen.abs_diff(Duration::from_millis(ms)) < Duration::from_millis(ms / 20)
+    }
+
+    #[test]
+    fn the_model_is_believed_until_something_was_measured() {
+        assert_eq!(Pace::default().foresee(EXPECTED), EXPECTED);
+    }
+
+    #[test]
+    fn a_wrong_estimate_heals_in_either_direction() {
+        for ms in [25, 50, 200, 400] {
+            let worked = Some(Duration::from_millis(ms));
+            let healed = after(40, worked, Duration::ZERO);
+            assert!(is_near(healed, ms), "{healed:?} instead of {ms} ms");
+            let half = after(8, worked, Duration::ZERO).abs_diff(Duration::from_millis(ms));
+            assert!(half < EXPECTED.abs_diff(Duration::from_millis(ms)) / 2 + EXPECTED / 4);
+        }
+    }
+
+    #[test]
+    fn an_accident_is_not_believed() {
+        let never = after(1000, Some(Duration::from_secs(3600)), Duration::ZERO);
+        assert!(is_near(never, 800), "{never:?}");
+        let at_once = after(1000, Some(Duration::ZERO), Duration::ZERO);
+        assert!(at_once >= Duration::from_millis(12), "{at_once:?}");
+    }
+
+    #[test]
+    fn waiting_for_the_store_is_added_and_not_taken_for_work() {
+        let fetched = Duration::from_millis(300);
+        let foreseen = after(40, Some(EXPECTED), fetched);
+        assert!(is_near(foreseen, 400), "{foreseen:?}");
+    }
+
+    /// How long it took to refuse a file says nothing about files that can be rendered.
+    #[test]
+    fn a_job_that_failed_tells_only_about_the_store() {
+        let foreseen = after(40, None, Duration::from_millis(300));
+        assert!(is_near(foreseen, 400), "{foreseen:?}");
+    }
+
+    #[test]
+    fn a_job_that_was_to_take_no_time_teaches_nothing_absurd() {
+        let mut pace = Pace::default();
+        for worked in [Duration::ZERO, EXPECTED] {
+            let spent = Spent {
+                worked: Some(worked),
+                fetched: Duration::ZERO,
+            };
+            pace.learn(Duration::ZERO, spent);
+        }
+        assert!(pace.foresee(EXPECTED) <= 8 * EXPECTED);
+    }
+}

@@ -1,0 +1,65 @@
+//! Why there is no result: for the caller, for the client, and counted.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::error::{Code, Error};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the queue is full, limit is {limit}")]
+    QueueFull { limit: usize },
+    #[error("the expected wait is {} ms, limit is {} ms", .expected.as_millis(), .limit.as_millis())]
+    WaitTooLong { expected: Duration, limit: Duration },
+    #[error("the job needs {bytes} bytes of memory, limit is {limit}")]
+    OverBudget { bytes: u64, limit: u64 },
+    #[error("the deadline passed before the job was done")]
+    DeadlineExceeded,
+    #[error("the job panicked")]
+    Panicked,
+    #[error("the pool is closed")]
+    Closed,
+}
+
+/// What became of jobs that gave no result, since the start.
+#[derive(Debug, Default)]
+pub struct Tallies {
+    pub queue_full: AtomicU64,
+    pub wait_too_long: AtomicU64,
+    pub over_budget: AtomicU64,
+    pub deadline_exceeded: AtomicU64,
+    pub panicked: AtomicU64,
+}
+
+impl Tallies {
+    pub(super) fn count(&self, refusal: &Refusal) {
+        let tally = match refusal {
+            Refusal::QueueFull { .. } => &self.queue_full,
+            Refusal::WaitTooLong { .. } => &self.wait_too_long,
+            Refusal::OverBudget { .. } => &self.over_budget,
+            Refusal::DeadlineExceeded => &self.deadline_exceeded,
+            Refusal::Panicked => &self.panicked,
+            Refusal::Closed => return,
+        };
+        tally.fetch_add(1, Relaxed);
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal {
+            Refusal::QueueFull { .. } => Self::new(Code::Overloaded).detail(text),
+            Refusal::WaitTooLong { expected, .. } => Self::new(Code::Overloaded)
+                .detail(text)
+                .retry_after(expected.as_secs().clamp(1, 10)),
+            Refusal::OverBudget { bytes, limit } => Self::new(Code::TooComplex)
+                .detail(text)
+                .member("bytes", bytes)
+                .member("limit", limit),
+            Refusal::DeadlineExceeded => Self::new(Code::DeadlineExceeded).detail(text),
+            Refusal::Panicked => Self::new(Code::Internal).cause(refusal),
+            Refusal::Closed => Self::new(Code::Overloaded).detail("the service is stopping"),
+        }
+    }
+}
