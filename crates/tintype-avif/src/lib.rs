@@ -10,7 +10,7 @@ use ravif::{Encoder, Img, RGB8, RGBA8};
 /// rav1e's speed, 1..=10.
 const SPEED: u8 = 10;
 
-/// CPU time at [`SPEED`] for a photograph, of a release build on one core of a shared 2 GHz EPYC.
+/// CPU time at [`SPEED`] for a photograph, of a release build on one core of a 2 GHz EPYC.
 pub const NANOSECONDS_PER_PIXEL: u64 = 1_300;
 
 /// 8-bit samples, interleaved, rows without padding.
