@@ -1,11 +1,11 @@
 //! What a rendering is expected to take on one thread, before anything of the file is read.
 //!
-//! A model of a few constants: CPU nanoseconds of a release build on one core of a shared 2 GHz EPYC,
-//! medians over the corpus (`cargo bench --bench cost` shows them beside what was measured). It is
-//! within a factor of two for ordinary photographs, which is enough to tell a thumbnail from a hero;
-//! whoever plans with it corrects it by what was measured.
+//! A model of a few constants, in CPU nanoseconds: fitted by hand to photographs and other formats of
+//! the corpus, release build, two busy cores of a 2 GHz EPYC (`cargo bench --bench cost` shows both side
+//! by side). It is within a factor of two for ordinary photographs, which is enough to tell a thumbnail
+//! from a hero; whoever plans with it corrects it by what was measured.
 //!
-//! Deliberately absent: what only the bytes tell. A progressive JPEG takes up to four times as long to
+//! Deliberately absent: what only the bytes tell. A progressive JPEG takes up to five times as long to
 //! decode as is expected here.
 
 use std::time::Duration;
@@ -186,19 +186,19 @@ mod tests {
     fn ordinary_photographs_are_within_a_factor_of_two() {
         use Format::{Jpeg, Png, Webp};
         let jpeg = |size, bytes| source(SourceFormat::Jpeg, size, bytes);
-        let street = jpeg((2725, 2225), 829_183);
+        let six_megapixels = jpeg((2725, 2225), 829_183);
         let blinds = jpeg((1920, 1200), 1_157_513);
-        let evening = jpeg((2560, 1600), 318_080);
+        let darkest_hour = jpeg((2560, 1600), 318_080);
         let webp = source(SourceFormat::Webp, (1024, 772), 176_972);
         let cases = [
-            (&street, 100, Jpeg, 11.3),
-            (&street, 320, Webp, 23.1),
-            (&street, 1200, Webp, 132.4),
-            (&street, 2400, Png, 146.3),
+            (&six_megapixels, 100, Jpeg, 11.3),
+            (&six_megapixels, 320, Webp, 23.1),
+            (&six_megapixels, 1200, Webp, 132.4),
+            (&six_megapixels, 2400, Png, 146.3),
             (&blinds, 1200, Jpeg, 76.9),
-            (&evening, 320, Jpeg, 11.2),
-            (&evening, 1200, Png, 55.4),
-            (&evening, 2400, Webp, 187.1),
+            (&darkest_hour, 320, Jpeg, 11.2),
+            (&darkest_hour, 1200, Png, 55.4),
+            (&darkest_hour, 2400, Webp, 187.1),
             (&webp, 320, Jpeg, 36.2),
         ];
         for (source, width, format, measured) in cases {

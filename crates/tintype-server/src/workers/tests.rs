@@ -240,9 +240,9 @@ async fn a_panic_ends_the_job_and_not_the_thread() {
 
 #[tokio::test]
 async fn a_deadline_that_has_passed_is_refused() {
+    let pool = pool(1, 8, 100);
     let job = |_: &mut Shift| Ok::<_, ()>(());
     for priority in [Priority::Request, Priority::Background] {
-        let pool = pool(1, 8, 100);
         let refused = pool.run(priority, Instant::now(), cost(0), job);
         assert_eq!(refused.await.unwrap_err(), Refusal::DeadlineExceeded);
     }
