@@ -17,4 +17,4 @@ pub use error::Error;
 
 /// Part of the name of every variant: raised whenever the same original and the same
 /// [`spec::Resolved`] may give other bytes than before.
-pub const EPOCH: u32 = 1;
+pub const EPOCH: u32 = 2;

@@ -13,3 +13,4 @@ mod hostile;
 mod metadata;
 mod orientation;
 mod output;
+mod quality;

@@ -3,10 +3,10 @@
 use tintype_avif::{Chroma, Samples};
 
 use super::super::pixels::Layout;
-use super::Pixels;
+use super::{Pixels, quality};
 use crate::Error;
 
-pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(pixels: &Pixels, q: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
     let Pixels { size, samples, .. } = pixels;
     let rgba;
     let samples = match pixels.layout {
@@ -22,7 +22,7 @@ pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Resul
         samples,
         size.width,
         size.height,
-        quality,
+        quality::avif(q, *size),
         Chroma::Quarter,
         exif,
     )

@@ -3,6 +3,7 @@
 mod avif;
 mod jpeg;
 mod png;
+mod quality;
 mod webp;
 
 use std::time::Instant;

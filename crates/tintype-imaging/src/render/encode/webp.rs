@@ -2,16 +2,16 @@
 
 use webp::{Encoder, WebPConfig};
 
-use super::Pixels;
+use super::{Pixels, quality};
 use crate::Error;
 
 /// 14 bits.
 pub(super) const MAX_SIDE: u64 = 16_383;
 
-/// libwebp's effort, 0..=6. 4 makes files some 3 % smaller for twice the time.
+/// libwebp's effort, 0..=6. 4 makes files 3 to 4 % smaller for 2.1 times the CPU (44 ms for 21 at 640 pixels).
 const METHOD: i32 = 2;
 
-pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(pixels: &Pixels, q: u8, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
     let failed = |what: &str| Error::internal(format!("WebP encoding failed: {what}"));
     let (width, height) = (pixels.size.width, pixels.size.height);
     let has_alpha = pixels.layout.has_alpha();
@@ -25,7 +25,7 @@ pub(super) fn encode(pixels: &Pixels, quality: u8, exif: Option<&[u8]>) -> Resul
         false => Encoder::from_rgb(&samples, width, height),
     };
     let mut config = WebPConfig::new().map_err(|()| failed("no configuration"))?;
-    config.quality = f32::from(quality);
+    config.quality = quality::webp(q, pixels.size);
     config.method = METHOD;
     config.alpha_quality = 100;
     let bytes = encoder
