@@ -15,3 +15,4 @@ mod metadata;
 mod orientation;
 mod output;
 mod own;
+mod quality;

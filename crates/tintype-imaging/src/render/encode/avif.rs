@@ -3,12 +3,12 @@
 use tintype_avif::{Chroma, Samples};
 
 use super::super::pixels::Layout;
-use super::Pixels;
+use super::{Pixels, quality};
 use crate::Error;
 
 pub(super) fn encode(
     pixels: &Pixels,
-    quality: u8,
+    q: u8,
     is_drawn: bool,
     exif: Option<&[u8]>,
 ) -> Result<Vec<u8>, Error> {
@@ -28,6 +28,13 @@ pub(super) fn encode(
             Samples::Rgba(&rgba)
         }
     };
-    tintype_avif::encode(samples, size.width, size.height, quality, chroma, exif)
-        .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
+    tintype_avif::encode(
+        samples,
+        size.width,
+        size.height,
+        quality::avif(q, *size),
+        chroma,
+        exif,
+    )
+    .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }

@@ -1,6 +1,14 @@
-//! Baseline JPEG, 4:2:0 for photographs below quality 90, Huffman tables fitted to the picture.
+//! Baseline JPEG with Huffman tables fitted to the picture.
+//!
+//! A photograph below quality 90 is 4:2:0, with the quantisation tables that mozjpeg's authors tuned for MS-SSIM: 5 to 7 % fewer
+//! bytes than libjpeg's for the same score and CPU (25 photographs at 320, 640 and 1200 pixels, SSIMULACRA2). Also
+//! measured: the tables of Klein, Silverstein and Carney save 8 %, but take 8 points from a photograph that was a
+//! JPEG of this very size before; trellis quantisation (`mozjpeg-rs`) 8 % for 3.9 times the CPU; progressive
+//! mode, here, costs 6 %.
 
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+use jpeg_encoder::{
+    ChromaSubsamplingMethod, ColorType, Encoder, QuantizationTableType, SamplingFactor,
+};
 
 use super::super::pixels::Layout;
 use super::Pixels;
@@ -24,11 +32,15 @@ pub(super) fn encode(
     let mut bytes = Vec::with_capacity(pixels.samples.len() / 8);
     let mut encoder = Encoder::new(&mut bytes, quality);
     // Half the chroma takes the colour out of thin coloured lines and letters.
-    encoder.set_sampling_factor(if is_drawn || quality >= FULL_CHROMA_QUALITY {
-        SamplingFactor::R_4_4_4
+    if is_drawn || quality >= FULL_CHROMA_QUALITY {
+        encoder.set_sampling_factor(SamplingFactor::R_4_4_4);
     } else {
-        SamplingFactor::R_4_2_0
-    });
+        encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+        let table = QuantizationTableType::CustomMsSsim;
+        encoder.set_quantization_tables(table.clone(), table);
+        // One less looks as libjpeg's tables do at the number itself.
+        encoder.set_quality(quality.saturating_sub(1).max(1));
+    }
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.set_optimized_huffman_tables(true);
     if let Some(exif) = exif {

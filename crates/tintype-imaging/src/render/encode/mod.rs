@@ -4,6 +4,7 @@ mod avif;
 mod jpeg;
 mod palette;
 mod png;
+mod quality;
 pub(super) mod webp;
 
 use std::time::Instant;

@@ -1,0 +1,91 @@
+//! How much of a picture an encoder has kept: a number that agrees with what people see.
+//!
+//! A crate of its own because a bench and a test suite both ask. Nothing that is shipped depends on it.
+//!
+//! Deliberately absent: transparency and animation.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a measurement of a file that cannot be read has failed"
+)]
+
+use std::io::Cursor;
+
+use image::{ImageFormat, ImageReader};
+use ssimulacra2::{ColorPrimaries, Rgb, TransferCharacteristic, compute_frame_ssimulacra2};
+
+/// 8-bit sRGB, interleaved.
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
+    pub rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// Of a PNG, JPEG, WebP or AVIF as this workspace writes them. `None`: an AVIF, and a build without
+    /// libaom, for rav1e does not read what it writes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(match bytes {
+            [0xff, 0xd8, ..] => jpeg(bytes),
+            [b'R', b'I', b'F', b'F', ..] => raster(bytes, ImageFormat::WebP),
+            [0x89, b'P', b'N', b'G', ..] => raster(bytes, ImageFormat::Png),
+            _ => return avif(bytes),
+        })
+    }
+
+    /// SSIMULACRA2 of `encoded` against this: 100 is no difference, 90 none that can be seen, 70 a good
+    /// picture, 50 a fair one.
+    pub fn score(&self, encoded: &Self) -> f64 {
+        compute_frame_ssimulacra2(self.rgb(), encoded.rgb()).unwrap()
+    }
+
+    fn rgb(&self) -> Rgb {
+        let (pixels, _) = self.rgb.as_chunks::<3>();
+        let pixels = pixels
+            .iter()
+            .map(|pixel| pixel.map(|sample| f32::from(sample) / 255.0))
+            .collect();
+        Rgb::new(
+            pixels,
+            self.width.try_into().unwrap(),
+            self.height.try_into().unwrap(),
+            TransferCharacteristic::SRGB,
+            ColorPrimaries::BT709,
+        )
+        .unwrap()
+    }
+}
+
+fn jpeg(bytes: &[u8]) -> Picture {
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    let mut rgb = decoder.decode().unwrap();
+    let info = decoder.info().unwrap();
+    if info.pixel_format == jpeg_decoder::PixelFormat::L8 {
+        rgb = rgb.iter().flat_map(|&gray| [gray; 3]).collect();
+    }
+    Picture {
+        width: info.width.into(),
+        height: info.height.into(),
+        rgb,
+    }
+}
+
+fn raster(bytes: &[u8], format: ImageFormat) -> Picture {
+    let image = ImageReader::with_format(Cursor::new(bytes), format)
+        .decode()
+        .unwrap()
+        .into_rgb8();
+    Picture {
+        width: image.width() as usize,
+        height: image.height() as usize,
+        rgb: image.into_raw(),
+    }
+}
+
+fn avif(bytes: &[u8]) -> Option<Picture> {
+    let (width, height, rgb) = tintype_avif::decode(bytes)?;
+    Some(Picture {
+        width: width as usize,
+        height: height as usize,
+        rgb,
+    })
+}
