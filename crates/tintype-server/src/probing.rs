@@ -175,6 +175,7 @@ impl Probing {
                 let engine = base64::engine::general_purpose::STANDARD;
                 image.thumbhash = Some(engine.encode(&look.thumbhash));
                 image.alpha = look.has_alpha;
+                image.drawn = Some(look.is_drawn);
                 image.pending = false;
             }
             Ok(Done {
@@ -223,6 +224,7 @@ fn image_of(header: &Header) -> Image {
         bits: header.bits,
         dominant_colour: None,
         thumbhash: None,
+        drawn: None,
         renderable: true,
         pending: false,
     }
