@@ -5,8 +5,12 @@
 //! nothing in that build can read.
 //! Fails where the mean or the worst photograph of a format is further than [`NEAR`] from JPEG's.
 
-// A bench talks to the one who runs it.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a bench talks to the one who runs it, and shares its helpers"
+)]
 
 use std::io::Cursor;
 use std::path::Path;

@@ -46,8 +46,8 @@ impl Picture {
             .collect();
         Rgb::new(
             pixels,
-            self.width.try_into().unwrap(),
-            self.height.try_into().unwrap(),
+            self.width,
+            self.height,
             TransferCharacteristic::SRGB,
             ColorPrimaries::BT709,
         )
