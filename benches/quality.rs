@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench quality --features tintype-avif/aom`. Without the feature there is no row for AVIF, which
 //! nothing in that build can read.
-//! Fails where the mean or the worst photograph of a format is further than [`NEAR`] from JPEG's.
+//! Fails where the mean of a format is further than [`NEAR`] from JPEG's, or its worst photograph worse by as much.
 
 #![allow(
     clippy::print_stdout,
@@ -31,7 +31,6 @@ mod support;
 
 /// All photographs of the corpus with colour, each scene once.
 const PHOTOGRAPHS: [&str; 25] = [
-    "colour/gain-map.jpg",
     "formats/1.webp",
     "formats/4.webp",
     "formats/kodim23.png",
@@ -51,6 +50,7 @@ const PHOTOGRAPHS: [&str; 25] = [
     "photos/Wood.jpg",
     "photos/dog_exif_extended_xmp_icc.jpg",
     "photos/jolla.jpg",
+    "photos/made-24mp-444-base-q82.jpg",
     "photos/phone12mp_baseline.jpg",
     "photos/picosdeeuropa_by_Aitzol_Berasategi.jpg",
     "photos/seeding_by_Clements_Engelhardt.jpg",
@@ -85,7 +85,9 @@ fn main() -> ExitCode {
         }
     }
     if !alike {
-        println!("not alike: a format is more than {NEAR} from JPEG");
+        println!(
+            "not alike: the mean of a format is more than {NEAR} from JPEG's, or its worst below by that"
+        );
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -166,7 +168,7 @@ impl Row {
     }
 
     fn is_near(&self, jpeg: &Self) -> bool {
-        (self.mean - jpeg.mean).abs() <= NEAR && (self.worst - jpeg.worst).abs() <= NEAR
+        (self.mean - jpeg.mean).abs() <= NEAR && self.worst >= jpeg.worst - NEAR
     }
 }
 
