@@ -13,7 +13,7 @@
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::support::{Server, corpus, folder, free_port, median};
+use crate::support::{Server, corpus, cpu_seconds, folder, free_port, median};
 
 #[allow(dead_code, reason = "each bench uses its part")]
 mod support;
@@ -97,27 +97,6 @@ fn load(server: &Server, path: &str) -> Load {
         per_cpu: requests / cpu,
         per_second: requests / f64::from(SECONDS),
     }
-}
-
-/// User and system time of a process and its children that still run.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // Fields are counted after the name, which is in brackets and may hold anything.
-    let fields: Vec<_> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children: f64 = children
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(|child| cpu_seconds(child.parse().unwrap()))
-        .sum();
-    // The kernel counts in USER_HZ, which is 100 on every platform that Linux runs on today.
-    ticks / 100.0 + children
 }
 
 fn nginx(folder: &std::path::Path) -> Server {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,20 @@ impl Server {
 
     /// The same on another store, with what else it needs from the environment.
     pub fn tintype_on(folder: &TempDir, store: &str, environment: &[(String, String)]) -> Self {
+        let binary = Path::new(env!("CARGO_BIN_EXE_tintype"));
+        Self::tintype_of(binary, folder, store, environment)
+    }
+
+    /// The same of another build than the one at hand.
+    pub fn tintype_of(
+        binary: &Path,
+        folder: &TempDir,
+        store: &str,
+        environment: &[(String, String)],
+    ) -> Self {
         let (port, admin_port) = (free_port(), free_port());
         let log = File::create(folder.path().join("tintype.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_tintype"))
+        let child = Command::new(binary)
             .args(["serve", "--dev"])
             .current_dir(folder.path())
             .env_clear()
@@ -130,11 +141,34 @@ pub fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
+pub fn corpus_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus")
+}
+
 pub fn corpus(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/corpus")
-        .join(name);
+    let path = corpus_folder().join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// User and system time of a process and its children that still run.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Fields are counted after the name, which is in brackets and may hold anything.
+    let fields: Vec<_> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children: f64 = children
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|child| cpu_seconds(child.parse().unwrap()))
+        .sum();
+    // The kernel counts in USER_HZ, which is 100 on every platform that Linux runs on today.
+    ticks / 100.0 + children
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

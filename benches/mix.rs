@@ -1,0 +1,343 @@
+//! What first views cost the server, beside ipx on the same machine: CPU (user and system) of the
+//! server's process for a cold mix of formats and widths, and for a page of fresh thumbnails.
+//!
+//! `cargo bench --bench mix --features tintype-avif/aom`. Needs Node, and ipx under `target/`:
+//!
+//!     npm install --prefix target/ipx ipx@3.1
+//!
+//! `TINTYPE_BEFORE` may name the binary of another build, which then takes part as well.
+//!
+//! All take turns, and medians of the rounds are compared. tintype gets its originals anew under
+//! another name for each turn, so that nothing is known of them but what an upload tells; ipx keeps
+//! nothing anyway. What a server goes on doing after its last answer is counted too. An answer that
+//! is not 200, or not in the format that was asked for, ends the bench.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a bench prints, or ends"
+)]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::{Server, corpus, corpus_folder, cpu_seconds, folder, free_port, median};
+
+#[allow(dead_code, reason = "each bench uses its part")]
+mod support;
+
+const ROUNDS: usize = 3;
+
+/// What a picture desk has: camera files of 12 to 24 megapixels, and files from the web of 2 to 4.
+/// All lie upright: ipx turns nothing.
+const PHOTOGRAPHS: &[&str] = &[
+    "photos/made-24mp-444-base-q82.jpg",
+    "photos/seeding_by_Clements_Engelhardt.jpg",
+    "photos/Dragonfly_by_Bolly.jpg",
+    "photos/phone12mp_baseline.jpg",
+    "reported/photo12mp-portrait.jpg",
+    "photos/DarkestHour.jpg",
+    "photos/summer_1am.jpg",
+    "metadata/C.jpg",
+    "photos/Blinds.jpg",
+];
+/// Cut-outs, a screenshot, and files that others have made smaller already.
+const OTHERS: &[&str] = &[
+    "formats/alpha-premultiply-1024x768-paper.png",
+    "formats/lorem_ipsum_screenshot.png",
+    "formats/kodim23.png",
+    "formats/4.webp",
+    "formats/3_webp_ll.webp",
+];
+const WIDTHS: &[u32] = &[160, 320, 640, 960, 1200];
+
+/// Each format, and the quality of ipx that looks like tintype's default: see benches/README.md.
+const FORMATS: &[(&str, u8)] = &[("jpeg", 80), ("webp", 83), AVIF];
+const AVIF: (&str, u8) = ("avif", 63);
+
+/// How many requests are under way at once in the mix.
+const AT_ONCE: &[usize] = &[1, 4];
+const PAGE: usize = 24;
+/// As many as a browser opens to one host.
+const PAGE_AT_ONCE: usize = 6;
+/// Chromium's, for an `<img>`.
+const ACCEPT: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+
+fn main() {
+    let ours = Path::new(env!("CARGO_BIN_EXE_tintype"));
+    let mut peers = vec![Peer::tintype("tintype", ours), Peer::ipx()];
+    if let Some(binary) = std::env::var_os("TINTYPE_BEFORE") {
+        peers.push(Peer::tintype("before", Path::new(&binary)));
+    }
+    println!(
+        "CPU ms and bytes a request, medians of {ROUNDS} rounds; load {}",
+        load()
+    );
+    for &at_once in AT_ONCE {
+        mix(&mut peers, at_once);
+    }
+    page(&mut peers);
+    println!("\nload {}", load());
+}
+
+/// The same widths of the same originals in each format.
+fn mix(peers: &mut [Peer], at_once: usize) {
+    let sources = [PHOTOGRAPHS, OTHERS].concat();
+    let requests = sources.len() * WIDTHS.len();
+    println!("\na mix, {requests} requests of each format, {at_once} at once");
+    let mut all = Table::new(peers);
+    let mut tables: Vec<_> = FORMATS.iter().map(|_| Table::new(peers)).collect();
+    for round in 0..ROUNDS {
+        for peer in in_turn(peers, round) {
+            let keys = peer.place(&sources);
+            let mut sum = Cost::default();
+            for (&(format, quality), table) in FORMATS.iter().zip(&mut tables) {
+                let wanted: Vec<_> = keys
+                    .iter()
+                    .flat_map(|key| {
+                        WIDTHS
+                            .iter()
+                            .map(|width| peer.mixed(key, *width, format, quality))
+                    })
+                    .collect();
+                let cost = peer.ask(&wanted, &format!("image/{format}"), at_once);
+                table.add(peer, cost, requests);
+                sum.cpu += cost.cpu;
+                sum.bytes += cost.bytes;
+            }
+            all.add(peer, sum, requests * FORMATS.len());
+        }
+    }
+    for ((format, _), table) in FORMATS.iter().zip(&tables) {
+        table.print(format);
+    }
+    all.print("all");
+}
+
+/// Thumbnails of a page, in the format that the server prefers for Chromium.
+fn page(peers: &mut [Peer]) {
+    println!("\na page of {PAGE} fresh thumbnails, {PAGE_AT_ONCE} at once");
+    let sources: Vec<_> = PHOTOGRAPHS.iter().copied().cycle().take(PAGE).collect();
+    let mut table = Table::new(peers);
+    for round in 0..ROUNDS {
+        for peer in in_turn(peers, round) {
+            let keys = peer.place(&sources);
+            let wanted: Vec<_> = keys.iter().map(|key| peer.thumbnail(key)).collect();
+            let cost = peer.ask(&wanted, "image/", PAGE_AT_ONCE);
+            table.add(peer, cost, PAGE);
+        }
+    }
+    table.print("auto");
+}
+
+/// Each round in the other order.
+fn in_turn(peers: &mut [Peer], round: usize) -> Vec<&mut Peer> {
+    let mut order: Vec<_> = peers.iter_mut().collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
+
+/// A server that takes part.
+struct Peer {
+    name: &'static str,
+    server: Server,
+    /// Where tintype keeps its files. ipx reads those of the corpus.
+    folder: Option<TempDir>,
+    turns: usize,
+}
+
+impl Peer {
+    fn tintype(name: &'static str, binary: &Path) -> Self {
+        let folder = folder();
+        Self {
+            name,
+            server: Server::tintype_of(binary, &folder, "file://./media", &[]),
+            folder: Some(folder),
+            turns: 0,
+        }
+    }
+
+    fn ipx() -> Self {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../target/ipx/node_modules/ipx/bin/ipx.mjs");
+        if !program.exists() {
+            eprintln!("ipx is missing: npm install --prefix target/ipx ipx@3.1");
+            std::process::exit(1);
+        }
+        let port = free_port();
+        // Node itself and not npm's script, so that the process is the server.
+        let child = Command::new("node")
+            .arg(program)
+            .args(["serve", "--host", "127.0.0.1", "--port"])
+            .arg(port.to_string())
+            .arg("--dir")
+            .arg(corpus_folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            name: "ipx",
+            server: Server::ready(child, port),
+            folder: None,
+            turns: 0,
+        }
+    }
+
+    /// The names under which the server has these files, and has never been asked for them.
+    fn place(&mut self, files: &[&str]) -> Vec<String> {
+        self.turns += 1;
+        let turn = self.turns;
+        let place = |(n, file): (usize, &&str)| {
+            if self.folder.is_none() {
+                return (*file).to_owned();
+            }
+            let key = format!("{turn}/{n}/{file}");
+            self.server.upload(&key, &corpus(file));
+            key
+        };
+        files.iter().enumerate().map(place).collect()
+    }
+
+    fn mixed(&self, key: &str, width: u32, format: &str, quality: u8) -> String {
+        match self.folder {
+            Some(_) => format!("/t/{key}/w_{width}~f_{format}"),
+            None => format!("/w_{width},f_{format},q_{quality}/{key}"),
+        }
+    }
+
+    fn thumbnail(&self, key: &str) -> String {
+        match self.folder {
+            Some(_) => format!("/t/{key}/w_320~h_240"),
+            None => format!("/s_320x240,fit_inside,f_auto,q_{}/{key}", AVIF.1),
+        }
+    }
+
+    fn ask(&self, paths: &[String], media_type: &str, at_once: usize) -> Cost {
+        let before = settled(&self.server);
+        let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..at_once {
+                scope.spawn(|| {
+                    while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let length = fetch(&self.server, path, media_type);
+                        bytes.fetch_add(length, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        Cost {
+            cpu: settled(&self.server) - before,
+            bytes: bytes.into_inner(),
+        }
+    }
+}
+
+/// The bytes of a body.
+fn fetch(server: &Server, path: &str, media_type: &str) -> usize {
+    let answer = server.send(
+        &format!("GET {path} HTTP/1.1\r\naccept: {ACCEPT}"),
+        std::io::empty(),
+    );
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    assert!(
+        head.starts_with("http/1.1 200") && head.contains(&format!("content-type: {media_type}")),
+        "{path}: {head}"
+    );
+    answer.len() - end - 4
+}
+
+/// CPU seconds of a server that has nothing left to do.
+fn settled(server: &Server) -> f64 {
+    /// Less than two ticks of the kernel's, as an idle server may take.
+    const IDLE: f64 = 0.015;
+    let end = Instant::now() + Duration::from_secs(120);
+    let mut spent = cpu_seconds(server.pid());
+    while Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = cpu_seconds(server.pid());
+        if now - spent < IDLE {
+            return now;
+        }
+        spent = now;
+    }
+    panic!("a server has something to do for two minutes");
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    cpu: f64,
+    bytes: usize,
+}
+
+/// What each peer has spent on the same requests, a round each.
+struct Table {
+    columns: Vec<Column>,
+}
+
+struct Column {
+    peer: &'static str,
+    milliseconds: Vec<f64>,
+    bytes: usize,
+}
+
+impl Table {
+    fn new(peers: &[Peer]) -> Self {
+        let column = |peer: &Peer| Column {
+            peer: peer.name,
+            milliseconds: Vec::new(),
+            bytes: 0,
+        };
+        Self {
+            columns: peers.iter().map(column).collect(),
+        }
+    }
+
+    fn add(&mut self, peer: &Peer, cost: Cost, requests: usize) {
+        let column = self
+            .columns
+            .iter_mut()
+            .find(|column| column.peer == peer.name)
+            .unwrap();
+        column
+            .milliseconds
+            .push(cost.cpu * 1000.0 / requests as f64);
+        column.bytes = cost.bytes / requests;
+    }
+
+    /// The first column, and how it compares with each of the others.
+    fn print(&self, format: &str) {
+        print!("{format:<5}");
+        let ours = median(self.columns[0].milliseconds.clone());
+        for (n, column) in self.columns.iter().enumerate() {
+            let theirs = median(column.milliseconds.clone());
+            print!(
+                "  {:>8} {theirs:7.1} ms {:7} bytes",
+                column.peer, column.bytes
+            );
+            if n > 0 {
+                print!(" ratio {:.2}", ours / theirs);
+            }
+        }
+        println!();
+    }
+}
+
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap();
+    text.split_whitespace()
+        .take(3)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
