@@ -4,7 +4,7 @@
 //! A job is refused at once when the queue is full, when its turn would come too late, or when it
 //! could never fit into the byte budget; refusing takes microseconds, so hits never wait behind
 //! misses. When its turn would come is the sum of what the jobs before it are expected to take, and
-//! small jobs pass large ones ([`line`]). What is expected comes from the caller's model, corrected by
+//! small jobs pass large ones ([`mod@line`]). What is expected comes from the caller's model, corrected by
 //! what was measured ([`pace`]). A job whose deadline has passed or whose caller has gone is dropped
 //! unrun. A panic ends the job, never the thread. A running job cannot be stopped from outside: it
 //! gets the deadline and has to keep it.
