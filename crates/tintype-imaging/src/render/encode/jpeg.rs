@@ -1,10 +1,10 @@
 //! Baseline JPEG with Huffman tables fitted to the picture.
 //!
-//! A photograph below quality 90 is 4:2:0, with the quantisation tables that mozjpeg's authors tuned for MS-SSIM: 5 to 7 % fewer
-//! bytes than libjpeg's for the same score and CPU (25 photographs at 320, 640 and 1200 pixels, SSIMULACRA2). Also
-//! measured: the tables of Klein, Silverstein and Carney save 8 %, but take 8 points from a photograph that was a
-//! JPEG of this very size before; trellis quantisation (`mozjpeg-rs`) 8 % for 3.9 times the CPU; progressive
-//! mode, here, costs 6 %.
+//! A photograph below quality 90 is 4:2:0, with the quantisation tables that mozjpeg has from a search for the best
+//! MS-SSIM: 5 to 7 % fewer bytes than libjpeg's for the same score and CPU (25 photographs at 320, 640 and 1200
+//! pixels, SSIMULACRA2). Also measured: the tables of Klein, Silverstein and Carney save 8 %, but take 8 points from
+//! a photograph that was a JPEG of this very size before; trellis quantisation (`mozjpeg-rs`) saves 8 % for 3.9 times
+//! the CPU; progressive mode, here, costs 6 %.
 
 use jpeg_encoder::{
     ChromaSubsamplingMethod, ColorType, Encoder, QuantizationTableType, SamplingFactor,

@@ -6,7 +6,7 @@
 //! formats need to look like it (at one quality of their own, four points of score from 320 to 1200 pixels).
 //!
 //! "Looks like" was measured: photographs encoded at many qualities, scored by SSIMULACRA2 against the pixels
-//! that were given to the encoder. An entry is where the mean score is a point below JPEG's, for there the
+//! that were given to the encoder. An entry is where the mean score is up to a point below JPEG's, for there the
 //! worst photograph is as good as JPEG's worst: JPEG's scores are spread wider. `cargo bench --bench quality`
 //! shows how well that holds, and benches/README.md what it showed.
 //!
@@ -17,8 +17,9 @@ use crate::spec::Size;
 /// `q`, and an encoder's own quality for it in a picture of 320x240 and in one of 1200x900.
 type Table = [(u8, u8, u8)];
 
-/// The square roots of the pixels that the two columns were measured at.
-const SIDES: [f32; 2] = [277.0, 1039.0];
+/// The fourth roots of how many pixels the columns are for: steps of size are even on that scale, about as on
+/// that of a logarithm, and a root is the same on every machine.
+const COLUMNS: [f32; 2] = [16.0, 32.0];
 
 /// libwebp's at its method 2.
 const WEBP: &Table = &[
@@ -26,7 +27,7 @@ const WEBP: &Table = &[
     (20, 16, 16),
     (40, 41, 42),
     (60, 62, 65),
-    (80, 82, 87),
+    (80, 81, 86),
     (90, 90, 92),
     (100, 100, 100),
 ];
@@ -49,9 +50,12 @@ fn own(table: &Table, q: u8, size: Size) -> f32 {
     let between = |low, high| on_line(f32::from(q), [from.0, to.0].map(f32::from), [low, high]);
     let small = between(from.1.into(), to.1.into());
     let large = between(from.2.into(), to.2.into());
-    // A square root is the same on every machine, which a logarithm is not.
-    let side = (size.pixels() as f32).sqrt();
-    on_line(side.clamp(SIDES[0], SIDES[1]), SIDES, [small, large])
+    let column = (size.pixels() as f32).sqrt().sqrt();
+    on_line(
+        column.clamp(COLUMNS[0], COLUMNS[1]),
+        COLUMNS,
+        [small, large],
+    )
 }
 
 /// What `x` is on the line through two points.
@@ -98,7 +102,7 @@ mod tests {
         let table = &[(0, 0, 0), (50, 10, 30), (100, 100, 100)];
         assert_eq!(own(table, 25, Size::new(1, 1)), 5.0);
         assert_eq!(own(table, 50, Size::new(9000, 9000)), 30.0);
-        let half_way = Size::new(658, 658);
+        let half_way = Size::new(576, 576);
         assert_eq!(own(table, 75, half_way), (55.0 + 65.0) / 2.0);
     }
 }
