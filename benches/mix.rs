@@ -56,8 +56,8 @@ const OTHERS: &[&str] = &[
 const WIDTHS: &[u32] = &[160, 320, 640, 960, 1200];
 
 /// Each format, and the quality of ipx that looks like tintype's default: see benches/README.md.
-const FORMATS: &[(&str, u8)] = &[("jpeg", 80), ("webp", 83), AVIF];
-const AVIF: (&str, u8) = ("avif", 63);
+const FORMATS: &[(&str, u8)] = &[("jpeg", 80), ("webp", 82), AVIF];
+const AVIF: (&str, u8) = ("avif", 59);
 
 /// How many requests are under way at once in the mix.
 const AT_ONCE: &[usize] = &[1, 4];
@@ -89,33 +89,24 @@ fn mix(peers: &mut [Peer], at_once: usize) {
     let sources = [PHOTOGRAPHS, OTHERS].concat();
     let requests = sources.len() * WIDTHS.len();
     println!("\na mix, {requests} requests of each format, {at_once} at once");
-    let mut all = Table::new(peers);
     let mut tables: Vec<_> = FORMATS.iter().map(|_| Table::new(peers)).collect();
     for round in 0..ROUNDS {
-        for peer in in_turn(peers, round) {
-            let keys = peer.place(&sources);
-            let mut sum = Cost::default();
-            for (&(format, quality), table) in FORMATS.iter().zip(&mut tables) {
-                let wanted: Vec<_> = keys
-                    .iter()
-                    .flat_map(|key| {
-                        WIDTHS
-                            .iter()
-                            .map(|width| peer.mixed(key, *width, format, quality))
-                    })
-                    .collect();
-                let cost = peer.ask(&wanted, &format!("image/{format}"), at_once);
-                table.add(peer, cost, requests);
-                sum.cpu += cost.cpu;
-                sum.bytes += cost.bytes;
+        for peer in peers.iter_mut() {
+            peer.place(&sources);
+        }
+        // One format after the other, so that what is compared lies close together in time.
+        for (&(format, quality), table) in FORMATS.iter().zip(&mut tables) {
+            for n in in_turn(peers, round) {
+                let paths = peers[n].mixed(format, quality);
+                let cost = peers[n].ask(&paths, &format!("image/{format}"), at_once);
+                table.add(n, cost);
             }
-            all.add(peer, sum, requests * FORMATS.len());
         }
     }
     for ((format, _), table) in FORMATS.iter().zip(&tables) {
         table.print(format);
     }
-    all.print("all");
+    Table::of_all(&tables).print("all");
 }
 
 /// Thumbnails of a page, in the format that the server prefers for Chromium.
@@ -124,19 +115,19 @@ fn page(peers: &mut [Peer]) {
     let sources: Vec<_> = PHOTOGRAPHS.iter().copied().cycle().take(PAGE).collect();
     let mut table = Table::new(peers);
     for round in 0..ROUNDS {
-        for peer in in_turn(peers, round) {
-            let keys = peer.place(&sources);
-            let wanted: Vec<_> = keys.iter().map(|key| peer.thumbnail(key)).collect();
-            let cost = peer.ask(&wanted, "image/", PAGE_AT_ONCE);
-            table.add(peer, cost, PAGE);
+        for n in in_turn(peers, round) {
+            peers[n].place(&sources);
+            let paths = peers[n].thumbnails();
+            let cost = peers[n].ask(&paths, "image/", PAGE_AT_ONCE);
+            table.add(n, cost);
         }
     }
     table.print("auto");
 }
 
 /// Each round in the other order.
-fn in_turn(peers: &mut [Peer], round: usize) -> Vec<&mut Peer> {
-    let mut order: Vec<_> = peers.iter_mut().collect();
+fn in_turn(peers: &[Peer], round: usize) -> Vec<usize> {
+    let mut order: Vec<_> = (0..peers.len()).collect();
     if round % 2 == 1 {
         order.reverse();
     }
@@ -150,6 +141,8 @@ struct Peer {
     /// Where tintype keeps its files. ipx reads those of the corpus.
     folder: Option<TempDir>,
     turns: usize,
+    /// The names under which it has what it was given last.
+    keys: Vec<String>,
 }
 
 impl Peer {
@@ -160,6 +153,7 @@ impl Peer {
             server: Server::tintype_of(binary, &folder, "file://./media", &[]),
             folder: Some(folder),
             turns: 0,
+            keys: Vec::new(),
         }
     }
 
@@ -188,11 +182,12 @@ impl Peer {
             server: Server::ready(child, port),
             folder: None,
             turns: 0,
+            keys: Vec::new(),
         }
     }
 
-    /// The names under which the server has these files, and has never been asked for them.
-    fn place(&mut self, files: &[&str]) -> Vec<String> {
+    /// Gives the server these files, as if it had never been asked for them.
+    fn place(&mut self, files: &[&str]) {
         self.turns += 1;
         let turn = self.turns;
         let place = |(n, file): (usize, &&str)| {
@@ -203,23 +198,32 @@ impl Peer {
             self.server.upload(&key, &corpus(file));
             key
         };
-        files.iter().enumerate().map(place).collect()
+        self.keys = files.iter().enumerate().map(place).collect();
     }
 
-    fn mixed(&self, key: &str, width: u32, format: &str, quality: u8) -> String {
-        match self.folder {
+    fn mixed(&self, format: &str, quality: u8) -> Vec<String> {
+        let path = |key: &str, width: u32| match self.folder {
             Some(_) => format!("/t/{key}/w_{width}~f_{format}"),
             None => format!("/w_{width},f_{format},q_{quality}/{key}"),
-        }
+        };
+        let widths = |key: &String| {
+            WIDTHS
+                .iter()
+                .map(|&width| path(key, width))
+                .collect::<Vec<_>>()
+        };
+        self.keys.iter().flat_map(widths).collect()
     }
 
-    fn thumbnail(&self, key: &str) -> String {
-        match self.folder {
+    fn thumbnails(&self) -> Vec<String> {
+        let path = |key: &String| match self.folder {
             Some(_) => format!("/t/{key}/w_320~h_240"),
             None => format!("/s_320x240,fit_inside,f_auto,q_{}/{key}", AVIF.1),
-        }
+        };
+        self.keys.iter().map(path).collect()
     }
 
+    /// What one request for each costs, on the average.
     fn ask(&self, paths: &[String], media_type: &str, at_once: usize) -> Cost {
         let before = settled(&self.server);
         let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -233,9 +237,10 @@ impl Peer {
                 });
             }
         });
+        let cpu = settled(&self.server) - before;
         Cost {
-            cpu: settled(&self.server) - before,
-            bytes: bytes.into_inner(),
+            milliseconds: 1000.0 * cpu / paths.len() as f64,
+            bytes: bytes.into_inner() / paths.len(),
         }
     }
 }
@@ -275,57 +280,70 @@ fn settled(server: &Server) -> f64 {
     panic!("a server has something to do for two minutes");
 }
 
-#[derive(Clone, Copy, Default)]
 struct Cost {
-    cpu: f64,
+    milliseconds: f64,
     bytes: usize,
 }
 
-/// What each peer has spent on the same requests, a round each.
+/// What each peer has spent on the same requests, a column each.
 struct Table {
     columns: Vec<Column>,
 }
 
 struct Column {
     peer: &'static str,
-    milliseconds: Vec<f64>,
-    bytes: usize,
+    /// One a round.
+    costs: Vec<Cost>,
+}
+
+impl Column {
+    fn milliseconds(&self) -> f64 {
+        median(self.costs.iter().map(|cost| cost.milliseconds).collect())
+    }
 }
 
 impl Table {
     fn new(peers: &[Peer]) -> Self {
         let column = |peer: &Peer| Column {
             peer: peer.name,
-            milliseconds: Vec::new(),
-            bytes: 0,
+            costs: Vec::new(),
         };
         Self {
             columns: peers.iter().map(column).collect(),
         }
     }
 
-    fn add(&mut self, peer: &Peer, cost: Cost, requests: usize) {
-        let column = self
-            .columns
-            .iter_mut()
-            .find(|column| column.peer == peer.name)
-            .unwrap();
-        column
-            .milliseconds
-            .push(cost.cpu * 1000.0 / requests as f64);
-        column.bytes = cost.bytes / requests;
+    fn add(&mut self, peer: usize, cost: Cost) {
+        self.columns[peer].costs.push(cost);
+    }
+
+    /// The mean of tables with as many requests each.
+    fn of_all(tables: &[Self]) -> Self {
+        let mean = |peer: usize, round: usize| {
+            let costs = || tables.iter().map(|table| &table.columns[peer].costs[round]);
+            Cost {
+                milliseconds: costs().map(|cost| cost.milliseconds).sum::<f64>()
+                    / tables.len() as f64,
+                bytes: costs().map(|cost| cost.bytes).sum::<usize>() / tables.len(),
+            }
+        };
+        let column = |(n, column): (usize, &Column)| Column {
+            peer: column.peer,
+            costs: (0..ROUNDS).map(|round| mean(n, round)).collect(),
+        };
+        Self {
+            columns: tables[0].columns.iter().enumerate().map(column).collect(),
+        }
     }
 
     /// The first column, and how it compares with each of the others.
     fn print(&self, format: &str) {
         print!("{format:<5}");
-        let ours = median(self.columns[0].milliseconds.clone());
+        let ours = self.columns[0].milliseconds();
         for (n, column) in self.columns.iter().enumerate() {
-            let theirs = median(column.milliseconds.clone());
-            print!(
-                "  {:>8} {theirs:7.1} ms {:7} bytes",
-                column.peer, column.bytes
-            );
+            let theirs = column.milliseconds();
+            let bytes = column.costs[0].bytes;
+            print!("  {:>8} {theirs:7.1} ms {bytes:7} bytes", column.peer);
             if n > 0 {
                 print!(" ratio {:.2}", ours / theirs);
             }
