@@ -22,8 +22,14 @@ pub struct Source {
     /// Of the file.
     pub bytes: u64,
     pub has_alpha: bool,
+    /// As they are decoded, alpha included.
+    pub channels: u8,
     /// Per sample.
     pub bits: u8,
+    /// As [`Header::interlaced`].
+    pub interlaced: bool,
+    /// Not known to be a photograph.
+    pub may_be_drawn: bool,
 }
 
 /// The stages are those of [`crate::render::Timings`].
@@ -47,7 +53,10 @@ impl Source {
             upright: header.upright(),
             bytes,
             has_alpha: header.has_alpha,
+            channels: header.channels(),
             bits: header.bits,
+            interlaced: header.interlaced,
+            may_be_drawn: header.format != SourceFormat::Jpeg,
         }
     }
 }
@@ -126,7 +135,7 @@ fn resize(source: &Source, part: Size, target: Size) -> Duration {
 }
 
 /// Orientation does not matter: it turns the part and the target alike.
-fn scale(source: &Source, part: Size, target: Size) -> u32 {
+pub(crate) fn scale(source: &Source, part: Size, target: Size) -> u32 {
     match source.format {
         SourceFormat::Jpeg => divisor(part, target),
         _ => 1,
@@ -148,7 +157,10 @@ mod tests {
             upright: Size::new(width, height),
             bytes,
             has_alpha: false,
+            channels: 3,
             bits: 8,
+            interlaced: false,
+            may_be_drawn: false,
         }
     }
 

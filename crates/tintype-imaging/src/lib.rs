@@ -9,6 +9,7 @@ mod decode;
 mod error;
 pub mod geometry;
 pub mod limits;
+pub mod memory;
 pub mod probe;
 pub mod render;
 pub mod sniff;

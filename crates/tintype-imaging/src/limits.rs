@@ -60,6 +60,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For a decoder of another library, which does not say how much it wanted.
+    pub(crate) fn too_many_decoded_bytes(&self) -> Error {
+        Error::OverLimit {
+            what: "bytes of the decoded picture",
+            is: self.max_decoded_bytes + 1,
+            limit: self.max_decoded_bytes,
+        }
+    }
+}
+
 /// Fails once the moment has passed. Steps ask between pieces of work, because a thread cannot be
 /// stopped from outside.
 pub(crate) fn check_deadline(deadline: Instant) -> Result<(), Error> {

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tintype_imaging::cost;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::sniff::{self, Kind};
+use tintype_imaging::{cost, memory};
 use tintype_store::{ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
@@ -187,10 +187,11 @@ impl Probing {
         input: Arc<Input>,
         priority: Priority,
     ) {
+        let source = cost::Source::of(&header, size);
         let cost = Cost {
             kind: workers::Kind::Look,
-            time: cost::look(&cost::Source::of(&header, size)),
-            bytes: size + header.look_bytes(),
+            time: cost::look(&source),
+            bytes: memory::look(&source),
         };
         let within = match priority {
             Priority::Request => LOOK_WITHIN,
@@ -258,6 +259,8 @@ fn image_of(header: &Header) -> Image {
         alpha: header.has_alpha,
         colour_space: header.colour_space.to_string(),
         bits: header.bits,
+        channels: Some(header.channels()),
+        interlaced: Some(header.interlaced),
         dominant_colour: None,
         thumbhash: None,
         drawn: None,

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 failed; 2 not begun, because the command line or the configuration is
 //! wrong.
 
+mod allocator;
 mod commands;
 mod failure;
 
@@ -44,7 +45,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Command::Serve(_) | Command::Index(_) | Command::Warm(_) = command {
+        allocator::set_up();
+    }
+    let result = match command {
         Command::Serve(arguments) => arguments.run(),
         Command::Healthcheck(arguments) => arguments.run(),
         Command::Render(arguments) => arguments.run(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tintype_jpeg::{Colour, Scale};
 
-use super::{Decoded, Layout, Samples};
+use super::{Band, Layout, Samples};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
 use crate::probe::Header;
@@ -17,7 +17,7 @@ pub(super) fn decode(
     divisor: u32,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Decoded, Error> {
+) -> Result<Band<'static>, Error> {
     let scale = match divisor {
         8 => Scale::Eighth,
         4 => Scale::Quarter,
@@ -40,7 +40,7 @@ fn reduced(
     scale: Scale,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Decoded, Error> {
+) -> Result<Band<'static>, Error> {
     let jpeg_limits = tintype_jpeg::Limits {
         max_pixels: limits.max_pixels,
         max_scans: limits.max_scans,
@@ -63,11 +63,11 @@ fn reduced(
         Colour::Rgb => Layout::Rgb,
         Colour::Cmyk => Layout::Cmyk,
     };
-    Ok(Decoded {
+    Ok(Band {
         size: Size::new(picture.width, picture.height),
         divisor: scale.divisor(),
         layout,
-        samples: Samples::Eight(picture.samples),
+        samples: Samples::Eight(picture.samples.into()),
     })
 }
 
@@ -76,9 +76,9 @@ fn full(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Decoded, Error> {
+) -> Result<Band<'static>, Error> {
     use jpeg_decoder::PixelFormat;
-    let channels = if header.progressive { 3 } else { 1 } * 4;
+    let channels = if header.interlaced { 3 } else { 1 } * 4;
     Error::check(
         "bytes of the decoded picture",
         header.size.pixels() * channels,
@@ -106,11 +106,11 @@ fn full(
             .iter_mut()
             .for_each(|sample| *sample = 255 - *sample);
     }
-    Ok(Decoded {
+    Ok(Band {
         size: Size::new(u32::from(info.width), u32::from(info.height)),
         divisor: 1,
         layout,
-        samples: Samples::Eight(samples),
+        samples: Samples::Eight(samples.into()),
     })
 }
 

@@ -1,13 +1,19 @@
 //! Bytes to samples. This is the one place where decoders are opened: each gets its limits, and a
 //! reader that stops giving bytes when the deadline has passed.
 //!
-//! Samples come out as the file has them: orientation, colour and depth are for later steps.
-//! Pictures that break off are shown as far as they go, as a browser would.
+//! Samples come out as the file has them: orientation, colour and depth are for later steps. They come in
+//! bands of rows, so that a format which is stored in rows is never in memory as a whole. Pictures that
+//! break off are shown as far as they go, as a browser would.
 
+mod bmp;
+mod gif;
 mod jpeg;
-mod others;
 mod png;
+mod tiff;
+mod whole;
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::Error;
@@ -15,19 +21,35 @@ use crate::limits::Limits;
 use crate::probe::{Container, SourceFormat};
 use crate::spec::Size;
 
-/// What a decoder gave.
-pub(crate) struct Decoded {
-    /// Of the samples; smaller than the original by `divisor`, rounded up.
+/// Whole rows of a picture.
+pub(crate) struct Band<'a> {
+    /// Of the whole picture; smaller than the original by `divisor`, rounded up.
     pub(crate) size: Size,
     pub(crate) divisor: u32,
     pub(crate) layout: Layout,
-    pub(crate) samples: Samples,
+    pub(crate) samples: Samples<'a>,
 }
 
 /// Interleaved, rows without padding.
-pub(crate) enum Samples {
-    Eight(Vec<u8>),
-    Sixteen(Vec<u16>),
+pub(crate) enum Samples<'a> {
+    Eight(Cow<'a, [u8]>),
+    Sixteen(Cow<'a, [u16]>),
+}
+
+impl Samples<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Eight(samples) => samples.len(),
+            Self::Sixteen(samples) => samples.len(),
+        }
+    }
+
+    pub(crate) fn part(&self, range: Range<usize>) -> Samples<'_> {
+        match self {
+            Self::Eight(samples) => Samples::Eight(samples[range].into()),
+            Self::Sixteen(samples) => Samples::Sixteen(samples[range].into()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +62,38 @@ pub(crate) enum Layout {
     Cmyk,
 }
 
+impl Layout {
+    pub(crate) const fn channels(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba | Self::Cmyk => 4,
+        }
+    }
+}
+
+/// Takes the bands of a picture, from the top on and without gaps. Where the file breaks off there is none
+/// for the rows that are missing.
+pub(crate) type Take<'a> = dyn FnMut(Band<'_>) -> Result<(), Error> + 'a;
+
+/// What a band of a format that is read in rows is about. Small enough for a processor's cache.
+pub(crate) const BAND_BYTES: usize = 256 * 1024;
+
+/// How many rows of `stride` bytes make a band.
+fn rows_of_a_band(stride: usize) -> usize {
+    (BAND_BYTES / stride.max(1)).max(1)
+}
+
 /// Decodes no more than is needed to show `part` of the picture (as stored) at the size `target`.
 pub(crate) fn decode(
     bytes: &[u8],
     container: &Container,
-    part: Size,
-    target: Size,
+    (part, target): (Size, Size),
     limits: &Limits,
     deadline: Instant,
-) -> Result<Decoded, Error> {
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
     let header = &container.header;
     Error::check("number of pixels", header.size.pixels(), limits.max_pixels)?;
     let side = header.size.width.max(header.size.height);
@@ -58,9 +103,18 @@ pub(crate) fn decode(
         u64::from(limits.max_side),
     )?;
     match header.format {
-        SourceFormat::Jpeg => jpeg::decode(bytes, header, divisor(part, target), limits, deadline),
-        SourceFormat::Png => png::decode(bytes, limits, deadline),
-        _ => others::decode(bytes, header, limits, deadline),
+        SourceFormat::Jpeg => take(jpeg::decode(
+            bytes,
+            header,
+            divisor(part, target),
+            limits,
+            deadline,
+        )?),
+        SourceFormat::Png => png::decode(bytes, limits, deadline, take),
+        SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
+        SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Tiff => tiff::decode(bytes, header, limits, deadline, take),
+        _ => take(whole::decode(bytes, header, limits, deadline)?),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn walk<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Containe
         colour_space: ColourSpace::Rgb,
         bits: 8,
         scans: 1,
-        progressive: false,
+        interlaced: false,
     };
     Ok(Container {
         header,

@@ -37,7 +37,7 @@ pub(super) fn walk<R: BufRead + Seek>(
         colour_space: ColourSpace::Rgb,
         bits: 8,
         scans: 1,
-        progressive: false,
+        interlaced: walk.interlaced,
     };
     Ok(Container {
         header,
@@ -49,6 +49,8 @@ pub(super) fn walk<R: BufRead + Seek>(
 #[derive(Default)]
 struct Walk {
     frames: u32,
+    /// Of the first frame.
+    interlaced: bool,
     transparency: bool,
 }
 
@@ -85,6 +87,9 @@ fn blocks<R: BufRead + Seek>(
                 // A frame that leaves some of the canvas bare lets the background through.
                 if walk.frames == 0 && (side(4) < size.width || side(6) < size.height) {
                     walk.transparency = true;
+                }
+                if walk.frames == 0 {
+                    walk.interlaced = head[8] & 0x40 != 0;
                 }
                 reader.skip(colour_table(head[8]))?;
                 walk.frames += 1;

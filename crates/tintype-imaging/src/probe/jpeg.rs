@@ -201,7 +201,7 @@ fn finish(mut walk: Walk, limits: &Limits) -> Result<Container, Error> {
         colour_space,
         bits: 8,
         scans: walk.scans,
-        progressive: walk.progressive,
+        interlaced: walk.progressive,
     };
     Ok(Container {
         header,

@@ -9,7 +9,7 @@ use crate::render;
 use crate::spec::Size;
 
 /// ThumbHash takes at most 100 pixels a side.
-pub(super) const SIDE: u32 = 100;
+const SIDE: u32 = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {

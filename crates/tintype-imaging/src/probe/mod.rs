@@ -155,7 +155,8 @@ pub struct Header {
     pub bits: u8,
     /// Of a JPEG: how many passes over the pixels it takes.
     pub scans: u32,
-    pub progressive: bool,
+    /// Not from top to bottom: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in order, a TIFF in planes.
+    pub interlaced: bool,
 }
 
 impl Header {
@@ -186,57 +187,16 @@ impl Header {
         }
     }
 
-    /// An upper bound of the memory that decoding and resizing take, besides the file itself.
-    pub fn decoded_bytes(&self, target: Size) -> u64 {
-        let target = if self.orientation >= 5 {
-            target.transposed()
-        } else {
-            target
-        };
-        let samples = if self.bits > 8 { 2 } else { 1 };
-        let channels: u64 = match (self.colour_space, self.has_alpha) {
-            (ColourSpace::Gray, false) => 1,
-            (ColourSpace::Rgb | ColourSpace::Lab, false) => 3,
+    /// As they are decoded: palettes become RGB.
+    pub const fn channels(&self) -> u8 {
+        match (self.format, self.colour_space, self.has_alpha) {
+            (SourceFormat::Gif, ..) => 4,
+            (_, ColourSpace::Gray, false) => 1,
+            (_, ColourSpace::Gray, true) => 2,
+            (_, ColourSpace::Rgb | ColourSpace::Lab, false) => 3,
             _ => 4,
-        };
-        let divisor = if self.format == SourceFormat::Jpeg {
-            crate::decode::divisor(self.size, target)
-        } else {
-            1
-        };
-        // Two bytes a coefficient, with no chroma subsampling in the worst case.
-        let coefficients = if self.progressive && divisor < 8 {
-            2 * channels * self.size.pixels()
-        } else {
-            0
-        };
-        let divisor = u64::from(divisor);
-        let (width, height) = (
-            u64::from(self.size.width).div_ceil(divisor),
-            u64::from(self.size.height).div_ceil(divisor),
-        );
-        // Twice: decoders keep planes beside the interleaved samples, or 16 bits beside 8.
-        let decoded = 2 * width * height * channels * samples;
-        let resizing = u64::from(target.width) * height * 4 + 4 * 4 * target.pixels();
-        coefficients + decoded + resizing + FIXED_BYTES
+        }
     }
-
-    /// The same for [`fn@look`].
-    pub fn look_bytes(&self) -> u64 {
-        self.decoded_bytes(Size::new(look::SIDE, look::SIDE))
-    }
-}
-
-/// What is not in proportion to the picture: tables, colour look-ups, the encoder's state.
-const FIXED_BYTES: u64 = 8 * 1024 * 1024;
-
-/// Memory for a rendering whose header is not at hand: like [`Header::decoded_bytes`] for an 8-bit
-/// picture with alpha that cannot be decoded at a smaller scale.
-pub fn decoded_bytes(source: Size, target: Size) -> u64 {
-    8 * source.pixels()
-        + u64::from(target.width) * u64::from(source.height) * 4
-        + 16 * target.pixels()
-        + FIXED_BYTES
 }
 
 /// Reads the facts of a picture. No pixel is decoded, and a size above the limit is no error here:

@@ -16,6 +16,7 @@ struct Walk {
     size: Option<Size>,
     bits: u8,
     colour_type: u8,
+    interlaced: bool,
     transparency: bool,
     frames: u32,
     icc: Option<Vec<u8>>,
@@ -79,6 +80,7 @@ fn chunk<R: BufRead + Seek>(
             let head = small(reader)?;
             walk.size = Some(Size::new(be32(&head), be32(&head[4..])));
             (walk.bits, walk.colour_type) = (head[8], head[9]);
+            walk.interlaced = head[12] != 0;
         }
         b"acTL" if length == 8 => walk.frames = be32(&small(reader)?).max(1),
         b"tRNS" => {
@@ -193,7 +195,7 @@ fn finish(mut walk: Walk, limits: &Limits) -> Result<Container, Error> {
         },
         bits: walk.bits,
         scans: 1,
-        progressive: false,
+        interlaced: walk.interlaced,
     };
     Ok(Container {
         header,

@@ -16,6 +16,7 @@ const BITS: u16 = 258;
 const PHOTOMETRIC: u16 = 262;
 const ORIENTATION: u16 = 274;
 const SAMPLES: u16 = 277;
+const PLANES: u16 = 284;
 const EXTRA_SAMPLES: u16 = 338;
 const XMP: u16 = 700;
 const PHOTOSHOP: u16 = 34377;
@@ -62,6 +63,8 @@ pub(super) fn walk<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Cont
         .max()
         .unwrap_or(1)
         .min(64) as u8;
+    // Each channel for itself.
+    let is_planar = tiff.number(&directory, PLANES) == Some(2);
     let orientation = upright_or(tiff.number(&directory, ORIENTATION));
     let blocks = Blocks {
         icc: tiff
@@ -95,7 +98,7 @@ pub(super) fn walk<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Cont
         colour_space,
         bits,
         scans: 1,
-        progressive: false,
+        interlaced: is_planar,
     };
     Ok(Container {
         header,

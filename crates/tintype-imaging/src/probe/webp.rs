@@ -74,7 +74,7 @@ pub(super) fn walk<R: BufRead + Seek>(
         colour_space: ColourSpace::Rgb,
         bits: 8,
         scans: 1,
-        progressive: false,
+        interlaced: false,
     };
     Ok(Container {
         header,

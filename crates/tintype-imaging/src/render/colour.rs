@@ -4,81 +4,131 @@
 //! A profile that cannot be read, or that is for another kind of samples, is passed over as browsers
 //! do: the picture is then taken for sRGB.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use moxcms::{
-    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace,
-    MatrixCoefficients, RenderingIntent, ToneReprCurve, TransferCharacteristics, TransformOptions,
-    XyY,
+    Chromaticity, CicpColorPrimaries, CicpProfile, CmsError, ColorPrimaries, ColorProfile,
+    DataColorSpace, MatrixCoefficients, RenderingIntent, ToneReprCurve, TransferCharacteristics,
+    Transform8BitExecutor, Transform16BitExecutor, TransformOptions, XyY,
 };
 
 use super::Pixels;
 use super::hdr::{self, Hdr};
 use super::pixels::Layout;
 use crate::Error;
-use crate::decode::{self, Decoded, Samples};
+use crate::decode::{self, Band, Samples};
 use crate::probe::{ColourSpace, Colouring, Container};
-use crate::spec::Size;
 
 /// Code points of H.273.
 const BT709: u8 = 1;
 const SRGB: u8 = 13;
 
-pub(super) struct Source {
-    pub(super) pixels: Pixels,
-    pub(super) divisor: u32,
-    /// Nothing is left to convert.
+/// What cannot wait until after the resize: inks, and samples that 8 bits would ruin before their curve is
+/// known. Takes rows, so that no more than a band of them is there in both forms.
+pub(super) struct ToEightBits {
+    /// Of what comes out.
+    pub(super) layout: Layout,
+    /// Nothing is left to convert afterwards.
     pub(super) is_srgb: bool,
+    how: How,
 }
 
-/// Converts what cannot wait until after the resize: inks, and samples that 8 bits would ruin
-/// before their curve is known.
-pub(super) fn to_eight_bits(decoded: Decoded, container: &Container) -> Result<Source, Error> {
-    let Decoded {
-        size,
-        divisor,
-        layout,
-        samples,
-    } = decoded;
-    let finished = |layout, samples, is_srgb| {
-        Ok(Source {
-            pixels: Pixels {
-                size,
-                layout,
-                samples,
-            },
-            divisor,
-            is_srgb,
-        })
-    };
-    let target = match layout {
-        decode::Layout::Gray => Layout::Gray,
-        decode::Layout::GrayAlpha => Layout::GrayAlpha,
-        decode::Layout::Rgb => Layout::Rgb,
-        decode::Layout::Rgba => Layout::Rgba,
-        decode::Layout::Cmyk => {
-            let Samples::Eight(samples) = samples else {
-                return Err(Error::unsupported("16-bit CMYK"));
-            };
-            return finished(Layout::Rgb, cmyk_to_srgb(size, &samples, container), true);
-        }
-    };
-    match samples {
-        Samples::Eight(samples) => finished(target, samples, false),
-        Samples::Sixteen(samples) => {
-            if let Some(hdr) = hdr_of(container) {
-                let pixels = hdr::to_srgb(&hdr, size, target, &samples);
-                return finished(pixels.layout, pixels.samples, true);
+enum How {
+    AsItIs,
+    Inks(Option<Arc<Transform8BitExecutor>>),
+    Hdr(Hdr),
+    Profile(Arc<Transform16BitExecutor>),
+    /// Of sRGB.
+    Sixteen,
+}
+
+impl ToEightBits {
+    /// For bands like this one.
+    pub(super) fn new(band: &Band<'_>, container: &Container) -> Result<Self, Error> {
+        let is_sixteen = matches!(band.samples, Samples::Sixteen(_));
+        let layout = match band.layout {
+            decode::Layout::Gray => Layout::Gray,
+            decode::Layout::GrayAlpha => Layout::GrayAlpha,
+            decode::Layout::Rgb => Layout::Rgb,
+            decode::Layout::Rgba => Layout::Rgba,
+            decode::Layout::Cmyk if is_sixteen => return Err(Error::unsupported("16-bit CMYK")),
+            decode::Layout::Cmyk => {
+                return Ok(Self {
+                    layout: Layout::Rgb,
+                    is_srgb: true,
+                    how: How::Inks(inks(container)),
+                });
             }
-            let (layout, samples) = match profile(container, target) {
-                Some(profile) => sixteen_to_srgb(&profile, target, samples),
-                None => (target, samples),
-            };
-            // 65535 / 257 = 255.
-            let eight = samples
-                .into_iter()
-                .map(|sample| ((u32::from(sample) + 128) / 257) as u8);
-            finished(layout, eight.collect(), true)
+        };
+        if !is_sixteen {
+            return Ok(Self {
+                layout,
+                is_srgb: false,
+                how: How::AsItIs,
+            });
         }
+        let (how, layout) = if let Some(hdr) = hdr_of(container) {
+            (How::Hdr(hdr), hdr::layout(layout))
+        } else {
+            let (from, to, target) = layouts(layout);
+            let transform = profile(container, layout).and_then(|profile| {
+                let srgb = ColorProfile::new_srgb();
+                profile
+                    .create_transform_16bit(from, &srgb, to, options())
+                    .ok()
+            });
+            match transform {
+                Some(transform) => (How::Profile(transform), target),
+                None => (How::Sixteen, layout),
+            }
+        };
+        Ok(Self {
+            layout,
+            is_srgb: true,
+            how,
+        })
     }
+
+    pub(super) fn is_needed(&self) -> bool {
+        !matches!(self.how, How::AsItIs)
+    }
+
+    /// `channels` are those of what comes in.
+    pub(super) fn convert<'a>(
+        &self,
+        samples: Samples<'a>,
+        channels: usize,
+    ) -> Result<Cow<'a, [u8]>, Error> {
+        let failed = |error: CmsError| Error::internal(format!("colour conversion: {error}"));
+        let converted = match (samples, &self.how) {
+            (Samples::Eight(samples), How::AsItIs) => return Ok(samples),
+            (Samples::Eight(samples), How::Inks(Some(transform))) => {
+                let mut rgb = vec![0; samples.len() / 4 * 3];
+                transform.transform(&samples, &mut rgb).map_err(failed)?;
+                rgb
+            }
+            (Samples::Eight(samples), How::Inks(None)) => {
+                let (inks, _) = samples.as_chunks();
+                inks.iter().flat_map(|inks| ink_to_srgb(*inks)).collect()
+            }
+            (Samples::Sixteen(samples), How::Hdr(hdr)) => hdr::to_srgb(hdr, channels, &samples),
+            (Samples::Sixteen(samples), How::Profile(transform)) => {
+                let mut srgb = vec![0; samples.len() / channels * self.layout.channels()];
+                transform.transform(&samples, &mut srgb).map_err(failed)?;
+                to_eight(&srgb)
+            }
+            (Samples::Sixteen(samples), How::Sixteen) => to_eight(&samples),
+            _ => return Err(Error::internal("bands of one picture differ")),
+        };
+        Ok(converted.into())
+    }
+}
+
+/// 65535 / 257 = 255.
+fn to_eight(samples: &[u16]) -> Vec<u8> {
+    let eight = |sample: &u16| ((u32::from(*sample) + 128) / 257) as u8;
+    samples.iter().map(eight).collect()
 }
 
 /// 8-bit samples by their description to sRGB.
@@ -89,7 +139,11 @@ pub(super) fn to_srgb(pixels: Pixels, container: &Container) -> Pixels {
             .iter()
             .map(|&sample| u16::from(sample) * 257)
             .collect();
-        return hdr::to_srgb(&hdr, pixels.size, pixels.layout, &samples);
+        return Pixels {
+            size: pixels.size,
+            layout: hdr::layout(pixels.layout),
+            samples: hdr::to_srgb(&hdr, pixels.layout.channels(), &samples),
+        };
     }
     let Some(profile) = profile(container, pixels.layout) else {
         return pixels;
@@ -104,20 +158,6 @@ pub(super) fn to_srgb(pixels: Pixels, container: &Container) -> Pixels {
             samples,
         },
         Err(_) => pixels,
-    }
-}
-
-fn sixteen_to_srgb(
-    profile: &ColorProfile,
-    layout: Layout,
-    samples: Vec<u16>,
-) -> (Layout, Vec<u16>) {
-    let (from, to, target) = layouts(layout);
-    let transform = profile.create_transform_16bit(from, &ColorProfile::new_srgb(), to, options());
-    let mut converted = vec![0; samples.len() / layout.channels() * target.channels()];
-    match transform.and_then(|transform| transform.transform(&samples, &mut converted)) {
-        Ok(()) => (target, converted),
-        Err(_) => (layout, samples),
     }
 }
 
@@ -142,30 +182,16 @@ fn options() -> TransformOptions {
     }
 }
 
-fn cmyk_to_srgb(size: Size, samples: &[u8], container: &Container) -> Vec<u8> {
-    let icc = container
-        .blocks
-        .icc
-        .as_deref()
-        .and_then(|icc| ColorProfile::new_from_slice(icc).ok());
-    let profile = icc.filter(|profile| profile.color_space == DataColorSpace::Cmyk);
-    let mut rgb = vec![0; size.pixels() as usize * 3];
-    let converted = profile.and_then(|profile| {
-        let srgb = ColorProfile::new_srgb();
-        let transform = profile.create_transform_8bit(
-            moxcms::Layout::Rgba,
-            &srgb,
-            moxcms::Layout::Rgb,
-            options(),
-        );
-        transform.ok()?.transform(samples, &mut rgb).ok()
-    });
-    if converted.is_none() {
-        for (rgb, ink) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(4)) {
-            rgb.copy_from_slice(&ink_to_srgb([ink[0], ink[1], ink[2], ink[3]]));
-        }
+/// By the profile of the press, if the picture has one.
+fn inks(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
+    let profile = ColorProfile::new_from_slice(container.blocks.icc.as_deref()?).ok()?;
+    if profile.color_space != DataColorSpace::Cmyk {
+        return None;
     }
-    rgb
+    let srgb = ColorProfile::new_srgb();
+    profile
+        .create_transform_8bit(moxcms::Layout::Rgba, &srgb, moxcms::Layout::Rgb, options())
+        .ok()
 }
 
 /// Inks of an unknown press: a polynomial fitted to the usual coated paper (US Web Coated SWOP), with

@@ -12,10 +12,12 @@
 //! Deliberately absent: drawings reduced so far that nothing is flat any more. They are coded like
 //! photographs, and that serves them well.
 
+use std::iter::Sum;
 use std::ops::RangeInclusive;
 
 use super::Pixels;
 use super::pixels::Layout;
+use crate::spec::Size;
 
 const BLOCK: usize = 8;
 
@@ -31,71 +33,186 @@ const DRAWN_PERCENT: usize = 30;
 /// No photograph is that poor, dithered ones apart: those are best kept exactly as well.
 const FEW_COLOURS: usize = 16;
 
-/// Rows of blocks looked at, spread over the picture: at first, and where those leave it in doubt.
-const FIRST_ROWS: usize = 12;
+/// Rows of blocks looked at, spread over the picture: every so many of them at first, and all where those
+/// leave it in doubt.
 const MAX_ROWS: usize = 64;
+const FIRST_ROWS: usize = 12;
 const DOUBT: RangeInclusive<usize> = 10..=60;
 
 pub(super) fn is_drawn(pixels: &Pixels) -> bool {
-    match pixels.layout {
-        Layout::Gray => judge::<1>(pixels),
-        Layout::GrayAlpha => judge::<2>(pixels),
-        Layout::Rgb => judge::<3>(pixels),
-        Layout::Rgba => judge::<4>(pixels),
+    let channels = pixels.layout.channels();
+    let mut colours = Colours::default();
+    colours.see(&pixels.samples, pixels.layout);
+    if !colours.are_many {
+        return true;
     }
+    let stride = pixels.size.width as usize * channels;
+    let rows = BlockRows::of(pixels.size);
+    has_drawn_blocks(rows.count(), |number| {
+        let first = rows.first(number) * stride;
+        count(&pixels.samples[first..], stride, pixels.layout)
+    })
 }
 
-fn judge<const CHANNELS: usize>(pixels: &Pixels) -> bool {
-    has_few_colours::<CHANNELS>(&pixels.samples) || has_drawn_blocks::<CHANNELS>(pixels)
+/// The same, for rows as they come.
+#[derive(Default)]
+pub(super) struct Judge {
+    colours: Colours,
+    row: usize,
+    /// What is there of the row of blocks under way.
+    window: Vec<u8>,
+    counts: Vec<Counts>,
 }
 
-/// Ends at the first colour too many, which in a photograph is among the first pixels.
-fn has_few_colours<const CHANNELS: usize>(samples: &[u8]) -> bool {
-    let (pixels, _) = samples.as_chunks::<CHANNELS>();
-    let mut colours: Vec<[u8; CHANNELS]> = Vec::with_capacity(FEW_COLOURS);
-    let mut last = None;
-    for pixel in pixels {
-        if last == Some(pixel) {
-            continue;
-        }
-        last = Some(pixel);
-        if !colours.contains(pixel) {
-            if colours.len() == FEW_COLOURS {
-                return false;
+impl Judge {
+    /// Whole rows of a picture of this size, which follow those before.
+    pub(super) fn rows(&mut self, samples: &[u8], size: Size, layout: Layout) {
+        self.colours.see(samples, layout);
+        let stride = size.width as usize * layout.channels();
+        let rows = BlockRows::of(size);
+        for row in samples.chunks_exact(stride) {
+            if !self.window.is_empty() {
+                self.window.extend(row);
             }
-            colours.push(*pixel);
+            if self.window.len() == (BLOCK + 1) * stride {
+                self.counts.push(count(&self.window, stride, layout));
+                self.window.clear();
+            }
+            if self.window.is_empty() && rows.first(self.counts.len()) == self.row {
+                self.window.extend(row);
+            }
+            self.row += 1;
         }
     }
-    true
+
+    pub(super) fn is_drawn(&self) -> bool {
+        !self.colours.are_many || has_drawn_blocks(self.counts.len(), |number| self.counts[number])
+    }
+}
+
+/// Sees whether there are many, and no more: in a photograph that is among the first pixels.
+#[derive(Default)]
+struct Colours {
+    seen: Vec<[u8; 4]>,
+    are_many: bool,
+}
+
+impl Colours {
+    fn see(&mut self, samples: &[u8], layout: Layout) {
+        match layout {
+            Layout::Gray => self.see_all::<1>(samples),
+            Layout::GrayAlpha => self.see_all::<2>(samples),
+            Layout::Rgb => self.see_all::<3>(samples),
+            Layout::Rgba => self.see_all::<4>(samples),
+        }
+    }
+
+    fn see_all<const CHANNELS: usize>(&mut self, samples: &[u8]) {
+        if self.are_many {
+            return;
+        }
+        let (pixels, _) = samples.as_chunks::<CHANNELS>();
+        let mut last = None;
+        for pixel in pixels {
+            if last == Some(pixel) {
+                continue;
+            }
+            last = Some(pixel);
+            let mut colour = [0; 4];
+            colour[..CHANNELS].copy_from_slice(pixel);
+            if self.seen.contains(&colour) {
+                continue;
+            }
+            if self.seen.len() == FEW_COLOURS {
+                self.are_many = true;
+                return;
+            }
+            self.seen.push(colour);
+        }
+    }
+}
+
+/// The rows of blocks that are looked at. The first row and column of pixels have no neighbour above or to
+/// the left, so a row of blocks begins one pixel row earlier.
+struct BlockRows {
+    all: usize,
+    step: usize,
+}
+
+impl BlockRows {
+    fn of(size: Size) -> Self {
+        let all = (size.height as usize - 1) / BLOCK;
+        let step = all.div_ceil(MAX_ROWS).max(1);
+        Self { all, step }
+    }
+
+    fn count(&self) -> usize {
+        self.all.div_ceil(self.step)
+    }
+
+    /// The row of pixels that it begins with.
+    fn first(&self, number: usize) -> usize {
+        number * self.step * BLOCK
+    }
 }
 
 /// A few rows of blocks decide where they leave no doubt.
-fn has_drawn_blocks<const CHANNELS: usize>(pixels: &Pixels) -> bool {
-    let mut percent = drawn_percent::<CHANNELS>(pixels, FIRST_ROWS);
-    if DOUBT.contains(&percent) {
-        percent = drawn_percent::<CHANNELS>(pixels, MAX_ROWS);
-    }
+fn has_drawn_blocks(rows: usize, mut count: impl FnMut(usize) -> Counts) -> bool {
+    let every = rows.div_ceil(FIRST_ROWS).max(1);
+    let few: Counts = (0..rows).step_by(every).map(&mut count).sum();
+    let percent = if DOUBT.contains(&few.percent()) {
+        (0..rows).map(count).sum::<Counts>().percent()
+    } else {
+        few.percent()
+    };
     percent >= DRAWN_PERCENT
 }
 
-/// Over at most this many rows of blocks, from top to bottom.
-fn drawn_percent<const CHANNELS: usize>(pixels: &Pixels, rows: usize) -> usize {
-    let stride = pixels.size.width as usize * CHANNELS;
-    // The first row and column have no neighbour above or to the left.
-    let all = (pixels.size.height as usize - 1) / BLOCK;
-    let columns = (pixels.size.width as usize - 1) / BLOCK;
-    let (mut drawn, mut shown) = (0, 0);
-    for row in (0..all).step_by(all.div_ceil(rows).max(1)) {
-        for column in 0..columns {
-            let at = row * BLOCK * stride + column * BLOCK * CHANNELS;
-            match look::<CHANNELS>(&pixels.samples[at..], stride) {
-                Block::Flat => {}
-                Block::Drawn => (drawn, shown) = (drawn + 1, shown + 1),
-                Block::Photographed => shown += 1,
+/// Of blocks.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    drawn: usize,
+    shown: usize,
+}
+
+impl Counts {
+    fn percent(self) -> usize {
+        100 * self.drawn / self.shown.max(1)
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, counts| Self {
+            drawn: sum.drawn + counts.drawn,
+            shown: sum.shown + counts.shown,
+        })
+    }
+}
+
+/// Of one row of blocks. `samples` begin one row of pixels above it.
+fn count(samples: &[u8], stride: usize, layout: Layout) -> Counts {
+    match layout {
+        Layout::Gray => count_as::<1>(samples, stride),
+        Layout::GrayAlpha => count_as::<2>(samples, stride),
+        Layout::Rgb => count_as::<3>(samples, stride),
+        Layout::Rgba => count_as::<4>(samples, stride),
+    }
+}
+
+fn count_as<const CHANNELS: usize>(samples: &[u8], stride: usize) -> Counts {
+    let mut counts = Counts::default();
+    for column in 0..(stride / CHANNELS - 1) / BLOCK {
+        match look::<CHANNELS>(&samples[column * BLOCK * CHANNELS..], stride) {
+            Block::Flat => {}
+            Block::Drawn => {
+                counts.drawn += 1;
+                counts.shown += 1;
             }
+            Block::Photographed => counts.shown += 1,
         }
     }
-    100 * drawn / shown.max(1)
+    counts
 }
 
 enum Block {

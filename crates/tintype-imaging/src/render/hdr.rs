@@ -6,10 +6,7 @@ use moxcms::{
     TransferCharacteristics,
 };
 
-use super::Pixels;
 use super::pixels::Layout;
-use crate::spec::Size;
-
 const PQ: u8 = 16;
 const HLG: u8 = 18;
 const DIFFUSE_WHITE: f64 = 203.0;
@@ -64,12 +61,21 @@ fn hlg(code: f64) -> f64 {
     1000.0 * scene.powf(1.2)
 }
 
-pub(super) fn to_srgb(hdr: &Hdr, size: Size, layout: Layout, samples: &[u16]) -> Pixels {
-    let has_alpha = layout.has_alpha();
-    let mut out = Vec::with_capacity(size.pixels() as usize * 4);
-    for pixel in samples.chunks_exact(layout.channels()) {
+/// Of what [`to_srgb`] gives: colours have no gray.
+pub(super) fn layout(layout: Layout) -> Layout {
+    if layout.has_alpha() {
+        Layout::Rgba
+    } else {
+        Layout::Rgb
+    }
+}
+
+pub(super) fn to_srgb(hdr: &Hdr, channels: usize, samples: &[u16]) -> Vec<u8> {
+    let has_alpha = channels.is_multiple_of(2);
+    let mut out = Vec::with_capacity(samples.len() / channels * 4);
+    for pixel in samples.chunks_exact(channels) {
         let light = |at: usize| f64::from(hdr.light[usize::from(pixel[at])]);
-        let light = if layout.channels() < 3 {
+        let light = if channels < 3 {
             [light(0); 3]
         } else {
             [light(0), light(1), light(2)]
@@ -79,14 +85,10 @@ pub(super) fn to_srgb(hdr: &Hdr, size: Size, layout: Layout, samples: &[u16]) ->
             out.push((encode(value) * 255.0).round() as u8);
         }
         if has_alpha {
-            out.push((pixel[layout.channels() - 1] / 257) as u8);
+            out.push((pixel[channels - 1] / 257) as u8);
         }
     }
-    Pixels {
-        size,
-        layout: if has_alpha { Layout::Rgba } else { Layout::Rgb },
-        samples: out,
-    }
+    out
 }
 
 /// The sRGB curve.

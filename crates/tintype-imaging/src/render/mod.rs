@@ -5,7 +5,7 @@
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
 //! 3. [`colour`]: CMYK and 16 bits to 8-bit sRGB, while the samples are still whole;
-//! 4. [`resize`], which crops on the way;
+//! 4. [`shrink`]: crops and resizes, band by band as they are decoded;
 //! 5. [`colour`] again: an 8-bit profile to sRGB, now that there are fewer pixels;
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
@@ -25,19 +25,20 @@ mod hdr;
 mod own;
 mod pixels;
 mod resize;
+pub(crate) mod shrink;
 mod turn;
 
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::decode;
+use crate::decode::{self, Band};
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{self, Container, Header, Rights, SourceFormat};
 use crate::spec::{Format, Metadata, Rect, Resolved, Size};
-use colour::Source;
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
+use shrink::{Shrink, Shrunk};
 /// What writes AVIF in this build. Its bytes are not those of another.
 pub use tintype_avif::ENCODER as AVIF_ENCODER;
 use turn::Turn;
@@ -53,7 +54,6 @@ pub struct Rendered {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timings {
-    /// With colours that cannot wait.
     pub decode: Duration,
     /// Everything between decoding and encoding.
     pub resize: Duration,
@@ -87,14 +87,16 @@ pub fn render(
     let stored = wanted.stored(&container.header)?;
 
     let start = Instant::now();
-    let source = open(bytes, &container, &stored, limits, deadline)?;
-    timings.decode = start.elapsed();
+    let shrink = Shrink::new(&container, &stored, deadline);
+    let shrunk = open(bytes, &container, &stored, limits, deadline, shrink)?;
+    timings.decode = start.elapsed().saturating_sub(shrunk.spent);
 
     let start = Instant::now();
-    let pixels = shape(source, &container, &stored, wanted.turn, deadline)?;
+    let resized = shrunk.spent;
+    let pixels = shape(shrunk, &container, wanted.turn);
     let pixels = filter::apply(pixels, resolved, deadline)?;
     let pixels = canvas::apply(pixels, resolved).without_idle_colour();
-    timings.resize = start.elapsed();
+    timings.resize = resized + start.elapsed();
     check_deadline(deadline)?;
 
     let start = Instant::now();
@@ -107,7 +109,9 @@ pub fn render(
         bytes, &container, resolved, &rights, &encoded, limits, deadline,
     )?;
     timings.encode = start.elapsed();
-    let (bytes, format) = own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));
+    let (mut bytes, format) = own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));
+    // Encoders guess how much room they need, and an answer may be kept for long.
+    bytes.shrink_to_fit();
     Ok(Rendered {
         bytes,
         format,
@@ -137,11 +141,14 @@ pub(crate) fn small(
         size,
     };
     let stored = wanted.stored(header)?;
-    let source = open(bytes, &container, &stored, limits, deadline)?;
+    let mut shrink = Shrink::new(&container, &stored, deadline);
     // A JPEG has lost what would be worth keeping, and is decoded at a smaller scale here.
-    let is_drawn = header.format != SourceFormat::Jpeg && drawn::is_drawn(&source.pixels);
-    let pixels = shape(source, &container, &stored, wanted.turn, deadline)?;
-    Ok((pixels, is_drawn))
+    if header.format != SourceFormat::Jpeg {
+        shrink = shrink.judging();
+    }
+    let shrunk = open(bytes, &container, &stored, limits, deadline, shrink)?;
+    let is_drawn = shrunk.is_drawn;
+    Ok((shape(shrunk, &container, wanted.turn), is_drawn))
 }
 
 struct Wanted {
@@ -184,36 +191,27 @@ impl Wanted {
     }
 }
 
-/// Steps 2 and 3.
+/// Steps 2 to 4.
 fn open(
     bytes: &[u8],
     container: &Container,
     stored: &Stored,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Source, Error> {
+    mut shrink: Shrink<'_>,
+) -> Result<Shrunk, Error> {
     let part = Size::new(stored.crop.width, stored.crop.height);
-    let decoded = decode::decode(bytes, container, part, stored.size, limits, deadline)?;
-    check_deadline(deadline)?;
-    let source = colour::to_eight_bits(decoded, container)?;
-    check_deadline(deadline)?;
-    Ok(source)
+    let sizes = (part, stored.size);
+    let mut take = |band: Band<'_>| shrink.take(band);
+    decode::decode(bytes, container, sizes, limits, deadline, &mut take)?;
+    shrink.finish()
 }
 
-/// Steps 4 to 6.
-fn shape(
-    source: Source,
-    container: &Container,
-    stored: &Stored,
-    turn: Turn,
-    deadline: Instant,
-) -> Result<Pixels, Error> {
-    let pixels = resize::resize(source.pixels, source.divisor, stored.crop, stored.size)?;
-    check_deadline(deadline)?;
-    let pixels = if source.is_srgb {
-        pixels
-    } else {
-        colour::to_srgb(pixels, container)
+/// Steps 5 and 6.
+fn shape(shrunk: Shrunk, container: &Container, turn: Turn) -> Pixels {
+    let pixels = match shrunk.is_srgb {
+        true => shrunk.pixels,
+        false => colour::to_srgb(shrunk.pixels, container),
     };
-    Ok(turn::apply(pixels, turn).without_idle_alpha())
+    turn::apply(pixels, turn).without_idle_alpha()
 }

@@ -55,6 +55,15 @@ impl Pixels {
         out
     }
 
+    /// Of RGBA whose colours are gray.
+    pub(crate) fn with_gray_alone(self) -> Self {
+        Self {
+            samples: self.map(|[gray, _, _, alpha]| [gray, alpha]),
+            layout: Layout::GrayAlpha,
+            size: self.size,
+        }
+    }
+
     /// Gray that is written as three equal channels becomes one. In a photograph the first pixels tell.
     pub(crate) fn without_idle_colour(self) -> Self {
         let channels = self.layout.channels();

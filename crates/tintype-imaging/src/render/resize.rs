@@ -1,89 +1,119 @@
-//! Cuts and resizes in one pass: Lanczos3 over the samples as they are coded, like libvips. Alpha is
-//! premultiplied on the way, so that what is invisible does not bleed into what is not.
+//! `fast_image_resize` for our pixels.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3, U8x4};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Pixels;
 use super::pixels::Layout;
 use crate::Error;
-use crate::spec::{Rect, Size};
+use crate::spec::Size;
 
-/// `crop` is in pixels of the original, of which `pixels` are 1/`divisor`.
-pub(super) fn resize(
-    pixels: Pixels,
-    divisor: u32,
-    crop: Rect,
-    size: Size,
-) -> Result<Pixels, Error> {
-    let divisor = f64::from(divisor);
-    let (left, top) = (f64::from(crop.x) / divisor, f64::from(crop.y) / divisor);
-    let width = (f64::from(crop.width) / divisor).min(f64::from(pixels.size.width) - left);
-    let height = (f64::from(crop.height) / divisor).min(f64::from(pixels.size.height) - top);
-    let whole = crop.x == 0
-        && crop.y == 0
-        && width == f64::from(size.width)
-        && height == f64::from(size.height);
-    if whole && size == pixels.size {
-        return Ok(pixels);
-    }
+/// Of a picture, in its pixels.
+pub(super) struct Part {
+    pub(super) left: f64,
+    pub(super) top: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// Adds rows to `samples`: a part of a picture of the size `source`, at the size `target`, by Lanczos3. Alpha is not
+/// heeded, and not to be had for gray.
+pub(super) fn append(
+    source_samples: &[u8],
+    source: Size,
+    layout: Layout,
+    part: Part,
+    target: Size,
+    samples: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let Part {
+        left,
+        top,
+        width,
+        height,
+    } = part;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .crop(left, top, width, height);
-    resample(&pixels, size, &options)
+        .crop(left, top, width, height)
+        .use_alpha(false);
+    let begin = samples.len();
+    samples.resize(begin + target.pixels() as usize * layout.channels(), 0);
+    let (from, onto) = ((source_samples, source), (&mut samples[begin..], target));
+    resample_as(layout, from, onto, &options)
 }
 
 /// The whole of it, for intermediate results.
 pub(super) fn whole(pixels: &Pixels, size: Size, filter: FilterType) -> Result<Pixels, Error> {
-    resample(
-        pixels,
-        size,
-        &ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)),
-    )
-}
-
-fn resample(pixels: &Pixels, size: Size, options: &ResizeOptions) -> Result<Pixels, Error> {
-    match pixels.layout {
-        Layout::Gray => resample_as::<U8>(pixels, size, options),
-        Layout::Rgb => resample_as::<U8x3>(pixels, size, options),
-        Layout::Rgba => resample_as::<U8x4>(pixels, size, options),
-        // Rare enough to take the way of RGBA, rather than compile the resizer once more.
-        Layout::GrayAlpha => {
-            let samples = pixels.to_rgba();
-            let rgba = Pixels {
-                size: pixels.size,
-                layout: Layout::Rgba,
-                samples,
-            };
-            let mut resized = resample_as::<U8x4>(&rgba, size, options)?;
-            resized.samples = resized.map(|[gray, _, _, alpha]| [gray, alpha]);
-            resized.layout = Layout::GrayAlpha;
-            Ok(resized)
-        }
+    // Rare enough to take the way of RGBA, rather than compile the resizer once more.
+    if pixels.layout == Layout::GrayAlpha {
+        let rgba = Pixels {
+            size: pixels.size,
+            layout: Layout::Rgba,
+            samples: pixels.to_rgba(),
+        };
+        return Ok(whole(&rgba, size, filter)?.with_gray_alone());
     }
-}
-
-/// The typed interface compiles the resizer for these pixels only, not for all that it knows.
-fn resample_as<P: PixelTrait>(
-    pixels: &Pixels,
-    size: Size,
-    options: &ResizeOptions,
-) -> Result<Pixels, Error> {
-    let failed =
-        |error: &dyn std::fmt::Display| Error::internal(format!("resizing failed: {error}"));
-    let source =
-        TypedImageRef::<P>::from_buffer(pixels.size.width, pixels.size.height, &pixels.samples)
-            .map_err(|error| failed(&error))?;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
     let mut samples = vec![0; size.pixels() as usize * pixels.layout.channels()];
-    let mut target = TypedImage::<P>::from_buffer(size.width, size.height, &mut samples)
-        .map_err(|error| failed(&error))?;
-    Resizer::new()
-        .resize_typed(&source, &mut target, options)
-        .map_err(|error| failed(&error))?;
+    let (from, onto) = ((&pixels.samples[..], pixels.size), (&mut samples[..], size));
+    resample_as(pixels.layout, from, onto, &options)?;
     Ok(Pixels {
         size,
         layout: pixels.layout,
         samples,
     })
+}
+
+fn resample_as(
+    layout: Layout,
+    from: (&[u8], Size),
+    onto: (&mut [u8], Size),
+    options: &ResizeOptions,
+) -> Result<(), Error> {
+    match layout {
+        Layout::Gray => resample::<U8>(from, onto, options),
+        Layout::Rgb => resample::<U8x3>(from, onto, options),
+        Layout::Rgba => resample::<U8x4>(from, onto, options),
+        Layout::GrayAlpha => Err(Error::internal("gray with alpha is resized as RGBA")),
+    }
+}
+
+/// The typed interface compiles the resizer for these pixels only, not for all that it knows.
+fn resample<P: PixelTrait>(
+    (source, source_size): (&[u8], Size),
+    (target, target_size): (&mut [u8], Size),
+    options: &ResizeOptions,
+) -> Result<(), Error> {
+    let source = TypedImageRef::<P>::from_buffer(source_size.width, source_size.height, source)
+        .map_err(|error| failed(&error))?;
+    let mut target = TypedImage::<P>::from_buffer(target_size.width, target_size.height, target)
+        .map_err(|error| failed(&error))?;
+    Resizer::new()
+        .resize_typed(&source, &mut target, options)
+        .map_err(|error| failed(&error))
+}
+
+/// Of rows of RGBA.
+pub(super) fn multiply_alpha(samples: &mut [u8], width: u32) -> Result<(), Error> {
+    let mut image = rgba(samples, width)?;
+    MulDiv::new()
+        .multiply_alpha_inplace_typed(&mut image)
+        .map_err(|error| failed(&error))
+}
+
+pub(super) fn divide_alpha(samples: &mut [u8], width: u32) -> Result<(), Error> {
+    let mut image = rgba(samples, width)?;
+    MulDiv::new()
+        .divide_alpha_inplace_typed(&mut image)
+        .map_err(|error| failed(&error))
+}
+
+fn rgba(samples: &mut [u8], width: u32) -> Result<TypedImage<'_, U8x4>, Error> {
+    let height = (samples.len() / 4) as u32 / width.max(1);
+    TypedImage::from_buffer(width, height, samples).map_err(|error| failed(&error))
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Error {
+    Error::internal(format!("resizing failed: {error}"))
 }

@@ -65,7 +65,7 @@ pub(super) fn smaller(
         return Ok(None);
     };
     let is_whole = match format {
-        Format::Jpeg => jpeg::is_whole(&bytes, header.progressive, limits, deadline)?,
+        Format::Jpeg => jpeg::is_whole(&bytes, header.interlaced, limits, deadline)?,
         Format::Png => png::is_whole(&bytes),
         // Its decoder takes nothing less.
         _ => true,

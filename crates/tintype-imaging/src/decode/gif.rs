@@ -1,0 +1,143 @@
+//! The first frame of a GIF, on its canvas. Colours come from the palette band by band; where the rows are
+//! interlaced, the indices are in memory as a whole.
+
+use std::io::Cursor;
+use std::time::Instant;
+
+use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError};
+
+use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use crate::Error;
+use crate::limits::{DeadlineReader, Limits, check_deadline};
+use crate::spec::Size;
+
+type Frames<'a> = Decoder<DeadlineReader<Cursor<&'a [u8]>>>;
+
+pub(super) fn decode(
+    bytes: &[u8],
+    canvas: Size,
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let failed = |error: DecodingError| match error {
+        _ if Instant::now() >= deadline => Error::DeadlineExceeded,
+        other => Error::malformed(other.to_string()),
+    };
+    let mut options = DecodeOptions::new();
+    options.set_color_output(ColorOutput::Indexed);
+    let mut reader = options
+        .read_info(DeadlineReader::new(Cursor::new(bytes), deadline))
+        .map_err(failed)?;
+    let frame = reader.next_frame_info().map_err(failed)?;
+    let frame = frame.ok_or_else(|| Error::malformed("no frame"))?;
+    let place = Place {
+        left: usize::from(frame.left),
+        top: usize::from(frame.top),
+        width: usize::from(frame.width),
+        height: usize::from(frame.height),
+    };
+    let (interlaced, transparent) = (frame.interlaced, frame.transparent);
+    let colours = Colours::new(reader.palette().map_err(failed)?, transparent);
+
+    let mut rows = Rows {
+        whole: Vec::new(),
+        at: 0,
+        width: place.width,
+    };
+    if interlaced {
+        let length = reader.buffer_size();
+        Error::check(
+            "bytes of the decoded picture",
+            length as u64,
+            limits.max_decoded_bytes,
+        )?;
+        rows.whole = vec![0; length];
+        reader.read_into_buffer(&mut rows.whole).map_err(failed)?;
+    }
+
+    let (width, height) = (canvas.width as usize, canvas.height as usize);
+    let at_once = rows_of_a_band(4 * width);
+    let mut band = Vec::with_capacity(4 * width * at_once.min(height));
+    let mut row = Vec::with_capacity(place.width);
+    let mut is_whole = true;
+    let mut y = 0;
+    while y < height && is_whole {
+        band.clear();
+        for y in y..(y + at_once).min(height) {
+            let begin = band.len();
+            band.resize(begin + 4 * width, 0);
+            if y < place.top || y - place.top >= place.height {
+                continue;
+            }
+            match rows.next(&mut reader, &mut row) {
+                Ok(true) => {}
+                // It breaks off here: the rows above are worth showing.
+                Ok(false) | Err(_) if y > place.top && Instant::now() < deadline => {
+                    is_whole = false;
+                    break;
+                }
+                Ok(false) => return Err(Error::malformed("no pixels")),
+                Err(error) => return Err(failed(error)),
+            }
+            let onto = band[begin..].as_chunks_mut().0.iter_mut();
+            for (pixel, index) in onto.skip(place.left).zip(&row) {
+                *pixel = colours.0[usize::from(*index)];
+            }
+        }
+        check_deadline(deadline)?;
+        take(Band {
+            size: canvas,
+            divisor: 1,
+            layout: Layout::Rgba,
+            samples: Samples::Eight(band.as_slice().into()),
+        })?;
+        y += at_once;
+    }
+    Ok(())
+}
+
+/// Of the frame on the canvas.
+struct Place {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+/// Indices of the frame, row by row.
+struct Rows {
+    /// Of an interlaced frame.
+    whole: Vec<u8>,
+    at: usize,
+    width: usize,
+}
+
+impl Rows {
+    /// `false`: there are no more.
+    fn next(&mut self, reader: &mut Frames<'_>, row: &mut Vec<u8>) -> Result<bool, DecodingError> {
+        row.resize(self.width, 0);
+        if self.whole.is_empty() {
+            return reader.fill_buffer(row);
+        }
+        row.copy_from_slice(&self.whole[self.at..self.at + self.width]);
+        self.at += self.width;
+        Ok(true)
+    }
+}
+
+/// As RGBA. What the palette does not have is not seen.
+struct Colours([[u8; 4]; 256]);
+
+impl Colours {
+    fn new(palette: &[u8], transparent: Option<u8>) -> Self {
+        let mut colours = [[0; 4]; 256];
+        for (colour, &[r, g, b]) in colours.iter_mut().zip(palette.as_chunks().0) {
+            *colour = [r, g, b, 255];
+        }
+        if let Some(index) = transparent {
+            colours[usize::from(index)][3] = 0;
+        }
+        Self(colours)
+    }
+}

@@ -1,0 +1,120 @@
+//! What a rendering takes of memory at most, before anything of the file is read.
+//!
+//! Bytes of what the steps of [`crate::render`] hold at once: fitted to what `tests/memory.rs` measures, which
+//! compares both over the corpus. Never less than it takes, since a container that is out of memory is killed
+//! with everything in it; and not much more, since what is claimed and not used keeps other pictures waiting.
+
+use crate::cost::{Source, scale};
+use crate::decode::BAND_BYTES;
+use crate::probe::{SourceFormat, look_size};
+use crate::render::shrink::WINDOW_BYTES;
+use crate::spec::{Format, Resolved, Rotate, Size};
+
+const MIB: u64 = 1024 * 1024;
+
+/// What is not in proportion to a picture: tables, colour look-ups, the state of decoders.
+const FIXED: u64 = MIB;
+
+/// For [`crate::render::render`], with the file itself.
+pub fn render(source: &Source, resolved: &Resolved) -> u64 {
+    let part = Size::new(resolved.crop.width, resolved.crop.height);
+    let target = match resolved.rotate {
+        Rotate::None | Rotate::Half => resolved.size,
+        Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
+    };
+    // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
+    let shaped =
+        2 * channels_between(source) * resolved.size.pixels().max(resolved.output().pixels());
+    let own = match resolved.own_coding || resolved.is_original(source.upright) {
+        true => 2 * source.bytes,
+        false => 0,
+    };
+    let output = resolved.output().pixels();
+    let encoding =
+        channels_between(source) * output + encoding(source, resolved.format, output) + own;
+    FIXED + source.bytes + shrinking(source, part, target).max(shaped).max(encoding)
+}
+
+/// The same for [`crate::probe::look`].
+pub fn look(source: &Source) -> u64 {
+    FIXED + source.bytes + shrinking(source, source.upright, look_size(source.upright))
+}
+
+/// Until the picture is as small as it is shown.
+fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
+    let scale = u64::from(scale(source, part, target));
+    let (width, height) = (
+        u64::from(source.upright.width),
+        u64::from(source.upright.height),
+    );
+    let decoded = width.div_ceil(scale) * height.div_ceil(scale);
+    let all = width * height;
+    let channels = u64::from(source.channels);
+    let sample = u64::from(source.bits.div_ceil(8));
+    let between = channels_between(source);
+    // Every column that is looked at of the rows that are done, and the answer. Which side is across is the
+    // orientation's to say.
+    let across = |side: u32, other: u32| u64::from(side).div_ceil(scale) * u64::from(other);
+    let short = across(part.width, target.height).max(across(part.height, target.width));
+    let short = between * (short + target.pixels());
+    let in_rows = || {
+        let rows = 6 * u64::from(part.height) / u64::from(target.height.max(1)) + 8;
+        let window = (WINDOW_BYTES as u64).max(2 * rows * width.max(height) * between);
+        let bands = 4 * (BAND_BYTES as u64).max(width.max(height) * channels * sample);
+        window.min(between * all) + bands
+    };
+    match source.format {
+        SourceFormat::Jpeg => {
+            let coefficients = match (source.interlaced, scale) {
+                (true, 8) => 2 * channels * decoded,
+                (true, _) => 2 * channels * all,
+                _ => 0,
+            };
+            let planes = channels * decoded;
+            coefficients + planes.max(short) + channels * decoded
+        }
+        SourceFormat::Png if source.interlaced => channels * sample * all + in_rows() + short,
+        SourceFormat::Gif if source.interlaced => all + in_rows() + short,
+        SourceFormat::Png | SourceFormat::Gif => in_rows() + short,
+        SourceFormat::Bmp if source.bytes >= all / 8 => in_rows() + short,
+        SourceFormat::Tiff if !source.interlaced && matches!(source.bits, 8 | 16) => {
+            channels * sample * all + short
+        }
+        SourceFormat::Webp => (channels + 4) * all + short,
+        _ => 2 * channels * sample * all + short,
+    }
+}
+
+/// Of what is resized: gray with alpha goes as RGBA.
+fn channels_between(source: &Source) -> u64 {
+    match source.channels {
+        2 => 4,
+        other => u64::from(other),
+    }
+}
+
+/// Of the encoder, besides the picture itself.
+fn encoding(source: &Source, format: Format, pixels: u64) -> u64 {
+    match format {
+        // Flattened first.
+        Format::Jpeg if source.has_alpha => 6 * pixels,
+        Format::Jpeg | Format::Png => 3 * pixels,
+        Format::Webp if source.may_be_drawn && source.has_alpha => {
+            22 * pixels + 2 * MIB + lossless_histograms(pixels)
+        }
+        Format::Webp if source.may_be_drawn => 22 * pixels + 2 * MIB,
+        // Alpha is always lossless, whose search takes more than what it searches.
+        Format::Webp if source.has_alpha => 28 * pixels,
+        Format::Webp => 9 * pixels,
+        Format::Avif => 16 * pixels + 2 * MIB,
+        // Not written yet.
+        Format::Gif => 0,
+    }
+}
+
+/// libwebp's, which grow with how much there is in the picture: of at most 2600 tiles of 8 pixels or more, twice,
+/// a count for each value of each channel, length, distance and colour of the cache.
+fn lossless_histograms(pixels: u64) -> u64 {
+    let counts = 256 + 24 + 1024 + 3 * 256 + 40;
+    (pixels / 64).min(2_600) * 4 * counts
+}

@@ -1,0 +1,508 @@
+//! Rows from the decoder on their way to the size that is shown: made 8 bits, cut, and resized as they come,
+//! so that of a format which is stored in rows only a window is in memory.
+//!
+//! Lanczos3 over the samples as they are coded, like libvips: first the height, by windows of rows that
+//! overlap by the reach of the filter, then the width. The result is that of one pass over the whole. Alpha
+//! is premultiplied on the way, so that what is invisible does not bleed into what is not.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::colour::ToEightBits;
+use super::drawn::Judge;
+use super::pixels::Layout;
+use super::resize::{self, Part};
+use super::{Pixels, Stored};
+use crate::Error;
+use crate::decode::{BAND_BYTES, Band};
+use crate::limits::check_deadline;
+use crate::probe::Container;
+use crate::spec::Size;
+
+/// A window holds about this much, or twice what neighbouring windows share.
+pub(crate) const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// Of Lanczos3, in pixels of whichever side is coarser.
+const REACH: f64 = 3.0;
+
+pub(super) struct Shrink<'a> {
+    container: &'a Container,
+    stored: &'a Stored,
+    deadline: Instant,
+    /// Set where it is asked whether the picture is drawn.
+    judge: Option<Judge>,
+    /// From the first band on.
+    rows: Option<Rows>,
+    spent: Duration,
+}
+
+pub(super) struct Shrunk {
+    pub(super) pixels: Pixels,
+    /// Nothing is left to convert.
+    pub(super) is_srgb: bool,
+    /// Judged at the size of the original, where it was asked.
+    pub(super) is_drawn: bool,
+    /// Of the time that decoding seems to have taken.
+    pub(super) spent: Duration,
+}
+
+impl<'a> Shrink<'a> {
+    pub(super) fn new(container: &'a Container, stored: &'a Stored, deadline: Instant) -> Self {
+        Self {
+            container,
+            stored,
+            deadline,
+            judge: None,
+            rows: None,
+            spent: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn judging(mut self) -> Self {
+        self.judge = Some(Judge::default());
+        self
+    }
+
+    pub(super) fn take(&mut self, band: Band<'_>) -> Result<(), Error> {
+        let start = Instant::now();
+        let rows = match &mut self.rows {
+            Some(rows) => rows,
+            None => self
+                .rows
+                .insert(Rows::new(&band, self.container, self.stored)?),
+        };
+        rows.take(band, self.judge.as_mut())?;
+        self.spent += start.elapsed();
+        check_deadline(self.deadline)
+    }
+
+    pub(super) fn finish(self) -> Result<Shrunk, Error> {
+        let start = Instant::now();
+        let rows = self.rows.ok_or_else(|| Error::malformed("no pixels"))?;
+        Ok(Shrunk {
+            is_srgb: rows.to_eight_bits.is_srgb,
+            pixels: rows.finish()?,
+            is_drawn: self.judge.is_some_and(|judge| judge.is_drawn()),
+            spent: self.spent + start.elapsed(),
+        })
+    }
+}
+
+/// One side of the cut, in decoded pixels.
+#[derive(Clone, Copy)]
+struct Side {
+    start: f64,
+    length: f64,
+    /// What it becomes.
+    target: u32,
+}
+
+impl Side {
+    fn new(start: u32, length: u32, decoded: u32, divisor: u32, target: u32) -> Self {
+        let start = f64::from(start) / f64::from(divisor);
+        let length = (f64::from(length) / f64::from(divisor)).min(f64::from(decoded) - start);
+        Self {
+            start,
+            length,
+            target,
+        }
+    }
+
+    fn is_resampled(&self) -> bool {
+        f64::from(self.target) != self.length || self.start.fract() != 0.0
+    }
+
+    /// Decoded pixels that one of the target covers.
+    fn scale(&self) -> f64 {
+        self.length / f64::from(self.target)
+    }
+
+    fn reach(&self) -> f64 {
+        if self.is_resampled() {
+            REACH * self.scale().max(1.0)
+        } else {
+            0.0
+        }
+    }
+
+    /// Everything that is looked at.
+    fn needed(&self, decoded: u32) -> Range<u32> {
+        let first = (self.start - self.reach()).floor().max(0.0) as u32;
+        let end = (self.start + self.length + self.reach()).ceil() as u32;
+        first..end.min(decoded)
+    }
+}
+
+struct Rows {
+    decoded: Size,
+    /// Of the bands.
+    channels: usize,
+    to_eight_bits: ToEightBits,
+    /// In between: gray with alpha takes the way of RGBA, rather than compile the resizer once more.
+    layout: Layout,
+    across: Side,
+    down: Side,
+    columns: Range<u32>,
+    needed: Range<u32>,
+    /// Of the next band.
+    next: u32,
+    window: Vec<u8>,
+    window_top: u32,
+    window_limit: usize,
+    /// All `columns` of the rows of the target that are done.
+    short: Vec<u8>,
+    done: u32,
+}
+
+impl Rows {
+    fn new(band: &Band<'_>, container: &Container, stored: &Stored) -> Result<Self, Error> {
+        let (decoded, divisor, crop) = (band.size, band.divisor, stored.crop);
+        let across = Side::new(
+            crop.x,
+            crop.width,
+            decoded.width,
+            divisor,
+            stored.size.width,
+        );
+        let down = Side::new(
+            crop.y,
+            crop.height,
+            decoded.height,
+            divisor,
+            stored.size.height,
+        );
+        let to_eight_bits = ToEightBits::new(band, container)?;
+        let layout = match to_eight_bits.layout {
+            Layout::GrayAlpha => Layout::Rgba,
+            other => other,
+        };
+        let columns = across.needed(decoded.width);
+        let stride = decoded.width as usize * layout.channels();
+        let shared = (2.0 * down.reach() + down.scale()).ceil() as usize * stride;
+        let short = columns.len() * down.target as usize * layout.channels();
+        Ok(Self {
+            decoded,
+            channels: band.layout.channels(),
+            to_eight_bits,
+            layout,
+            across,
+            down,
+            columns,
+            needed: down.needed(decoded.height),
+            next: 0,
+            window: Vec::new(),
+            window_top: 0,
+            window_limit: WINDOW_BYTES.max(2 * shared),
+            short: Vec::with_capacity(short),
+            done: 0,
+        })
+    }
+
+    fn is_resampled(&self) -> bool {
+        self.across.is_resampled() || self.down.is_resampled()
+    }
+
+    fn is_premultiplied(&self) -> bool {
+        self.layout.has_alpha() && self.is_resampled()
+    }
+
+    fn stride(&self) -> usize {
+        self.decoded.width as usize * self.layout.channels()
+    }
+
+    fn take(&mut self, band: Band<'_>, mut judge: Option<&mut Judge>) -> Result<(), Error> {
+        let stride = self.decoded.width as usize * self.channels;
+        let is_used_as_it_is = !self.to_eight_bits.is_needed()
+            && self.layout == self.to_eight_bits.layout
+            && !self.is_premultiplied();
+        // What has to be converted is in memory twice, so a little at a time.
+        let at_once = match is_used_as_it_is {
+            true => band.samples.len(),
+            false => (BAND_BYTES / stride).max(1) * stride,
+        };
+        let whole = self.columns.len() as u64 * self.needed.len() as u64;
+        let is_whole = whole * self.channels as u64 == band.samples.len() as u64;
+        if is_used_as_it_is && is_whole && !self.is_resampled() {
+            let samples = self.to_eight_bits.convert(band.samples, self.channels)?;
+            if let Some(judge) = judge {
+                judge.rows(&samples, self.decoded, self.layout);
+            }
+            self.next = self.decoded.height;
+            self.done = self.down.target;
+            self.short = samples.into_owned();
+            return Ok(());
+        }
+        let mut start = 0;
+        while start < band.samples.len() {
+            let end = (start + at_once).min(band.samples.len());
+            let samples = band.samples.part(start..end);
+            let samples = self.to_eight_bits.convert(samples, self.channels)?;
+            if let Some(judge) = &mut judge {
+                judge.rows(&samples, self.decoded, self.to_eight_bits.layout);
+            }
+            let samples = self.prepared(samples)?;
+            self.add(&samples)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// As the resizer takes them.
+    fn prepared<'s>(&self, samples: Cow<'s, [u8]>) -> Result<Cow<'s, [u8]>, Error> {
+        let samples = if self.layout == self.to_eight_bits.layout {
+            samples
+        } else {
+            let (pixels, _) = samples.as_chunks();
+            let widened = pixels
+                .iter()
+                .flat_map(|&[gray, alpha]| [gray, gray, gray, alpha]);
+            widened.collect()
+        };
+        if !self.is_premultiplied() {
+            return Ok(samples);
+        }
+        let mut samples = samples.into_owned();
+        resize::multiply_alpha(&mut samples, self.decoded.width)?;
+        Ok(samples.into())
+    }
+
+    /// Whole rows, which follow those before.
+    fn add(&mut self, rows: &[u8]) -> Result<(), Error> {
+        let stride = self.stride();
+        let top = self.next;
+        let end = top + (rows.len() / stride) as u32;
+        self.next = end;
+        let first = top.max(self.needed.start);
+        let last = end.min(self.needed.end);
+        if first >= last {
+            return Ok(());
+        }
+        let rows = &rows[(first - top) as usize * stride..(last - top) as usize * stride];
+        let are_last = last == self.needed.end;
+        if self.window.is_empty() && are_last {
+            return self.resize(rows, first);
+        }
+        if self.window.is_empty() {
+            self.window_top = first;
+        }
+        self.window.extend(rows);
+        if self.window.len() < self.window_limit && !are_last {
+            return Ok(());
+        }
+        let mut window = std::mem::take(&mut self.window);
+        self.resize(&window, self.window_top)?;
+        let kept = self.down.start + f64::from(self.done) * self.down.scale() - self.down.reach();
+        let kept = (kept.floor().max(0.0) as u32).clamp(self.window_top, last);
+        window.drain(..(kept - self.window_top) as usize * stride);
+        self.window_top = kept;
+        self.window = window;
+        Ok(())
+    }
+
+    /// Does as many rows of the target as can be told from these.
+    fn resize(&mut self, rows: &[u8], top: u32) -> Result<(), Error> {
+        let count = (rows.len() / self.stride()) as u32;
+        let (end, down) = (top + count, self.down);
+        let ready = if end >= self.needed.end {
+            down.target
+        } else {
+            let reached = f64::from(end) - down.reach() - down.start;
+            ((reached / down.scale()).floor().max(0.0) as u32).clamp(self.done, down.target)
+        };
+        if ready == self.done {
+            return Ok(());
+        }
+        let scale = down.scale();
+        let start = down.start + f64::from(self.done) * scale - f64::from(top);
+        let height = (f64::from(ready - self.done) * scale).min(f64::from(count) - start);
+        let part = Part {
+            left: f64::from(self.columns.start),
+            top: start,
+            width: self.columns.len() as f64,
+            height,
+        };
+        let source = Size::new(self.decoded.width, count);
+        let target = Size::new(self.columns.len() as u32, ready - self.done);
+        resize::append(rows, source, self.layout, part, target, &mut self.short)?;
+        self.done = ready;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Pixels, Error> {
+        // It broke off: what is missing is black, or nothing where there is alpha.
+        let missing = vec![0; (BAND_BYTES / self.stride()).max(1) * self.stride()];
+        while self.next < self.needed.end {
+            self.add(&missing)?;
+        }
+        self.window = Vec::new();
+        let size = Size::new(self.across.target, self.down.target);
+        let samples = if self.across.is_resampled() {
+            let part = Part {
+                left: self.across.start - f64::from(self.columns.start),
+                top: 0.0,
+                width: self.across.length,
+                height: f64::from(size.height),
+            };
+            let source = Size::new(self.columns.len() as u32, size.height);
+            let mut samples = Vec::new();
+            resize::append(&self.short, source, self.layout, part, size, &mut samples)?;
+            samples
+        } else {
+            std::mem::take(&mut self.short)
+        };
+        let mut pixels = Pixels {
+            size,
+            layout: self.layout,
+            samples,
+        };
+        if self.is_premultiplied() {
+            resize::divide_alpha(&mut pixels.samples, size.width)?;
+        }
+        Ok(match self.to_eight_bits.layout {
+            Layout::GrayAlpha => pixels.with_gray_alone(),
+            _ => pixels,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! However the rows come, the picture is that of one pass over the whole by the resizer.
+
+    use fast_image_resize::images::{TypedImage, TypedImageRef};
+    use fast_image_resize::pixels::U8x4;
+    use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+
+    use super::*;
+    use crate::decode::{self, Samples};
+    use crate::probe::{Blocks, ColourSpace, Colouring, Header, SourceFormat};
+    use crate::spec::Rect;
+
+    const DECODED: Size = Size::new(640, 1000);
+
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1u32;
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    fn container() -> Container {
+        Container {
+            header: Header {
+                format: SourceFormat::Png,
+                size: DECODED,
+                orientation: 1,
+                frames: 1,
+                has_alpha: true,
+                colour_space: ColourSpace::Rgb,
+                bits: 8,
+                scans: 1,
+                interlaced: false,
+            },
+            blocks: Blocks::default(),
+            colouring: Colouring::Srgb,
+        }
+    }
+
+    fn in_bands(samples: &[u8], rows: usize, stored: &Stored) -> Pixels {
+        let container = container();
+        let soon = Instant::now() + Duration::from_secs(60);
+        let mut shrink = Shrink::new(&container, stored, soon);
+        for band in samples.chunks(rows * 4 * DECODED.width as usize) {
+            let band = Band {
+                size: DECODED,
+                divisor: 1,
+                layout: decode::Layout::Rgba,
+                samples: Samples::Eight(band.into()),
+            };
+            shrink.take(band).unwrap();
+        }
+        shrink.finish().unwrap().pixels
+    }
+
+    fn in_one_pass(samples: &[u8], stored: &Stored) -> Vec<u8> {
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = stored.crop;
+        let [x, y, width, height] = [x, y, width, height].map(f64::from);
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+            .crop(x, y, width, height);
+        let mut answer = vec![0; stored.size.pixels() as usize * 4];
+        let source = TypedImageRef::<U8x4>::from_buffer(DECODED.width, DECODED.height, samples);
+        let (width, height) = (stored.size.width, stored.size.height);
+        let mut target = TypedImage::from_buffer(width, height, &mut answer).unwrap();
+        Resizer::new()
+            .resize_typed(&source.unwrap(), &mut target, &options)
+            .unwrap();
+        answer
+    }
+
+    #[test]
+    fn bands_make_no_difference() {
+        let samples = noise(DECODED.pixels() as usize * 4);
+        let whole = (0, 0, DECODED.width, DECODED.height);
+        for ((x, y, width, height), size) in [
+            (whole, (100, 156)),
+            (whole, (500, 333)),
+            (whole, (640, 1000)),
+            (whole, (640, 90)),
+            (whole, (90, 1000)),
+            (whole, (700, 1100)),
+            ((33, 470, 400, 77), (100, 20)),
+            ((1, 3, 600, 900), (600, 900)),
+            ((639, 999, 1, 1), (1, 1)),
+        ] {
+            let stored = Stored {
+                crop: Rect {
+                    x,
+                    y,
+                    width,
+                    height,
+                },
+                size: Size::new(size.0, size.1),
+            };
+            let expected = in_one_pass(&samples, &stored);
+            for rows in [1, 7, 300, 1000] {
+                let pixels = in_bands(&samples, rows, &stored);
+                let steps = pixels.samples.iter().zip(&expected);
+                let steps: Vec<u8> = steps.map(|(a, b)| a.abs_diff(*b)).collect();
+                let different = steps.iter().filter(|step| **step > 0).count();
+                // Weights are computed from where a window begins, which may round the other way.
+                assert!(
+                    pixels.samples.len() == expected.len()
+                        && steps.iter().all(|step| *step <= 1)
+                        && different * 1000 <= steps.len(),
+                    "{size:?} in bands of {rows}: {different} of {}",
+                    steps.len()
+                );
+            }
+        }
+    }
+
+    /// As far as it goes; what is missing is not seen.
+    #[test]
+    fn a_picture_may_break_off() {
+        let stored = Stored {
+            crop: Rect {
+                x: 0,
+                y: 0,
+                width: DECODED.width,
+                height: DECODED.height,
+            },
+            size: Size::new(64, 100),
+        };
+        let mut samples = noise(DECODED.pixels() as usize * 4);
+        let half = samples.len() / 2;
+        let pixels = in_bands(&samples[..half], 50, &stored);
+        samples[half..].fill(0);
+        assert_eq!(pixels.samples, in_one_pass(&samples, &stored));
+    }
+}

@@ -1,0 +1,296 @@
+//! What a rendering is expected to take of memory is what it takes: never less, and not more than twice as
+//! much, over the corpus; and fifty megapixels of any format fit beside one another into a small container.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends, and says what it saw"
+)]
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{Cursor, Read};
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tintype_imaging::cost::Source;
+use tintype_imaging::limits::Limits;
+use tintype_imaging::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
+use tintype_imaging::{memory, probe, render};
+
+const MIB: u64 = 1024 * 1024;
+
+/// A test that measures runs once more, in a process of its own whose allocator gives everything back at once.
+const CHILD: &str = "TINTYPE_TEST_MEASURES";
+const ALLOCATOR: &str = "glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=32768";
+
+/// Pages that are half used, and code that is run for the first time.
+const NOISE: u64 = MIB / 2;
+
+/// Of small pictures hardly anything is in proportion to them.
+const SMALL: u64 = 4 * MIB;
+
+const FEW_PIXELS: u64 = 250_000;
+
+const FORMATS: [Format; 4] = [Format::Jpeg, Format::Webp, Format::Png, Format::Avif];
+
+#[test]
+fn what_is_claimed_is_what_it_takes() {
+    alone("what_is_claimed_is_what_it_takes", || {
+        for path in files() {
+            let Some(original) = Original::read(&path) else {
+                continue;
+            };
+            // All formats at one size; the others differ by what is decoded. Of small ones there are many.
+            if original.source.upright.pixels() < FEW_PIXELS {
+                original.check(640, Format::Webp);
+                continue;
+            }
+            for (width, formats) in [
+                (100, &FORMATS[..1]),
+                (640, &FORMATS),
+                (2400, &FORMATS[1..2]),
+            ] {
+                for format in formats {
+                    original.check(width, *format);
+                }
+            }
+        }
+    });
+}
+
+/// Flat, so that they are quickly made; how much a decoder takes does not depend on what is seen.
+#[test]
+fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
+    alone(
+        "fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte",
+        || {
+            let folder = tempfile::tempdir().unwrap();
+            let mut files = large(folder.path());
+            files.push(corpus().join("photos/made-50mp-420-base-q72.jpg"));
+            for path in files {
+                let original = Original::read(&path).unwrap();
+                original.check(1200, Format::Jpeg);
+                let taken = original.takes(1200, Format::Jpeg).unwrap();
+                assert!(taken <= 256 * MIB, "{}: {taken}", path.display());
+            }
+        },
+    );
+}
+
+/// 8192x6144, in each form that is read differently.
+fn large(folder: &Path) -> Vec<PathBuf> {
+    let size = Size::new(8192, 6144);
+    let png = |name: &str, colour, depth, bytes: u64, interlaced| {
+        let path = folder.join(name);
+        let mut info = png::Info::with_size(size.width, size.height);
+        (info.color_type, info.bit_depth, info.interlaced) = (colour, depth, interlaced);
+        let file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
+        let mut writer = png::Encoder::with_info(file, info)
+            .unwrap()
+            .write_header()
+            .unwrap();
+        let mut stream = writer.stream_writer().unwrap();
+        std::io::copy(
+            &mut std::io::repeat(90).take(size.pixels() * bytes),
+            &mut stream,
+        )
+        .unwrap();
+        stream.finish().unwrap();
+        path
+    };
+    let eight = png::BitDepth::Eight;
+    let mut files = vec![
+        png("rgb.png", png::ColorType::Rgb, eight, 3, false),
+        png("rgba.png", png::ColorType::Rgba, eight, 4, false),
+        png(
+            "rgba16.png",
+            png::ColorType::Rgba,
+            png::BitDepth::Sixteen,
+            8,
+            false,
+        ),
+    ];
+    let rgb = image::RgbImage::from_pixel(size.width, size.height, image::Rgb([90, 120, 150]));
+    let mut write = |name: &str, image: &image::DynamicImage| {
+        let path = folder.join(name);
+        image.save(&path).unwrap();
+        files.push(path);
+    };
+    let rgb = image::DynamicImage::from(rgb);
+    for name in ["rgb.bmp", "rgb.tif"] {
+        write(name, &rgb);
+    }
+    files.push(gif(folder.join("plain.gif"), size, false));
+    files.push(gif(folder.join("interlaced.gif"), size, true));
+    files
+}
+
+fn gif(path: PathBuf, size: Size, interlaced: bool) -> PathBuf {
+    let (width, height) = (size.width as u16, size.height as u16);
+    let file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
+    let mut encoder = gif::Encoder::new(file, width, height, &[90, 120, 150, 9, 9, 9]).unwrap();
+    let frame = gif::Frame {
+        width,
+        height,
+        interlaced,
+        buffer: vec![0; size.pixels() as usize].into(),
+        ..gif::Frame::default()
+    };
+    encoder.write_frame(&frame).unwrap();
+    drop(encoder);
+    path
+}
+
+/// Runs `measure` in a process of its own.
+fn alone(test: &str, measure: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some() {
+        let first = Original::read(&corpus().join("photos/Blinds.jpg")).unwrap();
+        for format in FORMATS {
+            first.takes(320, format);
+        }
+        return measure();
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1")
+        .env("GLIBC_TUNABLES", ALLOCATOR)
+        .output()
+        .unwrap();
+    println!("{}", String::from_utf8_lossy(&child.stdout));
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+}
+
+struct Original {
+    path: PathBuf,
+    source: Source,
+}
+
+impl Original {
+    /// `None`: nothing that could be rendered.
+    fn read(path: &Path) -> Option<Self> {
+        let bytes = fs::read(path).ok()?;
+        let limits = Limits::default();
+        let header = probe::header(Cursor::new(&bytes), &limits).ok()?;
+        // A decoder that panics is another test's concern.
+        let look = || probe::look(&bytes, &header, &limits, soon());
+        let look = catch_unwind(look).ok()?.ok()?;
+        let mut source = Source::of(&header, bytes.len() as u64);
+        // As a record has it.
+        (source.may_be_drawn, source.has_alpha) = (look.is_drawn, look.has_alpha);
+        Some(Self {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn check(&self, width: u32, format: Format) {
+        let claimed = memory::render(&self.source, &self.resolved(width, format));
+        let Some(taken) = self.takes(width, format) else {
+            return;
+        };
+        let name = self.path.file_name().unwrap().display();
+        println!(
+            "{:5.2} {:6.1} MB claimed, {:6.1} taken: {name} at {width} as {format:?}{}",
+            claimed as f64 / taken.max(1) as f64,
+            claimed as f64 / 1e6,
+            taken as f64 / 1e6,
+            match self.source.may_be_drawn {
+                true => " (drawn)",
+                false => "",
+            }
+        );
+        // How much a search for repetitions finds to remember cannot be known before.
+        let is_lossless = format == Format::Webp && self.source.may_be_drawn;
+        let most = match is_lossless {
+            true => 4 * taken + 4 * SMALL,
+            false => 2 * taken + SMALL,
+        };
+        assert!(
+            taken <= claimed + NOISE && claimed <= most,
+            "{name} at {width} as {format:?}: {claimed} claimed, {taken} taken; {:?}",
+            self.source
+        );
+    }
+
+    /// At most, with the file. `None` where it cannot be rendered so.
+    fn takes(&self, width: u32, format: Format) -> Option<u64> {
+        let resolved = self.resolved(width, format);
+        let before = reset();
+        let bytes = fs::read(&self.path).unwrap();
+        let rendered = render::render(&bytes, &resolved, &Limits::default(), soon());
+        rendered.is_ok().then(|| peak().saturating_sub(before))
+    }
+
+    fn resolved(&self, width: u32, format: Format) -> Resolved {
+        let Size {
+            width: whole,
+            height,
+        } = self.source.upright;
+        let width = width.min(whole);
+        let scaled = u64::from(height) * u64::from(width) / u64::from(whole);
+        Resolved {
+            crop: Rect {
+                x: 0,
+                y: 0,
+                width: whole,
+                height,
+            },
+            rotate: Rotate::None,
+            flip: Flip::default(),
+            size: Size::new(width, scaled.max(1) as u32),
+            canvas: None,
+            blur: None,
+            sharpen: None,
+            gray: false,
+            background: None,
+            format,
+            quality: 80,
+            metadata: Metadata::None,
+            max_bytes: None,
+            own_coding: false,
+        }
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(120)
+}
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus")
+}
+
+fn files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in ["photos", "formats", "colour", "reported", "orientation"] {
+        for entry in fs::read_dir(corpus().join(folder)).unwrap() {
+            files.push(entry.unwrap().path());
+        }
+    }
+    assert!(files.len() > 300, "{} files", files.len());
+    files.sort();
+    files
+}
+
+/// Forgets the peak so far. Gives what is in memory.
+fn reset() -> u64 {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    status("VmRSS:")
+}
+
+fn peak() -> u64 {
+    status("VmHWM:")
+}
+
+fn status(name: &str) -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let kibibytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+    kibibytes.parse::<u64>().unwrap() * 1024
+}

@@ -1,0 +1,37 @@
+//! Memory that pixel work has freed goes back to the system.
+//!
+//! glibc keeps blocks of up to 32 MiB once it has seen them freed, a share for each thread: a small container is
+//! killed for memory that nobody uses. A fixed threshold gives them back at once, and huge pages make it cheap to
+//! have them again. PNG, JPEG, WebP and AVIF of 1500 pixels from 24 megapixels, on two threads in 512 MiB: killed
+//! without this; 253 MiB at most with it, for the same CPU. The same with jemalloc 5.3: 244 MiB for 1.4 times the
+//! CPU (397 MiB for 1.0 with huge pages); mimalloc 2.2 and 3: 477 MiB, and killed.
+//!
+//! glibc reads its settings from the environment before `main`, so whoever renders starts once more with them.
+//! Settings that are there already are left alone.
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn set_up() {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    const NAME: &str = "GLIBC_TUNABLES";
+    const SETTINGS: &str = "glibc.malloc.mmap_threshold=1048576:\
+                            glibc.malloc.trim_threshold=1048576:\
+                            glibc.malloc.hugetlb=1";
+    if std::env::var_os(NAME).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    let mut arguments = std::env::args_os();
+    let mut again = Command::new(program);
+    if let Some(name) = arguments.next() {
+        again.arg0(name);
+    }
+    // Comes back only where it has failed: then all goes on as it is.
+    let _ = again.args(arguments).env(NAME, SETTINGS).exec();
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn set_up() {}
