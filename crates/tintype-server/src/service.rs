@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::access_log::{AccessLog, Observe, Observer};
 use crate::app::App;
 use crate::blocks::{self, Blocks};
-use crate::cgroup::Granted;
 use crate::config::{Config, Resources};
 use crate::error::Error;
+use crate::granted::Granted;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
@@ -65,8 +65,8 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens everything that the configuration names. Nothing is served yet.
-    pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
+    /// Opens everything that the configuration names, within what is granted. Nothing is served yet.
+    pub async fn open(config: Config, granted: &Granted) -> Result<Arc<Self>, StartError> {
         let system = |what| move |source| StartError::System { what, source };
         let Stores { store, derived } = Stores::open(&config).await?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
@@ -74,7 +74,7 @@ impl App {
         if config.derived_store.is_some() {
             derived.observe(observer(&metrics));
         }
-        let resources = config.resources(&Granted::detect());
+        let resources = config.resources(granted);
         let prepared_bytes = resources.hot_cache_bytes / PREPARED_SHARE;
         let pool = open_pool(&config, &resources)?;
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
@@ -114,9 +114,12 @@ impl App {
 
 /// Records without a service, for a tool that makes them. What is left out stays left out until it
 /// calls [`Records::fill_in`].
-pub async fn open_records(config: &Config) -> Result<(Arc<Store>, Records), StartError> {
+pub async fn open_records(
+    config: &Config,
+    granted: &Granted,
+) -> Result<(Arc<Store>, Records), StartError> {
     let store = Stores::open(config).await?.store;
-    let pool = open_pool(config, &config.resources(&Granted::detect()))?;
+    let pool = open_pool(config, &config.resources(granted))?;
     let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
     let (pending, _) = mpsc::channel(1);
     let records = Records::new(store.clone(), probing, config.record_cache, pending);

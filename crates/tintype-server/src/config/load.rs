@@ -51,6 +51,10 @@ impl Config {
             reader.fill_in(dev);
         }
         let config = reader.config(sources.presets, sources.sites, dev);
+        let config = config.map(|config| Config {
+            task_metadata: sources.task_metadata,
+            ..config
+        });
         match config {
             Some(config) if reader.problems.0.is_empty() => {
                 let effective = effective::text(&config, &reader.values);
@@ -191,6 +195,7 @@ impl Reader {
             lame_duck: lame_duck?,
             drain: drain?,
             log: log?,
+            task_metadata: None,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::Config;
-use crate::cgroup::Granted;
+use crate::granted::Granted;
 
 /// Where neither the configuration nor the machine says how much there is.
 const UNKNOWN_MEMORY: u64 = 1 << 30;
@@ -36,7 +36,7 @@ impl Config {
         };
         let hot_cache_bytes = self.hot_cache_bytes.unwrap_or(memory_budget / 4);
         Resources {
-            workers: self.workers.unwrap_or(granted.cpus),
+            workers: self.workers.unwrap_or(granted.cpus.value),
             memory_budget,
             hot_cache_bytes: hot_cache_bytes.min(most_hot),
         }

@@ -356,10 +356,18 @@ fn a_site_is_a_folder() {
 
 #[test]
 fn memory_and_threads_come_from_the_machine_unless_said() {
+    use crate::granted::{Granted, Limit, Origin};
     use std::num::NonZeroUsize;
-    let granted = crate::cgroup::Granted {
-        cpus: NonZeroUsize::new(2).unwrap(),
-        memory_bytes: Some(4 << 30),
+    let granted = Granted {
+        cpus: Limit {
+            value: NonZeroUsize::new(2).unwrap(),
+            from: Origin::Machine,
+        },
+        memory_bytes: Some(Limit {
+            value: 4 << 30,
+            from: Origin::TaskMetadata,
+        }),
+        unread: None,
     };
     let resources = |environment: &[(&str, &str)]| {
         let resources = dev(environment).resources(&granted);
