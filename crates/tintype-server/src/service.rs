@@ -16,6 +16,7 @@ use crate::blocks::{self, Blocks};
 use crate::config::{Config, Resources};
 use crate::error::Error;
 use crate::granted::Granted;
+use crate::http::Pace;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
@@ -34,6 +35,11 @@ use crate::{http, router};
 const MAX_PENDING: usize = 1_000;
 /// The part of the hot cache's memory that goes to headers rather than bytes.
 const PREPARED_SHARE: u64 = 16;
+/// Balancers and whoever collects metrics.
+const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// The part of all connections that an API with a listener of its own gets, so that readers cannot
+/// keep it out.
+const API_SHARE: usize = 4;
 const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Less than a check of readiness may take.
@@ -100,6 +106,7 @@ impl App {
             outbox,
             metrics,
             config,
+            resources,
             store,
             derived,
             probing,
@@ -160,12 +167,18 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> usize {
     let config = &app.config;
+    let connections = app.resources.connections.get();
+    let of_api = match listeners.api {
+        Some(_) => (connections / API_SHARE).max(1),
+        None => 0,
+    };
+    let count = |connections| NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
     let settings = http::Settings {
         header_timeout: config.header_timeout,
         idle_timeout: config.idle_timeout,
-        body_timeout: config.body_timeout,
-        write_timeout: config.write_timeout,
-        max_connections: NonZeroUsize::new(config.max_connections).unwrap_or(NonZeroUsize::MIN),
+        body: Pace::new(config.body_min_rate, config.body_timeout),
+        write: Pace::new(config.write_min_rate, config.write_timeout),
+        max_connections: count(connections - of_api),
         lame_duck: config.lame_duck,
         drain: config.drain,
         ..http::Settings::default()
@@ -205,6 +218,7 @@ pub async fn serve(
     // Health is told until the last request is answered.
     let last = CancellationToken::new();
     let at_once = http::Settings {
+        max_connections: ADMIN_CONNECTIONS,
         lame_duck: Duration::ZERO,
         drain: Duration::from_secs(1),
         ..settings
@@ -215,9 +229,13 @@ pub async fn serve(
         at_once,
         last.clone(),
     ));
+    let of_api = http::Settings {
+        max_connections: count(of_api),
+        ..settings
+    };
     let api = listeners
         .api
-        .map(|listener| tokio::spawn(http::serve(listener, api, settings, stop.clone())));
+        .map(|listener| tokio::spawn(http::serve(listener, api, of_api, stop.clone())));
     let drained = http::serve(listeners.public, public, settings, stop).await;
     let mut cut = drained.cut;
     if let Some(api) = api {

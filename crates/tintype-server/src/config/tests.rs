@@ -375,20 +375,24 @@ fn memory_and_threads_come_from_the_machine_unless_said() {
             resources.workers.get(),
             resources.memory_budget >> 20,
             resources.hot_cache_bytes >> 20,
+            resources.connections.get(),
         )
     };
-    assert_eq!(resources(&[]), (2, 3072, 768));
-    assert_eq!(resources(&[("TINTYPE_HOT_CACHE_BYTES", "0")]), (2, 3072, 0));
+    assert_eq!(resources(&[]), (2, 3072, 768, 4096));
+    assert_eq!(
+        resources(&[("TINTYPE_HOT_CACHE_BYTES", "0")]),
+        (2, 3072, 0, 4096)
+    );
     assert_eq!(
         resources(&[("TINTYPE_HOT_CACHE_BYTES", "8GiB")]),
-        (2, 3072, 1536)
+        (2, 3072, 1536, 4096)
     );
     let all = [
         ("TINTYPE_WORKERS", "7"),
         ("TINTYPE_MEMORY_BUDGET", "1GiB"),
         ("TINTYPE_HOT_CACHE_BYTES", "1000MiB"),
     ];
-    assert_eq!(resources(&all), (7, 1024, 1000));
+    assert_eq!(resources(&all), (7, 1024, 1000, 4096));
     let too_much = [
         ("TINTYPE_MEMORY_BUDGET", "1GiB"),
         ("TINTYPE_HOT_CACHE_BYTES", "1GiB"),

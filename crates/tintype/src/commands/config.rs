@@ -41,6 +41,7 @@ fn here(config: &Config) -> String {
         workers,
         memory_budget,
         hot_cache_bytes,
+        connections,
     } = config.resources(&granted);
     let cpus = &granted.cpus;
     let memory = granted.memory_bytes.as_ref();
@@ -66,6 +67,13 @@ fn here(config: &Config) -> String {
             from(
                 config.hot_cache_bytes.is_some(),
                 "a quarter of memory_budget"
+            )
+        ),
+        format!(
+            "max_connections = {connections}  # {}",
+            from(
+                connections == config.max_connections,
+                "what an eighth of memory_budget holds"
             )
         ),
     ];
