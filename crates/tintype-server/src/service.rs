@@ -181,7 +181,6 @@ pub async fn serve(
         max_connections: count(connections - of_api),
         lame_duck: config.lame_duck,
         drain: config.drain,
-        ..http::Settings::default()
     };
     let observer = Arc::new(Observer {
         metrics: app.metrics.clone(),

@@ -180,11 +180,9 @@ impl Stream for Body {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let chunks = usize::try_from(self.left.div_ceil(CHUNK_BYTES as u64)).ok();
-        (
-            usize::from(self.left > 0),
-            chunks.map(|chunks| chunks.saturating_add(1)),
-        )
+        // A chunk is one byte at least: what is at hand may be less than what was asked for.
+        let most = usize::try_from(self.left).ok();
+        (usize::from(self.left > 0), most)
     }
 }
 
