@@ -29,6 +29,7 @@ mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits
 mod quick_start; // what the README promises
 mod read_only; // looking without touching
+mod readers; // those who read slowly, or not at all
 mod rendering; // sizes, formats and orientation of real pictures
 mod replicas; // several servers on one store
 mod sites; // several projects on one service

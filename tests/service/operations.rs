@@ -261,3 +261,85 @@ fn a_file_can_be_rendered_without_a_server() {
     let kind = crate::picture::kind(&bytes);
     assert_eq!((kind.format, kind.width, kind.height), ("webp", 200, 150));
 }
+
+/// ECS limits the task's cgroup, which cannot be seen from the container's.
+#[test]
+fn the_size_of_a_task_is_found_and_said() {
+    let agent = agent(r#"{"Limits": {"CPU": 0.5, "Memory": 512}}"#);
+    let shown = |environment: &[(&str, &str)]| {
+        let dev = [&[("ECS_CONTAINER_METADATA_URI_V4", &*agent)], environment].concat();
+        let (code, stdout, stderr) = run(&["config", "--dev"], &dev);
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    let has = |text: &str, lines: &[&str]| {
+        for line in lines {
+            assert!(
+                text.contains(&format!("#   {line}\n")),
+                "{line} in:\n{text}"
+            );
+        }
+    };
+    has(
+        &shown(&[]),
+        &[
+            "cpus = 1  # from task metadata",
+            "memory = 536870912  # from task metadata",
+            "workers = 1  # one for each of the cpus",
+            "memory_budget = 402653184  # three quarters of memory",
+            "hot_cache_bytes = 100663296  # a quarter of memory_budget",
+        ],
+    );
+    has(
+        &shown(&[
+            ("TINTYPE_WORKERS", "3"),
+            ("TINTYPE_MEMORY_BUDGET", "100MiB"),
+        ]),
+        &[
+            "memory = 536870912  # from task metadata",
+            "workers = 3  # as set above",
+            "memory_budget = 104857600  # as set above",
+        ],
+    );
+}
+
+#[test]
+fn a_task_that_does_not_tell_its_size_runs_on_what_can_be_seen() {
+    let garbled = agent("<html>");
+    let metadata = [("ECS_CONTAINER_METADATA_URI_V4", &*garbled)];
+    let (code, stdout, _) = run(&["config", "--dev"], &metadata);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("the limits of the task are not known: "),
+        "{stdout}"
+    );
+    assert!(!stdout.contains("# from task metadata"), "{stdout}");
+
+    let app = Start::dev()
+        .env("ECS_CONTAINER_METADATA_URI_V4", &garbled)
+        .run();
+    app.upload("a.txt", b"x");
+    let (status, stdout, _) = app.stop();
+    assert!(status.success(), "{status}");
+    assert!(
+        stdout.contains("the limits of the task are not known"),
+        "{stdout}"
+    );
+}
+
+/// What ECS runs beside each task, as far as it is asked here.
+fn agent(answer: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let length = answer.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            let _ = stream.write_all((head + answer).as_bytes());
+        }
+    });
+    format!("http://{address}/v4/0123")
+}

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::access_log::{AccessLog, Observe, Observer};
 use crate::app::App;
 use crate::blocks::{self, Blocks};
-use crate::cgroup::Granted;
 use crate::config::{Config, Resources};
 use crate::error::Error;
+use crate::granted::Granted;
+use crate::http::Pace;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
@@ -34,6 +35,11 @@ use crate::{http, router};
 const MAX_PENDING: usize = 1_000;
 /// The part of the hot cache's memory that goes to headers rather than bytes.
 const PREPARED_SHARE: u64 = 16;
+/// Balancers and whoever collects metrics.
+const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// The part of all connections that an API with a listener of its own gets, so that readers cannot
+/// keep it out.
+const API_SHARE: usize = 4;
 const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Less than a check of readiness may take.
@@ -65,8 +71,8 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens everything that the configuration names. Nothing is served yet.
-    pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
+    /// Opens everything that the configuration names, within what is granted. Nothing is served yet.
+    pub async fn open(config: Config, granted: &Granted) -> Result<Arc<Self>, StartError> {
         let system = |what| move |source| StartError::System { what, source };
         let Stores { store, derived } = Stores::open(&config).await?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
@@ -74,7 +80,7 @@ impl App {
         if config.derived_store.is_some() {
             derived.observe(observer(&metrics));
         }
-        let resources = config.resources(&Granted::detect());
+        let resources = config.resources(granted);
         let prepared_bytes = resources.hot_cache_bytes / PREPARED_SHARE;
         let pool = open_pool(&config, &resources)?;
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
@@ -100,6 +106,7 @@ impl App {
             outbox,
             metrics,
             config,
+            resources,
             store,
             derived,
             probing,
@@ -114,9 +121,12 @@ impl App {
 
 /// Records without a service, for a tool that makes them. What is left out stays left out until it
 /// calls [`Records::fill_in`].
-pub async fn open_records(config: &Config) -> Result<(Arc<Store>, Records), StartError> {
+pub async fn open_records(
+    config: &Config,
+    granted: &Granted,
+) -> Result<(Arc<Store>, Records), StartError> {
     let store = Stores::open(config).await?.store;
-    let pool = open_pool(config, &config.resources(&Granted::detect()))?;
+    let pool = open_pool(config, &config.resources(granted))?;
     let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
     let (pending, _) = mpsc::channel(1);
     let records = Records::new(store.clone(), probing, config.record_cache, pending);
@@ -157,15 +167,20 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> usize {
     let config = &app.config;
+    let connections = app.resources.connections.get();
+    let of_api = match listeners.api {
+        Some(_) => (connections / API_SHARE).max(1),
+        None => 0,
+    };
+    let count = |connections| NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
     let settings = http::Settings {
         header_timeout: config.header_timeout,
         idle_timeout: config.idle_timeout,
-        body_timeout: config.body_timeout,
-        write_timeout: config.write_timeout,
-        max_connections: NonZeroUsize::new(config.max_connections).unwrap_or(NonZeroUsize::MIN),
+        body: Pace::new(config.body_min_rate, config.body_timeout),
+        write: Pace::new(config.write_min_rate, config.write_timeout),
+        max_connections: count(connections - of_api),
         lame_duck: config.lame_duck,
         drain: config.drain,
-        ..http::Settings::default()
     };
     let observer = Arc::new(Observer {
         metrics: app.metrics.clone(),
@@ -202,6 +217,7 @@ pub async fn serve(
     // Health is told until the last request is answered.
     let last = CancellationToken::new();
     let at_once = http::Settings {
+        max_connections: ADMIN_CONNECTIONS,
         lame_duck: Duration::ZERO,
         drain: Duration::from_secs(1),
         ..settings
@@ -212,9 +228,13 @@ pub async fn serve(
         at_once,
         last.clone(),
     ));
+    let of_api = http::Settings {
+        max_connections: count(of_api),
+        ..settings
+    };
     let api = listeners
         .api
-        .map(|listener| tokio::spawn(http::serve(listener, api, settings, stop.clone())));
+        .map(|listener| tokio::spawn(http::serve(listener, api, of_api, stop.clone())));
     let drained = http::serve(listeners.public, public, settings, stop).await;
     let mut cut = drained.cut;
     if let Some(api) = api {

@@ -10,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderName, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower::Service;
 
@@ -78,7 +78,9 @@ struct Observation {
     request_id: RequestId,
     trace: Trace,
     method: Method,
-    uri: Uri,
+    /// A copy, as everything here: a part of the head would keep all of it for as long as the answer
+    /// takes.
+    path: Box<str>,
     status: Option<StatusCode>,
     code: Option<Code>,
     facts: LogFacts,
@@ -97,7 +99,7 @@ impl Observation {
             request_id: RequestId::of(request.headers()),
             trace: Trace::of(request.headers()),
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            path: request.uri().path().into(),
             status: None,
             code: None,
             facts: LogFacts::default(),
@@ -155,7 +157,7 @@ impl Observation {
 impl Drop for Observation {
     fn drop(&mut self) {
         let took = self.began.elapsed();
-        let path = self.uri.path();
+        let path = &*self.path;
         let status = self
             .status
             .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());

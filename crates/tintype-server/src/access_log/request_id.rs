@@ -23,7 +23,7 @@ impl RequestId {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(HEADER).or_else(|| headers.get(FOREIGN));
         match given.filter(|value| is_fit(value.as_bytes())) {
-            Some(value) => Self(value.clone()),
+            Some(value) => Self::from(Bytes::copy_from_slice(value.as_bytes())),
             None => Self::new(),
         }
     }
@@ -31,7 +31,12 @@ impl RequestId {
     fn new() -> Self {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let text = format!("{:016x}{count:08x}", *PROCESS);
-        Self(HeaderValue::from_maybe_shared(Bytes::from(text)).expect("digits are visible ASCII"))
+        Self::from(Bytes::from(text))
+    }
+
+    /// Of characters that are fit.
+    fn from(text: Bytes) -> Self {
+        Self(HeaderValue::from_maybe_shared(text).expect("letters and digits are visible ASCII"))
     }
 
     pub fn as_str(&self) -> &str {

@@ -51,6 +51,10 @@ impl Config {
             reader.fill_in(dev);
         }
         let config = reader.config(sources.presets, sources.sites, dev);
+        let config = config.map(|config| Config {
+            task_metadata: sources.task_metadata,
+            ..config
+        });
         match config {
             Some(config) if reader.problems.0.is_empty() => {
                 let effective = effective::text(&config, &reader.values);
@@ -145,11 +149,13 @@ impl Reader {
         let queue = self.optional("queue", read::count);
         let queue_wait = self.optional("queue_wait", read::time_limit);
         let render_deadline = self.optional("render_deadline", read::time_limit);
-        let max_connections = self.optional("max_connections", read::count);
+        let max_connections = self.optional("max_connections", read::connections);
         let header_timeout = self.optional("header_timeout", read::time_limit);
         let body_timeout = self.optional("body_timeout", read::time_limit);
+        let body_min_rate = self.optional("body_min_rate", units::bytes);
         let idle_timeout = self.optional("idle_timeout", read::time_limit);
         let write_timeout = self.optional("write_timeout", read::time_limit);
+        let write_min_rate = self.optional("write_min_rate", units::bytes);
         let lame_duck = self.optional("lame_duck", units::duration);
         let drain = self.optional("drain", units::duration);
         let log = self.optional("log", read::log_filter);
@@ -186,11 +192,14 @@ impl Reader {
             max_connections: max_connections?,
             header_timeout: header_timeout?,
             body_timeout: body_timeout?,
-            idle_timeout: idle_timeout?,
+            body_min_rate: body_min_rate?,
             write_timeout: write_timeout?,
+            write_min_rate: write_min_rate?,
+            idle_timeout: idle_timeout?,
             lame_duck: lame_duck?,
             drain: drain?,
             log: log?,
+            task_metadata: None,
         })
     }
 

@@ -55,6 +55,11 @@ fn above_zero<T: Default + PartialEq>(value: T, text: &str) -> Result<T, String>
     }
 }
 
+pub(super) fn connections(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse().ok();
+    number.ok_or_else(|| format!("{text:?} is not a whole number above 0"))
+}
+
 pub(super) fn count(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| format!("{text:?} is not a whole number above 0"))

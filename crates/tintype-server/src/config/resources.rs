@@ -1,12 +1,16 @@
-//! How many threads and how much memory the service takes for itself.
+//! How many threads, how much memory and how many connections the service takes for itself.
 
 use std::num::NonZeroUsize;
 
 use super::Config;
-use crate::cgroup::Granted;
+use crate::granted::Granted;
+use crate::http::CONNECTION_BYTES;
 
 /// Where neither the configuration nor the machine says how much there is.
 const UNKNOWN_MEMORY: u64 = 1 << 30;
+
+/// The part of the memory budget that connections may take.
+const CONNECTIONS_SHARE: u64 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
@@ -16,12 +20,19 @@ pub struct Resources {
     pub memory_budget: u64,
     /// The part of it that holds hot variants.
     pub hot_cache_bytes: u64,
+    /// Connections of clients, each of which may be one that does not read.
+    pub connections: NonZeroUsize,
 }
 
 impl Resources {
     /// What pixel work may hold.
     pub fn pixel_bytes(&self) -> u64 {
-        self.memory_budget.saturating_sub(self.hot_cache_bytes)
+        let others = self.hot_cache_bytes + self.connection_bytes();
+        self.memory_budget.saturating_sub(others)
+    }
+
+    fn connection_bytes(&self) -> u64 {
+        self.connections.get() as u64 * CONNECTION_BYTES
     }
 }
 
@@ -35,10 +46,14 @@ impl Config {
             None => (granted_budget(), granted_budget() / 2),
         };
         let hot_cache_bytes = self.hot_cache_bytes.unwrap_or(memory_budget / 4);
+        let connections = memory_budget / CONNECTIONS_SHARE / CONNECTION_BYTES;
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        let connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
         Resources {
-            workers: self.workers.unwrap_or(granted.cpus),
+            workers: self.workers.unwrap_or(granted.cpus.value),
             memory_budget,
             hot_cache_bytes: hot_cache_bytes.min(most_hot),
+            connections: self.max_connections.min(connections),
         }
     }
 }

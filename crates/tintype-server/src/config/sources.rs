@@ -12,6 +12,8 @@ use super::problems::Problems;
 const PREFIX: &str = "TINTYPE_";
 const FILE: &str = "TINTYPE_CONFIG";
 const INLINE: &str = "TINTYPE_CONFIG_INLINE";
+/// Set by the agent of ECS in every container.
+const TASK_METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
 
 /// A value and the name its writer knows it by.
 #[derive(Clone, Debug)]
@@ -28,6 +30,7 @@ pub(super) struct Sources {
     pub(super) flat: Values,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
+    pub(super) task_metadata: Option<String>,
 }
 
 impl Sources {
@@ -40,8 +43,10 @@ impl Sources {
         // container definition says "not set".
         let mut environment: BTreeMap<String, String> = environment
             .into_iter()
-            .filter(|(name, text)| name.starts_with(PREFIX) && !text.is_empty())
+            .filter(|(name, _)| name.starts_with(PREFIX) || name == TASK_METADATA)
+            .filter(|(_, text)| !text.is_empty())
             .collect();
+        let task_metadata = environment.remove(TASK_METADATA);
         let mut table = read_file(environment.remove(FILE), file, problems);
         if let Some(inline) = environment.remove(INLINE) {
             merge(&mut table, parse(&inline, INLINE, problems));
@@ -54,6 +59,7 @@ impl Sources {
             flat,
             presets,
             sites,
+            task_metadata,
         }
     }
 }

@@ -356,10 +356,18 @@ fn a_site_is_a_folder() {
 
 #[test]
 fn memory_and_threads_come_from_the_machine_unless_said() {
+    use crate::granted::{Granted, Limit, Origin};
     use std::num::NonZeroUsize;
-    let granted = crate::cgroup::Granted {
-        cpus: NonZeroUsize::new(2).unwrap(),
-        memory_bytes: Some(4 << 30),
+    let granted = Granted {
+        cpus: Limit {
+            value: NonZeroUsize::new(2).unwrap(),
+            from: Origin::Machine,
+        },
+        memory_bytes: Some(Limit {
+            value: 4 << 30,
+            from: Origin::TaskMetadata,
+        }),
+        unread: None,
     };
     let resources = |environment: &[(&str, &str)]| {
         let resources = dev(environment).resources(&granted);
@@ -367,20 +375,24 @@ fn memory_and_threads_come_from_the_machine_unless_said() {
             resources.workers.get(),
             resources.memory_budget >> 20,
             resources.hot_cache_bytes >> 20,
+            resources.connections.get(),
         )
     };
-    assert_eq!(resources(&[]), (2, 3072, 768));
-    assert_eq!(resources(&[("TINTYPE_HOT_CACHE_BYTES", "0")]), (2, 3072, 0));
+    assert_eq!(resources(&[]), (2, 3072, 768, 4096));
+    assert_eq!(
+        resources(&[("TINTYPE_HOT_CACHE_BYTES", "0")]),
+        (2, 3072, 0, 4096)
+    );
     assert_eq!(
         resources(&[("TINTYPE_HOT_CACHE_BYTES", "8GiB")]),
-        (2, 3072, 1536)
+        (2, 3072, 1536, 4096)
     );
     let all = [
         ("TINTYPE_WORKERS", "7"),
         ("TINTYPE_MEMORY_BUDGET", "1GiB"),
         ("TINTYPE_HOT_CACHE_BYTES", "1000MiB"),
     ];
-    assert_eq!(resources(&all), (7, 1024, 1000));
+    assert_eq!(resources(&all), (7, 1024, 1000, 4096));
     let too_much = [
         ("TINTYPE_MEMORY_BUDGET", "1GiB"),
         ("TINTYPE_HOT_CACHE_BYTES", "1GiB"),

@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::{error, fmt};
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::Settings;
-use super::deadline::Deadline;
 use super::io::Shared;
+use super::pace::{Pace, Stopwatch};
 
 type BoxError = Box<dyn error::Error + Send + Sync>;
 
@@ -21,7 +22,7 @@ type BoxError = Box<dyn error::Error + Send + Sync>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyTimeout {
     pub seconds: u64,
-    pub bytes: usize,
+    pub bytes: u64,
 }
 
 impl fmt::Display for BodyTimeout {
@@ -41,34 +42,27 @@ impl error::Error for BodyTimeout {}
 pub(super) struct RequestBody {
     body: Incoming,
     shared: Arc<Shared>,
-    settings: Settings,
-    waiting: Option<Deadline>,
-    progress: usize,
+    pace: Pace,
+    sender: Stopwatch,
     /// Only reading on tells where a chunked body ends.
     has_ended: bool,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, settings: Settings, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(body: Incoming, pace: Pace, shared: Arc<Shared>) -> Self {
         Self {
             body,
             shared,
-            settings,
-            waiting: None,
-            progress: 0,
+            pace,
+            sender: Stopwatch::new(pace),
             has_ended: false,
         }
     }
 
     fn timeout(&self) -> BodyTimeout {
-        let Settings {
-            body_timeout,
-            body_progress,
-            ..
-        } = self.settings;
         BodyTimeout {
-            seconds: body_timeout.as_secs(),
-            bytes: body_progress,
+            seconds: self.pace.within.as_secs(),
+            bytes: self.pace.bytes,
         }
     }
 }
@@ -87,24 +81,14 @@ impl Body for RequestBody {
                 let data = frame
                     .as_ref()
                     .and_then(|frame| frame.as_ref().ok()?.data_ref());
-                this.progress += data.map_or(0, Bytes::len);
-                if this.progress >= this.settings.body_progress {
-                    this.progress = 0;
-                    if let Some(waiting) = &mut this.waiting {
-                        waiting.reset(this.settings.body_timeout);
-                    }
-                }
+                this.sender.moved(data.map_or(0, Bytes::len));
                 this.has_ended = frame.is_none();
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
-            Poll::Pending => {
-                let timeout = this.settings.body_timeout;
-                let waiting = this.waiting.get_or_insert_with(|| Deadline::after(timeout));
-                match waiting.poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err(this.timeout().into()))),
-                    Poll::Pending => Poll::Pending,
-                }
-            }
+            Poll::Pending => match this.sender.wait(cx) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(this.timeout().into()))),
+                Poll::Pending => Poll::Pending,
+            },
         }
     }
 
@@ -143,9 +127,38 @@ impl Drop for Busy {
 }
 
 /// The body of an answer, which ends the request when it has been handed over.
+///
+/// Hyper asks for as much of it as its buffer holds, which is sized for uploads; here nothing more is
+/// given while the client has not taken what was.
 pub(super) struct ResponseBody {
-    pub(super) body: axum::body::Body,
-    pub(super) _busy: Busy,
+    body: axum::body::Body,
+    /// Still to come, as far as that was declared.
+    left: u64,
+    shared: Arc<Shared>,
+    _busy: Busy,
+}
+
+impl ResponseBody {
+    pub(super) fn new(
+        body: axum::body::Body,
+        headers: &HeaderMap,
+        busy: Busy,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let declared = headers.get(CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        Self {
+            body,
+            left: declared.unwrap_or(u64::MAX),
+            shared,
+            _busy: busy,
+        }
+    }
+
+    /// The end holds no bytes, and is not waited with.
+    fn is_held_back(&self) -> bool {
+        self.left > 0 && self.shared.queued.load(Ordering::Relaxed)
+    }
 }
 
 impl Body for ResponseBody {
@@ -156,7 +169,18 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if self.is_held_back() {
+            // The socket wakes this task when everything is written.
+            self.shared.held_back.store(true, Ordering::Relaxed);
+            return Poll::Pending;
+        }
+        let poll = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &poll {
+            let len = frame.data_ref().map_or(0, Bytes::len);
+            self.left = self.left.saturating_sub(len as u64);
+            self.shared.queued.fetch_or(len > 0, Ordering::Relaxed);
+        }
+        poll
     }
 
     fn is_end_stream(&self) -> bool {

@@ -47,11 +47,7 @@ pub(super) async fn serve_one<S>(
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
 {
     let shared = Arc::new(Shared::default());
-    let io = TokioIo::new(TimedStream::new(
-        stream,
-        settings.write_timeout,
-        shared.clone(),
-    ));
+    let io = TokioIo::new(TimedStream::new(stream, settings.write, shared.clone()));
     let handler = service_fn(|request: Request<Incoming>| {
         let busy = Busy::new(shared.clone());
         let request = admit(request, settings, &shared);
@@ -69,6 +65,7 @@ pub(super) async fn serve_one<S>(
                 Err(error) => (error.into_response(), true),
             };
             let (mut parts, body) = response.into_parts();
+            let body = ResponseBody::new(body, &parts.headers, busy, shared.clone());
             // Hyper closes after a body that nobody has read; said aloud, so that a client does not send
             // its next request into the closing connection.
             let is_unread = shared.unread.load(Ordering::Relaxed);
@@ -77,10 +74,7 @@ pub(super) async fn serve_one<S>(
                     .headers
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(Response::from_parts(
-                parts,
-                ResponseBody { body, _busy: busy },
-            ))
+            Ok::<_, Infallible>(Response::from_parts(parts, body))
         }
     });
 
@@ -140,7 +134,7 @@ fn admit(
         if body.is_end_stream() {
             Body::empty()
         } else {
-            Body::new(RequestBody::new(body, settings, shared.clone()))
+            Body::new(RequestBody::new(body, settings.body, shared.clone()))
         }
     }))
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
+use super::pace::{Pace, Stopwatch};
 
 /// How long, and for how much, a client that still sends is listened to after the last answer.
 /// Closing with unread bytes resets the connection, and the client never sees the answer.
@@ -24,6 +25,10 @@ pub(super) struct Shared {
     pub(super) busy: AtomicBool,
     /// Something was written that the kernel may not have taken whole.
     pub(super) writing: AtomicBool,
+    /// Bytes of an answer were handed over and are not yet all with the kernel.
+    pub(super) queued: AtomicBool,
+    /// More is to be asked for once nothing is queued.
+    pub(super) held_back: AtomicBool,
     /// A request body was not read to its end.
     pub(super) unread: AtomicBool,
     /// How many heads have been understood.
@@ -35,43 +40,40 @@ pub(super) struct Shared {
 pub(super) struct TimedStream {
     stream: TcpStream,
     shared: Arc<Shared>,
-    write_timeout: Duration,
-    /// Set while a write waits for the client.
-    waiting: Option<Deadline>,
+    reader: Stopwatch,
     /// Heads that had been understood when bytes last arrived that were no request's body.
     requests: usize,
     linger: Option<(Deadline, usize)>,
 }
 
 impl TimedStream {
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(stream: TcpStream, pace: Pace, shared: Arc<Shared>) -> Self {
         Self {
             stream,
             shared,
-            write_timeout,
-            waiting: None,
+            reader: Stopwatch::new(pace),
             requests: 0,
             linger: None,
         }
     }
 
-    fn after_write<T>(
+    /// The kernel takes little more than the client does, so what it takes tells how fast that is.
+    fn after_write(
         &mut self,
         cx: &mut Context<'_>,
-        poll: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         self.shared.writing.store(true, Relaxed);
-        if poll.is_ready() {
-            // The kernel asks for more only when much of its buffer is free, so any progress counts.
-            self.waiting = None;
+        if let Poll::Ready(written) = &poll {
+            self.reader.moved(*written.as_ref().unwrap_or(&0));
             return poll;
         }
-        let timeout = self.write_timeout;
-        let waiting = self.waiting.get_or_insert_with(|| Deadline::after(timeout));
-        ready!(waiting.poll(cx));
+        ready!(self.reader.wait(cx));
+        // What the kernel holds would otherwise be kept for minutes after the end.
+        let _ = self.stream.set_zero_linger();
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "the client stopped reading",
+            "the client reads too slowly",
         )))
     }
 
@@ -131,6 +133,10 @@ impl AsyncWrite for TimedStream {
         let poll = Pin::new(&mut self.stream).poll_flush(cx);
         if poll.is_ready() {
             self.shared.writing.store(false, Relaxed);
+            self.shared.queued.store(false, Relaxed);
+            if self.shared.held_back.swap(false, Relaxed) {
+                cx.waker().wake_by_ref();
+            }
         }
         poll
     }

@@ -15,6 +15,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+#[cfg(target_os = "linux")]
+use super::MAX_UNSENT_BYTES;
 use super::Settings;
 use super::connection::{Ending, serve_one};
 use crate::error::{Code, Error};
@@ -51,6 +53,7 @@ where
     let mut refusals = JoinSet::new();
     let refusal: Arc<[u8]> = refusal().into();
 
+    hold_little(&listener);
     let mut stopping = std::pin::pin!(async {
         shutdown.cancelled().await;
         ending.draining.store(true, Ordering::Relaxed);
@@ -91,6 +94,19 @@ where
     connections.shutdown().await;
     Drained { cut }
 }
+
+/// Every connection takes this over from the listener.
+#[cfg(target_os = "linux")]
+fn hold_little(listener: &TcpListener) {
+    let socket = socket2::SockRef::from(listener);
+    if let Err(error) = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
+        tracing::warn!(%error, "clients that do not read may cost the kernel megabytes each");
+    }
+}
+
+/// Elsewhere the kernel gives each connection a fixed buffer.
+#[cfg(not(target_os = "linux"))]
+fn hold_little(_: &TcpListener) {}
 
 /// A connection that died while it was queued is not the listener's trouble; anything else, such as
 /// no file descriptors, does not get better by asking again at once.

@@ -138,12 +138,13 @@ impl Objects {
         path: &str,
         range: Option<Range<u64>>,
         if_match: Option<&ETag>,
+        at_once: usize,
     ) -> Result<Option<Get>, Error> {
         let Some((file, meta)) = self.open_object(path)? else {
             return Ok(None);
         };
         let range = meta.select(range, if_match)?;
-        let body = Body::file(file, &range)?;
+        let body = Body::file(file, &range, at_once)?;
         Ok(Some(Get { meta, range, body }))
     }
 

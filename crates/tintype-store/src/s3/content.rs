@@ -24,10 +24,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::disk::blocking;
-use crate::{CHUNK_BYTES, Error, Source};
+use crate::{Error, Source};
 
 /// Sent at once, from memory; what is larger is watched instead of timed.
-pub(super) const SMALL: u64 = CHUNK_BYTES as u64;
+pub(super) const SMALL: u64 = 256 * 1024;
 /// Bytes that wait for this long will not move again.
 const STALLED: Duration = Duration::from_secs(10);
 

@@ -14,12 +14,15 @@ use super::attributes::{Found, quoted};
 use super::bucket::Bucket;
 use super::failure::{Failure, Kind, causes};
 use super::operation::Operation;
-use crate::{Body, ETag, Error, Get, Meta, Object};
+use crate::{Body, CHUNK_BYTES, ETag, Error, Get, Held, Meta, Object};
 
 /// A body that gives nothing for this long is asked for again from where it stopped.
 const STALLED: Duration = Duration::from_millis(1_000);
 /// How often one body is asked for again.
 const MOST_RESUMES: u32 = 3;
+/// Asked for when a reader reads on after a pause, and twice as much each time that he takes it without
+/// another: a slow one is not sent megabytes that he lets go of, a fast one costs few requests.
+const PIECE_BYTES: u64 = 4 * CHUNK_BYTES as u64;
 /// Servers count in signed numbers.
 const LAST_BYTE: u64 = i64::MAX as u64;
 
@@ -151,13 +154,27 @@ impl Bucket {
             etag: meta.etag.clone(),
             next: range.start,
             end: range.end,
-            stream,
+            asked: range.end,
+            piece: u64::MAX,
+            first: Some(stream),
+            held: Held::new(|_| true),
             resumes: 0,
             resumed_at: 0,
         };
-        let body = Body::stream(reading.chunks(), range.end - range.start);
+        let held = reading.held.clone();
+        let len = range.end - range.start;
+        let body = Body::stream(reading.chunks(), len, move || held.keep());
         Ok(Get { meta, range, body })
     }
+}
+
+/// An answer from which some is still to come.
+struct Answer {
+    stream: ByteStream,
+    /// What has come of it and was not handed on.
+    come: Bytes,
+    /// Where in the object it ends.
+    end: u64,
 }
 
 /// Where the reading of one body stands.
@@ -165,9 +182,16 @@ struct Reading {
     bucket: Arc<Bucket>,
     path: String,
     etag: ETag,
+    /// The next byte to hand on.
     next: u64,
     end: u64,
-    stream: ByteStream,
+    /// Where the last answer ends.
+    asked: u64,
+    /// How much is asked for next.
+    piece: u64,
+    /// The answer that the reading begins with.
+    first: Option<ByteStream>,
+    held: Held<Answer>,
     resumes: u32,
     /// A second answer that brings nothing is the last.
     resumed_at: u64,
@@ -185,43 +209,76 @@ impl Reading {
         })
     }
 
-    /// The next bytes; `None` after the last. The last are held back until the answer has ended,
+    /// The next bytes; `None` after the last. The last of an answer are held back until it has ended,
     /// because the sum of all bytes is checked there.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if self.next == self.end {
             return Ok(None);
         }
-        loop {
-            let problem = match timeout(STALLED, self.stream.next()).await {
-                Ok(Some(Ok(chunk))) if chunk.is_empty() => continue,
-                Ok(Some(Ok(chunk))) if chunk.len() as u64 <= self.end - self.next => {
-                    self.next += chunk.len() as u64;
-                    if self.next == self.end {
-                        self.finish().await?;
-                    }
-                    return Ok(Some(chunk));
+        let mut answer = match self.first.take() {
+            Some(stream) => self.answer(stream),
+            None => match self.held.take() {
+                Some(answer) => answer,
+                None => self.read_on().await?,
+            },
+        };
+        while answer.come.is_empty() {
+            if let Some(problem) = self.receive(&mut answer).await? {
+                answer = self.resume(problem).await?;
+            }
+        }
+        let taken = answer.come.len().min(CHUNK_BYTES);
+        let chunk = match answer.come.split_to(taken) {
+            chunk if answer.come.is_empty() => chunk,
+            // Copied, because a part keeps the whole.
+            part => Bytes::copy_from_slice(&part),
+        };
+        self.next += taken as u64;
+        if self.next < answer.end {
+            self.held.put(answer);
+        }
+        Ok(Some(chunk))
+    }
+
+    fn answer(&self, stream: ByteStream) -> Answer {
+        Answer {
+            stream,
+            come: Bytes::new(),
+            end: self.asked,
+        }
+    }
+
+    /// What comes next of an answer, or why it broke off.
+    async fn receive(&self, answer: &mut Answer) -> Result<Option<String>, Error> {
+        let problem = match timeout(STALLED, answer.stream.next()).await {
+            Ok(Some(Ok(chunk))) if chunk.len() as u64 <= answer.end - self.next => {
+                if chunk.len() as u64 == answer.end - self.next {
+                    finish(&mut answer.stream).await?;
                 }
-                Ok(Some(Ok(_))) => return Err(unreadable("the answer is longer than it said")),
-                Ok(Some(Err(error))) => causes(&error),
-                Ok(None) => "the answer is shorter than it said".to_owned(),
-                Err(_) => "no byte came any more".to_owned(),
-            };
-            self.resume(problem).await?;
-        }
+                answer.come = chunk;
+                return Ok(None);
+            }
+            Ok(Some(Ok(_))) => return Err(unreadable("the answer is longer than it said")),
+            Ok(Some(Err(error))) => causes(&error),
+            Ok(None) => "the answer is shorter than it said".to_owned(),
+            Err(_) => "no byte came any more".to_owned(),
+        };
+        Ok(Some(problem))
     }
 
-    async fn finish(&mut self) -> Result<(), Error> {
-        match timeout(STALLED, self.stream.next()).await {
-            Ok(None) => Ok(()),
-            Ok(Some(Ok(chunk))) if chunk.is_empty() => Ok(()),
-            Ok(Some(Ok(_))) => Err(unreadable("the answer is longer than it said")),
-            Ok(Some(Err(error))) => Err(unreadable(causes(&error))),
-            Err(_) => Err(unreadable("the answer does not end")),
-        }
+    /// Asks for what comes after a piece, or after a pause in which the answer was let go of.
+    async fn read_on(&mut self) -> Result<Answer, Error> {
+        self.piece = match self.next < self.asked {
+            true => PIECE_BYTES,
+            false => self.piece.saturating_mul(2),
+        };
+        self.asked = self.end.min(self.next.saturating_add(self.piece));
+        let stream = self.open_again().await.map_err(unreadable)?;
+        Ok(self.answer(stream))
     }
 
-    /// Asks for the rest, of the same version.
-    async fn resume(&mut self, problem: String) -> Result<(), Error> {
+    /// Asks for the rest of an answer that broke off.
+    async fn resume(&mut self, problem: String) -> Result<Answer, Error> {
         let stuck = self.resumes > 0 && self.resumed_at == self.next;
         if stuck {
             // Headers come and bytes do not, which no request finds out.
@@ -232,16 +289,30 @@ impl Reading {
         }
         self.resumes += 1;
         self.resumed_at = self.next;
-        let rest = Some(self.next..self.end);
-        let opened = self.bucket.open(&self.path, rest, Some(&self.etag)).await;
-        let opened = opened.map_err(|failure| {
-            unreadable(format!("{problem}, and reading on: {}", failure.text))
-        })?;
-        if opened.meta.etag != self.etag {
-            return Err(unreadable("the object was replaced while it was read"));
+        let stream = self.open_again().await;
+        let stream = stream.map_err(|error| unreadable(format!("{problem}, and {error}")))?;
+        Ok(self.answer(stream))
+    }
+
+    /// Of the same version.
+    async fn open_again(&self) -> Result<ByteStream, String> {
+        let range = Some(self.next..self.asked);
+        let opened = self.bucket.open(&self.path, range, Some(&self.etag)).await;
+        let opened = opened.map_err(|failure| format!("reading on: {}", failure.text))?;
+        match opened.meta.etag == self.etag {
+            true => Ok(opened.stream),
+            false => Err("the object was replaced while it was read".to_owned()),
         }
-        self.stream = opened.stream;
-        Ok(())
+    }
+}
+
+async fn finish(stream: &mut ByteStream) -> Result<(), Error> {
+    match timeout(STALLED, stream.next()).await {
+        Ok(None) => Ok(()),
+        Ok(Some(Ok(chunk))) if chunk.is_empty() => Ok(()),
+        Ok(Some(Ok(_))) => Err(unreadable("the answer is longer than it said")),
+        Ok(Some(Err(error))) => Err(unreadable(causes(&error))),
+        Err(_) => Err(unreadable("the answer does not end")),
     }
 }
 

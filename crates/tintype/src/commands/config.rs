@@ -2,8 +2,8 @@
 
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
-use tintype_server::cgroup::Granted;
-use tintype_server::config::{Dev, Resources};
+use tintype_server::config::{Config, Dev, Resources};
+use tintype_server::granted::Granted;
 
 use super::{answer, load};
 use crate::failure::Failure;
@@ -26,16 +26,59 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let dev = self.dev.then(Dev::default);
         let loaded = load(dev.as_ref())?;
-        let resources = loaded.config.resources(&Granted::detect());
-        let Resources {
-            workers,
-            memory_budget,
-            hot_cache_bytes,
-        } = resources;
+        let here = here(&loaded.config);
         answer(&format!(
-            "{}\n# On this machine:\n#   workers = {workers}\n#   memory_budget = {memory_budget}\n\
-             #   hot_cache_bytes = {hot_cache_bytes}\n\n# In this build:\n#   AVIF by {AVIF_ENCODER}\n",
+            "{}\n{here}\n# In this build:\n#   AVIF by {AVIF_ENCODER}\n",
             loaded.effective
         ))
     }
+}
+
+/// What is in force on this machine, and where each figure is from.
+fn here(config: &Config) -> String {
+    let granted = Granted::detect(config.task_metadata.as_deref());
+    let Resources {
+        workers,
+        memory_budget,
+        hot_cache_bytes,
+        connections,
+    } = config.resources(&granted);
+    let cpus = &granted.cpus;
+    let memory = granted.memory_bytes.as_ref();
+    let memory = memory.map_or("memory is not known".to_owned(), |memory| {
+        format!("memory = {}  # from {}", memory.value, memory.from)
+    });
+    let unread = granted.unread.iter();
+    let unread = unread.map(|reason| format!("the limits of the task are not known: {reason}"));
+    let from = |is_set, otherwise| if is_set { "as set above" } else { otherwise };
+    let lines = [
+        format!("cpus = {}  # from {}", cpus.value, cpus.from),
+        memory,
+        format!(
+            "workers = {workers}  # {}",
+            from(config.workers.is_some(), "one for each of the cpus")
+        ),
+        format!(
+            "memory_budget = {memory_budget}  # {}",
+            from(config.memory_budget.is_some(), "three quarters of memory")
+        ),
+        format!(
+            "hot_cache_bytes = {hot_cache_bytes}  # {}",
+            from(
+                config.hot_cache_bytes.is_some(),
+                "a quarter of memory_budget"
+            )
+        ),
+        format!(
+            "max_connections = {connections}  # {}",
+            from(
+                connections == config.max_connections,
+                "what an eighth of memory_budget holds"
+            )
+        ),
+    ];
+    let lines = lines.into_iter().chain(unread);
+    lines.fold("# On this machine:\n".to_owned(), |text, line| {
+        text + "#   " + &line + "\n"
+    })
 }

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tintype_server::config::Config;
 use tintype_server::error::Error;
+use tintype_server::granted::Granted;
 use tintype_server::probing::ADOPT_WHOLE_BYTES;
 use tintype_server::records::Records;
 use tintype_server::service;
@@ -72,14 +73,23 @@ struct Totals {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = upkeep::load_to_change()?;
+        let granted = Granted::detect(config.task_metadata.as_deref());
         support::run(async move {
             let stop = support::stop_on_signal()?;
-            self.index(&config, stop).await
+            self.index(&config, &granted, stop).await
         })
     }
 
-    async fn index(self, config: &Config, stop: CancellationToken) -> Result<(), Failure> {
-        let (store, records) = service::open_records(config).await?;
+    async fn index(
+        self,
+        config: &Config,
+        granted: &Granted,
+        stop: CancellationToken,
+    ) -> Result<(), Failure> {
+        if let Some(reason) = &granted.unread {
+            tracing::warn!(reason, "the limits of the task are not known");
+        }
+        let (store, records) = service::open_records(config, granted).await?;
         let known = Known::read(&store).await?;
         let plan = self.plan(&store, &known, &stop).await?;
         if stop.is_cancelled() {

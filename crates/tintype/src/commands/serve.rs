@@ -10,6 +10,7 @@ use tintype_imaging::render::AVIF_ENCODER;
 use tintype_server::access_log::AccessLog;
 use tintype_server::app::App;
 use tintype_server::config::{Config, DEV_TOKEN, Dev, random_secret};
+use tintype_server::granted::Granted;
 use tintype_server::service::{self, Listeners};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,15 +64,25 @@ impl Arguments {
             .json()
             .with_env_filter(filter)
             .init();
+        let granted = Granted::detect(config.task_metadata.as_deref());
+        if let Some(reason) = &granted.unread {
+            tracing::warn!(reason, "the limits of the task are not known");
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(granted.cpus.value.get())
             .enable_all()
             .build()
             .context("the runtime cannot be set up")?;
-        runtime.block_on(serve(config, dev.is_some(), token))
+        runtime.block_on(serve(config, &granted, dev.is_some(), token))
     }
 }
 
-async fn serve(config: Config, dev: bool, token: Option<String>) -> Result<(), Failure> {
+async fn serve(
+    config: Config,
+    granted: &Granted,
+    dev: bool,
+    token: Option<String>,
+) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listeners = Listeners {
@@ -82,7 +93,7 @@ async fn serve(config: Config, dev: bool, token: Option<String>) -> Result<(), F
             None => None,
         },
     };
-    let app = App::open(config).await?;
+    let app = App::open(config, granted).await?;
     greet(
         &app,
         &listeners,

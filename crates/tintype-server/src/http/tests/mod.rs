@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Drained, Settings, serve};
+use super::{Drained, Pace, Settings, serve};
 use crate::error::Error;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -42,9 +42,8 @@ fn settings() -> Settings {
     Settings {
         header_timeout: NEVER,
         idle_timeout: NEVER,
-        body_timeout: NEVER,
-        body_progress: 4,
-        write_timeout: NEVER,
+        body: Pace::new(0, NEVER),
+        write: Pace::new(0, NEVER),
         max_connections: 1000.try_into().unwrap(),
         lame_duck: Duration::ZERO,
         drain: NEVER,

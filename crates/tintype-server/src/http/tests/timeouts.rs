@@ -92,8 +92,8 @@ async fn a_handler_may_take_longer_than_a_client() {
     let quick = Settings {
         header_timeout: SOON,
         idle_timeout: SOON,
-        body_timeout: SOON,
-        write_timeout: SOON,
+        body: Pace::new(0, SOON),
+        write: Pace::new(0, SOON),
         ..settings()
     };
     let server = Server::start(quick).await;
@@ -108,7 +108,7 @@ async fn a_handler_may_take_longer_than_a_client() {
 #[tokio::test]
 async fn a_slow_body_is_cut() {
     let server = Server::start(Settings {
-        body_timeout: SOON,
+        body: Pace::new(0, SOON),
         ..settings()
     })
     .await;
@@ -126,8 +126,10 @@ async fn a_slow_body_is_cut() {
 #[tokio::test]
 async fn a_body_that_only_drips_is_cut() {
     let dripping = Settings {
-        body_timeout: SOON * 2,
-        body_progress: 1000,
+        body: Pace {
+            bytes: 1000,
+            within: SOON * 2,
+        },
         ..settings()
     };
     let server = Server::start(dripping).await;
@@ -149,7 +151,10 @@ async fn a_body_that_only_drips_is_cut() {
 #[tokio::test]
 async fn a_body_that_makes_progress_may_take_long() {
     let server = Server::start(Settings {
-        body_timeout: SOON * 5,
+        body: Pace {
+            bytes: 4,
+            within: SOON * 5,
+        },
         ..settings()
     })
     .await;
@@ -167,7 +172,7 @@ async fn a_body_that_makes_progress_may_take_long() {
 #[tokio::test]
 async fn a_slow_reader_is_cut() {
     let server = Server::start(Settings {
-        write_timeout: SOON,
+        write: Pace::new(0, SOON),
         ..settings()
     })
     .await;
@@ -180,7 +185,7 @@ async fn a_slow_reader_is_cut() {
 #[tokio::test]
 async fn a_steady_reader_gets_everything() {
     let server = Server::start(Settings {
-        write_timeout: SOON * 10,
+        write: Pace::new(0, SOON * 10),
         ..settings()
     })
     .await;
@@ -188,4 +193,57 @@ async fn a_steady_reader_gets_everything() {
         .exchange("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         .await;
     assert!(answer.len() > 64 << 20);
+}
+
+/// Takes `bytes` of an answer every so often; how many came before it ended, or until `most`.
+async fn read_slowly(client: &mut Client, bytes: usize, most: usize) -> usize {
+    let mut buffer = vec![0; bytes];
+    let mut read = 0;
+    let reading = timeout(PATIENCE, async {
+        while read < most {
+            match client.stream.read_exact(&mut buffer).await {
+                Ok(count) => read += count,
+                Err(_) => return,
+            }
+            sleep(SOON / 10).await;
+        }
+    });
+    reading.await.expect("an end");
+    read
+}
+
+#[tokio::test]
+async fn a_reader_that_only_drips_is_cut() {
+    let server = Server::start(Settings {
+        write: Pace {
+            bytes: 32 << 20,
+            within: SOON * 5,
+        },
+        ..settings()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let read = read_slowly(&mut client, 16 << 10, 64 << 20).await;
+    assert!(read < 32 << 20, "{read}");
+}
+
+#[tokio::test]
+async fn a_reader_that_is_slow_for_long_gets_everything() {
+    let server = Server::start(Settings {
+        write: Pace {
+            bytes: 64 << 10,
+            within: SOON * 20,
+        },
+        ..settings()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client
+        .send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await;
+    // For longer than the window.
+    let slowly = 8 << 20;
+    assert_eq!(read_slowly(&mut client, 32 << 10, slowly).await, slowly);
+    assert!(slowly + client.rest().await.len() > 64 << 20);
 }

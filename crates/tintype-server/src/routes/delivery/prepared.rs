@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, header};
@@ -18,8 +19,9 @@ use crate::access_log::LogFacts;
 use crate::app::App;
 use crate::record::State;
 use crate::records::Stored;
-use crate::respond::{self, Representation};
+use crate::respond::{Representation, decide};
 use crate::url::Accepted;
+use crate::variants::sending::{self, Place};
 use crate::variants::{Name, Origin, Variant};
 
 /// What an entry costs beside its address: some twenty headers and the maps' own share.
@@ -35,14 +37,26 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn answer(&self, request: &Parts, variant: &Variant, facts: LogFacts) -> Response {
-        let mut response = respond::bytes(
-            &request.method,
-            &request.headers,
-            &self.representation,
-            self.cache_control.clone(),
-            variant.bytes.clone(),
-        );
+    pub(super) fn answer(
+        &self,
+        app: &Arc<App>,
+        request: &Parts,
+        variant: &Arc<Variant>,
+        facts: LogFacts,
+    ) -> Response {
+        let length = variant.bytes.len() as u64;
+        let representation = &self.representation;
+        let decision = decide(&request.method, &request.headers, representation, length);
+        let place = Place {
+            name: &self.name,
+            key: &self.key,
+            stored: &self.stored,
+        };
+        let body = decision.wanted(length).map_or_else(Body::empty, |range| {
+            sending::body(app, &place, variant, range)
+        });
+        let cache_control = self.cache_control.clone();
+        let mut response = decision.answer(representation, cache_control, length, body);
         response.extensions_mut().insert(facts);
         response
     }
@@ -82,7 +96,7 @@ pub(super) fn accepted(request: &Parts) -> Accepted {
 }
 
 /// The answer, if everything about it is as it was.
-pub(super) async fn find(app: &App, request: &Parts) -> Option<Response> {
+pub(super) async fn find(app: &Arc<App>, request: &Parts) -> Option<Response> {
     if request.uri.query().is_some() {
         return None;
     }
@@ -99,5 +113,5 @@ pub(super) async fn find(app: &App, request: &Parts) -> Option<Response> {
         cache: Some(origin),
         ..LogFacts::default()
     };
-    Some(prepared.answer(request, &variant, facts))
+    Some(prepared.answer(app, request, &variant, facts))
 }

@@ -69,7 +69,7 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
         stored,
         name: given.name,
     };
-    let response = prepared.answer(ask.request, &variant, facts);
+    let response = prepared.answer(ask.app, ask.request, &variant, facts);
     if ask.spec.expires.is_none() && !given.interim {
         ask.app.prepared.keep(ask.request, prepared);
     }

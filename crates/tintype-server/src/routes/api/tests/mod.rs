@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::config::{Config, Dev, Scope, Token};
+use crate::granted::Granted;
 
 const SPOOL_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -178,5 +179,5 @@ async fn app(spool: &Path) -> Arc<App> {
         ..loaded.unwrap().config
     };
     config.tokens.extend([desk, old]);
-    App::open(config).await.unwrap()
+    App::open(config, &Granted::detect(None)).await.unwrap()
 }

@@ -1,23 +1,25 @@
 //! The bytes of an object, a bounded chunk at a time.
 
+mod file;
+
 use std::fmt;
 use std::fs::File;
-use std::future::Future;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use tokio::task::JoinHandle;
 
-use crate::disk::blocking;
 use crate::{Error, Meta};
 
-/// The most that a body holds in memory at a time, in bytes.
-pub const CHUNK_BYTES: usize = 256 * 1024;
+/// The most that comes at a time, in bytes, and all that a reader who stops in the middle of an
+/// original holds of it. Thousands of them may.
+pub const CHUNK_BYTES: usize = 8 * 1024;
+
+/// What is wanted whole is read with the open up to this size, in bytes, so that it costs one trip to
+/// the blocking threads: nearly every record, and most variants.
+pub(crate) const WHOLE_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub struct Get {
@@ -39,17 +41,17 @@ enum Inner {
     /// Everything that is left.
     Bytes(Bytes),
     File {
-        /// Read with the open, so that a small object costs one trip to the blocking threads.
-        first: Option<Bytes>,
-        file: Arc<File>,
-        next: u64,
-        reading: Option<JoinHandle<Result<Bytes, Error>>>,
+        /// Read with the open.
+        first: Bytes,
+        reading: file::Reading,
     },
     Stream {
         /// Never an empty chunk, and the last one only when nothing can go wrong any more.
         stream: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
         /// What came, and is too large for one chunk.
         rest: Bytes,
+        /// To be told that everything is wanted at once.
+        hurry: Option<Box<dyn FnOnce() + Send>>,
     },
 }
 
@@ -71,34 +73,36 @@ impl Body {
         }
     }
 
-    /// Blocks for the first chunk.
-    pub(crate) fn file(file: File, range: &Range<u64>) -> Result<Self, Error> {
+    /// Blocks for the first bytes: all of them when they are not more than `at_once`.
+    pub(crate) fn file(file: File, range: &Range<u64>, at_once: usize) -> Result<Self, Error> {
         let left = range.end - range.start;
-        let first = read_chunk(&file, range.start, left)?;
-        if first.len() as u64 == left {
+        let len = match usize::try_from(left) {
+            Ok(left) if left <= at_once => left,
+            _ => file::chunk_len(left),
+        };
+        let first = file::read(&file, range.start, len)?;
+        if len as u64 == left {
             return Ok(Self::bytes(first));
         }
-        let next = range.start + first.len() as u64;
+        let reading = file::Reading::new(file, range.start + len as u64);
         Ok(Self {
-            inner: Inner::File {
-                first: Some(first),
-                file: Arc::new(file),
-                next,
-                reading: None,
-            },
+            inner: Inner::File { first, reading },
             left,
         })
     }
 
-    /// From elsewhere; `len` is what was announced.
+    /// From elsewhere; `len` is what was announced, and `hurry` is called when everything is wanted at
+    /// once.
     pub(crate) fn stream(
         stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
         len: u64,
+        hurry: impl FnOnce() + Send + 'static,
     ) -> Self {
         Self {
             inner: Inner::Stream {
                 stream: Box::pin(stream),
                 rest: Bytes::new(),
+                hurry: Some(Box::new(hurry)),
             },
             left: len,
         }
@@ -122,10 +126,17 @@ impl Body {
                 limit,
             });
         }
-        if let Inner::Bytes(bytes) = self.inner {
-            return Ok(bytes);
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        match self.inner {
+            Inner::Bytes(bytes) => return Ok(bytes),
+            Inner::File { first, reading } => return reading.rest(&first, left).await,
+            Inner::Stream { ref mut hurry, .. } => {
+                if let Some(hurry) = hurry.take() {
+                    hurry();
+                }
+            }
         }
-        let mut all = BytesMut::with_capacity(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let mut all = BytesMut::with_capacity(left);
         while let Some(chunk) = self.next().await {
             all.extend_from_slice(&chunk?);
         }
@@ -143,34 +154,15 @@ impl Stream for Body {
         }
         let chunk = match &mut body.inner {
             Inner::Bytes(bytes) => bytes.split_to(bytes.len().min(CHUNK_BYTES)),
-            Inner::File {
-                first,
-                file,
-                next,
-                reading,
-            } => match first.take() {
-                Some(chunk) => chunk,
-                None => {
-                    let left = body.left;
-                    let job = reading.get_or_insert_with(|| {
-                        let (file, at) = (file.clone(), *next);
-                        blocking::spawn(move || read_chunk(&file, at, left))
-                    });
-                    let chunk = blocking::joined(ready!(Pin::new(job).poll(context)));
-                    *reading = None;
-                    match chunk {
-                        Ok(chunk) => {
-                            *next += chunk.len() as u64;
-                            chunk
-                        }
-                        Err(error) => {
-                            body.left = 0;
-                            return Poll::Ready(Some(Err(error)));
-                        }
-                    }
+            Inner::File { first, .. } if !first.is_empty() => std::mem::take(first),
+            Inner::File { reading, .. } => match ready!(reading.poll_chunk(context, body.left)) {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    body.left = 0;
+                    return Poll::Ready(Some(Err(error)));
                 }
             },
-            Inner::Stream { stream, rest } => {
+            Inner::Stream { stream, rest, .. } => {
                 if rest.is_empty() {
                     match ready!(stream.as_mut().poll_next(context)) {
                         Some(Ok(chunk)) if chunk.len() as u64 <= body.left => *rest = chunk,
@@ -188,11 +180,9 @@ impl Stream for Body {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let chunks = usize::try_from(self.left.div_ceil(CHUNK_BYTES as u64)).ok();
-        (
-            usize::from(self.left > 0),
-            chunks.map(|chunks| chunks.saturating_add(1)),
-        )
+        // A chunk is one byte at least: what is at hand may be less than what was asked for.
+        let most = usize::try_from(self.left).ok();
+        (usize::from(self.left > 0), most)
     }
 }
 
@@ -203,13 +193,4 @@ fn broken(outcome: Option<Result<Bytes, Error>>) -> Error {
         Some(Ok(_)) => Error::unavailable("reading an object", "more came than was announced"),
         None => Error::unavailable("reading an object", "less came than was announced"),
     }
-}
-
-fn read_chunk(file: &File, at: u64, left: u64) -> Result<Bytes, Error> {
-    let len = usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
-    let mut chunk = vec![0; len];
-    // A file that somebody cut short in place ends in an error here, not in a short answer.
-    file.read_exact_at(&mut chunk, at)
-        .map_err(Error::io("reading an object"))?;
-    Ok(chunk.into())
 }

@@ -1,0 +1,110 @@
+//! What the machine, the container and the task grant this process, and who says so.
+//!
+//! Each figure is the tightest of all that are told: by the machine, by cgroups of both versions
+//! ([`cgroup`]), and on ECS by the task's metadata ([`task`]), because the cgroup that a task's size
+//! is set on is above the container's own, and may not be seen from inside. Deliberately absent:
+//! usage, and limits that change while we run.
+
+mod cgroup;
+mod task;
+
+use std::fmt;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    pub cpus: Limit<NonZeroUsize>,
+    /// `None` where nothing can be read.
+    pub memory_bytes: Option<Limit<u64>>,
+    /// Why the task's metadata, which should be there, could not be had.
+    pub unread: Option<String>,
+}
+
+/// A figure and who says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit<T> {
+    pub value: T,
+    pub from: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// What is there, as far as this process may use it.
+    Machine,
+    /// The file that says it.
+    Cgroup(PathBuf),
+    TaskMetadata,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine => f.write_str("machine"),
+            Self::Cgroup(file) => write!(f, "cgroup {}", file.display()),
+            Self::TaskMetadata => f.write_str("task metadata"),
+        }
+    }
+}
+
+impl<T> Limit<T> {
+    fn of(value: T, from: Origin) -> Self {
+        Self { value, from }
+    }
+}
+
+impl Granted {
+    /// `task_metadata` is the address that ECS gives. Waits for it, a second at most, so that
+    /// asynchronous code must not call this.
+    pub fn detect(task_metadata: Option<&str>) -> Self {
+        let (told, unread) = task_metadata.map(task::limits).unwrap_or_default();
+        let cpus = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self {
+            unread,
+            ..Self::tightest(Path::new("/"), cpus, told)
+        }
+    }
+
+    /// `root` stands for `/`. A figure that two say is ascribed to the one nearer to the process.
+    fn tightest(root: &Path, cpus: NonZeroUsize, told: task::Limits) -> Self {
+        let of_machine = Limit::of(cpus, Origin::Machine);
+        let of_task = told.cpus.map(|cpus| Limit::of(cpus, Origin::TaskMetadata));
+        let cpus = cgroup::cpus(root)
+            .into_iter()
+            .chain(of_task)
+            .min_by_key(|limit| limit.value)
+            .filter(|limit| limit.value <= cpus)
+            .unwrap_or(of_machine);
+        let of_task = told.memory_bytes;
+        let memory = cgroup::memory(root)
+            .into_iter()
+            .chain(of_task.map(|bytes| Limit::of(bytes, Origin::TaskMetadata)))
+            .chain(machine_memory(root).map(|bytes| Limit::of(bytes, Origin::Machine)));
+        Self {
+            cpus,
+            memory_bytes: memory.min_by_key(|limit| limit.value),
+            unread: None,
+        }
+    }
+
+    /// Three quarters of the memory. The rest is for what no budget counts: the allocator, stacks,
+    /// sockets, and the pages of files being sent.
+    pub fn memory_budget(&self) -> Option<u64> {
+        let bytes = self.memory_bytes.as_ref()?.value;
+        Some(bytes / 4 * 3)
+    }
+}
+
+fn machine_memory(root: &Path) -> Option<u64> {
+    let meminfo = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let total = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
+    kibibytes.checked_mul(1_024)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! How fast a client has to be.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::deadline::Deadline;
+
+/// So many bytes in each such time, of which only what the client is waited for counts. It may pause
+/// for nearly as long, and may be slow for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub bytes: u64,
+    pub within: Duration,
+}
+
+impl Pace {
+    /// Of a rate in bytes a second; without one, any byte will do.
+    pub fn new(rate: u64, within: Duration) -> Self {
+        let bytes = u128::from(rate) * within.as_millis() / 1_000;
+        Self {
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX).max(1),
+            within,
+        }
+    }
+}
+
+/// The pace of one client, in one direction.
+pub(super) struct Stopwatch {
+    pace: Pace,
+    /// What has moved since the window began, and what is left of it.
+    moved: u64,
+    left: Duration,
+    waiting: Option<Instant>,
+    deadline: Option<Deadline>,
+}
+
+impl Stopwatch {
+    pub(super) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            moved: 0,
+            left: pace.within,
+            waiting: None,
+            deadline: None,
+        }
+    }
+
+    /// The client has sent or taken something.
+    pub(super) fn moved(&mut self, bytes: usize) {
+        if let Some(since) = self.waiting.take() {
+            self.left = self.left.saturating_sub(since.elapsed());
+        }
+        self.moved = self.moved.saturating_add(bytes as u64);
+        if self.moved >= self.pace.bytes {
+            self.moved = 0;
+            self.left = self.pace.within;
+        }
+    }
+
+    /// The client is waited for. Ready when it has been too slow.
+    pub(super) fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let left = self.left;
+        let deadline = self.deadline.get_or_insert_with(|| Deadline::after(left));
+        if self.waiting.is_none() {
+            self.waiting = Some(Instant::now());
+            deadline.reset(left);
+        }
+        deadline.poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn stopwatch() -> Stopwatch {
+        Stopwatch::new(Pace::new(100, 10 * SECOND))
+    }
+
+    /// Whether a client that is waited for so long has been too slow.
+    async fn is_late(stopwatch: &mut Stopwatch, after: Duration) -> bool {
+        timeout(after, poll_fn(|cx| stopwatch.wait(cx)))
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_that_brings_enough_is_followed_by_a_new_one() {
+        let mut client = stopwatch();
+        for _ in 0..100 {
+            assert!(!is_late(&mut client, 9 * SECOND).await);
+            client.moved(1_000);
+        }
+        assert!(!is_late(&mut client, 9 * SECOND).await);
+        client.moved(999);
+        assert!(is_late(&mut client, 2 * SECOND).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drops_are_not_progress() {
+        let mut client = stopwatch();
+        for _ in 0..9 {
+            assert!(!is_late(&mut client, SECOND).await);
+            client.moved(99);
+        }
+        assert!(is_late(&mut client, 2 * SECOND).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_the_client_is_waited_for_counts() {
+        let mut client = stopwatch();
+        for _ in 0..9 {
+            assert!(!is_late(&mut client, SECOND).await);
+            client.moved(1);
+            // The disk is slow.
+            advance(60 * SECOND).await;
+        }
+        client.moved(1_000);
+        assert!(!is_late(&mut client, 9 * SECOND).await);
+    }
+
+    #[test]
+    fn without_a_rate_any_byte_will_do() {
+        assert_eq!(Pace::new(0, SECOND).bytes, 1);
+        assert_eq!(Pace::new(512, SECOND / 2).bytes, 256);
+        assert_eq!(Pace::new(u64::MAX, 60 * SECOND).bytes, u64::MAX);
+    }
+}

@@ -1,0 +1,106 @@
+//! A variant on its way to one client.
+//!
+//! Small ones are handed over whole. Of a larger one a client that stops reading keeps a chunk: the
+//! variant is let go of, unless the hot cache has it anyway, and is had again when the client goes
+//! on. Otherwise those who read slowly would decide how much memory variants take.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use tintype_store::{CHUNK_BYTES, Held, Key};
+
+use super::{Name, Variant, from_store};
+use crate::app::App;
+use crate::records::Stored;
+
+/// What the kernel mostly takes at once.
+const SMALL: usize = 64 * 1024;
+
+/// Where a variant is found again.
+pub struct Place<'a> {
+    pub name: &'a Name,
+    pub key: &'a Key,
+    pub stored: &'a Arc<Stored>,
+}
+
+/// The bytes of a range, which lies within the variant.
+pub fn body(app: &Arc<App>, place: &Place<'_>, variant: &Arc<Variant>, range: Range<u64>) -> Body {
+    // Their length is a usize.
+    let range = range.start as usize..range.end as usize;
+    if variant.bytes.len() <= SMALL {
+        return Body::from(variant.bytes.slice(range));
+    }
+    if range.len() <= CHUNK_BYTES {
+        return Body::from(Bytes::copy_from_slice(&variant.bytes[range]));
+    }
+    // The cache's own is the other one.
+    let held = Held::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
+    let sending = Sending {
+        app: app.clone(),
+        name: *place.name,
+        key: place.key.clone(),
+        stored: place.stored.clone(),
+        len: variant.bytes.len(),
+        left: range,
+        first: Some(variant.clone()),
+        held,
+    };
+    Body::from_stream(sending.chunks())
+}
+
+struct Sending {
+    app: Arc<App>,
+    name: Name,
+    key: Key,
+    stored: Arc<Stored>,
+    /// Of the variant.
+    len: usize,
+    left: Range<usize>,
+    /// Not held yet: whoever sends it asks at once.
+    first: Option<Arc<Variant>>,
+    held: Held<Arc<Variant>>,
+}
+
+impl Sending {
+    fn chunks(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        stream::try_unfold(self, async |mut sending| {
+            let chunk = sending.chunk().await?;
+            Ok(chunk.map(|chunk| (chunk, sending)))
+        })
+    }
+
+    async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let at_hand = self.first.take().or_else(|| self.held.take());
+        let variant = match at_hand {
+            Some(variant) => variant,
+            None => self.again().await?,
+        };
+        let end = self.left.end.min(self.left.start + CHUNK_BYTES);
+        // A part would keep the whole.
+        let chunk = Bytes::copy_from_slice(&variant.bytes[self.left.start..end]);
+        self.left.start = end;
+        if !self.left.is_empty() {
+            self.held.put(variant);
+        }
+        Ok(Some(chunk))
+    }
+
+    /// Under one name there is only ever one picture. It is not made again: the client that lost it
+    /// asks again, and is then one of those who wait in line.
+    async fn again(&self) -> io::Result<Arc<Variant>> {
+        let found = match self.app.variants.in_memory(&self.name) {
+            Some(variant) => Some(variant),
+            None => from_store(&self.app, &self.name, &self.key, &self.stored.record).await,
+        };
+        found
+            .filter(|variant| variant.bytes.len() == self.len)
+            .ok_or_else(|| io::Error::other("the variant was dropped while the client paused"))
+    }
+}

@@ -1,0 +1,132 @@
+//! A file, read a chunk at a time as it is asked for.
+//!
+//! What the kernel holds in memory is copied here and now: a trip to the blocking threads costs more
+//! than the copy, and chunks that are small enough to be held for every slow reader would make many
+//! of them.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::task::{JoinHandle, coop};
+
+use super::CHUNK_BYTES;
+use crate::Error;
+use crate::disk::blocking;
+
+/// Of one trip to the blocking threads, after each of which whoever waits may go away.
+const PIECE_BYTES: usize = 1024 * 1024;
+
+pub(super) struct Reading {
+    file: Arc<File>,
+    next: u64,
+    /// Reads a chunk that has to come from the disk.
+    waiting: Option<JoinHandle<Result<Bytes, Error>>>,
+    /// Not every file system says what it has in memory.
+    tells: bool,
+}
+
+impl Reading {
+    pub(super) fn new(file: File, next: u64) -> Self {
+        Self {
+            file: Arc::new(file),
+            next,
+            waiting: None,
+            tells: true,
+        }
+    }
+
+    /// The next bytes of `left`, at least one.
+    pub(super) fn poll_chunk(
+        &mut self,
+        context: &mut Context<'_>,
+        left: u64,
+    ) -> Poll<Result<Bytes, Error>> {
+        // A file in memory is always ready, and must not keep the thread for itself.
+        let turn = ready!(coop::poll_proceed(context));
+        let len = chunk_len(left);
+        let chunk = match self.at_hand(len) {
+            Some(chunk) => chunk,
+            None => {
+                let job = self.waiting.get_or_insert_with(|| {
+                    let (file, at) = (self.file.clone(), self.next);
+                    blocking::spawn(move || read(&file, at, len))
+                });
+                let chunk = blocking::joined(ready!(Pin::new(job).poll(context)));
+                self.waiting = None;
+                chunk?
+            }
+        };
+        turn.made_progress();
+        self.next += chunk.len() as u64;
+        Poll::Ready(Ok(chunk))
+    }
+
+    /// `left` bytes in memory, of which `first` have been read and are read again: that is cheaper
+    /// than to have them twice.
+    pub(super) async fn rest(self, first: &[u8], left: usize) -> Result<Bytes, Error> {
+        let start = self.next - first.len() as u64;
+        let mut bytes = Vec::with_capacity(left);
+        while bytes.len() < left {
+            let file = self.file.clone();
+            bytes = blocking::run(move || {
+                let read = bytes.len();
+                bytes.resize(left.min(read + PIECE_BYTES), 0);
+                file.read_exact_at(&mut bytes[read..], start + read as u64)
+                    .map_err(Error::io("reading an object"))?;
+                Ok(bytes)
+            })
+            .await?;
+        }
+        Ok(bytes.into())
+    }
+
+    /// What can be had of the next chunk without waiting for the disk.
+    #[cfg(target_os = "linux")]
+    fn at_hand(&mut self, len: usize) -> Option<Bytes> {
+        use std::io::IoSliceMut;
+
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+        if self.waiting.is_some() || !self.tells {
+            return None;
+        }
+        let mut chunk = vec![0; len];
+        let slices = &mut [IoSliceMut::new(&mut chunk)];
+        match preadv2(&*self.file, slices, self.next, ReadWriteFlags::NOWAIT) {
+            // Nothing is the end of a file that was cut short, which the other read says.
+            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => None,
+            Ok(read) => {
+                chunk.truncate(read);
+                Some(chunk.into())
+            }
+            // Neither supported nor worth asking again.
+            Err(_) => {
+                self.tells = false;
+                None
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn at_hand(&mut self, _: usize) -> Option<Bytes> {
+        self.tells = false;
+        None
+    }
+}
+
+pub(super) fn chunk_len(left: u64) -> usize {
+    usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES))
+}
+
+/// Blocks.
+pub(super) fn read(file: &File, at: u64, len: usize) -> Result<Bytes, Error> {
+    let mut bytes = vec![0; len];
+    // A file that somebody cut short in place ends in an error here, not in a short answer.
+    file.read_exact_at(&mut bytes, at)
+        .map_err(Error::io("reading an object"))?;
+    Ok(bytes.into())
+}

@@ -1,0 +1,118 @@
+//! Something costly that is let go of while nobody comes back for it.
+//!
+//! A reader who stops in the middle of an answer would otherwise hold what the rest of it comes from: a
+//! connection to S3 with what has arrived on it, hundreds of kilobytes here and as much in the
+//! kernel, or a picture that the cache has long dropped. What was let go of has to be had again when
+//! the reader goes on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// Longer than the network makes a reader wait who takes what is sent.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub struct Held<T> {
+    slot: Arc<Mutex<Slot<T>>>,
+    /// Whether holding it costs anything at the moment.
+    is_costly: fn(&T) -> bool,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    put: Option<(T, Instant)>,
+    is_watched: bool,
+    is_kept: bool,
+}
+
+impl<T: Send + 'static> Held<T> {
+    pub fn new(is_costly: fn(&T) -> bool) -> Self {
+        let slot = Slot {
+            put: None,
+            is_watched: false,
+            is_kept: false,
+        };
+        Self {
+            slot: Arc::new(Mutex::new(slot)),
+            is_costly,
+        }
+    }
+
+    /// Kept until somebody comes back for it, but not for long.
+    pub fn put(&self, value: T) {
+        let mut slot = lock(&self.slot);
+        slot.put = Some((value, Instant::now()));
+        if !slot.is_watched && !slot.is_kept {
+            slot.is_watched = true;
+            tokio::spawn(watch(Arc::downgrade(&self.slot), self.is_costly));
+        }
+    }
+
+    /// `None`: it was let go of, or there was none.
+    pub fn take(&self) -> Option<T> {
+        lock(&self.slot).put.take().map(|(value, _)| value)
+    }
+
+    /// Whoever comes back does so at once: nothing is let go of.
+    pub fn keep(&self) {
+        lock(&self.slot).is_kept = true;
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self {
+            slot: self.slot.clone(),
+            is_costly: self.is_costly,
+        }
+    }
+}
+
+/// Ends with what is let go of, or when the rest is gone.
+async fn watch<T>(slot: Weak<Mutex<Slot<T>>>, is_costly: fn(&T) -> bool) {
+    loop {
+        sleep(PATIENCE).await;
+        let Some(slot) = slot.upgrade() else { return };
+        let mut slot = lock(&slot);
+        let is_late =
+            |(value, since): &(T, Instant)| since.elapsed() >= PATIENCE && is_costly(value);
+        if !slot.is_kept && slot.put.as_ref().is_some_and(is_late) {
+            slot.put = None;
+            slot.is_watched = false;
+            return;
+        }
+    }
+}
+
+fn lock<T>(slot: &Mutex<Slot<T>>) -> MutexGuard<'_, Slot<T>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_costly_is_let_go_of_after_a_while() {
+        let held = Held::new(|costly: &bool| *costly);
+        for _ in 0..10 {
+            held.put(true);
+            sleep(PATIENCE / 2).await;
+            assert!(held.take().is_some());
+        }
+        for _ in 0..2 {
+            held.put(true);
+            sleep(PATIENCE * 2).await;
+            assert!(held.take().is_none());
+        }
+        held.put(false);
+        sleep(PATIENCE * 10).await;
+        assert!(held.take().is_some());
+        held.keep();
+        held.put(true);
+        sleep(PATIENCE * 10).await;
+        assert!(held.take().is_some());
+    }
+}

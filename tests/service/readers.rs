@@ -1,0 +1,258 @@
+//! Who reads slowly gets everything; who hardly reads is cut. Until then a reader costs little memory,
+//! in the process and in the kernel, however large what is read is and wherever it lies; and no more
+//! of them are let in than the memory budget holds.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use tintype_testing::{Faulty, Operation};
+
+use crate::commands::eventually;
+use crate::corpus;
+use crate::harness::{App, Start};
+
+const READERS: usize = 400;
+/// Of the process, for each.
+const ALLOWED: u64 = 32 * 1024;
+/// Of the kernel, for each: what it had unsent when it was last given more.
+const UNSENT: u64 = 128 * 1024;
+const SIZE: usize = 4 << 20;
+
+#[test]
+fn readers_of_a_file_that_do_not_read_cost_little() {
+    let app = patient(Start::dev());
+    app.upload("big.bin", &vec![7; SIZE]);
+    check(&app, "/o/big.bin");
+}
+
+#[test]
+fn readers_of_an_object_that_do_not_read_cost_little() {
+    let server = Faulty::start();
+    let app = patient(Start::bucket(&server.environment()));
+    app.upload("big.bin", &vec![7; SIZE]);
+    let readers = readers(&app, "/o/big.bin", READERS);
+    // With what has arrived on them, here and in the kernel.
+    settles(8, || connections(server.address()));
+    assert!(readers.iter().all(|reader| unsent(reader).is_some()));
+}
+
+#[test]
+fn readers_of_a_hot_variant_that_do_not_read_cost_little() {
+    let app = patient(Start::dev());
+    app.upload("a.jpg", &corpus::read("photos/Wood.jpg"));
+    let large = "/t/a.jpg/w_1600~f_png";
+    assert!(app.get(large).expect(200).body.len() > 1 << 20);
+    check(&app, large);
+}
+
+/// What the cache had to drop is not kept for those who do not read it.
+#[test]
+fn readers_of_many_variants_that_do_not_read_cost_little() {
+    let app = patient(Start::dev().env("TINTYPE_HOT_CACHE_BYTES", "1MiB"));
+    app.upload("a.jpg", &corpus::read("photos/Wood.jpg"));
+    let paths: Vec<_> = (0..60)
+        .map(|n| format!("/t/a.jpg/w_{}~f_png", 600 + n))
+        .collect();
+    let read = || {
+        paths
+            .iter()
+            .map(|path| app.get(path).expect(200).body.len())
+    };
+    // Made, and then read from the store as often as it takes to know what that costs.
+    let total: usize = read().sum();
+    for _ in 0..3 {
+        read().for_each(drop);
+    }
+    let before = resident(app.pid());
+    let readers: Vec<_> = paths.iter().map(|path| readers(&app, path, 1)).collect();
+    let grown = || resident(app.pid()).saturating_sub(before);
+    settles(total as u64 / 4 * 3, grown);
+    assert!(
+        readers
+            .iter()
+            .flatten()
+            .all(|reader| unsent(reader).is_some())
+    );
+    // And whoever goes on gets the rest.
+    let mut lengths = read();
+    for reader in readers.into_iter().flatten() {
+        let mut answer = vec![0; 1];
+        { reader }.read_to_end(&mut answer).unwrap();
+        let body = answer.windows(4).position(|end| end == b"\r\n\r\n");
+        assert_eq!(answer.len() - body.unwrap() - 4, lengths.next().unwrap());
+    }
+}
+
+/// So that nobody is cut while all are there.
+fn patient(start: Start) -> App {
+    start.env("TINTYPE_WRITE_TIMEOUT", "10m").run()
+}
+
+fn check(app: &App, path: &str) {
+    // What is needed once is there.
+    for reader in readers(app, path, 20) {
+        read_to_end(reader);
+    }
+    let before = resident(app.pid());
+    let readers = readers(app, path, READERS);
+    let each = || resident(app.pid()).saturating_sub(before) / READERS as u64;
+    settles(ALLOWED, each);
+    let unsent = readers.iter().map(|reader| unsent(reader).expect("cut"));
+    let most = unsent.max().unwrap();
+    assert!(most <= UNSENT, "the kernel holds {most} bytes for one");
+}
+
+/// What is let go of takes a moment.
+fn settles(most: u64, amount: impl Fn() -> u64) {
+    let began = Instant::now();
+    while amount() > most {
+        let waited = began.elapsed() > Duration::from_secs(20);
+        assert!(!waited, "{}, at most {most}", amount());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    eprintln!("{}, at most {most}", amount());
+}
+
+/// Connections on which something was asked and nothing is read but the beginning.
+fn readers(app: &App, path: &str, count: usize) -> Vec<TcpStream> {
+    let reader = |_| {
+        let mut stream = ask(app, path);
+        stream.read_exact(&mut [0; 1]).unwrap();
+        stream
+    };
+    (0..count).map(reader).collect()
+}
+
+fn ask(app: &App, path: &str) -> TcpStream {
+    let mut stream = app.connect();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kibibytes.parse::<u64>().unwrap() * 1024
+}
+
+/// Connections that a server on loopback has open.
+fn connections(server: SocketAddr) -> u64 {
+    let rows = connected();
+    let address = hexadecimal(server);
+    rows.iter().filter(|row| row[1] == address).count() as u64
+}
+
+/// What the kernel has not got rid of on the service's side of a connection, in bytes; `None` when that
+/// has ended.
+fn unsent(reader: &TcpStream) -> Option<u64> {
+    let ends = [reader.peer_addr().ok()?, reader.local_addr().unwrap()].map(hexadecimal);
+    let row = connected().into_iter().find(|row| row[1..3] == ends)?;
+    let (queue, _) = row[4].split_once(':').unwrap();
+    Some(u64::from_str_radix(queue, 16).unwrap())
+}
+
+/// The rows of the kernel's table of open connections.
+fn connected() -> Vec<Vec<String>> {
+    const ESTABLISHED: &str = "01";
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table
+        .lines()
+        .map(|row| row.split_whitespace().map(str::to_owned).collect());
+    let rows = rows.filter(|row: &Vec<String>| row[3] == ESTABLISHED);
+    rows.collect()
+}
+
+/// An address on loopback, as that table has it.
+fn hexadecimal(address: SocketAddr) -> String {
+    format!("0100007F:{:04X}", address.port())
+}
+
+/// 64 KiB in each second that a client is waited for.
+fn hurried() -> Start {
+    Start::dev()
+        .env("TINTYPE_WRITE_TIMEOUT", "2s")
+        .env("TINTYPE_WRITE_MIN_RATE", "64KiB")
+}
+
+#[test]
+fn a_reader_that_hardly_reads_is_cut() {
+    let app = hurried().run();
+    app.upload("big.bin", &vec![7; 16 << 20]);
+    let mut stream = ask(&app, "/o/big.bin");
+    let began = Instant::now();
+    // 256 bytes a second, while the service still has it.
+    while unsent(&stream).is_some() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it is still there"
+        );
+        let _ = stream.read(&mut [0; 64]);
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    assert!(read_to_end(stream) < 16 << 20);
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_everything() {
+    let app = hurried().run();
+    app.upload("big.bin", &vec![7; 16 << 20]);
+    let mut stream = ask(&app, "/o/big.bin");
+    // For longer than the window: 800 KiB a second.
+    for _ in 0..40 {
+        stream.read_exact(&mut [0; 80 << 10]).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(40 * (80 << 10) + read_to_end(stream) > 16 << 20);
+}
+
+fn read_to_end(mut stream: TcpStream) -> usize {
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    rest.len()
+}
+
+/// S3 is not asked for megabytes that nobody takes, and what was read is whole.
+#[test]
+fn a_reader_of_an_object_may_pause() {
+    let server = Faulty::start();
+    let app = Start::bucket(&server.environment()).run();
+    let bytes: Vec<u8> = (0..SIZE).map(|n| (n / 7) as u8).collect();
+    app.upload("big.bin", &bytes);
+    server.take_counts();
+    let (mut stream, sent) = (ask(&app, "/o/big.bin"), server.sent_bytes());
+    let mut answer = vec![0; 1 << 20];
+    stream.read_exact(&mut answer).unwrap();
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(1_500));
+        let mut more = vec![0; 1 << 20];
+        stream.read_exact(&mut more).unwrap();
+        answer.extend(more);
+    }
+    stream.read_to_end(&mut answer).unwrap();
+    let body = answer
+        .windows(4)
+        .position(|end| end == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    assert!(answer[body..] == bytes, "another body");
+    let asked = server.count(Operation::GetObject);
+    assert!((2..=40).contains(&asked), "{asked} requests");
+    let sent = server.sent_bytes() - sent;
+    assert!(sent < 4 * SIZE as u64, "{sent} bytes were sent");
+}
+
+#[test]
+fn as_many_connections_as_the_memory_budget_holds() {
+    // An eighth of it, at 32 KiB each.
+    let app = Start::dev().env("TINTYPE_MEMORY_BUDGET", "4MiB").run();
+    let held: Vec<_> = (0..16).map(|_| app.connect()).collect();
+    let mut refused = ask(&app, "/o/none");
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    drop(held);
+    eventually(|| app.get("/o/none").status == 404);
+}
