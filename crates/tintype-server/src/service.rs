@@ -1,11 +1,11 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::{Key, Store};
+use tintype_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use crate::blocks::{self, Blocks};
 use crate::cgroup::Granted;
 use crate::config::{Config, Resources};
 use crate::error::Error;
+use crate::left_out;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
@@ -30,11 +31,8 @@ use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
 
-/// Originals whose decoded facts wait to be filled in.
-const MAX_PENDING: usize = 1_000;
 /// The part of the hot cache's memory that goes to headers rather than bytes.
 const PREPARED_SHARE: u64 = 16;
-const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Less than a check of readiness may take.
 const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
@@ -91,9 +89,14 @@ impl App {
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
             .await
             .map_err(StartError::Purgers)?;
-        let (pending, left_out) = mpsc::channel(MAX_PENDING);
+        let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
         let app = Arc::new(Self {
-            records: Records::new(store.clone(), probing.clone(), config.record_cache, pending),
+            records: Records::new(
+                store.clone(),
+                probing.clone(),
+                config.record_cache,
+                unfinished,
+            ),
             blocks,
             variants: Variants::new(resources.hot_cache_bytes - prepared_bytes),
             prepared: PreparedAnswers::new(prepared_bytes),
@@ -107,7 +110,7 @@ impl App {
             spool,
             imaging,
         });
-        tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
+        tokio::spawn(left_out::fill_in(Arc::downgrade(&app), left_out));
         Ok(app)
     }
 }
@@ -118,8 +121,8 @@ pub async fn open_records(config: &Config) -> Result<(Arc<Store>, Records), Star
     let store = Stores::open(config).await?.store;
     let pool = open_pool(config, &config.resources(&Granted::detect()))?;
     let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
-    let (pending, _) = mpsc::channel(1);
-    let records = Records::new(store.clone(), probing, config.record_cache, pending);
+    let (unfinished, _) = mpsc::channel(1);
+    let records = Records::new(store.clone(), probing, config.record_cache, unfinished);
     Ok((store, records))
 }
 
@@ -240,17 +243,6 @@ async fn health(app: Arc<App>) -> Outcome {
             degraded: reason.into_iter().chain(app.outbox.ailing()).collect(),
             warnings: app.store.warnings(),
         }),
-    }
-}
-
-/// One at a time and after a pause: facts were left out for load, and a hash because it takes a while.
-async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<Key>) {
-    while let Some(key) = left_out.recv().await {
-        tokio::time::sleep(FILL_IN_PAUSE).await;
-        let Some(app) = app.upgrade() else { return };
-        if let Err(error) = app.records.fill_in(&key).await {
-            tracing::debug!(%error, "decoded facts are still left out");
-        }
     }
 }
 

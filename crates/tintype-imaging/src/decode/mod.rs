@@ -50,7 +50,7 @@ pub(crate) fn decode(
     deadline: Instant,
 ) -> Result<Decoded, Error> {
     let header = &container.header;
-    Error::check("number of pixels", header.size.pixels(), limits.max_pixels)?;
+    Error::check_pixels(header.size.pixels(), limits.max_pixels)?;
     let side = header.size.width.max(header.size.height);
     Error::check(
         "longer side in pixels",
