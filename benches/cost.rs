@@ -50,10 +50,14 @@ fn main() {
     );
 }
 
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
 /// How often the expected time each rendering of a file took.
 fn measure(path: &Path) -> Vec<f64> {
     let bytes = std::fs::read(path).unwrap();
-    let Ok(header) = probe::header(Cursor::new(&bytes), &Limits::default()) else {
+    let Ok(header) = probe::header(Cursor::new(&bytes), &Limits::default(), soon()) else {
         return Vec::new();
     };
     let upright = header.upright();
@@ -73,7 +77,7 @@ fn measure(path: &Path) -> Vec<f64> {
             ratios.push(ratio);
             let name = path.file_name().unwrap().to_string_lossy();
             let format = format.name();
-            let kind = if header.progressive {
+            let kind = if header.interlaced {
                 "progressive"
             } else {
                 ""
@@ -92,8 +96,7 @@ fn render(bytes: &[u8], resolved: &Resolved) -> Option<Expected> {
     let mut least: Option<Expected> = None;
     for _ in 0..TIMES {
         let (began, cpu_began) = (Instant::now(), cpu());
-        let deadline = began + Duration::from_secs(60);
-        let timings = render::render(bytes, resolved, &Limits::default(), deadline)
+        let timings = render::render(bytes, resolved, &Limits::default(), soon())
             .ok()?
             .timings;
         // Of the wall, the part that this thread ran.

@@ -177,7 +177,8 @@ impl Row {
 /// Without metadata, which is neither quality nor cost.
 fn rendered(bytes: &[u8], width: Option<u32>, format: Format, quality: u8) -> Vec<u8> {
     let limits = Limits::default();
-    let upright = probe::header(Cursor::new(bytes), &limits)
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let upright = probe::header(Cursor::new(bytes), &limits, deadline)
         .unwrap()
         .upright();
     let request = Request {
@@ -191,7 +192,6 @@ fn rendered(bytes: &[u8], width: Option<u32>, format: Format, quality: u8) -> Ve
         focal: None,
     };
     let resolved = geometry::resolve(upright, &request, &defaults).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
     render::render(bytes, &resolved, &limits, deadline)
         .unwrap()
         .bytes

@@ -68,7 +68,8 @@ class Record:
             etag=answer["etag"],
             created=_time(answer["created"]),
             modified=_time(answer["modified"]),
-            image=ImageFacts.of(image) if image else None,
+            # Of what cannot be read as a picture not even the size is known.
+            image=ImageFacts.of(image) if image and image["width"] else None,
             focal_point=(focal["x"], focal["y"]) if focal else None,
             crops=answer["crops"],
             state=answer["state"],

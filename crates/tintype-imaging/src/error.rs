@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The first four are about the bytes or the request, the last two about us.
+/// The first five are about the bytes or the request, the last two about us.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The bytes break the rules of their own format.
@@ -11,6 +11,9 @@ pub enum Error {
     /// Not a picture, or a form of one that is not meant to be rendered.
     #[error("{0} is not supported")]
     Unsupported(Cow<'static, str>),
+    /// What a picture of this many pixels costs follows from nothing else.
+    #[error("{PIXELS} is {is}, limit is {limit}")]
+    TooManyPixels { is: u64, limit: u64 },
     #[error("{what} is {is}, limit is {limit}")]
     OverLimit {
         what: &'static str,
@@ -26,6 +29,9 @@ pub enum Error {
     Internal(Cow<'static, str>),
 }
 
+/// The name of the limit on pixels.
+pub const PIXELS: &str = "number of pixels";
+
 impl Error {
     pub fn malformed(why: impl Into<Cow<'static, str>>) -> Self {
         Self::Malformed(why.into())
@@ -40,6 +46,14 @@ impl Error {
     }
 
     /// `Ok` up to and including the limit.
+    pub fn check_pixels(is: u64, limit: u64) -> Result<(), Self> {
+        if is > limit {
+            return Err(Self::TooManyPixels { is, limit });
+        }
+        Ok(())
+    }
+
+    /// The same for every other limit.
     pub(crate) fn check(what: &'static str, is: u64, limit: u64) -> Result<(), Self> {
         if is > limit {
             return Err(Self::OverLimit { what, is, limit });

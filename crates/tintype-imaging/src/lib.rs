@@ -15,7 +15,7 @@ pub mod render;
 pub mod sniff;
 pub mod spec;
 
-pub use error::Error;
+pub use error::{Error, PIXELS};
 
 /// Part of the name of every variant: raised whenever the same original and the same
 /// [`spec::Resolved`] may give other bytes than before.

@@ -27,6 +27,10 @@ pub struct Limits {
     pub max_text_bytes: u64,
     /// Chunks or segments that hold no pixels.
     pub max_metadata_parts: u32,
+    /// Pieces that pixels are cut into: chunks of a PNG.
+    pub max_pixel_chunks: u32,
+    /// The same for a GIF's data, of up to 255 bytes each, and for the restart intervals of a JPEG.
+    pub max_pixel_blocks: u32,
     /// Scans of one JPEG.
     pub max_scans: u32,
     /// Scans times pixels of one progressive JPEG: each scan may visit every block again.
@@ -50,6 +54,10 @@ impl Default for Limits {
             max_xmp_bytes: 4 * MIB,
             max_text_bytes: MIB,
             max_metadata_parts: 2_000,
+            // 256 MiB at a kilobyte each; libpng writes eight.
+            max_pixel_chunks: 250_000,
+            // 256 MiB in full blocks, twice.
+            max_pixel_blocks: 2_000_000,
             max_scans: 100,
             // The usual ten scans of a 100 MP photograph.
             max_scan_pixels: 1_000_000_000,
@@ -139,6 +147,11 @@ impl<R: BufRead> BufRead for DeadlineReader<R> {
 impl<R: Seek> Seek for DeadlineReader<R> {
     fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
         self.inner.seek(position)
+    }
+
+    /// What is buffered stays.
+    fn seek_relative(&mut self, offset: i64) -> std::io::Result<()> {
+        self.inner.seek_relative(offset)
     }
 }
 

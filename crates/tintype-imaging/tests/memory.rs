@@ -176,7 +176,7 @@ impl Original {
     fn read(path: &Path) -> Option<Self> {
         let bytes = fs::read(path).ok()?;
         let limits = Limits::default();
-        let header = probe::header(Cursor::new(&bytes), &limits).ok()?;
+        let header = probe::header(Cursor::new(&bytes), &limits, soon()).ok()?;
         // A decoder that panics is another test's concern.
         let look = || probe::look(&bytes, &header, &limits, soon());
         let look = catch_unwind(look).ok()?.ok()?;

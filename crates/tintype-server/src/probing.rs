@@ -10,9 +10,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tintype_imaging::Error as Imaging;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::probe::{self, Header};
+use tintype_imaging::probe::{self, Header, Look, SourceFormat, Stopped};
 use tintype_imaging::sniff::{self, Kind};
+use tintype_imaging::spec::Size;
 use tintype_imaging::{cost, memory};
 use tintype_store::{ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
@@ -20,7 +22,7 @@ use tokio::sync::Semaphore;
 use crate::error::{Code, Error};
 use crate::record::{Image, Record, State};
 use crate::spool::{HEAD_BYTES, Spooled};
-use crate::workers::{self, Cost, Done, Pool, Priority, Shift};
+use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
 /// Adopted originals are read whole to be hashed; a few at a time keep that from crowding out the
 /// requests that are served from memory.
@@ -32,11 +34,12 @@ const BACKGROUND_ADOPTIONS_AT_ONCE: usize = 1;
 /// Adopted originals up to this size are read whole on first use; of larger ones only the head.
 pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How long the decoded facts (dominant colour, ThumbHash) may hold up an upload.
-const LOOK_WITHIN: Duration = Duration::from_secs(3);
+/// How long the facts of a picture may hold up an upload: what its header says, and what its pixels
+/// (dominant colour, ThumbHash).
+const WITHIN: Duration = Duration::from_secs(2);
 
 /// How long they may take where nobody waits, until the machine is less busy.
-const LOOK_IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(60);
+const IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(60);
 
 pub struct Probing {
     store: Arc<Store>,
@@ -57,6 +60,11 @@ pub struct Facts {
 pub enum Input {
     Spooled(Arc<Spooled>),
     Bytes(Bytes),
+    /// Of an original of `size` bytes only the first.
+    Head {
+        head: Bytes,
+        size: u64,
+    },
 }
 
 impl Probing {
@@ -70,33 +78,45 @@ impl Probing {
         }
     }
 
+    pub fn max_pixels(&self) -> u64 {
+        self.limits.max_pixels
+    }
+
+    /// When another look at a picture may tell more than its record knows, the past meaning now.
+    pub fn next_look(&self, record: &Record) -> Option<Timestamp> {
+        record.next_look(self.limits.max_pixels)
+    }
+
     /// Everything that the bytes tell. Never fails on account of the bytes: what cannot be read as a
-    /// picture is stored all the same, and says so.
+    /// picture is stored all the same, and says why. `before` is what was known of the same bytes.
     pub async fn facts(
         &self,
         key: &Key,
         head: &[u8],
-        size: u64,
         input: Input,
+        before: Option<&Image>,
         priority: Priority,
     ) -> Facts {
-        let sniffed = sniff::sniff(head);
+        let format = SourceFormat::of(sniff::sniff(head).media_type);
+        let image = match format.filter(|format| format.is_picture()) {
+            Some(format) => Some(self.picture(format, input, before, priority).await),
+            None => None,
+        };
         let media_type = media_type(head, key);
-        if sniffed.kind != Kind::Picture {
-            return Facts {
-                media_type,
-                image: None,
-            };
-        }
-        Facts {
-            media_type,
-            image: self.picture(size, input, priority).await,
-        }
+        Facts { media_type, image }
     }
 
     /// The record of an original that has none. Small ones are hashed at once; larger ones later
     /// ([`Self::hash`]), and are delivered meanwhile without a version.
-    pub async fn adopt(&self, key: &Key, meta: &Meta, priority: Priority) -> Result<Record, Error> {
+    ///
+    /// `before` is what was known of the picture, if these bytes were looked at before.
+    pub async fn adopt(
+        &self,
+        key: &Key,
+        meta: &Meta,
+        before: Option<&Image>,
+        priority: Priority,
+    ) -> Result<Record, Error> {
         let adoptions = match priority {
             Priority::Request => &self.adoptions,
             Priority::Background => &self.background_adoptions,
@@ -111,8 +131,14 @@ impl Probing {
         let known = meta.attributes.sha256.map(HexId);
         let sha256 = known.or_else(|| whole.then(|| HexId(Sha256::digest(&bytes).into())));
         let head = bytes.slice(..bytes.len().min(HEAD_BYTES));
-        let input = Input::Bytes(bytes);
-        let facts = self.facts(key, &head, meta.size, input, priority).await;
+        let input = match whole {
+            true => Input::Bytes(bytes),
+            false => Input::Head {
+                head: bytes,
+                size: meta.size,
+            },
+        };
+        let facts = self.facts(key, &head, input, before, priority).await;
         let modified = Timestamp::try_from(meta.modified).unwrap_or(Timestamp::UNIX_EPOCH);
         Ok(Record {
             key: key.as_str().to_owned(),
@@ -143,117 +169,160 @@ impl Probing {
         Ok(HexId::<32>(hash.finalize().into()).to_string())
     }
 
-    /// `None` for what looks like a picture by its first bytes and cannot be read as one.
-    async fn picture(&self, size: u64, input: Input, priority: Priority) -> Option<Image> {
-        let input = Arc::new(input);
-        let header = {
-            let (input, limits) = (input.clone(), self.limits.clone());
-            // A header is some kilobytes of parsing, and must not wait behind pixel work: an upload
-            // is answered while the pool is full.
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "bounded header parsing, no pixels"
-            )]
-            let reading = tokio::task::spawn_blocking(move || input.header(&limits));
-            reading
-                .await
-                .unwrap_or_else(|_| Err(tintype_imaging::Error::internal("header")))
+    async fn picture(
+        &self,
+        format: SourceFormat,
+        input: Input,
+        before: Option<&Image>,
+        priority: Priority,
+    ) -> Image {
+        let within = match priority {
+            Priority::Request => WITHIN,
+            Priority::Background => IN_BACKGROUND_WITHIN,
         };
-        let header = match header {
-            Ok(header) => header,
-            Err(error) => {
-                tracing::debug!(%error, "a picture's header cannot be read");
-                return None;
+        let deadline = Instant::now() + within;
+        let input = Arc::new(input);
+        let (header, walked) = match self.header(input.clone(), deadline).await {
+            Ok(header) => (header, Ok(())),
+            Err(Stopped { known, error }) => {
+                (known.unwrap_or_else(|| Header::of(format)), Err(error))
             }
         };
         let mut image = image_of(&header);
-        if header.size.pixels() > self.limits.max_pixels
-            || size > self.limits.max_file_bytes
-            || !header.format.is_decodable()
-        {
-            image.renderable = false;
-            return Some(image);
+        image.truncated &= input.is_whole();
+        let fits = || Imaging::check_pixels(header.size.pixels(), self.limits.max_pixels);
+        let looked = match walked.and_then(|()| fits()) {
+            Ok(()) => self.look(header, input.clone(), priority, deadline).await,
+            Err(error) => Err(error.into()),
+        };
+        match looked {
+            Ok(look) => tell(&mut image, &look),
+            Err(Hindrance { error, is_lasting }) => {
+                tracing::debug!(%error, is_lasting, "the facts of a picture are left out");
+                // The rest of the file may be fine.
+                if is_lasting && (input.is_whole() || error.code() != Code::CorruptImage) {
+                    image.refuse(&error);
+                } else {
+                    image.postpone(&error, before);
+                }
+            }
         }
-        self.look(&mut image, header, size, input, priority).await;
-        Some(image)
+        image
     }
 
-    /// Fills in the decoded facts, or leaves them pending when the machine is busy.
+    /// Reading a header is bounded work without pixels, and must not wait behind those: an upload is
+    /// answered while the pool is full.
+    async fn header(&self, input: Arc<Input>, deadline: Instant) -> Result<Header, Stopped> {
+        let (of, limits) = (input.clone(), self.limits.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounded header parsing, no pixels"
+        )]
+        let reading = tokio::task::spawn_blocking(move || of.header(&limits, deadline));
+        reading.await.unwrap_or_else(|_| {
+            let error = Imaging::unsupported("what its header says");
+            Err(Stopped { error, known: None })
+        })
+    }
+
+    /// The decoded facts.
     async fn look(
         &self,
-        image: &mut Image,
         header: Header,
-        size: u64,
         input: Arc<Input>,
         priority: Priority,
-    ) {
-        let source = cost::Source::of(&header, size);
+        deadline: Instant,
+    ) -> Result<Look, Hindrance> {
+        let source = cost::Source::of(&header, input.size());
         let cost = Cost {
             kind: workers::Kind::Look,
             time: cost::look(&source),
             bytes: memory::look(&source),
-        };
-        let within = match priority {
-            Priority::Request => LOOK_WITHIN,
-            Priority::Background => LOOK_IN_BACKGROUND_WITHIN,
         };
         let limits = self.limits.clone();
         let job = move |shift: &mut Shift| {
             let bytes = input.read()?;
             probe::look(&bytes, &header, &limits, shift.deadline)
         };
-        let deadline = Instant::now() + within;
-        match self.pool.run(priority, deadline, cost, job).await {
-            Ok(Done {
-                result: Ok(look), ..
-            }) => {
-                let [r, g, b] = look.dominant;
-                image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
-                let engine = base64::engine::general_purpose::STANDARD;
-                image.thumbhash = Some(engine.encode(&look.thumbhash));
-                image.alpha = look.has_alpha;
-                image.drawn = Some(look.is_drawn);
-                image.pending = false;
-            }
-            Ok(Done {
-                result: Err(tintype_imaging::Error::DeadlineExceeded),
-                ..
-            })
-            | Err(_) => {
-                image.pending = true;
-            }
-            Ok(Done {
-                result: Err(error), ..
-            }) => {
-                tracing::debug!(%error, "a picture cannot be decoded");
-                image.renderable = false;
-            }
-        }
+        let done = self.pool.run(priority, deadline, cost, job).await;
+        done?.result.map_err(Hindrance::from)
+    }
+}
+
+/// Why there are no decoded facts.
+struct Hindrance {
+    error: Error,
+    /// The bytes are to blame, and will be again.
+    is_lasting: bool,
+}
+
+impl From<Imaging> for Hindrance {
+    fn from(error: Imaging) -> Self {
+        let is_lasting = match error {
+            Imaging::Malformed(_)
+            | Imaging::Unsupported(_)
+            | Imaging::TooManyPixels { .. }
+            | Imaging::OverLimit { .. }
+            | Imaging::NotYetSupported(_) => true,
+            Imaging::DeadlineExceeded | Imaging::Internal(_) => false,
+        };
+        let error = Error::from(error);
+        Self { error, is_lasting }
+    }
+}
+
+impl From<Refusal> for Hindrance {
+    fn from(refusal: Refusal) -> Self {
+        let is_lasting = refusal == Refusal::Panicked;
+        let error = Error::from(refusal);
+        Self { error, is_lasting }
     }
 }
 
 impl Input {
-    fn header(&self, limits: &Limits) -> Result<Header, tintype_imaging::Error> {
+    fn header(&self, limits: &Limits, deadline: Instant) -> Result<Header, Stopped> {
         match self {
-            Self::Bytes(bytes) => probe::header(Cursor::new(bytes.as_ref()), limits),
-            Self::Spooled(spooled) => probe::header(spooled.reader()?, limits),
+            Self::Bytes(bytes) => probe::header(Cursor::new(bytes.as_ref()), limits, deadline),
+            Self::Head { head, .. } => probe::header(Cursor::new(head.as_ref()), limits, deadline),
+            Self::Spooled(spooled) => match spooled.reader() {
+                Ok(reader) => probe::header(reader, limits, deadline),
+                Err(error) => Err(Stopped {
+                    error: error.into(),
+                    known: None,
+                }),
+            },
         }
     }
 
     fn read(&self) -> std::io::Result<Bytes> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::Head { head, .. } => Ok(head.clone()),
             Self::Spooled(spooled) => spooled.read(),
         }
+    }
+
+    /// Of all of it.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Head { size, .. } => *size,
+            Self::Spooled(spooled) => spooled.len(),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        !matches!(self, Self::Head { .. })
     }
 }
 
 fn image_of(header: &Header) -> Image {
-    let upright = header.upright();
+    let Size { width, height } = header.upright();
+    let is_known = width > 0 && height > 0;
     Image {
         format: header.format.to_string(),
-        width: upright.width,
-        height: upright.height,
+        width: is_known.then_some(width),
+        height: is_known.then_some(height),
         orientation: header.orientation,
         frames: header.frames,
         alpha: header.has_alpha,
@@ -265,8 +334,19 @@ fn image_of(header: &Header) -> Image {
         thumbhash: None,
         drawn: None,
         renderable: true,
+        truncated: header.truncated,
         pending: false,
+        reason: None,
     }
+}
+
+fn tell(image: &mut Image, look: &Look) {
+    let [r, g, b] = look.dominant;
+    image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
+    let engine = base64::engine::general_purpose::STANDARD;
+    image.thumbhash = Some(engine.encode(&look.thumbhash));
+    image.alpha = look.has_alpha;
+    image.drawn = Some(look.is_drawn);
 }
 
 /// The media type of an original. The content decides about pictures and about everything that a

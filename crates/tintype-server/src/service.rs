@@ -1,11 +1,11 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::{Key, Store};
+use tintype_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use crate::config::{Config, Resources};
 use crate::error::Error;
 use crate::granted::Granted;
 use crate::http::Pace;
+use crate::left_out;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
@@ -31,8 +32,6 @@ use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
 
-/// Originals whose decoded facts wait to be filled in.
-const MAX_PENDING: usize = 1_000;
 /// The part of the hot cache's memory that goes to headers rather than bytes.
 const PREPARED_SHARE: u64 = 16;
 /// Balancers and whoever collects metrics.
@@ -40,7 +39,6 @@ const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero"
 /// The part of all connections that an API with a listener of its own gets, so that readers cannot
 /// keep it out.
 const API_SHARE: usize = 4;
-const FILL_IN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Less than a check of readiness may take.
 const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
@@ -97,9 +95,14 @@ impl App {
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
             .await
             .map_err(StartError::Purgers)?;
-        let (pending, left_out) = mpsc::channel(MAX_PENDING);
+        let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
         let app = Arc::new(Self {
-            records: Records::new(store.clone(), probing.clone(), config.record_cache, pending),
+            records: Records::new(
+                store.clone(),
+                probing.clone(),
+                config.record_cache,
+                unfinished,
+            ),
             blocks,
             variants: Variants::new(resources.hot_cache_bytes - prepared_bytes),
             prepared: PreparedAnswers::new(prepared_bytes),
@@ -114,7 +117,7 @@ impl App {
             spool,
             imaging,
         });
-        tokio::spawn(fill_in(Arc::downgrade(&app), left_out));
+        tokio::spawn(left_out::fill_in(Arc::downgrade(&app), left_out));
         Ok(app)
     }
 }
@@ -128,8 +131,8 @@ pub async fn open_records(
     let store = Stores::open(config).await?.store;
     let pool = open_pool(config, &config.resources(granted))?;
     let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
-    let (pending, _) = mpsc::channel(1);
-    let records = Records::new(store.clone(), probing, config.record_cache, pending);
+    let (unfinished, _) = mpsc::channel(1);
+    let records = Records::new(store.clone(), probing, config.record_cache, unfinished);
     Ok((store, records))
 }
 
@@ -260,17 +263,6 @@ async fn health(app: Arc<App>) -> Outcome {
             degraded: reason.into_iter().chain(app.outbox.ailing()).collect(),
             warnings: app.store.warnings(),
         }),
-    }
-}
-
-/// One at a time and after a pause: facts were left out for load, and a hash because it takes a while.
-async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<Key>) {
-    while let Some(key) = left_out.recv().await {
-        tokio::time::sleep(FILL_IN_PAUSE).await;
-        let Some(app) = app.upgrade() else { return };
-        if let Err(error) = app.records.fill_in(&key).await {
-            tracing::debug!(%error, "decoded facts are still left out");
-        }
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn decode(
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
     let header = &container.header;
-    Error::check("number of pixels", header.size.pixels(), limits.max_pixels)?;
+    Error::check_pixels(header.size.pixels(), limits.max_pixels)?;
     let side = header.size.width.max(header.size.height);
     Error::check(
         "longer side in pixels",

@@ -4,120 +4,154 @@ use std::io::{BufRead, Seek};
 
 use super::metadata::Blocks;
 use super::read::Reader;
-use super::{ColourSpace, Colouring, Container, Header, SourceFormat};
+use super::{Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
+const TRAILER: u8 = 0x3b;
+const EXTENSION: u8 = 0x21;
+const FRAME: u8 = 0x2c;
+
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     limits: &Limits,
-) -> Result<Container, Error> {
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
+    header.frames = 0;
     reader.skip(6)?;
     let head = reader.array::<7>()?;
-    let side = |bytes: &[u8]| u32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
-    let size = Size::new(side(&head), side(&head[2..]));
+    header.size = Size::new(side(&head), side(&head[2..]));
     reader.skip(colour_table(head[4]))?;
 
-    let mut walk = Walk::default();
-    // Cut off after a frame: the frames before can be shown.
-    match blocks(reader, size, limits, &mut walk) {
-        Err(Error::Malformed(_)) if walk.frames > 0 => {}
+    let mut walk = Walk {
+        reader,
+        limits,
+        header,
+        extensions: 0,
+        data: 0,
+    };
+    match walk.blocks() {
+        // Cut off after a frame: the frames before can be shown.
+        Err(Error::Malformed(_)) if walk.header.frames > 0 => walk.header.truncated = true,
         other => other?,
     }
-    if walk.frames == 0 {
+    if walk.header.frames == 0 {
         return Err(Error::malformed("no frame"));
     }
-    let header = Header {
-        format: SourceFormat::Gif,
-        size,
-        orientation: 1,
-        frames: walk.frames,
-        has_alpha: walk.transparency,
-        colour_space: ColourSpace::Rgb,
-        bits: 8,
-        scans: 1,
-        interlaced: walk.interlaced,
-    };
-    Ok(Container {
-        header,
-        blocks: Blocks::default(),
-        colouring: Colouring::Srgb,
-    })
+    Ok((Blocks::default(), Colouring::Srgb))
 }
 
-#[derive(Default)]
-struct Walk {
-    frames: u32,
-    /// Of the first frame.
-    interlaced: bool,
-    transparency: bool,
+struct Walk<'a, R> {
+    reader: &'a mut Reader<R>,
+    limits: &'a Limits,
+    header: &'a mut Header,
+    extensions: u64,
+    /// Sub-blocks of frames and extensions together.
+    data: u64,
 }
 
-fn blocks<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
-    size: Size,
-    limits: &Limits,
-    walk: &mut Walk,
-) -> Result<(), Error> {
-    let mut extensions = 0;
-    loop {
-        match reader.byte()? {
-            0x3b => return Ok(()),
-            0x21 => {
-                extensions += 1;
-                // Each frame has an extension of its own, and may have a few more.
-                let limit = u64::from(limits.max_metadata_parts) + 4 * u64::from(walk.frames);
-                Error::check("number of GIF extensions", extensions, limit)?;
-                let graphic_control = reader.byte()? == 0xf9;
-                let length = reader.byte()?;
-                if graphic_control && length >= 1 {
-                    walk.transparency |= reader.byte()? & 1 != 0;
-                    reader.skip(u64::from(length) - 1)?;
-                } else {
-                    reader.skip(u64::from(length))?;
-                }
-                if length > 0 {
-                    sub_blocks(reader)?;
-                }
+impl<R: BufRead + Seek> Walk<'_, R> {
+    fn blocks(&mut self) -> Result<(), Error> {
+        loop {
+            match self.next_block()? {
+                EXTENSION => self.extension()?,
+                FRAME => self.frame()?,
+                _ => return Ok(()),
             }
-            0x2c => {
-                let head = reader.array::<9>()?;
-                let side = |at: usize| u32::from(u16::from_le_bytes([head[at], head[at + 1]]));
-                // A frame that leaves some of the canvas bare lets the background through.
-                if walk.frames == 0 && (side(4) < size.width || side(6) < size.height) {
-                    walk.transparency = true;
-                }
-                if walk.frames == 0 {
-                    walk.interlaced = head[8] & 0x40 != 0;
-                }
-                reader.skip(colour_table(head[8]))?;
-                walk.frames += 1;
-                Error::check(
-                    "number of frames",
-                    u64::from(walk.frames),
-                    u64::from(limits.max_frames),
-                )?;
-                let pixels = size.pixels() * u64::from(walk.frames);
-                if walk.frames > 1 {
-                    Error::check("pixels times frames", pixels, limits.max_animation_pixels)?;
-                }
-                reader.skip(1)?;
-                sub_blocks(reader)?;
+        }
+    }
+
+    /// Passes over padding, and what else decoders forgive.
+    fn next_block(&mut self) -> Result<u8, Error> {
+        loop {
+            let window = self.reader.window()?;
+            let found = window
+                .iter()
+                .position(|byte| matches!(*byte, TRAILER | EXTENSION | FRAME));
+            let (block, passed) = match found {
+                Some(at) => (Some(window[at]), at + 1),
+                None => (None, window.len()),
+            };
+            self.reader.consume(passed);
+            if let Some(block) = block {
+                return Ok(block);
             }
-            // Padding, and what decoders forgive.
-            _ => {}
+        }
+    }
+
+    fn extension(&mut self) -> Result<(), Error> {
+        self.extensions += 1;
+        // Each frame has an extension of its own, and may have a few more.
+        let limit = u64::from(self.limits.max_metadata_parts) + 4 * u64::from(self.header.frames);
+        Error::check("number of GIF extensions", self.extensions, limit)?;
+        let graphic_control = self.reader.byte()? == 0xf9;
+        let length = self.reader.byte()?;
+        if graphic_control && length >= 1 {
+            self.header.has_alpha |= self.reader.byte()? & 1 != 0;
+            self.reader.skip(u64::from(length) - 1)?;
+        } else {
+            self.reader.skip(u64::from(length))?;
+        }
+        if length > 0 {
+            self.sub_blocks()?;
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self) -> Result<(), Error> {
+        let head = self.reader.array::<9>()?;
+        self.reader.skip(colour_table(head[8]))?;
+        let (size, header) = (self.header.size, &mut *self.header);
+        // A frame that leaves some of the canvas bare lets the background through.
+        if header.frames == 0 && (side(&head[4..]) < size.width || side(&head[6..]) < size.height) {
+            header.has_alpha = true;
+        }
+        if header.frames == 0 {
+            header.interlaced = head[8] & 0x40 != 0;
+        }
+        header.frames += 1;
+        let frames = u64::from(header.frames);
+        Error::check(
+            "number of frames",
+            frames,
+            u64::from(self.limits.max_frames),
+        )?;
+        if frames > 1 {
+            let pixels = size.pixels() * frames;
+            let limit = self.limits.max_animation_pixels;
+            Error::check("pixels times frames", pixels, limit)?;
+        }
+        self.reader.skip(1)?;
+        self.sub_blocks()
+    }
+
+    /// A file may hold one for every two of its bytes, so they are counted and not read one by one.
+    fn sub_blocks(&mut self) -> Result<(), Error> {
+        let limit = u64::from(self.limits.max_pixel_blocks);
+        loop {
+            let window = self.reader.window()?;
+            let (mut at, mut ended) = (0, false);
+            while let Some(&length) = window.get(at)
+                && !ended
+            {
+                at += 1 + usize::from(length);
+                ended = length == 0;
+                self.data += 1;
+            }
+            let inside = at.min(window.len());
+            self.reader.consume(inside);
+            self.reader.skip((at - inside) as u64)?;
+            Error::check("number of GIF data blocks", self.data, limit)?;
+            if ended {
+                return Ok(());
+            }
         }
     }
 }
 
-fn sub_blocks<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(), Error> {
-    loop {
-        match reader.byte()? {
-            0 => return Ok(()),
-            length => reader.skip(u64::from(length))?,
-        }
-    }
+fn side(bytes: &[u8]) -> u32 {
+    u32::from(u16::from_le_bytes([bytes[0], bytes[1]]))
 }
 
 fn colour_table(flags: u8) -> u64 {

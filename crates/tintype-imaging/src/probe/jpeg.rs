@@ -2,9 +2,11 @@
 
 use std::io::{BufRead, Seek};
 
+use memchr::memchr;
+
 use super::metadata::Blocks;
 use super::read::{Reader, be16};
-use super::{ColourSpace, Colouring, Container, Header, SourceFormat};
+use super::{ColourSpace, Colouring, Extent, Header};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -16,87 +18,96 @@ const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 #[derive(Default)]
 struct Walk {
-    size: Option<Size>,
+    has_frame: bool,
     components: u8,
-    bits: u8,
-    progressive: bool,
-    scans: u32,
     adobe: Option<u8>,
     blocks: Blocks,
     icc: Vec<(u8, Vec<u8>)>,
     icc_bytes: u64,
+    parts: u32,
+    /// Markers without a segment: restarts, in practice.
+    lone: u64,
 }
 
-/// Reads up to the first scan; of a progressive file, counts all scans.
+/// Reads up to the first scan; where all scans count, up to the end.
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     limits: &Limits,
-) -> Result<Container, Error> {
+    extent: Extent,
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
     let mut walk = Walk::default();
-    let mut parts: u32 = 0;
+    header.scans = 0;
+    let walked = segments(reader, limits, extent, &mut walk, header);
+    header.orientation = walk.blocks.orientation(limits);
+    walked?;
+    finish(walk, header)
+}
+
+fn segments<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+    extent: Extent,
+    walk: &mut Walk,
+    header: &mut Header,
+) -> Result<(), Error> {
     reader.skip(2)?;
     loop {
         let marker = match next_marker(reader) {
-            Ok(marker) => marker,
             // The scans that are there can still be shown.
-            Err(_) if walk.scans > 0 => break,
-            Err(error) => return Err(error),
+            Err(Error::Malformed(_)) if header.scans > 0 => {
+                header.truncated = true;
+                return Ok(());
+            }
+            marker => marker?,
         };
         match marker {
-            0xd8 | 0x01 | 0xd0..=0xd7 => continue,
-            0xd9 => break,
+            0xd8 | 0x01 | 0xd0..=0xd7 => {
+                walk.lone += 1;
+                let limit = u64::from(limits.max_pixel_blocks);
+                Error::check("number of JPEG restart markers", walk.lone, limit)?;
+                continue;
+            }
+            0xd9 => return Ok(()),
+            // Reserved: what looks like one among the pixels is damage.
+            0x02..=0xbf if header.scans > 0 => continue,
             _ => {}
         }
-        let Ok(length) = reader.be16() else {
-            if walk.scans > 0 {
-                break;
+        match segment(reader, marker, walk, header, limits) {
+            Err(error @ (Error::DeadlineExceeded | Error::OverLimit { .. })) => return Err(error),
+            Err(_) if header.scans > 0 => {
+                header.truncated = true;
+                return Ok(());
             }
-            return Err(Error::malformed("it ends too early"));
-        };
-        let Some(length) = length.checked_sub(2) else {
-            if walk.scans > 0 {
-                break;
-            }
-            return Err(Error::malformed("a segment has no length"));
-        };
-        let length = u64::from(length);
-        if marker == 0xda {
-            walk.scans += 1;
-            if !walk.progressive {
-                break;
-            }
-            Error::check(
-                "number of scans",
-                u64::from(walk.scans),
-                u64::from(limits.max_scans),
-            )?;
-            let work = walk.size.map_or(0, Size::pixels) * u64::from(walk.scans);
-            Error::check("scans times pixels", work, limits.max_scan_pixels)?;
+            read => read?,
         }
-        parts += 1;
-        Error::check(
-            "number of JPEG segments",
-            u64::from(parts),
-            u64::from(limits.max_metadata_parts),
-        )?;
-        match segment(reader, marker, length, &mut walk, limits) {
-            Err(_) if walk.scans > 0 => break,
-            other => other?,
+        if marker == 0xda && !header.interlaced && extent == Extent::Decoding {
+            return Ok(());
         }
     }
-    finish(walk, limits)
 }
 
 /// Skips entropy-coded bytes, stuffing and fill bytes up to the next marker.
 fn next_marker<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<u8, Error> {
+    // The byte before was 0xff, perhaps in the window before.
+    let mut escaped = false;
     loop {
-        reader.skip_until(0xff)?;
-        let mut byte = reader.byte()?;
-        while byte == 0xff {
-            byte = reader.byte()?;
+        let window = reader.window()?;
+        let (mut at, mut marker) = (0, None);
+        while marker.is_none() && at < window.len() {
+            if escaped {
+                escaped = window[at] == 0xff;
+                marker = Some(window[at]).filter(|byte| !matches!(byte, 0 | 0xff));
+                at += 1;
+            } else {
+                let found = memchr(0xff, &window[at..]);
+                escaped = found.is_some();
+                at = found.map_or(window.len(), |offset| at + offset + 1);
+            }
         }
-        if byte != 0 {
-            return Ok(byte);
+        reader.consume(at);
+        if let Some(marker) = marker {
+            return Ok(marker);
         }
     }
 }
@@ -104,40 +115,77 @@ fn next_marker<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<u8, Error> {
 fn segment<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     marker: u8,
-    length: u64,
     walk: &mut Walk,
+    header: &mut Header,
     limits: &Limits,
 ) -> Result<(), Error> {
+    let length = reader
+        .be16()?
+        .checked_sub(2)
+        .ok_or_else(|| Error::malformed("a segment has no length"))?;
+    let length = u64::from(length);
+    walk.parts += 1;
+    let (parts, limit) = (u64::from(walk.parts), u64::from(limits.max_metadata_parts));
+    let checked = Error::check("number of JPEG segments", parts, limit);
+    if header.scans > 0 && !header.interlaced {
+        // So many behind the pixels are no segments, but pixels that are damaged.
+        checked.map_err(|_| Error::malformed("it does not end"))?;
+    } else {
+        checked?;
+    }
     match marker {
-        0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if walk.size.is_none() => {
-            match marker {
-                0xc0 | 0xc1 => {}
-                0xc2 => walk.progressive = true,
-                0xc3 => return Err(Error::unsupported("lossless JPEG")),
-                0xc9..=0xcb | 0xcd..=0xcf => {
-                    return Err(Error::unsupported("arithmetic-coded JPEG"));
-                }
-                _ => return Err(Error::unsupported("hierarchical JPEG")),
-            }
-            let frame = reader.vec(length)?;
-            let [bits, rest @ ..] = frame.as_slice() else {
-                return Err(Error::malformed("an empty frame header"));
-            };
-            let [_, _, _, _, components, ..] = rest else {
-                return Err(Error::malformed("a short frame header"));
-            };
-            walk.bits = *bits;
-            walk.components = *components;
-            walk.size = Some(Size::new(
-                u32::from(be16(&rest[2..])),
-                u32::from(be16(rest)),
-            ));
+        0xda => scan(reader, length, header, limits),
+        0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if !walk.has_frame => {
+            frame(marker, &reader.vec(length)?, walk, header)
         }
-        0xe1 | 0xe2 | 0xed | 0xee => {
-            let body = reader.vec(length)?;
-            application(marker, body, walk, limits)?;
+        // What follows a scan tells only decoders something.
+        0xe1 | 0xe2 | 0xed | 0xee if header.scans == 0 => {
+            application(marker, reader.vec(length)?, walk, limits)
         }
-        _ => reader.skip(length)?,
+        _ => reader.skip(length),
+    }
+}
+
+fn scan<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    length: u64,
+    header: &mut Header,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let components = u64::from(reader.byte()?);
+    reader.skip(length.saturating_sub(1))?;
+    // Another length is no scan but damage to one, unless it is all there is.
+    if header.scans > 0 && length != 4 + 2 * components {
+        return Ok(());
+    }
+    header.scans += 1;
+    let scans = u64::from(header.scans);
+    Error::check("number of scans", scans, u64::from(limits.max_scans))?;
+    // The first is what any picture takes.
+    if header.interlaced || scans > 1 {
+        let work = header.size.pixels() * scans;
+        Error::check("scans times pixels", work, limits.max_scan_pixels)?;
+    }
+    Ok(())
+}
+
+fn frame(marker: u8, frame: &[u8], walk: &mut Walk, header: &mut Header) -> Result<(), Error> {
+    let [bits, rest @ ..] = frame else {
+        return Err(Error::malformed("an empty frame header"));
+    };
+    let [_, _, _, _, components, ..] = rest else {
+        return Err(Error::malformed("a short frame header"));
+    };
+    walk.has_frame = true;
+    walk.components = *components;
+    header.bits = *bits;
+    header.size = Size::new(u32::from(be16(&rest[2..])), u32::from(be16(rest)));
+    match marker {
+        0xc0 | 0xc1 => {}
+        0xc2 => header.interlaced = true,
+        0xc3 => return Err(Error::unsupported("lossless JPEG")),
+        0xc9..=0xcb | 0xcd..=0xcf => return Err(Error::unsupported("arithmetic-coded JPEG")),
+        _ => return Err(Error::unsupported("hierarchical JPEG")),
     }
     Ok(())
 }
@@ -169,43 +217,26 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
     Ok(())
 }
 
-fn finish(mut walk: Walk, limits: &Limits) -> Result<Container, Error> {
-    let size = walk
-        .size
-        .ok_or_else(|| Error::malformed("no frame header"))?;
-    if walk.bits != 8 {
-        return Err(Error::unsupported(format!(
-            "JPEG of {} bits a sample",
-            walk.bits
-        )));
+fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Error> {
+    if !walk.has_frame {
+        return Err(Error::malformed("no frame header"));
     }
-    if walk.scans == 0 {
+    if header.bits != 8 {
+        let what = format!("JPEG of {} bits a sample", header.bits);
+        return Err(Error::unsupported(what));
+    }
+    if header.scans == 0 {
         return Err(Error::malformed("no scan"));
     }
-    // Pieces are numbered, and some writers get their order or their count wrong.
-    walk.icc.sort_by_key(|(number, _)| *number);
-    let icc: Vec<u8> = walk.icc.into_iter().flat_map(|(_, piece)| piece).collect();
-    walk.blocks.icc = (!icc.is_empty()).then_some(icc);
-    let colour_space = match walk.components {
+    header.colour_space = match walk.components {
         1 => ColourSpace::Gray,
         3 => ColourSpace::Rgb,
         4 => ColourSpace::Cmyk,
         other => return Err(Error::unsupported(format!("JPEG with {other} components"))),
     };
-    let header = Header {
-        format: SourceFormat::Jpeg,
-        size,
-        orientation: walk.blocks.orientation(limits),
-        frames: 1,
-        has_alpha: false,
-        colour_space,
-        bits: 8,
-        scans: walk.scans,
-        interlaced: walk.progressive,
-    };
-    Ok(Container {
-        header,
-        blocks: walk.blocks,
-        colouring: Colouring::Profile,
-    })
+    // Pieces are numbered, and some writers get their order or their count wrong.
+    walk.icc.sort_by_key(|(number, _)| *number);
+    let icc: Vec<u8> = walk.icc.into_iter().flat_map(|(_, piece)| piece).collect();
+    walk.blocks.icc = (!icc.is_empty()).then_some(icc);
+    Ok((walk.blocks, Colouring::Profile))
 }

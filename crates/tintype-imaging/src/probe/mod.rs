@@ -16,6 +16,7 @@ mod webp;
 
 use std::fmt;
 use std::io::{BufRead, Seek};
+use std::time::Instant;
 
 use crate::Error;
 use crate::limits::Limits;
@@ -67,7 +68,8 @@ impl SourceFormat {
         Self::ALL.into_iter().find(|format| format.as_str() == name)
     }
 
-    fn of(media_type: &str) -> Option<Self> {
+    /// The format of this media type.
+    pub fn of(media_type: &str) -> Option<Self> {
         Some(match media_type {
             "image/jpeg" => Self::Jpeg,
             "image/png" => Self::Png,
@@ -102,6 +104,11 @@ impl SourceFormat {
             Self::Ico => "ico",
             Self::Svg => "svg",
         }
+    }
+
+    /// Whether it holds pixels; what a browser would run is none.
+    pub const fn is_picture(self) -> bool {
+        !matches!(self, Self::Svg)
     }
 
     /// Whether variants can be made of it.
@@ -157,9 +164,28 @@ pub struct Header {
     pub scans: u32,
     /// Not from top to bottom: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in order, a TIFF in planes.
     pub interlaced: bool,
+    /// It breaks off before the end that its format marks. What is there can be shown.
+    pub truncated: bool,
 }
 
 impl Header {
+    /// Of which nothing but the format is known: a size of nothing, and for the rest what most files of
+    /// any format have.
+    pub const fn of(format: SourceFormat) -> Self {
+        Self {
+            format,
+            size: Size::new(0, 0),
+            orientation: 1,
+            frames: 1,
+            has_alpha: false,
+            colour_space: ColourSpace::Rgb,
+            bits: 8,
+            scans: 1,
+            interlaced: false,
+            truncated: false,
+        }
+    }
+
     pub const fn media_type(&self) -> &'static str {
         match self.format {
             SourceFormat::Jpeg => "image/jpeg",
@@ -199,10 +225,33 @@ impl Header {
     }
 }
 
-/// Reads the facts of a picture. No pixel is decoded, and a size above the limit is no error here:
-/// such an original may be kept, only not rendered.
-pub fn header<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Header, Error> {
-    Ok(container(reader, limits)?.header)
+/// Why a walk ended early, and what was known by then.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Stopped {
+    pub error: Error,
+    /// `None`: not even the format. A size of nothing: not even that.
+    pub known: Option<Header>,
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        stopped.error
+    }
+}
+
+/// Reads the facts of a picture, from its first byte to its end. No pixel is decoded, and a size above
+/// the limit is no error here: such an original may be kept, only not rendered.
+pub fn header<R: BufRead + Seek>(
+    reader: R,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Header, Stopped> {
+    let mut known = None;
+    match walk(reader, limits, Extent::Whole, deadline, &mut known) {
+        Ok(container) => Ok(container.header),
+        Err(error) => Err(Stopped { error, known }),
+    }
 }
 
 /// How colour is described besides a profile.
@@ -229,24 +278,53 @@ pub(crate) struct Container {
     pub(crate) colouring: Colouring,
 }
 
-pub(crate) fn container<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Container, Error> {
-    let mut reader = Reader::new(reader)?;
-    Error::check("size of the file", reader.length(), limits.max_file_bytes)?;
+/// How far a file is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// As far as a decoder has to be told what it will meet.
+    Decoding,
+    /// To its end, to learn whether that is there.
+    Whole,
+}
+
+/// What a rendering has to know. `header` has seen the whole file when it came in.
+pub(crate) fn container<R: BufRead + Seek>(
+    reader: R,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Container, Error> {
+    walk(reader, limits, Extent::Decoding, deadline, &mut None)
+}
+
+fn walk<R: BufRead + Seek>(
+    reader: R,
+    limits: &Limits,
+    extent: Extent,
+    deadline: Instant,
+    known: &mut Option<Header>,
+) -> Result<Container, Error> {
+    let mut reader = Reader::new(reader, deadline)?;
+    let length = reader.length();
     let sniffed = sniff(&reader.peek(sniff::HEAD_BYTES as u64)?);
     let format = SourceFormat::of(sniffed.media_type)
         .ok_or_else(|| Error::unsupported(sniffed.media_type))?;
-    let container = match format {
-        SourceFormat::Jpeg => jpeg::walk(&mut reader, limits)?,
-        SourceFormat::Png => png::walk(&mut reader, limits)?,
-        SourceFormat::Webp => webp::walk(&mut reader, limits)?,
-        SourceFormat::Gif => gif::walk(&mut reader, limits)?,
-        SourceFormat::Bmp => bmp::walk(&mut reader)?,
-        SourceFormat::Tiff => tiff::walk(reader.into_inner(), limits)?,
-        other => return Err(Error::NotYetSupported(other.as_str())),
+    let header = known.insert(Header::of(format));
+    let (blocks, colouring) = match format {
+        SourceFormat::Jpeg => jpeg::walk(&mut reader, limits, extent, header)?,
+        SourceFormat::Png => png::walk(&mut reader, limits, header)?,
+        SourceFormat::Webp => webp::walk(&mut reader, limits, header)?,
+        SourceFormat::Gif => gif::walk(&mut reader, limits, header)?,
+        SourceFormat::Bmp => bmp::walk(&mut reader, header)?,
+        SourceFormat::Tiff => tiff::walk(reader.into_inner(), limits, header)?,
+        other => return Err(Error::unsupported(other.as_str())),
     };
-    let size = container.header.size;
-    if size.width == 0 || size.height == 0 {
+    Error::check("bytes of the file", length, limits.max_file_bytes)?;
+    if header.size.width == 0 || header.size.height == 0 {
         return Err(Error::malformed("it has no width or no height"));
     }
-    Ok(container)
+    Ok(Container {
+        header: header.clone(),
+        blocks,
+        colouring,
+    })
 }

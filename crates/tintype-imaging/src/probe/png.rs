@@ -6,19 +6,15 @@ use flate2::read::ZlibDecoder;
 
 use super::metadata::Blocks;
 use super::read::{Reader, be32};
-use super::{ColourSpace, Colouring, Container, Header, SourceFormat};
+use super::{ColourSpace, Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
 #[derive(Default)]
 struct Walk {
-    size: Option<Size>,
-    bits: u8,
-    colour_type: u8,
-    interlaced: bool,
-    transparency: bool,
-    frames: u32,
+    has_header: bool,
+    has_profile: bool,
     icc: Option<Vec<u8>>,
     srgb: bool,
     cicp: Option<(u8, u8)>,
@@ -31,40 +27,63 @@ struct Walk {
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     limits: &Limits,
-) -> Result<Container, Error> {
-    let mut walk = Walk {
-        frames: 1,
-        ..Walk::default()
-    };
-    let (mut parts, mut pixels) = (0, false);
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
+    let mut walk = Walk::default();
+    let walked = chunks(reader, limits, &mut walk, header);
+    header.orientation = walk.blocks.orientation(limits);
+    walked?;
+    if !walk.has_header {
+        return Err(Error::malformed("no IHDR"));
+    }
+    let frames = u64::from(header.frames);
+    Error::check("number of frames", frames, u64::from(limits.max_frames))?;
+    Ok(finish(walk))
+}
+
+fn chunks<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+    walk: &mut Walk,
+    header: &mut Header,
+) -> Result<(), Error> {
+    let (mut parts, mut pixels) = (0, 0);
+    header.truncated = true;
     reader.skip(8)?;
     while reader.left() >= 8 {
         let length = u64::from(reader.be32()?);
         let kind = reader.array::<4>()?;
-        if length > reader.left() {
-            // Cut off. Decoders show the rows that are there.
-            pixels |= &kind == b"IDAT";
-            break;
-        }
+        let is_cut = length > reader.left();
         match &kind {
-            b"IEND" => break,
-            b"IDAT" => pixels = true,
-            b"fdAT" => {}
+            b"IEND" => {
+                header.truncated = false;
+                break;
+            }
+            b"IDAT" | b"fdAT" => {
+                pixels += 1;
+                let what = "number of PNG chunks with pixels";
+                Error::check(what, pixels, u64::from(limits.max_pixel_chunks))?;
+            }
+            // Decoders show the rows that are there.
+            _ if is_cut => break,
             _ => {
                 parts += 1;
                 let what = "number of PNG chunks";
                 Error::check(what, parts, u64::from(limits.max_metadata_parts))?;
             }
         }
-        chunk(reader, &kind, length, &mut walk, limits)?;
+        if is_cut {
+            break;
+        }
+        chunk(reader, &kind, length, walk, header, limits)?;
         if reader.skip(4).is_err() {
             break;
         }
     }
-    if !pixels {
+    if pixels == 0 {
         return Err(Error::malformed("no pixels"));
     }
-    finish(walk, limits)
+    Ok(())
 }
 
 fn chunk<R: BufRead + Seek>(
@@ -72,19 +91,26 @@ fn chunk<R: BufRead + Seek>(
     kind: &[u8; 4],
     length: u64,
     walk: &mut Walk,
+    header: &mut Header,
     limits: &Limits,
 ) -> Result<(), Error> {
     let small = |reader: &mut Reader<R>| reader.vec(length);
     match kind {
-        b"IHDR" if length == 13 && walk.size.is_none() => {
+        b"IHDR" if length == 13 && !walk.has_header => {
             let head = small(reader)?;
-            walk.size = Some(Size::new(be32(&head), be32(&head[4..])));
-            (walk.bits, walk.colour_type) = (head[8], head[9]);
-            walk.interlaced = head[12] != 0;
+            walk.has_header = true;
+            header.size = Size::new(be32(&head), be32(&head[4..]));
+            header.bits = head[8];
+            header.interlaced = head[12] != 0;
+            let colour_type = head[9];
+            header.has_alpha |= matches!(colour_type, 4 | 6);
+            if matches!(colour_type, 0 | 4) {
+                header.colour_space = ColourSpace::Gray;
+            }
         }
-        b"acTL" if length == 8 => walk.frames = be32(&small(reader)?).max(1),
+        b"acTL" if length == 8 => header.frames = be32(&small(reader)?).max(1),
         b"tRNS" => {
-            walk.transparency = true;
+            header.has_alpha = true;
             reader.skip(length)?;
         }
         b"sRGB" => {
@@ -110,7 +136,9 @@ fn chunk<R: BufRead + Seek>(
             let chunk = small(reader)?;
             walk.cicp = Some((chunk[0], chunk[1]));
         }
-        b"iCCP" if walk.icc.is_none() => {
+        // One, whatever it is good for: the next would have to be inflated as well.
+        b"iCCP" if !walk.has_profile => {
+            walk.has_profile = true;
             Error::check("bytes of the colour profile", length, limits.max_icc_bytes)?;
             walk.icc = inflate_profile(&small(reader)?, limits)?;
         }
@@ -159,13 +187,7 @@ fn inflate_profile(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Err
         .filter(|profile| !profile.is_empty()))
 }
 
-fn finish(mut walk: Walk, limits: &Limits) -> Result<Container, Error> {
-    let size = walk.size.ok_or_else(|| Error::malformed("no IHDR"))?;
-    Error::check(
-        "number of frames",
-        u64::from(walk.frames),
-        u64::from(limits.max_frames),
-    )?;
+fn finish(mut walk: Walk) -> (Blocks, Colouring) {
     // PNG, third edition, 4.3: cICP before iCCP before sRGB before gAMA and cHRM.
     let colouring = match (walk.cicp, &walk.icc, walk.srgb, walk.gamma) {
         (Some((primaries, transfer)), ..) => Colouring::Cicp {
@@ -181,25 +203,5 @@ fn finish(mut walk: Walk, limits: &Limits) -> Result<Container, Error> {
         (None, None, false, None) => Colouring::Srgb,
     };
     walk.blocks.icc = walk.icc;
-    let gray = matches!(walk.colour_type, 0 | 4);
-    let header = Header {
-        format: SourceFormat::Png,
-        size,
-        orientation: walk.blocks.orientation(limits),
-        frames: walk.frames,
-        has_alpha: walk.transparency || matches!(walk.colour_type, 4 | 6),
-        colour_space: if gray {
-            ColourSpace::Gray
-        } else {
-            ColourSpace::Rgb
-        },
-        bits: walk.bits,
-        scans: 1,
-        interlaced: walk.interlaced,
-    };
-    Ok(Container {
-        header,
-        blocks: walk.blocks,
-        colouring,
-    })
+    (walk.blocks, colouring)
 }

@@ -1,18 +1,25 @@
-//! Bounded reading of containers: nothing is allocated because a file claims it, and no more bytes
-//! are read than the limit on files allows.
+//! Bounded reading of containers: nothing is allocated because a file claims it, and nothing is read
+//! after the deadline. What a file may have millions of is looked through in [windows](Reader::window)
+//! rather than read one by one.
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
+use std::time::Instant;
 
 use crate::Error;
+use crate::limits::DeadlineReader;
+
+/// Bytes that are looked at between two looks at the clock.
+const WINDOW_BYTES: usize = 64 * 1024;
 
 pub(super) struct Reader<R> {
-    inner: R,
+    inner: DeadlineReader<R>,
     position: u64,
     length: u64,
 }
 
 impl<R: BufRead + Seek> Reader<R> {
-    pub(super) fn new(mut inner: R) -> Result<Self, Error> {
+    pub(super) fn new(inner: R, deadline: Instant) -> Result<Self, Error> {
+        let mut inner = DeadlineReader::new(inner, deadline);
         let length = inner.seek(SeekFrom::End(0))?;
         inner.seek(SeekFrom::Start(0))?;
         Ok(Self {
@@ -30,7 +37,7 @@ impl<R: BufRead + Seek> Reader<R> {
         self.length.saturating_sub(self.position)
     }
 
-    pub(super) fn into_inner(self) -> R {
+    pub(super) fn into_inner(self) -> DeadlineReader<R> {
         self.inner
     }
 
@@ -88,14 +95,19 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(())
     }
 
-    /// Moves just behind the next `byte`.
-    pub(super) fn skip_until(&mut self, byte: u8) -> Result<(), Error> {
-        let moved = self.inner.skip_until(byte)? as u64;
-        self.position += moved;
-        if moved == 0 {
+    /// What lies ahead, as far as it is at hand; never empty. An error at the end.
+    pub(super) fn window(&mut self) -> Result<&[u8], Error> {
+        let ahead = self.inner.fill_buf()?;
+        if ahead.is_empty() {
             return Err(Error::malformed("it ends too early"));
         }
-        Ok(())
+        Ok(&ahead[..ahead.len().min(WINDOW_BYTES)])
+    }
+
+    /// Moves on, at most by the length of the last window.
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.inner.consume(bytes);
+        self.position += bytes as u64;
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, Seek};
 
 use super::ifd::Tiff;
 use super::metadata::{Blocks, upright_or};
-use super::{ColourSpace, Colouring, Container, Header, SourceFormat};
+use super::{ColourSpace, Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -22,7 +22,11 @@ const XMP: u16 = 700;
 const PHOTOSHOP: u16 = 34377;
 const ICC: u16 = 34675;
 
-pub(super) fn walk<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Container, Error> {
+pub(super) fn walk<R: BufRead + Seek>(
+    reader: R,
+    limits: &Limits,
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
     let mut tiff = Tiff::open(reader)?;
     let mut directory = tiff.directory(tiff.first, limits.max_directory_entries)?;
     let side = |value: Option<u64>| value.and_then(|value| u32::try_from(value).ok());
@@ -33,13 +37,15 @@ pub(super) fn walk<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Cont
     let (Some(width), Some(height)) = (side(width), side(height)) else {
         return Err(Error::malformed("no width or no height"));
     };
+    header.size = Size::new(width, height);
+    header.orientation = upright_or(tiff.number(&directory, ORIENTATION));
     Error::check(
         "bytes of the colour profile",
         tiff.length(&directory, ICC),
         limits.max_icc_bytes,
     )?;
     let photometric = tiff.number(&directory, PHOTOMETRIC).unwrap_or(1);
-    let colour_space = match photometric {
+    header.colour_space = match photometric {
         0 | 1 | 4 => ColourSpace::Gray,
         5 => ColourSpace::Cmyk,
         8..=10 => ColourSpace::Lab,
@@ -52,20 +58,19 @@ pub(super) fn walk<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Cont
         _ => 3,
     };
     Error::check("samples a pixel", samples, 8)?;
-    let has_alpha = samples > expected
+    header.has_alpha = samples > expected
         && tiff
             .numbers(&directory, EXTRA_SAMPLES)
             .first()
             .is_none_or(|&extra| extra != 0);
-    let bits = tiff
+    header.bits = tiff
         .numbers(&directory, BITS)
         .into_iter()
         .max()
         .unwrap_or(1)
         .min(64) as u8;
     // Each channel for itself.
-    let is_planar = tiff.number(&directory, PLANES) == Some(2);
-    let orientation = upright_or(tiff.number(&directory, ORIENTATION));
+    header.interlaced = tiff.number(&directory, PLANES) == Some(2);
     let blocks = Blocks {
         icc: tiff
             .bytes(&directory, ICC, limits.max_icc_bytes)
@@ -76,35 +81,19 @@ pub(super) fn walk<R: BufRead + Seek>(reader: R, limits: &Limits) -> Result<Cont
     };
 
     // Pages. A chain that bites its tail ends there.
-    let (mut frames, mut seen) = (1, HashSet::from([tiff.first]));
+    let mut seen = HashSet::from([tiff.first]);
     while directory.next != 0 && seen.insert(directory.next) {
         match tiff.directory(directory.next, limits.max_directory_entries) {
             Ok(next) => directory = next,
+            Err(error @ Error::DeadlineExceeded) => return Err(error),
             Err(_) => break,
         }
-        frames += 1;
-        Error::check(
-            "number of pages",
-            u64::from(frames),
-            u64::from(limits.max_directory_entries),
-        )?;
+        header.frames += 1;
+        let frames = u64::from(header.frames);
+        let limit = u64::from(limits.max_directory_entries);
+        Error::check("number of pages", frames, limit)?;
     }
-    let header = Header {
-        format: SourceFormat::Tiff,
-        size: Size::new(width, height),
-        orientation,
-        frames,
-        has_alpha,
-        colour_space,
-        bits,
-        scans: 1,
-        interlaced: is_planar,
-    };
-    Ok(Container {
-        header,
-        blocks,
-        colouring: Colouring::Profile,
-    })
+    Ok((blocks, Colouring::Profile))
 }
 
 /// A TIFF keeps the rights where EXIF has them, in its own directory; handed on as EXIF, so that one

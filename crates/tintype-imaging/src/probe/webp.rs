@@ -4,15 +4,15 @@ use std::io::{BufRead, Seek};
 
 use super::metadata::Blocks;
 use super::read::Reader;
-use super::{ColourSpace, Colouring, Container, Header, SourceFormat};
+use super::{Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
 #[derive(Default)]
 struct Walk {
-    size: Option<Size>,
-    alpha: bool,
+    has_size: bool,
+    /// Of an animation.
     frames: u32,
     blocks: Blocks,
 }
@@ -20,67 +20,68 @@ struct Walk {
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     limits: &Limits,
-) -> Result<Container, Error> {
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
     let mut walk = Walk::default();
+    let walked = chunks(reader, limits, &mut walk, header);
+    header.orientation = walk.blocks.orientation(limits);
+    header.frames = walk.frames.max(1);
+    walked?;
+    if !walk.has_size {
+        return Err(Error::malformed("no size"));
+    }
+    if header.frames > 1 {
+        let animated = header.size.pixels() * u64::from(header.frames);
+        Error::check("pixels times frames", animated, limits.max_animation_pixels)?;
+    }
+    Ok((walk.blocks, Colouring::Profile))
+}
+
+fn chunks<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+    walk: &mut Walk,
+    header: &mut Header,
+) -> Result<(), Error> {
     let (mut parts, mut pixels) = (0, false);
-    reader.skip(12)?;
+    reader.skip(4)?;
+    let announced = u64::from(reader.le32()?);
+    header.truncated = announced > reader.left();
+    reader.skip(4)?;
     while reader.left() >= 8 {
         let kind = reader.array::<4>()?;
         let length = u64::from(reader.le32()?);
-        parts += 1;
         if &kind == b"ANMF" {
             walk.frames += 1;
             pixels = true;
-            Error::check(
-                "number of frames",
-                u64::from(walk.frames),
-                u64::from(limits.max_frames),
-            )?;
+            let frames = u64::from(walk.frames);
+            Error::check("number of frames", frames, u64::from(limits.max_frames))?;
         } else {
+            parts += 1;
             let what = "number of WebP chunks";
-            Error::check(
-                what,
-                parts - u64::from(walk.frames),
-                u64::from(limits.max_metadata_parts),
-            )?;
+            Error::check(what, parts, u64::from(limits.max_metadata_parts))?;
         }
         pixels |= matches!(&kind, b"VP8 " | b"VP8L");
         let before = reader.left();
-        match chunk(reader, &kind, length, &mut walk, limits) {
+        match chunk(reader, &kind, length, walk, header, limits) {
             // Cut off inside a chunk that is not the only one.
-            Err(Error::Malformed(_)) if pixels && walk.size.is_some() => break,
+            Err(Error::Malformed(_)) if pixels && walk.has_size => {
+                header.truncated = true;
+                break;
+            }
             other => other?,
         }
         let rest = (length + length % 2).saturating_sub(before - reader.left());
         if reader.skip(rest).is_err() {
+            // The byte that makes a length even is often forgotten at the end.
+            header.truncated |= rest - length % 2 > reader.left();
             break;
         }
     }
     if !pixels {
         return Err(Error::malformed("no pixels"));
     }
-    let size = walk.size.ok_or_else(|| Error::malformed("no size"))?;
-    let frames = walk.frames.max(1);
-    let animated = size.pixels() * u64::from(frames);
-    if frames > 1 {
-        Error::check("pixels times frames", animated, limits.max_animation_pixels)?;
-    }
-    let header = Header {
-        format: SourceFormat::Webp,
-        size,
-        orientation: walk.blocks.orientation(limits),
-        frames,
-        has_alpha: walk.alpha,
-        colour_space: ColourSpace::Rgb,
-        bits: 8,
-        scans: 1,
-        interlaced: false,
-    };
-    Ok(Container {
-        header,
-        blocks: walk.blocks,
-        colouring: Colouring::Profile,
-    })
+    Ok(())
 }
 
 fn chunk<R: BufRead + Seek>(
@@ -88,6 +89,7 @@ fn chunk<R: BufRead + Seek>(
     kind: &[u8; 4],
     length: u64,
     walk: &mut Walk,
+    header: &mut Header,
     limits: &Limits,
 ) -> Result<(), Error> {
     match kind {
@@ -95,22 +97,25 @@ fn chunk<R: BufRead + Seek>(
             let head = reader.array::<10>()?;
             let side =
                 |at: usize| 1 + u32::from_le_bytes([head[at], head[at + 1], head[at + 2], 0]);
-            walk.size = Some(Size::new(side(4), side(7)));
-            walk.alpha = head[0] & 0x10 != 0;
+            header.size = Size::new(side(4), side(7));
+            header.has_alpha = head[0] & 0x10 != 0;
+            walk.has_size = true;
         }
-        b"VP8 " if walk.size.is_none() => {
+        b"VP8 " if !walk.has_size => {
             let head = reader.array::<10>()?;
             if head[3..6] != [0x9d, 0x01, 0x2a] {
                 return Err(Error::malformed("no VP8 key frame"));
             }
             let side = |at: usize| u32::from(u16::from_le_bytes([head[at], head[at + 1]]) & 0x3fff);
-            walk.size = Some(Size::new(side(6), side(8)));
+            header.size = Size::new(side(6), side(8));
+            walk.has_size = true;
         }
-        b"VP8L" if walk.size.is_none() => {
+        b"VP8L" if !walk.has_size => {
             let head = reader.array::<5>()?;
             let bits = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
-            walk.size = Some(Size::new((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1));
-            walk.alpha = bits >> 28 & 1 != 0;
+            header.size = Size::new((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1);
+            header.has_alpha = bits >> 28 & 1 != 0;
+            walk.has_size = true;
         }
         b"ICCP" => {
             Error::check("bytes of the colour profile", length, limits.max_icc_bytes)?;

@@ -74,7 +74,7 @@ pub fn render(
     encode::check_size(resolved.format, resolved.output())?;
     check_deadline(deadline)?;
 
-    let container = probe::container(Cursor::new(bytes), limits)?;
+    let container = probe::container(Cursor::new(bytes), limits, deadline)?;
     let turn = Turn::of_orientation(container.header.orientation);
     let wanted = Wanted {
         crop: resolved.crop,
@@ -127,7 +127,7 @@ pub(crate) fn small(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<(Pixels, bool), Error> {
-    let container = probe::container(Cursor::new(bytes), limits)?;
+    let container = probe::container(Cursor::new(bytes), limits, deadline)?;
     let header = &container.header;
     let upright = header.upright();
     let wanted = Wanted {

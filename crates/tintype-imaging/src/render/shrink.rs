@@ -402,6 +402,7 @@ mod tests {
                 bits: 8,
                 scans: 1,
                 interlaced: false,
+                truncated: false,
             },
             blocks: Blocks::default(),
             colouring: Colouring::Srgb,

@@ -36,7 +36,11 @@ pub(crate) fn soon() -> Instant {
 }
 
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, Error> {
-    probe::header(std::io::Cursor::new(bytes), &Limits::default())
+    Ok(probe::header(
+        std::io::Cursor::new(bytes),
+        &Limits::default(),
+        soon(),
+    )?)
 }
 
 /// All of an upright picture at a size.

@@ -16,3 +16,4 @@ mod orientation;
 mod output;
 mod own;
 mod quality;
+mod walks;

@@ -78,6 +78,11 @@ codes! {
 }
 
 impl Code {
+    /// The code of this name, as [`Self::as_str`] gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         self.row().1
     }

@@ -2,6 +2,7 @@
 
 use std::error;
 
+use tintype_imaging::PIXELS;
 use tintype_imaging::geometry::GeometryError;
 use tintype_store::KeyError;
 
@@ -132,9 +133,14 @@ impl From<tintype_imaging::Error> for Error {
         match error {
             Imaging::Malformed(_) => Self::new(Code::CorruptImage).detail(public),
             Imaging::Unsupported(_) => Self::new(Code::UnsupportedFormat).detail(public),
-            Imaging::OverLimit { limit, .. } => Self::new(Code::TooComplex)
+            Imaging::TooManyPixels { limit, .. } => Self::new(Code::TooManyPixels)
                 .detail(public)
-                .member("limit", limit),
+                .member("limit", limit)
+                .member("limit_of", PIXELS),
+            Imaging::OverLimit { what, limit, .. } => Self::new(Code::TooComplex)
+                .detail(public)
+                .member("limit", limit)
+                .member("limit_of", what),
             Imaging::NotYetSupported(item) => Self::new(Code::NotYetSupported)
                 .detail(public)
                 .member("item", item),

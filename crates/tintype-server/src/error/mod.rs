@@ -138,6 +138,14 @@ impl Error {
         self.0.code.status()
     }
 
+    pub fn public_detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.0.members
+    }
+
     /// Whether the store gave no answer, rather than one that cannot be used.
     pub fn is_store_away(&self) -> bool {
         let cause = self.0.cause.as_deref();

@@ -42,4 +42,12 @@ impl Seek for Reader {
             Self::File(reader) => reader.seek(position),
         }
     }
+
+    /// What is buffered stays: a walk over a file takes many small steps.
+    fn seek_relative(&mut self, offset: i64) -> io::Result<()> {
+        match self {
+            Self::Memory(reader) => reader.seek_relative(offset),
+            Self::File(reader) => reader.seek_relative(offset),
+        }
+    }
 }

@@ -272,3 +272,24 @@ async fn until(condition: impl Fn() -> bool) {
     }
     panic!("did not come about within 10 s");
 }
+
+/// A walk over a file takes many small steps: each would read a whole buffer again.
+#[tokio::test]
+async fn a_small_step_keeps_what_is_buffered() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool(folder.path());
+    let bytes = bytes(8 * BATCH_BYTES);
+    let reservation = spool.reserve(None).unwrap();
+    let spooled = reservation
+        .write(body(&bytes, BATCH_BYTES), LIMIT, &Expected::default())
+        .await
+        .unwrap();
+    let mut reader = spooled.reader().unwrap();
+    reader.read_exact(&mut [0; 8]).unwrap();
+    reader.seek_relative(100).unwrap();
+    let reader::Reader::File(file) = &reader else {
+        panic!("so large a body is in a file");
+    };
+    assert!(!file.buffer().is_empty());
+    assert_eq!(file.buffer()[0], bytes[108]);
+}

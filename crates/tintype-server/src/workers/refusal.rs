@@ -58,7 +58,10 @@ impl From<Refusal> for Error {
                 .member("bytes", bytes)
                 .member("limit", limit),
             Refusal::DeadlineExceeded => Self::new(Code::DeadlineExceeded).detail(text),
-            Refusal::Panicked => Self::new(Code::Internal).cause(refusal),
+            // It was one original that its decoder was not made for.
+            Refusal::Panicked => Self::new(Code::UnsupportedFormat)
+                .detail("the picture is of a form that its decoder fails on")
+                .cause(refusal),
             Refusal::Closed => Self::new(Code::Overloaded).detail("the service is stopping"),
         }
     }

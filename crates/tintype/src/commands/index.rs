@@ -249,7 +249,7 @@ async fn make(records: &Records, listed: &Listed) -> Result<(), Error> {
             _ => records.read(&listed.key).await?,
         };
         // Gone meanwhile, or all is known.
-        if stored.is_none_or(|stored| !stored.record.is_unfinished()) {
+        if stored.is_none_or(|stored| records.unfinished_at(&stored.record).is_none()) {
             return Ok(());
         }
         records.fill_in(&listed.key).await?;

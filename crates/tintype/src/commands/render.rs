@@ -56,7 +56,8 @@ impl Arguments {
         };
         let bytes = std::fs::read(&self.input)
             .with_context(|| format!("{} cannot be read", self.input.display()))?;
-        let header = probe::header(std::io::Cursor::new(&bytes), &limits)?;
+        let deadline = Instant::now() + DEADLINE;
+        let header = probe::header(std::io::Cursor::new(&bytes), &limits, deadline)?;
         let defaults = Defaults {
             format,
             quality: config.quality.of(format),
@@ -64,7 +65,7 @@ impl Arguments {
         };
         let resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
             .map_err(|error| usage(&error))?;
-        let rendered = render::render(&bytes, &resolved, &limits, Instant::now() + DEADLINE)?;
+        let rendered = render::render(&bytes, &resolved, &limits, deadline)?;
         std::fs::write(&self.output, &rendered.bytes)
             .with_context(|| format!("{} cannot be written", self.output.display()))?;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;

@@ -50,8 +50,8 @@ pub(super) fn describe(
         set(headers, REPR_DIGEST, digest::repr_digest(&sha256))?;
     }
     if let Some(Image {
-        width,
-        height,
+        width: Some(width),
+        height: Some(height),
         format,
         ..
     }) = image

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::render;
-use tintype_imaging::spec::{Format, Resolved};
+use tintype_imaging::spec::{Format, Resolved, Size};
 
 use super::Ask;
 use super::freshness::Freshness;
@@ -14,7 +14,7 @@ use super::prepared::{Prepared, accepted};
 use crate::access_log::LogFacts;
 use crate::error::{Code, Error};
 use crate::formats::{self, Nature};
-use crate::record::{Image, Record};
+use crate::record::Record;
 use crate::records::Stored;
 use crate::respond::{Disposition, Representation};
 use crate::url::{Download, FormatItem, Merged};
@@ -131,14 +131,15 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
         let detail = format!("{} is not a picture that can be read", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
-    let pixels = image.upright().pixels();
-    if pixels > ask.app.imaging.max_pixels {
-        return Err(Error::new(Code::TooManyPixels)
-            .detail(format!("the picture has {pixels} pixels"))
-            .member("limit", ask.app.imaging.max_pixels));
+    if let Some(refusal) = image.refusal(ask.app.imaging.max_pixels) {
+        ask.app.metrics.decode_rejected(refusal.code().as_str());
+        return Err(refusal);
     }
+    let upright = image.upright().ok_or_else(|| {
+        Error::new(Code::UnsupportedFormat).detail("the size of the picture is not known")
+    })?;
     if let FormatItem::Image(format) = merged.format {
-        let resolved = resolve(ask, merged, record, image, format)?;
+        let resolved = resolve(ask, merged, record, upright, format)?;
         render::check_size(format, resolved.output())?;
         return Ok(vec![resolved]);
     }
@@ -151,10 +152,9 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
     let takes_original = image.format != Format::Webp.name() || accepted.webp;
     let mut choices = Vec::new();
     for format in formats::in_order(accepted, nature) {
-        let mut resolved = resolve(ask, merged, record, image, format)?;
-        resolved.own_coding = takes_original
-            && image.format != format.name()
-            && resolved.is_original(image.upright());
+        let mut resolved = resolve(ask, merged, record, upright, format)?;
+        resolved.own_coding =
+            takes_original && image.format != format.name() && resolved.is_original(upright);
         if render::check_size(format, resolved.output()).is_ok() {
             choices.push(resolved);
         }
@@ -167,7 +167,7 @@ fn resolve(
     ask: &Ask<'_>,
     merged: &Merged,
     record: &Record,
-    image: &Image,
+    upright: Size,
     format: Format,
 ) -> Result<Resolved, Error> {
     let defaults = Defaults {
@@ -175,11 +175,7 @@ fn resolve(
         quality: ask.app.config.quality.of(format),
         focal: record.focal(),
     };
-    Ok(geometry::resolve(
-        image.upright(),
-        &merged.request,
-        &defaults,
-    )?)
+    Ok(geometry::resolve(upright, &merged.request, &defaults)?)
 }
 
 /// A background without transparency leaves none in the picture.

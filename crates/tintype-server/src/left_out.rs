@@ -1,0 +1,137 @@
+//! Fills in, when nobody waits, what was left out of records: one original at a time, and none before
+//! its time has come.
+
+use std::collections::BTreeSet;
+use std::sync::Weak;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tintype_store::Key;
+use tokio::sync::mpsc;
+
+use crate::app::App;
+
+/// Originals that wait. Those beyond are found again when their records are loaded.
+pub const MAX_WAITING: usize = 1_000;
+
+/// Between two, for what was left out for load.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// An original whose record is unfinished.
+#[derive(Debug)]
+pub struct LeftOut {
+    /// When it can be filled in; the past means now.
+    pub at: Timestamp,
+    pub key: Key,
+}
+
+/// Until nobody can leave anything out any more.
+pub async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<LeftOut>) {
+    let mut waiting = Waiting::default();
+    loop {
+        match waiting.next_due(Timestamp::now()) {
+            Next::Due(key) => {
+                tokio::time::sleep(PAUSE).await;
+                let Some(app) = app.upgrade() else { return };
+                match app.records.fill_in(&key).await {
+                    Ok(Some(at)) => waiting.insert(LeftOut { at, key }),
+                    Ok(None) => {}
+                    Err(error) => tracing::debug!(%error, "facts are still left out of a record"),
+                }
+            }
+            Next::In(pause) => tokio::select! {
+                more = left_out.recv() => match more {
+                    Some(more) => waiting.insert(more),
+                    None => return,
+                },
+                () = tokio::time::sleep(pause) => {}
+            },
+            Next::None => match left_out.recv().await {
+                Some(more) => waiting.insert(more),
+                None => return,
+            },
+        }
+        while let Ok(more) = left_out.try_recv() {
+            waiting.insert(more);
+        }
+    }
+}
+
+enum Next {
+    Due(Key),
+    In(Duration),
+    None,
+}
+
+/// By time; an original may stand here more than once.
+#[derive(Default)]
+struct Waiting(BTreeSet<(Timestamp, String)>);
+
+impl Waiting {
+    fn insert(&mut self, LeftOut { at, key }: LeftOut) {
+        self.0.insert((at, key.as_str().to_owned()));
+        if self.0.len() > MAX_WAITING {
+            self.0.pop_last();
+        }
+    }
+
+    fn next_due(&mut self, now: Timestamp) -> Next {
+        match self.0.first() {
+            None => Next::None,
+            Some((at, _)) if *at > now => {
+                let pause = at.duration_since(now);
+                Next::In(pause.try_into().unwrap_or(PAUSE))
+            }
+            Some(_) => {
+                let key = self
+                    .0
+                    .pop_first()
+                    .and_then(|(_, key)| Key::existing(&key).ok());
+                key.map_or(Next::In(Duration::ZERO), Next::Due)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left_out(second: i64) -> LeftOut {
+        LeftOut {
+            at: Timestamp::new(second, 0).unwrap(),
+            key: Key::existing(&format!("{second}.jpg")).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_first_comes_first_and_none_before_its_time() {
+        let mut waiting = Waiting::default();
+        for second in [30, 10, 20, 10] {
+            waiting.insert(left_out(second));
+        }
+        let now = Timestamp::new(25, 0).unwrap();
+        for expected in ["10.jpg", "20.jpg"] {
+            let Next::Due(key) = waiting.next_due(now) else {
+                panic!("{expected} is due");
+            };
+            assert_eq!(key.as_str(), expected);
+        }
+        let Next::In(pause) = waiting.next_due(now) else {
+            panic!("the last is not due");
+        };
+        assert_eq!(pause, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn what_is_not_soon_gives_way() {
+        let mut waiting = Waiting::default();
+        for second in 0..2 * MAX_WAITING as i64 {
+            waiting.insert(left_out(second));
+        }
+        assert_eq!(waiting.0.len(), MAX_WAITING);
+        assert!(
+            matches!(waiting.next_due(Timestamp::UNIX_EPOCH), Next::Due(key) if key.as_str() == "0.jpg")
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Why an original cannot be rendered, or why facts about it are still to come; and when it is looked at
+//! again.
+//!
+//! What the bytes are to blame for is found once: another look at the same bytes by the same renderer
+//! would end alike, and be as dear. What the machine may be to blame for (it was busy, or is too small) is
+//! tried again after pauses that grow, and at last left alone.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tintype_imaging::EPOCH;
+
+use crate::error::{Code, Error};
+
+/// Looks that come to nothing until an original is left alone: over an hour.
+const MAX_TRIES: u32 = 6;
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How much longer each pause is than the one before.
+const GROWTH: u32 = 8;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// As a request for a variant is refused.
+    pub code: String,
+    pub detail: String,
+    /// What such a refusal says besides, such as the limit and its name.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
+    /// Of the renderer that found it so; a later one looks again.
+    pub epoch: u32,
+    /// Looks that came to nothing so far.
+    pub tries: u32,
+    /// When it is looked at again. Absent: not by this renderer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
+}
+
+impl Reason {
+    /// The bytes are to blame.
+    pub fn lasting(error: &Error) -> Self {
+        Self {
+            code: error.code().as_str().to_owned(),
+            detail: error.public_detail().to_owned(),
+            members: error.members().clone(),
+            epoch: EPOCH,
+            tries: 1,
+            again: None,
+        }
+    }
+
+    /// Something else is, and may be better another time. `before` is why the last look at the same
+    /// bytes came to nothing.
+    pub fn passing(error: &Error, before: Option<&Self>) -> Self {
+        let before = before.filter(|before| before.epoch == EPOCH);
+        let tries = before.map_or(0, |before| before.tries).saturating_add(1);
+        let pause = FIRST_PAUSE * GROWTH.saturating_pow(tries.min(MAX_TRIES) - 1);
+        let again = (tries < MAX_TRIES).then(|| Timestamp::now() + pause);
+        Self {
+            tries,
+            again,
+            ..Self::lasting(error)
+        }
+    }
+
+    /// Whether it was found by a renderer that knew no more than this one.
+    pub fn is_outdated(&self) -> bool {
+        self.epoch < EPOCH
+    }
+
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code.as_str()
+    }
+
+    /// What a request for a variant is answered.
+    pub fn refusal(&self) -> Error {
+        // A later release may have words that this one does not know.
+        let code = Code::named(&self.code).unwrap_or(Code::UnsupportedFormat);
+        let error = Error::new(code).detail(self.detail.clone());
+        self.members.iter().fold(error, |error, (name, value)| {
+            error.member(name, value.clone())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let error = Error::new(Code::DeadlineExceeded);
+        let (mut reason, mut pauses) = (None, Vec::new());
+        loop {
+            let next = Reason::passing(&error, reason.as_ref());
+            let Some(again) = next.again else { break };
+            pauses.push(again.duration_since(Timestamp::now()).as_secs_f64().round());
+            reason = Some(next);
+        }
+        assert_eq!(pauses, [1.0, 8.0, 64.0, 512.0, 4096.0]);
+    }
+
+    #[test]
+    fn a_refusal_survives_its_record() {
+        let error = Error::new(Code::TooComplex)
+            .detail("number of frames is 7, limit is 5")
+            .member("limit", 5)
+            .member("limit_of", "number of frames");
+        let json = serde_json::to_string(&Reason::lasting(&error)).unwrap();
+        let reason: Reason = serde_json::from_str(&json).unwrap();
+        assert_eq!(reason.refusal().problem(None), error.problem(None));
+        assert_eq!(reason.again, None);
+    }
+}
