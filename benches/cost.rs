@@ -77,11 +77,7 @@ fn measure(path: &Path) -> Vec<f64> {
             ratios.push(ratio);
             let name = path.file_name().unwrap().to_string_lossy();
             let format = format.name();
-            let kind = if header.interlaced {
-                "progressive"
-            } else {
-                ""
-            };
+            let kind = if header.interlaced { "progressive" } else { "" };
             println!(
                 "{name:<46.46} {kind:<11} {width:>4} {format:<4} {} {ratio:>6.2}",
                 stages(&expected, &took)

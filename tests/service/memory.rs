@@ -1,13 +1,16 @@
 //! An upload costs disk, not memory, however large it is and however many there are, on a folder
-//! and in a bucket.
+//! and in a bucket. What pixel work takes, it gives back.
 //!
 //! 256 MB, and 10 of 20 MB at once; `TINTYPE_TEST_UPLOAD` and `TINTYPE_TEST_UPLOADS` (`50x200000000`)
 //! set other sizes for runs by hand. `tests/heavy memory` is 5 GB and 50 of 200 MB.
 
 use std::io::{Read, Write};
+use std::sync::atomic::Ordering::Relaxed;
 
 use tintype_testing::Faulty;
 
+use crate::commands::eventually;
+use crate::corpus;
 use crate::harness::{App, Start};
 
 /// Of the process that is measured, above what it needs anyway.
@@ -50,6 +53,49 @@ fn many_uploads_to_a_bucket_stay_out_of_memory() {
     let allowed = ALLOWED + count * (2 << 20);
     assert!(grown < allowed, "memory grew by {} MiB", grown >> 20);
     assert!(server.received_bytes() > count * size);
+}
+
+/// In a task of 512 MiB: large pictures as PNG, JPEG, WebP and AVIF, by one client and by eight.
+///
+/// 3 of each; `TINTYPE_TEST_BURST` sets another number, and `tests/heavy burst` 300.
+#[test]
+fn a_burst_of_cold_variants_gives_its_memory_back() {
+    const TASK: u64 = 512 << 20;
+    const HOT: u64 = 16 << 20;
+    let app = Start::dev()
+        .env("TINTYPE_MEMORY_BUDGET", &(TASK / 4 * 3).to_string())
+        .env("TINTYPE_HOT_CACHE_BYTES", &HOT.to_string())
+        .env("TINTYPE_QUEUE_WAIT", "120s")
+        .env("TINTYPE_RENDER_DEADLINE", "120s")
+        .run();
+    app.upload("a.jpg", &corpus::read("photos/made-24mp-444-base-q82.jpg"));
+    app.get("/t/a.jpg/w_100").expect(200);
+    let idle = resident(app.pid());
+    let burst: u32 = by_hand("TINTYPE_TEST_BURST").map_or(3, |text| text.parse().unwrap());
+    for (clients, first) in [(1, 1_501), (8, 1_501 + burst)] {
+        for format in ["png", "jpeg", "webp", "avif"] {
+            let next = std::sync::atomic::AtomicU32::new(first);
+            let ask = || {
+                while let width @ 0.. = next.fetch_add(1, Relaxed)
+                    && width < first + burst
+                {
+                    let path = format!("/t/a.jpg/w_{width}~f_{format}");
+                    app.get(&path).expect(200);
+                }
+            };
+            std::thread::scope(|scope| (0..clients).for_each(|_| drop(scope.spawn(ask))));
+            eprintln!(
+                "{burst} as {format} by {clients}: {} MiB, at most {}",
+                resident(app.pid()) >> 20,
+                peak(app.pid()) >> 20
+            );
+        }
+    }
+    let most = peak(app.pid());
+    assert!(most <= TASK / 4 * 3, "{} MiB", most >> 20);
+    let allowed = idle * 13 / 10 + HOT;
+    eprintln!("idle {} MiB", idle >> 20);
+    eventually(|| resident(app.pid()) <= allowed);
 }
 
 fn check_one(app: &App) {
@@ -103,17 +149,19 @@ fn growth(app: &App, work: impl FnOnce()) -> u64 {
 }
 
 fn peak(pid: u32) -> u64 {
+    status(pid, "VmHWM:")
+}
+
+pub fn resident(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
+/// In bytes.
+fn status(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        * 1024
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kibibytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+    kibibytes.parse::<u64>().unwrap() * 1024
 }
 
 fn upload(app: &App, key: &str, size: u64) {

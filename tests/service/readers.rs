@@ -11,6 +11,7 @@ use tintype_testing::{Faulty, Operation};
 use crate::commands::eventually;
 use crate::corpus;
 use crate::harness::{App, Start};
+use crate::memory::resident;
 
 const READERS: usize = 400;
 /// Of the process, for each.
@@ -129,13 +130,6 @@ fn ask(app: &App, path: &str) -> TcpStream {
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     stream
-}
-
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
-    kibibytes.parse::<u64>().unwrap() * 1024
 }
 
 /// Connections that a server on loopback has open.

@@ -119,6 +119,7 @@ _REJECTED = {
     "too-large",
     "too-many-pixels",
     "too-complex",
+    "exceeds-memory",
     "type-not-allowed",
     "unsupported-format",
     "corrupt-image",

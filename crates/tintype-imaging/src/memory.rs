@@ -8,7 +8,7 @@ use crate::cost::{Source, scale};
 use crate::decode::BAND_BYTES;
 use crate::probe::{SourceFormat, look_size};
 use crate::render::shrink::WINDOW_BYTES;
-use crate::spec::{Format, Resolved, Rotate, Size};
+use crate::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -38,6 +38,74 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
 /// The same for [`crate::probe::look`].
 pub fn look(source: &Source) -> u64 {
     FIXED + source.bytes + shrinking(source, source.upright, look_size(source.upright))
+}
+
+/// Pixels of the largest ordinary picture of a format that fits into so many bytes, at 1200 pixels as WebP, which
+/// is what most pages ask for; at most `max_pixels`.
+pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
+    let compressed = COMPRESSED.into_iter().find(|(of, _)| *of == format);
+    let bits = compressed.map_or(24, |(_, bits)| bits);
+    let fits = |megapixels: u64| {
+        let Ok(side) = u32::try_from((megapixels * 1_000_000).isqrt()) else {
+            return false;
+        };
+        let upright = Size::new(side, side);
+        let source = Source {
+            format,
+            upright,
+            // As files of it usually are.
+            bytes: upright.pixels() * bits / 8,
+            has_alpha: false,
+            channels: 3,
+            bits: 8,
+            interlaced: false,
+            may_be_drawn: false,
+        };
+        render(&source, &usual(upright)) <= bytes
+    };
+    let (mut low, mut high) = (0, max_pixels / 1_000_000);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if fits(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    low * 1_000_000
+}
+
+/// Bits that a pixel takes in a file; the others are hardly smaller than what they show.
+const COMPRESSED: [(SourceFormat, u64); 4] = [
+    (SourceFormat::Jpeg, 4),
+    (SourceFormat::Png, 14),
+    (SourceFormat::Webp, 2),
+    (SourceFormat::Gif, 5),
+];
+
+fn usual(upright: Size) -> Resolved {
+    let width = upright.width.min(1_200);
+    Resolved {
+        crop: Rect {
+            x: 0,
+            y: 0,
+            width: upright.width,
+            height: upright.height,
+        },
+        rotate: Rotate::None,
+        flip: Flip::default(),
+        size: Size::new(width, width),
+        canvas: None,
+        blur: None,
+        sharpen: None,
+        gray: false,
+        background: None,
+        format: Format::Webp,
+        quality: 80,
+        metadata: Metadata::None,
+        max_bytes: None,
+        own_coding: false,
+    }
 }
 
 /// Until the picture is as small as it is shown.
@@ -106,7 +174,7 @@ fn encoding(source: &Source, format: Format, pixels: u64) -> u64 {
         // Alpha is always lossless, whose search takes more than what it searches.
         Format::Webp if source.has_alpha => 28 * pixels,
         Format::Webp => 9 * pixels,
-        Format::Avif => 16 * pixels + 2 * MIB,
+        Format::Avif => 18 * pixels + 2 * MIB,
         // Not written yet.
         Format::Gif => 0,
     }

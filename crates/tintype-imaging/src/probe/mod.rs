@@ -47,7 +47,7 @@ pub enum SourceFormat {
 }
 
 impl SourceFormat {
-    const ALL: [Self; 13] = [
+    pub const ALL: [Self; 13] = [
         Self::Jpeg,
         Self::Png,
         Self::Webp,

@@ -480,7 +480,7 @@ mod tests {
                 assert!(
                     pixels.samples.len() == expected.len()
                         && steps.iter().all(|step| *step <= 1)
-                        && different * 1000 <= steps.len(),
+                        && different * 100 <= steps.len(),
                     "{size:?} in bands of {rows}: {different} of {}",
                     steps.len()
                 );

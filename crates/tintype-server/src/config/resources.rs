@@ -2,6 +2,9 @@
 
 use std::num::NonZeroUsize;
 
+use tintype_imaging::memory;
+use tintype_imaging::probe::SourceFormat;
+
 use super::Config;
 use crate::granted::Granted;
 use crate::http::CONNECTION_BYTES;
@@ -29,6 +32,18 @@ impl Resources {
     pub fn pixel_bytes(&self) -> u64 {
         let others = self.hot_cache_bytes + self.connection_bytes();
         self.memory_budget.saturating_sub(others)
+    }
+
+    /// The largest ordinary pictures of each format that can be rendered, in whole megapixels; for people.
+    pub fn largest(&self, max_pixels: u64) -> String {
+        let formats = SourceFormat::ALL
+            .into_iter()
+            .filter(|format| format.is_decodable());
+        let largest = formats.map(|format| {
+            let pixels = memory::largest(format, self.pixel_bytes(), max_pixels);
+            format!("{format} {}", pixels / 1_000_000)
+        });
+        largest.collect::<Vec<_>>().join(", ")
     }
 
     fn connection_bytes(&self) -> u64 {

@@ -68,6 +68,8 @@ codes! {
     CorruptImage = 422 "corrupt-image", No, "the picture is damaged";
     TooManyPixels = 422 "too-many-pixels", No, "the picture has too many pixels";
     TooComplex = 422 "too-complex", No, "the picture takes too much work";
+    // Of the picture nothing is wrong: a service with more memory renders it.
+    ExceedsMemory = 422 "exceeds-memory", No, "the picture takes more memory than this service has";
     Blocked = 451 "blocked", No, "this was taken down";
     Internal = 500 "internal", No, "something is wrong with the service";
     NotYetSupported = 501 "not-yet-supported", No, "this is not supported yet";

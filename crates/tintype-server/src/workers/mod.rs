@@ -129,7 +129,7 @@ impl Pool {
     ) -> Result<Done<T, E>, Refusal> {
         let (bytes, limit) = (cost.bytes, Budget::most(self.limits.bytes, priority));
         if bytes > limit {
-            return Err(Refusal::OverBudget { bytes, limit });
+            return Err(Refusal::ExceedsMemory { bytes, limit });
         }
         let (sender, receiver) = oneshot::channel();
         let run = Box::new(Job {

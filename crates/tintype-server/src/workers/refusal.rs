@@ -11,8 +11,11 @@ pub enum Refusal {
     QueueFull { limit: usize },
     #[error("the expected wait is {} ms, limit is {} ms", .expected.as_millis(), .limit.as_millis())]
     WaitTooLong { expected: Duration, limit: Duration },
-    #[error("the job needs {bytes} bytes of memory, limit is {limit}")]
-    OverBudget { bytes: u64, limit: u64 },
+    #[error(
+        "the picture takes {bytes} bytes of memory, of which this service may use {limit}; \
+         a smaller answer or a larger memory_budget would do"
+    )]
+    ExceedsMemory { bytes: u64, limit: u64 },
     #[error("the deadline passed before the job was done")]
     DeadlineExceeded,
     #[error("the job panicked")]
@@ -26,7 +29,7 @@ pub enum Refusal {
 pub struct Tallies {
     pub queue_full: AtomicU64,
     pub wait_too_long: AtomicU64,
-    pub over_budget: AtomicU64,
+    pub exceeds_memory: AtomicU64,
     pub deadline_exceeded: AtomicU64,
     pub panicked: AtomicU64,
 }
@@ -36,7 +39,7 @@ impl Tallies {
         let tally = match refusal {
             Refusal::QueueFull { .. } => &self.queue_full,
             Refusal::WaitTooLong { .. } => &self.wait_too_long,
-            Refusal::OverBudget { .. } => &self.over_budget,
+            Refusal::ExceedsMemory { .. } => &self.exceeds_memory,
             Refusal::DeadlineExceeded => &self.deadline_exceeded,
             Refusal::Panicked => &self.panicked,
             Refusal::Closed => return,
@@ -53,7 +56,7 @@ impl From<Refusal> for Error {
             Refusal::WaitTooLong { expected, .. } => Self::new(Code::Overloaded)
                 .detail(text)
                 .retry_after(expected.as_secs().clamp(1, 10)),
-            Refusal::OverBudget { bytes, limit } => Self::new(Code::TooComplex)
+            Refusal::ExceedsMemory { bytes, limit } => Self::new(Code::ExceedsMemory)
                 .detail(text)
                 .member("bytes", bytes)
                 .member("limit", limit),

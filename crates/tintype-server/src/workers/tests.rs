@@ -159,7 +159,7 @@ async fn a_job_that_can_never_fit_is_refused_with_the_limit() {
     let refused = run(&pool(1, 8, 100), 101, || ()).await.unwrap_err();
     assert_eq!(
         refused,
-        Refusal::OverBudget {
+        Refusal::ExceedsMemory {
             bytes: 101,
             limit: 100
         }
@@ -399,7 +399,7 @@ async fn background_work_claims_a_quarter_of_the_bytes_at_most() {
     let job = start(&pool, Priority::Background, cost(26), || ());
     let refused = job.await.unwrap().unwrap_err();
     let (bytes, limit) = (26, 25);
-    assert_eq!(refused, Refusal::OverBudget { bytes, limit });
+    assert_eq!(refused, Refusal::ExceedsMemory { bytes, limit });
 }
 
 #[tokio::test]

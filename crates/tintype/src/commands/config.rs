@@ -37,12 +37,14 @@ impl Arguments {
 /// What is in force on this machine, and where each figure is from.
 fn here(config: &Config) -> String {
     let granted = Granted::detect(config.task_metadata.as_deref());
+    let resources = config.resources(&granted);
+    let largest = resources.largest(config.max_pixels);
     let Resources {
         workers,
         memory_budget,
         hot_cache_bytes,
         connections,
-    } = config.resources(&granted);
+    } = resources;
     let cpus = &granted.cpus;
     let memory = granted.memory_bytes.as_ref();
     let memory = memory.map_or("memory is not known".to_owned(), |memory| {
@@ -77,7 +79,8 @@ fn here(config: &Config) -> String {
             )
         ),
     ];
-    let lines = lines.into_iter().chain(unread);
+    let largest = format!("largest pictures in megapixels: {largest}");
+    let lines = lines.into_iter().chain([largest]).chain(unread);
     lines.fold("# On this machine:\n".to_owned(), |text, line| {
         text + "#   " + &line + "\n"
     })

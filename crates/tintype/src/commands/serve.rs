@@ -94,6 +94,11 @@ async fn serve(
         },
     };
     let app = App::open(config, granted).await?;
+    tracing::info!(
+        memory_budget = app.resources.memory_budget,
+        largest_megapixels = app.resources.largest(app.config.max_pixels),
+        "pictures that are larger than these do not fit into memory"
+    );
     greet(
         &app,
         &listeners,
