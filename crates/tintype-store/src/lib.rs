@@ -29,7 +29,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use body::{Body, CHUNK_BYTES, Get};
+pub use body::{Body, CHUNK_BYTES, Get, LEAST_CHUNK_BYTES, Share};
 pub use counts::{Counts, Observer};
 pub use disk::Disk;
 pub use error::Error;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tintype_store::{CHUNK_BYTES, Held, Key};
+use tintype_store::{Held, Key, LEAST_CHUNK_BYTES, Share};
 
 use super::{Name, Variant, from_store};
 use crate::app::App;
@@ -34,7 +34,7 @@ pub fn body(app: &Arc<App>, place: &Place<'_>, variant: &Arc<Variant>, range: Ra
     if variant.bytes.len() <= SMALL {
         return Body::from(variant.bytes.slice(range));
     }
-    if range.len() <= CHUNK_BYTES {
+    if range.len() <= LEAST_CHUNK_BYTES {
         return Body::from(Bytes::copy_from_slice(&variant.bytes[range]));
     }
     // The cache's own is the other one.
@@ -48,6 +48,7 @@ pub fn body(app: &Arc<App>, place: &Place<'_>, variant: &Arc<Variant>, range: Ra
         left: range,
         first: Some(variant.clone()),
         held,
+        share: Share::take(),
     };
     Body::from_stream(sending.chunks())
 }
@@ -63,6 +64,7 @@ struct Sending {
     /// Not held yet: whoever sends it asks at once.
     first: Option<Arc<Variant>>,
     held: Held<Arc<Variant>>,
+    share: Share,
 }
 
 impl Sending {
@@ -82,7 +84,7 @@ impl Sending {
             Some(variant) => variant,
             None => self.again().await?,
         };
-        let end = self.left.end.min(self.left.start + CHUNK_BYTES);
+        let end = self.left.end.min(self.left.start + self.share.bytes());
         // A part would keep the whole.
         let chunk = Bytes::copy_from_slice(&variant.bytes[self.left.start..end]);
         self.left.start = end;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::task::{JoinHandle, coop};
 
-use super::CHUNK_BYTES;
+use super::Share;
 use crate::Error;
 use crate::disk::blocking;
 
@@ -27,15 +27,17 @@ pub(super) struct Reading {
     waiting: Option<JoinHandle<Result<Bytes, Error>>>,
     /// Not every file system says what it has in memory.
     tells: bool,
+    share: Share,
 }
 
 impl Reading {
-    pub(super) fn new(file: File, next: u64) -> Self {
+    pub(super) fn new(file: File, next: u64, share: Share) -> Self {
         Self {
             file: Arc::new(file),
             next,
             waiting: None,
             tells: true,
+            share,
         }
     }
 
@@ -47,7 +49,7 @@ impl Reading {
     ) -> Poll<Result<Bytes, Error>> {
         // A file in memory is always ready, and must not keep the thread for itself.
         let turn = ready!(coop::poll_proceed(context));
-        let len = chunk_len(left);
+        let len = chunk_len(left, &self.share);
         let chunk = match self.at_hand(len) {
             Some(chunk) => chunk,
             None => {
@@ -118,8 +120,9 @@ impl Reading {
     }
 }
 
-pub(super) fn chunk_len(left: u64) -> usize {
-    usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES))
+pub(super) fn chunk_len(left: u64, share: &Share) -> usize {
+    let most = share.bytes();
+    usize::try_from(left).map_or(most, |left| left.min(most))
 }
 
 /// Blocks.

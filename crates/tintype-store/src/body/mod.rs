@@ -1,6 +1,7 @@
 //! The bytes of an object, a bounded chunk at a time.
 
 mod file;
+mod share;
 
 use std::fmt;
 use std::fs::File;
@@ -11,11 +12,12 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
+pub use share::{LEAST_CHUNK_BYTES, Share};
+
 use crate::{Error, Meta};
 
-/// The most that comes at a time, in bytes, and all that a reader who stops in the middle of an
-/// original holds of it. Thousands of them may.
-pub const CHUNK_BYTES: usize = 8 * 1024;
+/// The most that comes at a time, in bytes; see [`Share`] for when it is less.
+pub const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What is wanted whole is read with the open up to this size, in bytes, so that it costs one trip to
 /// the blocking threads: nearly every record, and most variants.
@@ -76,15 +78,16 @@ impl Body {
     /// Blocks for the first bytes: all of them when they are not more than `at_once`.
     pub(crate) fn file(file: File, range: &Range<u64>, at_once: usize) -> Result<Self, Error> {
         let left = range.end - range.start;
+        let share = Share::take();
         let len = match usize::try_from(left) {
             Ok(left) if left <= at_once => left,
-            _ => file::chunk_len(left),
+            _ => file::chunk_len(left, &share),
         };
         let first = file::read(&file, range.start, len)?;
         if len as u64 == left {
             return Ok(Self::bytes(first));
         }
-        let reading = file::Reading::new(file, range.start + len as u64);
+        let reading = file::Reading::new(file, range.start + len as u64, share);
         Ok(Self {
             inner: Inner::File { first, reading },
             left,

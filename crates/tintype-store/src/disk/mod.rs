@@ -33,11 +33,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::body::WHOLE_BYTES;
+use crate::body::{LEAST_CHUNK_BYTES, WHOLE_BYTES};
 use crate::url::DiskSettings;
 use crate::{
-    Attributes, CHUNK_BYTES, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object,
-    Objects, Page, Source, Survey,
+    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Objects,
+    Page, Source, Survey,
 };
 use objects::Objects as Files;
 use stage::Content;
@@ -107,7 +107,7 @@ impl Disk {
         let (path, if_match) = (object.path(), if_match.cloned());
         let at_once = match object {
             // Handed on a chunk at a time, to readers of any patience.
-            Object::Original(_) => CHUNK_BYTES,
+            Object::Original(_) => LEAST_CHUNK_BYTES,
             _ => WHOLE_BYTES,
         };
         self.run(move |files| files.get(&path, range, if_match.as_ref(), at_once))

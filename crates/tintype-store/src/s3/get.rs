@@ -14,7 +14,7 @@ use super::attributes::{Found, quoted};
 use super::bucket::Bucket;
 use super::failure::{Failure, Kind, causes};
 use super::operation::Operation;
-use crate::{Body, CHUNK_BYTES, ETag, Error, Get, Held, Meta, Object};
+use crate::{Body, CHUNK_BYTES, ETag, Error, Get, Held, Meta, Object, Share};
 
 /// A body that gives nothing for this long is asked for again from where it stopped.
 const STALLED: Duration = Duration::from_millis(1_000);
@@ -22,7 +22,7 @@ const STALLED: Duration = Duration::from_millis(1_000);
 const MOST_RESUMES: u32 = 3;
 /// Asked for when a reader reads on after a pause, and twice as much each time that he takes it without
 /// another: a slow one is not sent megabytes that he lets go of, a fast one costs few requests.
-const PIECE_BYTES: u64 = 4 * CHUNK_BYTES as u64;
+const PIECE_BYTES: u64 = CHUNK_BYTES as u64;
 /// Servers count in signed numbers.
 const LAST_BYTE: u64 = i64::MAX as u64;
 
@@ -158,6 +158,7 @@ impl Bucket {
             piece: u64::MAX,
             first: Some(stream),
             held: Held::new(|_| true),
+            share: Share::take(),
             resumes: 0,
             resumed_at: 0,
         };
@@ -192,6 +193,7 @@ struct Reading {
     /// The answer that the reading begins with.
     first: Option<ByteStream>,
     held: Held<Answer>,
+    share: Share,
     resumes: u32,
     /// A second answer that brings nothing is the last.
     resumed_at: u64,
@@ -227,12 +229,9 @@ impl Reading {
                 answer = self.resume(problem).await?;
             }
         }
-        let taken = answer.come.len().min(CHUNK_BYTES);
-        let chunk = match answer.come.split_to(taken) {
-            chunk if answer.come.is_empty() => chunk,
-            // Copied, because a part keeps the whole.
-            part => Bytes::copy_from_slice(&part),
-        };
+        let taken = answer.come.len().min(self.share.bytes());
+        // Copied, because a part keeps all that was read with it.
+        let chunk = Bytes::copy_from_slice(&answer.come.split_to(taken));
         self.next += taken as u64;
         if self.next < answer.end {
             self.held.put(answer);
