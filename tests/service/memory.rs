@@ -62,6 +62,7 @@ fn many_uploads_to_a_bucket_stay_out_of_memory() {
 fn a_burst_of_cold_variants_gives_its_memory_back() {
     const TASK: u64 = 512 << 20;
     const HOT: u64 = 16 << 20;
+    const FORMATS: [&str; 4] = ["png", "jpeg", "webp", "avif"];
     let app = Start::dev()
         .env("TINTYPE_MEMORY_BUDGET", &(TASK / 4 * 3).to_string())
         .env("TINTYPE_HOT_CACHE_BYTES", &HOT.to_string())
@@ -69,11 +70,14 @@ fn a_burst_of_cold_variants_gives_its_memory_back() {
         .env("TINTYPE_RENDER_DEADLINE", "120s")
         .run();
     app.upload("a.jpg", &corpus::read("photos/made-24mp-444-base-q82.jpg"));
-    app.get("/t/a.jpg/w_100").expect(200);
+    // Tables and code that each needs once.
+    for format in FORMATS {
+        app.get(&format!("/t/a.jpg/w_100~f_{format}")).expect(200);
+    }
     let idle = resident(app.pid());
     let burst: u32 = by_hand("TINTYPE_TEST_BURST").map_or(3, |text| text.parse().unwrap());
     for (clients, first) in [(1, 1_501), (8, 1_501 + burst)] {
-        for format in ["png", "jpeg", "webp", "avif"] {
+        for format in FORMATS {
             let next = std::sync::atomic::AtomicU32::new(first);
             let ask = || {
                 while let width @ 0.. = next.fetch_add(1, Relaxed)
