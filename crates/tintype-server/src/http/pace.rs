@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::deadline::Deadline;
 
-/// So many bytes in each such time, of which only what the client is waited for counts. It may pause
-/// for nearly as long, and may be slow for ever.
+/// How long a client may be waited for, and how many bytes earn it all that time anew; fewer earn
+/// their part. So it may pause, and may be slow for ever, but not so slow that it only pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     pub bytes: u64,
@@ -24,13 +24,17 @@ impl Pace {
             within,
         }
     }
+
+    fn earned(&self, bytes: usize) -> Duration {
+        let part = bytes as f64 / self.bytes as f64;
+        self.within.mul_f64(part.min(1.0))
+    }
 }
 
 /// The pace of one client, in one direction.
 pub(super) struct Stopwatch {
     pace: Pace,
-    /// What has moved since the window began, and what is left of it.
-    moved: u64,
+    /// How long the client may still be waited for.
     left: Duration,
     waiting: Option<Instant>,
     deadline: Option<Deadline>,
@@ -40,7 +44,6 @@ impl Stopwatch {
     pub(super) fn new(pace: Pace) -> Self {
         Self {
             pace,
-            moved: 0,
             left: pace.within,
             waiting: None,
             deadline: None,
@@ -52,11 +55,7 @@ impl Stopwatch {
         if let Some(since) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
         }
-        self.moved = self.moved.saturating_add(bytes as u64);
-        if self.moved >= self.pace.bytes {
-            self.moved = 0;
-            self.left = self.pace.within;
-        }
+        self.left = self.pace.within.min(self.left + self.pace.earned(bytes));
     }
 
     /// The client is waited for. Ready when it has been too slow.
@@ -93,25 +92,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_window_that_brings_enough_is_followed_by_a_new_one() {
+    async fn what_moves_earns_time() {
         let mut client = stopwatch();
         for _ in 0..100 {
             assert!(!is_late(&mut client, 9 * SECOND).await);
             client.moved(1_000);
         }
         assert!(!is_late(&mut client, 9 * SECOND).await);
-        client.moved(999);
+        client.moved(500);
+        assert!(!is_late(&mut client, 5 * SECOND).await);
         assert!(is_late(&mut client, 2 * SECOND).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drops_are_not_progress() {
+    async fn drops_are_hardly_progress() {
         let mut client = stopwatch();
         for _ in 0..9 {
             assert!(!is_late(&mut client, SECOND).await);
-            client.moved(99);
+            client.moved(10);
         }
         assert!(is_late(&mut client, 2 * SECOND).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_saves_up_for_longer_than_the_time() {
+        let mut client = stopwatch();
+        client.moved(1_000_000_000);
+        assert!(is_late(&mut client, 11 * SECOND).await);
     }
 
     #[tokio::test(start_paused = true)]
