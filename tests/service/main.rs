@@ -31,6 +31,8 @@ mod quick_start; // what the README promises
 mod read_only; // looking without touching
 mod rendering; // sizes, formats and orientation of real pictures
 mod replicas; // several servers on one store
+mod sick_bucket; // one that is away, throttled, or refuses
+mod sick_folder; // a folder that is ill, or that others write to
 mod sites; // several projects on one service
 mod uploads; // the bytes: create, replace, rename, refuse, abort
 mod varnish; // a real one in front, with our VCL

@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod blocks;
 pub mod cgroup;
+mod changing;
 pub mod config;
 pub mod digest;
 pub mod error;

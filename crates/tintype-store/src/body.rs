@@ -1,10 +1,11 @@
 //! The bytes of an object, a bounded chunk at a time.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::future::Future;
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -27,7 +28,8 @@ pub struct Get {
     pub body: Body,
 }
 
-/// A stream of exactly the announced bytes, or an error: never a quiet short body.
+/// A stream of exactly the announced bytes of one version, or an error: never a quiet short body, and
+/// never one of two versions.
 #[derive(Debug)]
 pub struct Body {
     inner: Inner,
@@ -41,7 +43,7 @@ enum Inner {
     File {
         /// Read with the open, so that a small object costs one trip to the blocking threads.
         first: Option<Bytes>,
-        file: Arc<File>,
+        file: Arc<Unchanged>,
         next: u64,
         reading: Option<JoinHandle<Result<Bytes, Error>>>,
     },
@@ -72,9 +74,9 @@ impl Body {
     }
 
     /// Blocks for the first chunk.
-    pub(crate) fn file(file: File, range: &Range<u64>) -> Result<Self, Error> {
+    pub(crate) fn file(file: Unchanged, range: &Range<u64>) -> Result<Self, Error> {
         let left = range.end - range.start;
-        let first = read_chunk(&file, range.start, left)?;
+        let first = file.read_chunk(range.start, left)?;
         if first.len() as u64 == left {
             return Ok(Self::bytes(first));
         }
@@ -154,7 +156,7 @@ impl Stream for Body {
                     let left = body.left;
                     let job = reading.get_or_insert_with(|| {
                         let (file, at) = (file.clone(), *next);
-                        blocking::spawn(move || read_chunk(&file, at, left))
+                        blocking::spawn(move || file.read_chunk(at, left))
                     });
                     let chunk = blocking::joined(ready!(Pin::new(job).poll(context)));
                     *reading = None;
@@ -205,11 +207,41 @@ fn broken(outcome: Option<Result<Bytes, Error>>) -> Error {
     }
 }
 
-fn read_chunk(file: &File, at: u64, left: u64) -> Result<Bytes, Error> {
-    let len = usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
-    let mut chunk = vec![0; len];
-    // A file that somebody cut short in place ends in an error here, not in a short answer.
-    file.read_exact_at(&mut chunk, at)
-        .map_err(Error::io("reading an object"))?;
-    Ok(chunk.into())
+/// A file that other programs may write to in place while it is read.
+pub(crate) struct Unchanged {
+    file: File,
+    /// Size and time of the version that is read: seconds and nanoseconds.
+    version: (u64, i64, i64),
+}
+
+impl Unchanged {
+    /// `metadata` tells the version.
+    pub(crate) fn new(file: File, metadata: &Metadata) -> Self {
+        Self {
+            file,
+            version: version(metadata),
+        }
+    }
+
+    fn read_chunk(&self, at: u64, left: u64) -> Result<Bytes, Error> {
+        let len = usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+        let mut chunk = vec![0; len];
+        match self.file.read_exact_at(&mut chunk, at) {
+            // Cut short in place.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(Error::Changed);
+            }
+            read => read.map_err(Error::io("reading an object"))?,
+        }
+        let metadata = self.file.metadata();
+        let now = metadata.map_err(Error::io("looking at an object"))?;
+        if version(&now) != self.version {
+            return Err(Error::Changed);
+        }
+        Ok(chunk.into())
+    }
+}
+
+fn version(metadata: &Metadata) -> (u64, i64, i64) {
+    (metadata.size(), metadata.mtime(), metadata.mtime_nsec())
 }

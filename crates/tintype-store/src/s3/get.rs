@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::attributes::{Found, quoted};
 use super::bucket::Bucket;
 use super::failure::{Failure, Kind, causes};
+use super::health::Errand;
 use super::operation::Operation;
 use crate::{Body, ETag, Error, Get, Meta, Object};
 
@@ -90,13 +91,13 @@ impl Bucket {
             .set_range(range.as_ref().map(header))
             .set_if_match(if_match.map(quoted));
         let outcome = match range {
-            None => self.call(operation, request.send()).await,
+            None => self.call(operation, path, request.send()).await,
             // Some servers send the sum of the whole object with a part of it.
             Some(_) => {
                 let unchecked = Builder::new()
                     .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
                 let request = request.customize().config_override(unchecked);
-                self.call(operation, request.send()).await
+                self.call(operation, path, request.send()).await
             }
         };
         let mut output = outcome?;
@@ -225,7 +226,10 @@ impl Reading {
         let stuck = self.resumes > 0 && self.resumed_at == self.next;
         if stuck {
             // Headers come and bytes do not, which no request finds out.
-            self.bucket.breaker.failed();
+            self.bucket.health.silent(Errand {
+                operation: Operation::GetObject,
+                place: &self.path,
+            });
         }
         if stuck || self.resumes == MOST_RESUMES {
             return Err(unreadable(problem));
@@ -238,7 +242,7 @@ impl Reading {
             unreadable(format!("{problem}, and reading on: {}", failure.text))
         })?;
         if opened.meta.etag != self.etag {
-            return Err(unreadable("the object was replaced while it was read"));
+            return Err(Error::Changed);
         }
         self.stream = opened.stream;
         Ok(())

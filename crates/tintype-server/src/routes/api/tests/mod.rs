@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::config::{Config, Dev, Scope, Token};
+use crate::metrics::Metrics;
 
 const SPOOL_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -178,5 +179,6 @@ async fn app(spool: &Path) -> Arc<App> {
         ..loaded.unwrap().config
     };
     config.tokens.extend([desk, old]);
-    App::open(config).await.unwrap()
+    let metrics = Arc::new(Metrics::new("test"));
+    App::open(Arc::new(config), metrics).await.unwrap()
 }
