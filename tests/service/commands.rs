@@ -69,7 +69,7 @@ impl Run {
     }
 }
 
-fn run(app: &App, arguments: &[&str]) -> Run {
+pub fn run(app: &App, arguments: &[&str]) -> Run {
     Run::of(app.folder().path(), arguments, &[])
 }
 
@@ -78,7 +78,7 @@ pub fn hash(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn record_of(app: &App, key: &str) -> PathBuf {
+pub fn record_of(app: &App, key: &str) -> PathBuf {
     let name = format!(".tintype/records/{}.json", hash(key.as_bytes()));
     app.media().join(name)
 }

@@ -81,7 +81,7 @@ fn sweep_and_index_keep_a_bucket_in_order() {
     server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
     server.script(Fault::ACCESS_DENIED.on(Operation::AbortMultipartUpload));
     app.put("large.bin", &vec![7; 17 << 20], &[])
-        .refused(503, "store-unavailable");
+        .refused(502, "store-refused");
     assert_eq!(server.unfinished_uploads(), 1);
     server.heal();
     server.remove("originals/gone.jpg");

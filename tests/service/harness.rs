@@ -39,6 +39,8 @@ pub struct Start {
     arguments: Vec<String>,
     environment: HashMap<String, String>,
     token: String,
+    /// Run first, by a shell that sees mounts of its own.
+    before: Option<String>,
 }
 
 impl Start {
@@ -48,6 +50,7 @@ impl Start {
             arguments: vec!["serve".into(), "--dev".into()],
             environment: HashMap::new(),
             token: "dev".into(),
+            before: None,
         }
     }
 
@@ -75,6 +78,12 @@ impl Start {
         self
     }
 
+    /// Commands of a shell that come first, with mounts that nobody else sees.
+    pub fn before(mut self, commands: &str) -> Self {
+        self.before = Some(commands.into());
+        self
+    }
+
     /// What requests are sent with.
     pub fn token(mut self, token: &str) -> Self {
         self.token = token.into();
@@ -83,13 +92,25 @@ impl Start {
 
     pub fn run(self) -> App {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        // A service does not make the folder of its store.
+        std::fs::create_dir(folder.path().join("media")).unwrap();
         self.run_in(Arc::new(folder))
     }
 
     /// Starts in a folder that another process may be using as well.
     pub fn run_in(self, folder: Arc<TempDir>) -> App {
+        let mut app = self.spawn_in(folder);
+        app.wait_until_ready();
+        app
+    }
+
+    /// Without waiting for anything.
+    pub fn spawn_in(self, folder: Arc<TempDir>) -> App {
         let (port, admin_port) = (free_port(), free_port());
-        let mut command = tintype(folder.path());
+        let mut command = match &self.before {
+            None => tintype(folder.path()),
+            Some(commands) => in_own_mounts(folder.path(), commands),
+        };
         command
             .args(&self.arguments)
             .env("TINTYPE_BIND", format!("127.0.0.1:{port}"))
@@ -111,7 +132,7 @@ impl Start {
             .timeout_global(Some(PATIENCE))
             .build()
             .new_agent();
-        let mut app = App {
+        App {
             child,
             port,
             admin_port,
@@ -120,9 +141,7 @@ impl Start {
             stdout,
             stderr,
             agent,
-        };
-        app.wait_until_ready();
-        app
+        }
     }
 }
 
@@ -156,6 +175,29 @@ pub fn tintype(folder: &Path) -> Command {
     command
 }
 
+/// The same after some commands, in a mount namespace of its own.
+fn in_own_mounts(folder: &Path, commands: &str) -> Command {
+    let mut command = Command::new("unshare");
+    // Whoever is not root is one there.
+    if !rustix::process::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    let script = format!("set -e; {commands}; exec \"$0\" \"$@\"");
+    command
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            &script,
+            env!("CARGO_BIN_EXE_tintype"),
+        ])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdin(Stdio::null());
+    command
+}
+
 /// Below the range from which the kernel takes ports for outgoing connections, and never the same
 /// twice in one run, so that parallel tests do not take each other's.
 pub fn free_port() -> u16 {
@@ -178,7 +220,7 @@ impl App {
         Start::production().run()
     }
 
-    fn wait_until_ready(&mut self) {
+    pub fn wait_until_ready(&mut self) {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -290,6 +332,12 @@ impl App {
         send(&self.agent, "GET", &self.admin_url(path), &[], b"")
     }
 
+    /// `None`: it does not listen yet.
+    pub fn try_admin(&self, path: &str) -> Option<Response> {
+        TcpStream::connect(("127.0.0.1", self.admin_port)).ok()?;
+        Some(self.admin(path))
+    }
+
     /// Sends bytes as they are and reads until the server closes.
     pub fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
@@ -356,6 +404,12 @@ impl App {
     /// Stops as an orchestrator does; what was printed to standard output and error.
     pub fn stop(mut self) -> (ExitStatus, String, String) {
         self.terminate();
+        let status = self.wait();
+        (status, self.stdout.all(), self.stderr.all())
+    }
+
+    /// For one that ends by itself: how, and what was printed to standard output and error.
+    pub fn ended(mut self) -> (ExitStatus, String, String) {
         let status = self.wait();
         (status, self.stdout.all(), self.stderr.all())
     }

@@ -6,7 +6,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tintype_store::Key;
+use tintype_store::{Key, in_background};
 use tokio::sync::mpsc;
 
 use crate::app::App;
@@ -33,7 +33,7 @@ pub async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<LeftOut>) {
             Next::Due(key) => {
                 tokio::time::sleep(PAUSE).await;
                 let Some(app) = app.upgrade() else { return };
-                match app.records.fill_in(&key).await {
+                match in_background(app.records.fill_in(&key)).await {
                     Ok(Some(at)) => waiting.insert(LeftOut { at, key }),
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "facts are still left out of a record"),

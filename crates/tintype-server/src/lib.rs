@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod app;
 pub mod auth;
 pub mod blocks;
+mod changing;
 pub mod config;
 pub mod digest;
 pub mod error;

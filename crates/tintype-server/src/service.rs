@@ -1,11 +1,13 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
+mod awaiting;
+
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tintype_imaging::limits::Limits;
-use tintype_store::Store;
+use tintype_store::{Store, in_background};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,11 +28,12 @@ use crate::purgers;
 use crate::records::Records;
 use crate::routes::admin::{self, Outcome, Readiness, Ready};
 use crate::routes::delivery::PreparedAnswers;
-use crate::spool::Spool;
+use crate::spool::{Spool, Unwritable};
 use crate::stores::{Stores, Unopened};
 use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
+use awaiting::{Late, chain};
 
 /// The part of the hot cache's memory that goes to headers rather than bytes.
 const PREPARED_SHARE: u64 = 16;
@@ -39,6 +42,7 @@ const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero"
 /// The part of all connections that an API with a listener of its own gets, so that readers cannot
 /// keep it out.
 const API_SHARE: usize = 4;
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Less than a check of readiness may take.
 const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
@@ -60,6 +64,10 @@ pub enum StartError {
     Blocks(#[source] Error),
     #[error(transparent)]
     Purgers(purgers::Unfit),
+    #[error(
+        "TINTYPE_SPOOL_DIR: {0}; mount a folder there that it may write to, or name another one"
+    )]
+    Spool(Unwritable),
     #[error("{what} cannot be set up")]
     System {
         what: &'static str,
@@ -68,12 +76,25 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// Whether it may be over by itself: the store gave no answer.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(unopened) => unopened.may_pass(),
+            Self::Blocks(error) => error.is_store_away(),
+            Self::Purgers(_) | Self::Spool(_) | Self::System { .. } => false,
+        }
+    }
+}
+
 impl App {
     /// Opens everything that the configuration names, within what is granted. Nothing is served yet.
-    pub async fn open(config: Config, granted: &Granted) -> Result<Arc<Self>, StartError> {
-        let system = |what| move |source| StartError::System { what, source };
+    pub async fn open(
+        config: Arc<Config>,
+        granted: &Granted,
+        metrics: Arc<Metrics>,
+    ) -> Result<Arc<Self>, StartError> {
         let Stores { store, derived } = Stores::open(&config).await?;
-        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         store.observe(observer(&metrics));
         if config.derived_store.is_some() {
             derived.observe(observer(&metrics));
@@ -83,8 +104,10 @@ impl App {
         let pool = open_pool(&config, &resources)?;
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
         let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
-        let spool = Spool::new(spool_dir, config.spool_bytes)
-            .map_err(system("the spool folder (TINTYPE_SPOOL_DIR)"))?;
+        let spool = match config.read_only {
+            true => Spool::untried(spool_dir, config.spool_bytes),
+            false => Spool::new(spool_dir, config.spool_bytes).map_err(StartError::Spool)?,
+        };
         let imaging = imaging(&config);
         let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
         let blocks = Blocks::load(store.clone())
@@ -97,12 +120,12 @@ impl App {
             .map_err(StartError::Purgers)?;
         let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
         let app = Arc::new(Self {
-            records: Records::new(
+            records: Arc::new(Records::new(
                 store.clone(),
                 probing.clone(),
                 config.record_cache,
                 unfinished,
-            ),
+            )),
             blocks,
             variants: Variants::new(resources.hot_cache_bytes - prepared_bytes),
             prepared: PreparedAnswers::new(prepared_bytes),
@@ -118,6 +141,9 @@ impl App {
             imaging,
         });
         tokio::spawn(left_out::fill_in(Arc::downgrade(&app), left_out));
+        if !app.config.read_only {
+            tokio::spawn(sweep_leftovers(Arc::downgrade(&app)));
+        }
         Ok(app)
     }
 }
@@ -127,13 +153,13 @@ impl App {
 pub async fn open_records(
     config: &Config,
     granted: &Granted,
-) -> Result<(Arc<Store>, Records), StartError> {
+) -> Result<(Arc<Store>, Arc<Records>), StartError> {
     let store = Stores::open(config).await?.store;
     let pool = open_pool(config, &config.resources(granted))?;
     let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
     let (unfinished, _) = mpsc::channel(1);
     let records = Records::new(store.clone(), probing, config.record_cache, unfinished);
-    Ok((store, records))
+    Ok((store, Arc::new(records)))
 }
 
 fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartError> {
@@ -162,15 +188,17 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
     Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
-/// Serves until `stop`, then drains. Gives how many connections had to be cut.
+/// Opens everything and serves until `stop`, then drains. Tells `opened` when the store is there. Gives
+/// how many connections had to be cut.
 pub async fn serve(
-    app: Arc<App>,
+    config: Config,
+    granted: &Granted,
     listeners: Listeners,
     log: AccessLog,
     stop: CancellationToken,
-) -> usize {
-    let config = &app.config;
-    let connections = app.resources.connections.get();
+    opened: impl FnOnce(&App),
+) -> Result<usize, StartError> {
+    let connections = config.resources(granted).connections.get();
     let of_api = match listeners.api {
         Some(_) => (connections / API_SHARE).max(1),
         None => 0,
@@ -181,35 +209,27 @@ pub async fn serve(
         idle_timeout: config.idle_timeout,
         body: Pace::new(config.body_min_rate, config.body_timeout),
         write: Pace::new(config.write_min_rate, config.write_timeout),
-        max_connections: count(connections - of_api),
+        max_connections: count(connections),
         lame_duck: config.lame_duck,
         drain: config.drain,
     };
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let observer = Arc::new(Observer {
-        metrics: app.metrics.clone(),
+        metrics: metrics.clone(),
         log,
     });
+    let running: Arc<OnceLock<Arc<App>>> = Arc::default();
     let readiness = {
-        let app = app.clone();
-        Arc::new(Readiness::new(move || health(app.clone())))
+        let running = running.clone();
+        Arc::new(Readiness::new(move || health(running.get().cloned())))
     };
     let gauges = {
-        let (app, observer) = (app.clone(), observer.clone());
-        move || {
-            app.metrics.observe_pool(&app.pool);
-            app.metrics.observe_log(observer.log.dropped());
-            app.metrics.observe_outbox(&app.outbox);
-            app.metrics.observe_stores(&app.store, &app.derived);
-            app.metrics.encode()
-        }
+        let (running, observer) = (running.clone(), observer.clone());
+        move || gauges(&observer, running.get())
     };
     let machines = admin::router(readiness.clone(), gauges);
+    let (public, api) = (Late::default(), Late::default());
 
-    let shared = listeners.api.is_none();
-    let public = Observe::new(router::public(app.clone(), shared), observer.clone());
-    let api = Observe::new(router::api(app.clone()), observer);
-    let refreshing = tokio::spawn(refresh_blocks(app.clone(), stop.clone()));
-    readiness.set_started();
     let draining = {
         let (readiness, stop) = (readiness.clone(), stop.clone());
         tokio::spawn(async move {
@@ -231,48 +251,146 @@ pub async fn serve(
         at_once,
         last.clone(),
     ));
-    let of_api = http::Settings {
-        max_connections: count(of_api),
-        ..settings
+    let shared = listeners.api.is_none();
+    let serve = |listener, late: &Late, connections| {
+        let service = Observe::new(late.clone(), observer.clone());
+        let settings = http::Settings {
+            max_connections: count(connections),
+            ..settings
+        };
+        tokio::spawn(http::serve(listener, service, settings, stop.clone()))
     };
-    let api = listeners
-        .api
-        .map(|listener| tokio::spawn(http::serve(listener, api, of_api, stop.clone())));
-    let drained = http::serve(listeners.public, public, settings, stop).await;
-    let mut cut = drained.cut;
-    if let Some(api) = api {
-        cut += api.await.map_or(0, |drained| drained.cut);
+    let serving = [
+        Some(serve(listeners.public, &public, connections - of_api)),
+        listeners.api.map(|listener| serve(listener, &api, of_api)),
+    ];
+
+    let opening = awaiting::open(config, granted, metrics, &readiness);
+    let refreshing = tokio::select! {
+        () = stop.cancelled() => None,
+        app = opening => {
+            let app = app?;
+            public.set(router::public(app.clone(), shared));
+            api.set(router::api(app.clone()));
+            opened(&app);
+            // It has just been asked everything.
+            readiness.believe(Ok(ready(&app, Vec::new())));
+            let _ = running.set(app.clone());
+            readiness.set_started();
+            Some(tokio::spawn(refresh_blocks(app, stop.clone())))
+        }
+    };
+    let mut cut = 0;
+    for listener in serving.into_iter().flatten() {
+        cut += listener.await.map_or(0, |drained| drained.cut);
     }
     last.cancel();
     let _ = machines.await;
     draining.abort();
-    refreshing.abort();
-    cut
+    if let Some(refreshing) = refreshing {
+        refreshing.abort();
+    }
+    Ok(cut)
 }
 
-async fn health(app: Arc<App>) -> Outcome {
+/// Brought up to date, and encoded.
+fn gauges(observer: &Observer, app: Option<&Arc<App>>) -> String {
+    if let Some(app) = app {
+        app.metrics.observe_pool(&app.pool);
+        app.metrics.observe_outbox(&app.outbox);
+        app.metrics.observe_stores(&app.store, &app.derived);
+    }
+    observer.metrics.observe_log(observer.log.dropped());
+    observer.metrics.encode()
+}
+
+async fn health(app: Option<Arc<App>>) -> Outcome {
+    // Asked of a service that has started.
+    let app = app.ok_or_else(Vec::new)?;
     // In time to be a reason: a check that takes too long as a whole makes the service unready.
     let reason = match tokio::time::timeout(STORE_ANSWERS, app.store.check()).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("the store does not answer: {error}")),
+        Ok(Err(error)) => Some(format!("the store does not answer: {}", chain(&error))),
         Err(_) => Some("the store does not answer in time".to_owned()),
     };
     match reason {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),
-        reason => Ok(Ready {
-            degraded: reason.into_iter().chain(app.outbox.ailing()).collect(),
-            warnings: app.store.warnings(),
-        }),
+        reason => {
+            let unwritable = match app.config.read_only {
+                true => Vec::new(),
+                false => unwritable(&app).await,
+            };
+            let reasons = reason.into_iter().chain(unwritable);
+            Ok(ready(&app, reasons.collect()))
+        }
     }
+}
+
+/// What keeps uploads and changes from being taken; what is there is answered all the same.
+async fn unwritable(app: &App) -> Vec<String> {
+    let spool = app.spool.clone();
+    let spool = off_threads(move || spool.check());
+    let is_second = !Arc::ptr_eq(&app.store, &app.derived);
+    let stores = [
+        ("the store", Some(&app.store)),
+        (
+            "the store for variants",
+            Some(&app.derived).filter(|_| is_second),
+        ),
+    ];
+    let mut reasons = Vec::new();
+    for (name, store) in stores {
+        let Some(store) = store else { continue };
+        if let Err(error) = store.check_writes().await {
+            reasons.push(format!("{name} cannot be written to: {}", chain(&error)));
+        }
+    }
+    if let Ok(Err(unwritable)) = spool.await {
+        reasons.push(format!("uploads cannot be taken in: {unwritable}"));
+    }
+    reasons
+}
+
+fn ready(app: &App, reasons: Vec<String>) -> Ready {
+    Ready {
+        degraded: reasons.into_iter().chain(app.outbox.ailing()).collect(),
+        warnings: app.store.warnings(),
+    }
+}
+
+/// What processes that died have left while this one runs. The first time not at once: it was just done.
+async fn sweep_leftovers(app: Weak<App>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(app) = app.upgrade() else { return };
+        let spool = app.spool.clone();
+        let swept = off_threads(move || spool.sweep()).await;
+        if let Err(error) = swept.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            tracing::warn!(%error, "the spool cannot be swept");
+        }
+        if let Err(error) = in_background(app.store.sweep_leftovers()).await {
+            tracing::warn!(%error, "temporary files of the store cannot be swept");
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a few file operations; pixel work has a pool of its own"
+)]
+fn off_threads<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::task::spawn_blocking(job)
 }
 
 async fn refresh_blocks(app: Arc<App>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(blocks::REFRESH) => {}
+            () = tokio::time::sleep(blocks::PAUSE) => {}
         }
-        if let Err(error) = app.blocks.refresh().await {
+        if let Err(error) = in_background(app.blocks.refresh()).await {
             tracing::warn!(%error, "takedowns of other replicas cannot be read");
         }
     }

@@ -3,7 +3,7 @@
 //! Space is promised before a byte is read, so that a full spool refuses at once instead of failing
 //! half way. Memory per body stays flat whatever its size: small bodies are kept, larger ones go to
 //! a file in pieces. A file is removed when its [`Spooled`] is dropped, also when the request is
-//! cancelled; what a killed process leaves is removed when the next one starts.
+//! cancelled; what a killed process leaves is removed by the next one, within minutes.
 //!
 //! Deliberately absent: durability. A spooled body is nobody's promise; the store flushes the file
 //! when it takes it over. Resuming after a restart is absent too.
@@ -58,6 +58,23 @@ pub struct Full {
     pub quota: u64,
 }
 
+/// Nothing can be written where bodies wait.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the spool folder {} cannot be written to by uid {uid}: {source}", path.display()
+)]
+pub struct Unwritable {
+    path: PathBuf,
+    uid: u32,
+    source: io::Error,
+}
+
+impl Unwritable {
+    fn is_full(&self) -> bool {
+        is_full(&self.source)
+    }
+}
+
 /// `E` is what the body itself fails with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E> {
@@ -74,18 +91,49 @@ pub enum Error<E> {
 }
 
 impl Spool {
-    /// Makes the folder when missing and removes what earlier processes left there.
-    pub fn new(folder: impl Into<PathBuf>, quota: u64) -> io::Result<Self> {
+    /// Makes the folder when missing, tries it, and removes what earlier processes left there.
+    pub fn new(folder: impl Into<PathBuf>, quota: u64) -> Result<Self, Unwritable> {
         let folder = folder.into();
-        std::fs::create_dir_all(&folder)?;
-        sweep(&folder)?;
-        Ok(Self {
+        let made = std::fs::create_dir_all(&folder);
+        let spool = Self::untried(folder, quota);
+        made.map_err(|source| spool.unwritable(source))?;
+        match spool.check() {
+            // What is there can be read all the same, and room may come.
+            Err(full) if full.is_full() => tracing::warn!("uploads cannot be taken in: {full}"),
+            tried => tried?,
+        }
+        spool.sweep().map_err(|source| spool.unwritable(source))?;
+        Ok(spool)
+    }
+
+    /// For a service that takes nothing in.
+    pub fn untried(folder: impl Into<PathBuf>, quota: u64) -> Self {
+        Self {
             shared: Arc::new(Shared {
-                folder,
+                folder: folder.into(),
                 quota,
                 reserved: AtomicU64::new(0),
             }),
-        })
+        }
+    }
+
+    /// Whether bodies can be written. Blocks.
+    pub fn check(&self) -> Result<(), Unwritable> {
+        let tried = create(&self.shared.folder).and_then(|mut file| file.write_all(b"tintype"));
+        tried.map_err(|source| self.unwritable(source))
+    }
+
+    /// Removes what processes that died have left: nobody holds its lock. Blocks.
+    pub fn sweep(&self) -> io::Result<()> {
+        sweep(&self.shared.folder)
+    }
+
+    fn unwritable(&self, source: io::Error) -> Unwritable {
+        Unwritable {
+            path: self.shared.folder.clone(),
+            uid: rustix::process::geteuid().as_raw(),
+            source,
+        }
     }
 
     /// Promises space for a body. Without a declared length only for a beginning: the rest is asked
@@ -201,11 +249,11 @@ impl Reservation {
 
     /// Somebody else may have filled the disk.
     fn failed<E>(&self, error: io::Error) -> Error<E> {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full(Full {
+        match is_full(&error) {
+            true => Error::Full(Full {
                 quota: self.shared.quota,
             }),
-            _ => Error::Io(error),
+            false => Error::Io(error),
         }
     }
 }
@@ -285,6 +333,13 @@ impl Writer {
             .ok_or_else(|| io::Error::other("nothing was written"))?;
         Ok((file, written.hasher.finish()))
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn create(folder: &PathBuf) -> io::Result<NamedTempFile> {

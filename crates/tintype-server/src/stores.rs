@@ -20,6 +20,16 @@ pub struct Unopened {
     source: tintype_store::Error,
 }
 
+impl Unopened {
+    /// Whether it may be over by itself: the store gave no answer.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self.source,
+            tintype_store::Error::Misconfigured { passing: true, .. }
+        )
+    }
+}
+
 impl Stores {
     pub async fn open(config: &Config) -> Result<Self, Unopened> {
         let store = open("TINTYPE_STORE", &config.store, config.read_only).await?;

@@ -30,6 +30,9 @@ pub enum Error {
     /// The bytes that were handed over are not what was announced.
     #[error("source is {actual} bytes, {announced} were announced")]
     SourceChanged { announced: u64, actual: u64 },
+    /// Somebody wrote to it in place, so what was read may be of two versions.
+    #[error("the object was changed while it was read")]
+    Changed,
     #[error("no space is left")]
     Full,
     #[error(
@@ -40,9 +43,23 @@ pub enum Error {
     Unfit { path: String, reason: &'static str },
     /// Found when a store is opened: what is wrong with its set-up, and what cures it.
     #[error("{problem}; {fix}")]
-    Misconfigured { problem: String, fix: String },
+    Misconfigured {
+        problem: String,
+        fix: String,
+        /// It may be over by itself: there was no answer, rather than one that says what is wrong.
+        passing: bool,
+    },
     #[error("the store is only read")]
     ReadOnly,
+    /// The server will say the same until somebody changes rights, keys or what is asked.
+    #[error("{action} was refused: {reason}")]
+    Refused {
+        action: &'static str,
+        reason: String,
+    },
+    /// It is there, in a storage class that has to be restored from before it can be read.
+    #[error("the object is archived: {reason}")]
+    Archived { reason: String },
     /// The outcome of a write that ended so is unknown.
     #[error("{action} failed")]
     Unavailable {

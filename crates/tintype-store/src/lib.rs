@@ -11,6 +11,7 @@
 //! Deliberately absent: caches, retries, records' meaning, HTTP statuses, and any clean-up of
 //! variants by age; those belong to the server.
 
+mod background;
 mod body;
 mod counts;
 mod disk;
@@ -29,6 +30,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use background::in_background;
 pub use body::{Body, CHUNK_BYTES, Get, LEAST_CHUNK_BYTES, Share};
 pub use counts::{Counts, Observer};
 pub use disk::Disk;
@@ -41,7 +43,9 @@ pub use object::{BlockId, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
 pub use overlay::Overlay;
 pub use reader::Reader;
 pub use s3::S3;
-pub use url::{DiskSettings, S3Access, S3Settings, StoreUrl, StoreUrlError};
+pub use url::{
+    DiskSettings, S3Access, S3Encryption, S3Settings, S3Writing, StoreUrl, StoreUrlError,
+};
 
 /// The most entries that one page of a listing holds.
 pub const MAX_PAGE: usize = 1_000;
@@ -121,7 +125,8 @@ impl Store {
 
     /// Opens an object. A range is cut to the object's end; one that starts past it is
     /// [`Error::RangeNotSatisfiable`]. With `if_match`, another version is [`Error::Precondition`].
-    /// The body keeps reading the version it started with, whatever is written meanwhile.
+    /// The body keeps reading the version it started with, whatever is written meanwhile; one that
+    /// another program changes in place ends in [`Error::Changed`].
     pub async fn get(
         &self,
         object: &Object,
@@ -310,6 +315,27 @@ impl Store {
         }
     }
 
+    /// Whether writes can be done, as far as is known without making objects: a disk is tried, and of
+    /// a bucket the last write is told when it failed.
+    pub async fn check_writes(&self) -> Result<(), Error> {
+        match self {
+            Self::Disk(disk) => disk.check_writes().await,
+            Self::S3(s3) => s3.check_writes(),
+            Self::Memory(_) | Self::ReadOnly(_) => Ok(()),
+            Self::Overlay(overlay) => Box::pin(overlay.upper().check_writes()).await,
+        }
+    }
+
+    /// Removes what processes that died have left of files that were under way; how much there was.
+    /// Of a bucket see [`Self::sweep_uploads`], which costs requests.
+    pub async fn sweep_leftovers(&self) -> Result<u64, Error> {
+        match self {
+            Self::Disk(disk) => disk.sweep_uploads(Duration::ZERO).await,
+            Self::S3(_) | Self::Memory(_) | Self::ReadOnly(_) => Ok(0),
+            Self::Overlay(overlay) => Box::pin(overlay.upper().sweep_leftovers()).await,
+        }
+    }
+
     /// Whether replicas on other hosts use it as well, so that its being away says nothing of this one.
     pub fn is_shared(&self) -> bool {
         match self {
@@ -324,7 +350,7 @@ impl Store {
     pub fn warnings(&self) -> Vec<String> {
         match self {
             Self::Disk(_) | Self::Memory(_) => Vec::new(),
-            Self::S3(s3) => s3.warnings().to_vec(),
+            Self::S3(s3) => s3.warnings(),
             Self::ReadOnly(reader) => reader.warnings(),
             Self::Overlay(overlay) => overlay.upper().warnings(),
         }

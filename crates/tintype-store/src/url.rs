@@ -19,8 +19,10 @@ pub enum StoreUrl {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskSettings {
-    /// Made when missing; its parent must be there, so that a forgotten mount is noticed.
     pub root: PathBuf,
+    /// Whether it is made when missing; its parent must be there. A service does not: what is missing
+    /// may be a mount that was forgotten.
+    pub make: bool,
     /// `?network=allow`: the operator vouches that one host alone writes.
     pub allow_network: bool,
 }
@@ -32,6 +34,29 @@ pub struct S3Settings {
     pub location: String,
     /// `None`: what AWS's own variables and files say.
     pub access: Option<S3Access>,
+    pub writing: S3Writing,
+}
+
+/// What is asked of S3 for the objects that are written. By default what the bucket does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct S3Writing {
+    pub encryption: Option<S3Encryption>,
+    /// Of originals, by S3's own name, such as `INTELLIGENT_TIERING`. What is derived is small and read
+    /// often, and stays in the bucket's own class.
+    pub storage_class: Option<String>,
+}
+
+/// Server-side encryption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum S3Encryption {
+    /// With keys of S3's own.
+    Aes256,
+    Kms {
+        /// `None`: the account's own for S3.
+        key: Option<String>,
+        /// A key of the bucket's own spares most requests to KMS.
+        bucket_key: bool,
+    },
 }
 
 /// How to reach S3, said by the program instead of by AWS's own variables.
@@ -79,6 +104,7 @@ impl StoreUrl {
     pub fn disk(root: impl Into<PathBuf>) -> Self {
         Self::Disk(DiskSettings {
             root: root.into(),
+            make: true,
             allow_network: false,
         })
     }
@@ -120,6 +146,7 @@ impl S3Settings {
             bucket: bucket.to_owned(),
             location: location.to_owned(),
             access: None,
+            writing: S3Writing::default(),
         })
     }
 }
@@ -148,6 +175,7 @@ impl FromStr for StoreUrl {
         let root = unescape(path).ok_or(StoreUrlError::Form)?;
         Ok(Self::Disk(DiskSettings {
             root,
+            make: true,
             allow_network,
         }))
     }
@@ -182,6 +210,7 @@ impl fmt::Display for DiskSettings {
         let Self {
             root,
             allow_network,
+            ..
         } = self;
         f.write_str("file://")?;
         if !root.is_absolute() && !root.starts_with(".") && !root.starts_with("..") {
@@ -225,6 +254,7 @@ mod tests {
             url,
             StoreUrl::Disk(DiskSettings {
                 root: root.into(),
+                make: true,
                 allow_network
             })
         );

@@ -333,7 +333,8 @@ async fn a_page_reads_no_more_of_a_tree_than_it_needs() {
 async fn only_our_own_old_temporary_files_are_swept() {
     let (folder, _) = store().await;
     let tmp = folder.path().join(".tintype/tmp");
-    let old = SystemTime::now() - Duration::from_secs(25 * 60 * 60);
+    // A process that is started again and again leaves some each time.
+    let old = SystemTime::now() - Duration::from_secs(2 * 60);
     for (name, modified) in [
         ("put-old", old),
         ("spool-old", old),
@@ -345,9 +346,12 @@ async fn only_our_own_old_temporary_files_are_swept() {
             .set_modified(modified)
             .unwrap();
     }
-    let in_use = File::create(tmp.join("spool-in-use")).unwrap();
-    in_use.set_modified(old).unwrap();
-    in_use.lock().unwrap();
+    let in_use = ["put-in-use", "spool-in-use"].map(|name| {
+        let file = File::create(tmp.join(name)).unwrap();
+        file.set_modified(old).unwrap();
+        file.lock().unwrap();
+        file
+    });
     let store = open(folder.path()).await.unwrap();
     let left = || {
         let entries = fs::read_dir(&tmp).unwrap();
@@ -355,14 +359,22 @@ async fn only_our_own_old_temporary_files_are_swept() {
         names.sort();
         names
     };
-    assert_eq!(left(), ["put-new", "somebody-elses-old", "spool-in-use"]);
+    let kept = [
+        "put-in-use",
+        "put-new",
+        "somebody-elses-old",
+        "spool-in-use",
+    ];
+    assert_eq!(left(), kept);
 
-    // On demand as well, but never what may still be written.
-    let hours = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
-    let file = File::create(tmp.join("put-hours-old")).unwrap();
-    file.set_modified(hours).unwrap();
-    assert_eq!(store.sweep_uploads(Duration::ZERO).await.unwrap(), 1);
-    assert_eq!(left(), ["put-new", "somebody-elses-old", "spool-in-use"]);
+    // While it runs as well, but never what may still be written.
+    let file = File::create(tmp.join("put-minutes-old")).unwrap();
+    file.set_modified(old).unwrap();
+    assert_eq!(store.sweep_leftovers().await.unwrap(), 1);
+    assert_eq!(store.sweep_uploads(Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(left(), kept);
+    drop(in_use);
+    assert_eq!(store.sweep_leftovers().await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -376,11 +388,39 @@ async fn a_store_that_is_gone_is_noticed() {
         store.check().await,
         Err(Error::Unavailable { .. })
     ));
+    let key = original("a.txt");
+    assert!(matches!(
+        store.head(&key).await,
+        Err(Error::Unavailable { .. })
+    ));
+    // Another one in its place is the store from then on.
     fs::create_dir(&root).unwrap();
-    assert!(
-        matches!(store.check().await, Err(Error::Unavailable { .. })),
-        "another folder"
-    );
+    store.check().await.unwrap();
+    store.check_writes().await.unwrap();
+    assert_eq!(store.head(&key).await.unwrap(), None);
+    let source = Source::Bytes("bytes".into());
+    let none = Attributes::default();
+    store
+        .put(&key, source, &Condition::Any, &none)
+        .await
+        .unwrap();
+    assert!(root.join("a.txt").exists());
+    // And so is one that was emptied.
+    fs::remove_dir_all(root.join(".tintype")).unwrap();
+    store.check_writes().await.unwrap();
+
+    // A service does not make what may be a mount that was forgotten.
+    let mut settings = match tintype_store::StoreUrl::disk(parent.path().join("missing")) {
+        tintype_store::StoreUrl::Disk(settings) => settings,
+        other => unreachable!("{other}"),
+    };
+    settings.make = false;
+    let missing = tintype_store::StoreUrl::Disk(settings);
+    assert!(matches!(
+        Store::open(&missing).await,
+        Err(Error::Unfit { .. })
+    ));
+    assert!(!parent.path().join("missing").exists());
 
     assert!(open(&parent.path().join("not/mounted")).await.is_err());
     make(parent.path().join("file"), "x");

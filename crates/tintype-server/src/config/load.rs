@@ -65,6 +65,14 @@ impl Config {
     }
 }
 
+/// A folder that is missing may be a mount that was forgotten, and is made for development alone.
+fn made_for_dev(mut store: StoreUrl, dev: Option<&Dev>) -> StoreUrl {
+    if let StoreUrl::Disk(settings) = &mut store {
+        settings.make = dev.is_some();
+    }
+    store
+}
+
 /// Reads options and collects what is wrong with them.
 pub(super) struct Reader {
     values: Values,
@@ -132,6 +140,9 @@ impl Reader {
         let derived_store = self.optional("derived_store", read::store_url);
         let fallback_store = self.optional("fallback_store", read::store_url);
         self.check_fallback(store.as_ref(), fallback_store.as_ref());
+        let [store, derived_store] = self.with_s3_writing([store, derived_store]);
+        let store = store.map(|store| made_for_dev(store, dev));
+        let derived_store = derived_store.map(|store| made_for_dev(store, dev));
         let read_only = self.optional("read_only", read::switch);
         let spool_dir = self.optional("spool_dir", |text| Ok(PathBuf::from(text)));
         let spool_bytes = self.optional("spool_bytes", read::bytes);
@@ -287,12 +298,12 @@ impl Reader {
     }
 
     /// The name by which the writer of a value knows it; what is not set goes by its variable.
-    fn name(&self, option: &str) -> String {
+    pub(super) fn name(&self, option: &str) -> String {
         let value = self.values.get(option);
         value.map_or_else(|| env_name(option), |value| value.name.clone())
     }
 
-    fn text(&self, option: &str) -> Option<String> {
+    pub(super) fn text(&self, option: &str) -> Option<String> {
         let set = self.values.get(option).map(|value| value.text.as_str());
         let default = || {
             let known = OPTIONS.iter().find(|known| known.name == option)?;
@@ -303,7 +314,7 @@ impl Reader {
 
     /// `None` where the option is neither set nor has a default, or cannot be read, which is then a
     /// problem.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         option: &'static str,
         read: impl FnOnce(&str) -> Result<T, String>,

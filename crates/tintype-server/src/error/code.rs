@@ -73,8 +73,15 @@ codes! {
     Blocked = 451 "blocked", No, "this was taken down";
     Internal = 500 "internal", No, "something is wrong with the service";
     NotYetSupported = 501 "not-yet-supported", No, "this is not supported yet";
+    // Of a gateway: what is behind this service does not do what it has to.
+    StoreRefused = 502 "store-refused", No, "the store refuses this";
+    OriginalArchived = 502 "original-archived", No, "the original has to be restored from an archive";
     Overloaded = 503 "overloaded", Yes, "too much is asked at once";
     DeadlineExceeded = 503 "deadline-exceeded", Yes, "this took too long";
+    OriginalChanging = 503 "original-changing", Yes, "the original is being changed";
+    // 503, because it is nobody's mistake who asks, and never "public"; an operator mends it.
+    RecordDamaged = 503 "record-damaged", No, "the record of the original cannot be read";
+    SpoolUnavailable = 503 "spool-unavailable", Yes, "uploads cannot be taken in";
     StoreUnavailable = 503 "store-unavailable", Yes, "the store does not answer";
     InsufficientStorage = 507 "insufficient-storage", Yes, "there is no space left";
 }

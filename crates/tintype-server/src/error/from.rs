@@ -17,6 +17,7 @@ impl From<tintype_store::Error> for Error {
         match error {
             Store::Precondition { .. } => Self::new(Code::PreconditionFailed),
             Store::NotFound => Self::new(Code::NotFound),
+            Store::Changed => Self::changing(),
             Store::ParentNotDirectory { parent } => Self::new(Code::ParentNotDirectory)
                 .detail("a file has the name of a folder of the key")
                 .member("parent", parent),
@@ -27,6 +28,16 @@ impl From<tintype_store::Error> for Error {
                 Self::new(Code::RangeNotSatisfiable).content_length(size)
             }
             Store::ReadOnly => Self::read_only(),
+            Store::Refused { ref reason, .. } => {
+                let reason = reason.clone();
+                Self::new(Code::StoreRefused).reason(reason).cause(error)
+            }
+            Store::Archived { ref reason } => {
+                let reason = reason.clone();
+                Self::new(Code::OriginalArchived)
+                    .reason(reason)
+                    .cause(error)
+            }
             Store::Full => Self::new(Code::InsufficientStorage).cause(error),
             Store::Unavailable { .. } => Self::new(Code::StoreUnavailable).cause(error),
             // Limits and announcements that our own code should have kept.
@@ -60,6 +71,12 @@ impl Error {
         Self::new(Code::ReadOnly).detail(
             "this service is set to read only (TINTYPE_READ_ONLY): ask the one that may be written to",
         )
+    }
+
+    /// For an original that other programs write to in place, and that never holds still.
+    pub fn changing() -> Self {
+        Self::new(Code::OriginalChanging)
+            .detail("the original was changed each time that it was read; ask again in a moment")
     }
 
     /// For a request body that ended in an error: too slow, or broken off.

@@ -24,16 +24,26 @@ pub use code::Code;
 
 type Cause = Box<dyn error::Error + Send + Sync>;
 
-/// Cheap to return: one pointer. Cheap to keep: the response carries it as an extension, so that
+/// Cheap to return: little more than a pointer. Cheap to keep: the response carries it as an extension, so that
 /// the outer layer can add the request id and log the cause.
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<Inner>, Audience);
+
+/// Whom it is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Anybody,
+    /// Who may do something with the store may know what the store said.
+    TokenHolder,
+}
 
 struct Inner {
     code: Code,
     detail: Cow<'static, str>,
     members: Map<String, Value>,
     headers: HeaderMap,
+    /// What the store said, for those who have a token.
+    reason: Option<String>,
     cause: Option<Cause>,
 }
 
@@ -55,18 +65,28 @@ impl Error {
                 );
             }
             // A client that is told nothing tries again at once.
-            Code::Overloaded | Code::DeadlineExceeded | Code::StoreUnavailable => {
+            Code::Overloaded
+            | Code::DeadlineExceeded
+            | Code::OriginalChanging
+            | Code::SpoolUnavailable
+            | Code::StoreUnavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            // Somebody has to mend it.
+            Code::RecordDamaged => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("300"));
             }
             _ => {}
         }
-        Self(Arc::new(Inner {
+        let inner = Inner {
             code,
             detail: Cow::Borrowed(code.title()),
             members: Map::new(),
             headers,
+            reason: None,
             cause: None,
-        }))
+        };
+        Self(Arc::new(inner), Audience::Anybody)
     }
 
     /// What happened this time; public, so without paths and system messages.
@@ -84,6 +104,7 @@ impl Error {
                 "detail",
                 "code",
                 "retryable",
+                "reason",
                 "instance"
             ]
             .contains(&name),
@@ -130,6 +151,16 @@ impl Error {
         self.change(|inner| inner.cause = Some(cause.into()))
     }
 
+    /// What the store said: for the log and for those who have a token.
+    pub fn reason(self, reason: String) -> Self {
+        self.change(|inner| inner.reason = Some(reason))
+    }
+
+    /// The same for somebody who has shown a token.
+    pub fn for_token_holder(self) -> Self {
+        Self(self.0, Audience::TokenHolder)
+    }
+
     pub fn code(&self) -> Code {
         self.0.code
     }
@@ -151,6 +182,21 @@ impl Error {
         let cause = self.0.cause.as_deref();
         let cause = cause.and_then(|cause| cause.downcast_ref::<tintype_store::Error>());
         matches!(cause, Some(tintype_store::Error::Unavailable { .. }))
+    }
+
+    /// Whether the store could not do what it was asked: it is away, full, or refuses it.
+    pub fn is_of_store(&self) -> bool {
+        matches!(self.0.code, Code::InsufficientStorage | Code::StoreRefused)
+            || self.is_store_away()
+    }
+
+    /// Whether an original was another one than its record says, or became another one, when it was
+    /// read. To look again is the cure.
+    pub fn is_outdated(&self) -> bool {
+        matches!(
+            self.0.code,
+            Code::PreconditionFailed | Code::OriginalChanging
+        )
     }
 
     /// The cause and its own causes in one line.
@@ -184,6 +230,7 @@ impl Error {
             code,
             detail,
             members,
+            reason,
             ..
         } = &*self.0;
         let mut problem = Map::new();
@@ -194,6 +241,9 @@ impl Error {
         problem.insert("code".into(), code.as_str().into());
         problem.insert("retryable".into(), code.retryable().into());
         problem.extend(members.clone());
+        if let Some(reason) = reason.as_ref().filter(|_| self.1 == Audience::TokenHolder) {
+            problem.insert("reason".into(), reason.as_str().into());
+        }
         if let Some(request_id) = request_id {
             problem.insert("instance".into(), request_id.into());
         }

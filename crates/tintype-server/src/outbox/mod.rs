@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tintype_store::{Attributes, Condition, Key, Object, OutboxId, Source, Store};
+use tintype_store::{Attributes, Condition, Key, Object, OutboxId, Source, Store, in_background};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -176,10 +176,10 @@ impl Outbox {
         let mut tasks = JoinSet::new();
         if !shared.lanes.is_empty() {
             for lane in 0..shared.lanes.len() {
-                tasks.spawn(lane::run(shared.clone(), lane));
+                tasks.spawn(in_background(lane::run(shared.clone(), lane)));
             }
-            tasks.spawn(remove(shared.store.clone(), removals));
-            tasks.spawn(leftovers::keep_looking(shared.clone()));
+            tasks.spawn(in_background(remove(shared.store.clone(), removals)));
+            tasks.spawn(in_background(leftovers::keep_looking(shared.clone())));
         }
         Self {
             shared,

@@ -12,7 +12,7 @@ use crate::error::{Code, Error};
 use crate::patch::{Said, WantedState};
 use crate::purge;
 use crate::record::{Record, State};
-use crate::records::Stored;
+use crate::records::{Found, Stored};
 
 /// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
 /// record describes nothing until it is written again.
@@ -24,21 +24,21 @@ impl Placement<'_> {
     pub(super) async fn hide_first(&self, app: &App) -> Result<Option<Arc<Stored>>, Error> {
         let key = &self.wished;
         for _ in 0..MAX_ROUNDS {
-            let existing = app.records.read(key).await?;
+            let Before {
+                stored: existing,
+                condition,
+            } = before(app, key).await?;
             let record = existing.as_deref().map(|stored| &stored.record);
             let ahead = ahead_state(&self.said_over(record)?.state);
             if ahead == State::Public || record.is_some_and(|record| record.state == ahead) {
                 return Ok(existing);
             }
-            let (record, condition) = match existing.as_deref() {
-                Some(stored) => {
-                    let record = Record {
-                        state: ahead,
-                        ..stored.record.clone()
-                    };
-                    (record, Condition::Match(stored.etag.clone()))
-                }
-                None => (self.record_ahead(key, ahead), Condition::Absent),
+            let record = match record {
+                Some(record) => Record {
+                    state: ahead,
+                    ..record.clone()
+                },
+                None => self.record_ahead(key, ahead),
             };
             if let Some(stored) = unless_raced(app.records.write(record, &condition).await)? {
                 return Ok(Some(stored));
@@ -79,12 +79,12 @@ impl Placement<'_> {
         meta: &Meta,
         expected: Option<Arc<Stored>>,
     ) -> Result<Arc<Stored>, Error> {
-        let mut current = expected;
+        let mut current = Before::of(expected);
         for _ in 0..MAX_ROUNDS {
-            let before = current.as_deref().map(|stored| &stored.record);
+            let there = current.stored.as_deref().map(|stored| &stored.record);
             // What is created owes nothing to what once had its name, and everything to those who
             // have found it already.
-            let kept = before.filter(|record| self.conflict.replaces() || describes(record, meta));
+            let kept = there.filter(|record| self.conflict.replaces() || describes(record, meta));
             let said = self.said_over(kept)?;
             let mut record = self.record(key, meta, kept);
             record.focal_point = said.focal_point;
@@ -104,19 +104,15 @@ impl Placement<'_> {
                     State::Public
                 }
             };
-            let condition = match &current {
-                Some(stored) => Condition::Match(stored.etag.clone()),
-                None => Condition::Absent,
-            };
-            let written = app.records.write(record.clone(), &condition).await;
+            let written = app.records.write(record.clone(), &current.condition).await;
             if let Some(stored) = unless_raced(written)? {
                 if self.conflict.replaces() {
                     forget_variants(app, key).await;
                 }
                 return Ok(stored);
             }
-            current = app.records.read(key).await?;
-            let Some(other) = current.as_deref() else {
+            current = before(app, key).await?;
+            let Some(other) = current.stored.as_deref() else {
                 continue;
             };
             if other.record.etag != AHEAD && !describes(&other.record, meta) {
@@ -138,7 +134,7 @@ impl Placement<'_> {
         key: &Key,
         meta: &Meta,
     ) -> Result<Arc<Stored>, Error> {
-        match app.records.read(key).await? {
+        match before(app, key).await?.stored {
             Some(stored) if describes(&stored.record, meta) => Ok(stored),
             existing => self.commit(app, key, meta, existing).await,
         }
@@ -193,6 +189,41 @@ impl Placement<'_> {
             ..self.record(key, &meta, None)
         }
     }
+}
+
+/// What a record that is written takes the place of. One that is damaged gives way, and nothing is
+/// kept of it.
+struct Before {
+    stored: Option<Arc<Stored>>,
+    condition: Condition,
+}
+
+impl Before {
+    fn of(stored: Option<Arc<Stored>>) -> Self {
+        let condition = match &stored {
+            Some(stored) => Condition::Match(stored.etag.clone()),
+            None => Condition::Absent,
+        };
+        Self { stored, condition }
+    }
+}
+
+async fn before(app: &App, key: &Key) -> Result<Before, Error> {
+    Ok(match app.records.look(key).await? {
+        Found::Nothing => Before::of(None),
+        Found::Stored(stored) => Before::of(Some(Arc::from(stored))),
+        Found::Damaged { etag, reason } => {
+            tracing::warn!(
+                key = key.as_str(),
+                reason,
+                "the damaged record of {key} is replaced"
+            );
+            Before {
+                stored: None,
+                condition: Condition::Match(etag),
+            }
+        }
+    })
 }
 
 /// `None`: somebody else was first.

@@ -7,12 +7,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use moka::future;
 use moka::sync::Cache;
 use tintype_imaging::spec::Resolved;
-use tintype_store::Key;
+use tintype_store::{Key, in_background};
 
-use super::{Name, cost_of, expected, from_store, render_original, write};
+use super::{Name, cost_of, expected, from_store, render_original, sealed, write};
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::formats::{self, Reason};
@@ -83,7 +84,8 @@ pub fn make_later(app: &Arc<App>, name: Name, key: &Key, stored: &Arc<Stored>, r
     }
     let (app, key, stored) = (app.clone(), key.clone(), stored.clone());
     tokio::spawn(async move {
-        let result = match make(&app, name, &key, &stored, resolved).await {
+        let making = make(&app, name, &key, &stored, resolved);
+        let result = match in_background(making).await {
             Ok(()) => "made",
             Err(error) if error.code() == Code::Overloaded => {
                 app.variants.later.begun.invalidate(&name);
@@ -109,8 +111,11 @@ async fn make(
     let rendered =
         render_original(app, key, stored, resolved, Priority::Background, deadline).await?;
     let (rendered, _) = rendered;
-    let (bytes, format) = (rendered.bytes.into(), rendered.format);
-    let variant = app.variants.keep(&name, key, &stored.record, bytes, format);
+    let bytes = Bytes::from(rendered.bytes);
+    let sum = sealed::sum(&bytes);
+    let variant = app
+        .variants
+        .keep(&name, key, &stored.record, (bytes, sum), rendered.format);
     write(app, name, &variant).await;
     app.variants.later.looked_up.insert(name, true).await;
     Ok(())

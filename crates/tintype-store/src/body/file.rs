@@ -4,8 +4,9 @@
 //! than the copy, and chunks that are small enough to be held for every slow reader would make many
 //! of them.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,7 +22,7 @@ use crate::disk::blocking;
 const PIECE_BYTES: usize = 1024 * 1024;
 
 pub(super) struct Reading {
-    file: Arc<File>,
+    file: Arc<Unchanged>,
     next: u64,
     /// Reads a chunk that has to come from the disk.
     waiting: Option<JoinHandle<Result<Bytes, Error>>>,
@@ -31,7 +32,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(file: File, next: u64, share: Share) -> Self {
+    pub(super) fn new(file: Unchanged, next: u64, share: Share) -> Self {
         Self {
             file: Arc::new(file),
             next,
@@ -50,12 +51,12 @@ impl Reading {
         // A file in memory is always ready, and must not keep the thread for itself.
         let turn = ready!(coop::poll_proceed(context));
         let len = chunk_len(left, &self.share);
-        let chunk = match self.at_hand(len) {
+        let chunk = match self.at_hand(len)? {
             Some(chunk) => chunk,
             None => {
                 let job = self.waiting.get_or_insert_with(|| {
                     let (file, at) = (self.file.clone(), self.next);
-                    blocking::spawn(move || read(&file, at, len))
+                    blocking::spawn(move || file.read(at, len))
                 });
                 let chunk = blocking::joined(ready!(Pin::new(job).poll(context)));
                 self.waiting = None;
@@ -77,8 +78,7 @@ impl Reading {
             bytes = blocking::run(move || {
                 let read = bytes.len();
                 bytes.resize(left.min(read + PIECE_BYTES), 0);
-                file.read_exact_at(&mut bytes[read..], start + read as u64)
-                    .map_err(Error::io("reading an object"))?;
+                file.read_into(&mut bytes[read..], start + read as u64)?;
                 Ok(bytes)
             })
             .await?;
@@ -88,35 +88,36 @@ impl Reading {
 
     /// What can be had of the next chunk without waiting for the disk.
     #[cfg(target_os = "linux")]
-    fn at_hand(&mut self, len: usize) -> Option<Bytes> {
+    fn at_hand(&mut self, len: usize) -> Result<Option<Bytes>, Error> {
         use std::io::IoSliceMut;
 
         use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
         if self.waiting.is_some() || !self.tells {
-            return None;
+            return Ok(None);
         }
         let mut chunk = vec![0; len];
         let slices = &mut [IoSliceMut::new(&mut chunk)];
-        match preadv2(&*self.file, slices, self.next, ReadWriteFlags::NOWAIT) {
+        match preadv2(&self.file.file, slices, self.next, ReadWriteFlags::NOWAIT) {
             // Nothing is the end of a file that was cut short, which the other read says.
-            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => None,
+            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Ok(read) => {
+                self.file.check()?;
                 chunk.truncate(read);
-                Some(chunk.into())
+                Ok(Some(chunk.into()))
             }
             // Neither supported nor worth asking again.
             Err(_) => {
                 self.tells = false;
-                None
+                Ok(None)
             }
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn at_hand(&mut self, _: usize) -> Option<Bytes> {
+    fn at_hand(&mut self, _: usize) -> Result<Option<Bytes>, Error> {
         self.tells = false;
-        None
+        Ok(None)
     }
 }
 
@@ -125,11 +126,49 @@ pub(super) fn chunk_len(left: u64, share: &Share) -> usize {
     usize::try_from(left).map_or(most, |left| left.min(most))
 }
 
-/// Blocks.
-pub(super) fn read(file: &File, at: u64, len: usize) -> Result<Bytes, Error> {
-    let mut bytes = vec![0; len];
-    // A file that somebody cut short in place ends in an error here, not in a short answer.
-    file.read_exact_at(&mut bytes, at)
-        .map_err(Error::io("reading an object"))?;
-    Ok(bytes.into())
+/// A file that other programs may write to in place while it is read. Reading it blocks.
+pub(crate) struct Unchanged {
+    file: File,
+    /// Size and time of the version that is read: seconds and nanoseconds.
+    version: (u64, i64, i64),
+}
+
+impl Unchanged {
+    /// `metadata` tells the version.
+    pub(crate) fn new(file: File, metadata: &Metadata) -> Self {
+        Self {
+            file,
+            version: version(metadata),
+        }
+    }
+
+    pub(super) fn read(&self, at: u64, len: usize) -> Result<Bytes, Error> {
+        let mut bytes = vec![0; len];
+        self.read_into(&mut bytes, at)?;
+        Ok(bytes.into())
+    }
+
+    fn read_into(&self, bytes: &mut [u8], at: u64) -> Result<(), Error> {
+        match self.file.read_exact_at(bytes, at) {
+            // Cut short in place.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Changed),
+            read => {
+                read.map_err(Error::io("reading an object"))?;
+                self.check()
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let metadata = self.file.metadata();
+        let now = metadata.map_err(Error::io("looking at an object"))?;
+        if version(&now) != self.version {
+            return Err(Error::Changed);
+        }
+        Ok(())
+    }
+}
+
+fn version(metadata: &Metadata) -> (u64, i64, i64) {
+    (metadata.size(), metadata.mtime(), metadata.mtime_nsec())
 }

@@ -4,7 +4,6 @@ mod file;
 mod share;
 
 use std::fmt;
-use std::fs::File;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
+pub(crate) use file::Unchanged;
 pub use share::{LEAST_CHUNK_BYTES, Share};
 
 use crate::{Error, Meta};
@@ -31,7 +31,8 @@ pub struct Get {
     pub body: Body,
 }
 
-/// A stream of exactly the announced bytes, or an error: never a quiet short body.
+/// A stream of exactly the announced bytes of one version, or an error: never a quiet short body, and
+/// never one of two versions.
 #[derive(Debug)]
 pub struct Body {
     inner: Inner,
@@ -76,14 +77,14 @@ impl Body {
     }
 
     /// Blocks for the first bytes: all of them when they are not more than `at_once`.
-    pub(crate) fn file(file: File, range: &Range<u64>, at_once: usize) -> Result<Self, Error> {
+    pub(crate) fn file(file: Unchanged, range: &Range<u64>, at_once: usize) -> Result<Self, Error> {
         let left = range.end - range.start;
         let share = Share::take();
         let len = match usize::try_from(left) {
             Ok(left) if left <= at_once => left,
             _ => file::chunk_len(left, &share),
         };
-        let first = file::read(&file, range.start, len)?;
+        let first = file.read(range.start, len)?;
         if len as u64 == left {
             return Ok(Self::bytes(first));
         }

@@ -4,7 +4,7 @@
 //! - An acknowledged write survives a loss of power: the file is flushed before it gets its name,
 //!   then its folder, and every folder above that this process has not yet seen flushed.
 //! - A name appears with all of its bytes and attributes, by link(2) or rename(2), or not at all; a
-//!   killed process leaves at most a file in `.tintype/tmp`, swept a day later.
+//!   killed process leaves at most a file in `.tintype/tmp`, swept minutes later.
 //! - Creating is decided by link(2); replacing and deleting check and act under a kernel lock on one
 //!   of 256 shards, released when its holder dies. So any number of processes on one host agree.
 //! - No symbolic link leads out of the store or into `.tintype/`; writes pass through none at all.
@@ -26,6 +26,7 @@ mod list;
 mod locks;
 mod objects;
 mod own;
+mod place;
 pub(crate) mod stage;
 
 use std::ops::Range;
@@ -40,18 +41,19 @@ use crate::{
     Page, Source, Survey,
 };
 use objects::Objects as Files;
+use place::Place;
 use stage::Content;
 
 /// The asynchronous face of the blocking code in `objects`: every call is one trip to the blocking threads.
 #[derive(Debug)]
 pub struct Disk {
-    files: Arc<Files>,
+    place: Arc<Place>,
     counts: Counts,
 }
 
 impl Disk {
     pub(crate) async fn open(settings: DiskSettings) -> Result<Self, Error> {
-        blocking::run(move || Files::open(&settings))
+        blocking::run(move || Place::open(settings))
             .await
             .map(Self::new)
     }
@@ -59,14 +61,14 @@ impl Disk {
     /// Touches nothing, so it also opens a folder that may not be written to. Of a network file
     /// system, reading needs neither flushes nor locks.
     pub(crate) async fn open_to_read(settings: DiskSettings) -> Result<Self, Error> {
-        blocking::run(move || Files::open_to_read(&settings))
+        blocking::run(move || Place::open_to_read(settings))
             .await
             .map(Self::new)
     }
 
-    fn new(files: Files) -> Self {
+    fn new(place: Place) -> Self {
         Self {
-            files: Arc::new(files),
+            place: Arc::new(place),
             counts: Counts::default(),
         }
     }
@@ -75,8 +77,8 @@ impl Disk {
         &self,
         job: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let files = self.files.clone();
-        blocking::run(move || job(&files)).await
+        let place = self.place.clone();
+        blocking::run(move || job(&*place.objects()?)).await
     }
 
     pub(crate) async fn put(
@@ -192,11 +194,15 @@ impl Disk {
     }
 
     pub(crate) fn spool_dir(&self) -> PathBuf {
-        self.files.spool_dir()
+        self.place.last().spool_dir()
     }
 
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        self.run(Files::check).await
+        self.run(|_| Ok(())).await
+    }
+
+    pub(crate) async fn check_writes(&self) -> Result<(), Error> {
+        self.run(Files::try_write).await
     }
 
     pub(crate) fn counts(&self) -> &Counts {

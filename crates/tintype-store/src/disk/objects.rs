@@ -1,13 +1,13 @@
 //! The operations of the disk store, as plain blocking code.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::{AtFlags, CWD, FallocateFlags};
 use rustix::io::Errno;
 
 use super::attributes;
@@ -15,12 +15,15 @@ use super::file_system::{self, Abilities};
 use super::folders::{Folders, split};
 use super::locks::Locks;
 use super::stage::{self, Content, Temp};
+use crate::body::Unchanged;
 use crate::key::RESERVED;
 use crate::url::DiskSettings;
 use crate::{Attributes, Body, Condition, ETag, Error, Get, Meta, Object};
 
 /// How often a create starts over because the folder it goes into was emptied and removed.
 const MOST_ATTEMPTS: usize = 100;
+/// A small file, such as a record.
+const TRIED_BYTES: u64 = 4_096;
 
 #[derive(Debug)]
 pub(super) struct Objects {
@@ -32,7 +35,10 @@ pub(super) struct Objects {
 
 impl Objects {
     pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
-        let new = make(&settings.root)?;
+        let new = match settings.make {
+            true => make(&settings.root)?,
+            false => false,
+        };
         let (path, root) = open_folder(&settings.root)?;
         if let Some(parent) = path.parent().filter(|_| new) {
             let flushed = File::open(parent).and_then(|parent| parent.sync_all());
@@ -45,7 +51,7 @@ impl Objects {
         make(&own)?;
         make(&tmp)?;
         make(&locks)?;
-        stage::sweep(&tmp, stage::LEFTOVER)?;
+        stage::sweep(&tmp, stage::YOUNG)?;
         let Abilities { attributes } = file_system::try_out(&tmp)?;
         Ok(Self {
             folders: Folders::new(root, path),
@@ -77,25 +83,26 @@ impl Objects {
 
     /// Temporary files; how many there were.
     pub(super) fn sweep(&self, older_than: Duration) -> Result<u64, Error> {
-        stage::sweep(&self.tmp, older_than.max(stage::LONGEST_WRITE))
+        stage::sweep(&self.tmp, older_than.max(stage::YOUNG))
     }
 
-    /// That the folder is still the one that was opened: not unmounted, moved or replaced.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let action = "looking at the store";
-        let held = self.folders.root().metadata().map_err(Error::io(action))?;
-        let now = fs::metadata(self.folders.path()).map_err(Error::io(action))?;
-        if (held.dev(), held.ino()) == (now.dev(), now.ino()) {
-            return Ok(());
+    /// That there is room for something, and the right to put it there.
+    pub(super) fn try_write(&self) -> Result<(), Error> {
+        let (_temp, file) = Temp::create(&self.tmp)?;
+        // Asks for the room at once; a write might learn only later that there is none.
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, TRIED_BYTES) {
+            Err(Errno::OPNOTSUPP) => Ok(()),
+            outcome => outcome.map_err(|errno| Error::io("trying to write")(errno.into())),
         }
-        Err(Error::Unavailable {
-            action,
-            source: io::Error::other("another folder is in its place"),
-        })
     }
 
     /// An object and what it is; folders, pipes and devices are none.
     pub(super) fn open_object(&self, path: &str) -> Result<Option<(File, Meta)>, Error> {
+        let opened = self.open_with_metadata(path)?;
+        Ok(opened.map(|(file, _, meta)| (file, meta)))
+    }
+
+    fn open_with_metadata(&self, path: &str) -> Result<Option<(File, Metadata, Meta)>, Error> {
         if !is_plain(path) {
             return Ok(None);
         }
@@ -126,7 +133,7 @@ impl Objects {
             modified,
             attributes,
         };
-        Ok(Some((file, meta)))
+        Ok(Some((file, metadata, meta)))
     }
 
     fn current(&self, path: &str) -> Result<Option<Meta>, Error> {
@@ -140,11 +147,11 @@ impl Objects {
         if_match: Option<&ETag>,
         at_once: usize,
     ) -> Result<Option<Get>, Error> {
-        let Some((file, meta)) = self.open_object(path)? else {
+        let Some((file, metadata, meta)) = self.open_with_metadata(path)? else {
             return Ok(None);
         };
         let range = meta.select(range, if_match)?;
-        let body = Body::file(file, &range, at_once)?;
+        let body = Body::file(Unchanged::new(file, &metadata), &range, at_once)?;
         Ok(Some(Get { meta, range, body }))
     }
 
@@ -300,9 +307,13 @@ impl Objects {
 
 /// The folder of a store, and its path without links.
 fn open_folder(root: &Path) -> Result<(PathBuf, File), Error> {
-    let path = root
-        .canonicalize()
-        .map_err(Error::io("finding the store"))?;
+    let path = root.canonicalize().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Unfit {
+            path: root.display().to_string(),
+            reason: "there is no such folder; make it, or mount what belongs there",
+        },
+        _ => Error::io("finding the store")(error),
+    })?;
     let root = File::open(&path).map_err(Error::io("opening the store"))?;
     let metadata = root.metadata().map_err(Error::io("opening the store"))?;
     if metadata.is_dir() {

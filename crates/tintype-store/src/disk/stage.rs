@@ -13,11 +13,9 @@ use crate::{Error, Source};
 
 /// Starts the name of every file that we leave in the folder; `spool-` is the server's.
 const OURS: [&str; 2] = ["put-", "spool-"];
-/// Nothing waits for its name this long, so what is older was left by a process that died.
-pub(super) const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A file that is being written is not locked, so none this young is taken for a leftover.
-pub(super) const LONGEST_WRITE: Duration = Duration::from_secs(60 * 60);
+/// A file is locked right after it is made, for as long as its process lives; before that only its age
+/// protects it.
+pub(super) const YOUNG: Duration = Duration::from_secs(60);
 
 /// What is to be written; [`Source`] without its borrow.
 pub(super) enum Content {
@@ -72,6 +70,8 @@ impl Temp {
             .mode(0o644)
             .open(&temp.path)
             .map_err(Error::io("making a temporary file"))?;
+        // Tells whoever sweeps that somebody lives here. A file system without locks is no store.
+        let _ = file.lock();
         Ok((temp, file))
     }
 
@@ -174,7 +174,6 @@ pub(super) fn sweep(folder: &Path, older_than: Duration) -> Result<u64, Error> {
         if !ours || !metadata.is_file() || age.is_none_or(|age| age < older_than) {
             continue;
         }
-        // A spooled body is locked for as long as its process lives.
         if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             swept += u64::from(fs::remove_file(entry.path()).is_ok());
         }

@@ -11,13 +11,15 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::attributes::{Found, Write};
-use super::breaker::{Breaker, PROBE_EVERY};
 use super::content::Progress;
-use super::enforced::Enforced;
+use super::enforced::{Enforced, Late};
 use super::failure::{Failure, Kind};
+use super::gate::TRY_EVERY;
+use super::health::{Errand, Health};
 use super::hedge::Hedges;
 use super::locks::{Held, Locks};
 use super::operation::Operation;
+use crate::url::S3Writing;
 use crate::{Condition, Counts, Error, Object};
 
 /// S3's limit for a name, in bytes.
@@ -33,9 +35,11 @@ pub(super) struct Bucket {
     /// Empty, or with a slash at its end.
     pub(super) location: String,
     pub(super) md5: bool,
+    pub(super) writing: S3Writing,
     pub(super) enforced: Enforced,
+    pub(super) late: Late,
     pub(super) counts: Arc<Counts>,
-    pub(super) breaker: Breaker,
+    pub(super) health: Arc<Health>,
     pub(super) hedges: Hedges,
     pub(super) locks: Locks,
     /// Parts on their way, of all uploads together: each keeps a thread and some buffers busy.
@@ -61,13 +65,14 @@ impl Bucket {
         Ok(path)
     }
 
-    /// Sends one request, unless the server is known to be away.
+    /// Sends one request of `place`, unless it is known not to be answered.
     ///
     /// Boxed before anything waits: the SDK's futures are tens of kilobytes, which would be part of
     /// every caller's, several times over.
     pub(super) fn call<T, E>(
         &self,
         operation: Operation,
+        place: &str,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     ) -> impl Future<Output = Result<T, Failure>> + Send
     where
@@ -75,13 +80,13 @@ impl Bucket {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let request = Box::pin(request);
+        let errand = Errand { operation, place };
         async move {
-            if !self.breaker.lets_through() {
-                let text = "the store has not answered for a while and is asked once a second";
-                return Err(Failure::down(operation, text));
+            self.health.admit(errand)?;
+            match self.health.attend(request).await {
+                Some(outcome) => self.judge(errand, outcome),
+                None => Err(Health::gone(operation)),
             }
-            let outcome = request.await;
-            self.judge(outcome.map_err(|error| Failure::new(operation, &error)))
         }
     }
 
@@ -89,6 +94,7 @@ impl Bucket {
     pub(super) fn call_watched<T, E>(
         &self,
         operation: Operation,
+        place: &str,
         progress: &Progress,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     ) -> impl Future<Output = Result<T, Failure>> + Send
@@ -96,32 +102,48 @@ impl Bucket {
         T: Send,
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let request = self.call(operation, request);
+        let request = Box::pin(request);
+        let errand = Errand { operation, place };
         async move {
-            match progress.watch(request).await {
-                Some(outcome) => outcome,
-                None => self.judge(Err(Failure::down(operation, "no byte moved any more"))),
+            self.health.admit(errand)?;
+            let outcome = tokio::select! {
+                outcome = progress.watch(request) => outcome,
+                () = self.health.gone_while_still(progress) => return Err(Health::gone(operation)),
+            };
+            match outcome {
+                Some(outcome) => self.judge(errand, outcome),
+                None => {
+                    self.health.silent(errand);
+                    Err(Failure::down(operation, "no byte moved any more"))
+                }
             }
         }
     }
 
-    fn judge<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+    fn judge<T, E>(
+        &self,
+        errand: Errand<'_>,
+        outcome: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, Failure>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let outcome = outcome.map_err(|error| Failure::new(errand.operation, &error));
         match &outcome {
-            Err(Failure {
-                kind: Kind::Down, ..
-            }) => {
-                if self.breaker.failed() {
-                    self.counts.opening();
-                }
-            }
-            _ => self.breaker.answered(),
+            Err(failure) => match failure.kind {
+                Kind::Down => self.health.silent(errand),
+                Kind::Slow => self.health.slow(errand),
+                Kind::Refused => self.health.refused(errand, &failure.text),
+                _ => self.health.answered(errand),
+            },
+            Ok(_) => self.health.answered(errand),
         }
         outcome
     }
 
     pub(super) async fn look(&self, path: &str) -> Result<Option<Found>, Failure> {
         let request = self.client.head_object().bucket(&self.name).key(path);
-        match self.call(Operation::HeadObject, request.send()).await {
+        match self.call(Operation::HeadObject, path, request.send()).await {
             Ok(head) => match Found::head(head) {
                 Ok(found) => Ok(Some(found)),
                 Err(text) => Err(Failure::down(Operation::HeadObject, text)),
@@ -137,7 +159,7 @@ impl Bucket {
     /// Where the server does not decide every condition itself, keeps the other writers of this
     /// process away from a name.
     pub(super) async fn lock(&self, path: &str) -> Option<Held<'_>> {
-        if self.enforced.all() {
+        if self.enforced.all() && self.late.may_all() {
             return None;
         }
         Some(self.locks.hold(path).await)
@@ -190,9 +212,9 @@ impl Bucket {
                     _ => return Err(Error::Precondition { current: None }),
                 },
                 Kind::Conflict => last = Some(failure),
-                Kind::Down | Kind::Undone if patient => {
-                    if failure.kind == Kind::Down {
-                        tokio::time::sleep(PROBE_EVERY).await;
+                Kind::Down | Kind::Slow | Kind::Undone if patient => {
+                    if failure.kind.is_away() {
+                        tokio::time::sleep(TRY_EVERY).await;
                     }
                     match self.look(path).await {
                         Ok(Some(found)) if write.made(&found) => return Ok(Settled::Ours(found)),

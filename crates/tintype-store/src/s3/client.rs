@@ -27,6 +27,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 const ATTEMPT: Duration = Duration::from_millis(1_000);
 /// All attempts of a small request: the service answers 503 within 2.5 seconds.
 const OPERATION: Duration = Duration::from_millis(1_900);
+/// One attempt of a listing.
+const LISTING: Duration = Duration::from_secs(5);
 /// A copy or a completion moves bytes within S3, which takes its time and tells no progress.
 const SERVER_SIDE: Duration = Duration::from_secs(60);
 
@@ -116,6 +118,7 @@ async fn found() -> Result<Told, Error> {
             return Err(Error::Misconfigured {
                 problem: "the region of the bucket is not known".into(),
                 fix: "set AWS_REGION".into(),
+                passing: false,
             });
         }
     };
@@ -125,6 +128,7 @@ async fn found() -> Result<Told, Error> {
         return Err(Error::Misconfigured {
             problem: format!("no credentials for S3: {}", super::failure::causes(&error)),
             fix: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the task a role".into(),
+            passing: false,
         });
     }
     let md5 =
@@ -152,6 +156,18 @@ fn small() -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
         .build()
+}
+
+/// For a listing: finding names takes a server longer than giving an object, and nobody waits for a
+/// picture. One that is away is found out by [`super::health`] sooner.
+pub(super) fn listing() -> Builder {
+    Builder::new().timeout_config(
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(LISTING)
+            .operation_timeout(LISTING * 2)
+            .build(),
+    )
 }
 
 /// For a request whose bytes are watched by [`super::content::Progress`].

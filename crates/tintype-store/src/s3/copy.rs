@@ -62,7 +62,7 @@ impl Bucket {
     async fn original(&self, path: &str) -> Result<Original, Error> {
         let operation = Operation::HeadObject;
         let request = self.client.head_object().bucket(&self.name).key(path);
-        let mut head: HeadObjectOutput = match self.call(operation, request.send()).await {
+        let mut head: HeadObjectOutput = match self.call(operation, path, request.send()).await {
             Ok(head) => head,
             Err(failure) if failure.kind == Kind::NotFound => return Err(Error::NotFound),
             Err(failure) => return Err(failure.into()),
@@ -94,9 +94,10 @@ impl Bucket {
                 .await
                 .map(Some);
         }
-        let kept = self.enforced.copy(condition) || !self.enforced.complete(condition);
-        if size <= LARGEST_WHOLE && kept {
-            self.copy_whole(original, to, condition, write).await
+        let decided = self.decides_copy(condition).await?;
+        if size <= LARGEST_WHOLE && (decided || !self.decides_completion(condition).await?) {
+            let copied = self.copy_whole(original, to, condition, write, decided);
+            copied.await
         } else {
             self.copy_in_parts(original, to, condition, write).await
         }
@@ -108,10 +109,13 @@ impl Bucket {
         to: &str,
         condition: &Condition,
         write: &Write,
+        decided: bool,
     ) -> Result<Option<Meta>, Error> {
-        let _held = self.guard(to, condition, self.enforced.copy(condition));
-        let _held = _held.await?;
-        let attempt = || self.copy_once(original, to, condition, write).boxed();
+        let _held = self.guard(to, condition, decided).await?;
+        let attempt = || {
+            self.copy_once(original, to, condition, write, decided)
+                .boxed()
+        };
         let etag = match self.settle(to, condition, write, true, attempt).await? {
             Settled::Done(Some(etag)) => etag,
             Settled::Ours(found) => return Ok(Some(found.meta)),
@@ -132,10 +136,11 @@ impl Bucket {
         to: &str,
         condition: &Condition,
         write: &Write,
+        decided: bool,
     ) -> Result<Option<ETag>, Failure> {
         let operation = Operation::CopyObject;
         // A server that does not keep a condition may refuse it.
-        let (absent, matching) = match self.enforced.copy(condition) {
+        let (absent, matching) = match decided {
             true => self.enforced.headers(condition),
             false => (None, None),
         };
@@ -149,11 +154,15 @@ impl Bucket {
             .metadata_directive(MetadataDirective::Replace)
             .set_metadata(Some(write.metadata()))
             .set_content_type(original.content_type.clone())
+            .set_server_side_encryption(self.writing.encryption())
+            .set_ssekms_key_id(self.writing.kms_key())
+            .set_bucket_key_enabled(self.writing.bucket_key())
+            .set_storage_class(self.storage_class(to))
             .set_if_none_match(absent)
             .set_if_match(matching)
             .customize()
             .config_override(client::server_side());
-        let output = match self.call(operation, request.send()).await {
+        let output = match self.call(operation, to, request.send()).await {
             // Of the source or of the destination.
             Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::NotFound) => {
                 let source = self.look(&original.path).await?;
@@ -224,7 +233,7 @@ impl Bucket {
             .set_copy_source_range((!whole).then(|| format!("bytes={start}-{last}")))
             .customize()
             .config_override(client::server_side());
-        let output = self.call(operation, request.send()).await?;
+        let output = self.call(operation, "", request.send()).await?;
         let result = output.copy_part_result;
         let (etag, crc32) = result.map_or((None, None), |part| (part.e_tag, part.checksum_crc32));
         completed(operation, number, etag, crc32)

@@ -30,7 +30,10 @@ impl Bucket {
         let (_, matching) = self.enforced.headers(condition);
         let request = self.client.delete_object().bucket(&self.name).key(&path);
         let request = request.set_if_match(matching);
-        match self.call(Operation::DeleteObject, request.send()).await {
+        match self
+            .call(Operation::DeleteObject, &path, request.send())
+            .await
+        {
             Ok(_) => Ok(true),
             Err(failure)
                 if matches!(
@@ -77,7 +80,7 @@ impl Bucket {
             .map_err(|error| Failure::down(operation, error.to_string()))?;
         let request = self.client.delete_objects();
         let request = request.bucket(&self.name).delete(delete);
-        let output = self.call(operation, request.send()).await?;
+        let output = self.call(operation, "", request.send()).await?;
         match output.errors().first() {
             None => Ok(()),
             Some(error) => {

@@ -1,20 +1,34 @@
 //! Which conditions a server keeps, and what is done about those that it does not.
 
-use super::attributes::quoted;
-use crate::Condition;
+use tokio::sync::OnceCell;
 
-/// Which conditions the server decides itself.
+use super::attributes::quoted;
+use super::bucket::Bucket;
+use super::trial;
+use crate::{Condition, Error};
+
+/// Which conditions the server decides itself, of what is found out at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Enforced {
     pub(super) create: bool,
     pub(super) replace: bool,
     pub(super) delete: bool,
-    /// The same for uploads in parts.
-    pub(super) complete_create: bool,
-    pub(super) complete_replace: bool,
-    pub(super) copy: bool,
     /// Requests with a condition are refused rather than granted.
     pub(super) refused: bool,
+}
+
+/// The same of what is found out when it is first needed, which for most processes is never.
+#[derive(Debug, Default)]
+pub(super) struct Late {
+    completions: OnceCell<Completions>,
+    copies: OnceCell<bool>,
+}
+
+/// Of uploads in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Completions {
+    pub(super) create: bool,
+    pub(super) replace: bool,
 }
 
 impl Enforced {
@@ -23,23 +37,19 @@ impl Enforced {
         create: true,
         replace: true,
         delete: true,
-        complete_create: true,
-        complete_replace: true,
-        copy: true,
         refused: false,
     };
 
-    /// Whether no write needs a lock of ours. A conditional copy has another way.
+    /// Whether no write needs a lock of ours, uploads in parts apart. A conditional copy has another
+    /// way.
     pub(super) fn all(&self) -> bool {
         let Self {
             create,
             replace,
             delete,
-            complete_create,
-            complete_replace,
             ..
         } = self;
-        *create && *replace && *delete && *complete_create && *complete_replace
+        *create && *replace && *delete
     }
 
     pub(super) fn put(&self, condition: &Condition) -> bool {
@@ -50,19 +60,6 @@ impl Enforced {
         }
     }
 
-    pub(super) fn complete(&self, condition: &Condition) -> bool {
-        self.put(condition)
-            && match condition {
-                Condition::Any => true,
-                Condition::Absent => self.complete_create,
-                Condition::Match(_) => self.complete_replace,
-            }
-    }
-
-    pub(super) fn copy(&self, condition: &Condition) -> bool {
-        (self.copy || *condition == Condition::Any) && self.put(condition)
-    }
-
     /// `If-None-Match` and `If-Match`, as far as the server takes them.
     pub(super) fn headers(&self, condition: &Condition) -> (Option<String>, Option<String>) {
         match condition {
@@ -70,5 +67,52 @@ impl Enforced {
             Condition::Match(etag) if !self.refused => (None, Some(quoted(etag))),
             _ => (None, None),
         }
+    }
+}
+
+impl Late {
+    /// Whether nothing is known to need a lock of ours.
+    pub(super) fn may_all(&self) -> bool {
+        let completions = self.completions.get();
+        completions.is_none_or(|completions| completions.create && completions.replace)
+    }
+
+    /// What an operator should know.
+    pub(super) fn warnings(&self, bucket: &Bucket) -> Vec<String> {
+        let completions = self.completions.get();
+        completions.map_or_else(Vec::new, |completions| completions.warnings(bucket))
+    }
+}
+
+impl Bucket {
+    /// Whether the server decides the condition of an upload in parts.
+    pub(super) async fn decides_completion(&self, condition: &Condition) -> Result<bool, Error> {
+        if *condition == Condition::Any || !self.enforced.put(condition) {
+            return Ok(self.enforced.put(condition));
+        }
+        let completions = self.late.completions.get_or_try_init(async || {
+            let completions = trial::completions(self).await?;
+            for warning in completions.warnings(self) {
+                tracing::warn!("{warning}");
+            }
+            Ok::<_, Error>(completions)
+        });
+        let completions = completions.await?;
+        Ok(match condition {
+            Condition::Match(_) => completions.replace,
+            _ => completions.create,
+        })
+    }
+
+    /// The same for a copy in one request.
+    pub(super) async fn decides_copy(&self, condition: &Condition) -> Result<bool, Error> {
+        if *condition == Condition::Any || !self.enforced.put(condition) {
+            return Ok(self.enforced.put(condition));
+        }
+        let copies = self.late.copies.get_or_try_init(async || {
+            let copies = trial::copies(self).await?;
+            Ok::<_, Error>(copies)
+        });
+        Ok(*copies.await?)
     }
 }

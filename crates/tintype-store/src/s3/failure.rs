@@ -34,16 +34,29 @@ pub(super) enum Kind {
     KeyTooLong,
     /// 501: the server cannot do this at all.
     Unsupported,
-    /// Any other answer that a retry would get again: rights, keys, region, clock.
+    /// The object has to be restored from an archive first.
+    Archived,
+    /// Any other answer that a retry would get again: rights, keys, region.
     Refused,
+    /// Credentials that are about to be renewed, or a clock that is about to be set.
+    Untimely,
     /// The bytes that arrived are not those that were sent.
     Altered,
     /// The answer was not S3's.
     Garbled,
     /// The server said that all was well, and then that it was not.
     Undone,
-    /// No answer, or one that says to come back.
+    /// The server says to come back later, for this.
+    Slow,
+    /// No answer, or one that says that something is broken.
     Down,
+}
+
+impl Kind {
+    /// Whether a retry may be answered otherwise.
+    pub(super) fn is_away(self) -> bool {
+        matches!(self, Self::Down | Self::Slow)
+    }
 }
 
 impl Failure {
@@ -84,6 +97,20 @@ impl Failure {
         }
     }
 
+    /// Whether a right is missing.
+    pub(super) fn is_denied(&self) -> bool {
+        self.kind == Kind::Refused && self.code.as_deref() == Some("AccessDenied")
+    }
+
+    pub(super) fn refused(operation: Operation, text: String) -> Self {
+        Self {
+            operation,
+            kind: Kind::Refused,
+            code: None,
+            text,
+        }
+    }
+
     pub(super) fn down(operation: Operation, text: impl Into<String>) -> Self {
         Self {
             operation,
@@ -98,6 +125,13 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             Kind::KeyTooLong => Self::KeyNotStorable,
+            Kind::Archived => Self::Archived {
+                reason: failure.text,
+            },
+            Kind::Refused | Kind::NoBucket | Kind::Unsupported => Self::Refused {
+                action: failure.operation.doing(),
+                reason: failure.text,
+            },
             _ => Self::unavailable(failure.operation.doing(), failure.text),
         }
     }
@@ -109,15 +143,24 @@ fn kind(code: Option<&str>, response: &HttpResponse) -> Kind {
         (_, Some("NoSuchUpload")) => Kind::NoUpload,
         (_, Some("KeyTooLongError")) => Kind::KeyTooLong,
         (_, Some("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch")) => Kind::Altered,
+        (_, Some("InvalidObjectState")) => Kind::Archived,
+        (
+            _,
+            Some(
+                "ExpiredToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "RequestExpired",
+            ),
+        ) => Kind::Untimely,
         // An error inside a 200, as CompleteMultipartUpload and CopyObject have them.
         (..300, Some(_)) => Kind::Undone,
-        (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) => Kind::Down,
+        (_, Some("SlowDown" | "RequestLimitExceeded" | "ThrottlingException")) => Kind::Slow,
+        (_, Some("RequestTimeout" | "InternalError")) => Kind::Down,
         (404, _) => Kind::NotFound,
         (409, _) => Kind::Conflict,
         (412, _) => Kind::Precondition,
         (416, _) => Kind::Range(range_size(response)),
         (501, _) => Kind::Unsupported,
-        (429 | 500.., _) => Kind::Down,
+        (429 | 503, _) => Kind::Slow,
+        (500.., _) => Kind::Down,
         (..300, None) => Kind::Garbled,
         _ => Kind::Refused,
     }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::attributes::{Found, quoted};
 use super::bucket::Bucket;
 use super::failure::{Failure, Kind, causes};
+use super::health::Errand;
 use super::operation::Operation;
 use crate::{Body, CHUNK_BYTES, ETag, Error, Get, Held, Meta, Object, Share};
 
@@ -93,13 +94,13 @@ impl Bucket {
             .set_range(range.as_ref().map(header))
             .set_if_match(if_match.map(quoted));
         let outcome = match range {
-            None => self.call(operation, request.send()).await,
+            None => self.call(operation, path, request.send()).await,
             // Some servers send the sum of the whole object with a part of it.
             Some(_) => {
                 let unchecked = Builder::new()
                     .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
                 let request = request.customize().config_override(unchecked);
-                self.call(operation, request.send()).await
+                self.call(operation, path, request.send()).await
             }
         };
         let mut output = outcome?;
@@ -272,7 +273,7 @@ impl Reading {
             false => self.piece.saturating_mul(2),
         };
         self.asked = self.end.min(self.next.saturating_add(self.piece));
-        let stream = self.open_again().await.map_err(unreadable)?;
+        let stream = self.open_again().await?.map_err(unreadable)?;
         Ok(self.answer(stream))
     }
 
@@ -281,26 +282,29 @@ impl Reading {
         let stuck = self.resumes > 0 && self.resumed_at == self.next;
         if stuck {
             // Headers come and bytes do not, which no request finds out.
-            self.bucket.breaker.failed();
+            self.bucket.health.silent(Errand {
+                operation: Operation::GetObject,
+                place: &self.path,
+            });
         }
         if stuck || self.resumes == MOST_RESUMES {
             return Err(unreadable(problem));
         }
         self.resumes += 1;
         self.resumed_at = self.next;
-        let stream = self.open_again().await;
+        let stream = self.open_again().await?;
         let stream = stream.map_err(|error| unreadable(format!("{problem}, and {error}")))?;
         Ok(self.answer(stream))
     }
 
     /// Of the same version.
-    async fn open_again(&self) -> Result<ByteStream, String> {
+    async fn open_again(&self) -> Result<Result<ByteStream, String>, Error> {
         let range = Some(self.next..self.asked);
         let opened = self.bucket.open(&self.path, range, Some(&self.etag)).await;
-        let opened = opened.map_err(|failure| format!("reading on: {}", failure.text))?;
-        match opened.meta.etag == self.etag {
-            true => Ok(opened.stream),
-            false => Err("the object was replaced while it was read".to_owned()),
+        match opened {
+            Err(failure) => Ok(Err(format!("reading on: {}", failure.text))),
+            Ok(opened) if opened.meta.etag != self.etag => Err(Error::Changed),
+            Ok(opened) => Ok(Ok(opened.stream)),
         }
     }
 }

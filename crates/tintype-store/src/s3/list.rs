@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::attributes;
 use super::bucket::Bucket;
+use super::client;
 use super::failure::{Failure, Kind};
 use super::operation::Operation;
 use crate::key::RESERVED;
@@ -244,8 +245,11 @@ impl Bucket {
             .set_delimiter(delimiter.then(|| "/".to_owned()))
             .set_start_after(after)
             .set_encoding_type(encoded.then_some(EncodingType::Url))
-            .max_keys(i32::try_from(limit).unwrap_or(i32::MAX));
-        let output = self.call(Operation::ListObjectsV2, request.send()).await?;
+            .max_keys(i32::try_from(limit).unwrap_or(i32::MAX))
+            .customize()
+            .config_override(client::listing());
+        let listing = self.call(Operation::ListObjectsV2, prefix, request.send());
+        let output = listing.await?;
         let decoded = output.encoding_type == Some(EncodingType::Url);
         Ok(self.found(output, decoded))
     }

@@ -16,8 +16,11 @@
 //!   that breaks off is read on where it stopped, if the object still is the same.
 //! - With the server gone, an operation ends within about two seconds: connections have one second,
 //!   attempts of small requests another, three attempts two; larger bodies may take as long as bytes
-//!   move. After an operation that has failed for good the server is asked once a second until it
-//!   answers.
+//!   move, and listings five seconds. What fails is left alone, and nothing else is: an object that
+//!   gives no answer, a folder where the server says to slow down, a kind of operation of which most
+//!   fail are asked once a second. Where nothing at all is answered a request of nobody's finds out once
+//!   a second whether the server is back, and all others end at once.
+//! - What the server refuses for good (rights, keys, archived objects) is told from what may pass.
 //!
 //! Lesser guarantees: whether the server keeps conditions is tried when the store is opened, with
 //! writers that race; where it does not, the writers of one process are kept apart and look first,
@@ -28,8 +31,8 @@
 //! Requests for an operation, without retries: `put` 1, `get` 1, `head` 1, `list` 1, or 2 where the
 //! page has to get past `.tintype/`. `delete` 2, because S3 does not say what was there. A refused
 //! `put` 2: what is there instead is looked at. `put` in parts 3 and one for each part. `copy` 2, with
-//! a condition 4, and one more for each 512 MiB. Deleting variants 2 for each 1,000. Opening about 70,
-//! at once.
+//! a condition 4, and one more for each 512 MiB. Deleting variants 2 for each 1,000. Opening 9, in five
+//! round trips; 10 more before the first conditional upload in parts, and 5 before the first such copy.
 //!
 //! Permissions, least privilege: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and
 //! `s3:AbortMultipartUpload` on `{location}/*`; `s3:ListBucket`, `s3:ListBucketMultipartUploads` and
@@ -39,13 +42,14 @@
 //! Configuration is AWS's own: `AWS_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3` (which also
 //! means that the bucket's name goes into the path), `AWS_PROFILE`, keys, container and instance
 //! roles, which are renewed before they expire. `AWS_REQUEST_CHECKSUM_CALCULATION=when_required`
-//! sends `Content-MD5` instead of the newer checksums, for servers that refuse those.
+//! sends `Content-MD5` instead of the newer checksums, for servers that refuse those. Encryption and
+//! the storage class of originals are [`crate::S3Writing`].
 //!
-//! Deliberately absent: versions, tags, lifecycle rules and storage classes, which are the bucket's
-//! owner's; presigned addresses; encryption keys other than the bucket's default.
+//! Deliberately absent: versions, tags and lifecycle rules, which are the bucket's owner's; presigned
+//! addresses; encryption with keys that the client sends along.
 
+mod alive;
 mod attributes;
-mod breaker;
 mod bucket;
 mod client;
 mod content;
@@ -53,17 +57,22 @@ mod copy;
 mod delete;
 mod enforced;
 mod failure;
+mod gate;
 mod get;
+mod health;
 mod hedge;
+mod lane;
 mod late;
 mod list;
 mod locks;
 mod multipart;
 mod open;
 mod operation;
-mod probe;
+mod places;
 mod put;
 mod sweep;
+mod trial;
+mod writing;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -168,13 +177,18 @@ impl S3 {
         Ok(self.bucket.check().await?)
     }
 
+    pub(crate) fn check_writes(&self) -> Result<(), Error> {
+        Ok(self.bucket.health.check_writes()?)
+    }
+
     pub(crate) async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
         let trials = self.bucket.sweep_trials(older_than).await?;
         Ok(trials + self.bucket.sweep_uploads(older_than).await?)
     }
 
-    pub(crate) fn warnings(&self) -> &[String] {
-        &self.warnings
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let late = self.bucket.late.warnings(&self.bucket);
+        self.warnings.iter().cloned().chain(late).collect()
     }
 
     pub(crate) fn counts(&self) -> &Counts {

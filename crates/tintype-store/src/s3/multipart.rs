@@ -6,11 +6,11 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::attributes::Write;
-use super::breaker::PROBE_EVERY;
 use super::bucket::{Bucket, Settled};
 use super::client;
 use super::content::{Content, Part, Progress, base64};
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::gate::TRY_EVERY;
 use super::operation::Operation;
 use super::put::{LARGEST_WHOLE, compare};
 use crate::{Condition, Error, Meta};
@@ -95,8 +95,12 @@ impl Upload {
             .key(path)
             .set_metadata(Some(write.metadata()))
             .set_content_type(content_type.map(str::to_owned))
+            .set_server_side_encryption(bucket.writing.encryption())
+            .set_ssekms_key_id(bucket.writing.kms_key())
+            .set_bucket_key_enabled(bucket.writing.bucket_key())
+            .set_storage_class(bucket.storage_class(path))
             .set_checksum_algorithm(algorithm);
-        let output = bucket.call(operation, request.send()).await?;
+        let output = bucket.call(operation, path, request.send()).await?;
         let id = output
             .upload_id
             .ok_or_else(|| Failure::down(operation, "the answer names no upload"))?;
@@ -129,9 +133,9 @@ impl Upload {
         let mut sends = 1;
         loop {
             match self.send_once(number, &part, &crc32, &md5).await {
-                Err(failure) if failure.kind == Kind::Down && sends < MOST_SENDS => {
+                Err(failure) if failure.kind.is_away() && sends < MOST_SENDS => {
                     sends += 1;
-                    tokio::time::sleep(PROBE_EVERY).await;
+                    tokio::time::sleep(TRY_EVERY).await;
                 }
                 outcome => return Ok(outcome?),
             }
@@ -163,7 +167,7 @@ impl Upload {
             .customize()
             .config_override(client::watched());
         let output = bucket
-            .call_watched(operation, &progress, request.send())
+            .call_watched(operation, "", &progress, request.send())
             .await?;
         compare(operation, output.checksum_crc32(), crc32.as_deref())?;
         completed(operation, number, output.e_tag, crc32.clone())
@@ -178,12 +182,12 @@ impl Upload {
         write: &Write,
     ) -> Result<Option<Meta>, Error> {
         let bucket = self.bucket.clone();
-        let enforced = bucket.enforced.complete(condition);
-        let _held = bucket.guard(&self.path, condition, enforced).await?;
+        let decided = bucket.decides_completion(condition).await?;
+        let _held = bucket.guard(&self.path, condition, decided).await?;
         let upload = CompletedMultipartUpload::builder()
             .set_parts(Some(parts))
             .build();
-        let attempt = || self.complete_once(&upload, condition).boxed();
+        let attempt = || self.complete_once(&upload, condition, decided).boxed();
         let settled = bucket.settle(&self.path, condition, write, true, attempt);
         let settled = settled.await?;
         self.open = false;
@@ -214,10 +218,15 @@ impl Upload {
         &self,
         upload: &CompletedMultipartUpload,
         condition: &Condition,
+        decided: bool,
     ) -> Result<String, Failure> {
         let operation = Operation::CompleteMultipartUpload;
         let bucket = &self.bucket;
-        let (absent, matching) = bucket.enforced.headers(condition);
+        // A server that does not keep a condition may refuse it.
+        let (absent, matching) = match decided {
+            true => bucket.enforced.headers(condition),
+            false => (None, None),
+        };
         let request = bucket
             .client
             .complete_multipart_upload()
@@ -229,7 +238,7 @@ impl Upload {
             .set_if_match(matching)
             .customize()
             .config_override(client::server_side());
-        let output = bucket.call(operation, request.send()).await?;
+        let output = bucket.call(operation, &self.path, request.send()).await?;
         match output.e_tag {
             Some(etag) => Ok(super::attributes::etag(&etag).to_string()),
             None => Err(Failure::down(operation, "the answer has no ETag")),

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::breaker::Breaker;
+use super::alive::Alive;
 use super::bucket::Bucket;
 use super::client::{self, Connection};
-use super::enforced::Enforced;
+use super::enforced::{Enforced, Late};
 use super::failure::{Failure, Kind};
+use super::health::Health;
 use super::hedge::Hedges;
 use super::locks::Locks;
 use super::multipart;
 use super::operation::Operation;
-use super::probe;
+use super::trial;
 use crate::url::S3Settings;
 use crate::{Counts, Error};
 
@@ -29,37 +30,45 @@ pub(super) async fn open(
         "" => String::new(),
         location => format!("{location}/"),
     };
+    let alive = Alive::new(connection.client.clone(), &settings.bucket, &location);
     let mut bucket = Bucket {
         client: connection.client.clone(),
         name: settings.bucket.clone(),
         endpoint: connection.endpoint.clone(),
         location,
         md5: connection.md5,
+        writing: settings.writing.clone(),
         enforced: Enforced::ALL,
+        late: Late::default(),
+        health: Arc::new(Health::new(alive, counts.clone())),
         counts,
-        breaker: Breaker::default(),
         hedges: Hedges::default(),
         locks: Locks::default(),
         parts: Semaphore::new(multipart::PARTS_IN_FLIGHT),
     };
     let diagnose = |failure| diagnose(&failure, settings, &connection);
-    bucket.check().await.map_err(diagnose)?;
+    bucket.look_at_it().await.map_err(diagnose)?;
     if !writable {
         return Ok((bucket, Vec::new()));
     }
-    let (enforced, warnings) = probe::probe(&bucket).await.map_err(diagnose)?;
+    let (enforced, warnings) = trial::opening(&bucket).await.map_err(diagnose)?;
     bucket.enforced = enforced;
     Ok((bucket, warnings))
 }
 
 impl Bucket {
-    /// Whether the bucket answers. A listing, because its refusal has a body that says why.
-    pub(super) async fn check(&self) -> Result<(), Failure> {
+    /// Whether the bucket is there and ours. A listing, because its refusal has a body that says why.
+    async fn look_at_it(&self) -> Result<(), Failure> {
         let request = self.client.list_objects_v2().bucket(&self.name);
         let request = request.prefix(&self.location).max_keys(1);
-        self.call(Operation::ListObjectsV2, request.send())
-            .await
-            .map(|_| ())
+        let operation = Operation::ListObjectsV2;
+        let listing = self.call(operation, &self.location, request.send());
+        listing.await.map(|_| ())
+    }
+
+    /// Whether reads are answered.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        self.health.check().await
     }
 }
 
@@ -125,7 +134,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             format!("what answers at {endpoint} is not S3 ({})", failure.text),
             place.into(),
         ),
-        (_, Kind::Down) => (
+        (_, Kind::Down | Kind::Slow) => (
             format!("S3 at {endpoint} does not answer: {}", failure.text),
             place.into(),
         ),
@@ -134,5 +143,9 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             place.into(),
         ),
     };
-    Error::Misconfigured { problem, fix }
+    Error::Misconfigured {
+        problem,
+        fix,
+        passing: failure.kind.is_away(),
+    }
 }

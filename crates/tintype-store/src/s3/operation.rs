@@ -1,5 +1,6 @@
 //! Every request that is ever sent to S3: what it counts as, and what a role needs to send it.
 
+use super::health::Class;
 use crate::Counts;
 
 macro_rules! operations {
@@ -64,6 +65,23 @@ impl Operation {
         }
     }
 
+    /// What it is judged with: those of one kind fail together.
+    pub(super) fn class(self) -> Class {
+        match self {
+            GetObject | HeadObject => Class::Read,
+            GetBucketVersioning | ListMultipartUploads | ListObjectsV2 => Class::List,
+            AbortMultipartUpload
+            | CompleteMultipartUpload
+            | CopyObject
+            | CreateMultipartUpload
+            | DeleteObject
+            | DeleteObjects
+            | PutObject
+            | UploadPart
+            | UploadPartCopy => Class::Write,
+        }
+    }
+
     /// For messages: what is being done.
     pub(super) fn doing(self) -> &'static str {
         match self {
@@ -111,9 +129,14 @@ mod tests {
     /// Every operation of S3 that a file of this folder sends, by the builder that begins it.
     fn sent() -> BTreeSet<&'static str> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/s3");
-        let sources: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        let files = |folder: &Path| {
+            let entries = fs::read_dir(folder).unwrap();
+            entries.map(|entry| entry.unwrap().path())
+        };
+        let sources: Vec<_> = files(&folder)
+            .chain(files(&folder.join("trial")))
+            .filter(|path| path.is_file())
+            .map(|path| fs::read_to_string(path).unwrap())
             .collect();
         assert!(sources.len() > 10);
         let builder = |operation: &Operation| {

@@ -94,6 +94,10 @@ impl Bucket {
             .bucket(&self.name)
             .key(path)
             .set_metadata(Some(write.metadata()))
+            .set_server_side_encryption(self.writing.encryption())
+            .set_ssekms_key_id(self.writing.kms_key())
+            .set_bucket_key_enabled(self.writing.bucket_key())
+            .set_storage_class(self.storage_class(path))
             .set_checksum_sha256(checksum.sha256())
             .set_checksum_crc32(checksum.crc32())
             .set_content_md5(checksum.md5())
@@ -101,10 +105,10 @@ impl Bucket {
             .set_if_match(matching)
             .body(body);
         let output = if content.len <= SMALL {
-            self.call(operation, request.send()).await?
+            self.call(operation, path, request.send()).await?
         } else {
             let request = request.customize().config_override(client::watched());
-            self.call_watched(operation, &progress, request.send())
+            self.call_watched(operation, path, &progress, request.send())
                 .await?
         };
         stored(&output, checksum)
@@ -140,7 +144,8 @@ impl Bucket {
             let (_, matching) = self.enforced.headers(&Condition::Match(found.meta.etag));
             let request = self.client.delete_object().bucket(&self.name).key(path);
             let request = request.set_if_match(matching);
-            self.call(Operation::DeleteObject, request.send()).await?;
+            self.call(Operation::DeleteObject, path, request.send())
+                .await?;
             Ok::<_, Error>(())
         };
         if let Err(error) = taken_back.await {

@@ -20,7 +20,7 @@ impl Bucket {
                 .prefix(&self.location)
                 .set_key_marker(key_marker)
                 .set_upload_id_marker(id_marker);
-            let page = match self.call(operation, request.send()).await {
+            let page = match self.call(operation, &self.location, request.send()).await {
                 Err(failure) if failure.kind == Kind::Unsupported => {
                     let text = "this server cannot list unfinished uploads; let a lifecycle rule remove them";
                     return Err(Error::unavailable(operation.doing(), text));
@@ -49,7 +49,7 @@ impl Bucket {
         let request = self.client.abort_multipart_upload();
         let request = request.bucket(&self.name).key(path).upload_id(id);
         let operation = Operation::AbortMultipartUpload;
-        match self.call(operation, request.send()).await {
+        match self.call(operation, path, request.send()).await {
             Err(failure) if failure.kind != Kind::NoUpload => Err(failure),
             _ => Ok(()),
         }

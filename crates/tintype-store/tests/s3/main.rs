@@ -111,6 +111,15 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Option<ETag> {
     }
 }
 
+/// A refusal that only a change of rights, keys or the like ends.
+fn denied<T>(outcome: Result<T, Error>) {
+    match outcome {
+        Err(Error::Refused { .. }) => {}
+        Err(error) => panic!("expected a refusal, got {error:?}"),
+        Ok(_) => panic!("expected a refusal, got a success"),
+    }
+}
+
 fn unavailable<T>(outcome: Result<T, Error>) {
     match outcome {
         Err(Error::Unavailable { .. }) => {}

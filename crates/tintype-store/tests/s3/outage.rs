@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use tintype_store::{Attributes, Condition, HexId, Object, Source, Store};
 use tintype_testing::{Fault, Faulty, Operation, Proxy};
 
-use super::{open, original, put, read, unavailable};
+use super::{denied, open, original, put, read, unavailable};
 
 /// What the service needs to answer 503 in time.
 const SOON: Duration = Duration::from_millis(2_400);
@@ -94,11 +94,107 @@ async fn refusals_are_answers_and_open_nothing() {
     let (server, store) = super::faulty().await;
     server.script(Fault::ACCESS_DENIED);
     for _ in 0..20 {
-        unavailable(store.head(&original("a")).await);
+        denied(store.head(&original("a")).await);
     }
     assert_eq!(
         server.count(Operation::HeadObject),
         20,
         "neither stopped nor retried"
     );
+}
+
+/// Reads of `count` objects below `folder`, all at once; how many were answered.
+async fn read_all(store: &Store, folder: &str, count: usize) -> usize {
+    let names: Vec<_> = (0..count).map(|n| format!("{folder}/{n}")).collect();
+    let reads = names.iter().map(|name| read(store, name));
+    let outcomes = futures_util::future::join_all(reads).await;
+    outcomes.into_iter().filter(Result::is_ok).count()
+}
+
+/// One that is stuck, however often it is asked for, and a folder that is throttled, however many are
+/// wanted of it, are not the store.
+#[tokio::test]
+async fn what_fails_is_left_alone_and_nothing_else_is() {
+    let (server, store) = super::faulty().await;
+    for folder in ["slow", "other"] {
+        for n in 0..40 {
+            let key = format!("our/place/{folder}/{n}");
+            server.put(&key, "bytes");
+        }
+    }
+    server.put("our/place/stuck", "bytes");
+    server.script(Fault::Stall.on(Operation::GetObject).of("/stuck"));
+    server.script(Fault::SLOW_DOWN.on(Operation::GetObject).of("/slow/"));
+    server.take_counts();
+    let stuck = async {
+        loop {
+            let many = (0..10).map(|_| read(&store, "stuck"));
+            for outcome in futures_util::future::join_all(many).await {
+                unavailable(outcome);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let rest = async {
+        let (mut others, mut rounds) = (0, 0);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(4) {
+            let (slow, other) = (read_all(&store, "slow", 40), read_all(&store, "other", 40));
+            let (slow, answered) = tokio::join!(slow, other);
+            assert_eq!(slow, 0);
+            others += answered;
+            rounds += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        (others, rounds)
+    };
+    let (others, rounds) = tokio::select! {
+        () = stuck => unreachable!("it goes on for ever"),
+        counted = rest => counted,
+    };
+    assert_eq!(others, 40 * rounds, "all that is well is answered");
+    let asked = server.count(Operation::GetObject) as usize - others;
+    // Each of both: all at once before it is known, then one a second, each with its retries.
+    let most = 3 * (40 + 5) + 3 * (10 + 5);
+    assert!(asked <= most, "{asked} of {most} in {rounds} rounds");
+    server.heal();
+    let began = Instant::now();
+    while read_all(&store, "slow", 40).await < 40 {
+        assert!(began.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A listing may take its time, and neither its failure nor that of work behind is held against reads
+/// and writes.
+#[tokio::test]
+async fn a_kind_of_operation_that_fails_is_not_the_others() {
+    let (server, store) = super::faulty().await;
+    put(&store, "a", "bytes", &Condition::Any).await.unwrap();
+    let late = Fault::Late(Duration::from_millis(1_300));
+    server.script(late.on(Operation::ListObjectsV2).times(1));
+    store.list("", false, None, 10).await.unwrap();
+
+    server.script(Fault::INTERNAL.on(Operation::ListObjectsV2));
+    server.script(Fault::INTERNAL.on(Operation::PutObject).of("behind"));
+    for n in 0..20 {
+        unavailable(store.list(&format!("{n}"), false, None, 10).await);
+        let key = format!("behind/{n}");
+        let behind = put(&store, &key, "bytes", &Condition::Any);
+        unavailable(tintype_store::in_background(behind).await);
+        assert_eq!(read(&store, "a").await.unwrap(), "bytes");
+        put(&store, "b", "bytes", &Condition::Any).await.unwrap();
+    }
+    let listings = server.count(Operation::ListObjectsV2);
+    assert!(listings < 40, "{listings} of listings that fail");
+}
+
+/// Whoever waits is let go when it is found out that there is nobody to wait for.
+#[tokio::test]
+async fn a_listing_does_not_wait_for_a_server_that_is_gone() {
+    let (_server, proxy, store) = behind_a_proxy().await;
+    proxy.stall();
+    let began = Instant::now();
+    unavailable(store.list("", false, None, 10).await);
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tintype_store::{Attributes, Condition, HexId, Object, Source};
+use tintype_store::{Attributes, Condition, Error, HexId, Object, Source};
 use tintype_testing::{Fault, Operation};
 
 use super::{MIB, bytes, faulty, original, put, read, unavailable};
@@ -87,7 +87,12 @@ async fn only_a_confirmed_404_means_that_there_is_nothing() {
     ] {
         server.heal();
         server.script(fault);
-        unavailable(store.get(&record, None, None).await.map(|_| ()));
+        let outcome = store.get(&record, None, None).await;
+        let is_error = matches!(
+            outcome,
+            Err(Error::Unavailable { .. } | Error::Refused { .. })
+        );
+        assert!(is_error, "{fault:?}: {outcome:?}");
     }
 }
 

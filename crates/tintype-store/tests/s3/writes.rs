@@ -1,9 +1,14 @@
 use std::time::Duration;
 
-use tintype_store::{Attributes, Condition, Source};
+use tintype_store::{
+    Attributes, Condition, Error, HexId, Key, Object, S3Encryption, S3Writing, Source, Store,
+    StoreUrl,
+};
 use tintype_testing::{Fault, Faulty, Operation, S3sFs};
 
-use super::{MIB, bytes, faulty, file, open, original, put, put_file, read, refused, unavailable};
+use super::{
+    MIB, bytes, denied, faulty, file, open, original, put, put_file, read, refused, unavailable,
+};
 
 #[tokio::test]
 async fn a_conflict_is_tried_again_and_then_decided_by_looking() {
@@ -106,7 +111,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     let (server, store) = faulty().await;
     let large = file(&bytes(17 * MIB));
     server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
-    unavailable(put_file(&store, "denied", &large, &Condition::Absent).await);
+    denied(put_file(&store, "denied", &large, &Condition::Absent).await);
     assert_eq!(server.unfinished_uploads(), 0);
 
     server.heal();
@@ -133,13 +138,15 @@ async fn a_conflict_at_the_end_that_used_the_upload_up_sends_everything_again() 
     let (server, store) = faulty().await;
     let content = bytes(17 * MIB);
     let operation = Operation::CompleteMultipartUpload;
-    server.script(Fault::CONFLICT.on(operation).times(1));
-    server.script(Fault::Refuse(404, "NoSuchUpload").on(operation).times(1));
+    let large = |fault: Fault| fault.on(operation).of("/large").times(1);
+    server.script(large(Fault::CONFLICT));
+    server.script(large(Fault::Refuse(404, "NoSuchUpload")));
     put_file(&store, "large", &file(&content), &Condition::Absent)
         .await
         .unwrap();
     assert!(read(&store, "large").await.unwrap() == content);
-    assert_eq!(server.count(Operation::CreateMultipartUpload), 2);
+    // Two of them to try what the server does with conditions.
+    assert_eq!(server.count(Operation::CreateMultipartUpload), 2 + 2);
 }
 
 /// Most servers make an ETag of the bytes alone.
@@ -194,7 +201,7 @@ async fn uploads_that_were_never_finished_are_swept() {
     let (server, store) = faulty().await;
     server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
     server.script(Fault::ACCESS_DENIED.on(Operation::AbortMultipartUpload));
-    unavailable(put_file(&store, "left", &file(&bytes(17 * MIB)), &Condition::Any).await);
+    denied(put_file(&store, "left", &file(&bytes(17 * MIB)), &Condition::Any).await);
     assert_eq!(server.unfinished_uploads(), 1);
     server.heal();
     let hour = Duration::from_secs(3_600);
@@ -209,4 +216,72 @@ async fn uploads_that_were_never_finished_are_swept() {
     let cannot = S3sFs::start();
     let store = open(&cannot.endpoint()).await;
     unavailable(store.sweep_uploads(Duration::ZERO).await);
+}
+
+/// Whatever writes it; the storage class only of originals.
+#[tokio::test]
+async fn encryption_and_storage_class_are_asked_for_with_every_write() {
+    let server = Faulty::start();
+    let mut settings = super::settings(&server.endpoint());
+    settings.writing = S3Writing {
+        encryption: Some(S3Encryption::Kms {
+            key: Some("alias/media".into()),
+            bucket_key: true,
+        }),
+        storage_class: Some("INTELLIGENT_TIERING".into()),
+    };
+    let store = Store::open(&StoreUrl::S3(settings)).await.unwrap();
+    let any = Condition::Any;
+    put(&store, "small", "bytes", &any).await.unwrap();
+    let large = file(&bytes(17 * MIB));
+    put_file(&store, "large", &large, &any).await.unwrap();
+    let [from, to] = ["small", "copied"].map(|key| Key::parse(key).unwrap());
+    let none = Attributes::default();
+    store.copy(&from, &to, &any, &none).await.unwrap();
+    let record = Object::Record(HexId([1; 32]));
+    let source = Source::Bytes("{}".into());
+    store.put(&record, source, &any, &none).await.unwrap();
+    let record = record.path();
+    for (key, class) in [
+        ("small", "INTELLIGENT_TIERING"),
+        ("large", "INTELLIGENT_TIERING"),
+        ("copied", "INTELLIGENT_TIERING"),
+        (record.as_str(), ""),
+    ] {
+        let header = |name: &str| server.header(&format!("our/place/{key}"), name);
+        assert_eq!(header("x-amz-storage-class"), class, "{key}");
+        let encryption = "x-amz-server-side-encryption";
+        assert_eq!(header(encryption), "aws:kms", "{key}");
+        let of_key = header(&format!("{encryption}-aws-kms-key-id"));
+        assert_eq!(of_key, "alias/media", "{key}");
+        assert_eq!(header(&format!("{encryption}-bucket-key-enabled")), "true");
+    }
+}
+
+/// What S3 refuses for good is told from what may pass.
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let (server, store) = faulty().await;
+    put(&store, "a", "bytes", &Condition::Any).await.unwrap();
+    for (fault, expected) in [
+        (Fault::Refuse(403, "InvalidObjectState"), "archived"),
+        (Fault::ACCESS_DENIED, "refused"),
+        (Fault::Refuse(400, "KMS.DisabledException"), "refused"),
+        (Fault::Refuse(400, "ExpiredToken"), "unavailable"),
+        (Fault::CLOCK_SKEWED, "unavailable"),
+        (Fault::SLOW_DOWN, "unavailable"),
+    ] {
+        server.heal();
+        server.script(fault.on(Operation::GetObject));
+        let found = match read(&store, "a").await {
+            Err(Error::Archived { reason }) => {
+                assert!(reason.contains("InvalidObjectState"), "{reason}");
+                "archived"
+            }
+            Err(Error::Refused { .. }) => "refused",
+            Err(Error::Unavailable { .. }) => "unavailable",
+            other => panic!("{fault:?}: {other:?}"),
+        };
+        assert_eq!(found, expected, "{fault:?}");
+    }
 }

@@ -135,6 +135,16 @@ impl Faulty {
         }
     }
 
+    /// A header that an object was written with; empty when it was not.
+    pub fn header(&self, key: &str, name: &str) -> String {
+        let bucket = lock(&self.shared.bucket);
+        let stored = bucket.objects.get(key);
+        let headers = &stored.unwrap_or_else(|| panic!("no object {key}")).headers;
+        headers.get(name).map_or_else(String::new, |value| {
+            value.to_str().unwrap_or_default().to_owned()
+        })
+    }
+
     /// Puts an object where nobody has asked for it.
     pub fn put(&self, key: &str, bytes: impl Into<Bytes>) {
         let object = Stored::new(Content::Kept(bytes.into()), HeaderMap::new());

@@ -206,7 +206,12 @@ fn source(bucket: &Bucket, headers: &HeaderMap) -> Result<Stored, Refusal> {
 
 /// What stays with an object of the headers that it was written with.
 fn own(headers: &HeaderMap) -> HeaderMap {
-    let stays = |name: &str| name.starts_with("x-amz-meta-") || name == "content-type";
+    let stays = |name: &str| {
+        name.starts_with("x-amz-meta-")
+            || name.starts_with("x-amz-server-side-encryption")
+            || name == "x-amz-storage-class"
+            || name == "content-type"
+    };
     let own = headers.iter().filter(|(name, _)| stays(name.as_str()));
     own.map(|(name, value)| (name.clone(), value.clone()))
         .collect()

@@ -24,10 +24,12 @@ use crate::failure::Failure;
 /// How often a picture is looked at whose colours the machine had no time for.
 const ATTEMPTS: u32 = 5;
 
-/// Make records ahead for originals that have none.
+/// Make records ahead for originals that have none, and anew where one is damaged.
 ///
 /// An original that was there before tintype gets its record on first use, which then takes longer.
-/// This makes them all, hashes included. First it tells how many there are and what that costs, and
+/// This makes them all, hashes included. A record
+/// that cannot be read is made anew as well; focal point, crops, embargo and meta that were in it are lost,
+/// takedowns are not. First it tells how many there are and what that costs, and
 /// asks. It can be interrupted and started again at any time, beside the service.
 #[derive(Args)]
 #[command(after_help = "\
@@ -66,6 +68,7 @@ struct Plan {
 #[derive(Default)]
 struct Totals {
     made: u64,
+    mended: u64,
     bytes: u64,
     failed: u64,
 }
@@ -106,9 +109,11 @@ impl Arguments {
             .found(usize::try_from(plan.missing).unwrap_or(usize::MAX));
         let work = upkeep::originals(store, self.prefix)
             .take_until(stop.cancelled())
-            .try_filter(|listed| std::future::ready(!known.has(listed)))
             .map_ok(async |listed| {
-                let made = make(&records, &listed).await;
+                let made = match known.has(&listed) {
+                    true => mend(&records, &listed).await,
+                    false => make(&records, &listed).await.map(|()| Done::Made),
+                };
                 Ok((listed, made))
             })
             .try_buffer_unordered(usize::from(self.jobs));
@@ -202,6 +207,8 @@ impl Plan {
     fn add(&mut self, listed: &Listed, is_known: bool) {
         self.originals += 1;
         if is_known {
+            // Whether its record is whole.
+            self.gets += 1;
             return;
         }
         let is_large = u64::from(listed.size > ADOPT_WHOLE_BYTES);
@@ -236,13 +243,28 @@ impl Plan {
             false => "",
         };
         format!(
-            "{missing} of {originals} originals have no record. Making them reads {bytes} bytes and takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
+            "{missing} of {originals} originals have no record. Making them reads {bytes} bytes; that, and seeing that the other records are whole, takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
         )
     }
 }
 
+/// What came of one original.
+enum Done {
+    Made,
+    Mended,
+    /// Its record was there and whole.
+    Sound,
+}
+
+async fn mend(records: &Records, listed: &Listed) -> Result<Done, Error> {
+    Ok(match records.mend(&listed.key).await? {
+        true => Done::Mended,
+        false => Done::Sound,
+    })
+}
+
 /// One record, with the hash and the decoded facts.
-async fn make(records: &Records, listed: &Listed) -> Result<(), Error> {
+async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
     for attempt in 0..ATTEMPTS {
         let stored = match attempt {
             0 => records.load(&listed.key).await?,
@@ -262,13 +284,23 @@ impl Totals {
     fn take(
         &mut self,
         listed: &Listed,
-        made: Result<(), Error>,
+        made: Result<Done, Error>,
         report: &Report,
     ) -> std::io::Result<()> {
         let key = listed.key.as_str();
-        report.progress().did(key);
+        if !matches!(made, Ok(Done::Sound)) {
+            report.progress().did(key);
+        }
         match made {
-            Ok(()) => {
+            Ok(Done::Sound) => Ok(()),
+            Ok(Done::Mended) => {
+                self.mended += 1;
+                let words = "its record could not be read and was made anew; what people had said in it is lost";
+                let line =
+                    json!({"key": key, "bytes": listed.size, "result": "mended", "problem": words});
+                report.line(&line, Some(&format!("{key}: {words}")))
+            }
+            Ok(Done::Made) => {
                 self.made += 1;
                 self.bytes += listed.size;
                 let line = json!({"key": key, "bytes": listed.size, "result": "made"});
@@ -286,13 +318,15 @@ impl Totals {
     fn tell(&self, report: &Report, is_interrupted: bool) -> std::io::Result<()> {
         let Self {
             made,
+            mended,
             bytes,
             failed,
         } = self;
         let summary = json!({"summary": {
-            "made": made, "bytes": bytes, "failed": failed, "interrupted": is_interrupted,
+            "made": made, "mended": mended, "bytes": bytes, "failed": failed, "interrupted": is_interrupted,
         }});
-        let words = format!("made {made} records of {bytes} bytes, {failed} failed");
+        let words =
+            format!("made {made} records of {bytes} bytes, mended {mended}, {failed} failed");
         report.summary(&summary, &words)
     }
 

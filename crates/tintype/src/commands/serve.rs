@@ -1,6 +1,7 @@
 //! `tintype serve`: the service itself.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -93,28 +94,32 @@ async fn serve(
             None => None,
         },
     };
-    let app = App::open(config, granted).await?;
-    tracing::info!(
-        memory_budget = app.resources.memory_budget,
-        largest_megapixels = app.resources.largest(app.config.max_pixels),
-        "pictures that are larger than these do not fit into memory"
-    );
-    greet(
-        &app,
+    let greeting = greeting(
+        &config,
         &listeners,
         dev.then(|| token.as_deref().unwrap_or(DEV_TOKEN)),
     )?;
 
     let stop = CancellationToken::new();
     let log = AccessLog::stdout()?;
-    let mut serving = std::pin::pin!(service::serve(app, listeners, log, stop.clone()));
+    // Nobody may be reading it.
+    let greet = |app: &App| {
+        tracing::info!(
+            memory_budget = app.resources.memory_budget,
+            largest_megapixels = app.resources.largest(app.config.max_pixels),
+            "pictures that are larger than these do not fit into memory"
+        );
+        let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
+    };
+    let serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
+    let mut serving = std::pin::pin!(serving);
     let cut = tokio::select! {
-        cut = &mut serving => cut,
+        cut = &mut serving => cut?,
         () = async { tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () } } => {
             tracing::info!("stopping: not ready any more, finishing what is under way");
             stop.cancel();
             tokio::select! {
-                cut = &mut serving => cut,
+                cut = &mut serving => cut?,
                 _ = terminate.recv() => return Err(anyhow::anyhow!("stopped by a second signal").into()),
                 _ = interrupt.recv() => return Err(anyhow::anyhow!("stopped by a second signal").into()),
             }
@@ -130,14 +135,18 @@ async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// On standard error, for whoever started this by hand; the log is for machines.
-fn greet(app: &App, listeners: &Listeners, token: Option<&str>) -> Result<(), Failure> {
+fn greeting(
+    config: &Config,
+    listeners: &Listeners,
+    token: Option<&str>,
+) -> Result<String, Failure> {
     let public = listeners.public.local_addr()?;
     let admin = listeners.admin.local_addr()?;
     let api = listeners
         .api
         .as_ref()
         .map_or(Ok(public), TcpListener::local_addr)?;
-    let mut out = std::io::stderr().lock();
+    let mut out = String::new();
     writeln!(
         out,
         "tintype {} on http://{public}, AVIF by {AVIF_ENCODER}",
@@ -153,12 +162,12 @@ fn greet(app: &App, listeners: &Listeners, token: Option<&str>) -> Result<(), Fa
         writeln!(out, "  original   http://{public}/o/photo.jpg")?;
         writeln!(out, "  API        http://{api}/api/v1/openapi.json")?;
         writeln!(out, "  health     http://{admin}/readyz and /metrics")?;
-        writeln!(out, "  files      {}", app.config.store)?;
+        writeln!(out, "  files      {}", config.store)?;
         writeln!(out)?;
         writeln!(
             out,
             "For development: anybody who reaches this address may ask for any picture."
         )?;
     }
-    Ok(())
+    Ok(out)
 }

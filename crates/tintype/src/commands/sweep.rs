@@ -7,9 +7,10 @@ use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tintype_server::config::units;
+use tintype_server::idempotency;
+use tintype_server::records::{self, Found};
 use tintype_server::stores::Stores;
-use tintype_server::{idempotency, records};
-use tintype_store::{Condition, Error, KeyHash, Kind, Object, Own, Store};
+use tintype_store::{Condition, ETag, Error, KeyHash, Kind, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::support::{self, Report};
@@ -64,6 +65,8 @@ enum Fate {
     NoOriginal,
     /// What was made earlier is of another content.
     Current(SystemTime),
+    /// The record is none, so that nothing is known of it. It gives way to one made anew.
+    Damaged(ETag, String),
     /// The reason why it cannot be told. What belongs to it stays.
     Unknown(String),
 }
@@ -131,7 +134,7 @@ impl Sweeper {
                         victims.push((own, "made of an earlier content"));
                     }
                     Some(Fate::Unknown(reason)) => self.fail(&own.object, reason)?,
-                    Some(Fate::Current(_)) | None => {}
+                    Some(Fate::Current(_) | Fate::Damaged(..)) | None => {}
                 }
             }
             self.remove("variants", victims).await?;
@@ -148,8 +151,7 @@ impl Sweeper {
             if self.stop.is_cancelled() {
                 break;
             }
-            let old = page.into_iter().filter(|own| self.is_old(own));
-            let judged: Vec<_> = stream::iter(old.collect::<Vec<_>>())
+            let judged: Vec<_> = stream::iter(page)
                 .map(async |own| {
                     let Object::Record(owner) = &own.object else {
                         return (own, Fate::NoRecord, None);
@@ -162,6 +164,15 @@ impl Sweeper {
                 .await;
             for (own, fate, stored) in judged {
                 match (fate, stored) {
+                    // Also a young one: a record appears whole or not at all.
+                    (Fate::Damaged(etag, reason), _) => {
+                        let reason =
+                            format!("it cannot be read, and is made anew on first use: {reason}");
+                        let condition = Condition::Match(etag);
+                        self.remove_one("damaged_records", &own, &reason, &condition)
+                            .await?;
+                    }
+                    _ if !self.is_old(&own) => {}
                     (Fate::NoOriginal, Some(stored)) => {
                         if stored.record.is_said() && !self.arguments.records {
                             self.kept += 1;
@@ -295,12 +306,14 @@ impl Sweeper {
         let of = |what| self.totals.get(what).copied().unwrap_or_default();
         let bytes: u64 = self.totals.values().map(|(_, bytes)| bytes).sum();
         let (variants, records, intents) = (of("variants").0, of("records").0, of("intents").0);
+        let damaged = of("damaged_records").0;
         // Only found out by giving them up.
         let uploads = (!self.arguments.dry_run).then(|| of("uploads").0);
         let summary = json!({"summary": {
             "dry_run": self.arguments.dry_run,
             "variants": variants,
             "records": records,
+            "damaged_records": damaged,
             "intents": intents,
             "uploads": uploads,
             "bytes": bytes,
@@ -317,7 +330,7 @@ impl Sweeper {
             |uploads| format!("{uploads} unfinished uploads"),
         );
         let mut words = format!(
-            "{verb} {variants} variants, {records} records, {intents} expired intents, {uploads}: {bytes} bytes"
+            "{verb} {variants} variants, {records} records, {damaged} damaged records, {intents} expired intents, {uploads}: {bytes} bytes"
         );
         if self.kept > 0 {
             words += &format!(
@@ -347,9 +360,10 @@ fn owner(own: &Own) -> Option<KeyHash> {
 
 /// Only a confirmed absence is one.
 async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::Stored>) {
-    let stored = match records::read(store, owner).await {
-        Ok(Some(stored)) => stored,
-        Ok(None) => return (Fate::NoRecord, None),
+    let stored = match records::look(store, owner).await {
+        Ok(Found::Stored(stored)) => *stored,
+        Ok(Found::Nothing) => return (Fate::NoRecord, None),
+        Ok(Found::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),
         Err(error) => return (Fate::Unknown(upkeep::reason(&error)), None),
     };
     let Some(key) = stored.record.key() else {

@@ -1,5 +1,6 @@
 //! `tintype verify`: whether the originals still are what was uploaded.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -7,9 +8,9 @@ use clap::Args;
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tintype_server::records;
+use tintype_server::records::{self, Found};
 use tintype_server::stores::Stores;
-use tintype_store::{Body, Error, HexId, Key, Kind, Listed, Object, Own, Store};
+use tintype_store::{Body, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::support::{self, Report};
@@ -23,7 +24,7 @@ const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
 /// Read every original and compare it with its record.
 ///
 /// Nothing is changed, and every byte is read: in a bucket that is a request and the transfer for
-/// each original. Findings that mean damage (missing, changed, unreadable) end it with 1; stale and
+/// each original. Findings that mean damage (missing, changed, unreadable, bad-record) end it with 1; stale and
 /// missing records do not, they are made anew on first use.
 #[derive(Args)]
 #[command(after_help = "\
@@ -34,7 +35,8 @@ Examples:
 Findings:
   missing     there is a record, and no original
   changed     other bytes than were uploaded, though the store says that nobody wrote them
-  unreadable  the store has it and cannot give it, or the record is no record
+  unreadable  the store has it and cannot give it
+  bad-record  the record cannot be read; the original may be whole (tintype index makes the record anew)
   stale       the original was changed by somebody else; its record is of what was there before
   no-record   an original that was never used (tintype index makes records ahead)
   not-hashed  its record has no hash yet to compare with")]
@@ -54,6 +56,8 @@ enum Finding {
     Missing,
     Changed,
     Unreadable(String),
+    /// The record, and not the original.
+    BadRecord(KeyHash, String),
     Stale,
     NoRecord,
     NotHashed,
@@ -73,6 +77,8 @@ struct Totals {
     missing: u64,
     changed: u64,
     unreadable: u64,
+    /// Each once, though it is found from its original and by itself.
+    bad_records: HashSet<KeyHash>,
     stale: u64,
     no_record: u64,
     not_hashed: u64,
@@ -165,9 +171,13 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             finding,
         }))
     };
-    let stored = records::read(store, &key.hash()).await;
-    let Some(stored) = stored.map_err(|error| upkeep::reason(&error))? else {
-        return done(0, Some(Finding::NoRecord));
+    let looked = records::look(store, &key.hash()).await;
+    let stored = match looked.map_err(|error| upkeep::reason(&error))? {
+        Found::Stored(stored) => stored,
+        Found::Nothing => return done(0, Some(Finding::NoRecord)),
+        Found::Damaged { reason, .. } => {
+            return done(0, Some(Finding::BadRecord(key.hash(), reason)));
+        }
     };
     let Some(expected) = &stored.record.sha256 else {
         return done(0, Some(Finding::NotHashed));
@@ -216,9 +226,13 @@ async fn record(store: Arc<Store>, own: Own, prefix: &str) -> Result<Option<Chec
             finding: Some(finding),
         }))
     };
-    let record = match records::read(&store, &owner).await {
-        Ok(Some(stored)) => stored.record,
-        Ok(None) => return Ok(None),
+    let record = match records::look(&store, &owner).await {
+        Ok(Found::Stored(stored)) => stored.record,
+        Ok(Found::Damaged { reason, .. }) if prefix.is_empty() => {
+            let path = Object::Record(owner).path();
+            return checked(&path, Finding::BadRecord(owner, reason));
+        }
+        Ok(Found::Nothing | Found::Damaged { .. }) => return Ok(None),
         // Of a key that cannot be told. With a prefix it may be somebody else's.
         Err(error) if prefix.is_empty() => {
             let path = Object::Record(owner).path();
@@ -248,6 +262,11 @@ async fn is_there_record(store: &Store, key: &Key) -> Result<bool, Error> {
 impl Totals {
     fn take(&mut self, checked: Checked, report: &Report) -> std::io::Result<()> {
         let key = checked.key.as_str();
+        if let Some(Finding::BadRecord(owner, _)) = &checked.finding
+            && !self.bad_records.insert(*owner)
+        {
+            return Ok(());
+        }
         if !matches!(checked.finding, Some(Finding::Missing)) {
             self.originals += 1;
             report.progress().did(key);
@@ -256,6 +275,8 @@ impl Totals {
         let Some(finding) = checked.finding else {
             return Ok(());
         };
+        // Counted when it was told apart.
+        let mut bad_records = 0;
         let (name, count, words) = match &finding {
             Finding::Missing => (
                 "missing",
@@ -268,6 +289,7 @@ impl Totals {
                 "other bytes than were uploaded",
             ),
             Finding::Unreadable(reason) => ("unreadable", &mut self.unreadable, reason.as_str()),
+            Finding::BadRecord(_, reason) => ("bad-record", &mut bad_records, reason.as_str()),
             Finding::Stale => (
                 "stale",
                 &mut self.stale,
@@ -296,18 +318,20 @@ impl Totals {
             "missing": self.missing,
             "changed": self.changed,
             "unreadable": self.unreadable,
+            "bad_records": self.bad_records.len(),
             "stale": self.stale,
             "no_record": self.no_record,
             "not_hashed": self.not_hashed,
             "interrupted": is_interrupted,
         }});
         let words = format!(
-            "{} originals, {} bytes read: {} missing, {} changed, {} unreadable; {} stale, {} without a record, {} without a hash",
+            "{} originals, {} bytes read: {} missing, {} changed, {} unreadable, {} with a damaged record; {} stale, {} without a record, {} without a hash",
             self.originals,
             self.bytes,
             self.missing,
             self.changed,
             self.unreadable,
+            self.bad_records.len(),
             self.stale,
             self.no_record,
             self.not_hashed
@@ -316,7 +340,13 @@ impl Totals {
     }
 
     fn verdict(&self, is_interrupted: bool) -> Result<(), Failure> {
+        let records = self.bad_records.len();
         let reason = match (self.damaged(), is_interrupted) {
+            (0, _) if records > 0 => {
+                format!(
+                    "{records} records are damaged, and no original; tintype index makes them anew"
+                )
+            }
             (0, false) => return Ok(()),
             (0, true) => "interrupted before the end; nothing was damaged so far".to_owned(),
             (damaged, _) => format!("{damaged} originals are damaged; restore them from a backup"),

@@ -77,7 +77,8 @@ async fn answer(app: &App, caller: &Caller, op: Op, key: String) -> Value {
         }
         Ok(None) => json!({"key": key, "status": StatusCode::NO_CONTENT.as_u16()}),
         Err(error) => {
-            json!({"key": key, "status": error.status().as_u16(), "problem": error.problem(None)})
+            let problem = error.for_token_holder().problem(None);
+            json!({"key": key, "status": problem["status"], "problem": problem})
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tintype_store::{Key, Meta, Object};
 
 use crate::app::App;
+use crate::changing::Looks;
 use crate::error::{Code, Error};
 use crate::placement::describes;
 use crate::records::Stored;
@@ -34,24 +35,27 @@ pub(super) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, 
     }
 }
 
-async fn with_fresh_record(app: &App, key: &Key, meta: Meta) -> Result<Option<Current>, Error> {
-    let stored = match app.records.read(key).await? {
-        Some(stored) if describes(&stored.record, &meta) => Some(stored),
-        _ => app.records.rederive(key).await?,
-    };
-    let Some(stored) = stored else {
-        return Ok(None);
-    };
-    // Replaced between the two looks: the record's version is the newer one.
-    if !describes(&stored.record, &meta) {
-        let meta = app.store.head(&Object::Original(key.clone())).await?;
-        return match meta {
-            Some(meta) if describes(&stored.record, &meta) => Ok(Some(Current { meta, stored })),
-            Some(_) => Err(Error::new(Code::Conflict).detail("the original is changing")),
-            None => Ok(None),
+/// Looks at an original that is being changed until both are of one version.
+async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Option<Current>, Error> {
+    let mut looks = Looks::default();
+    loop {
+        let stored = match app.records.read(key).await? {
+            Some(stored) if describes(&stored.record, &meta) => Some(stored),
+            Some(stored) => app.records.renew(key, &stored.record.etag).await?,
+            None => app.records.rederive(key).await?,
+        };
+        match stored {
+            Some(stored) if describes(&stored.record, &meta) => {
+                return Ok(Some(Current { meta, stored }));
+            }
+            // Gone by now, or replaced between the two looks.
+            _ => looks.again().await?,
+        }
+        meta = match app.store.head(&Object::Original(key.clone())).await? {
+            Some(meta) => meta,
+            None => return Ok(None),
         };
     }
-    Ok(Some(Current { meta, stored }))
 }
 
 pub(super) fn not_found(key: &Key) -> Error {

@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::Deserialize;
+use tintype_store::Error::{Changed, Precondition};
 use tintype_store::Object;
 
 use super::current::{self, Current, not_found};
@@ -17,6 +18,7 @@ use super::request::{
 };
 use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_MODIFIED, TINTYPE_RECORD, answer};
 use crate::app::App;
+use crate::changing::Looks;
 use crate::config::Scope;
 use crate::digest::Expected;
 use crate::error::{Code, Error};
@@ -27,9 +29,6 @@ use crate::respond::{self, Representation};
 use crate::upload::{self, Upload};
 
 const BASE: &str = "/api/v1/files/";
-
-/// Looks at an original that is replaced again and again while it is being read.
-const MAX_LOOKS: u32 = 4;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +68,7 @@ pub(super) async fn put(
     }
     let expected = expected(&headers)?;
 
-    let reservation = upload::reserve(&app, content_length(&headers)?)?;
+    let reservation = upload::reserve(&app, content_length(&headers)?).await?;
     let body = body.into_data_stream();
     let spooled = upload::receive(&app, reservation, body, &expected, Some(&key)).await?;
     let actor = caller.actor();
@@ -94,7 +93,8 @@ pub(super) async fn get(
 ) -> Result<Response, Error> {
     let key = existing_key(&uri, BASE)?;
     caller.principal.require(Scope::Read, &key)?;
-    for _ in 0..MAX_LOOKS {
+    let mut looks = Looks::default();
+    loop {
         let found = current::find(&app, &key)
             .await?
             .ok_or_else(|| not_found(&key))?;
@@ -121,14 +121,16 @@ pub(super) async fn get(
                     Ok(Some(got)) => Body::from_stream(got.body),
                     Ok(None) => return Err(not_found(&key)),
                     // Replaced since the look at it.
-                    Err(tintype_store::Error::Precondition { .. }) => continue,
+                    Err(Precondition { .. } | Changed) => {
+                        looks.again().await?;
+                        continue;
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
         };
         return Ok(decision.answer(&representation, PRIVATE, length, body));
     }
-    Err(Error::new(Code::Conflict).detail("the original keeps changing"))
 }
 
 fn representation(found: &Current) -> Result<Representation, Error> {

@@ -15,6 +15,7 @@ use super::request::{Caller, invalid, query};
 use crate::app::App;
 use crate::config::Scope;
 use crate::error::Error;
+use crate::records::Found;
 
 /// Records read at a time for one page.
 const AT_ONCE: usize = 16;
@@ -95,7 +96,11 @@ pub(super) async fn list(
 async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Error> {
     let record = if with_record {
         // Not derived: a listing must not read every original of an adopted folder.
-        let stored = app.records.read(&listed.key).await?;
+        let stored = match app.records.look(&listed.key).await? {
+            Found::Stored(stored) => Some(stored),
+            // One that is damaged is no reason to show none of the others.
+            Found::Nothing | Found::Damaged { .. } => None,
+        };
         Some(
             stored
                 .filter(|stored| stored.record.etag == listed.etag.as_str())

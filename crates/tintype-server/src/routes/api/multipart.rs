@@ -56,7 +56,8 @@ pub(super) async fn upload(
     upload::reserve(
         &app,
         declared.map(|declared| declared.saturating_sub(overhead)),
-    )?;
+    )
+    .await?;
 
     let mut multipart = Multipart::from_request(request, &app)
         .await
@@ -127,7 +128,7 @@ impl Form {
                 let file_name = path
                     .and_then(|path| path.rsplit(['/', '\\']).next())
                     .map(str::to_owned);
-                let reservation = upload::reserve(app, None)?;
+                let reservation = upload::reserve(app, None).await?;
                 let expected = Expected::default();
                 let spooled = upload::receive(app, reservation, field, &expected, None).await?;
                 if form.file.replace((spooled, file_name)).is_some() {

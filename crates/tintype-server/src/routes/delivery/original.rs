@@ -6,6 +6,7 @@ use http::header;
 use tintype_store::Object;
 
 use super::Ask;
+use crate::changing::Looks;
 use crate::error::{Code, Error};
 use crate::probing;
 use crate::record::Record;
@@ -14,13 +15,12 @@ use crate::url::Download;
 
 pub(super) async fn answer(ask: &Ask<'_>, download: Option<&Download>) -> Result<Response, Error> {
     let mut stored = ask.record().await?;
-    let mut again = true;
+    let mut looks = Looks::default();
     loop {
         match send(ask, download, &stored.record).await {
-            Err(error) if error.code() == Code::PreconditionFailed && again => {
-                again = false;
-                ask.app.records.rederive(ask.key).await?;
-                stored = ask.record().await?;
+            Err(error) if error.is_outdated() => {
+                looks.again().await?;
+                stored = ask.renewed(&stored.record).await?;
             }
             answer => return answer,
         }

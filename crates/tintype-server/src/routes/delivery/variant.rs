@@ -12,6 +12,7 @@ use super::Ask;
 use super::freshness::Freshness;
 use super::prepared::{Prepared, accepted};
 use crate::access_log::LogFacts;
+use crate::changing::Looks;
 use crate::error::{Code, Error};
 use crate::formats::{self, Nature};
 use crate::record::Record;
@@ -30,14 +31,13 @@ struct Given {
 
 pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, Error> {
     let mut stored = ask.record().await?;
-    let mut again = true;
+    let mut looks = Looks::default();
     let given = loop {
         match give(ask, merged, &stored).await {
             // The bytes are no longer those of the record, which is derived anew.
-            Err(error) if error.code() == Code::PreconditionFailed && again => {
-                again = false;
-                ask.app.records.rederive(ask.key).await?;
-                stored = ask.record().await?;
+            Err(error) if error.is_outdated() => {
+                looks.again().await?;
+                stored = ask.renewed(&stored.record).await?;
             }
             given => break given?,
         }

@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::config::{Config, Dev, Scope, Token};
 use crate::granted::Granted;
+use crate::metrics::Metrics;
 
 const SPOOL_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -179,5 +180,8 @@ async fn app(spool: &Path) -> Arc<App> {
         ..loaded.unwrap().config
     };
     config.tokens.extend([desk, old]);
-    App::open(config, &Granted::detect(None)).await.unwrap()
+    let metrics = Arc::new(Metrics::new("test"));
+    App::open(Arc::new(config), &Granted::detect(None), metrics)
+        .await
+        .unwrap()
 }

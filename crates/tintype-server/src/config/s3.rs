@@ -1,0 +1,114 @@
+//! What is asked of S3 for the objects that are written: encryption and storage class.
+
+use tintype_store::{S3Encryption, S3Writing, StoreUrl};
+
+use super::load::Reader;
+use super::read;
+
+const OPTIONS: [&str; 4] = [
+    "s3_encryption",
+    "s3_kms_key",
+    "s3_bucket_key",
+    "s3_storage_class",
+];
+
+/// From which an object can be read at once.
+const STORAGE_CLASSES: [&str; 7] = [
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "REDUCED_REDUNDANCY",
+    "EXPRESS_ONEZONE",
+];
+
+/// S3 takes ids, ARNs and aliases.
+const MAX_KEY_BYTES: usize = 2_048;
+
+impl Reader {
+    /// The stores, each told how to write where it is a bucket.
+    pub(super) fn with_s3_writing(
+        &mut self,
+        mut stores: [Option<StoreUrl>; 2],
+    ) -> [Option<StoreUrl>; 2] {
+        let writing = self.s3_writing();
+        let mut has_bucket = false;
+        for store in stores.iter_mut().flatten() {
+            if let StoreUrl::S3(settings) = store {
+                settings.writing = writing.clone();
+                has_bucket = true;
+            }
+        }
+        if !has_bucket && writing != S3Writing::default() {
+            let set = OPTIONS.iter().find(|option| self.is_set(option));
+            let name = self.name(set.unwrap_or(&OPTIONS[0]));
+            let fix = "leave it out, or name a store s3://bucket/location";
+            self.problems
+                .add(&name, "set, and no store is a bucket", fix);
+        }
+        stores
+    }
+
+    fn s3_writing(&mut self) -> S3Writing {
+        let encryption = self.optional("s3_encryption", encryption);
+        let key = self.optional("s3_kms_key", kms_key);
+        let bucket_key = self.optional("s3_bucket_key", read::switch);
+        let storage_class = self.optional("s3_storage_class", storage_class);
+        let bucket_key = bucket_key.unwrap_or_default();
+        let encryption = match encryption {
+            Some(S3Encryption::Kms { .. }) => Some(S3Encryption::Kms { key, bucket_key }),
+            other => {
+                for (option, is_set) in
+                    [("s3_kms_key", key.is_some()), ("s3_bucket_key", bucket_key)]
+                {
+                    if is_set {
+                        let name = self.name(option);
+                        let fix = "set s3_encryption = \"aws:kms\", or leave it out";
+                        self.problems.add(&name, "set without aws:kms", fix);
+                    }
+                }
+                other
+            }
+        };
+        S3Writing {
+            encryption,
+            storage_class,
+        }
+    }
+
+    fn is_set(&self, option: &str) -> bool {
+        self.text(option).is_some_and(|text| text != "0")
+    }
+}
+
+fn encryption(text: &str) -> Result<S3Encryption, String> {
+    match text {
+        "AES256" => Ok(S3Encryption::Aes256),
+        "aws:kms" => Ok(S3Encryption::Kms {
+            key: None,
+            bucket_key: false,
+        }),
+        _ => Err(format!("{text:?} is neither AES256 nor aws:kms")),
+    }
+}
+
+fn kms_key(text: &str) -> Result<String, String> {
+    let is_key = text.len() <= MAX_KEY_BYTES && text.bytes().all(|b| b.is_ascii_graphic());
+    match is_key {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not the id or ARN of a key")),
+    }
+}
+
+fn storage_class(text: &str) -> Result<String, String> {
+    if STORAGE_CLASSES.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(match text {
+        "GLACIER" | "DEEP_ARCHIVE" => {
+            format!("from {text} nothing can be read before it is restored, which takes hours")
+        }
+        _ => format!("{text:?} is none of {}", STORAGE_CLASSES.join(", ")),
+    })
+}

@@ -1,0 +1,51 @@
+//! What is remembered of a key, and for how long.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use super::{STALE, Stored};
+
+/// Times are counted from here.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+#[derive(Clone)]
+pub(super) struct Known {
+    /// `None`: there is no such original.
+    pub(super) stored: Option<Arc<Stored>>,
+    /// Milliseconds since [`BEGAN`]. Of all copies, so that it can be put off while somebody else has
+    /// the entry.
+    believed_until: Arc<AtomicU64>,
+}
+
+impl Known {
+    pub(super) fn new(stored: Option<Arc<Stored>>, keep: Duration) -> Self {
+        let until = millis(Instant::now() + keep);
+        Self {
+            stored,
+            believed_until: Arc::new(AtomicU64::new(until)),
+        }
+    }
+
+    pub(super) fn is_believed(&self, at: Instant) -> bool {
+        millis(at) < self.believed_until.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn believe_until(&self, until: Instant) {
+        self.believed_until
+            .fetch_max(millis(until), Ordering::Relaxed);
+    }
+
+    /// What may be answered without the store.
+    pub(super) fn last(&self) -> Option<Arc<Stored>> {
+        let stored = self.stored.as_ref();
+        stored
+            .filter(|stored| !stored.is_older_than(STALE))
+            .cloned()
+    }
+}
+
+fn millis(at: Instant) -> u64 {
+    let since = at.saturating_duration_since(*BEGAN).as_millis();
+    u64::try_from(since).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,89 @@
+//! From the first moment to the one at which everything is open.
+//!
+//! A store that does not answer yet is waited for, with the listeners bound and every answer saying so:
+//! a task that ended instead would be started again and again, and a deployment rolled back. What does
+//! not get better by waiting (a bucket that is not there, keys, rights) ends the start at once.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use axum::routing::future::RouteFuture;
+use futures_util::future::Either;
+use http::{Request, Response};
+use tower::Service;
+
+use super::StartError;
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Code, Error};
+use crate::granted::Granted;
+use crate::metrics::Metrics;
+use crate::routes::admin::Readiness;
+
+/// Between two attempts: an attempt takes up to two seconds of a store that is silent.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Opens everything, however long the store is away.
+pub(super) async fn open(
+    config: Config,
+    granted: &Granted,
+    metrics: Arc<Metrics>,
+    readiness: &Readiness,
+) -> Result<Arc<App>, StartError> {
+    let config = Arc::new(config);
+    loop {
+        let error = match App::open(config.clone(), granted, metrics.clone()).await {
+            Err(error) if error.may_pass() => error,
+            opened => return opened,
+        };
+        let reason = chain(&error);
+        if readiness.set_waiting(reason.clone()) {
+            tracing::warn!(reason, "the service waits for its store: {reason}");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// An error and its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A router that is not there yet. Until it is, every request is told to come back.
+#[derive(Clone, Default)]
+pub(super) struct Late(Arc<OnceLock<Router>>);
+
+impl Late {
+    pub(super) fn set(&self, router: Router) {
+        // Opened once.
+        let _ = self.0.set(router);
+    }
+}
+
+impl Service<Request<Body>> for Late {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<RouteFuture<Infallible>, Ready<Result<Response<Body>, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self.0.get() {
+            Some(router) => Either::Left(router.clone().call(request)),
+            None => {
+                let detail = "the service is starting, and its store does not answer yet";
+                let error = Error::new(Code::StoreUnavailable).detail(detail);
+                Either::Right(ready(Ok(error.into_response())))
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! How a variant lies in the store: its bytes, and behind them their length and digest.
+//!
+//! A picture that was cut, emptied, rotted or replaced by something else is told by that when it is
+//! read, and made anew. In the bytes rather than beside them, because not every file system keeps
+//! attributes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use sha2::{Digest, Sha256};
+
+/// Of the bytes without the seal.
+pub(super) type Sum = [u8; 32];
+
+/// Written as a box of ISO media files that readers skip, so that also an AVIF with its seal is one; to
+/// all other formats it is what comes after the end.
+const LEN: usize = 56;
+const TAG: &[u8; 12] = b"freetintype1";
+
+pub(super) fn seal(bytes: &[u8], sum: &Sum) -> Bytes {
+    let mut sealed = BytesMut::with_capacity(bytes.len() + LEN);
+    sealed.put_slice(bytes);
+    sealed.put_slice(&trailer(bytes.len(), sum));
+    sealed.freeze()
+}
+
+/// The bytes and their digest. `None`: they are damaged, or were kept by a release that did not seal.
+pub(super) fn open(sealed: &Bytes) -> Option<(Bytes, Sum)> {
+    let end = sealed.len().checked_sub(LEN).filter(|end| *end > 0)?;
+    let bytes = sealed.slice(..end);
+    let sum = sum(&bytes);
+    (sealed[end..] == trailer(end, &sum)).then_some((bytes, sum))
+}
+
+pub(super) fn sum(bytes: &[u8]) -> Sum {
+    Sha256::digest(bytes).into()
+}
+
+fn trailer(len: usize, sum: &Sum) -> [u8; LEN] {
+    let mut trailer = [0; LEN];
+    let mut rest = &mut trailer[..];
+    rest.put_u32(LEN as u32);
+    rest.put_slice(TAG);
+    rest.put_u64(len as u64);
+    rest.put_slice(sum);
+    trailer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_as_it_was_kept_is_opened() {
+        let bytes = Bytes::from_static(b"a picture");
+        let sealed = seal(&bytes, &sum(&bytes));
+        assert_eq!(open(&sealed), Some((bytes.clone(), sum(&bytes))));
+        for cut in 0..sealed.len() {
+            assert_eq!(open(&sealed.slice(..cut)), None, "{cut}");
+        }
+        for at in 0..sealed.len() {
+            let mut rotten = sealed.to_vec();
+            rotten[at] ^= 1;
+            assert_eq!(open(&rotten.into()), None, "{at}");
+        }
+        assert_eq!(open(&bytes), None, "never sealed");
+        assert_eq!(open(&seal(b"", &sum(b""))), None, "nothing is no picture");
+    }
+}

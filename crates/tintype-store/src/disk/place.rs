@@ -1,0 +1,103 @@
+//! Where a store is, and whether it still is there: a folder can be unmounted, moved and replaced while
+//! it is open, and comes back without a restart.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::objects::Objects;
+use crate::Error;
+use crate::url::DiskSettings;
+
+const ACTION: &str = "looking at the store";
+
+#[derive(Debug)]
+pub(super) struct Place {
+    settings: DiskSettings,
+    is_read_only: bool,
+    /// Whether the store was a file system of its own, under which there may be an empty folder.
+    is_mount: bool,
+    open: RwLock<Arc<Objects>>,
+    reopening: Mutex<()>,
+}
+
+impl Place {
+    pub(super) fn open(settings: DiskSettings) -> Result<Self, Error> {
+        let objects = Objects::open(&settings)?;
+        Ok(Self::new(settings, objects, false))
+    }
+
+    pub(super) fn open_to_read(settings: DiskSettings) -> Result<Self, Error> {
+        let objects = Objects::open_to_read(&settings)?;
+        Ok(Self::new(settings, objects, true))
+    }
+
+    fn new(settings: DiskSettings, objects: Objects, is_read_only: bool) -> Self {
+        Self {
+            is_mount: is_mount(objects.folders().path()).unwrap_or_default(),
+            settings,
+            is_read_only,
+            open: RwLock::new(Arc::new(objects)),
+            reopening: Mutex::default(),
+        }
+    }
+
+    pub(super) fn last(&self) -> Arc<Objects> {
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The store as it is there now. Asked before every operation: it is one look at a folder, and a
+    /// store that has gone must not pass for an empty one.
+    pub(super) fn objects(&self) -> Result<Arc<Objects>, Error> {
+        let objects = self.last();
+        if self.is_in_place(&objects)? {
+            return Ok(objects);
+        }
+        let _turn = self
+            .reopening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have been first.
+        let objects = self.last();
+        if self.is_in_place(&objects)? {
+            return Ok(objects);
+        }
+        let path = objects.folders().path();
+        let is_mount = is_mount(path).map_err(Error::io(ACTION))?;
+        if self.is_mount && !is_mount {
+            return Err(Error::Unavailable {
+                action: ACTION,
+                source: io::Error::other("nothing is mounted there any more"),
+            });
+        }
+        let found = Arc::new(match self.is_read_only {
+            true => Objects::open_to_read(&self.settings)?,
+            false => Objects::open(&self.settings)?,
+        });
+        tracing::warn!(path = %path.display(), "another folder is where the store was; it is used from now on");
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = found.clone();
+        Ok(found)
+    }
+
+    fn is_in_place(&self, objects: &Objects) -> Result<bool, Error> {
+        let held = objects.folders().root().metadata();
+        let held = held.map_err(Error::io(ACTION))?;
+        let now = fs::metadata(objects.folders().path()).map_err(Error::io(ACTION))?;
+        // Somebody may have emptied it, our own folders included.
+        Ok(id(&held) == id(&now) && (self.is_read_only || objects.spool_dir().is_dir()))
+    }
+}
+
+fn id(folder: &Metadata) -> (u64, u64) {
+    (folder.dev(), folder.ino())
+}
+
+fn is_mount(path: &Path) -> io::Result<bool> {
+    let above = path.parent().unwrap_or(path);
+    Ok(fs::metadata(path)?.dev() != fs::metadata(above)?.dev())
+}

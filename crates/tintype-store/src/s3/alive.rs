@@ -1,0 +1,61 @@
+//! The smallest question that is answered by whatever answers reads: an object that is never there.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+
+use super::failure::{Failure, Kind};
+use super::operation::Operation;
+use crate::key::RESERVED;
+
+/// For the whole of it: what takes longer is as good as no answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Alive {
+    client: Client,
+    bucket: String,
+    pub(super) path: String,
+}
+
+impl Alive {
+    /// `location` is empty, or has a slash at its end.
+    pub(super) fn new(client: Client, bucket: &str, location: &str) -> Self {
+        Self {
+            client,
+            bucket: bucket.to_owned(),
+            path: format!("{location}{RESERVED}/alive"),
+        }
+    }
+
+    pub(super) async fn is_answered(&self) -> bool {
+        match self.ask().await {
+            Ok(()) => true,
+            Err(failure) => !failure.kind.is_away(),
+        }
+    }
+
+    /// Once, without what is done for other requests that fail.
+    pub(super) async fn ask(&self) -> Result<(), Failure> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(PATIENCE)
+            .operation_timeout(PATIENCE)
+            .build();
+        let once = Builder::new()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        let request = self.client.get_object().bucket(&self.bucket);
+        let request = request.key(&self.path).customize().config_override(once);
+        // Boxed, because the SDK's futures are large.
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => match Failure::new(Operation::GetObject, &error) {
+                failure if failure.kind == Kind::NotFound => Ok(()),
+                failure => Err(failure),
+            },
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Objects that give no answer, and folders where the server says to slow down: each is left alone for
+//! a while, and nothing else is.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::gate::Gate;
+
+/// What a folder was last told is believed for so long.
+const WINDOW: Duration = Duration::from_secs(5);
+/// So many refusals make it the folder's affair, and not that of the object alone.
+const ENOUGH: u32 = 5;
+/// Bounds the memory: some dozen bytes each.
+const MOST: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    ill: HashMap<u64, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    gate: Gate,
+    began: Instant,
+    slow: u32,
+    answered: u32,
+}
+
+/// An object, and what it lies in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids {
+    pub(super) object: u64,
+    pub(super) folder: u64,
+}
+
+impl Places {
+    pub(super) fn let_through(&mut self, ids: Ids, now: Instant) -> bool {
+        [ids.folder, ids.object].iter().all(|id| {
+            let place = self.ill.get_mut(id);
+            place.is_none_or(|place| place.gate.lets_through(now))
+        })
+    }
+
+    pub(super) fn answered(&mut self, ids: Ids) {
+        if self.ill.is_empty() {
+            return;
+        }
+        self.ill.remove(&ids.object);
+        if let Some(folder) = self.ill.get_mut(&ids.folder) {
+            folder.answered += 1;
+            if folder.gate.open() {
+                self.ill.remove(&ids.folder);
+            }
+        }
+    }
+
+    pub(super) fn silent(&mut self, ids: Ids, now: Instant) {
+        if let Some(object) = self.at(ids.object, now) {
+            object.gate.shut(now);
+        }
+    }
+
+    pub(super) fn slow(&mut self, ids: Ids, now: Instant) {
+        self.silent(ids, now);
+        let Some(folder) = self.at(ids.folder, now) else {
+            return;
+        };
+        if now.saturating_duration_since(folder.began) >= WINDOW {
+            (folder.began, folder.slow, folder.answered) = (now, 0, 0);
+        }
+        folder.slow += 1;
+        if folder.gate.is_shut() || folder.slow >= ENOUGH && folder.slow >= folder.answered {
+            folder.gate.shut(now);
+        }
+    }
+
+    /// `None`: there are too many to remember this one.
+    fn at(&mut self, id: u64, now: Instant) -> Option<&mut Place> {
+        if self.ill.len() >= MOST && !self.ill.contains_key(&id) {
+            self.ill
+                .retain(|_, place| now.saturating_duration_since(place.began) < WINDOW);
+            if self.ill.len() >= MOST {
+                return None;
+            }
+        }
+        Some(self.ill.entry(id).or_insert_with(|| Place {
+            gate: Gate::default(),
+            began: now,
+            slow: 0,
+            answered: 0,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(object: u64, folder: u64) -> Ids {
+        Ids { object, folder }
+    }
+
+    #[test]
+    fn an_object_that_is_silent_is_left_alone_and_its_neighbours_are_not() {
+        let (mut places, now) = (Places::default(), Instant::now());
+        for _ in 0..10 {
+            places.silent(ids(1, 100), now);
+        }
+        assert!(!places.let_through(ids(1, 100), now));
+        assert!(places.let_through(ids(2, 100), now));
+        assert!(places.let_through(ids(1, 100), now + Duration::from_secs(1)));
+        places.answered(ids(1, 100));
+        assert!(places.let_through(ids(1, 100), now));
+    }
+
+    #[test]
+    fn a_folder_is_left_alone_once_many_in_it_are_told_to_slow_down() {
+        let (mut places, now) = (Places::default(), Instant::now());
+        for object in 1..5 {
+            places.slow(ids(object, 100), now);
+        }
+        assert!(places.let_through(ids(9, 100), now));
+        places.slow(ids(5, 100), now);
+        assert!(!places.let_through(ids(9, 100), now));
+        assert!(places.let_through(ids(9, 200), now), "of another folder");
+        assert!(places.let_through(ids(9, 100), now + Duration::from_secs(1)));
+        places.answered(ids(9, 100));
+        assert!(places.let_through(ids(9, 100), now));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (mut places, now) = (Places::default(), Instant::now());
+        for object in 0..10_000 {
+            places.slow(ids(object, 20_000 + object), now);
+        }
+        assert_eq!(places.ill.len(), MOST);
+    }
+}
