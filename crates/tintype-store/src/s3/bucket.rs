@@ -90,6 +90,25 @@ impl Bucket {
         }
     }
 
+    /// The same for one that takes the server long, and so tells nothing by being late.
+    pub(super) fn call_patiently<T, E>(
+        &self,
+        operation: Operation,
+        place: &str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> impl Future<Output = Result<T, Failure>> + Send
+    where
+        T: Send,
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let request = Box::pin(request);
+        let errand = Errand { operation, place };
+        async move {
+            self.health.admit(errand)?;
+            self.judge(errand, request.await)
+        }
+    }
+
     /// The same for one that moves many bytes: bounded by their progress instead of its time.
     pub(super) fn call_watched<T, E>(
         &self,
@@ -106,11 +125,7 @@ impl Bucket {
         let errand = Errand { operation, place };
         async move {
             self.health.admit(errand)?;
-            let outcome = tokio::select! {
-                outcome = progress.watch(request) => outcome,
-                () = self.health.gone_while_still(progress) => return Err(Health::gone(operation)),
-            };
-            match outcome {
+            match progress.watch(request).await {
                 Some(outcome) => self.judge(errand, outcome),
                 None => {
                     self.health.silent(errand);

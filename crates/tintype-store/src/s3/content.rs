@@ -265,12 +265,6 @@ impl Progress {
         self.last.store(elapsed, Ordering::Relaxed);
     }
 
-    /// How long no byte has moved.
-    pub(super) fn idle(&self) -> Duration {
-        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(last)
-    }
-
     /// Runs `request`; `None` when it has stopped moving.
     pub(super) async fn watch<T>(&self, request: impl Future<Output = T>) -> Option<T> {
         let mut request = pin!(request);

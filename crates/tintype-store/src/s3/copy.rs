@@ -162,7 +162,7 @@ impl Bucket {
             .set_if_match(matching)
             .customize()
             .config_override(client::server_side());
-        let output = match self.call(operation, to, request.send()).await {
+        let output = match self.call_patiently(operation, to, request.send()).await {
             // Of the source or of the destination.
             Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::NotFound) => {
                 let source = self.look(&original.path).await?;
@@ -233,7 +233,7 @@ impl Bucket {
             .set_copy_source_range((!whole).then(|| format!("bytes={start}-{last}")))
             .customize()
             .config_override(client::server_side());
-        let output = self.call(operation, "", request.send()).await?;
+        let output = self.call_patiently(operation, "", request.send()).await?;
         let result = output.copy_part_result;
         let (etag, crc32) = result.map_or((None, None), |part| (part.e_tag, part.checksum_crc32));
         completed(operation, number, etag, crc32)

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::alive::Alive;
-use super::content::Progress;
 use super::failure::Failure;
 use super::gate::TRY_EVERY;
 use super::lane::Lane;
@@ -27,9 +26,6 @@ use crate::{Counts, background};
 /// After this long without an answer it is found out whether there are any, which takes up to a second:
 /// then whoever waits has waited as long as one who asks for an object that is stuck.
 const LATE: Duration = Duration::from_millis(900);
-
-/// At bytes that move.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The kinds of operation that are judged apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,19 +137,6 @@ impl Health {
             biased;
             answer = answer => Some(answer),
             _ = away.wait_for(|away| *away) => None,
-        }
-    }
-
-    /// Waits until nothing is answered any more, and no byte moves either.
-    pub(super) async fn gone_while_still(self: &Arc<Self>, progress: &Progress) {
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if progress.idle() >= LATE {
-                self.suspect();
-                if *self.away.borrow() {
-                    return;
-                }
-            }
         }
     }
 

@@ -238,7 +238,9 @@ impl Upload {
             .set_if_match(matching)
             .customize()
             .config_override(client::server_side());
-        let output = bucket.call(operation, &self.path, request.send()).await?;
+        let output = bucket
+            .call_patiently(operation, &self.path, request.send())
+            .await?;
         match output.e_tag {
             Some(etag) => Ok(super::attributes::etag(&etag).to_string()),
             None => Err(Failure::down(operation, "the answer has no ETag")),

@@ -76,7 +76,7 @@ async fn every_operation_costs_what_is_said() {
         .await
         .unwrap();
 
-    let large = file(&bytes(40 * MIB));
+    let large = file(&bytes(33 * MIB));
     // What the server does with conditions of such uploads is tried before the first.
     put_file(store, "first", &large, &absent).await.unwrap();
     let parts = [
