@@ -5,6 +5,7 @@
 //! set other sizes for runs by hand. `tests/heavy memory` is 5 GB and 50 of 200 MB.
 
 use std::io::{Read, Write};
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tintype_testing::Faulty;
@@ -78,16 +79,20 @@ fn a_burst_of_cold_variants_gives_its_memory_back() {
     let burst: u32 = by_hand("TINTYPE_TEST_BURST").map_or(3, |text| text.parse().unwrap());
     for (clients, first) in [(1, 1_501), (8, 1_501 + burst)] {
         for format in FORMATS {
-            let next = std::sync::atomic::AtomicU32::new(first);
-            let ask = || {
-                while let width @ 0.. = next.fetch_add(1, Relaxed)
-                    && width < first + burst
-                {
-                    let path = format!("/t/a.jpg/w_{width}~f_{format}");
-                    app.get(&path).expect(200);
+            let next = AtomicU32::new(first);
+            let ask = || loop {
+                let width = next.fetch_add(1, Relaxed);
+                if width >= first + burst {
+                    break;
                 }
+                let path = format!("/t/a.jpg/w_{width}~f_{format}");
+                app.get(&path).expect(200);
             };
-            std::thread::scope(|scope| (0..clients).for_each(|_| drop(scope.spawn(ask))));
+            std::thread::scope(|scope| {
+                for _ in 0..clients {
+                    scope.spawn(ask);
+                }
+            });
             eprintln!(
                 "{burst} as {format} by {clients}: {} MiB, at most {}",
                 resident(app.pid()) >> 20,
