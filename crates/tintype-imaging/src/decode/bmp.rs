@@ -1,6 +1,7 @@
 //! BMP through the `image` crate: pictures without compression a band at a time, by handing it each band as
 //! a file of its own.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use super::{Band, Take, rows_of_a_band, whole};
@@ -47,8 +48,9 @@ struct Rows<'a> {
     from_below: bool,
 }
 
-/// Heads are some hundred bytes; a palette is at most a kilobyte.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Everything before the pixels: some hundred bytes, of which a palette is at most a kilobyte. One that claims to
+/// end within its own fields is not cut here.
+const HEAD_BYTES: RangeInclusive<usize> = 54..=16 * 1024;
 
 impl<'a> Rows<'a> {
     /// `None` for every other form, and where rows are missing.
@@ -57,7 +59,7 @@ impl<'a> Rows<'a> {
         let offset = four(10)? as usize;
         // BITMAPINFOHEADER and those that begin like it.
         let is_plain = four(14)? >= 40 && matches!(four(30)?, 0 | 3);
-        if !is_plain || offset > MAX_HEAD_BYTES {
+        if !is_plain || !HEAD_BYTES.contains(&offset) {
             return None;
         }
         let bits = u64::from(u16::from_le_bytes(*bytes.get(28..)?.first_chunk()?));

@@ -1,6 +1,6 @@
 //! Hostile files are answered, in time and without a panic.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tintype_imaging::probe;
 use tintype_imaging::spec::{Format, Size};
 use tintype_imaging::{Error, PIXELS, render, sniff};
 
-use crate::corpus::{files, header, read, whole};
+use crate::corpus::{files, header, read, to_width, whole};
 
 /// Everything a server does with an upload and a request for a thumbnail.
 fn treat(bytes: &[u8]) -> Result<usize, Error> {
@@ -152,4 +152,22 @@ fn bombs_are_refused_by_name() {
     );
     assert_eq!(refused("hostile/bomb-png-30000x30000-1bit.png"), PIXELS);
     assert_eq!(refused("hostile/bomb-png-12000x12000-rgba.png"), PIXELS);
+}
+
+/// Wherever the head says that the pixels begin: within the head, behind the end, far beyond.
+#[test]
+fn a_bmp_may_say_anything_of_where_its_pixels_are() {
+    let image = image::DynamicImage::from(image::RgbImage::new(7, 5));
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, image::ImageFormat::Bmp).unwrap();
+    let bytes = bytes.into_inner();
+    for offset in (0..=60).chain([200, 20_000, u32::MAX]) {
+        for bits in [0u16, 1, 24, 32, u16::MAX] {
+            let mut bytes = bytes.clone();
+            bytes[10..14].copy_from_slice(&offset.to_le_bytes());
+            bytes[28..30].copy_from_slice(&bits.to_le_bytes());
+            // An error or a picture, never a panic.
+            let _ = to_width(&bytes, 7, Format::Png);
+        }
+    }
 }
