@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use tintype_imaging::cost::{self, Expected, Source};
 use tintype_imaging::limits::Limits;
-use tintype_imaging::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
+use tintype_imaging::spec::{Format, Resolved, Size};
 use tintype_imaging::{probe, render};
 
 const TIMES: usize = 3;
@@ -122,26 +122,10 @@ fn stages(expected: &Expected, took: &Expected) -> String {
 
 fn resolved(upright: Size, width: u32, format: Format) -> Resolved {
     let height = f64::from(upright.height) * f64::from(width) / f64::from(upright.width);
+    let size = Size::new(width, (height.round() as u32).max(1));
     Resolved {
-        crop: Rect {
-            x: 0,
-            y: 0,
-            width: upright.width,
-            height: upright.height,
-        },
-        rotate: Rotate::None,
-        flip: Flip::default(),
-        size: Size::new(width, (height.round() as u32).max(1)),
-        canvas: None,
-        blur: None,
-        sharpen: None,
-        gray: false,
-        background: None,
-        format,
         quality: if format == Format::Avif { 60 } else { 80 },
-        metadata: Metadata::None,
-        max_bytes: None,
-        own_coding: false,
+        ..Resolved::whole(upright, size, format)
     }
 }
 

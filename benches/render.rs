@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use tintype_imaging::limits::Limits;
-use tintype_imaging::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
+use tintype_imaging::spec::{Format, Resolved, Size};
 use tintype_imaging::{probe, render};
 
 const ROUNDS: usize = 3;
@@ -108,26 +108,10 @@ fn resolved(source: &[u8], width: u32, format: Format, quality: u8) -> Resolved 
         .unwrap()
         .upright();
     let height = f64::from(upright.height) * f64::from(width) / f64::from(upright.width);
+    let size = Size::new(width, height.round() as u32);
     Resolved {
-        crop: Rect {
-            x: 0,
-            y: 0,
-            width: upright.width,
-            height: upright.height,
-        },
-        rotate: Rotate::None,
-        flip: Flip::default(),
-        size: Size::new(width, height.round() as u32),
-        canvas: None,
-        blur: None,
-        sharpen: None,
-        gray: false,
-        background: None,
-        format,
         quality,
-        metadata: Metadata::None,
-        max_bytes: None,
-        own_coding: false,
+        ..Resolved::whole(upright, size, format)
     }
 }
 

@@ -149,7 +149,6 @@ fn nanoseconds(count: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Flip, Metadata, Rect};
 
     fn source(format: SourceFormat, (width, height): (u32, u32), bytes: u64) -> Source {
         Source {
@@ -170,27 +169,8 @@ mod tests {
             width: whole,
             height,
         } = source.upright;
-        Resolved {
-            crop: Rect {
-                x: 0,
-                y: 0,
-                width: whole,
-                height,
-            },
-            rotate: Rotate::None,
-            flip: Flip::default(),
-            size: Size::new(width, height * width / whole),
-            canvas: None,
-            blur: None,
-            sharpen: None,
-            gray: false,
-            background: None,
-            format,
-            quality: 80,
-            metadata: Metadata::None,
-            max_bytes: None,
-            own_coding: false,
-        }
+        let size = Size::new(width, height * width / whole);
+        Resolved::whole(source.upright, size, format)
     }
 
     /// Photographs of the corpus, with CPU milliseconds that `cargo bench --bench cost` has shown.

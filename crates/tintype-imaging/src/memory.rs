@@ -8,7 +8,7 @@ use crate::cost::{Source, scale};
 use crate::decode::BAND_BYTES;
 use crate::probe::{SourceFormat, look_size};
 use crate::render::shrink::WINDOW_BYTES;
-use crate::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
+use crate::spec::{Format, Resolved, Rotate, Size};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -85,27 +85,7 @@ const COMPRESSED: [(SourceFormat, u64); 4] = [
 
 fn usual(upright: Size) -> Resolved {
     let width = upright.width.min(1_200);
-    Resolved {
-        crop: Rect {
-            x: 0,
-            y: 0,
-            width: upright.width,
-            height: upright.height,
-        },
-        rotate: Rotate::None,
-        flip: Flip::default(),
-        size: Size::new(width, width),
-        canvas: None,
-        blur: None,
-        sharpen: None,
-        gray: false,
-        background: None,
-        format: Format::Webp,
-        quality: 80,
-        metadata: Metadata::None,
-        max_bytes: None,
-        own_coding: false,
-    }
+    Resolved::whole(upright, Size::new(width, width), Format::Webp)
 }
 
 /// Until the picture is as small as it is shown.

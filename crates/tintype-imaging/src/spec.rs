@@ -287,6 +287,31 @@ pub struct Canvas {
 }
 
 impl Resolved {
+    /// All of an upright picture at a size, at quality 80 and without metadata.
+    pub fn whole(upright: Size, size: Size, format: Format) -> Self {
+        Self {
+            crop: Rect {
+                x: 0,
+                y: 0,
+                width: upright.width,
+                height: upright.height,
+            },
+            rotate: Rotate::None,
+            flip: Flip::default(),
+            size,
+            canvas: None,
+            blur: None,
+            sharpen: None,
+            gray: false,
+            background: None,
+            format,
+            quality: 80,
+            metadata: Metadata::None,
+            max_bytes: None,
+            own_coding: false,
+        }
+    }
+
     /// The size of the answer.
     pub fn output(&self) -> Size {
         self.canvas.map_or(self.size, |canvas| canvas.size)

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
+use tintype_imaging::spec::{Format, Resolved, Size};
 use tintype_imaging::{memory, probe, render};
 
 const MIB: u64 = 1024 * 1024;
@@ -234,27 +234,8 @@ impl Original {
         } = self.source.upright;
         let width = width.min(whole);
         let scaled = u64::from(height) * u64::from(width) / u64::from(whole);
-        Resolved {
-            crop: Rect {
-                x: 0,
-                y: 0,
-                width: whole,
-                height,
-            },
-            rotate: Rotate::None,
-            flip: Flip::default(),
-            size: Size::new(width, scaled.max(1) as u32),
-            canvas: None,
-            blur: None,
-            sharpen: None,
-            gray: false,
-            background: None,
-            format,
-            quality: 80,
-            metadata: Metadata::None,
-            max_bytes: None,
-            own_coding: false,
-        }
+        let size = Size::new(width, scaled.max(1) as u32);
+        Resolved::whole(self.source.upright, size, format)
     }
 }
 

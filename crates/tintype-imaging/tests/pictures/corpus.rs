@@ -8,7 +8,7 @@ use tintype_imaging::Error;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::render::{self, Rendered};
-use tintype_imaging::spec::{Flip, Format, Metadata, Rect, Resolved, Rotate, Size};
+use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus")
@@ -46,25 +46,8 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Error> {
 /// All of an upright picture at a size.
 pub(crate) fn whole(upright: Size, size: Size, format: Format) -> Resolved {
     Resolved {
-        crop: Rect {
-            x: 0,
-            y: 0,
-            width: upright.width,
-            height: upright.height,
-        },
-        rotate: Rotate::None,
-        flip: Flip::default(),
-        size,
-        canvas: None,
-        blur: None,
-        sharpen: None,
-        gray: false,
-        background: None,
-        format,
-        quality: 80,
         metadata: Metadata::Copyright,
-        max_bytes: None,
-        own_coding: false,
+        ..Resolved::whole(upright, size, format)
     }
 }
 
