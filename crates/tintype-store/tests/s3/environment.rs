@@ -122,7 +122,8 @@ async fn it_is_all_in_the_environment() {
     assert!(nowhere.contains("set AWS_REGION"), "{nowhere}");
 }
 
-/// Credentials of a task end, and new ones are fetched before they do.
+/// Credentials of a task end, and new ones are fetched before they do: ten seconds before, less up
+/// to five that the SDK draws by lot, so the six seconds of work see at least one end.
 #[test]
 fn the_role_of_a_task_is_renewed() {
     let server = S3sFs::start();
@@ -143,7 +144,7 @@ fn the_role_of_a_task_is_renewed() {
     );
 }
 
-/// The address of a service that gives credentials for twelve seconds, as ECS has one.
+/// The address of a service that gives credentials for ten seconds, as ECS has one.
 fn role(fetched: Arc<AtomicU32>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -153,7 +154,7 @@ fn role(fetched: Arc<AtomicU32>) -> String {
             let lines = BufReader::new(stream.try_clone().unwrap()).lines();
             lines.map_while(Result::ok).find(|line| line.is_empty());
             fetched.fetch_add(1, Ordering::Relaxed);
-            let end = SystemTime::now() + Duration::from_secs(12);
+            let end = SystemTime::now() + Duration::from_secs(10);
             let end = jiff::Timestamp::try_from(end).unwrap();
             let body = format!(
                 r#"{{"AccessKeyId":"{ACCESS_KEY}","SecretAccessKey":"{SECRET_KEY}","Token":"t","Expiration":"{end:.0}"}}"#
