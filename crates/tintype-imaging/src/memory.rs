@@ -5,7 +5,7 @@
 //! with everything in it; and not much more, since what is claimed and not used keeps other pictures waiting.
 
 use crate::cost::{Source, scale};
-use crate::decode::BAND_BYTES;
+use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES};
 use crate::probe::{SourceFormat, look_size};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
@@ -114,21 +114,30 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     match source.format {
         SourceFormat::Jpeg => {
             let coefficients = match (source.interlaced, scale) {
+                (false, _) => 0,
                 (true, 8) => 2 * channels * decoded,
+                // Of a block of 64 pixels those that are needed, and eight bytes about the others.
+                (true, 4) => (5 + 4) * channels * all / 32,
+                (true, 2) => (25 + 4) * channels * all / 32,
                 (true, _) => 2 * channels * all,
-                _ => 0,
             };
             let planes = channels * decoded;
             coefficients + planes.max(short) + channels * decoded
         }
-        SourceFormat::Png if source.interlaced => channels * sample * all + in_rows() + short,
+        SourceFormat::Png if source.interlaced => {
+            let whole = channels * sample * all;
+            let is_cut_down = sample == 2 && whole > MAX_SIXTEEN_BYTES as u64;
+            whole / (1 + u64::from(is_cut_down)) + in_rows() + short
+        }
         SourceFormat::Gif if source.interlaced => all + in_rows() + short,
         SourceFormat::Png | SourceFormat::Gif => in_rows() + short,
         SourceFormat::Bmp if source.bytes >= all / 8 => in_rows() + short,
         SourceFormat::Tiff if !source.interlaced && matches!(source.bits, 8 | 16) => {
             channels * sample * all + short
         }
-        SourceFormat::Webp => (channels + 4) * all + short,
+        // Planes, with chroma of half the size.
+        SourceFormat::Webp if !source.interlaced => 3 * all / 2 + in_rows() + short,
+        SourceFormat::Webp => 5 * all + in_rows() + short,
         _ => 2 * channels * sample * all + short,
     }
 }

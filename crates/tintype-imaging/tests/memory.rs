@@ -8,7 +8,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -122,9 +122,78 @@ fn large(folder: &Path) -> Vec<PathBuf> {
     for name in ["rgb.bmp", "rgb.tif"] {
         write(name, &rgb);
     }
+    files.push(interlaced_png(folder.join("interlaced-rgba16.png"), size));
+    files.push(progressive_jpeg(
+        folder.join("progressive-444.jpg"),
+        size,
+        &rgb,
+    ));
+    for (name, image, lossless) in [
+        ("lossy.webp", &rgb, false),
+        ("lossless.webp", &rgb, true),
+        ("alpha.webp", &half_seen_through(&rgb), false),
+    ] {
+        files.push(webp(folder.join(name), image, lossless));
+    }
     files.push(gif(folder.join("plain.gif"), size, false));
     files.push(gif(folder.join("interlaced.gif"), size, true));
     files
+}
+
+/// By Adam7: seven passes, each with every so many columns and rows.
+fn interlaced_png(path: PathBuf, size: Size) -> PathBuf {
+    let mut info = png::Info::with_size(size.width, size.height);
+    (info.color_type, info.bit_depth) = (png::ColorType::Rgba, png::BitDepth::Sixteen);
+    info.interlaced = true;
+    let file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
+    let mut writer = png::Encoder::with_info(file, info)
+        .unwrap()
+        .write_header()
+        .unwrap();
+    let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    for (columns, rows) in [(8, 8), (8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2)] {
+        let mut row = vec![90; size.width as usize / columns * 8 + 1];
+        // No filter.
+        row[0] = 0;
+        for _ in 0..size.height / rows {
+            data.write_all(&row).unwrap();
+        }
+    }
+    writer
+        .write_chunk(png::chunk::IDAT, &data.finish().unwrap())
+        .unwrap();
+    writer.finish().unwrap();
+    path
+}
+
+fn progressive_jpeg(path: PathBuf, size: Size, rgb: &image::DynamicImage) -> PathBuf {
+    let mut encoder = jpeg_encoder::Encoder::new_file(&path, 80).unwrap();
+    encoder.set_progressive(true);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+    let (width, height) = (size.width as u16, size.height as u16);
+    encoder
+        .encode(rgb.as_bytes(), width, height, jpeg_encoder::ColorType::Rgb)
+        .unwrap();
+    path
+}
+
+/// So that its alpha is kept.
+fn half_seen_through(rgb: &image::DynamicImage) -> image::DynamicImage {
+    let mut rgba = rgb.to_rgba8();
+    let every_other = rgba.pixels_mut().step_by(2);
+    every_other.for_each(|pixel| pixel.0[3] = 9);
+    rgba.into()
+}
+
+fn webp(path: PathBuf, image: &image::DynamicImage, lossless: bool) -> PathBuf {
+    let (width, height) = (image.width(), image.height());
+    let encoder = match image.color().has_alpha() {
+        true => webp::Encoder::from_rgba(image.as_bytes(), width, height),
+        false => webp::Encoder::from_rgb(image.as_bytes(), width, height),
+    };
+    let bytes = encoder.encode_simple(lossless, 75.0).unwrap();
+    fs::write(&path, &*bytes).unwrap();
+    path
 }
 
 fn gif(path: PathBuf, size: Size, interlaced: bool) -> PathBuf {

@@ -36,12 +36,6 @@ impl Frame {
         let mcu = |pixels: u32, factor: usize| (pixels as usize).div_ceil(8 * factor);
         (mcu(self.width, self.max_h), mcu(self.height, self.max_v))
     }
-
-    /// Bytes that the coefficients of a progressive frame take.
-    pub fn coefficient_bytes(&self) -> u64 {
-        let blocks = |c: &Component| (c.stride_blocks * c.rows_blocks) as u64;
-        self.components.iter().map(blocks).sum::<u64>() * 128
-    }
 }
 
 /// One scan header.
@@ -117,15 +111,12 @@ pub(crate) fn decode(
         .map(|c| plane(&frame, c, scale, dc_only))
         .collect();
     let mut store = if frame.progressive {
-        if !dc_only {
-            let bytes = frame.coefficient_bytes();
-            limit(
-                "the memory for coefficients in bytes",
-                bytes,
-                limits.max_coefficient_bytes,
-            )?;
-        }
-        Some(progressive::Store::new(&frame, dc_only))
+        limit(
+            "the memory for coefficients in bytes",
+            progressive::Store::bytes(&frame, &planes),
+            limits.max_coefficient_bytes,
+        )?;
+        Some(progressive::Store::new(&frame, &planes))
     } else {
         None
     };

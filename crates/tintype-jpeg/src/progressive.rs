@@ -3,28 +3,96 @@
 
 use crate::Error;
 use crate::bits::{Bits, next_marker};
-use crate::frame::{Frame, Plane, Scan, Tables};
+use crate::frame::{Component, Frame, Plane, Scan, Tables};
 use crate::huffman::Table;
 use crate::idct::{self, ZIGZAG};
 
-/// The coefficients read so far, one list of blocks for each component.
-pub(crate) struct Store {
-    blocks: Vec<Vec<i16>>,
-    /// Coefficients kept of a block: all, or the first alone.
+/// The coefficients read so far, for each component of the frame.
+pub(crate) struct Store(Vec<Blocks>);
+
+/// The blocks of a component: of each as many coefficients as its pixels need.
+struct Blocks {
+    coefficients: Vec<i16>,
+    /// In coding order from the first.
     kept: usize,
+    /// Of each block, bits of the coefficients that are not kept and not zero: a later scan has a
+    /// correction for each, which has to be read over. Empty where no such scan is read, or all are kept.
+    others: Vec<u64>,
+}
+
+struct Block<'a> {
+    coefficients: &'a mut [i16],
+    others: u64,
+}
+
+impl Blocks {
+    fn new(component: &Component, plane: &Plane) -> Self {
+        let kept = kept(plane);
+        let count = component.stride_blocks * component.rows_blocks;
+        Self {
+            coefficients: vec![0; count * kept],
+            kept,
+            others: vec![0; if has_others(kept) { count } else { 0 }],
+        }
+    }
+}
+
+fn kept(plane: &Plane) -> usize {
+    idct::last_needed(plane.side) + 1
+}
+
+/// Without AC coefficients, scans of them are not read at all.
+fn has_others(kept: usize) -> bool {
+    kept > 1 && kept < 64
+}
+
+impl Block<'_> {
+    fn is_zero(&self, index: usize) -> bool {
+        match self.coefficients.get(index) {
+            Some(coefficient) => *coefficient == 0,
+            None => self.others >> index & 1 == 0,
+        }
+    }
+
+    fn set(&mut self, index: usize, value: i16) {
+        match self.coefficients.get_mut(index) {
+            Some(coefficient) => *coefficient = value,
+            None => self.others |= u64::from(value != 0) << index,
+        }
+    }
+
+    /// Of a coefficient that is not zero.
+    #[inline(always)]
+    fn correct(&mut self, bits: &mut Bits, index: usize, step: i16) {
+        let further = bits.bit();
+        if let Some(coefficient) = self.coefficients.get_mut(index)
+            && further
+            && *coefficient & step == 0
+        {
+            let step = if *coefficient > 0 { step } else { -step };
+            *coefficient = coefficient.wrapping_add(step);
+        }
+    }
 }
 
 impl Store {
-    pub(crate) fn new(frame: &Frame, dc_only: bool) -> Self {
-        let kept = if dc_only { 1 } else { 64 };
-        let blocks = frame
-            .components
-            .iter()
-            .map(|c| vec![0; c.stride_blocks * c.rows_blocks * kept]);
-        Self {
-            blocks: blocks.collect(),
-            kept,
-        }
+    pub(crate) fn new(frame: &Frame, planes: &[Plane]) -> Self {
+        let each = frame.components.iter().zip(planes);
+        Self(
+            each.map(|(component, plane)| Blocks::new(component, plane))
+                .collect(),
+        )
+    }
+
+    /// What [`Self::new`] takes.
+    pub(crate) fn bytes(frame: &Frame, planes: &[Plane]) -> u64 {
+        let each = frame.components.iter().zip(planes);
+        each.map(|(component, plane)| {
+            let kept = kept(plane);
+            let of_a_block = 2 * kept + if has_others(kept) { 8 } else { 0 };
+            (component.stride_blocks * component.rows_blocks * of_a_block) as u64
+        })
+        .sum()
     }
 
     /// Reads one scan from `at`. Gives whether it was whole, and where to read on.
@@ -37,7 +105,11 @@ impl Store {
         tables: &Tables,
         go_on: &dyn Fn() -> bool,
     ) -> Result<(bool, usize), Error> {
-        if scan.start >= self.kept {
+        if scan
+            .parts
+            .iter()
+            .all(|part| scan.start >= self.0[part.component].kept)
+        {
             return Ok((true, behind(bytes, at)));
         }
         let mut bits = Bits::new(bytes, at);
@@ -79,8 +151,12 @@ impl Store {
                         for x in 0..h {
                             let (block_x, block_y) = (column * h + x, row * v + y);
                             let index = block_y * component.stride_blocks + block_x;
-                            let start = index * self.kept;
-                            let block = &mut self.blocks[part.component][start..start + self.kept];
+                            let blocks = &mut self.0[part.component];
+                            let start = index * blocks.kept;
+                            let mut block = Block {
+                                coefficients: &mut blocks.coefficients[start..start + blocks.kept],
+                                others: blocks.others.get(index).copied().unwrap_or(0),
+                            };
                             let read = if scan.start == 0 {
                                 let table = tables.dc[part.dc].as_ref();
                                 dc(
@@ -88,18 +164,22 @@ impl Store {
                                     table,
                                     scan,
                                     &mut predicted[part.component],
-                                    block,
+                                    &mut block.coefficients[0],
                                 )
                             } else {
                                 let table = tables.ac[part.ac].as_ref();
                                 let table =
                                     table.ok_or(Error::Malformed("missing Huffman table"))?;
                                 if scan.high == 0 {
-                                    ac_first(&mut bits, table, scan, &mut end_of_band, block)
+                                    ac_first(&mut bits, table, scan, &mut end_of_band, &mut block)
                                 } else {
-                                    ac_again(&mut bits, table, scan, &mut end_of_band, block)
+                                    ac_again(&mut bits, table, scan, &mut end_of_band, &mut block)
                                 }
                             };
+                            let others = block.others;
+                            if let Some(kept) = blocks.others.get_mut(index) {
+                                *kept = others;
+                            }
                             if read.is_err() || bits.overrun() {
                                 whole = false;
                                 if tables.restart == 0 {
@@ -121,22 +201,22 @@ impl Store {
         planes: &mut [Plane],
         go_on: &dyn Fn() -> bool,
     ) -> Result<(), Error> {
-        for ((component, blocks), plane) in frame.components.iter().zip(&self.blocks).zip(planes) {
+        for ((component, blocks), plane) in frame.components.iter().zip(&self.0).zip(planes) {
             // A component that no scan spoke of stays gray.
             let Some(factors) = plane.factors else {
                 continue;
             };
-            let last = idct::last_needed(plane.side).min(self.kept - 1);
-            let per_row = component.stride_blocks * self.kept;
-            for (row, line) in blocks.chunks_exact(per_row).enumerate() {
+            let kept = blocks.kept;
+            let per_row = component.stride_blocks * kept;
+            for (row, line) in blocks.coefficients.chunks_exact(per_row).enumerate() {
                 if !go_on() {
                     return Err(Error::Stopped);
                 }
-                for (column, block) in line.chunks_exact(self.kept).enumerate() {
+                for (column, block) in line.chunks_exact(kept).enumerate() {
                     let at = (row * plane.stride + column) * plane.side;
                     let mut coefficients = [0.0; 64];
                     let mut any = 0;
-                    for index in 0..=last {
+                    for index in 0..kept {
                         coefficients[ZIGZAG[index]] = f32::from(block[index]) * factors[index];
                         any |= if index == 0 { 0 } else { block[index] };
                     }
@@ -170,11 +250,11 @@ fn dc(
     table: Option<&Table>,
     scan: &Scan,
     predicted: &mut i32,
-    block: &mut [i16],
+    coefficient: &mut i16,
 ) -> Result<(), Error> {
     if scan.high != 0 {
         if bits.bit() {
-            block[0] |= 1 << scan.low;
+            *coefficient |= 1 << scan.low;
         }
         return Ok(());
     }
@@ -186,7 +266,7 @@ fn dc(
         return Err(Error::Malformed("DC coefficient"));
     }
     *predicted = predicted.wrapping_add(bits.extend(u32::from(size)));
-    block[0] = (*predicted << scan.low) as i16;
+    *coefficient = (*predicted << scan.low) as i16;
     Ok(())
 }
 
@@ -195,7 +275,7 @@ fn ac_first(
     table: &Table,
     scan: &Scan,
     end_of_band: &mut u32,
-    block: &mut [i16],
+    block: &mut Block<'_>,
 ) -> Result<(), Error> {
     if *end_of_band > 0 {
         *end_of_band -= 1;
@@ -219,7 +299,7 @@ fn ac_first(
         if index > scan.end {
             return Err(Error::Malformed("AC coefficient"));
         }
-        block[index] = (value << scan.low) as i16;
+        block.set(index, (value << scan.low) as i16);
         index += 1;
     }
     Ok(())
@@ -230,7 +310,7 @@ fn ac_again(
     table: &Table,
     scan: &Scan,
     end_of_band: &mut u32,
-    block: &mut [i16],
+    block: &mut Block<'_>,
 ) -> Result<(), Error> {
     let step = 1i16 << scan.low;
     let mut index = scan.start;
@@ -252,10 +332,10 @@ fn ac_again(
             }
             // Over `run` coefficients that are still zero, correcting those that are not.
             while index <= scan.end {
-                if block[index] != 0 {
-                    correct(bits, &mut block[index], step);
+                if !block.is_zero(index) {
+                    block.correct(bits, index, step);
                 } else if run == 0 {
-                    block[index] = value;
+                    block.set(index, value);
                     index += 1;
                     break;
                 } else {
@@ -266,19 +346,12 @@ fn ac_again(
         }
     }
     if *end_of_band > 0 {
-        for coefficient in &mut block[index.min(scan.end + 1)..=scan.end] {
-            if *coefficient != 0 {
-                correct(bits, coefficient, step);
+        for index in index..=scan.end {
+            if !block.is_zero(index) {
+                block.correct(bits, index, step);
             }
         }
         *end_of_band -= 1;
     }
     Ok(())
-}
-
-#[inline(always)]
-fn correct(bits: &mut Bits, coefficient: &mut i16, step: i16) {
-    if bits.bit() && *coefficient & step == 0 {
-        *coefficient = coefficient.wrapping_add(if *coefficient > 0 { step } else { -step });
-    }
 }

@@ -10,7 +10,10 @@ mod gif;
 mod jpeg;
 mod png;
 mod tiff;
+mod webp;
 mod whole;
+
+pub(crate) use png::MAX_SIXTEEN_BYTES;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -114,6 +117,7 @@ pub(crate) fn decode(
         SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
         SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
         SourceFormat::Tiff => tiff::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Webp => webp::decode(bytes, header, limits, deadline, take),
         _ => take(whole::decode(bytes, header, limits, deadline)?),
     }
 }

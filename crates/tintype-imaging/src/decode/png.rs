@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use png::{BitDepth, ColorType, Decoder, Reader, Transformations};
+use png::{BitDepth, ColorType, Decoder, InterlaceInfo, Reader, Transformations};
 
 use super::{Band, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
@@ -43,7 +43,7 @@ pub(super) fn decode(
         ColorType::Indexed => return Err(Error::internal("a PNG palette was not expanded")),
     };
     let size = Size::new(reader.info().width, reader.info().height);
-    let mut give = |samples: &[u8]| {
+    let mut give = |samples: &[u8], depth| {
         let samples = match depth {
             BitDepth::Sixteen => {
                 let (pairs, _) = samples.as_chunks();
@@ -60,11 +60,11 @@ pub(super) fn decode(
         })
     };
     if reader.info().interlaced {
-        let samples = interlaced(&mut reader, limits, failed)?;
+        let (samples, depth) = interlaced(&mut reader, size, limits).map_err(failed)?;
         let stride = samples.len() / size.height as usize;
         return samples
             .chunks(rows_of_a_band(stride) * stride)
-            .try_for_each(give);
+            .try_for_each(|band| give(band, depth));
     }
     let stride = reader
         .output_line_size(size.width)
@@ -82,7 +82,7 @@ pub(super) fn decode(
             }
             rows += 1;
         }
-        give(&band[..rows * stride])?;
+        give(&band[..rows * stride], depth)?;
         check_deadline(deadline)?;
         done += rows as u32;
         match ended {
@@ -95,20 +95,45 @@ pub(super) fn decode(
     Ok(())
 }
 
+/// Beyond it a picture that has to be whole keeps the upper half of 16 bits.
+pub(crate) const MAX_SIXTEEN_BYTES: usize = 128 * 1024 * 1024;
+
+/// The whole picture, and its depth.
 fn interlaced(
     reader: &mut Rows<'_>,
+    picture: Size,
     limits: &Limits,
-    failed: impl Fn(png::DecodingError) -> Error,
-) -> Result<Vec<u8>, Error> {
-    let length = reader
+) -> Result<(Vec<u8>, BitDepth), png::DecodingError> {
+    let mut depth = reader.output_color_type().1;
+    let is_cut_down =
+        depth == BitDepth::Sixteen && reader.output_buffer_size() > Some(MAX_SIXTEEN_BYTES);
+    let size = reader
         .output_buffer_size()
-        .ok_or_else(|| Error::malformed("impossible size"))?;
-    Error::check(
-        "bytes of the decoded picture",
-        length as u64,
-        limits.max_decoded_bytes,
-    )?;
-    let mut samples = vec![0; length];
-    reader.next_frame(&mut samples).map_err(failed)?;
-    Ok(samples)
+        .and_then(|size| match is_cut_down {
+            true => Some(size / 2),
+            false => Some(size),
+        });
+    let size = size.filter(|size| *size as u64 <= limits.max_decoded_bytes);
+    let mut samples = vec![0; size.ok_or(png::DecodingError::LimitsExceeded)?];
+    if is_cut_down {
+        depth = BitDepth::Eight;
+    }
+    let stride = samples.len() / picture.height.max(1) as usize;
+    let bits = (8 * stride / picture.width.max(1) as usize) as u8;
+    let mut upper = Vec::new();
+    while let Some(row) = reader.next_interlaced_row()? {
+        let InterlaceInfo::Adam7(pass) = row.interlace() else {
+            continue;
+        };
+        let data = match is_cut_down {
+            true => {
+                upper.clear();
+                upper.extend(row.data().iter().step_by(2));
+                &upper
+            }
+            false => row.data(),
+        };
+        png::expand_interlaced_row(&mut samples, stride, data, pass, bits);
+    }
+    Ok((samples, depth))
 }

@@ -1,4 +1,4 @@
-//! Through the `image` crate, whole: WebP, and rare forms of BMP and TIFF.
+//! Through the `image` crate, whole: animated WebP, and rare forms of BMP and TIFF.
 
 use std::io::Cursor;
 use std::time::Instant;

@@ -162,7 +162,8 @@ pub struct Header {
     pub bits: u8,
     /// Of a JPEG: how many passes over the pixels it takes.
     pub scans: u32,
-    /// Not from top to bottom: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in order, a TIFF in planes.
+    /// Not from top to bottom, or not to be read so: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in
+    /// order, a TIFF in planes, a WebP that is lossless, has alpha or moves.
     pub interlaced: bool,
     /// It breaks off before the end that its format marks. What is there can be shown.
     pub truncated: bool,

@@ -62,6 +62,7 @@ fn chunks<R: BufRead + Seek>(
             Error::check(what, parts, u64::from(limits.max_metadata_parts))?;
         }
         pixels |= matches!(&kind, b"VP8 " | b"VP8L");
+        header.interlaced |= matches!(&kind, b"VP8L" | b"ALPH" | b"ANMF");
         let before = reader.left();
         match chunk(reader, &kind, length, walk, header, limits) {
             // Cut off inside a chunk that is not the only one.

@@ -1,0 +1,178 @@
+//! WebP (RFC 9649): `image-webp` decodes the planes of a lossy picture, and lossless pixels; what becomes of them is
+//! done here, a band at a time, so that nothing is in memory twice. Of animations the first frame; one that leaves a border goes whole.
+
+mod alpha;
+mod lossless;
+mod planes;
+
+use std::io::Cursor;
+use std::time::Instant;
+
+use image_webp::DecodingError;
+use image_webp::vp8::Vp8Decoder;
+
+use super::{Band, Layout, Samples, Take, rows_of_a_band, whole};
+use crate::Error;
+use crate::limits::{DeadlineReader, Limits, check_deadline};
+use crate::probe::Header;
+use crate::spec::Size;
+use planes::Planes;
+
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let size = header.size;
+    let bands = Bands { size, deadline };
+    // The walk has read them all, within limits.
+    let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
+    if let Some(frame) = chunks.frame.and_then(|frame| whole_frame(frame, size)) {
+        chunks = Chunks::of(frame);
+    }
+    if let Some(stream) = chunks.lossless {
+        let pixels = lossless::decode(behind_head(stream, size)?, size, limits, deadline)?;
+        let row = |row: usize| &pixels[row * size.width as usize..][..size.width as usize];
+        return match header.has_alpha {
+            true => bands.give(Layout::Rgba, take, |index, samples| {
+                samples.copy_from_slice(row(index).as_flattened());
+            }),
+            // What it holds as alpha then means nothing.
+            false => bands.give(Layout::Rgb, take, |index, samples| {
+                for (sample, [r, g, b, _]) in samples.as_chunks_mut().0.iter_mut().zip(row(index)) {
+                    *sample = [*r, *g, *b];
+                }
+            }),
+        };
+    }
+    let Some(stream) = chunks.lossy else {
+        return take(whole::decode(bytes, header, limits, deadline)?);
+    };
+    // First, because it takes more for a moment than what it leaves.
+    let alpha = match chunks.alpha {
+        Some(chunk) if header.has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
+        _ => None,
+    };
+    let reader = DeadlineReader::new(Cursor::new(stream), deadline);
+    let frame = Vp8Decoder::decode_frame(reader).map_err(failed(limits, deadline))?;
+    check_deadline(deadline)?;
+    if Size::new(frame.width.into(), frame.height.into()) != size {
+        return Err(Error::malformed("its sizes disagree"));
+    }
+    let mut planes = Planes::new(&frame);
+    match alpha {
+        None => bands.give(Layout::Rgb, take, |row, samples| {
+            let pixels = samples.as_chunks_mut::<3>().0;
+            planes.row(row, |at, colour| pixels[at] = colour);
+        }),
+        Some(alpha) => bands.give(Layout::Rgba, take, |row, samples| {
+            let alpha = &alpha[row * size.width as usize..];
+            let pixels = samples.as_chunks_mut::<4>().0;
+            planes.row(row, |at, [r, g, b]| pixels[at] = [r, g, b, alpha[at]]);
+        }),
+    }
+}
+
+fn failed(limits: &Limits, deadline: Instant) -> impl Fn(DecodingError) -> Error {
+    move |error| match error {
+        _ if Instant::now() >= deadline => Error::DeadlineExceeded,
+        DecodingError::MemoryLimitExceeded => limits.too_many_decoded_bytes(),
+        other => Error::malformed(other.to_string()),
+    }
+}
+
+/// The first of each kind that holds pixels. One that is cut off ends where the file ends.
+#[derive(Default)]
+struct Chunks<'a> {
+    lossy: Option<&'a [u8]>,
+    lossless: Option<&'a [u8]>,
+    alpha: Option<&'a [u8]>,
+    /// Of an animation.
+    frame: Option<&'a [u8]>,
+}
+
+impl<'a> Chunks<'a> {
+    fn of(mut rest: &'a [u8]) -> Self {
+        let mut chunks = Self::default();
+        while let Some((head, data)) = rest.split_first_chunk::<8>() {
+            let [a, b, c, d, length @ ..] = *head;
+            let length = u32::from_le_bytes(length) as usize;
+            let chunk = &data[..length.min(data.len())];
+            let place = match &[a, b, c, d] {
+                b"VP8 " => Some(&mut chunks.lossy),
+                b"VP8L" => Some(&mut chunks.lossless),
+                b"ALPH" => Some(&mut chunks.alpha),
+                b"ANMF" => Some(&mut chunks.frame),
+                _ => None,
+            };
+            if let Some(place) = place {
+                place.get_or_insert(chunk);
+            }
+            rest = data
+                .get(length.saturating_add(length % 2)..)
+                .unwrap_or_default();
+        }
+        chunks
+    }
+}
+
+/// The chunks of a frame (section 2.7.1.1) that covers the picture.
+fn whole_frame(frame: &[u8], size: Size) -> Option<&[u8]> {
+    let (head, chunks) = frame.split_first_chunk::<16>()?;
+    let three = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], 0]);
+    let covers = (three(0), three(3)) == (0, 0) && Size::new(three(6) + 1, three(9) + 1) == size;
+    covers.then_some(chunks)
+}
+
+/// The lossless stream behind its signature, size, mark for alpha and version.
+fn behind_head(chunk: &[u8], size: Size) -> Result<&[u8], Error> {
+    let (head, stream) = chunk
+        .split_first_chunk::<{ lossless::HEAD }>()
+        .ok_or_else(|| Error::malformed("cut off"))?;
+    // All but the mark, which is the walk's to read.
+    let expected = lossless::head(size);
+    let is_expected = head[..4] == expected[..4] && (head[4] ^ expected[4]) & !lossless::ALPHA == 0;
+    if !is_expected {
+        return Err(Error::malformed("its sizes disagree"));
+    }
+    Ok(stream)
+}
+
+struct Bands {
+    size: Size,
+    deadline: Instant,
+}
+
+impl Bands {
+    /// `fill` makes the row of an index.
+    fn give(
+        self,
+        layout: Layout,
+        take: &mut Take<'_>,
+        mut fill: impl FnMut(usize, &mut [u8]),
+    ) -> Result<(), Error> {
+        let stride = self.size.width as usize * layout.channels();
+        let height = self.size.height as usize;
+        let at_once = rows_of_a_band(stride).min(height);
+        let mut band = vec![0; at_once * stride];
+        for first in (0..height).step_by(at_once) {
+            let rows = at_once.min(height - first);
+            for (row, samples) in band.chunks_exact_mut(stride).take(rows).enumerate() {
+                fill(first + row, samples);
+            }
+            take(Band {
+                size: self.size,
+                divisor: 1,
+                layout,
+                samples: Samples::Eight((&band[..rows * stride]).into()),
+            })?;
+            check_deadline(self.deadline)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Whatever takes another way than the `image` crate's comes to the same pixels.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::probe;
+
+#[test]
+fn every_picture_is_as_the_image_crate_decodes_it() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let mut compared = 0;
+    for folder in ["photos", "formats", "colour", "reported", "orientation"] {
+        for entry in std::fs::read_dir(corpus.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "webp")
+            {
+                let bytes = std::fs::read(&path).unwrap();
+                compared += u32::from(compare(&bytes, &path.display().to_string()));
+            }
+        }
+    }
+    assert!(compared >= 10, "{compared} pictures");
+}
+
+/// Sides of one pixel and of odd numbers, where chroma has no neighbour; each filter of alpha.
+#[test]
+fn small_and_odd_sizes_with_and_without_alpha_too() {
+    for (width, height) in [(1, 1), (1, 7), (2, 2), (3, 5), (16, 16), (17, 33), (64, 3)] {
+        let image = image::RgbaImage::from_fn(width, height, |x, y| {
+            let wave = |factor: u32| (x * factor + y * 31 + x * y) as u8;
+            image::Rgba([wave(7), wave(50), wave(111), wave(13)])
+        });
+        let opaque = image::DynamicImage::from(image.clone()).into_rgb8();
+        for encoder in [
+            webp::Encoder::from_rgba(&image, width, height),
+            webp::Encoder::from_rgb(&opaque, width, height),
+        ] {
+            for lossless in [false, true] {
+                for filtering in 0..3 {
+                    let mut config = webp::WebPConfig::new().unwrap();
+                    config.lossless = i32::from(lossless);
+                    config.alpha_filtering = filtering;
+                    let bytes = encoder.encode_advanced(&config).unwrap();
+                    let what = format!("{width}x{height}, lossless {lossless}, {filtering}");
+                    assert!(compare(&bytes, &what), "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether there was something to compare.
+fn compare(bytes: &[u8], what: &str) -> bool {
+    let limits = Limits::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let Ok(container) = probe::container(Cursor::new(bytes), &limits, deadline) else {
+        return false;
+    };
+    let header = &container.header;
+    let Ok(expected) = whole::decode(bytes, header, &limits, deadline) else {
+        return false;
+    };
+    let mut samples = Vec::new();
+    let mut take = |band: Band<'_>| {
+        assert_eq!((band.size, band.divisor), (header.size, 1), "{what}");
+        samples.extend(rgba(&band));
+        Ok(())
+    };
+    decode(bytes, header, &limits, deadline, &mut take).unwrap();
+    assert!(samples == rgba(&expected), "{what}");
+    true
+}
+
+fn rgba(band: &Band<'_>) -> Vec<[u8; 4]> {
+    match (&band.samples, band.layout) {
+        (Samples::Eight(samples), Layout::Rgba) => samples.as_chunks().0.to_vec(),
+        (Samples::Eight(samples), Layout::Rgb) => {
+            let opaque = samples.as_chunks().0.iter();
+            opaque.map(|[r, g, b]| [*r, *g, *b, 255]).collect()
+        }
+        _ => panic!("{:?}", band.layout),
+    }
+}
