@@ -6,7 +6,7 @@
 
 use crate::cost::{Source, scale};
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES};
-use crate::probe::{SourceFormat, look_size};
+use crate::probe::{MAX_STRIP_BYTES, SourceFormat, look_size};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
 
@@ -133,7 +133,8 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         SourceFormat::Png | SourceFormat::Gif => in_rows() + short,
         SourceFormat::Bmp if source.bytes >= all / 8 => in_rows() + short,
         SourceFormat::Tiff if !source.interlaced && matches!(source.bits, 8 | 16) => {
-            channels * sample * all + short
+            let strip = (channels * sample * all).min(MAX_STRIP_BYTES);
+            2 * strip + in_rows() + short
         }
         // Planes, with chroma of half the size.
         SourceFormat::Webp if !source.interlaced => 3 * all / 2 + in_rows() + short,

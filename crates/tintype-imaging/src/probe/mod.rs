@@ -27,6 +27,7 @@ pub(crate) use look::size as look_size;
 pub use look::{Look, look};
 pub(crate) use metadata::{Blocks, Rights};
 use read::Reader;
+pub(crate) use tiff::MAX_STRIP_BYTES;
 
 /// Formats of originals. Those that cannot be decoded are named for the sake of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,7 +164,7 @@ pub struct Header {
     /// Of a JPEG: how many passes over the pixels it takes.
     pub scans: u32,
     /// Not from top to bottom, or not to be read so: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in
-    /// order, a TIFF in planes, a WebP that is lossless, has alpha or moves.
+    /// order, a TIFF in planes, tiles or few strips, a WebP that is lossless, has alpha or moves.
     pub interlaced: bool,
     /// It breaks off before the end that its format marks. What is there can be shown.
     pub truncated: bool,

@@ -16,11 +16,16 @@ const BITS: u16 = 258;
 const PHOTOMETRIC: u16 = 262;
 const ORIENTATION: u16 = 274;
 const SAMPLES: u16 = 277;
+const ROWS_PER_STRIP: u16 = 278;
 const PLANES: u16 = 284;
+const TILE_WIDTH: u16 = 322;
 const EXTRA_SAMPLES: u16 = 338;
 const XMP: u16 = 700;
 const PHOTOSHOP: u16 = 34377;
 const ICC: u16 = 34675;
+
+/// Strips that take more when they are decoded are as good as a picture that is whole. Most take some kilobytes.
+pub(crate) const MAX_STRIP_BYTES: u64 = 8 * 1024 * 1024;
 
 pub(super) fn walk<R: BufRead + Seek>(
     reader: R,
@@ -69,8 +74,13 @@ pub(super) fn walk<R: BufRead + Seek>(
         .max()
         .unwrap_or(1)
         .min(64) as u8;
-    // Each channel for itself.
-    header.interlaced = tiff.number(&directory, PLANES) == Some(2);
+    let row_bytes = (u64::from(header.size.width) * samples * u64::from(header.bits)).div_ceil(8);
+    let rows = tiff.number(&directory, ROWS_PER_STRIP).unwrap_or(u64::MAX);
+    let strip_bytes = row_bytes * rows.min(u64::from(header.size.height));
+    // Each channel for itself, tiles, or few strips.
+    header.interlaced = tiff.number(&directory, PLANES) == Some(2)
+        || tiff.number(&directory, TILE_WIDTH).is_some()
+        || strip_bytes > MAX_STRIP_BYTES;
     let blocks = Blocks {
         icc: tiff
             .bytes(&directory, ICC, limits.max_icc_bytes)
