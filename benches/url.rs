@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use tintype_server::url::{
-    Access, Originals, SigningKey, Unsigned, authorise, parse_path, parse_spec,
+    Access, Originals, SigningKey, Spelling, Unsigned, authorise, parse_path, parse_spec,
 };
 use tintype_store::Key;
 
@@ -28,7 +28,7 @@ fn main() {
 
     bench("parse", || parse_path(black_box(&path), None).unwrap());
     let parsed = parse_path(&path, None).unwrap();
-    assert!(parsed.is_canonical);
+    assert_eq!(parsed.spelling, Spelling::Canonical);
     bench("verify, two keys", || {
         authorise(
             black_box(&parsed),

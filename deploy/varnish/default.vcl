@@ -82,6 +82,14 @@ sub vcl_recv {
     }
 }
 
+sub vcl_miss {
+    # A part of an original that is not here is asked for as a part: the whole of a film is not fetched for its
+    # last ten bytes. Players begin with "bytes=0-", which is the whole.
+    if (req.http.Range && req.http.Range != "bytes=0-" && req.url ~ "^/o/|[/~]f_original([~?]|$)") {
+        return (pass);
+    }
+}
+
 sub vcl_backend_response {
     if (beresp.status >= 500 && bereq.is_bgfetch) {
         # What is there is better.

@@ -594,3 +594,56 @@ fn a_second_answer_is_the_first_again() {
         app.get(&format!("{path}?x")).expect(308);
     }
 }
+
+/// A viewer on another origin that loads a PDF in parts reads how long it is and whether it has changed, also where
+/// it asked for too much.
+#[test]
+fn scripts_of_other_pages_read_every_answer() {
+    let app = with_tower();
+    for path in [
+        "/o/a/tower.jpg",
+        "/t/a/tower.jpg/w_60",
+        "/t/a/tower.jpg/f_original",
+    ] {
+        for (headers, status) in [
+            (&[][..], 200),
+            (&[("range", "bytes=0-3")][..], 206),
+            (&[("range", "bytes=99999999-")][..], 416),
+            (&[("if-match", "\"other\"")][..], 412),
+            (&[("if-none-match", "*")][..], 304),
+        ] {
+            let answer = app.get_with(path, headers).expect(status);
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                "*",
+                "{status}"
+            );
+            assert_eq!(
+                answer.header("cross-origin-resource-policy"),
+                "cross-origin"
+            );
+            let exposed = answer.header("access-control-expose-headers");
+            for name in [
+                "ETag",
+                "Accept-Ranges",
+                "Content-Range",
+                "Content-Length",
+                "Server-Timing",
+            ] {
+                assert!(exposed.contains(name), "{status}: {exposed}");
+            }
+        }
+    }
+    let missing = app.get("/t/none.jpg/w_60").expect(404);
+    assert!(
+        missing
+            .header("access-control-expose-headers")
+            .contains("X-Request-Id")
+    );
+    let list = app.api("GET", "/list", &[], b"").expect(200);
+    assert_eq!(
+        list.header("access-control-allow-origin"),
+        "",
+        "the API is not for pages"
+    );
+}

@@ -408,6 +408,19 @@ impl App {
         (status, self.stdout.all(), self.stderr.all())
     }
 
+    /// The same without losing it, and how many bytes it has sent in answers of these routes.
+    pub fn stopped_after_sending(&mut self, routes: &[&str]) -> u64 {
+        self.terminate();
+        self.wait();
+        let log = self.stdout.all();
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let of_route =
+            lines.filter(|line: &Value| routes.iter().any(|route| line["route"] == *route));
+        of_route.filter_map(|line| line["bytes"].as_u64()).sum()
+    }
+
     /// For one that ends by itself: how, and what was printed to standard output and error.
     pub fn ended(mut self) -> (ExitStatus, String, String) {
         let status = self.wait();

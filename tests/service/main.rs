@@ -25,6 +25,7 @@ mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
 mod management; // records, list, batch, copy, move, delete, state
 mod memory; // what an upload costs
+mod nginx; // proxies that write addresses anew, and our configuration for it
 mod odd_files; // what is told of a file that cannot be rendered, and how often it is tried
 mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits

@@ -280,3 +280,34 @@ fn nobody_bans_what_is_no_tag() {
     }
     front.is_untouched(CONTAINED);
 }
+
+/// Also the first time, when nobody knows yet how long it is.
+#[test]
+fn a_part_of_a_large_original_costs_the_origin_that_part() {
+    let mut front = Front::start();
+    let film: Vec<u8> = (0..70_000_000u32).map(|at| (at >> 8) as u8).collect();
+    front.app.put("film.mp4", &film, &[]).expect(201);
+    let part = |path: &str, range| {
+        let url = format!("http://127.0.0.1:{}{path}", front.port);
+        front
+            .app
+            .send_to("GET", &url, &[("range", range)], b"")
+            .expect(206)
+            .body
+    };
+    for path in ["/o/film.mp4", "/t/film.mp4/f_original"] {
+        for _ in 0..2 {
+            assert_eq!(part(path, "bytes=-10"), film[film.len() - 10..]);
+            assert_eq!(part(path, "bytes=5-8"), film[5..=8]);
+        }
+    }
+    // One that is small and was asked for as a whole is here, and so are its parts.
+    front.app.upload("news/a.jpg", &corpus::tower());
+    front.is_kept("/o/news/a.jpg");
+    let before = front.requests_to_origin();
+    assert_eq!(part("/o/news/a.jpg", "bytes=0-3"), corpus::tower()[..4]);
+    assert_eq!(front.requests_to_origin(), before);
+
+    let sent = front.app.stopped_after_sending(&["original", "variant"]);
+    assert!(sent < 1_000_000, "{sent} bytes");
+}

@@ -1,6 +1,7 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
 mod awaiting;
+mod below;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
@@ -34,6 +35,7 @@ use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
 use awaiting::{Late, chain};
+use below::Below;
 
 /// The part of the hot cache's memory that goes to headers rather than bytes.
 const PREPARED_SHARE: u64 = 16;
@@ -253,7 +255,7 @@ pub async fn serve(
     ));
     let shared = listeners.api.is_none();
     let serve = |listener, late: &Late, connections| {
-        let service = Observe::new(late.clone(), observer.clone());
+        let service = Below::new(Observe::new(late.clone(), observer.clone()), &config.sites);
         let settings = http::Settings {
             max_connections: count(connections),
             ..settings

@@ -33,7 +33,7 @@ fuzz_target!(|text: &str| {
     // One spelling for each request, and that one is not redirected again.
     let canonical = parsed.canonical_path(Some(&keys[0]));
     let again = parse_path(&canonical, None).expect("what is written can be read");
-    assert!(again.is_canonical, "{canonical}");
+    assert_eq!(again.spelling, url::Spelling::Canonical, "{canonical}");
     assert_eq!(again.key, parsed.key);
     let signature = again.spec.signature.as_ref().expect("it was signed");
     assert!(verify(&keys, &again.signed_text, signature), "{canonical}");

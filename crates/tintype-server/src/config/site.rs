@@ -30,6 +30,16 @@ pub struct Site {
     pub purgers: Named,
 }
 
+impl Site {
+    /// The path of [`Self::public_url`], without a trailing slash; of most it is empty.
+    pub fn base_path(&self) -> &str {
+        let url = self.public_url.as_deref().unwrap_or_default();
+        let host = url.split_once("://").map_or(url, |(_, host)| host);
+        let path = host.find('/').map_or("", |slash| &host[slash..]);
+        path.trim_end_matches('/')
+    }
+}
+
 #[derive(Debug)]
 pub struct Sites {
     /// Longest prefix first; the last one is `default`.

@@ -66,7 +66,7 @@ pub async fn of(
     sites: &Sites,
 ) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), Unfit> {
     let paths = Arc::new(Paths::new(sites.iter().map(|site| {
-        let base = site.public_url.as_deref().map_or("", url_path).to_owned();
+        let base = site.base_path().to_owned();
         let originals = site.originals == Originals::Public;
         (site.name.clone(), SitePaths { base, originals })
     })));
@@ -113,15 +113,6 @@ pub async fn of(
         }
     }
     Ok((purgers, of_sites))
-}
-
-/// What follows the host, without a slash at its end.
-fn url_path(url: &str) -> &str {
-    let host_at = url.find("://").map_or(0, |at| at + 3);
-    url[host_at..]
-        .find('/')
-        .map_or("", |slash| &url[host_at + slash..])
-        .trim_end_matches('/')
 }
 
 /// Follows nothing and asks no proxy: it calls what was named, and nothing else.

@@ -12,9 +12,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use super::Representation;
 use super::conditional::{self, Verdict};
 use super::range::{self, Selection};
+use super::{Representation, cross_origin};
 use crate::error::{Code, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,12 +99,11 @@ impl Decision {
             Self::Part(range) => (StatusCode::PARTIAL_CONTENT, range.end - range.start, body),
             Self::NotModified => return not_modified(representation, cache_control),
             Self::PreconditionFailed => {
-                return Error::new(Code::PreconditionFailed).into_response();
+                return refused(representation, Error::new(Code::PreconditionFailed));
             }
             Self::RangeNotSatisfiable => {
-                return Error::new(Code::RangeNotSatisfiable)
-                    .content_length(length)
-                    .into_response();
+                let error = Error::new(Code::RangeNotSatisfiable).content_length(length);
+                return refused(representation, error);
             }
         };
         let mut response = Response::new(body);
@@ -120,6 +119,15 @@ impl Decision {
         }
         response
     }
+}
+
+/// Read by the same pages as the bytes.
+fn refused(representation: &Representation, error: Error) -> Response {
+    let mut response = error.into_response();
+    if representation.is_cross_origin() {
+        cross_origin(response.headers_mut());
+    }
+    response
 }
 
 /// What a cache has to update, and nothing about bytes that are not sent (RFC 9110, 15.4.5).

@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_DISPOSITION,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -13,6 +13,13 @@ use super::conditional::Validators;
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
+
+/// What scripts of other pages may read beside what they always may (Fetch, CORS-safelisted response headers): viewers
+/// that load a PDF in parts need the first four.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Accept-Ranges, Content-Length, Content-Range, ETag, Content-Disposition, Content-Location, Server-Timing, \
+     X-Request-Id",
+);
 
 /// The end of the year 9999, the last that a date in a field can have.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -76,6 +83,10 @@ impl Representation {
         &self.etag
     }
 
+    pub fn is_cross_origin(&self) -> bool {
+        self.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN)
+    }
+
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -95,6 +106,7 @@ pub fn cross_origin(headers: &mut HeaderMap) {
         CROSS_ORIGIN_RESOURCE_POLICY,
         HeaderValue::from_static("cross-origin"),
     );
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     headers.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }
 

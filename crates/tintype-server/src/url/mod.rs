@@ -25,7 +25,7 @@ pub use access::{Access, Denied, Originals, Unsigned, authorise};
 pub use negotiate::Accepted;
 pub use parse::{MAX_SPEC_BYTES, parse_spec};
 pub use path::{
-    DeliveryPath, OriginalPath, PathError, encode_key, encode_text, original_path,
+    DeliveryPath, OriginalPath, PathError, Spelling, encode_key, encode_text, original_path,
     parse_original_path, parse_path, signed_path, variant_path,
 };
 pub use preset::{Merged, PresetName, Presets};

@@ -44,8 +44,55 @@ pub struct DeliveryPath {
     pub spec: SpecUrl,
     /// Decoded, but not made canonical: what the signature has to be of.
     pub signed_text: String,
-    /// Whether the received spelling, query included, is the one that is answered.
-    pub is_canonical: bool,
+    pub spelling: Spelling,
+}
+
+/// How a request has written what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    Canonical,
+    /// Apart only in what proxies turn into each other: which characters that are not unreserved are
+    /// percent-encoded, and the case of hex digits (RFC 3986, sections 2.2 and 6.2.2.1). To send such a request
+    /// elsewhere would send it round for ever.
+    Alike,
+    /// As an author has it: another order, defaults, a query, letters encoded.
+    Other,
+}
+
+impl Spelling {
+    fn of(raw_path: &str, query: Option<&str>, canonical: &str) -> Self {
+        match query {
+            None if raw_path == canonical => Self::Canonical,
+            None if is_alike(raw_path.as_bytes(), canonical.as_bytes()) => Self::Alike,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn is_alike(mut raw: &[u8], mut canonical: &[u8]) -> bool {
+    while let [first, rest @ ..] = raw {
+        let same = match (first, canonical) {
+            (b'%', [b'%', digits @ ..]) => {
+                let (Some(raw), Some(canonical)) = (rest.get(..2), digits.get(..2)) else {
+                    return false;
+                };
+                raw.eq_ignore_ascii_case(canonical)
+            }
+            // Anything that stands for itself where the canonical path has it encoded.
+            (_, [b'%', digits @ ..]) => {
+                let digit = |at: usize| Some(char::from(*digits.get(at)?).to_digit(16)? as u8);
+                digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low) == Some(*first)
+            }
+            (_, [canonical, ..]) => canonical == first,
+            (_, []) => false,
+        };
+        if !same {
+            return false;
+        }
+        let encoded = |text: &[u8]| if text[0] == b'%' { 3 } else { 1 };
+        (raw, canonical) = (&raw[encoded(raw)..], &canonical[encoded(canonical)..]);
+    }
+    canonical.is_empty()
 }
 
 impl DeliveryPath {
@@ -77,7 +124,7 @@ pub fn signed_path(key: &Key, mut spec: SpecUrl, signing_key: &SigningKey) -> St
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginalPath {
     pub key: Key,
-    pub is_canonical: bool,
+    pub spelling: Spelling,
 }
 
 pub fn original_path(key: &Key) -> String {
@@ -104,19 +151,19 @@ pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, P
             }),
     };
     let signed_text = signed_text(&key, unsigned);
-    let is_canonical = query.is_none() && raw_path == variant_path(&key, &spec);
+    let spelling = Spelling::of(raw_path, query, &variant_path(&key, &spec));
     Ok(DeliveryPath {
         key,
         spec,
         signed_text,
-        is_canonical,
+        spelling,
     })
 }
 
 pub fn parse_original_path(raw_path: &str, query: Option<&str>) -> Result<OriginalPath, PathError> {
     let key = Key::existing(&decode(raw_path, ORIGINALS)?)?;
-    let is_canonical = query.is_none() && raw_path == original_path(&key);
-    Ok(OriginalPath { key, is_canonical })
+    let spelling = Spelling::of(raw_path, query, &original_path(&key));
+    Ok(OriginalPath { key, spelling })
 }
 
 /// A key as it is written in URLs.

@@ -54,7 +54,7 @@ async fn send(
     };
     let cache_control = ask.cache_control(record.version());
     let mut response = decision.answer(&representation, cache_control, record.size, body);
-    ask.tag(record, &mut response);
+    response.headers_mut().extend(ask.of_address(record));
     Ok(response)
 }
 

@@ -107,7 +107,7 @@ fn representation(
     record: &Record,
     variant: &Variant,
 ) -> Representation {
-    let mut representation = ask.tagged(record, variant.representation.clone());
+    let mut representation = ask.addressed(record, variant.representation.clone());
     if merged.format == FormatItem::Auto {
         let accept = HeaderValue::from_static("accept");
         representation = representation.header(header::VARY, accept);

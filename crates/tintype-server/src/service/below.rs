@@ -1,0 +1,95 @@
+//! Delivery below a path: where the public address of a site is `https://example.org/media`, both a proxy that hands
+//! on `/media/t/…` and one that strips its own path may stand in front.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::uri::PathAndQuery;
+use http::{Request, Uri};
+use tower::Service;
+
+use crate::config::Sites;
+
+/// Takes the path of a site's public address from what is asked for.
+#[derive(Clone)]
+pub(super) struct Below<S> {
+    inner: S,
+    bases: Arc<[String]>,
+}
+
+impl<S> Below<S> {
+    pub(super) fn new(inner: S, sites: &Sites) -> Self {
+        let mut bases: Vec<_> = sites
+            .iter()
+            .map(|site| site.base_path().to_owned())
+            .collect();
+        bases.retain(|base| !base.is_empty());
+        bases.sort();
+        bases.dedup();
+        Self {
+            inner,
+            bases: bases.into(),
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Below<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(uri) = self
+            .bases
+            .iter()
+            .find_map(|base| without(base, request.uri()))
+        {
+            *request.uri_mut() = uri;
+        }
+        self.inner.call(request)
+    }
+}
+
+/// `None`: it is not an address of a picture below the base.
+fn without(base: &str, uri: &Uri) -> Option<Uri> {
+    let asked = uri.path_and_query()?.as_str();
+    let rest = asked.strip_prefix(base)?;
+    if !rest.starts_with("/t/") && !rest.starts_with("/o/") {
+        return None;
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(rest).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pictures_are_below_the_base() {
+        let rest = |uri: &str| without("/media", &uri.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(
+            rest("/media/t/a.jpg/w_1?x=1").as_deref(),
+            Some("/t/a.jpg/w_1?x=1")
+        );
+        assert_eq!(
+            rest("http://h/media/o/a%20b").as_deref(),
+            Some("http://h/o/a%20b")
+        );
+        for other in [
+            "/t/a.jpg/w_1",
+            "/media",
+            "/media/api/v1/files/a",
+            "/mediat/a",
+            "/x/media/t/a/w_1",
+            "*",
+        ] {
+            assert_eq!(rest(other), None, "{other}");
+        }
+    }
+}
