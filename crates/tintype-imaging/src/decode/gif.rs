@@ -57,20 +57,27 @@ pub(super) fn decode(
     }
 
     let (width, height) = (canvas.width as usize, canvas.height as usize);
-    let at_once = rows_of_a_band(4 * width);
-    let mut band = Vec::with_capacity(4 * width * at_once.min(height));
-    let mut row = Vec::with_capacity(place.width);
+    let covers =
+        place.left == 0 && place.top == 0 && place.width >= width && place.height >= height;
+    let layout = match covers && colours.are_opaque() {
+        true => Layout::Rgb,
+        false => Layout::Rgba,
+    };
+    let stride = layout.channels() * width;
+    let at_once = rows_of_a_band(stride);
+    let mut band = Vec::with_capacity(stride * at_once.min(height));
+    let mut indices = Vec::with_capacity(place.width);
     let mut is_whole = true;
     let mut y = 0;
     while y < height && is_whole {
         band.clear();
         for y in y..(y + at_once).min(height) {
             let begin = band.len();
-            band.resize(begin + 4 * width, 0);
+            band.resize(begin + stride, 0);
             if y < place.top || y - place.top >= place.height {
                 continue;
             }
-            match rows.next(&mut reader, &mut row) {
+            match rows.next(&mut reader, &mut indices) {
                 Ok(true) => {}
                 // It breaks off here: the rows above are worth showing.
                 Ok(false) | Err(_) if y > place.top && Instant::now() < deadline => {
@@ -80,16 +87,25 @@ pub(super) fn decode(
                 Ok(false) => return Err(Error::malformed("no pixels")),
                 Err(error) => return Err(failed(error)),
             }
-            let onto = band[begin..].as_chunks_mut().0.iter_mut();
-            for (pixel, index) in onto.skip(place.left).zip(&row) {
-                *pixel = colours.0[usize::from(*index)];
+            let row = &mut band[begin..];
+            if layout == Layout::Rgb {
+                let onto = row.as_chunks_mut::<3>().0.iter_mut();
+                for (pixel, index) in onto.zip(&indices) {
+                    let [r, g, b, _] = colours.0[usize::from(*index)];
+                    *pixel = [r, g, b];
+                }
+            } else {
+                let onto = row.as_chunks_mut::<4>().0.iter_mut();
+                for (pixel, index) in onto.skip(place.left).zip(&indices) {
+                    *pixel = colours.0[usize::from(*index)];
+                }
             }
         }
         check_deadline(deadline)?;
         take(Band {
             size: canvas,
             divisor: 1,
-            layout: Layout::Rgba,
+            layout,
             samples: Samples::Eight(band.as_slice().into()),
         })?;
         y += at_once;
@@ -139,5 +155,10 @@ impl Colours {
             colours[usize::from(index)][3] = 0;
         }
         Self(colours)
+    }
+
+    /// Whatever index comes.
+    fn are_opaque(&self) -> bool {
+        self.0.iter().all(|[.., alpha]| *alpha == 255)
     }
 }

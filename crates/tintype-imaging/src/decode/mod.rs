@@ -117,7 +117,9 @@ pub(crate) fn decode(
         SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
         SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
         SourceFormat::Tiff => tiff::decode(bytes, header, limits, deadline, take),
-        SourceFormat::Webp => webp::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Webp => {
+            webp::decode(bytes, header, divisor(part, target), limits, deadline, take)
+        }
         _ => take(whole::decode(bytes, header, limits, deadline)?),
     }
 }

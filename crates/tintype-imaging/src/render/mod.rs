@@ -201,7 +201,15 @@ fn open(
     mut shrink: Shrink<'_>,
 ) -> Result<Shrunk, Error> {
     let part = Size::new(stored.crop.width, stored.crop.height);
-    let sizes = (part, stored.size);
+    // Whether a picture is drawn is seen in its own pixels alone.
+    let sizes = (
+        part,
+        if shrink.is_judging() {
+            part
+        } else {
+            stored.size
+        },
+    );
     let mut take = |band: Band<'_>| shrink.take(band);
     decode::decode(bytes, container, sizes, limits, deadline, &mut take)?;
     shrink.finish()

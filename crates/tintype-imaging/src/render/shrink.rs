@@ -64,6 +64,10 @@ impl<'a> Shrink<'a> {
         self
     }
 
+    pub(super) fn is_judging(&self) -> bool {
+        self.judge.is_some()
+    }
+
     pub(super) fn take(&mut self, band: Band<'_>) -> Result<(), Error> {
         let start = Instant::now();
         let rows = match &mut self.rows {

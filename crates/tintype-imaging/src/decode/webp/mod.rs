@@ -21,12 +21,17 @@ use planes::Planes;
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
+    divisor: u32,
     limits: &Limits,
     deadline: Instant,
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
     let size = header.size;
-    let bands = Bands { size, deadline };
+    let bands = Bands {
+        size,
+        divisor: 1,
+        deadline,
+    };
     // The walk has read them all, within limits.
     let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
     if let Some(frame) = chunks.frame.and_then(|frame| whole_frame(frame, size)) {
@@ -63,14 +68,24 @@ pub(super) fn decode(
     }
     let mut planes = Planes::new(&frame);
     match alpha {
+        None if divisor > 1 => bands.half().give(Layout::Rgb, take, |row, samples| {
+            let pixels = samples.as_chunks_mut().0.iter_mut();
+            pixels
+                .zip(planes.half_row(row))
+                .for_each(|(pixel, colour)| *pixel = colour);
+        }),
         None => bands.give(Layout::Rgb, take, |row, samples| {
-            let pixels = samples.as_chunks_mut::<3>().0;
-            planes.row(row, |at, colour| pixels[at] = colour);
+            let pixels = samples.as_chunks_mut().0.iter_mut();
+            pixels
+                .zip(planes.row(row))
+                .for_each(|(pixel, colour)| *pixel = colour);
         }),
         Some(alpha) => bands.give(Layout::Rgba, take, |row, samples| {
             let alpha = &alpha[row * size.width as usize..];
-            let pixels = samples.as_chunks_mut::<4>().0;
-            planes.row(row, |at, [r, g, b]| pixels[at] = [r, g, b, alpha[at]]);
+            let pixels = samples.as_chunks_mut().0.iter_mut();
+            for ((pixel, [r, g, b]), alpha) in pixels.zip(planes.row(row)).zip(alpha) {
+                *pixel = [r, g, b, *alpha];
+            }
         }),
     }
 }
@@ -142,10 +157,20 @@ fn behind_head(chunk: &[u8], size: Size) -> Result<&[u8], Error> {
 
 struct Bands {
     size: Size,
+    /// Of the original in this size.
+    divisor: u32,
     deadline: Instant,
 }
 
 impl Bands {
+    fn half(self) -> Self {
+        Self {
+            size: Size::new(self.size.width.div_ceil(2), self.size.height.div_ceil(2)),
+            divisor: 2,
+            ..self
+        }
+    }
+
     /// `fill` makes the row of an index.
     fn give(
         self,
@@ -164,7 +189,7 @@ impl Bands {
             }
             take(Band {
                 size: self.size,
-                divisor: 1,
+                divisor: self.divisor,
                 layout,
                 samples: Samples::Eight((&band[..rows * stride]).into()),
             })?;

@@ -1,6 +1,8 @@
 //! Luma, and chroma of half its size, to colours: as libwebp does it (`src/dsp/upsampling.c`, `src/dsp/yuv.h`), so
 //! that pictures look as they do in browsers.
 
+use std::array;
+
 use image_webp::vp8::Frame;
 
 pub(super) struct Planes<'a> {
@@ -8,24 +10,27 @@ pub(super) struct Planes<'a> {
     width: usize,
     /// Of luma; that of chroma is half as much.
     stride: usize,
-    /// The chroma of one row: three parts of the nearer row of its plane and one of the other.
-    mixed: [Vec<u16>; 2],
+    /// The chroma of one row, before and after it is as wide as luma.
+    mixed: Vec<u16>,
+    wide: [Vec<u8>; 2],
+    terms: Terms,
 }
 
 impl<'a> Planes<'a> {
     pub(super) fn new(frame: &'a Frame) -> Self {
         let width = usize::from(frame.width);
-        let mixed = vec![0; width.div_ceil(2)];
+        let chroma = width.div_ceil(2);
         Self {
             frame,
             width,
             stride: width.next_multiple_of(16),
-            mixed: [mixed.clone(), mixed],
+            mixed: vec![0; chroma],
+            wide: [vec![0; 2 * chroma], vec![0; 2 * chroma]],
+            terms: Terms::new(),
         }
     }
 
-    /// Each pixel of a row with where it stands in it.
-    pub(super) fn row(&mut self, row: usize, mut set: impl FnMut(usize, [u8; 3])) {
+    pub(super) fn row(&mut self, row: usize) -> impl Iterator<Item = [u8; 3]> + use<'_, 'a> {
         let rows = usize::from(self.frame.height).div_ceil(2);
         let near = row / 2;
         let far = match row % 2 {
@@ -33,45 +38,81 @@ impl<'a> Planes<'a> {
             _ => (near + 1).min(rows - 1),
         };
         let stride = self.stride / 2;
-        for (plane, mixed) in [&self.frame.ubuf, &self.frame.vbuf]
-            .into_iter()
-            .zip(&mut self.mixed)
-        {
+        let planes = [&self.frame.ubuf, &self.frame.vbuf];
+        for (plane, wide) in planes.into_iter().zip(&mut self.wide) {
             let (near, far) = (&plane[near * stride..], &plane[far * stride..]);
-            for ((mixed, near), far) in mixed.iter_mut().zip(near).zip(far) {
+            for ((mixed, near), far) in self.mixed.iter_mut().zip(near).zip(far) {
                 *mixed = 3 * u16::from(*near) + u16::from(*far);
             }
+            widen(&self.mixed, wide);
         }
         let luma = &self.frame.ybuf[row * self.stride..][..self.width];
-        let [u, v] = &self.mixed;
-        let last = u.len() - 1;
-        let chroma = |near: usize, far: usize| {
-            let of = |mixed: &[u16]| (3 * mixed[near] + mixed[far] + 8) >> 4;
-            (i32::from(of(u)), i32::from(of(v)))
-        };
-        for (near, pair) in luma.chunks(2).enumerate() {
-            set(
-                2 * near,
-                colour(pair[0], chroma(near, near.saturating_sub(1))),
-            );
-            if let Some(luma) = pair.get(1) {
-                set(
-                    2 * near + 1,
-                    colour(*luma, chroma(near, (near + 1).min(last))),
-                );
-            }
-        }
+        let [u, v] = &self.wide;
+        let colours = luma.iter().zip(u).zip(v);
+        colours.map(|((y, u), v)| self.terms.colour(*y, *u, *v))
+    }
+
+    /// A row of the picture at half its size: luma is averaged, and chroma is what it is.
+    pub(super) fn half_row(&self, row: usize) -> impl Iterator<Item = [u8; 3]> + use<'_, 'a> {
+        let last = usize::from(self.frame.height) - 1;
+        let line = |row: usize| &self.frame.ybuf[row.min(last) * self.stride..][..self.width];
+        let pairs = line(2 * row).chunks(2).zip(line(2 * row + 1).chunks(2));
+        let luma = pairs.map(|(above, below)| {
+            let sum = |pair: &[u8]| u16::from(pair[0]) + u16::from(pair[pair.len() - 1]);
+            ((sum(above) + sum(below) + 2) >> 2) as u8
+        });
+        let [u, v] =
+            [&self.frame.ubuf, &self.frame.vbuf].map(|plane| &plane[row * self.stride / 2..]);
+        luma.zip(u.iter().zip(v))
+            .map(|(y, (u, v))| self.terms.colour(y, *u, *v))
     }
 }
 
-#[inline(always)]
-fn colour(luma: u8, (u, v): (i32, i32)) -> [u8; 3] {
-    let part = |value: i32, factor: i32| (value * factor) >> 8;
-    let luma = part(i32::from(luma), 19_077);
-    let sample = |value: i32| (value >> 6).clamp(0, 255) as u8;
-    [
-        sample(luma + part(v, 26_149) - 14_234),
-        sample(luma - part(u, 6_419) - part(v, 13_320) + 8_708),
-        sample(luma + part(u, 33_050) - 17_685),
-    ]
+/// Each sample is three parts of the nearer one and one of the other.
+fn widen(mixed: &[u16], wide: &mut [u8]) {
+    let between = |near: u16, far: u16| ((3 * near + far + 8) >> 4) as u8;
+    let ([first, inner @ .., last], Some(before), Some(after)) =
+        (wide, mixed.first(), mixed.last())
+    else {
+        return;
+    };
+    (*first, *last) = (between(*before, *before), between(*after, *after));
+    for (pair, two) in inner.as_chunks_mut().0.iter_mut().zip(mixed.windows(2)) {
+        *pair = [between(two[0], two[1]), between(two[1], two[0])];
+    }
+}
+
+/// What each value of luma and chroma adds to a sample, in 64ths.
+struct Terms {
+    y: [i32; 256],
+    v_red: [i32; 256],
+    u_green: [i32; 256],
+    v_green: [i32; 256],
+    u_blue: [i32; 256],
+}
+
+impl Terms {
+    fn new() -> Self {
+        let of = |factor: i32, offset: i32| {
+            array::from_fn(|value| ((value as i32 * factor) >> 8) + offset)
+        };
+        Self {
+            y: of(19_077, 0),
+            v_red: of(26_149, -14_234),
+            u_green: of(6_419, 0),
+            v_green: of(13_320, -8_708),
+            u_blue: of(33_050, -17_685),
+        }
+    }
+
+    #[inline(always)]
+    fn colour(&self, y: u8, u: u8, v: u8) -> [u8; 3] {
+        let (y, u, v) = (self.y[usize::from(y)], usize::from(u), usize::from(v));
+        let sample = |value: i32| (value >> 6).clamp(0, 255) as u8;
+        [
+            sample(y + self.v_red[v]),
+            sample(y - self.u_green[u] - self.v_green[v]),
+            sample(y + self.u_blue[u]),
+        ]
+    }
 }

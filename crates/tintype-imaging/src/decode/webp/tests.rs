@@ -70,7 +70,7 @@ fn compare(bytes: &[u8], what: &str) -> bool {
         samples.extend(rgba(&band));
         Ok(())
     };
-    decode(bytes, header, &limits, deadline, &mut take).unwrap();
+    decode(bytes, header, 1, &limits, deadline, &mut take).unwrap();
     assert!(samples == rgba(&expected), "{what}");
     true
 }
