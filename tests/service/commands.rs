@@ -334,7 +334,11 @@ fn warm_has_every_format_made_and_purge_removes_them() {
             .unwrap()
             .starts_with("not-found")
     );
-    warm(&["--preset", "nonsense", "photos/a.jpg"]).expect(1);
+    let unknown = warm(&["--preset", "nonsense", "photos/a.jpg"]).expect(2);
+    assert!(unknown.stderr.contains("nonsense is no preset") && unknown.stderr.contains("card"));
+    warm(&["--spec", "nonsense~w_60", "--prefix", "photos/"]).expect(2);
+    let slip = warm(&["--preset", "card", "--prefix", "fotos/"]).expect(0);
+    assert!(slip.stderr.contains("nothing was found under \"fotos/\""));
 
     let (plain, _) = token("ops", "purge");
     let purge = |arguments: &[&str], token: &str| {
@@ -373,6 +377,70 @@ fn keys_come_from_standard_input_too() {
     assert!(output.status.success());
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.starts_with("1 variants of "), "{said}");
+}
+
+/// What was reported is not done again, and what was not is.
+#[test]
+fn a_walk_goes_on_after_what_it_has_said() {
+    let app = App::dev();
+    for key in ["a.txt", "b/c.txt", "b/d.txt", "e.txt"] {
+        app.upload(key, b"text");
+        age(&record_of(&app, key), 2);
+    }
+    let verified = |arguments: &[&str]| {
+        let arguments: Vec<_> = ["verify"].iter().chain(arguments).copied().collect();
+        run(&app, &arguments).expect(0).summary()["originals"].clone()
+    };
+    assert_eq!(verified(&["--after", "b/c.txt"]), 2);
+    assert_eq!(verified(&["--after", "b/c.txt", "--prefix", "b/"]), 1);
+    // In the middle of the records, which come after all originals.
+    assert_eq!(verified(&["--after", ".tintype/records/8"]), 0);
+    let nothing = run(&app, &["verify", "--after", "z"]).expect(0);
+    assert!(
+        nothing
+            .stderr
+            .contains("nothing was found in the store after \"z\"")
+    );
+
+    std::fs::remove_dir_all(app.media().join("b")).unwrap();
+    let all = run(&app, &["sweep", "--dry-run"]).expect(0).told();
+    let paths: Vec<_> = all
+        .iter()
+        .map(|told| told.split(':').next().unwrap())
+        .collect();
+    assert_eq!(paths.len(), 2, "{all:?}");
+    let rest = run(&app, &["sweep", "--dry-run", "--after", paths[0]]).expect(0);
+    assert_eq!(rest.told(), all[1..]);
+    let none = run(&app, &["sweep", "--dry-run", "--after", ".tintype/idem/0"]).expect(0);
+    assert_eq!(none.told(), [""; 0]);
+    run(&app, &["sweep", "--after", "e.txt"]).expect(2);
+
+    let planned = run(&app, &["index", "--after", "a.txt"]).expect(0);
+    assert_eq!(planned.lines[0]["plan"]["originals"], 1);
+    let url = app.url("");
+    let warm = [
+        "warm",
+        "--url",
+        &url,
+        "--spec",
+        "f_original",
+        "--prefix",
+        "",
+        "--after",
+        "a.txt",
+    ];
+    assert_eq!(run(&app, &warm).expect(0).summary()["warmed"], 1);
+    let keys = [
+        "warm",
+        "--url",
+        &url,
+        "--spec",
+        "f_original",
+        "--after",
+        "a.txt",
+        "e.txt",
+    ];
+    run(&app, &keys).expect(2);
 }
 
 #[test]

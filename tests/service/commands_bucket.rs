@@ -1,11 +1,12 @@
 //! Upkeep finds in a bucket what it finds on a disk; an import can have a bucket at either end, and be
 //! interrupted.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tintype_testing::{Fault, Faulty, Operation, S3sFs};
 
 use crate::commands::{Run, eventually, hash};
@@ -238,6 +239,55 @@ fn an_interrupted_import_says_so_and_goes_on_where_it_was() {
     let rest = Run::of(folder.path(), &arguments, &environment).expect(0);
     assert_eq!(rest.summary()["same"], before);
     assert_eq!(rest.summary()["copied"], 40 - before);
+}
+
+/// A scheduler that reads the lines knows how far it is, and after a stop the next run does the rest and
+/// nothing twice.
+#[test]
+fn a_long_walk_tells_how_far_it_is_and_where_to_go_on() {
+    let server = Faulty::start();
+    let app = Start::bucket(&server.environment()).run();
+    for number in 0..30 {
+        app.upload(&format!("{number:02}.txt"), b"text");
+    }
+    let late = Fault::Late(Duration::from_millis(100)).on(Operation::GetObject);
+    server.script(late.of(".txt"));
+    let mut child = tintype(app.folder().path())
+        .args(["verify", "--jobs", "2", "--json", "--every", "50ms"])
+        .env("TINTYPE_STORE", STORE)
+        .envs(server.environment())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> Option<Value> {
+        let line = lines.next()?.unwrap();
+        Some(serde_json::from_str(&line).unwrap())
+    };
+    let told = loop {
+        let progress = next().unwrap()["progress"].take();
+        if progress["done"].as_u64().unwrap() >= 4 {
+            break progress;
+        }
+    };
+    assert!(told["after"].as_str().unwrap() >= "02.txt", "{told}");
+    assert!(told["seconds"].is_u64(), "{told}");
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let summary = std::iter::from_fn(next).last().unwrap()["summary"].take();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (after, done) = (summary["after"].as_str().unwrap(), &summary["originals"]);
+    assert!(said.contains(&format!("--after '{after}'")), "{said}");
+    assert!(said.contains("Ctrl-C once more stops at once"), "{said}");
+
+    server.heal();
+    let rest = run(&app, &server, &["verify", "--after", after]).expect(0);
+    let done = done.as_u64().unwrap() + rest.summary()["originals"].as_u64().unwrap();
+    assert_eq!(done, 30, "{summary} {after}");
+    assert!(rest.summary()["after"].is_null());
 }
 
 /// On a terminal, which `script` plays, people are asked before an adopted store costs them anything,

@@ -97,9 +97,39 @@ fn a_missing_original_is_not_found() {
         "/t/absent.jpg/w_100",
         "/t/absent.jpg/f_original",
         "/t/absent.jpg/f_json",
-        "/o/x",
+        "/o/absent.jpg",
     ] {
-        app.get(path).refused(404, "not-found");
+        let missing = app.get(path);
+        missing.refused(404, "not-found");
+        assert_eq!(missing.json()["key"], "absent.jpg", "{path}");
+        let detail = missing.json()["detail"].to_string();
+        assert!(detail.contains("absent.jpg"), "{detail}");
+    }
+    for path in ["/files/absent.jpg", "/records/absent.jpg"] {
+        let missing = app.api("GET", path, &[], b"");
+        missing.refused(404, "not-found");
+        assert_eq!(missing.json()["key"], "absent.jpg", "{path}");
+    }
+    let nowhere = app.get("/thumbs/a.jpg/w_1~sig_SECRETSIGNATURE0000000");
+    nowhere.refused(404, "not-found");
+    let text = nowhere.text();
+    assert!(
+        text.contains("/thumbs") && text.contains("/t/{key}/{spec}"),
+        "{text}"
+    );
+    assert!(!text.contains("SECRET"), "{text}");
+}
+
+#[test]
+fn a_forgotten_spec_is_told_with_an_example_that_works() {
+    let app = with_tower();
+    for path in ["/t/a/tower.jpg", "/t/a/tower.jpg/"] {
+        let refused = app.get(path);
+        refused.refused(400, "invalid-spec");
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        let example = detail.rsplit(' ').next().unwrap();
+        assert_eq!(example, "/t/a/tower.jpg/w_640", "{detail}");
+        app.get(example).expect(200);
     }
 }
 

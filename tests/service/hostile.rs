@@ -67,6 +67,14 @@ fn malformed_requests_are_refused() {
         "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n",
         "GET / HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
+        // Other addresses of a picture that is there, and lines that another parser reads differently.
+        "GET /t/a.jpg/w_1#x HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /o/a.jpg# HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET ftp://x/o/a.jpg HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /o/a.jpg HTTP/1.1\nhost: x\n\n",
+        "GET /o/a.jpg HTTP/1.1\r\nhost: x y\r\n\r\n",
+        "GET /o/a.jpg HTTP/1.1\r\nhost: x/y\r\n\r\n",
+        "GET /o/a.jpg HTTP/1.1\r\nhost:\r\n\r\n",
         &long,
         &headers,
     ] {

@@ -175,6 +175,78 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
     }
 }
 
+/// What works, and probably not as it is meant, is said where an operator looks: before, at the start and
+/// while it runs.
+#[test]
+fn what_is_probably_not_meant_is_said_wherever_one_looks() {
+    let mistakes = [
+        ("TINTYPE_IDLE_TIMEOUT", "30s"),
+        ("TINTYPE_SPOOL_BYTES", "1MiB"),
+    ];
+    let (code, stdout, stderr) = run(&["config", "--dev"], &mistakes);
+    assert_eq!(code, 0, "{stderr}");
+    let app = mistakes
+        .into_iter()
+        .fold(Start::dev(), |start, (name, value)| start.env(name, value))
+        .run();
+    let ready = app.admin("/readyz").expect(200).json();
+    assert_eq!(ready["status"], "ok");
+    let (_, log, _) = app.stop();
+    for (name, _) in mistakes {
+        assert!(stdout.contains(&format!("#   {name}: ")), "{stdout}");
+        assert!(ready["warnings"].to_string().contains(name), "{ready}");
+        let is_told = |line: &str| line.contains("\"WARN\"") && line.contains(name);
+        assert!(log.lines().any(is_told), "{log}");
+    }
+}
+
+#[test]
+fn what_this_machine_cannot_do_keeps_it_from_starting() {
+    let much = [("TINTYPE_MEMORY_BUDGET", "4096GiB")];
+    for command in ["serve", "config"] {
+        let (code, _, stderr) = run(&[command, "--dev"], &much);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("TINTYPE_MEMORY_BUDGET"), "{stderr}");
+    }
+}
+
+#[test]
+fn ctrl_c_says_what_it_waits_for_and_how_not_to() {
+    let app = Start::dev().env("TINTYPE_LAME_DUCK", "3s").run();
+    let interrupt = || {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(app.pid()).unwrap());
+        rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::INT).unwrap();
+    };
+    interrupt();
+    let began = std::time::Instant::now();
+    while app.admin("/readyz").status == 200 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60));
+    }
+    interrupt();
+    let (status, _, stderr) = app.ended();
+    assert_eq!(status.code(), Some(1));
+    for words in ["3 s", "13 s at most", "Ctrl-C once more stops at once"] {
+        assert!(stderr.contains(words), "{stderr}");
+    }
+}
+
+/// A folder that was mounted into a container and belongs to somebody else.
+#[test]
+fn a_folder_without_rights_is_named_with_who_lacks_them() {
+    let folder = std::sync::Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    std::fs::create_dir(folder.path().join("media")).unwrap();
+    // Also root may not write there.
+    let before = "mount --bind media media; mount -o remount,bind,ro media";
+    let refused = Start::dev().before(before).spawn_in(folder.clone()).ended();
+    let (status, _, stderr) = refused;
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    let uid = format!("uid {}", rustix::process::geteuid().as_raw());
+    let uids = [uid.as_str(), "uid 0"];
+    assert!(stderr.contains("media"), "{stderr}");
+    assert!(uids.iter().any(|uid| stderr.contains(uid)), "{stderr}");
+    assert!(stderr.contains("Read-only"), "{stderr}");
+}
+
 #[test]
 fn production_starts_only_with_keys_and_tokens() {
     let (code, _, stderr) = run(&["serve"], &[("TINTYPE_STORE", "file://./media")]);

@@ -126,7 +126,7 @@ impl Probing {
         let range = (meta.size > ADOPT_WHOLE_BYTES).then_some(0..HEAD_BYTES as u64);
         let whole = range.is_none();
         let got = self.store.get(&object, range, Some(&meta.etag)).await?;
-        let got = got.ok_or_else(|| Error::new(Code::NotFound))?;
+        let got = got.ok_or_else(|| Error::no_original(key))?;
         let bytes = got.body.into_bytes(ADOPT_WHOLE_BYTES).await?;
         let known = meta.attributes.sha256.map(HexId);
         let sha256 = known.or_else(|| whole.then(|| HexId(Sha256::digest(&bytes).into())));
@@ -161,7 +161,7 @@ impl Probing {
     pub async fn hash(&self, key: &Key, etag: &ETag) -> Result<String, Error> {
         let object = Object::Original(key.clone());
         let got = self.store.get(&object, None, Some(etag)).await?;
-        let mut body = got.ok_or_else(|| Error::new(Code::NotFound))?.body;
+        let mut body = got.ok_or_else(|| Error::no_original(key))?.body;
         let mut hash = Sha256::new();
         while let Some(chunk) = body.next().await {
             hash.update(&chunk?);

@@ -5,7 +5,7 @@ mod below;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tintype_imaging::limits::Limits;
 use tintype_store::{Store, in_background};
@@ -354,9 +354,13 @@ async fn unwritable(app: &App) -> Vec<String> {
 }
 
 fn ready(app: &App, reasons: Vec<String>) -> Ready {
+    let told = app.config.warnings(SystemTime::now()).into_iter();
     Ready {
         degraded: reasons.into_iter().chain(app.outbox.ailing()).collect(),
-        warnings: app.store.warnings(),
+        warnings: told
+            .map(|warning| warning.to_string())
+            .chain(app.store.warnings())
+            .collect(),
     }
 }
 

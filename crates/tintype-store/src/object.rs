@@ -81,6 +81,8 @@ pub enum Object {
     Variant(KeyHash, VariantId),
     /// A takedown, with its reason and actor, as JSON.
     Block(BlockId),
+    /// Written anew whenever blocks change, so that nobody has to list them to learn that none did.
+    BlocksMark,
     /// The intent and the answer of a request with an idempotency key.
     Idem(HexId<32>),
     /// An original was deleted here and is still in the store below.
@@ -110,6 +112,7 @@ impl Object {
             Self::Variant(key, id) => format!("{}{id}", Self::variants(key)),
             Self::Block(BlockId::Key(key)) => format!("{RESERVED}/blocks/key-{key}.json"),
             Self::Block(BlockId::Sha256(hash)) => format!("{RESERVED}/blocks/sha256-{hash}.json"),
+            Self::BlocksMark => format!("{RESERVED}/blocks.json"),
             Self::Idem(id) => format!("{RESERVED}/idem/{id}.json"),
             Self::Tombstone(key) => format!("{RESERVED}/tombstones/{key}.json"),
             Self::Outbox(id) => format!("{RESERVED}/outbox/{}.json", id.as_str()),
@@ -128,8 +131,8 @@ impl Object {
 }
 
 impl Kind {
-    /// The folder that holds this kind.
-    pub(crate) fn folder(self) -> String {
+    /// The folder of this kind, below the location of the store, with a slash at its end.
+    pub fn folder(self) -> String {
         let name = match self {
             Self::Record => "records",
             Self::Variant => "variants",

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::options::OPTIONS;
+use super::shape::shown;
 use super::sources::Values;
 use super::{Config, Site};
 use crate::url::{Originals, Unsigned};
@@ -13,7 +14,7 @@ pub(super) fn text(config: &Config, values: &Values) -> String {
         let name = option.name;
         let line = match values.get(name) {
             Some(value) if option.secret => format!("{name} = \"…\"  # from {}", value.name),
-            Some(value) => format!("{name} = {:?}  # from {}", value.text, value.name),
+            Some(value) => format!("{name} = {:?}  # from {}", shown(&value.text), value.name),
             None if option.default.is_empty() => format!("# {name} is not set"),
             None => format!("{name} = {:?}  # default", option.default),
         };

@@ -1,6 +1,7 @@
 //! From what was written down to a [`Config`].
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use tintype_store::StoreUrl;
@@ -46,6 +47,7 @@ impl Config {
         let mut reader = Reader {
             values: sources.flat,
             problems,
+            aws: sources.aws,
         };
         if let Some(dev) = dev {
             reader.fill_in(dev);
@@ -55,14 +57,31 @@ impl Config {
             task_metadata: sources.task_metadata,
             ..config
         });
+        if let Some(config) = &config {
+            reader.check(config, sources.file.as_deref(), dev.is_some());
+        }
+        let Problems { refused, warned } = std::mem::take(&mut reader.problems);
         match config {
-            Some(config) if reader.problems.0.is_empty() => {
+            Some(mut config) if refused.is_empty() => {
+                config.warnings = warned;
                 let effective = effective::text(&config, &reader.values);
                 Ok(Loaded { config, effective })
             }
-            _ => Err(reader.problems.0),
+            _ => Err(refused),
         }
     }
+}
+
+/// Whether the kernel gives only one of two addresses: the unspecified one takes a port on every other.
+fn is_clash(one: SocketAddr, other: SocketAddr) -> bool {
+    // Port 0 is a new port each time.
+    let is_same_port = one.port() == other.port() && one.port() != 0;
+    let takes = |one: SocketAddr, other: SocketAddr| match one.ip() {
+        // Of IPv6 also those of IPv4.
+        IpAddr::V6(ip) if ip.is_unspecified() => true,
+        ip => ip == other.ip() || (ip.is_unspecified() && other.is_ipv4()),
+    };
+    is_same_port && (takes(one, other) || takes(other, one))
 }
 
 /// A folder that is missing may be a mount that was forgotten, and is made for development alone.
@@ -75,8 +94,10 @@ fn made_for_dev(mut store: StoreUrl, dev: Option<&Dev>) -> StoreUrl {
 
 /// Reads options and collects what is wrong with them.
 pub(super) struct Reader {
-    values: Values,
+    pub(super) values: Values,
     pub(super) problems: Problems,
+    /// AWS's own variables.
+    pub(super) aws: BTreeMap<String, String>,
 }
 
 impl Reader {
@@ -98,7 +119,8 @@ impl Reader {
         // Nobody waits for a balancer to notice that a laptop stops.
         for (option, text) in [("store", store), ("lame_duck", "0s".to_owned())] {
             let name = String::from("--dev");
-            self.values.entry(option).or_insert(Value { text, name });
+            let value = Value::new(text, name);
+            self.values.entry(option).or_insert(value);
         }
     }
 
@@ -122,11 +144,12 @@ impl Reader {
         let sites = site::read(policy, &mut self.problems);
         let tokens = self.tokens(dev);
         let store = self.optional("store", read::store_url);
-        if !self.values.contains_key("store") {
+        let name = env_name("store");
+        if !self.values.contains_key("store") && !self.problems.tell_of(&name) {
             let fix = "name one, such as file:///srv/media, or use --dev";
-            self.problems.add(&env_name("store"), "not set", fix);
+            self.problems.add(&name, "not set", fix);
         }
-        let memory_budget = self.optional("memory_budget", read::bytes);
+        let memory_budget = self.optional("memory_budget", read::many_bytes(1024 * 1024));
         let hot_cache_bytes = self.optional("hot_cache_bytes", units::bytes);
         if let (Some(budget), Some(hot)) = (memory_budget, hot_cache_bytes)
             && hot >= budget
@@ -139,33 +162,32 @@ impl Reader {
         // Each option is read before the first `?`, so that every problem has been told by then.
         let derived_store = self.optional("derived_store", read::store_url);
         let fallback_store = self.optional("fallback_store", read::store_url);
-        self.check_fallback(store.as_ref(), fallback_store.as_ref());
         let [store, derived_store] = self.with_s3_writing([store, derived_store]);
         let store = store.map(|store| made_for_dev(store, dev));
         let derived_store = derived_store.map(|store| made_for_dev(store, dev));
         let read_only = self.optional("read_only", read::switch);
         let spool_dir = self.optional("spool_dir", |text| Ok(PathBuf::from(text)));
-        let spool_bytes = self.optional("spool_bytes", read::bytes);
+        let spool_bytes = self.optional("spool_bytes", read::many_bytes(64 * 1024));
         let allow_types = self.optional("allow_types", read::media_types);
-        let max_upload_bytes = self.optional("max_upload_bytes", read::bytes);
+        let max_upload_bytes = self.optional("max_upload_bytes", read::many_bytes(1024));
         let max_pixels = self.optional("max_pixels", read::pixels);
         let jpeg = self.optional("quality_jpeg", read::quality);
         let webp = self.optional("quality_webp", read::quality);
         let avif = self.optional("quality_avif", read::quality);
         let format_budget = self.optional("format_budget", units::duration);
-        let max_age = self.optional("max_age", units::duration);
-        let s_maxage = self.optional("s_maxage", units::duration);
+        let max_age = self.optional("max_age", read::cache_time);
+        let s_maxage = self.optional("s_maxage", read::cache_time);
         let record_cache = self.optional("record_cache", units::duration);
         let workers = self.optional("workers", read::threads);
         let queue = self.optional("queue", read::count);
         let queue_wait = self.optional("queue_wait", read::time_limit);
-        let render_deadline = self.optional("render_deadline", read::time_limit);
+        let render_deadline = self.optional("render_deadline", read::network_time);
         let max_connections = self.optional("max_connections", read::connections);
-        let header_timeout = self.optional("header_timeout", read::time_limit);
-        let body_timeout = self.optional("body_timeout", read::time_limit);
+        let header_timeout = self.optional("header_timeout", read::network_time);
+        let body_timeout = self.optional("body_timeout", read::network_time);
         let body_min_rate = self.optional("body_min_rate", units::bytes);
-        let idle_timeout = self.optional("idle_timeout", read::time_limit);
-        let write_timeout = self.optional("write_timeout", read::time_limit);
+        let idle_timeout = self.optional("idle_timeout", read::network_time);
+        let write_timeout = self.optional("write_timeout", read::network_time);
         let write_min_rate = self.optional("write_min_rate", units::bytes);
         let lame_duck = self.optional("lame_duck", units::duration);
         let drain = self.optional("drain", units::duration);
@@ -211,28 +233,19 @@ impl Reader {
             drain: drain?,
             log: log?,
             task_metadata: None,
+            warnings: Vec::new(),
         })
-    }
-
-    fn check_fallback(&mut self, store: Option<&StoreUrl>, fallback: Option<&StoreUrl>) {
-        if fallback.is_some() && fallback == store {
-            let name = self.name("fallback_store");
-            let fix = "name the one to read through, or leave it out";
-            self.problems.add(&name, "the same as store", fix);
-        }
     }
 
     /// The public, admin and API addresses.
     fn check_addresses(&mut self, addresses: [Option<SocketAddr>; 3], dev: Option<&Dev>) {
         let names = ["bind", "admin_bind", "api_bind"];
-        // Port 0 is a new port each time.
-        let is_same = |one: usize, other: usize| {
-            addresses[one] == addresses[other] && addresses[one].is_some_and(|one| one.port() != 0)
-        };
         for (one, other) in [(0, 1), (0, 2), (1, 2)] {
-            if is_same(one, other) {
-                let reason = format!("the same address as {}", names[one]);
-                let name = self.name(names[other]);
+            if let (Some(first), Some(second)) = (addresses[one], addresses[other])
+                && is_clash(first, second)
+            {
+                let reason = format!("{second} is taken by {} = {first}", names[one]);
+                let name = self.name_of(&[names[other], names[one]]);
                 self.problems
                     .add(&name, reason, "give each a port of its own");
             }
@@ -262,6 +275,7 @@ impl Reader {
                     vec![Token::with_secret("dev-anywhere", secret)]
                 }
                 Some(_) => vec![Token::with_secret("dev", DEV_TOKEN)],
+                None if self.problems.tell_of(&name) => Vec::new(),
                 None => {
                     let fix = "make one with `tintype token new`, or say `none` to have no API";
                     self.problems
@@ -301,6 +315,12 @@ impl Reader {
     pub(super) fn name(&self, option: &str) -> String {
         let value = self.values.get(option);
         value.map_or_else(|| env_name(option), |value| value.name.clone())
+    }
+
+    /// Of options that contradict each other: the first one that somebody wrote.
+    pub(super) fn name_of(&self, options: &[&str]) -> String {
+        let is_written = |option: &&&str| self.values.contains_key(**option);
+        self.name(options.iter().find(is_written).unwrap_or(&options[0]))
     }
 
     pub(super) fn text(&self, option: &str) -> Option<String> {

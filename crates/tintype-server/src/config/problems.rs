@@ -1,4 +1,5 @@
-//! What keeps the service from starting, told all at once.
+//! What is wrong with a configuration, told all at once: what keeps the service from starting, and what
+//! it starts with all the same.
 
 use std::fmt;
 
@@ -16,16 +17,40 @@ impl fmt::Display for Problem {
     }
 }
 
-#[derive(Default)]
-pub(super) struct Problems(pub(super) Vec<Problem>);
+#[derive(Debug, Default)]
+pub struct Problems {
+    /// What cannot work, or cannot be meant.
+    pub refused: Vec<Problem>,
+    /// What works, and probably not as it is meant.
+    pub warned: Vec<Problem>,
+}
 
 impl Problems {
     pub(super) fn add(&mut self, name: &str, reason: impl Into<String>, fix: impl Into<String>) {
-        let (reason, fix) = (reason.into(), fix.into());
-        self.0.push(Problem {
-            name: name.to_owned(),
-            reason,
-            fix,
-        });
+        self.refused.push(problem(name, reason, fix));
+    }
+
+    /// Whether an option is known to be wrong, so that nobody is told of a consequence.
+    pub(super) fn tell_of(&self, name: &str) -> bool {
+        let told = self.refused.iter().map(|problem| &*problem.name);
+        let with_file = |told: &str| {
+            let file = told
+                .strip_suffix("_FILE")
+                .or_else(|| told.strip_suffix("_file"));
+            file == Some(name)
+        };
+        told.into_iter().any(|told| told == name || with_file(told))
+    }
+
+    pub(super) fn warn(&mut self, name: &str, reason: impl Into<String>, fix: impl Into<String>) {
+        self.warned.push(problem(name, reason, fix));
+    }
+}
+
+pub(super) fn problem(name: &str, reason: impl Into<String>, fix: impl Into<String>) -> Problem {
+    Problem {
+        name: name.to_owned(),
+        reason: reason.into(),
+        fix: fix.into(),
     }
 }

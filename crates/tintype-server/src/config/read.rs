@@ -7,6 +7,7 @@ use std::time::Duration;
 use tintype_store::StoreUrl;
 use tracing_subscriber::EnvFilter;
 
+use super::shape::shown;
 use super::units;
 use crate::url::{Originals, Unsigned};
 
@@ -31,6 +32,12 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 }
 
 pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
+    let place = text.split_once("://").map_or("", |(_, place)| place);
+    if place.split('/').next().unwrap_or_default().contains('@') {
+        return Err(String::from(
+            "credentials are no part of it: S3's come from AWS's own variables or the task's role",
+        ));
+    }
     text.parse()
         .map_err(|error: tintype_store::StoreUrlError| error.to_string())
 }
@@ -40,7 +47,45 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn pixels(text: &str) -> Result<u64, String> {
-    units::pixels(text).and_then(|pixels| above_zero(pixels, text))
+    /// An icon of 100 by 100.
+    const LEAST: u64 = 10_000;
+    match units::pixels(text).and_then(|pixels| above_zero(pixels, text))? {
+        pixels if pixels < LEAST => Err(format!(
+            "{text:?} is less than an icon has; write millions of pixels as 100MP"
+        )),
+        pixels => Ok(pixels),
+    }
+}
+
+/// The same for bytes that a limit without its unit would leave next to nothing of.
+pub(super) fn many_bytes(least: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let number = bytes(text)?;
+        match number < least {
+            true => Err(format!(
+                "{text:?} is less than {least} bytes; is its unit missing?"
+            )),
+            false => Ok(number),
+        }
+    }
+}
+
+/// A limit of time on the other end of a connection, which takes a while to answer at all.
+pub(super) fn network_time(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(100);
+    match time_limit(text)? {
+        time if time < LEAST => Err(format!("{text:?} is less than a network takes ({LEAST:?})")),
+        time => Ok(time),
+    }
+}
+
+/// For how long a cache may keep something: no longer than HTTP has it.
+pub(super) fn cache_time(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    match units::duration(text)? {
+        time if time > MOST => Err(format!("{text:?} is more than 365d, which no cache heeds")),
+        time => Ok(time),
+    }
 }
 
 /// A limit of time. None of them means "no limit" at zero.
@@ -82,12 +127,32 @@ pub(super) fn quality(text: &str) -> Result<u8, String> {
     number.ok_or_else(|| format!("{text:?} is not a quality from 1 to 100"))
 }
 
+/// What files are called that the service knows by another name.
+const MISTAKEN_TYPES: [(&str, &str); 7] = [
+    ("image/jpg", "image/jpeg"),
+    ("image/pjpeg", "image/jpeg"),
+    ("image/tif", "image/tiff"),
+    ("image/svg", "image/svg+xml"),
+    ("image/x-png", "image/png"),
+    ("text/xml+svg", "image/svg+xml"),
+    ("application/x-pdf", "application/pdf"),
+];
+
 pub(super) fn media_types(text: &str) -> Result<Vec<String>, String> {
     let types: Vec<_> = list(text).map(str::to_ascii_lowercase).collect();
     let is_type = |text: &str| {
         let parts = text.split_once('/');
         parts.is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty() && kind != "*")
     };
+    if let Some((wrong, right)) = MISTAKEN_TYPES
+        .iter()
+        .find(|(wrong, _)| types.iter().any(|text| text == wrong))
+    {
+        return Err(format!("no file is {wrong}; write {right}"));
+    }
+    if types.is_empty() {
+        return Err(String::from("no type in it, so nothing could be uploaded"));
+    }
     match types.iter().find(|text| *text != "*" && !is_type(text)) {
         Some(wrong) => Err(format!(
             "{wrong:?} is not a media type such as image/jpeg or image/*"
@@ -129,7 +194,12 @@ pub(super) fn nodes(text: &str) -> Result<Vec<String>, String> {
             let url = public_url(node)
                 .ok()
                 .filter(|url| url.matches('/').count() == 2);
-            url.ok_or_else(|| format!("{node:?} is not written like http://varnish-1:6081"))
+            url.ok_or_else(|| {
+                format!(
+                    "{:?} is not written like http://varnish-1:6081",
+                    shown(node)
+                )
+            })
         })
         .collect()
 }
@@ -164,18 +234,48 @@ pub(super) fn webhook(text: &str) -> Result<String, String> {
     }
 }
 
+/// What clients put before `/t/` and `/o/`.
+pub(super) fn site_url(text: &str) -> Result<String, String> {
+    let url = public_url(text)?;
+    let path: Vec<_> = url.split('/').skip(3).collect();
+    match path[..] {
+        [.., last @ ("t" | "o")] => Err(format!(
+            "{url:?} ends in /{last}, which every address would have twice"
+        )),
+        [.., "api", "v1"] => Err(format!("{url:?} is the API's, not that of pictures")),
+        _ if path.iter().any(|part| matches!(*part, "" | "." | "..")) => Err(format!(
+            "{url:?} has an empty or dot segment, which clients take away"
+        )),
+        _ => Ok(url),
+    }
+}
+
+/// An address of a service: no query, no user, one host.
 pub(super) fn public_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
-    let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-        && !url.contains(['?', '#', '@', '"', '\\'])
+    let is_url = rest.is_some_and(|rest| is_host(rest.split('/').next().unwrap_or_default()))
+        && !url.contains(['?', '#', '@', '"', '\\', ','])
+        && url.matches("://").count() == 1
         && url.chars().all(|c| c.is_ascii_graphic());
     match is_url {
         true => Ok(url.to_owned()),
         false => Err(format!(
-            "{text:?} is not written like https://media.example.org"
+            "{:?} is not written like https://media.example.org",
+            shown(text)
         )),
     }
+}
+
+/// With or without a port.
+fn is_host(text: &str) -> bool {
+    let port_at = text.rfind(':').filter(|at| !text[*at..].contains(']'));
+    let (host, port) = text.split_at(port_at.unwrap_or(text.len()));
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_of_host = |b: u8| b.is_ascii_alphanumeric() || b".-_[]:".contains(&b);
+    !host.is_empty()
+        && host.bytes().all(is_of_host)
+        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }

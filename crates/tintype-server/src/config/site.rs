@@ -4,6 +4,7 @@
 //! A site inherits nothing from the flat options: a key of one project is never one of another.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use tintype_store::Key;
 
@@ -131,9 +132,35 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
                 "give each site one of its own",
             );
         }
+        let is_shared = |key| {
+            let mut others = read.iter();
+            others.any(|other| other.signing_keys.contains(key) || other.ticket_keys.contains(key))
+        };
+        if site
+            .signing_keys
+            .iter()
+            .chain(&site.ticket_keys)
+            .any(is_shared)
+        {
+            let reason = "a key of another site as well: who signs for one signs for both";
+            let fix = "make another with `openssl rand -hex 32`";
+            problems.warn(&format!("{path}signing_keys"), reason, fix);
+        }
         read.push(site);
     }
     Sites::new(read)
+}
+
+/// Random hex digits, 32 of them, have about 14.
+fn is_guessable(key: &str) -> bool {
+    const LEAST: usize = 8;
+    key.chars().collect::<HashSet<_>>().len() < LEAST
+}
+
+/// An address that only the machine itself reaches.
+pub(super) fn is_loopback(url: &str) -> bool {
+    let host = url.split('/').nth(2).unwrap_or_default();
+    host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1]")
 }
 
 struct Reader<'a> {
@@ -161,6 +188,7 @@ impl Reader<'_> {
                 _ if self.values.contains_key("unsigned") => Unsigned::None,
                 _ if has_keys => Unsigned::Presets,
                 Some(implied) => implied,
+                None if self.problems.tell_of(&self.name("signing_keys")) => Unsigned::None,
                 None => {
                     let reason = "not set, so no address could be signed";
                     let fix = "set one of 32 characters or more, or set unsigned to any to let \
@@ -174,18 +202,93 @@ impl Reader<'_> {
             Unsigned::Any if !has_keys => Originals::Public,
             _ => Originals::Signed,
         };
-        Site {
+        let site = Site {
             name: self.site.to_owned(),
             prefix,
             signing_keys,
             ticket_keys,
             presets: self.presets(presets),
-            public_url: self.optional("public_url", read::public_url),
+            public_url: self.optional("public_url", read::site_url),
             originals: self
                 .optional("originals", read::originals)
                 .unwrap_or(originals),
             unsigned,
             purgers: self.purgers(),
+        };
+        self.check(&site);
+        site
+    }
+
+    /// What can be read and makes little sense together.
+    fn check(&mut self, site: &Site) {
+        let is_said = |option: &str| self.values.contains_key(option);
+        let (has_keys, is_said_unsigned) = (is_said("signing_keys"), is_said("unsigned"));
+        let (is_said_signed, has_presets) = (
+            is_said("originals") && site.originals == Originals::Signed,
+            site.presets.iter().next().is_some(),
+        );
+        match site.unsigned {
+            Unsigned::Any if has_keys => self.warn(
+                "unsigned",
+                "any, so that signing_keys keep nobody from anything but originals",
+                "leave it out, or say presets",
+            ),
+            Unsigned::None if is_said_unsigned && !has_keys => self.warn(
+                "unsigned",
+                "none, and without signing_keys no picture can be asked for at all",
+                "set signing_keys",
+            ),
+            Unsigned::Presets if is_said_unsigned && !has_keys && !has_presets => self.warn(
+                "unsigned",
+                "presets, and there are neither presets nor signing_keys: no picture can be asked for",
+                "write presets, or set signing_keys",
+            ),
+            _ => {}
+        }
+        if is_said_signed && !has_keys {
+            let reason = "signed, and without signing_keys nobody can have an original";
+            self.warn("originals", reason, "set signing_keys, or say public");
+        }
+        for option in ["signing_keys", "ticket_keys", "purge_webhook_key"] {
+            let text = self.text(option).unwrap_or_default();
+            if list(text).any(is_guessable) {
+                let fix = "make one with `openssl rand -hex 32`";
+                self.warn(
+                    option,
+                    "a key of few different characters can be guessed",
+                    fix,
+                );
+            }
+        }
+        if let Some(url) = &site.public_url
+            && url.starts_with("http://")
+            && !is_loopback(url)
+        {
+            let reason = "not https, and no page on https shows a picture from there";
+            self.warn(
+                "public_url",
+                reason,
+                "write https:// where the CDN has a certificate",
+            );
+        }
+        let named = &site.purgers;
+        for (option, named) in [
+            ("purge_varnish", &named.varnish),
+            ("purge_cloudfront", &named.cloudfront),
+        ] {
+            if (1..named.len()).any(|at| named[..at].contains(&named[at])) {
+                self.warn(option, "names one twice", "name each once");
+            }
+        }
+        if let Some((_, key)) = &named.webhook
+            && (site.signing_keys.contains(key) || site.ticket_keys.contains(key))
+        {
+            let reason = "a signing or ticket key as well, which its receiver must not know";
+            self.add(
+                "purge_webhook_key",
+                reason,
+                "make another with `openssl rand -hex 32`",
+            );
         }
     }
 
@@ -197,7 +300,7 @@ impl Reader<'_> {
         let has = |option: &str| self.values.contains_key(option);
         let (has_url, has_key) = (has("purge_webhook"), has("purge_webhook_key"));
         match (has_url, has_key) {
-            (true, false) => {
+            (true, false) if !self.problems.tell_of(&self.name("purge_webhook_key")) => {
                 let reason = "not set, so the receiver could not tell us from anybody else";
                 let fix = "make one with `openssl rand -hex 32`";
                 self.add("purge_webhook_key", reason, fix);
@@ -234,7 +337,21 @@ impl Reader<'_> {
     fn keys(&mut self, option: &str) -> Vec<SigningKey> {
         let text = self.text(option).unwrap_or_default().to_owned();
         let mut keys = Vec::new();
+        if !text.is_empty() && list(&text).next().is_none() {
+            self.add(
+                option,
+                "no key in it",
+                "make one with `openssl rand -hex 32`",
+            );
+        }
         for text in list(&text) {
+            if text.contains(char::is_whitespace) {
+                self.add(
+                    option,
+                    "a key with a space in it",
+                    "put a comma between keys",
+                );
+            }
             let least = SigningKey::MIN_CHARACTERS;
             match SigningKey::parse(text) {
                 Some(key) if keys.contains(&key) => {
@@ -291,13 +408,20 @@ impl Reader<'_> {
         }
     }
 
-    /// A problem, under the name by which the writer knows the option.
     fn add(&mut self, option: &str, reason: impl Into<String>, fix: &str) {
-        let name = match self.values.get(option) {
+        self.problems.add(&self.name(option), reason, fix);
+    }
+
+    fn warn(&mut self, option: &str, reason: impl Into<String>, fix: &str) {
+        self.problems.warn(&self.name(option), reason, fix);
+    }
+
+    /// By which the writer knows the option.
+    fn name(&self, option: &str) -> String {
+        match self.values.get(option) {
             Some(value) => value.name.clone(),
             None if self.path.is_empty() && !option.contains('.') => env_name(option),
             None => format!("{}{option}", self.path),
-        };
-        self.problems.add(&name, reason, fix);
+        }
     }
 }

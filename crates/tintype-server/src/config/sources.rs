@@ -2,24 +2,39 @@
 //! option, so that there is one reading of it wherever it was written.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::ErrorKind;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use super::bucket;
 use super::options::{OPTIONS, Opt, env_name};
 use super::problems::Problems;
+use super::shape::misshapen;
 
 const PREFIX: &str = "TINTYPE_";
 const FILE: &str = "TINTYPE_CONFIG";
 const INLINE: &str = "TINTYPE_CONFIG_INLINE";
 /// Set by the agent of ECS in every container.
 const TASK_METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
+/// AWS's own variables are read by its library; here only what contradicts an option.
+const AWS: &str = "AWS_";
+/// Of a file with configuration or a secret: thousands of presets and sites.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// A value and the name its writer knows it by.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
     pub(super) text: String,
     pub(super) name: String,
+    /// The file that it was read from, where it has one of its own.
+    pub(super) file: Option<PathBuf>,
+}
+
+impl Value {
+    pub(super) fn new(text: String, name: String) -> Self {
+        let file = None;
+        Self { text, name, file }
+    }
 }
 
 /// The values that are set, none of them empty.
@@ -31,6 +46,9 @@ pub(super) struct Sources {
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
     pub(super) task_metadata: Option<String>,
+    pub(super) aws: BTreeMap<String, String>,
+    /// Where the configuration was read, if it was.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl Sources {
@@ -43,11 +61,16 @@ impl Sources {
         // container definition says "not set".
         let mut environment: BTreeMap<String, String> = environment
             .into_iter()
-            .filter(|(name, _)| name.starts_with(PREFIX) || name == TASK_METADATA)
-            .filter(|(_, text)| !text.is_empty())
+            .filter(|(_, text)| !text.trim().is_empty())
             .collect();
         let task_metadata = environment.remove(TASK_METADATA);
-        let mut table = read_file(environment.remove(FILE), file, problems);
+        tell_misspelt(environment.keys(), problems);
+        let of = |start| move |name: &String, _: &mut String| name.starts_with(start);
+        let aws = environment.extract_if(.., of(AWS)).collect();
+        let mut environment: BTreeMap<_, _> = environment.extract_if(.., of(PREFIX)).collect();
+        let named = environment.remove(FILE);
+        let file = named.as_deref().map_or(file, Path::new).to_owned();
+        let mut table = read_file(named, &file, problems);
         if let Some(inline) = environment.remove(INLINE) {
             merge(&mut table, parse(&inline, INLINE, problems));
         }
@@ -60,16 +83,33 @@ impl Sources {
             presets,
             sites,
             task_metadata,
+            aws,
+            file: file.exists().then_some(file),
         }
     }
 }
 
-fn read_file(named: Option<String>, default: &Path, problems: &mut Problems) -> toml::Table {
-    let path = named.as_deref().map_or(default, Path::new);
+/// A variable of another program may have a name like ours; one of our options after it has not.
+fn tell_misspelt<'a>(names: impl Iterator<Item = &'a String>, problems: &mut Problems) {
+    for name in names {
+        let Some((prefix, key)) = name.split_once('_') else {
+            continue;
+        };
+        let distance = strsim::damerau_levenshtein(prefix, PREFIX.trim_end_matches('_'));
+        let key_of = key.to_ascii_lowercase();
+        let is_option = || OPTIONS.iter().any(|option| option.name == key_of);
+        if (1..=2).contains(&distance) && is_option() {
+            let fix = format!("did you mean {PREFIX}{key}?");
+            problems.warn(name, "no variable of this service, and much like one", fix);
+        }
+    }
+}
+
+fn read_file(named: Option<String>, path: &Path, problems: &mut Problems) -> toml::Table {
     let shown = path.display().to_string();
     let text = match named.as_deref() {
         Some(url) if url.starts_with(bucket::SCHEME) => bucket::read(url),
-        _ => match std::fs::read_to_string(path) {
+        _ => match read_bounded(path) {
             Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
                 return toml::Table::new();
             }
@@ -87,6 +127,17 @@ fn read_file(named: Option<String>, default: &Path, problems: &mut Problems) -> 
             );
             toml::Table::new()
         })
+}
+
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)? as u64;
+    match read > MAX_BYTES {
+        true => Err(io::Error::other(format!("larger than {MAX_BYTES} bytes"))),
+        false => Ok(text),
+    }
 }
 
 /// The line at fault is numbered and not shown: it may hold a secret.
@@ -145,7 +196,7 @@ pub(super) fn from_table(
         let name = format!("{path}{key}");
         match text(value) {
             Ok(text) if text.is_empty() => {}
-            Ok(text) => place(&key, Value { text, name }, options, &mut values, problems),
+            Ok(text) => place(&key, Value::new(text, name), options, &mut values, problems),
             Err(reason) => problems.add(&name, reason, "write it as text"),
         }
     }
@@ -173,7 +224,7 @@ fn from_environment(environment: BTreeMap<String, String>, problems: &mut Proble
     for (name, text) in environment {
         let key = name[PREFIX.len()..].to_ascii_lowercase();
         if name == env_name(&key) {
-            place(&key, Value { text, name }, OPTIONS, &mut values, problems);
+            place(&key, Value::new(text, name), OPTIONS, &mut values, problems);
         } else {
             problems.add(&name, "unknown variable", "write it in capitals");
         }
@@ -197,9 +248,10 @@ fn place(
     };
     let option = match (of(key), from_file()) {
         (Some(option), _) => option,
-        (None, Some(option)) => match std::fs::read_to_string(&value.text) {
+        (None, Some(option)) => match read_bounded(Path::new(value.text.trim())) {
             Ok(secret) => {
-                value.text = secret.trim().to_owned();
+                value.file = Some(PathBuf::from(value.text.trim()));
+                value.text = secret;
                 option
             }
             // Without the text: it is the secret itself when the two names were mixed up.
@@ -218,7 +270,19 @@ fn place(
             return;
         }
     };
+    value.text = value.text.trim().to_owned();
     let name = value.name.clone();
+    if value.text.is_empty() && value.file.is_some() {
+        problems.add(
+            &name,
+            "the file that it names is empty",
+            "put the secret into it",
+        );
+    }
+    if let Some((reason, fix)) = misshapen(&value.text, option.secret) {
+        problems.add(&name, reason, fix);
+        return;
+    }
     if let Some(twice) = values.insert(option.name, value) {
         let fix = format!("keep one of {} and {name}", twice.name);
         problems.add(&name, "set twice", fix);

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
-use tintype_store::HexId;
+use tintype_store::{HexId, Key};
 
 /// What a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +101,18 @@ pub fn random_secret() -> std::io::Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// In Unix seconds. What is later was meant in milliseconds.
+const YEAR_5000: u64 = 95_617_584_000;
+
+fn is_start_of_keys(prefix: &str) -> bool {
+    match prefix.rsplit_once('/') {
+        Some((folders, _)) if !folders.trim_matches('/').is_empty() => {
+            Key::existing(folders).is_ok()
+        }
+        _ => true,
+    }
+}
+
 impl FromStr for Token {
     type Err = String;
 
@@ -109,6 +121,12 @@ impl FromStr for Token {
         let mut fields = text.split(':');
         let id = fields.next().unwrap_or_default();
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if text.starts_with("tt_") {
+            return Err("this is a token; the service is given its hash".to_owned());
+        }
+        if text == "none" {
+            return Err("none among tokens; it stands alone".to_owned());
+        }
         if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
             return Err("an id is 1 to 64 of a-z, 0-9 and -".to_owned());
         }
@@ -116,6 +134,9 @@ impl FromStr for Token {
         let hash = hash.ok_or_else(|| {
             format!("token {id}: the second field is the SHA-256 of the secret, 64 lower-case hex digits")
         })?;
+        if hash.0 == <[u8; 32]>::from(Sha256::digest(b"")) {
+            return Err(format!("token {id}: its secret is empty"));
+        }
         let scopes = fields.next().unwrap_or_default();
         let scopes = scopes
             .split('+')
@@ -131,13 +152,18 @@ impl FromStr for Token {
         {
             let prefix = percent_decode_str(prefix).decode_utf8();
             let prefix = prefix.map_err(|_| format!("token {id}: a prefix is not UTF-8"))?;
+            if !is_start_of_keys(&prefix) {
+                return Err(format!("token {id}: no key starts with {prefix:?}"));
+            }
             prefixes.push(prefix.into_owned());
         }
         let expires = match fields.next() {
             None | Some("") => None,
             Some(text) => Some(
                 text.parse()
-                    .map_err(|_| format!("token {id}: the expiry is in Unix seconds"))?,
+                    .ok()
+                    .filter(|&expires| expires < YEAR_5000)
+                    .ok_or_else(|| format!("token {id}: the expiry is in Unix seconds"))?,
             ),
         };
         if fields.next().is_some() {
@@ -200,6 +226,10 @@ mod tests {
             (String::from("django:xyz:read"), "SHA-256"),
             (format!("django:{hash}:reed"), "reed"),
             (format!("django:{hash}:read:a:soon"), "expiry"),
+            (format!("django:{hash}:read:a:1900000000000"), "seconds"),
+            (format!("django:{hash}:read:a%2F..%2Fb"), "a/../b"),
+            (format!("django:{hash}:read:.tintype%2F"), ".tintype/"),
+            (String::from("tt_django_secret"), "hash"),
             (format!("django:{hash}:read:a:1:x"), "five"),
         ] {
             let error = text.parse::<Token>().unwrap_err();

@@ -100,7 +100,7 @@ impl From<PathError> for Error {
         match error {
             PathError::Spec(error) => error.into(),
             PathError::Key(error) => error.into(),
-            PathError::NoSpec => Self::new(Code::InvalidSpec).detail(error.to_string()),
+            PathError::NoSpec { .. } => Self::new(Code::InvalidSpec).detail(error.to_string()),
             PathError::Prefix(_) => Self::new(Code::NotFound),
             PathError::Percent | PathError::NotUtf8 => {
                 Self::new(Code::InvalidKey).detail(error.to_string())

@@ -19,6 +19,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
+use tintype_store::Key;
 
 pub use code::Code;
 
@@ -87,6 +88,13 @@ impl Error {
             cause: None,
         };
         Self(Arc::new(inner), Audience::Anybody)
+    }
+
+    /// A 404 names what is absent.
+    pub fn no_original(key: &Key) -> Self {
+        Self::new(Code::NotFound)
+            .detail(format!("there is no original {:?}", key.as_str()))
+            .member("key", key.as_str())
     }
 
     /// What happened this time; public, so without paths and system messages.

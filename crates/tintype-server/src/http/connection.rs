@@ -10,7 +10,7 @@ use std::task::Poll;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -115,7 +115,7 @@ pub(super) async fn serve_one<S>(
 
 /// Refuses what two parsers in a row could understand differently, and wraps the body.
 ///
-/// Hyper has refused the rest: differing lengths, folded fields, space before a colon, a transfer
+/// [`super::watch`] has seen what hyper does not tell. Hyper has refused the rest: differing lengths, folded fields, space before a colon, a transfer
 /// coding that does not end in chunked. With both a length and a coding it drops the length and
 /// closes after the answer (RFC 9112, 6.1).
 fn admit(
@@ -123,9 +123,26 @@ fn admit(
     settings: Settings,
     shared: &Arc<Shared>,
 ) -> Result<Request<Body>, Error> {
+    let body = request.body();
+    let length = body.size_hint().exact();
+    if let Some(fault) = shared.told.understood(length) {
+        return Err(Error::new(Code::InvalidRequest).detail(fault.detail()));
+    }
     let headers = request.headers();
-    if request.version() == Version::HTTP_11 && headers.get_all(HOST).iter().count() != 1 {
+    let hosts = headers.get_all(HOST).iter().count();
+    let fewest = usize::from(request.version() == Version::HTTP_11);
+    if !(fewest..=1).contains(&hosts) {
         return Err(Error::new(Code::InvalidRequest).detail("a request has exactly one host field"));
+    }
+    if headers
+        .get(HOST)
+        .is_some_and(|host| !is_host(host.as_bytes()))
+    {
+        return Err(Error::new(Code::InvalidRequest).detail("the host field is no host"));
+    }
+    if !is_plain_target(request.uri()) {
+        let detail = "a target is a path, or an http address without a user";
+        return Err(Error::new(Code::InvalidRequest).detail(detail));
     }
     if !is_plainly_framed(headers) {
         return Err(Error::new(Code::InvalidRequest).detail("the only transfer coding is chunked"));
@@ -137,6 +154,42 @@ fn admit(
             Body::new(RequestBody::new(body, settings.body, shared.clone()))
         }
     }))
+}
+
+/// A name or an address, with or without a port, as a URL has it. What else the grammar allows, such as a
+/// comma, is nobody's name and may be two to another parser.
+fn is_host(text: &[u8]) -> bool {
+    let is_of_name = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%".contains(b);
+    let is_of_address = |b: &u8| b.is_ascii_hexdigit() || b":.".contains(b);
+    let (is_named, port) = match text.strip_prefix(b"[") {
+        Some(rest) => {
+            let end = rest.iter().position(|b| *b == b']').unwrap_or(rest.len());
+            let (address, rest) = rest.split_at(end);
+            (
+                !address.is_empty() && address.iter().all(is_of_address),
+                rest.get(1..),
+            )
+        }
+        None => {
+            let end = text.iter().position(|b| *b == b':').unwrap_or(text.len());
+            let (name, rest) = text.split_at(end);
+            (!name.is_empty() && name.iter().all(is_of_name), Some(rest))
+        }
+    };
+    let is_port = |digits: &[u8]| digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit);
+    let is_end = |rest: &[u8]| rest.is_empty() || rest.strip_prefix(b":").is_some_and(is_port);
+    is_named && port.is_some_and(is_end)
+}
+
+/// Whatever else it were, it would be answered like the path alone.
+fn is_plain_target(target: &Uri) -> bool {
+    let is_http = target
+        .scheme()
+        .is_none_or(|scheme| matches!(scheme.as_str(), "http" | "https"));
+    let has_user = target
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'));
+    is_http && !has_user
 }
 
 fn is_plainly_framed(headers: &HeaderMap) -> bool {

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
 use super::pace::{Pace, Stopwatch};
+use super::watch::{Told, Watch};
 
 /// How long, and for how much, a client that still sends is listened to after the last answer.
 /// Closing with unread bytes resets the connection, and the client never sees the answer.
@@ -35,11 +37,15 @@ pub(super) struct Shared {
     pub(super) requests: AtomicUsize,
     /// How many times bytes have arrived.
     pub(super) arrivals: AtomicUsize,
+    pub(super) told: Told,
 }
 
 pub(super) struct TimedStream {
     stream: TcpStream,
     shared: Arc<Shared>,
+    watch: Watch,
+    /// What arrived together with the end of a head.
+    held: BytesMut,
     reader: Stopwatch,
     /// Heads that had been understood when bytes last arrived that were no request's body.
     requests: usize,
@@ -51,6 +57,8 @@ impl TimedStream {
         Self {
             stream,
             shared,
+            watch: Watch::default(),
+            held: BytesMut::new(),
             reader: Stopwatch::new(pace),
             requests: 0,
             linger: None,
@@ -77,6 +85,26 @@ impl TimedStream {
         )))
     }
 
+    /// What may be handed on of what has arrived.
+    fn take(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let told = &self.shared.told;
+        if !self.held.is_empty() {
+            let fits = self.held.len().min(buffer.remaining());
+            let seen = self.watch.see(&self.held[..fits], told);
+            buffer.put_slice(&self.held.split_to(seen));
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let arrived = &buffer.filled()[before..];
+        let seen = self.watch.see(arrived, told);
+        if seen < arrived.len() {
+            self.held = BytesMut::from(&arrived[seen..]);
+            buffer.set_filled(before + seen);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// A client in the middle of sending: a body that nobody wanted, or bytes that became no
     /// request, so a head that was refused, perhaps before its end.
     fn is_sending(&self) -> bool {
@@ -93,7 +121,7 @@ impl AsyncRead for TimedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let filled = buffer.filled().len();
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let poll = self.take(cx, buffer);
         if buffer.filled().len() > filled {
             if !self.shared.busy.load(Relaxed) {
                 self.requests = self.shared.requests.load(Relaxed);

@@ -2,7 +2,8 @@
 //!
 //! A process that holds entries for long says so with an object of its own, its beat, which it
 //! writes again and again. Entries that are old and whose writer's beat is old or missing are
-//! delivered by whoever finds them; two that find the same both deliver it, which does no harm.
+//! delivered by whoever finds them; two that find the same both deliver it, which does no harm. Who has
+//! just looked says so as well, so that a hundred processes do not list the outbox a hundred times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tintype_store::{Attributes, Condition, Kind, MAX_PAGE, Object, OutboxId, Source};
 
-use super::entry::{Entry, Name, Writer};
+use super::entry::{self, Entry, Name, Writer};
 use super::lane::with_jitter;
 use super::{GIVE_UP, MAX_ENTRY_BYTES, Purge, Shared, State, age, remove_entry};
 use crate::error::Error;
@@ -30,6 +31,8 @@ pub(super) async fn keep_looking(shared: Arc<Shared>) {
     // Not before the time at which everything that was there at the start is old enough.
     let mut next_look = Instant::now() + timing.takeover + with_jitter(timing.takeover / 4);
     let mut last_beat: Option<Instant> = None;
+    // After a start always: what this process has left behind before is not to wait for another's turn.
+    let mut is_first = true;
     loop {
         tokio::time::sleep(timing.takeover / 6).await;
         beat(&shared, &mut last_beat).await;
@@ -37,7 +40,8 @@ pub(super) async fn keep_looking(shared: Arc<Shared>) {
             continue;
         }
         next_look = Instant::now() + 2 * with_jitter(timing.look);
-        if let Err(error) = look(&shared).await {
+        let must_look = std::mem::take(&mut is_first) || is_due(&shared).await;
+        if must_look && let Err(error) = look(&shared).await {
             tracing::warn!(%error, "the outbox cannot be looked through for purges that were left behind");
         }
     }
@@ -69,8 +73,19 @@ async fn beat(shared: &Shared, last: &mut Option<Instant>) {
     }
 }
 
-async fn look(shared: &Shared) -> Result<(), Error> {
+/// Whether nobody has looked a moment ago.
+pub(super) async fn is_due(shared: &Shared) -> bool {
+    match shared.store.head(&Object::Outbox(entry::looked())).await {
+        Ok(Some(meta)) => meta.modified.elapsed().unwrap_or_default() >= shared.timing.look / 2,
+        Ok(None) | Err(_) => true,
+    }
+}
+
+pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
     let now = SystemTime::now();
+    let (looked, mark) = (Object::Outbox(entry::looked()), Source::Bytes("{}".into()));
+    let (any, attributes) = (Condition::Any, Attributes::default());
+    shared.store.put(&looked, mark, &any, &attributes).await?;
     let mut gone = BTreeMap::from([(shared.writer.clone(), true)]);
     let mut cursor = None;
     for _ in 0..MAX_PAGES {

@@ -137,7 +137,8 @@ async fn waiting(store: &Store) -> usize {
 async fn objects(store: &Store, beats: bool) -> usize {
     let page = store.list_kind(Kind::Outbox, None, 1000).await.unwrap();
     let is_beat = |object: &Object| object.path().contains("/beat-");
-    let found = page.objects.iter();
+    let is_mark = |object: &&Object| object.path().ends_with("/looked.json");
+    let found = page.objects.iter().filter(|object| !is_mark(object));
     found.filter(|object| is_beat(object) == beats).count()
 }
 
@@ -345,6 +346,29 @@ async fn what_a_dead_process_left_behind_is_delivered_by_another() {
     let _lives = Desk::open(&store, &toml, hurried()).await;
     until("the entry goes", async || waiting(&store).await == 0).await;
     assert!(node.has_heard_of(&tag("a.jpg")));
+}
+
+/// However many replicas there are, the outbox is listed about as often.
+#[tokio::test]
+async fn who_has_just_looked_has_looked_for_all() {
+    let (_node, address) = Receiver::start().await;
+    let store = store().await;
+    let timing = Timing {
+        look: Duration::from_secs(3600),
+        ..hurried()
+    };
+    let toml = format!("purge_varnish = \"{address}\"");
+    let mut desks = Vec::new();
+    for _ in 0..5 {
+        desks.push(Desk::open(&store, &toml, timing).await);
+    }
+    let [first, others @ ..] = &desks[..] else {
+        return;
+    };
+    leftovers::look(&first.outbox.shared).await.unwrap();
+    for other in others {
+        assert!(!leftovers::is_due(&other.outbox.shared).await);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tintype_store::{Key, KeyError};
 
-use super::items::SIG;
+use super::items::{ITEMS, SIG};
 use super::{Signature, SigningKey, SpecError, SpecUrl, parse_spec, sign, signed_text};
 
 /// Only the unreserved characters of RFC 3986 and the slash stay as they are, so that no client and
@@ -29,8 +29,8 @@ pub enum PathError {
     Percent,
     #[error("path is not UTF-8 once decoded")]
     NotUtf8,
-    #[error("path has no spec, which would be its last segment")]
-    NoSpec,
+    #[error("path ends in a key and has no spec, which is its last segment, as in {example}")]
+    NoSpec { example: String },
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -137,9 +137,12 @@ pub fn original_path(key: &Key) -> String {
 /// spec.
 pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, PathError> {
     let text = decode(raw_path, VARIANTS)?;
-    let (key, spec_text) = text.rsplit_once('/').ok_or(PathError::NoSpec)?;
+    let (key, spec_text) = text.rsplit_once('/').ok_or_else(|| no_spec(&text))?;
     let key = Key::existing(key)?;
-    let spec = parse_spec(spec_text)?;
+    let spec = parse_spec(spec_text).map_err(|error| match is_file_name(spec_text) {
+        true => no_spec(&text),
+        false => error.into(),
+    })?;
     let unsigned = match &spec.signature {
         None => spec_text,
         // It is the last item, and a signature has no tilde.
@@ -164,6 +167,32 @@ pub fn parse_original_path(raw_path: &str, query: Option<&str>) -> Result<Origin
     let key = Key::existing(&decode(raw_path, ORIGINALS)?)?;
     let spelling = Spelling::of(raw_path, query, &original_path(&key));
     Ok(OriginalPath { key, spelling })
+}
+
+/// `lion.jpg` rather than a mistake in a spec; also the nothing behind a slash.
+fn is_file_name(text: &str) -> bool {
+    let extension = text.rsplit_once('.').map(|(_, extension)| extension);
+    let is_extension = |extension: &str| {
+        (2..=5).contains(&extension.len())
+            && extension.bytes().all(|b| b.is_ascii_alphanumeric())
+            && extension.bytes().any(|b| b.is_ascii_alphabetic())
+    };
+    let is_item = text
+        .split_once('_')
+        .is_some_and(|(name, _)| ITEMS.contains(&name));
+    let is_spec = is_item || text.contains('~');
+    text.is_empty() || (extension.is_some_and(is_extension) && !is_spec)
+}
+
+/// With a path that would do.
+fn no_spec(text: &str) -> PathError {
+    const MOST_CHARACTERS: usize = 100;
+    let key = text.trim_end_matches('/');
+    let example = match key.is_empty() || key.len() > MOST_CHARACTERS {
+        true => format!("{VARIANTS}{{key}}/w_640"),
+        false => format!("{VARIANTS}{}/w_640", encode_text(key)),
+    };
+    PathError::NoSpec { example }
 }
 
 /// A key as it is written in URLs.

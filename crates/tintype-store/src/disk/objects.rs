@@ -35,6 +35,10 @@ pub(super) struct Objects {
 
 impl Objects {
     pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
+        Self::open_to_change(settings).map_err(|error| with_rights(error, &settings.root))
+    }
+
+    fn open_to_change(settings: &DiskSettings) -> Result<Self, Error> {
         let new = match settings.make {
             true => make(&settings.root)?,
             false => false,
@@ -63,7 +67,8 @@ impl Objects {
 
     /// Changes nothing: what it opens is never given anything to write.
     pub(super) fn open_to_read(settings: &DiskSettings) -> Result<Self, Error> {
-        let (path, root) = open_folder(&settings.root)?;
+        let opened = open_folder(&settings.root);
+        let (path, root) = opened.map_err(|error| with_rights(error, &settings.root))?;
         let own = path.join(RESERVED);
         Ok(Self {
             folders: Folders::new(root, path),
@@ -88,7 +93,8 @@ impl Objects {
 
     /// That there is room for something, and the right to put it there.
     pub(super) fn try_write(&self) -> Result<(), Error> {
-        let (_temp, file) = Temp::create(&self.tmp)?;
+        let created = Temp::create(&self.tmp);
+        let (_temp, file) = created.map_err(|error| with_rights(error, &self.tmp))?;
         // Asks for the room at once; a write might learn only later that there is none.
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, TRIED_BYTES) {
             Err(Errno::OPNOTSUPP) => Ok(()),
@@ -272,6 +278,7 @@ impl Objects {
             // Flat folders that are needed again in a moment.
             Object::Record(_)
             | Object::Block(_)
+            | Object::BlocksMark
             | Object::Idem(_)
             | Object::Outbox(_)
             | Object::Tombstone(_) => {}
@@ -323,6 +330,32 @@ fn open_folder(root: &Path) -> Result<(PathBuf, File), Error> {
         path: path.display().to_string(),
         reason: "it is not a folder",
     })
+}
+
+/// Says whose rights to what are missing: a folder that was mounted into a container seldom belongs to the
+/// user in it.
+fn with_rights(error: Error, path: &Path) -> Error {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error {
+        Error::Unavailable { action, source }
+            if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
+        {
+            let uid = rustix::process::geteuid().as_raw();
+            let path = path.display();
+            let cure = match source.kind() {
+                ReadOnlyFilesystem => "mount it so that it can be written to".to_owned(),
+                _ => {
+                    format!("make it theirs (chown {uid} {path}), or run as the user it belongs to")
+                }
+            };
+            let text = format!("uid {uid} may not, in {path}: {source}; {cure}");
+            Error::Unavailable {
+                action,
+                source: io::Error::new(source.kind(), text),
+            }
+        }
+        error => error,
+    }
 }
 
 /// Whether the folder is new. Its parent must be there.

@@ -1,16 +1,19 @@
 //! `tintype config`: what is in force.
 
+use std::time::SystemTime;
+
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
-use tintype_server::config::{Config, Dev, Resources};
+use tintype_server::config::{Config, Dev, Loaded, Resources};
 use tintype_server::granted::Granted;
 
-use super::{answer, load};
+use super::{answer, fit, load};
 use crate::failure::Failure;
 
 /// Check the configuration and print what is in force.
 ///
-/// Every option with where it comes from; secrets are masked. Mistakes are all told at once.
+/// Every option with where it comes from; secrets are masked. Mistakes are all told at once, and what works less
+/// well than it is meant to is told at the end.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -25,19 +28,33 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let dev = self.dev.then(Dev::default);
-        let loaded = load(dev.as_ref())?;
-        let here = here(&loaded.config);
+        let Loaded {
+            mut config,
+            effective,
+        } = load(dev.as_ref())?;
+        let granted = Granted::detect(config.task_metadata.as_deref());
+        fit(&mut config, &granted)?;
+        let here = here(&config, &granted);
+        let warnings = warnings(&config);
         answer(&format!(
-            "{}\n{here}\n# In this build:\n#   AVIF by {AVIF_ENCODER}\n",
-            loaded.effective
+            "{effective}\n{here}\n# In this build:\n#   AVIF by {AVIF_ENCODER}\n{warnings}",
         ))
     }
 }
 
+/// What works, and probably not as it is meant; `/readyz` and the log say the same.
+fn warnings(config: &Config) -> String {
+    let warnings = config.warnings(SystemTime::now());
+    let lines = warnings.iter().map(|warning| format!("#   {warning}\n"));
+    match warnings.is_empty() {
+        true => String::new(),
+        false => format!("\n# Warnings:\n{}", lines.collect::<String>()),
+    }
+}
+
 /// What is in force on this machine, and where each figure is from.
-fn here(config: &Config) -> String {
-    let granted = Granted::detect(config.task_metadata.as_deref());
-    let resources = config.resources(&granted);
+fn here(config: &Config, granted: &Granted) -> String {
+    let resources = config.resources(granted);
     let largest = resources.largest(config.max_pixels);
     let Resources {
         workers,

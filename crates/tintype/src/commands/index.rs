@@ -17,7 +17,7 @@ use tintype_store::{KeyHash, Kind, Listed, MAX_PAGE, Object, Store};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{self, Report};
+use super::support::{self, PROGRESS, Report, Telling};
 use super::upkeep;
 use crate::failure::Failure;
 
@@ -32,10 +32,12 @@ const ATTEMPTS: u32 = 5;
 /// takedowns are not. First it tells how many there are and what that costs, and
 /// asks. It can be interrupted and started again at any time, beside the service.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Examples:
   tintype index                      tells what it costs, and asks
-  tintype index --prefix photos/2016/ --jobs 8 --yes --json")]
+  tintype index --prefix photos/2016/ --jobs 8 --yes --json
+
+{PROGRESS}"))]
 pub(crate) struct Arguments {
     /// Only keys that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -46,9 +48,11 @@ pub(crate) struct Arguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// One line of JSON for each original, and one at the end
-    #[arg(long)]
-    json: bool,
+    /// Go on after this key
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 /// What it will cost. An original costs a GET for the record that is not there, a HEAD, a GET of its
@@ -98,8 +102,11 @@ impl Arguments {
         if stop.is_cancelled() {
             return Err(anyhow::Error::msg("interrupted before anything was done").into());
         }
-        let report = Report::new(self.json);
+        let report = Report::telling(&self.telling);
         report.line(&plan.json(), Some(&plan.words(store.is_shared())))?;
+        if plan.originals == 0 {
+            report.aside(&upkeep::nothing_found(&self.prefix, self.after.as_deref()))?;
+        }
         if plan.missing > 0 && !self.yes {
             self.ask(&stop).await?;
         }
@@ -107,21 +114,28 @@ impl Arguments {
         report
             .progress()
             .found(usize::try_from(plan.missing).unwrap_or(usize::MAX));
-        let work = upkeep::originals(store, self.prefix)
+        let (known, records) = (&known, &records);
+        let work = upkeep::originals(store, self.prefix, self.after)
             .take_until(stop.cancelled())
-            .map_ok(async |listed| {
-                let made = match known.has(&listed) {
-                    true => mend(&records, &listed).await,
-                    false => make(&records, &listed).await.map(|()| Done::Made),
-                };
-                Ok((listed, made))
+            .map_ok(|listed| {
+                let ticket = report.begin(Some(listed.key.as_str().to_owned()));
+                async move {
+                    let made = match known.has(&listed) {
+                        true => mend(records, &listed).await,
+                        false => make(records, &listed).await.map(|()| Done::Made),
+                    };
+                    Ok((ticket, listed, made))
+                }
             })
             .try_buffer_unordered(usize::from(self.jobs));
         let mut work = std::pin::pin!(work);
         let mut broken = None;
         while let Some(done) = work.next().await {
             match done {
-                Ok((listed, made)) => totals.take(&listed, made, &report)?,
+                Ok((ticket, listed, made)) => {
+                    totals.take(&listed, made, &report)?;
+                    report.end(ticket);
+                }
                 Err(error) => broken = Some(error),
             }
         }
@@ -129,7 +143,7 @@ impl Arguments {
         if let Some(error) = broken {
             return Err(error.into());
         }
-        totals.verdict(stop.is_cancelled())
+        totals.verdict(stop.is_cancelled(), &report)
     }
 
     async fn plan(
@@ -139,7 +153,7 @@ impl Arguments {
         stop: &CancellationToken,
     ) -> anyhow::Result<Plan> {
         let mut plan = Plan::default();
-        let originals = upkeep::originals(store.clone(), self.prefix.clone());
+        let originals = upkeep::originals(store.clone(), self.prefix.clone(), self.after.clone());
         let mut originals = std::pin::pin!(originals.take_until(stop.cancelled()));
         while let Some(listed) = originals.try_next().await? {
             plan.add(&listed, known.has(&listed));
@@ -149,7 +163,8 @@ impl Arguments {
     }
 
     async fn ask(&self, stop: &CancellationToken) -> Result<(), Failure> {
-        if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        if self.telling.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()
+        {
             return Err(Failure::Usage(
                 "nothing was done: nobody can be asked here; --yes goes on without asking"
                     .to_owned(),
@@ -181,7 +196,7 @@ struct Known(Vec<[u8; 16]>);
 impl Known {
     async fn read(store: &Arc<Store>) -> Result<Self, tintype_store::Error> {
         let mut known = Vec::new();
-        let mut pages = std::pin::pin!(upkeep::own(store.clone(), Kind::Record));
+        let mut pages = std::pin::pin!(upkeep::own(store.clone(), Kind::Record, None));
         while let Some(page) = pages.try_next().await? {
             known.extend(page.iter().filter_map(|own| match &own.object {
                 Object::Record(owner) => Some(start(owner)),
@@ -324,16 +339,17 @@ impl Totals {
         } = self;
         let summary = json!({"summary": {
             "made": made, "mended": mended, "bytes": bytes, "failed": failed, "interrupted": is_interrupted,
+            "after": report.after().filter(|_| is_interrupted),
         }});
         let words =
             format!("made {made} records of {bytes} bytes, mended {mended}, {failed} failed");
         report.summary(&summary, &words)
     }
 
-    fn verdict(&self, is_interrupted: bool) -> Result<(), Failure> {
+    fn verdict(&self, is_interrupted: bool, report: &Report) -> Result<(), Failure> {
         let reason = match (self.failed, is_interrupted) {
             (0, false) => return Ok(()),
-            (0, true) => "interrupted; run it again to go on".to_owned(),
+            (0, true) => report.interrupted(),
             (failed, _) => format!("{failed} records could not be made; run it again"),
         };
         Err(anyhow::Error::msg(reason).into())

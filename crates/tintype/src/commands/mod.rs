@@ -22,7 +22,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tintype_server::config::{Config, Dev, Loaded};
+use tintype_server::config::{Config, Dev, Loaded, Problems};
+use tintype_server::granted::Granted;
 
 use crate::failure::Failure;
 
@@ -31,6 +32,16 @@ const FILE: &str = "config/tintype.toml";
 /// The configuration in force.
 pub(crate) fn load(dev: Option<&Dev>) -> Result<Loaded, Failure> {
     Config::load(environment(), Path::new(FILE), dev).map_err(Failure::Configuration)
+}
+
+/// Whether it can work on this machine; what works less than is asked for joins its warnings.
+pub(crate) fn fit(config: &mut Config, granted: &Granted) -> Result<(), Failure> {
+    let Problems { refused, warned } = config.misfits(granted);
+    config.warnings.extend(warned);
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Configuration(refused)),
+    }
 }
 
 /// The configuration for a tool that serves nobody: what only serving needs may be missing, and it
@@ -57,7 +68,13 @@ fn load_leniently(environment: impl Iterator<Item = (String, String)>) -> Result
 
 /// The configuration for making URLs, where neither a store nor the API's tokens are at hand.
 fn load_for_urls() -> Result<Config, Failure> {
-    let is_needed = |name: &str| !name.starts_with("TINTYPE_TOKENS") && name != "TINTYPE_STORE";
+    const PLACES: [&str; 4] = [
+        "TINTYPE_STORE",
+        "TINTYPE_DERIVED_STORE",
+        "TINTYPE_FALLBACK_STORE",
+        "TINTYPE_SPOOL_DIR",
+    ];
+    let is_needed = |name: &str| !name.starts_with("TINTYPE_TOKENS") && !PLACES.contains(&name);
     let unused = [
         ("TINTYPE_TOKENS", "none"),
         ("TINTYPE_STORE", "file://./media"),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::Args;
@@ -18,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::load;
+use super::{fit, load};
 use crate::failure::Failure;
 
 /// Serve thumbnails and originals, and take uploads.
@@ -58,7 +59,7 @@ impl Arguments {
             root: self.root,
             anywhere,
         });
-        let config = load(dev.as_ref())?.config;
+        let mut config = load(dev.as_ref())?.config;
         let filter = EnvFilter::try_new(&config.log)
             .map_err(|error| Failure::Usage(format!("TINTYPE_LOG: {error}")))?;
         tracing_subscriber::fmt()
@@ -68,6 +69,10 @@ impl Arguments {
         let granted = Granted::detect(config.task_metadata.as_deref());
         if let Some(reason) = &granted.unread {
             tracing::warn!(reason, "the limits of the task are not known");
+        }
+        fit(&mut config, &granted)?;
+        for warning in config.warnings(SystemTime::now()) {
+            tracing::warn!(option = warning.name, "{warning}");
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(granted.cpus.value.get())
@@ -100,6 +105,7 @@ async fn serve(
         dev.then(|| token.as_deref().unwrap_or(DEV_TOKEN)),
     )?;
 
+    let farewell = farewell(&config);
     let stop = CancellationToken::new();
     let log = AccessLog::stdout()?;
     // Nobody may be reading it.
@@ -113,11 +119,17 @@ async fn serve(
     };
     let serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
     let mut serving = std::pin::pin!(serving);
+    let stopped = async {
+        tokio::select! { _ = terminate.recv() => false, _ = interrupt.recv() => true }
+    };
     let cut = tokio::select! {
         cut = &mut serving => cut?,
-        () = async { tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () } } => {
+        is_by_hand = stopped => {
             tracing::info!("stopping: not ready any more, finishing what is under way");
             stop.cancel();
+            if is_by_hand {
+                let _ = writeln!(std::io::stderr().lock(), "{farewell}");
+            }
             tokio::select! {
                 cut = &mut serving => cut?,
                 _ = terminate.recv() => return Err(anyhow::anyhow!("stopped by a second signal").into()),
@@ -132,6 +144,18 @@ async fn serve(
 async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).await;
     Ok(listener.with_context(|| format!("{name}: {address} cannot be bound; choose another"))?)
+}
+
+/// For whoever pressed Ctrl-C and still sees it run.
+fn farewell(config: &Config) -> String {
+    let longest = config.lame_duck.saturating_add(config.drain).as_secs();
+    let lame_duck = match config.lame_duck.as_secs() {
+        0 => String::new(),
+        seconds => format!("serving on for {seconds} s until balancers have noticed, then "),
+    };
+    format!(
+        "Stopping: {lame_duck}finishing what is under way, {longest} s at most. Ctrl-C once more stops at once."
+    )
 }
 
 /// On standard error, for whoever started this by hand; the log is for machines.

@@ -33,7 +33,8 @@ pub(super) fn client() -> anyhow::Result<Client> {
 pub(super) fn base(text: &str) -> Result<String, String> {
     let url =
         Url::parse(text).map_err(|error| format!("{error}; write https://media.example.org"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.query().is_some() {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || has_user {
         return Err("write only where the service is, as in https://media.example.org".to_owned());
     }
     Ok(text.trim_end_matches('/').to_owned())

@@ -1,10 +1,11 @@
 //! `tintype sweep`: removes what nobody needs any more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tintype_server::config::units;
 use tintype_server::idempotency;
@@ -13,7 +14,7 @@ use tintype_server::stores::Stores;
 use tintype_store::{Condition, ETag, Error, KeyHash, Kind, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{self, Report};
+use super::support::{self, PROGRESS, Report, Telling, Ticket};
 use super::upkeep;
 use crate::failure::Failure;
 
@@ -37,13 +38,16 @@ const ACTOR: &str = "sweep";
 /// more than a day. Stays: originals, takedowns, purges that are still to be delivered, and every
 /// record with something that people said. May run at any time, beside the service.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Examples:
   tintype sweep --dry-run
   tintype sweep --json
 
+{PROGRESS}
+Of a sweep \"after\" is a path: variants come first, then records, then intents.
+
 In a bucket it costs a LIST request for each 1,000 objects of tintype's own, a GET and a HEAD for
-each original with variants and for each record, and two requests for each object removed.")]
+each original with variants and for each record, and two requests for each object removed."))]
 pub(crate) struct Arguments {
     /// Only tell what would be removed
     #[arg(long)]
@@ -54,9 +58,24 @@ pub(crate) struct Arguments {
     /// What is younger is left alone: it may belong to an upload that is under way
     #[arg(long, default_value = "24h", value_parser = units::duration)]
     grace: Duration,
-    /// One line of JSON for each object, and one at the end
-    #[arg(long)]
-    json: bool,
+    /// Go on after this path, as the lines of --json have it
+    #[arg(long, value_name = "PATH", value_parser = place)]
+    after: Option<String>,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+/// The order of the walk. Variants come first, which are told by their records.
+const KINDS: [Kind; 3] = [Kind::Variant, Kind::Record, Kind::Idem];
+
+fn place(text: &str) -> Result<String, String> {
+    match KINDS.iter().any(|kind| text.starts_with(&kind.folder())) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "not a path below one of {}",
+            KINDS.map(Kind::folder).join(", ")
+        )),
+    }
 }
 
 /// What is known of the original that a variant or a record belongs to.
@@ -88,7 +107,7 @@ impl Arguments {
             let stop = support::stop_on_signal()?;
             let mut sweeper = Sweeper {
                 stores: Stores::open(&config).await?,
-                report: Report::new(self.json),
+                report: Report::telling(&self.telling),
                 arguments: self,
                 stop,
                 totals: BTreeMap::new(),
@@ -105,19 +124,50 @@ impl Arguments {
 
 impl Sweeper {
     async fn sweep(&mut self) -> anyhow::Result<()> {
-        self.sweep_variants().await?;
-        // After the variants, which are told by their records.
-        self.sweep_records().await?;
-        self.sweep_intents().await?;
+        let begun = KINDS.iter().position(|kind| !self.is_before(*kind));
+        for kind in KINDS.into_iter().skip(begun.unwrap_or_default()) {
+            match kind {
+                Kind::Variant => self.sweep_variants().await?,
+                Kind::Record => self.sweep_records().await?,
+                _ => self.sweep_intents().await?,
+            }
+        }
         if !self.arguments.dry_run && !self.stop.is_cancelled() {
             self.sweep_uploads().await?;
         }
         Ok(())
     }
 
+    /// Whether the walk begins with a later kind.
+    fn is_before(&self, kind: Kind) -> bool {
+        let after = self.arguments.after.as_ref();
+        after.is_some_and(|after| !after.starts_with(&kind.folder()))
+    }
+
+    fn pages(
+        &self,
+        store: &Arc<Store>,
+        kind: Kind,
+    ) -> impl Stream<Item = Result<Vec<Own>, Error>> + use<> {
+        upkeep::own(store.clone(), kind, self.arguments.after.as_deref())
+    }
+
+    /// Everything of a page has been looked at.
+    fn passed(&self, tickets: Vec<Ticket>) {
+        tickets
+            .into_iter()
+            .for_each(|ticket| self.report.end(ticket));
+    }
+
+    fn begin(&self, page: &[Own]) -> Vec<Ticket> {
+        let begin = |own: &Own| self.report.begin(Some(own.object.path()));
+        page.iter().map(begin).collect()
+    }
+
     async fn sweep_variants(&mut self) -> anyhow::Result<()> {
-        let mut pages = std::pin::pin!(upkeep::own(self.stores.derived.clone(), Kind::Variant));
+        let mut pages = std::pin::pin!(self.pages(&self.stores.derived, Kind::Variant));
         while let Some(page) = pages.try_next().await? {
+            let begun = self.begin(&page);
             let page: Vec<_> = page.into_iter().filter(|own| self.is_old(own)).collect();
             let owners: BTreeSet<_> = page.iter().filter_map(owner).collect();
             let fates: BTreeMap<_, _> = stream::iter(owners)
@@ -138,6 +188,7 @@ impl Sweeper {
                 }
             }
             self.remove("variants", victims).await?;
+            self.passed(begun);
             if self.stop.is_cancelled() {
                 break;
             }
@@ -146,11 +197,12 @@ impl Sweeper {
     }
 
     async fn sweep_records(&mut self) -> anyhow::Result<()> {
-        let mut pages = std::pin::pin!(upkeep::own(self.stores.store.clone(), Kind::Record));
+        let mut pages = std::pin::pin!(self.pages(&self.stores.store, Kind::Record));
         while let Some(page) = pages.try_next().await? {
             if self.stop.is_cancelled() {
                 break;
             }
+            let begun = self.begin(&page);
             let judged: Vec<_> = stream::iter(page)
                 .map(async |own| {
                     let Object::Record(owner) = &own.object else {
@@ -187,13 +239,15 @@ impl Sweeper {
                     _ => {}
                 }
             }
+            self.passed(begun);
         }
         Ok(())
     }
 
     async fn sweep_intents(&mut self) -> anyhow::Result<()> {
-        let mut pages = std::pin::pin!(upkeep::own(self.stores.store.clone(), Kind::Idem));
+        let mut pages = std::pin::pin!(self.pages(&self.stores.store, Kind::Idem));
         while let Some(page) = pages.try_next().await? {
+            let begun = self.begin(&page);
             for own in page {
                 if self.stop.is_cancelled() {
                     return Ok(());
@@ -209,6 +263,7 @@ impl Sweeper {
                         .await?;
                 }
             }
+            self.passed(begun);
         }
         Ok(())
     }
@@ -216,7 +271,7 @@ impl Sweeper {
     async fn sweep_uploads(&mut self) -> anyhow::Result<()> {
         let Stores { store, derived } = &self.stores;
         let mut swept = store.sweep_uploads(UNFINISHED).await?;
-        if !std::sync::Arc::ptr_eq(store, derived) {
+        if !Arc::ptr_eq(store, derived) {
             swept += derived.sweep_uploads(UNFINISHED).await?;
         }
         self.totals.entry("uploads").or_default().0 += swept;
@@ -320,6 +375,7 @@ impl Sweeper {
             "kept_records": self.kept,
             "failed": self.failed,
             "interrupted": self.stop.is_cancelled(),
+            "after": self.report.after().filter(|_| self.stop.is_cancelled()),
         }});
         let verb = match self.arguments.dry_run {
             true => "would remove",
@@ -344,7 +400,7 @@ impl Sweeper {
     fn verdict(&self) -> Result<(), Failure> {
         let reason = match (self.failed, self.stop.is_cancelled()) {
             (0, false) => return Ok(()),
-            (0, true) => "interrupted; run it again to go on".to_owned(),
+            (0, true) => self.report.interrupted(),
             (failed, _) => format!("{failed} could not be judged or removed"),
         };
         Err(Failure::Other(anyhow::Error::msg(reason)))

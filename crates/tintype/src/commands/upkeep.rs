@@ -37,12 +37,13 @@ pub(super) fn load_to_change() -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// Every original whose key starts with `prefix`.
+/// Every original whose key starts with `prefix`, in the order of the keys' bytes, `after` one.
 pub(super) fn originals(
     store: Arc<Store>,
     prefix: String,
+    after: Option<String>,
 ) -> impl Stream<Item = Result<Listed, Error>> {
-    items(move |cursor| {
+    items(after, move |cursor| {
         let (store, prefix) = (store.clone(), prefix.clone());
         async move {
             let page = store
@@ -53,9 +54,15 @@ pub(super) fn originals(
     })
 }
 
-/// Everything of one kind that is tintype's own, a page at a time.
-pub(super) fn own(store: Arc<Store>, kind: Kind) -> impl Stream<Item = Result<Vec<Own>, Error>> {
-    pages(move |cursor| {
+/// Everything of one kind that is tintype's own, a page at a time, in the order of their paths, `after`
+/// one.
+pub(super) fn own(
+    store: Arc<Store>,
+    kind: Kind,
+    after: Option<&str>,
+) -> impl Stream<Item = Result<Vec<Own>, Error>> + use<> {
+    let after = after.and_then(|after| after.strip_prefix(&kind.folder()));
+    pages(after.map(str::to_owned), move |cursor| {
         let store = store.clone();
         async move {
             let page = store.survey(kind, cursor.as_deref(), MAX_PAGE).await?;
@@ -64,21 +71,27 @@ pub(super) fn own(store: Arc<Store>, kind: Kind) -> impl Stream<Item = Result<Ve
     })
 }
 
-fn items<T, F>(page: impl Fn(Option<String>) -> F) -> impl Stream<Item = Result<T, Error>>
+fn items<T, F>(
+    after: Option<String>,
+    page: impl Fn(Option<String>) -> F,
+) -> impl Stream<Item = Result<T, Error>>
 where
     F: Future<Output = Result<(Vec<T>, Option<String>), Error>>,
 {
-    pages(page)
+    pages(after, page)
         .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
         .try_flatten()
 }
 
-fn pages<T, F>(page: impl Fn(Option<String>) -> F) -> impl Stream<Item = Result<Vec<T>, Error>>
+fn pages<T, F>(
+    after: Option<String>,
+    page: impl Fn(Option<String>) -> F,
+) -> impl Stream<Item = Result<Vec<T>, Error>>
 where
     F: Future<Output = Result<(Vec<T>, Option<String>), Error>>,
 {
     // `None`: the last page has been read.
-    stream::try_unfold(Some(None), move |cursor| {
+    stream::try_unfold(Some(after), move |cursor| {
         let next = cursor.map(&page);
         async move {
             let Some(next) = next else { return Ok(None) };
@@ -86,6 +99,18 @@ where
             Ok(Some((found, cursor.map(Some))))
         }
     })
+}
+
+/// What lies under none of the names of this store is more often a slip than a fact.
+pub(super) fn nothing_found(prefix: &str, after: Option<&str>) -> String {
+    let place = match prefix {
+        "" => "in the store".to_owned(),
+        prefix => format!("under {prefix:?}"),
+    };
+    match after {
+        None => format!("nothing was found {place}"),
+        Some(after) => format!("nothing was found {place} after {after:?}"),
+    }
 }
 
 /// A key on the command line, not percent-encoded.

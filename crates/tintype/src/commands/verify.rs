@@ -13,7 +13,7 @@ use tintype_server::stores::Stores;
 use tintype_store::{Body, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{self, Report};
+use super::support::{self, PROGRESS, Report, Telling};
 use super::upkeep;
 use crate::failure::Failure;
 
@@ -27,10 +27,14 @@ const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
 /// each original. Findings that mean damage (missing, changed, unreadable, bad-record) end it with 1; stale and
 /// missing records do not, they are made anew on first use.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Examples:
   tintype verify
   tintype verify --prefix photos/2016/ --jobs 16 --json
+  tintype verify --after photos/2016/lion.jpg
+
+{PROGRESS}
+Originals come first, then records, of which \"after\" is the path.
 
 Findings:
   missing     there is a record, and no original
@@ -39,7 +43,7 @@ Findings:
   bad-record  the record cannot be read; the original may be whole (tintype index makes the record anew)
   stale       the original was changed by somebody else; its record is of what was there before
   no-record   an original that was never used (tintype index makes records ahead)
-  not-hashed  its record has no hash yet to compare with")]
+  not-hashed  its record has no hash yet to compare with"))]
 pub(crate) struct Arguments {
     /// Only keys that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -47,9 +51,11 @@ pub(crate) struct Arguments {
     /// Originals read at a time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// One line of JSON for each finding, and one at the end
-    #[arg(long)]
-    json: bool,
+    /// Go on after this key, or after this path of a record
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 enum Finding {
@@ -95,35 +101,56 @@ impl Arguments {
     }
 
     async fn verify(self, store: Arc<Store>, stop: CancellationToken) -> Result<(), Failure> {
-        let (report, mut totals) = (Report::new(self.json), Totals::default());
+        let (report, mut totals) = (Report::telling(&self.telling), Totals::default());
         let jobs = usize::from(self.jobs);
-        let originals = upkeep::originals(store.clone(), self.prefix.clone())
+        let (after, folder) = (self.after.as_deref(), Kind::Record.folder());
+        // Records come after all originals.
+        let are_done = after.is_some_and(|after| after.starts_with(&folder));
+        let originals = upkeep::originals(store.clone(), self.prefix.clone(), self.after.clone())
             .take_until(stop.cancelled())
+            .try_take_while(|_| std::future::ready(Ok(!are_done)))
             .inspect_ok(|_| report.progress().found(1))
-            .map_ok(|listed| original(store.clone(), listed, stop.clone()))
+            .map_ok(|listed| {
+                let ticket = report.begin(Some(listed.key.as_str().to_owned()));
+                let checking = original(store.clone(), listed, stop.clone());
+                async move { Ok((ticket, checking.await?)) }
+            })
             .try_buffer_unordered(jobs);
         let mut originals = std::pin::pin!(originals);
         let mut broken = None;
         while let Some(checked) = originals.next().await {
             match checked {
-                Ok(Some(checked)) => totals.take(checked, &report)?,
-                Ok(None) => {}
+                // What was left half way is not done.
+                Ok((_, None)) if stop.is_cancelled() => {}
+                Ok((ticket, checked)) => {
+                    totals.take(checked, &report)?;
+                    report.end(ticket);
+                }
                 Err(error) => broken = Some(error),
             }
         }
-        let records = upkeep::own(store.clone(), Kind::Record)
+        let records = upkeep::own(store.clone(), Kind::Record, after)
             .take_until(stop.cancelled())
             .map_ok(|page| futures_util::stream::iter(page.into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(|own| record(store.clone(), own, &self.prefix))
+            .map_ok(|own| {
+                let ticket = report.begin(Some(own.object.path()));
+                let checking = record(store.clone(), own, &self.prefix);
+                async move { Ok((ticket, checking.await?)) }
+            })
             .try_buffer_unordered(jobs);
         let mut records = std::pin::pin!(records);
         while let Some(checked) = records.next().await {
             match checked {
-                Ok(Some(checked)) => totals.take(checked, &report)?,
-                Ok(None) => {}
+                Ok((ticket, checked)) => {
+                    totals.take(checked, &report)?;
+                    report.end(ticket);
+                }
                 Err(error) => broken = Some(error),
             }
+        }
+        if totals.originals == 0 && !are_done && broken.is_none() && !stop.is_cancelled() {
+            report.aside(&upkeep::nothing_found(&self.prefix, after))?;
         }
         totals.tell(&report, stop.is_cancelled())?;
         if let Some(error) = broken {
@@ -131,7 +158,7 @@ impl Arguments {
                 .context("the store cannot be gone through to its end")
                 .into());
         }
-        totals.verdict(stop.is_cancelled())
+        totals.verdict(stop.is_cancelled(), &report)
     }
 }
 
@@ -260,7 +287,10 @@ async fn is_there_record(store: &Store, key: &Key) -> Result<bool, Error> {
 }
 
 impl Totals {
-    fn take(&mut self, checked: Checked, report: &Report) -> std::io::Result<()> {
+    fn take(&mut self, checked: Option<Checked>, report: &Report) -> std::io::Result<()> {
+        let Some(checked) = checked else {
+            return Ok(());
+        };
         let key = checked.key.as_str();
         if let Some(Finding::BadRecord(owner, _)) = &checked.finding
             && !self.bad_records.insert(*owner)
@@ -323,6 +353,7 @@ impl Totals {
             "no_record": self.no_record,
             "not_hashed": self.not_hashed,
             "interrupted": is_interrupted,
+            "after": report.after().filter(|_| is_interrupted),
         }});
         let words = format!(
             "{} originals, {} bytes read: {} missing, {} changed, {} unreadable, {} with a damaged record; {} stale, {} without a record, {} without a hash",
@@ -339,7 +370,7 @@ impl Totals {
         report.summary(&summary, &words)
     }
 
-    fn verdict(&self, is_interrupted: bool) -> Result<(), Failure> {
+    fn verdict(&self, is_interrupted: bool, report: &Report) -> Result<(), Failure> {
         let records = self.bad_records.len();
         let reason = match (self.damaged(), is_interrupted) {
             (0, _) if records > 0 => {
@@ -348,7 +379,7 @@ impl Totals {
                 )
             }
             (0, false) => return Ok(()),
-            (0, true) => "interrupted before the end; nothing was damaged so far".to_owned(),
+            (0, true) => format!("{}; nothing was damaged so far", report.interrupted()),
             (damaged, _) => format!("{damaged} originals are damaged; restore them from a backup"),
         };
         Err(Failure::Other(anyhow::Error::msg(reason)))

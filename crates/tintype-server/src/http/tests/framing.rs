@@ -66,6 +66,10 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "Tr\u{e4}nsfer: a\r\n",
         // Hosts.
         "Host: b\r\n",
+        // A line that ends otherwise than another parser may have it.
+        "X: a\n",
+        "X: a\nTransfer-Encoding: chunked\r\n",
+        "\nX: a\r\n",
     ] {
         let bytes = format!("POST /echo HTTP/1.1\r\nHost: a\r\n{head}\r\n{hidden}");
         let text = server.exchange(&bytes).await;
@@ -87,13 +91,42 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "GET /\0 HTTP/1.1\r\nHost: a\r\n",
         " GET / HTTP/1.1\r\nHost: a\r\n",
         "POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n",
+        "GET / HTTP/1.1\nHost: a\r\n",
+        "\nGET / HTTP/1.1\r\nHost: a\r\n",
+        "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n",
+        // Targets that would be a second address of what is there.
+        "GET /#a HTTP/1.1\r\nHost: a\r\n",
+        "GET /?#a HTTP/1.1\r\nHost: a\r\n",
+        "GET http://a/#b HTTP/1.1\r\nHost: a\r\n",
+        "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n",
+        "GET http://user@a/ HTTP/1.1\r\nHost: a\r\n",
+        // Hosts that are none.
+        "GET / HTTP/1.1\r\nHost:\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n",
+        "GET / HTTP/1.1\r\nHost: a,b\r\n",
+        "GET / HTTP/1.1\r\nHost: a/b\r\n",
+        "GET / HTTP/1.1\r\nHost: http://a\r\n",
+        "GET / HTTP/1.1\r\nHost: user@a\r\n",
+        "GET / HTTP/1.1\r\nHost: a?b\r\n",
+        "GET / HTTP/1.1\r\nHost: a#b\r\n",
+        "GET / HTTP/1.1\r\nHost: a\\b\r\n",
+        "GET / HTTP/1.1\r\nHost: a:b\r\n",
+        "GET / HTTP/1.1\r\nHost: a:1:2\r\n",
+        "GET / HTTP/1.1\r\nHost: a:-1\r\n",
+        "GET / HTTP/1.1\r\nHost: :80\r\n",
+        "GET / HTTP/1.1\r\nHost: [::1\r\n",
+        "GET / HTTP/1.1\r\nHost: [x]\r\n",
+        "GET / HTTP/1.1\r\nHost: []\r\n",
+        "GET / HTTP/1.1\r\nHost: [::1]a\r\n",
+        "GET / HTTP/1.1\r\nHost: h\u{e4}user\r\n",
+        "GET / HTTP/1.0\r\nHost: a b\r\n",
     ] {
         let text = server.exchange(&format!("{start}\r\n{hidden}")).await;
         assert_eq!(status(&text), 400, "{start:?}: {text}");
         assert_eq!(answers(&text), 1, "{start:?}: {text}");
         count += 1;
     }
-    assert_eq!(count, 48);
+    assert_eq!(count, 79);
     assert_eq!(
         answers(&server.exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await),
         0
@@ -150,8 +183,34 @@ async fn what_is_odd_but_clear_is_understood_once() {
              Connection: close\r\n\r\n2",
             "length=1 body=2",
         ),
-        // A bare line feed ends a line (RFC 9112, 2.2).
-        ("GET / HTTP/1.1\nHost: a\nConnection: close\n\n", "hello"),
+        // What belongs to a body is nobody's head.
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\n#\n\n\n",
+            "length=4 body=#\n\n\n",
+        ),
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+             4;a=b\r\n#\n\n\n\r\n0\r\nX: #\r\n\r\n",
+            "length=none body=#\n\n\n",
+        ),
+        // Hosts as URLs have them.
+        (
+            "GET / HTTP/1.1\r\nHost: a.example:8080\r\nConnection: close\r\n\r\n",
+            "hello",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n",
+            "hello",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a_b:\r\nConnection: close\r\n\r\n",
+            "hello",
+        ),
+        // An empty line before a request.
+        (
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "hello",
+        ),
         // Names of fields and codings know no case.
         (
             "POST /echo HTTP/1.1\r\nhOST: a\r\ntransfer-ENCODING: Chunked\r\n\
@@ -193,4 +252,23 @@ async fn a_head_has_a_size() {
         .exchange(&format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"))
         .await;
     assert!([414, 431].contains(&status(&text)), "{text}");
+}
+
+/// Also where it hides behind requests that are answered.
+#[tokio::test]
+async fn a_pipelined_head_is_looked_at_as_closely() {
+    let server = Server::start(settings()).await;
+    let fine = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n#\n\
+                POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n#\n\r\n0\r\n\r\n\
+                GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for bad in [
+        "GET /#a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\n\r\n",
+        "GET / HTTP/1.1\nHost: a\r\n\r\n",
+    ] {
+        let text = server.exchange(&format!("{fine}{bad}{fine}")).await;
+        assert_eq!(text.matches("HTTP/1.1 200 ").count(), 3, "{bad:?}: {text}");
+        assert_eq!(text.matches("HTTP/1.1 400 ").count(), 1, "{bad:?}: {text}");
+        assert_eq!(answers(&text), 4, "{bad:?}: {text}");
+    }
 }

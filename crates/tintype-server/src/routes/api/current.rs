@@ -6,7 +6,7 @@ use tintype_store::{Key, Meta, Object};
 
 use crate::app::App;
 use crate::changing::Looks;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::placement::describes;
 use crate::records::Stored;
 
@@ -59,7 +59,5 @@ async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Optio
 }
 
 pub(super) fn not_found(key: &Key) -> Error {
-    Error::new(Code::NotFound)
-        .detail("there is no such original")
-        .member("key", key.as_str())
+    Error::no_original(key)
 }

@@ -7,7 +7,7 @@ use tintype_store::Object;
 
 use super::Ask;
 use crate::changing::Looks;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::probing;
 use crate::record::Record;
 use crate::respond::{Disposition, Representation, decide};
@@ -48,7 +48,7 @@ async fn send(
             let range = (range != (0..record.size)).then_some(range);
             let etag = record.store_etag();
             let got = ask.app.store.get(&object, range, Some(&etag)).await?;
-            let got = got.ok_or_else(|| Error::new(Code::NotFound))?;
+            let got = got.ok_or_else(|| Error::no_original(ask.key))?;
             Body::from_stream(got.body)
         }
     };

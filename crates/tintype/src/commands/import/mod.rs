@@ -141,6 +141,13 @@ impl Arguments {
                 Err(error) => broken = Some(error),
             }
         }
+        if totals.is_empty() && broken.is_none() && !stop.is_cancelled() {
+            let place = match self.prefix.as_str() {
+                "" => self.from.to_string(),
+                prefix => format!("{} under {prefix:?}", self.from),
+            };
+            report.aside(&format!("nothing was found in {place}"))?;
+        }
         totals.tell(&report, stop.is_cancelled())?;
         if let Some(error) = broken {
             return Err(error.context("FROM cannot be listed to its end").into());

@@ -1,5 +1,6 @@
 //! Where originals come from and go to.
 
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -38,6 +39,16 @@ impl FromStr for Address {
             return Err("a folder has a name".to_owned());
         }
         Ok(Self::Store(StoreUrl::disk(text)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(StoreUrl::Disk(disk)) => write!(f, "{}", disk.root.display()),
+            Self::Store(url) => url.fmt(f),
+            Self::Service(base) => f.write_str(base),
+        }
     }
 }
 

@@ -121,6 +121,9 @@ impl Blocks {
         for (id, block) in &self.0 {
             put(store, *id, block).await?;
         }
+        if !self.0.is_empty() {
+            store.mark_blocks().await?;
+        }
         Ok(())
     }
 }
@@ -135,7 +138,7 @@ pub(super) async fn block(
     for id in ids(key, sha256) {
         put(store, id, block).await?;
     }
-    Ok(())
+    Ok(store.mark_blocks().await?)
 }
 
 async fn put(store: &Store, id: BlockId, block: &Block) -> anyhow::Result<()> {

@@ -80,6 +80,11 @@ impl Totals {
         (result, problem.map(str::to_owned))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        let originals = self.copied + self.would + self.same + self.blocked;
+        originals + self.conflicts + self.odd + self.failed == 0
+    }
+
     pub(super) fn tell(&self, report: &Report, is_interrupted: bool) -> io::Result<()> {
         let summary = json!({"summary": {
             "copied": self.copied,

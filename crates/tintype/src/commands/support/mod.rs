@@ -2,9 +2,13 @@
 
 mod progress;
 mod report;
+mod walk;
 
 pub(crate) use progress::Progress;
-pub(crate) use report::Report;
+pub(crate) use report::{PROGRESS, Report, Telling};
+pub(crate) use walk::Ticket;
+
+use std::io::Write;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +45,10 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
                 std::process::exit(1);
             }
             stopping.cancel();
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "Stopping: finishing what is under way. Ctrl-C once more stops at once."
+            );
         }
     });
     Ok(stop)

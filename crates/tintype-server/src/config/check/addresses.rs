@@ -1,0 +1,98 @@
+//! Who can reach what.
+
+use super::super::Config;
+use super::super::load::Reader;
+use super::super::site::is_loopback;
+
+impl Reader {
+    pub(super) fn check_reach(&mut self, config: &Config, is_dev: bool) {
+        if is_dev {
+            return;
+        }
+        let is_task = config.task_metadata.is_some();
+        let addresses = [
+            ("bind", Some(config.bind)),
+            ("admin_bind", Some(config.admin_bind)),
+            ("api_bind", config.api_bind),
+        ];
+        for (option, address) in addresses {
+            let Some(address) = address else { continue };
+            if address.port() == 0 {
+                let reason = "port 0 is another port at each start";
+                self.warn(&[option], reason, "name one");
+            }
+            if is_task && address.ip().is_loopback() {
+                let reason = format!("{address} is reached by nobody outside of this container");
+                let fix = format!("bind 0.0.0.0:{}", address.port());
+                self.warn(&[option], reason, fix);
+            }
+        }
+        let is_reached = !config.bind.ip().is_loopback();
+        for site in config.sites.iter() {
+            if let Some(url) = site.public_url.as_ref().filter(|url| is_loopback(url))
+                && is_reached
+            {
+                let reason = format!("{url} is every reader's own machine");
+                self.warn(
+                    &["public_url"],
+                    reason,
+                    "name the CDN, or where this is reached",
+                );
+            }
+            let port = format!(":{}", config.bind.port());
+            let is_itself = |node: &&String| is_loopback(node) && node.ends_with(&port);
+            if let Some(node) = site.purgers.varnish.iter().find(is_itself) {
+                let reason = format!("{node} is this service itself");
+                let fix = "name Varnish, and give it a port of its own";
+                self.refuse(&["purge_varnish"], reason, fix);
+            }
+            if config.read_only && site.purgers != Default::default() {
+                let reason = "set, and a service that is read-only purges nothing";
+                let purgers = ["purge_varnish", "purge_cloudfront", "purge_webhook"];
+                self.warn(
+                    &purgers,
+                    reason,
+                    "leave it to the service that takes changes",
+                );
+            }
+        }
+    }
+
+    /// AWS's own variables, where they are known to do something else than is meant.
+    pub(super) fn check_credentials(&mut self, config: &Config) {
+        let is_set = |name: &str| self.aws.contains_key(name);
+        let has_role = is_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+        let has_keys = is_set("AWS_ACCESS_KEY_ID");
+        let is_half = has_keys != is_set("AWS_SECRET_ACCESS_KEY");
+        let is_general = is_set("AWS_ENDPOINT_URL") && !is_set("AWS_ENDPOINT_URL_CLOUDFRONT");
+        let endpoints = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"];
+        let is_address = |text: &str| text.starts_with("https://") || text.starts_with("http://");
+        let wrong = endpoints.into_iter().find(|name| {
+            let endpoint = self.aws.get(*name);
+            endpoint.is_some_and(|text| !is_address(text))
+        });
+        let tells = config
+            .sites
+            .iter()
+            .any(|site| !site.purgers.cloudfront.is_empty());
+        let problems = &mut self.problems;
+        if let Some(name) = wrong {
+            problems.add(name, "no address", "write it like https://s3.example.org");
+        }
+        if is_half {
+            let reason = "one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY without the other";
+            problems.warn("AWS_ACCESS_KEY_ID", reason, "set both or neither");
+        } else if has_keys && has_role {
+            let reason = "set, and wins over the role of the task";
+            problems.warn("AWS_ACCESS_KEY_ID", reason, "leave it to the role");
+        }
+        if is_general && tells {
+            let reason = "holds for CloudFront as well, which purge_cloudfront then does not reach";
+            problems.warn(
+                "AWS_ENDPOINT_URL",
+                reason,
+                "set AWS_ENDPOINT_URL_S3 instead",
+            );
+        }
+    }
+}

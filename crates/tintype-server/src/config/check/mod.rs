@@ -1,0 +1,44 @@
+//! Options that can each be read and do not go together. What cannot work is refused; what works, and
+//! probably not as it is meant, is warned of.
+
+mod addresses;
+mod places;
+mod sizes;
+mod times;
+mod tokens;
+
+use std::path::Path;
+
+use super::Config;
+use super::load::Reader;
+
+pub(super) use tokens::expired;
+
+impl Reader {
+    /// `file` is where the configuration was read.
+    pub(super) fn check(&mut self, config: &Config, file: Option<&Path>, is_dev: bool) {
+        self.check_reach(config, is_dev);
+        self.check_places(config, file);
+        self.check_spool(config);
+        self.check_credentials(config);
+        self.check_sizes(config);
+        self.check_connections(config);
+        self.check_times(config);
+        self.check_patience(config);
+        self.check_tokens(config);
+    }
+
+    fn warn(&mut self, options: &[&str], reason: impl Into<String>, fix: impl Into<String>) {
+        let name = self.name_of(options);
+        self.problems.warn(&name, reason, fix);
+    }
+
+    fn refuse(&mut self, options: &[&str], reason: impl Into<String>, fix: impl Into<String>) {
+        let name = self.name_of(options);
+        self.problems.add(&name, reason, fix);
+    }
+
+    fn is_said(&self, option: &str) -> bool {
+        self.values.contains_key(option)
+    }
+}

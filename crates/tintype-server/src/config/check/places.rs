@@ -1,0 +1,139 @@
+//! Stores and folders: none may lie in another whose content it would be taken for.
+
+use std::path::{Path, PathBuf};
+
+use tintype_store::StoreUrl;
+
+use super::super::load::Reader;
+use super::super::options::env_name;
+use super::super::{Config, Problem};
+
+#[derive(PartialEq, Eq)]
+enum Overlap {
+    Same,
+    /// The first lies in the second.
+    In,
+    /// The second lies in the first.
+    Around,
+}
+
+fn overlap(one: &StoreUrl, other: &StoreUrl) -> Option<Overlap> {
+    match (one, other) {
+        (StoreUrl::Disk(one), StoreUrl::Disk(other)) => {
+            of_paths(&resolved(&one.root), &resolved(&other.root))
+        }
+        (StoreUrl::S3(one), StoreUrl::S3(other)) if one.bucket == other.bucket => {
+            of_paths(Path::new(&one.location), Path::new(&other.location))
+        }
+        _ => None,
+    }
+}
+
+fn of_paths(one: &Path, other: &Path) -> Option<Overlap> {
+    match () {
+        () if one == other => Some(Overlap::Same),
+        () if one.starts_with(other) => Some(Overlap::In),
+        () if other.starts_with(one) => Some(Overlap::Around),
+        () => None,
+    }
+}
+
+/// As it is written where nothing is there yet.
+fn resolved(path: &Path) -> PathBuf {
+    let whole = || std::path::absolute(path);
+    path.canonicalize()
+        .or_else(|_| whole())
+        .unwrap_or_else(|_| path.to_owned())
+}
+
+impl Reader {
+    pub(super) fn check_places(&mut self, config: &Config, file: Option<&Path>) {
+        let store = &config.store;
+        if let Some(derived) = &config.derived_store {
+            match overlap(derived, store) {
+                Some(Overlap::Same) => {
+                    let fix = "leave it out: variants lie under .tintype/ in the store by default";
+                    self.refuse(&["derived_store"], "the same as store", fix);
+                }
+                Some(Overlap::In) => {
+                    let reason = "lies in store, where variants would be taken for originals";
+                    self.refuse(&["derived_store"], reason, "name a place beside it");
+                }
+                Some(Overlap::Around) => {
+                    let reason = "store lies in it, and what is derived may be deleted at any time";
+                    self.warn(&["derived_store"], reason, "name a place beside it");
+                }
+                None => {}
+            }
+        }
+        if let Some(fallback) = &config.fallback_store {
+            let derived = config.derived_store.as_ref();
+            let fix = "name the one to read through, or leave it out";
+            match overlap(fallback, store) {
+                Some(Overlap::Same) => self.refuse(&["fallback_store"], "the same as store", fix),
+                Some(_) => {
+                    let reason = "one of it and store lies in the other";
+                    self.warn(&["fallback_store"], reason, "name places beside each other");
+                }
+                None => {}
+            }
+            if derived.and_then(|derived| overlap(fallback, derived)) == Some(Overlap::Same) {
+                self.refuse(&["fallback_store"], "the same as derived_store", fix);
+            }
+        }
+        if let StoreUrl::Disk(disk) = store {
+            self.check_root(&resolved(&disk.root), file);
+        }
+    }
+
+    /// What is in the folder of a store is an original, and may be delivered.
+    fn check_root(&mut self, root: &Path, file: Option<&Path>) {
+        const SYSTEM: [&str; 8] = [
+            "/", "/etc", "/usr", "/proc", "/sys", "/dev", "/root", "/run",
+        ];
+        if SYSTEM.iter().any(|system| root == Path::new(system)) {
+            let reason = format!("{} is the system's, and would be delivered", root.display());
+            self.refuse(&["store"], reason, "name a folder of its own");
+        }
+        let secrets = self.values.values().filter_map(|value| {
+            let file = value.file.clone()?;
+            Some((value.name.clone(), file))
+        });
+        let config = file.map(|file| (env_name("config"), file.to_owned()));
+        let inside: Vec<_> = secrets
+            .chain(config)
+            .filter(|(_, path)| resolved(path).starts_with(root))
+            .map(|(name, path)| Problem {
+                name,
+                reason: format!(
+                    "{} lies in the store, and could be asked for",
+                    path.display()
+                ),
+                fix: "keep it somewhere else".to_owned(),
+            })
+            .collect();
+        self.problems.refused.extend(inside);
+    }
+
+    pub(super) fn check_spool(&mut self, config: &Config) {
+        let Some(spool) = &config.spool_dir else {
+            return;
+        };
+        if spool.exists() && !spool.is_dir() {
+            let reason = format!("{} is no folder", spool.display());
+            self.refuse(
+                &["spool_dir"],
+                reason,
+                "name one that the service may write to",
+            );
+        }
+        if let StoreUrl::Disk(disk) = &config.store {
+            let (spool, root) = (resolved(spool), resolved(&disk.root));
+            if spool.starts_with(&root) && !spool.starts_with(root.join(".tintype")) {
+                let reason = "lies in store, where what is not whole yet would be an original";
+                let fix = "leave it out: by default it is in the store, out of sight";
+                self.refuse(&["spool_dir"], reason, fix);
+            }
+        }
+    }
+}

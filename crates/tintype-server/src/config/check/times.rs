@@ -1,0 +1,107 @@
+//! Times that have to be longer or shorter than others, of ours or of whoever is in front.
+
+use std::time::Duration;
+
+use tintype_store::StoreUrl;
+
+use super::super::Config;
+use super::super::load::Reader;
+
+/// The longest stop timeout of a container on Fargate.
+const LONGEST_STOP: Duration = Duration::from_secs(120);
+/// What load balancers keep an idle connection for, and CloudFront waits for an answer, by default.
+const BALANCER_IDLE: Duration = Duration::from_secs(60);
+const CDN_WAITS: Duration = Duration::from_secs(30);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Reader {
+    pub(super) fn check_times(&mut self, config: &Config) {
+        let Config {
+            queue_wait,
+            render_deadline,
+            lame_duck,
+            drain,
+            ..
+        } = *config;
+        if queue_wait > render_deadline {
+            let reason = format!(
+                "a picture may wait for {queue_wait:?} and has {render_deadline:?} in all, waiting included"
+            );
+            let fix = "make queue_wait shorter than render_deadline";
+            self.warn(&["queue_wait", "render_deadline"], reason, fix);
+        }
+        if config.format_budget > render_deadline {
+            let reason = "longer than render_deadline, which it is a part of";
+            self.warn(
+                &["format_budget", "render_deadline"],
+                reason,
+                "make it shorter",
+            );
+        }
+        if render_deadline >= CDN_WAITS {
+            let reason = format!("CloudFront gives up after {CDN_WAITS:?} by default");
+            self.warn(
+                &["render_deadline"],
+                reason,
+                "make it shorter, or let the CDN wait longer",
+            );
+        }
+        let stop = lame_duck.saturating_add(drain);
+        if stop >= LONGEST_STOP {
+            let reason = format!(
+                "lame_duck and drain take {stop:?}, and a container is killed after {LONGEST_STOP:?} at most"
+            );
+            let fix = "make them less together than the stop timeout of the container";
+            self.warn(&["drain", "lame_duck"], reason, fix);
+        }
+        if drain.is_zero() {
+            let reason = "requests under way are cut off when the service stops";
+            self.warn(&["drain"], reason, "10s is the default");
+        }
+        if lame_duck.is_zero() && config.task_metadata.is_some() {
+            let reason = "the balancer still sends requests when the service has stopped listening";
+            self.warn(&["lame_duck"], reason, "15s is the default");
+        }
+    }
+
+    pub(super) fn check_patience(&mut self, config: &Config) {
+        if config.idle_timeout <= BALANCER_IDLE {
+            let reason = format!(
+                "a balancer keeps idle connections for {BALANCER_IDLE:?}, and would send a request while this end closes"
+            );
+            self.warn(
+                &["idle_timeout"],
+                reason,
+                "make it longer than the balancer's; 75s is the default",
+            );
+        }
+        if config.header_timeout > 2 * MINUTE {
+            let reason = "a client that sends nothing holds a connection for as long";
+            self.warn(&["header_timeout"], reason, "10s is the default");
+        }
+        for (option, time) in [
+            ("body_timeout", config.body_timeout),
+            ("write_timeout", config.write_timeout),
+            ("idle_timeout", config.idle_timeout),
+        ] {
+            if time > HOUR {
+                let reason = "a client that is gone holds a connection for as long";
+                self.warn(&[option], reason, "90s is enough for a phone in a tunnel");
+            }
+        }
+        if config.max_age > DAY {
+            let reason = "browsers keep pictures for as long whose addresses have no version, and nobody can tell them";
+            self.warn(&["max_age"], reason, "shorten it, and use addresses with v");
+        }
+        if config.record_cache > 5 * MINUTE {
+            let reason = "changes through another replica are not seen for as long, and caches in front are told again only then";
+            self.warn(&["record_cache"], reason, "5s is the default");
+        }
+        if config.record_cache.is_zero() && matches!(config.store, StoreUrl::S3(_)) {
+            let reason = "every request then asks the bucket, which costs money and time";
+            self.warn(&["record_cache"], reason, "5s is the default");
+        }
+    }
+}

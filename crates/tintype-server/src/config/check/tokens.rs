@@ -1,0 +1,56 @@
+//! Tokens that are well written and of no use.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::super::load::Reader;
+use super::super::options::env_name;
+use super::super::problems::problem;
+use super::super::{Config, Problem, Scope};
+
+impl Reader {
+    pub(super) fn check_tokens(&mut self, config: &Config) {
+        let tokens = &config.tokens;
+        for (at, token) in tokens.iter().enumerate() {
+            let id = &token.id;
+            if let Some(twin) = tokens[..at].iter().find(|known| known.hash == token.hash) {
+                let reason = format!("tokens {} and {id} have the same secret", twin.id);
+                self.warn(&["tokens"], reason, "make one with `tintype token new`");
+            }
+            if token.prefixes.iter().any(|prefix| prefix.starts_with('/')) {
+                let reason =
+                    format!("token {id} has a prefix with a slash at its start; keys have none");
+                self.warn(&["tokens"], reason, "write photos/");
+            }
+            let signs = config.sites.iter().any(|site| !site.ticket_keys.is_empty());
+            let is_dev = id.starts_with("dev");
+            if token.scopes.contains(&Scope::Mint)
+                && token.scopes.len() < Scope::ALL.len()
+                && !signs
+                && !is_dev
+            {
+                let reason = format!("token {id} may mint tickets, and there are no ticket_keys");
+                self.warn(&["tokens"], reason, "set ticket_keys, or leave mint out");
+            }
+        }
+    }
+}
+
+/// Which tokens are not accepted any more. Asked again while the service runs.
+pub(in super::super) fn expired(config: &Config, now: SystemTime) -> Option<Problem> {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let is_expired = |expires: u64| expires <= now;
+    let expired = config
+        .tokens
+        .iter()
+        .filter(|token| token.expires.is_some_and(is_expired));
+    let ids: Vec<_> = expired.map(|token| &*token.id).collect();
+    let reason = match ids[..] {
+        [] => return None,
+        _ if ids.len() == config.tokens.len() => {
+            "every token has expired, so nobody can upload".to_owned()
+        }
+        _ => format!("expired: {}", ids.join(", ")),
+    };
+    let fix = "make one with `tintype token new`, and take the old one out";
+    Some(problem(&env_name("tokens"), reason, fix))
+}

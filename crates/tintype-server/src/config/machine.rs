@@ -1,0 +1,213 @@
+//! What does not go with the machine that the service finds itself on.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::process::{Resource, getrlimit};
+use tintype_imaging::memory;
+use tintype_imaging::probe::SourceFormat;
+use tintype_store::StoreUrl;
+
+use super::check::expired;
+use super::options::env_name;
+use super::{Config, Problem, Problems, Resources};
+use crate::granted::Granted;
+
+/// `f_type` of statfs(2), from Linux's magic.h.
+const TMPFS: u64 = 0x0102_1994;
+const OVERLAY: u64 = 0x794c_7630;
+
+/// Descriptors besides those of clients: the store, its connections, files.
+const OTHER_DESCRIPTORS: u64 = 256;
+/// What every reader's editor uploads.
+const USUAL: [SourceFormat; 2] = [SourceFormat::Jpeg, SourceFormat::Png];
+
+impl Config {
+    /// Everything that is known to be other than it is meant, at this moment.
+    pub fn warnings(&self, now: SystemTime) -> Vec<Problem> {
+        let expired = expired(self, now);
+        self.warnings.iter().cloned().chain(expired).collect()
+    }
+
+    /// What cannot work here, and what works less than is asked for. Looks at file systems.
+    pub fn misfits(&self, granted: &Granted) -> Problems {
+        let mut problems = Problems::default();
+        let resources = self.resources(granted);
+        self.check_memory(granted, &resources, &mut problems);
+        self.check_pictures(&resources, &mut problems);
+        self.check_threads(granted, &resources, &mut problems);
+        self.check_folders(&mut problems);
+        problems
+    }
+
+    fn check_memory(&self, granted: &Granted, resources: &Resources, problems: &mut Problems) {
+        let budget = resources.memory_budget;
+        if let Some(limit) = &granted.memory_bytes
+            && self.memory_budget.is_some()
+        {
+            let (name, value) = (env_name("memory_budget"), limit.value);
+            let fix = "leave it out for three quarters of what there is";
+            let of_limit = format!(
+                "{budget} of the {value} bytes that there are (by {})",
+                limit.from
+            );
+            if budget >= value {
+                problems.add(
+                    &name,
+                    format!("{of_limit}: the kernel would kill the service"),
+                    fix,
+                );
+            } else if budget > value / 10 * 9 {
+                let reason =
+                    format!("{of_limit}, which leaves too little for all that no budget counts");
+                problems.warn(&name, reason, fix);
+            }
+        }
+        if let Some(hot) = self.hot_cache_bytes
+            && hot > resources.hot_cache_bytes
+        {
+            let reason = format!(
+                "{hot} bytes are more than half of memory_budget ({budget}); {} are used",
+                resources.hot_cache_bytes
+            );
+            problems.warn(
+                &env_name("hot_cache_bytes"),
+                reason,
+                "make it smaller, or give more memory",
+            );
+        }
+    }
+
+    /// Pictures that are taken in, and that there is no memory to render.
+    fn check_pictures(&self, resources: &Resources, problems: &mut Problems) {
+        let whole = self.max_pixels / 1_000_000 * 1_000_000;
+        let too_large = |format: &SourceFormat| {
+            memory::largest(*format, resources.pixel_bytes(), self.max_pixels) < whole
+        };
+        let default = 100_000_000;
+        let is_said = self.memory_budget.is_some() || self.max_pixels != default;
+        let formats: Vec<_> = match is_said {
+            true => SourceFormat::ALL
+                .into_iter()
+                .filter(|format| format.is_decodable())
+                .collect(),
+            false => USUAL.into(),
+        };
+        if !formats.iter().any(too_large) {
+            return;
+        }
+        let name = match self.max_pixels > default {
+            true => "max_pixels",
+            false => "memory_budget",
+        };
+        let reason = format!(
+            "the largest pictures that memory is enough for have fewer megapixels than max_pixels ({}): {}",
+            whole / 1_000_000,
+            resources.largest(self.max_pixels)
+        );
+        problems.warn(
+            &env_name(name),
+            reason,
+            "give more memory, or lower max_pixels",
+        );
+    }
+
+    fn check_threads(&self, granted: &Granted, resources: &Resources, problems: &mut Problems) {
+        let (workers, cpus) = (resources.workers.get(), granted.cpus.value.get());
+        if workers > cpus.saturating_mul(4) {
+            let reason = format!(
+                "{workers} threads for {cpus} cpus (by {})",
+                granted.cpus.from
+            );
+            problems.warn(&env_name("workers"), reason, "leave it out for one each");
+        }
+        let needed = resources.connections.get() as u64 + OTHER_DESCRIPTORS;
+        if let Some(limit) = getrlimit(Resource::Nofile).current
+            && limit < needed
+        {
+            let reason = format!(
+                "{} connections need {needed} open files, and the limit (ulimit -n) is {limit}",
+                resources.connections
+            );
+            problems.warn(
+                &env_name("max_connections"),
+                reason,
+                "raise the limit, or make it smaller",
+            );
+        }
+    }
+
+    fn check_folders(&self, problems: &mut Problems) {
+        if let StoreUrl::Disk(disk) = &self.store
+            && !disk.make
+            && let Some(kind) = passing(&disk.root)
+        {
+            let reason = format!("{} is {kind}", disk.root.display());
+            problems.warn(&env_name("store"), reason, "mount a volume there");
+            return;
+        }
+        if self.read_only {
+            return;
+        }
+        let (spool, option) = self.spool();
+        let (name, spool_bytes) = (env_name(option), self.spool_bytes);
+        if kind(&spool) == Some(TMPFS) {
+            let reason = format!(
+                "{} is memory, of which bodies that wait take up to {spool_bytes} bytes",
+                spool.display()
+            );
+            problems.warn(
+                &name,
+                reason,
+                "name a folder on a disk with TINTYPE_SPOOL_DIR",
+            );
+        }
+        if let Some(size) = size(&spool).filter(|&size| size < spool_bytes) {
+            let reason = format!(
+                "spool_bytes is {spool_bytes}, and the file system of {} has {size}",
+                spool.display()
+            );
+            problems.warn(
+                &name,
+                reason,
+                "make spool_bytes smaller, or the disk larger",
+            );
+        }
+    }
+
+    /// Where bodies wait, or what is there before the store is opened, and the option to change it by.
+    fn spool(&self) -> (PathBuf, &'static str) {
+        match (&self.spool_dir, &self.store) {
+            (Some(folder), _) => (folder.clone(), "spool_dir"),
+            (None, StoreUrl::Disk(disk)) => (disk.root.clone(), "spool_bytes"),
+            (None, _) => (std::env::temp_dir(), "spool_bytes"),
+        }
+    }
+}
+
+/// What a folder is whose files do not outlive the container.
+fn passing(folder: &Path) -> Option<&'static str> {
+    match kind(folder)? {
+        TMPFS => Some("in memory: originals would be gone with the next start of the machine"),
+        OVERLAY => Some("the container's own layer: originals would be gone with the container"),
+        _ => None,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn kind(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statfs(folder).ok()?;
+    // The field is signed and differs in width between architectures.
+    Some(stat.f_type as u64 & 0xffff_ffff)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kind(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Bytes of the file system, used or not.
+fn size(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_blocks.saturating_mul(stat.f_frsize))
+}

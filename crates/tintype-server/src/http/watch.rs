@@ -1,0 +1,225 @@
+//! Looks at the bytes of heads as they arrive, for what hyper lets pass without a word: a line that ends in
+//! a bare line feed, which other parsers take for a part of it, and a target with a fragment, which is cut
+//! off, so that another address would have the same answer.
+//!
+//! It frames requests as hyper does, because hyper tells it how: a head is handed on alone, and when it has
+//! been understood the length of its body is known. At worst, should the two ever differ, a request is
+//! refused and its connection closed.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+/// What the watch finds and what hyper makes of it; both are polled by one task.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// What is wrong with the head that was handed on last.
+    fault: AtomicU8,
+    /// Bytes of the body that follows it, or one of these two.
+    body: AtomicU64,
+}
+
+const UNKNOWN: u64 = u64::MAX;
+const CHUNKED: u64 = u64::MAX - 1;
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            fault: AtomicU8::new(0),
+            body: AtomicU64::new(UNKNOWN),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    BareLineFeed = 1,
+    Fragment = 2,
+}
+
+impl Fault {
+    pub(super) fn detail(self) -> &'static str {
+        match self {
+            Self::BareLineFeed => "a line of a head ends in CR and LF",
+            Self::Fragment => "a target has no fragment: # is written %23",
+        }
+    }
+}
+
+impl Told {
+    /// To be called for each head that has been understood, with the length of its body, `None` for one in
+    /// chunks.
+    pub(super) fn understood(&self, body: Option<u64>) -> Option<Fault> {
+        self.body.store(body.unwrap_or(CHUNKED), Relaxed);
+        match self.fault.swap(0, Relaxed) {
+            0 => None,
+            1 => Some(Fault::BareLineFeed),
+            _ => Some(Fault::Fragment),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    place: Place,
+    /// Of the line that is being read, without its end.
+    line_bytes: usize,
+    /// Whether what came last was a carriage return.
+    is_after_cr: bool,
+}
+
+#[derive(Debug, Default)]
+enum Place {
+    /// Empty lines may come before a request.
+    #[default]
+    Before,
+    Target,
+    Fields,
+    /// A head has been handed on.
+    Asked,
+    Body(u64),
+    ChunkSize {
+        bytes: u64,
+        is_in_size: bool,
+    },
+    /// With the end of its line.
+    Chunk(u64),
+    Trailers,
+}
+
+impl Watch {
+    /// How many of these bytes may be handed on: none from behind the end of a head, because how to go on is
+    /// known only once it is understood.
+    pub(super) fn see(&mut self, bytes: &[u8], told: &Told) -> usize {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            match &mut self.place {
+                Place::Asked => {
+                    self.place = match told.body.load(Relaxed) {
+                        UNKNOWN => Place::Fields,
+                        0 => Place::Before,
+                        CHUNKED => Place::size(),
+                        length => Place::Body(length),
+                    };
+                    self.line_bytes = 0;
+                }
+                Place::Body(left) | Place::Chunk(left) => {
+                    let rest = (bytes.len() - at) as u64;
+                    let here = rest.min(*left);
+                    *left -= here;
+                    at += usize::try_from(here).unwrap_or(usize::MAX);
+                    if *left == 0 {
+                        self.place = match self.place {
+                            Place::Chunk(_) => Place::size(),
+                            _ => Place::Before,
+                        };
+                    }
+                }
+                Place::ChunkSize { bytes, is_in_size } => {
+                    match char::from(byte).to_digit(16) {
+                        Some(digit) if *is_in_size => {
+                            *bytes = bytes.saturating_mul(16).saturating_add(u64::from(digit));
+                        }
+                        _ => *is_in_size = false,
+                    }
+                    if byte == b'\n' {
+                        self.line_bytes = 0;
+                        self.place = match *bytes {
+                            0 => Place::Trailers,
+                            bytes => Place::Chunk(bytes.saturating_add(2)),
+                        };
+                    }
+                    at += 1;
+                }
+                Place::Before | Place::Target | Place::Fields | Place::Trailers => {
+                    at += 1;
+                    if self.line(byte, told) {
+                        return at;
+                    }
+                }
+            }
+        }
+        at
+    }
+
+    /// One byte of a head or of trailers; whether a head ends with it.
+    fn line(&mut self, byte: u8, told: &Told) -> bool {
+        let is_after_cr = std::mem::replace(&mut self.is_after_cr, byte == b'\r');
+        match byte {
+            b'\n' => {
+                let is_empty = std::mem::take(&mut self.line_bytes) == 0;
+                if !is_after_cr {
+                    told.fault.store(Fault::BareLineFeed as u8, Relaxed);
+                }
+                match (&self.place, is_empty) {
+                    (Place::Target, _) => self.place = Place::Fields,
+                    (Place::Fields, true) => {
+                        self.place = Place::Asked;
+                        told.body.store(UNKNOWN, Relaxed);
+                        return true;
+                    }
+                    (Place::Trailers, true) => self.place = Place::Before,
+                    _ => {}
+                }
+            }
+            b'\r' => {}
+            _ => {
+                self.line_bytes += 1;
+                if matches!(self.place, Place::Before) {
+                    self.place = Place::Target;
+                }
+                if byte == b'#' && matches!(self.place, Place::Target) {
+                    told.fault.store(Fault::Fragment as u8, Relaxed);
+                }
+            }
+        }
+        false
+    }
+}
+
+impl Place {
+    fn size() -> Self {
+        Self::ChunkSize {
+            bytes: 0,
+            is_in_size: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests as they are found, with what was wrong with each, however the bytes arrive.
+    fn heads(stream: &[u8], step: usize, bodies: &[Option<u64>]) -> Vec<Option<Fault>> {
+        let (mut watch, told) = (Watch::default(), Told::default());
+        let (mut found, mut bodies) = (Vec::new(), bodies.iter());
+        for mut piece in stream.chunks(step) {
+            while !piece.is_empty() {
+                let seen = watch.see(piece, &told);
+                piece = &piece[seen..];
+                if matches!(watch.place, Place::Asked) && told.body.load(Relaxed) == UNKNOWN {
+                    let body = bodies.next().expect("fewer requests");
+                    found.push(told.understood(*body));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_head_is_seen_and_nothing_of_a_body() {
+        let stream = b"\r\nPUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n#\n\n\nGET /b#c HTTP/1.1\r\n\r\n\
+            POST /d HTTP/1.1\r\nX: #\r\n\r\n3;x=#\r\n#\n#\r\nA\r\n0123456789\r\n0\r\nT: #\r\n\r\n\
+            GET /e HTTP/1.1\nHost: a\r\n\r\nGET /f HTTP/1.1\r\n\r\n";
+        let bodies = [Some(4), Some(0), None, Some(0), Some(0)];
+        let expected = [
+            None,
+            Some(Fault::Fragment),
+            None,
+            Some(Fault::BareLineFeed),
+            None,
+        ];
+        for step in 1..stream.len() {
+            assert_eq!(heads(stream, step, &bodies), expected, "{step}");
+        }
+    }
+}
