@@ -137,7 +137,7 @@ def guest(aws):
         {
             "Image": IMAGE,
             "Size": "small",
-            "Architecture": "X86_64",
+            "Architecture": "ARM64",
             "Cdn": "none",
             "VpcId": vpc,
             "NetworkCidr": "10.1.0.0/16",

@@ -1,7 +1,7 @@
-"""What the template makes is there, and is what it says: as little as can be reached, nothing that is
-lost with the stack but what can be made again, and limits on container and task alike.
+"""What the template makes is there, and is what it says: as little as can be reached, nothing lost
+with the stack but what can be made again, and limits on container and task alike.
 
-Asked of moto's services where they keep what they were told, elsewhere of what the template came to.
+Asked of moto's services where they keep what they were told, else of what the template came to.
 """
 
 import json
@@ -107,7 +107,7 @@ def test_what_is_derived_expires(own):
 
 
 def test_a_task_can_do_little_and_has_its_limits_twice(own, guest):
-    for stack, cpu, memory, kind in ((own, 1024, 2048, "ARM64"), (guest, 512, 1024, "X86_64")):
+    for stack, cpu, memory, kind in ((own, 1024, 2048, "X86_64"), (guest, 512, 1024, "ARM64")):
         task, container = stack.properties["Task"], stack.container
         assert (task["Cpu"], task["Memory"]) == (str(cpu), str(memory))
         assert (container["cpu"], container["memory"]) == (cpu, memory)
