@@ -193,3 +193,31 @@ def test_the_presets_of_the_runbook_are_toml():
     assert blocks
     for block in blocks:
         tomllib.loads(block)
+
+
+def test_every_job_of_the_runbook_is_a_command(tintype):
+    runbook = (ROOT / "deploy/README.md").read_text()
+    jobs = re.findall(r"`job ([^`]*)`", runbook)
+    assert len(jobs) >= 8
+    for job in jobs:
+        command, *arguments = job.split()
+        done = tintype(command, "--help")
+        assert done.returncode == 0, job
+        for flag in (argument for argument in arguments if argument.startswith("--")):
+            assert f"{flag} " in done.stdout or f"{flag}\n" in done.stdout, (job, flag)
+
+
+def test_every_output_of_the_runbook_is_one_of_the_template(own):
+    runbook = (ROOT / "deploy/README.md").read_text()
+    named = set(re.findall(r"\b(?:out|secret) ([A-Z]\w+)", runbook))
+    assert len(named) >= 10 and named <= own.outputs.keys(), named - own.outputs.keys()
+
+
+def test_every_parameter_of_the_runbook_is_one_of_the_template():
+    runbook = (ROOT / "deploy/README.md").read_text()
+    template = TEMPLATE.read_text().partition("\nParameters:\n")[2].partition("\nMappings:\n")[0]
+    parameters = set(re.findall(r"^  (\w+):$", template, re.M))
+    used = set(re.findall(r"(?:`|\s|\")([A-Z][a-z]\w+)=", runbook))
+    # Not of the template, but of commands.
+    used -= {"BlockPublicAcls", "Name"}
+    assert len(used) >= 8 and used <= parameters, used - parameters
