@@ -1,5 +1,5 @@
-"""What it takes to run a container with podman and crun where there is no systemd, inside a control group
-that stands for a task of ECS. Needs root."""
+"""What it takes to run a container with podman and crun where there is no systemd, inside a control
+group that stands for a task of ECS. Needs root."""
 
 import os
 import pathlib
