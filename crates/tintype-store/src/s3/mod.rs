@@ -36,8 +36,8 @@
 //!
 //! Permissions, least privilege: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and
 //! `s3:AbortMultipartUpload` on `{location}/*`; `s3:ListBucket`, `s3:ListBucketMultipartUploads` and
-//! `s3:GetBucketVersioning` on the bucket. `deploy/iam-policy.json` is that policy; the table in
-//! `operation` says which request needs what.
+//! `s3:GetBucketVersioning` on the bucket. The role of tasks in `deploy/ecs/tintype.yaml` is that
+//! policy; the table in `operation` says which request needs what.
 //!
 //! Configuration is AWS's own: `AWS_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3` (which also
 //! means that the bucket's name goes into the path), `AWS_PROFILE`, keys, container and instance

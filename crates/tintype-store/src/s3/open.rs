@@ -126,7 +126,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
         (Some(_), Kind::Refused) => (
             format!("S3 at {endpoint} refuses a request: {}", failure.text),
             format!(
-                "allow {} on bucket {bucket}, as in deploy/iam-policy.json, and check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                "allow {} on bucket {bucket}, as in TaskRole of deploy/ecs/tintype.yaml, and check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
                 failure.operation.actions().join(" and ")
             ),
         ),

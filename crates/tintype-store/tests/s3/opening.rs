@@ -80,7 +80,7 @@ async fn a_right_that_is_missing_is_named() {
     ] {
         let server = Faulty::start();
         server.script(Fault::ACCESS_DENIED.on(operation));
-        let expected = [action, "deploy/iam-policy.json", "media"];
+        let expected = [action, "deploy/ecs/tintype.yaml", "media"];
         check(&problem(settings(&server.endpoint())).await, &expected);
     }
 }
