@@ -17,10 +17,10 @@ from django.core.signals import setting_changed
 from .conf import Settings, settings
 from .download import Download
 from .errors import PreconditionFailed, TintypeError, TintypeUnavailable
+from .keys import encode_key
 from .records import Head, Listed, Page, Ready, Record
 from .transport import REQUEST_ID, Transport, answer
 from .upload import Body, Upload, WrongLength
-from .urls import encode_key
 
 __all__ = ["Client", "Download", "Head", "Listed", "Page", "Ready", "Record", "client"]
 

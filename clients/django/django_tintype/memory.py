@@ -24,10 +24,9 @@ from urllib3 import BaseHTTPResponse
 from .client import Client
 from .download import Download
 from .errors import TintypeError, as_django_has_it, refusal
-from .names import check_key, joined, split_extension
+from .keys import check_key, encode_key, joined, split_extension
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
-from .urls import encode_key
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class MemoryClient(Client):
         idempotency_key: str | None = None,
         length: int | None = None,
     ) -> Record:
-        _check_new(key)
+        check_key(key)
         data = _read(key, body, length)
         with self._lock:
             there = self._files.get(key)
@@ -186,7 +185,7 @@ class MemoryClient(Client):
     def _place(
         self, what: str, source: str, target: str, on_conflict: str, max_length: int | None
     ) -> Record:
-        _check_new(target)
+        check_key(target)
         with self._lock:
             if source == target:
                 raise _refused(400, "invalid-request", source)
@@ -298,11 +297,6 @@ def _refused(status: int, code: str, key: str) -> Exception:
     problem = {"code": code, "detail": code.replace("-", " ")}
     error: TintypeError = refusal(status, problem, None)
     return as_django_has_it(error, key)
-
-
-def _check_new(key: str) -> None:
-    encode_key(key)
-    check_key(key)
 
 
 def _read(key: str, body: Body, length: int | None) -> bytes:
