@@ -28,6 +28,14 @@ from .keys import check_key, encode_key, joined, split_extension
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
 
+#: What Python's own table lacks, or has otherwise.
+_TYPES = {
+    ".mkv": "video/x-matroska",
+    ".ogv": "video/ogg",
+    ".ts": "video/mp2t",
+    ".usdz": "model/vnd.usdz+zip",
+}
+
 
 @dataclass(frozen=True)
 class _Stored:
@@ -231,7 +239,7 @@ class MemoryClient(Client):
         now = datetime.now(timezone.utc)
         there = self._files.get(key)
         image = _image_facts(data)
-        guessed = mimetypes.guess_type(key)[0]
+        guessed = _TYPES.get(PurePosixPath(key).suffix.lower()) or mimetypes.guess_type(key)[0]
         record = Record(
             key=key,
             size=len(data),
