@@ -23,7 +23,7 @@ from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 
 from . import after_commit
-from .field_checks import check_columns
+from .field_checks import check_columns, check_pillow
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
 from .marks import Known, Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
 from .records import Record
@@ -101,9 +101,8 @@ class TintypeImageField(models.ImageField):
         return [*super().check(**kwargs), *check_columns(self)]
 
     def _check_image_library_installed(self) -> Sequence[checks.CheckMessage]:
-        # Pillow judges uploads in forms where it is installed; a save does not need it.
         if self.is_in_tintype:
-            return []
+            return [*check_pillow(self)]
         found: Sequence[checks.CheckMessage] = super()._check_image_library_installed()  # type: ignore[misc]
         return found
 
