@@ -18,11 +18,16 @@ from .conf import Settings, settings
 from .download import Download
 from .errors import PreconditionFailed, TintypeError, TintypeUnavailable
 from .keys import encode_key
+from .limits import Limits
 from .records import Head, Listed, Page, Ready, Record
 from .transport import REQUEST_ID, Transport, answer
 from .upload import Body, Upload, WrongLength
 
 __all__ = ["Client", "Download", "Head", "Listed", "Page", "Ready", "Record", "client"]
+
+
+#: Seconds.
+LIMITS_PATIENCE = 2.0
 
 
 class Client:
@@ -251,6 +256,11 @@ class Client:
             if not page.get("cursor"):
                 return purged
             payload["cursor"] = page["cursor"]
+
+    def limits(self) -> Limits:
+        """What the service takes and can show. A form waits for this, so not for long."""
+        response = self._transport.send("GET", "/api/v1/limits", "", patience=LIMITS_PATIENCE)
+        return Limits.of(answer(response))
 
     def ready(self) -> Ready:
         """Whether the service answers, its version and its clock. Needs no token."""

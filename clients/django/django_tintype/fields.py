@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: The options that name a column, and what the column holds.
 FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
 MARKS = ("focal_field", "crops_field")
+#: The options that are off unless they are set.
+SWITCHES = ("allow_unrenderable",)
 
 _TEXT = (models.CharField, models.TextField)
 
@@ -52,6 +54,9 @@ class TintypeImageField(models.ImageField):
     that may be cached for ever, and marks rows whose last change has not reached the service: it is
     empty until then. `placeholder_field` holds a ThumbHash in base64. `focal_field`, a text such as
     `0.35x0.6`, and `crops_field`, a JSON column, are for editors to write to.
+
+    Forms refuse what the service cannot show (too many pixels, damaged, of a kind without a
+    decoder); with `allow_unrenderable` it is taken, and an editor is warned.
     """
 
     attr_class = TintypeFieldFile
@@ -81,12 +86,14 @@ class TintypeImageField(models.ImageField):
         placeholder_field: str | None = None,
         focal_field: str | None = None,
         crops_field: str | None = None,
+        allow_unrenderable: bool = False,
         **kwargs: Any,
     ) -> None:
         self.version_field = version_field
         self.placeholder_field = placeholder_field
         self.focal_field = focal_field
         self.crops_field = crops_field
+        self.allow_unrenderable = allow_unrenderable
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
 
     def deconstruct(self) -> Any:
@@ -94,6 +101,9 @@ class TintypeImageField(models.ImageField):
         for option in (*FACTS[2:], *MARKS):
             if column := getattr(self, option):
                 kwargs[option] = column
+        for option in SWITCHES:
+            if getattr(self, option):
+                kwargs[option] = True
         # The public name, so that migrations outlive a move of this module.
         return name, path.replace(f"{__name__}.", "django_tintype."), args, kwargs
 
@@ -112,6 +122,11 @@ class TintypeImageField(models.ImageField):
 
         kwargs.setdefault("form_class", TintypeImageFormField)
         form_field = super().formfield(**kwargs)
+        if isinstance(form_field, TintypeImageFormField) and isinstance(
+            self.storage, TintypeStorage
+        ):
+            form_field.storage = self.storage
+            form_field.allow_unrenderable = self.allow_unrenderable
         if form_field is not None and isinstance(form_field.widget, TintypeImageInput):
             form_field.widget.show(self.name, self.focal_field)
         return form_field

@@ -25,6 +25,7 @@ from .client import Client
 from .download import Download
 from .errors import TintypeError, as_django_has_it, refusal
 from .keys import check_key, encode_key, joined, split_extension
+from .limits import Limits
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
 
@@ -35,6 +36,9 @@ _TYPES = {
     ".ts": "video/mp2t",
     ".usdz": "model/vnd.usdz+zip",
 }
+
+
+_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff")
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,14 @@ class MemoryClient(Client):
 
     def purge(self, *, key: str | None = None, prefix: str | None = None) -> int:
         return 1 if prefix is None else sum(name.startswith(prefix) for name in self._files)
+
+    def limits(self) -> Limits:
+        return Limits(
+            renderable=tuple(f"image/{name}" for name in _RENDERABLE),
+            allowed=("*",),
+            max_pixels=100_000_000,
+            max_upload_bytes=5 << 30,
+        )
 
     def ready(self) -> Ready:
         return Ready(version="memory", clock=datetime.now(timezone.utc))
