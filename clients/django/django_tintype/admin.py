@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.admin import display
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import IS_POPUP_VAR, BaseModelAdmin
 from django.contrib.admin.widgets import AdminFileWidget
 from django.db import models
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
+from . import takedown
 from .fields import TintypeImageField
 from .forms import UploadWhileValidating
 from .pictures import tt_img
@@ -51,6 +52,19 @@ class TintypeAdminMixin(_Admin):
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         form = super().get_changelist_form(request, **kwargs)  # type: ignore[misc]
         return _uploading(form, request)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        found = super().get_actions(request)  # type: ignore[misc]
+        # As Django has it: without any actions, and in a window that chooses a row, none.
+        if self.actions is None or IS_POPUP_VAR in request.GET:  # type: ignore[attr-defined]
+            return found
+        if takedown.fields_of(self.model) and self.has_takedown_permission(request):
+            found.update(takedown.actions())
+        return found
+
+    def has_takedown_permission(self, request: HttpRequest) -> bool:
+        """Who may block pictures for everybody. The token needs the scope `takedown` besides."""
+        return self.has_change_permission(request)
 
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any

@@ -23,6 +23,7 @@ from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 
 from . import after_commit
+from .cleanup import Cleanup
 from .field_checks import check_columns, check_pillow
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
 from .marks import Known, Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
 MARKS = ("focal_field", "crops_field")
 #: The options that are off unless they are set.
-SWITCHES = ("allow_unrenderable",)
+SWITCHES = ("allow_unrenderable", "delete_orphans")
 
 _TEXT = (models.CharField, models.TextField)
 
@@ -57,6 +58,10 @@ class TintypeImageField(models.ImageField):
 
     Forms refuse what the service cannot show (too many pixels, damaged, of a kind without a
     decoder); with `allow_unrenderable` it is taken, and an editor is warned.
+
+    A file that was replaced, or whose row was deleted, stays and stays public, as with every field
+    of Django's; with `delete_orphans` it is deleted after the transaction, unless another row of
+    the field names it.
     """
 
     attr_class = TintypeFieldFile
@@ -87,6 +92,7 @@ class TintypeImageField(models.ImageField):
         focal_field: str | None = None,
         crops_field: str | None = None,
         allow_unrenderable: bool = False,
+        delete_orphans: bool = False,
         **kwargs: Any,
     ) -> None:
         self.version_field = version_field
@@ -94,7 +100,11 @@ class TintypeImageField(models.ImageField):
         self.focal_field = focal_field
         self.crops_field = crops_field
         self.allow_unrenderable = allow_unrenderable
+        self.delete_orphans = delete_orphans
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
+
+    #: Made once the field knows its name.
+    _cleanup: Cleanup | None = None
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
@@ -330,6 +340,11 @@ class TintypeImageField(models.ImageField):
                 column = name and cast("models.Field[Any, Any]", model._meta.get_field(name))
                 if column and validate not in column.validators:
                     column.validators.append(validate)
+        if self.delete_orphans:
+            # A copy of a field, as models inherit it, has that of the other.
+            if self._cleanup is None or self._cleanup.field is not self:
+                self._cleanup = Cleanup(self)
+            self._cleanup.watch(model)
         signals.post_init.connect(self._loaded, sender=model)
         signals.pre_save.connect(self._saving, sender=model)
         signals.post_save.connect(self._saved, sender=model)

@@ -137,7 +137,14 @@ class MemoryClient(Client):
         record = self._find(key).record
         return replace(record, record_etag=record.etag)
 
-    def patch(self, key: str, changes: Mapping[str, Any], *, if_match: str | None = None) -> Record:
+    def patch(
+        self,
+        key: str,
+        changes: Mapping[str, Any],
+        *,
+        if_match: str | None = None,
+        actor: str | None = None,
+    ) -> Record:
         with self._lock:
             stored = self._find(key)
             self._check_match(stored, if_match)

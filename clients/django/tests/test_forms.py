@@ -189,12 +189,6 @@ def test_what_cannot_be_shown_is_an_error_of_the_form(
     assert answer.status_code == 200
     errors = answer.context["adminform"].form.errors
     assert list(errors) == ["image"] and said in errors["image"][0]
-    assert (
-        "JPEG" in errors["image"][0]
-        or "make it" in said
-        or "megapixels" in said
-        or ("damaged" in said)
-    )
     assert not Picture.objects.exists()
     # Nothing is left of it, neither here nor there.
     assert client().list("pictures/").files == ()
