@@ -295,6 +295,18 @@ fn a_token_may_do_what_its_scopes_and_prefixes_say() {
 }
 
 #[test]
+fn the_interface_tells_what_it_takes_and_what_it_can_show() {
+    let app = App::dev();
+    let limits = app.api("GET", "/limits", &[], b"").expect(200).json();
+    let renderable = limits["renderable"].as_array().unwrap();
+    assert!(renderable.contains(&"image/jpeg".into()), "{limits}");
+    assert!(!renderable.contains(&"image/svg+xml".into()), "{limits}");
+    assert_eq!(limits["max_pixels"], 100_000_000);
+    assert_eq!(limits["max_upload_bytes"], 5_u64 << 30);
+    assert_eq!(limits["allowed"][0], "*");
+}
+
+#[test]
 fn the_interface_describes_itself() {
     let app = App::dev();
     let document = app.get("/api/v1/openapi.json").expect(200).json();

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from posixpath import basename
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.contrib.admin import display
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import IS_POPUP_VAR, BaseModelAdmin
 from django.contrib.admin.widgets import AdminFileWidget
 from django.db import models
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
+from . import takedown
 from .fields import TintypeImageField
 from .forms import UploadWhileValidating
 from .pictures import tt_img
@@ -39,16 +41,30 @@ class TintypeAdminMixin(_Admin):
 
     # A ModelAdmin has the one, an inline the other.
 
-    def get_form(self, *args: Any, **kwargs: Any) -> Any:
-        return _uploading(super().get_form(*args, **kwargs))  # type: ignore[misc]
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return _uploading(super().get_form(request, *args, **kwargs), request)  # type: ignore[misc]
 
-    def get_formset(self, *args: Any, **kwargs: Any) -> Any:
-        formset = super().get_formset(*args, **kwargs)  # type: ignore[misc]
-        formset.form = _uploading(formset.form)
+    def get_formset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, *args, **kwargs)  # type: ignore[misc]
+        formset.form = _uploading(formset.form, request)
         return formset
 
-    def get_changelist_form(self, *args: Any, **kwargs: Any) -> Any:
-        return _uploading(super().get_changelist_form(*args, **kwargs))  # type: ignore[misc]
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        form = super().get_changelist_form(request, **kwargs)  # type: ignore[misc]
+        return _uploading(form, request)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        found = super().get_actions(request)  # type: ignore[misc]
+        # As Django has it: without any actions, and in a window that chooses a row, none.
+        if self.actions is None or IS_POPUP_VAR in request.GET:  # type: ignore[attr-defined]
+            return found
+        if takedown.fields_of(self.model) and self.has_takedown_permission(request):
+            found.update(takedown.actions())
+        return found
+
+    def has_takedown_permission(self, request: HttpRequest) -> bool:
+        """Who may block pictures for everybody. The token needs the scope `takedown` besides."""
+        return self.has_change_permission(request)
 
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any
@@ -59,11 +75,16 @@ class TintypeAdminMixin(_Admin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
-def _uploading(form: Any) -> Any:
+def _uploading(form: Any, request: HttpRequest) -> Any:
     # A form of the site's own may be one already.
-    if issubclass(form, UploadWhileValidating):
-        return form
-    return type(form.__name__, (UploadWhileValidating, form), {"__module__": form.__module__})
+    bases = (form,) if issubclass(form, UploadWhileValidating) else (UploadWhileValidating, form)
+
+    def warn(self: UploadWhileValidating, name: str, text: str) -> None:
+        bases[0].warn(self, name, text)
+        label = self.fields[name].label or name
+        messages.warning(request, f"{label}: {text}", fail_silently=True)
+
+    return type(form.__name__, bases, {"__module__": form.__module__, "warn": warn})
 
 
 def thumbnail(

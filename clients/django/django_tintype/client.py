@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,12 +18,17 @@ from django.core.signals import setting_changed
 from .conf import Settings, settings
 from .download import Download
 from .errors import PreconditionFailed, TintypeError, TintypeUnavailable
+from .keys import encode_key
+from .limits import Limits
 from .records import Head, Listed, Page, Ready, Record
 from .transport import REQUEST_ID, Transport, answer
 from .upload import Body, Upload, WrongLength
-from .urls import encode_key
 
 __all__ = ["Client", "Download", "Head", "Listed", "Page", "Ready", "Record", "client"]
+
+
+#: Seconds.
+LIMITS_PATIENCE = 2.0
 
 
 class Client:
@@ -152,9 +158,20 @@ class Client:
         response = self._transport.send("GET", _path("records", key), key)
         return Record.of(answer(response), response.headers.get("etag"))
 
-    def patch(self, key: str, changes: Mapping[str, Any], *, if_match: str | None = None) -> Record:
-        """Changes focal point, crops, state or meta. `if_match` is a record's `record_etag`."""
+    def patch(
+        self,
+        key: str,
+        changes: Mapping[str, Any],
+        *,
+        if_match: str | None = None,
+        actor: str | None = None,
+    ) -> Record:
+        """Changes focal point, crops, state or meta. `if_match` is a record's `record_etag`;
+        `actor`, the person on whose behalf, is logged and kept with a takedown."""
         headers = {} if if_match is None else {"If-Match": _quoted(if_match)}
+        if actor:
+            # As much as fits in a header.
+            headers["Tintype-Actor"] = re.sub("[^ -~]", "?", actor).strip()[:256] or "?"
         response = self._transport.send(
             "PATCH",
             _path("records", key),
@@ -251,6 +268,11 @@ class Client:
             if not page.get("cursor"):
                 return purged
             payload["cursor"] = page["cursor"]
+
+    def limits(self) -> Limits:
+        """What the service takes and can show. A form waits for this, so not for long."""
+        response = self._transport.send("GET", "/api/v1/limits", "", patience=LIMITS_PATIENCE)
+        return Limits.of(answer(response))
 
     def ready(self) -> Ready:
         """Whether the service answers, its version and its clock. Needs no token."""

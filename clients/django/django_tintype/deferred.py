@@ -7,9 +7,11 @@ read and shown from the folder.
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
-import unicodedata
+import random
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -31,9 +33,9 @@ from django.utils.deconstruct import deconstructible
 
 from .conf import settings
 from .deferred_folder import DeferredFolder
-from .names import joined, split_extension
+from .keys import composed, joined, split_extension
 from .records import Record
-from .storage import TintypeStorage
+from .storage import MAX_NAMES, STEP_SECONDS, TintypeStorage, is_folder
 
 if TYPE_CHECKING:
     _File = File[Any]
@@ -69,7 +71,7 @@ class DeferredTintypeStorage(TintypeStorage):
     # Saving
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        name = unicodedata.normalize("NFC", str(name).replace("\\", "/"))
+        name = composed(name)
         if any(
             getattr(type(self), hook) is not getattr(DeferredTintypeStorage, hook)
             for hook in _HOOKS
@@ -93,8 +95,18 @@ class DeferredTintypeStorage(TintypeStorage):
         return posixpath.join(directory, joined(root, ending))
 
     def _save(self, name: str, content: File[Any]) -> str:
-        key = self.key(name)
-        self.folder.add(key, content.chunks())
+        with self.folder.draft(content.chunks()) as draft:
+            for left in reversed(range(MAX_NAMES)):
+                key = self.key(name)
+                try:
+                    self.folder.place(draft, key)
+                    break
+                except FileExistsError as taken:
+                    # As with TintypeStorage: not after the last attempt.
+                    if taken.errno != errno.EEXIST or not left:
+                        raise
+                name = self.get_available_name(name)
+                time.sleep(random.uniform(0, STEP_SECONDS))
         if has_workers():
             # Not before the row is certain: a task that came first would move what nobody needs.
             transaction.on_commit(partial(_enqueue, key), robust=True)
@@ -125,7 +137,7 @@ class DeferredTintypeStorage(TintypeStorage):
         return super()._open(name, mode)
 
     def exists(self, name: str) -> bool:
-        if not name or str(name).endswith("/"):
+        if is_folder(name):
             return False
         if self.pending(name):
             return True
@@ -145,7 +157,7 @@ class DeferredTintypeStorage(TintypeStorage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         key = self.key(str(path).strip("/")).strip("/")
-        folders, files, deleted = self.folder.listdir("" if key == "." else key)
+        folders, files, deleted = self.folder.listdir(key)
         arrived = super().listdir(path)
         return sorted(folders.union(arrived[0])), sorted(files.union(arrived[1]) - deleted)
 
@@ -154,7 +166,7 @@ class DeferredTintypeStorage(TintypeStorage):
         return super().record(name)
 
     def url(self, name: str | None) -> str:
-        if name and self.pending(name):
+        if name and not is_folder(name) and self.pending(name):
             return pending_url(self.key(name))
         return super().url(name)
 

@@ -2,7 +2,8 @@
 a file that lies here is to be moved, whatever a task queue or a database says.
 
     files/KEY     waiting; the only copy
-    deleted/KEY   deleted while it waited; goes when it is certain that it did not arrive after all
+    deleted/KEY   deleted while it waited; goes when it is certain that it did not arrive after all,
+                  and a new file of the name is not moved before
     moved/…       arrived; kept for a while for those who are reading it
     drafts/…      being written; not acknowledged yet
 
@@ -28,7 +29,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import locks
 
 from .client import Client
-from .names import check_key
+from .keys import check_key
 
 Outcome = Literal["moved", "deleted", "busy", "gone"]
 
@@ -80,14 +81,14 @@ class DeferredFolder:
 
     def add(self, key: str, chunks: Iterable[bytes | str]) -> None:
         """Keeps a new file. Once this returns, a power cut does not take it away again."""
-        # Later, nobody is there to choose another name.
         check_key(key)
-        target = self.path(key)
-        try:
-            self._make(target.parent)
-            self._make(self.root / "drafts")
-        except NotADirectoryError as error:
-            raise FileExistsError(error.errno, "a part of the name is a file", key) from None
+        with self.draft(chunks) as draft:
+            self.place(draft, key)
+
+    @contextmanager
+    def draft(self, chunks: Iterable[bytes | str]) -> Iterator[Path]:
+        """A file that has its bytes and no name yet."""
+        self._make(self.root / "drafts")
         draft = self.root / "drafts" / uuid.uuid4().hex
         try:
             with draft.open("xb") as file:
@@ -95,14 +96,36 @@ class DeferredFolder:
                     file.write(chunk.encode() if isinstance(chunk, str) else chunk)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(draft, target)
-            if self.is_deleted(key):
-                # The name is not free before the deleted file is certain to be gone.
-                target.unlink()
-                raise FileExistsError(f"{key!r} was deleted a moment ago; take another name")
-            _sync_folder(target.parent)
+            yield draft
         finally:
             draft.unlink(missing_ok=True)
+
+    def place(self, draft: Path, key: str) -> None:
+        """Gives a draft its name. FileExistsError where a file has it, or where one that had it is
+        still being moved: its mover would take this one for it."""
+        # Later, nobody is there to choose another name.
+        check_key(key)
+        target, grave = self.path(key), self._place("deleted", key)
+        try:
+            self._make(target.parent)
+        except NotADirectoryError as error:
+            raise FileExistsError(error.errno, "a part of the name is a file", key) from None
+        self._refuse_moving(grave, key)
+        os.link(draft, target)
+        # Deleted since the look before: its mover either works still, or has taken this one along.
+        try:
+            self._refuse_moving(grave, key)
+            if _stat(grave) and not _is_same(draft, target):
+                raise FileExistsError(errno.EEXIST, "was deleted while it was moved", key)
+        except FileExistsError:
+            target.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+
+    def _refuse_moving(self, grave: Path, key: str) -> None:
+        with _locked(grave) as file:
+            if file == "busy":
+                raise FileExistsError(errno.EEXIST, "was deleted while it is moved", key)
 
     def discard(self, key: str) -> bool:
         """Deletes a file that waits; False if there is none."""
@@ -128,6 +151,9 @@ class DeferredFolder:
             return self.bury(key, client)
         path = self.path(key)
         with _locked(path) as file:
+            if not isinstance(file, str) and self.is_deleted(key):
+                # One of the same name came after it, and waits for its turn.
+                return "busy"
             if not isinstance(file, str):
                 try:
                     client.put(key, file, length=os.fstat(file.fileno()).st_size)
@@ -231,6 +257,13 @@ def _stat(path: Path) -> os.stat_result | None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
         raise
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except FileNotFoundError:
+        return False
 
 
 def _entries(folder: Path) -> tuple[set[str], set[str]]:

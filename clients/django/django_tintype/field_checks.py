@@ -24,6 +24,20 @@ _NEEDS: dict[str, tuple[tuple[type[models.Field], ...], int, str]] = {  # type: 
 }
 
 
+def check_pillow(field: TintypeImageField) -> Iterator[CheckMessage]:
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        yield Warning(
+            "Pillow is not installed: a form with Django's own field for images (forms.ImageField) "
+            "refuses every file, with an empty list of extensions",
+            hint="pip install pillow; neither a save nor the form field that belongs to "
+            "TintypeImageField needs it",
+            obj=field,
+            id="tintype.W022",
+        )
+
+
 def check_columns(field: TintypeImageField) -> Iterator[CheckMessage]:
     for option, (kinds, room, example) in _NEEDS.items():
         name = field.column_of(option)

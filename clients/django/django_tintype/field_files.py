@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class TintypeFieldFile(ImageFieldFile):
     field: TintypeImageField
     _committed: bool
+    #: What the service said of the file when it was uploaded here.
+    uploaded: Record | None = None
 
     @property
     def tintype(self) -> Source:
@@ -51,8 +53,9 @@ class TintypeFieldFile(ImageFieldFile):
         self.instance.__dict__[self.field.attname] = self.name
         self._dimensions_cache: Any = None
         record = getattr(name, "record", None)
-        if isinstance(record, Record):
-            self.field.fill(self.instance, record)
+        self.uploaded = record if isinstance(record, Record) else None
+        if self.uploaded:
+            self.field.fill(self.instance, self.uploaded)
         else:
             # It is on its way to the service, and gets its version there.
             self.field.fill_locally(self.instance, content)

@@ -23,7 +23,8 @@ from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 
 from . import after_commit
-from .field_checks import check_columns
+from .cleanup import Cleanup
+from .field_checks import check_columns, check_pillow
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
 from .marks import Known, Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
 from .records import Record
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 #: The options that name a column, and what the column holds.
 FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
 MARKS = ("focal_field", "crops_field")
+#: The options that are off unless they are set.
+SWITCHES = ("allow_unrenderable", "delete_orphans")
 
 _TEXT = (models.CharField, models.TextField)
 
@@ -52,6 +55,13 @@ class TintypeImageField(models.ImageField):
     that may be cached for ever, and marks rows whose last change has not reached the service: it is
     empty until then. `placeholder_field` holds a ThumbHash in base64. `focal_field`, a text such as
     `0.35x0.6`, and `crops_field`, a JSON column, are for editors to write to.
+
+    Forms refuse what the service cannot show (too many pixels, damaged, of a kind without a
+    decoder); with `allow_unrenderable` it is taken, and an editor is warned.
+
+    A file that was replaced, or whose row was deleted, stays and stays public, as with every field
+    of Django's; with `delete_orphans` it is deleted after the transaction, unless another row of
+    the field names it.
     """
 
     attr_class = TintypeFieldFile
@@ -81,19 +91,29 @@ class TintypeImageField(models.ImageField):
         placeholder_field: str | None = None,
         focal_field: str | None = None,
         crops_field: str | None = None,
+        allow_unrenderable: bool = False,
+        delete_orphans: bool = False,
         **kwargs: Any,
     ) -> None:
         self.version_field = version_field
         self.placeholder_field = placeholder_field
         self.focal_field = focal_field
         self.crops_field = crops_field
+        self.allow_unrenderable = allow_unrenderable
+        self.delete_orphans = delete_orphans
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
+
+    #: Made once the field knows its name.
+    _cleanup: Cleanup | None = None
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         for option in (*FACTS[2:], *MARKS):
             if column := getattr(self, option):
                 kwargs[option] = column
+        for option in SWITCHES:
+            if getattr(self, option):
+                kwargs[option] = True
         # The public name, so that migrations outlive a move of this module.
         return name, path.replace(f"{__name__}.", "django_tintype."), args, kwargs
 
@@ -101,9 +121,8 @@ class TintypeImageField(models.ImageField):
         return [*super().check(**kwargs), *check_columns(self)]
 
     def _check_image_library_installed(self) -> Sequence[checks.CheckMessage]:
-        # Pillow judges uploads in forms where it is installed; a save does not need it.
         if self.is_in_tintype:
-            return []
+            return [*check_pillow(self)]
         found: Sequence[checks.CheckMessage] = super()._check_image_library_installed()  # type: ignore[misc]
         return found
 
@@ -113,6 +132,11 @@ class TintypeImageField(models.ImageField):
 
         kwargs.setdefault("form_class", TintypeImageFormField)
         form_field = super().formfield(**kwargs)
+        if isinstance(form_field, TintypeImageFormField) and isinstance(
+            self.storage, TintypeStorage
+        ):
+            form_field.storage = self.storage
+            form_field.allow_unrenderable = self.allow_unrenderable
         if form_field is not None and isinstance(form_field.widget, TintypeImageInput):
             form_field.widget.show(self.name, self.focal_field)
         return form_field
@@ -316,6 +340,11 @@ class TintypeImageField(models.ImageField):
                 column = name and cast("models.Field[Any, Any]", model._meta.get_field(name))
                 if column and validate not in column.validators:
                     column.validators.append(validate)
+        if self.delete_orphans:
+            # A copy of a field, as models inherit it, has that of the other.
+            if self._cleanup is None or self._cleanup.field is not self:
+                self._cleanup = Cleanup(self)
+            self._cleanup.watch(model)
         signals.post_init.connect(self._loaded, sender=model)
         signals.pre_save.connect(self._saving, sender=model)
         signals.post_save.connect(self._saved, sender=model)

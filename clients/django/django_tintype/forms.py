@@ -3,41 +3,95 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
+from django.core.exceptions import PermissionDenied
+from django.core.validators import FileExtensionValidator
 from django.forms.models import InlineForeignKeyField
 from django.utils.translation import gettext_lazy as _
 
 from .errors import TintypeError, TintypeRejected
+from .judgement import Trouble, in_words, look, sniffed
+from .limits import Limits, limits
+from .storage import TintypeStorage
 
 if TYPE_CHECKING:
+    from .fields import TintypeImageField
+    from .records import Record
+
     _ModelForm = forms.ModelForm[Any]
 else:
     _ModelForm = object
 
 logger = logging.getLogger("django_tintype")
 
+#: What pictures are called: what is in them is looked at besides.
+EXTENSIONS = [
+    *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp", "bmp", "dib", "tif", "tiff"),
+    *("heic", "heif", "avif", "jxl", "jp2", "j2k", "psd", "ico"),
+]
+_ANY = "image/*"
+
+
+def validate_picture_extension(value: Any) -> None:
+    """As Django's, without a list that depends on Pillow."""
+    FileExtensionValidator(EXTENSIONS)(value)
+
 
 class TintypeImageFormField(forms.ImageField):
-    """Pillow judges the upload, which is at hand, where it is installed. Without it the service
-    does, when the file is saved."""
+    """Says before an upload what can be told of a file then: its kind, its size. Where the form is
+    one that uploads while it validates, the rest is for the service to say; else Pillow looks, if
+    it is installed."""
+
+    default_validators = [validate_picture_extension]  # noqa: RUF012 - Django's way to write it
+
+    #: Where the file goes, which is asked for what it takes.
+    storage: TintypeStorage | None = None
+    #: Whether a picture that cannot be shown is taken all the same, with a warning.
+    allow_unrenderable = False
+    #: Whether the form uploads the file while it is validated.
+    is_judged_by_service = False
+
+    def limits(self, *, ask: bool = False) -> Limits | None:
+        return None if self.storage is None else limits(self.storage.client, ask=ask)
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        # The service is asked for a form that is about to be filled in; one that comes back has
+        # what was known then.
+        known = self.limits(ask=not form.is_bound)
+        if known and not self.allow_unrenderable and self.widget.attrs.get("accept") == _ANY:
+            self.widget.attrs["accept"] = ",".join(known.taken)
+        return super().get_bound_field(form, field_name)
 
     def to_python(self, data: Any) -> Any:
-        try:
-            import PIL  # noqa: F401
-        except ImportError:
-            return forms.FileField.to_python(self, data)
-        return super().to_python(data)
+        file = forms.FileField.to_python(self, data)
+        if file is None:
+            return None
+        known = self.limits()
+        trouble = look(file, known)
+        if trouble is None and not self.is_judged_by_service:
+            trouble = _judged_by_pillow(file)
+        if trouble and not self.allow_unrenderable:
+            raise forms.ValidationError(in_words(trouble, known), code=trouble.code)
+        return file
 
 
 class UploadWhileValidating(_ModelForm):
-    """For a ModelForm, before it: what the service refuses, and that it is away, are errors of the
-    form, rather than of `save()`, where nobody can show them.
+    """For a ModelForm, before it: what the service refuses, or cannot show, and that it is away,
+    are errors of the form, rather than of `save()`, where nobody can show them.
 
     Files are uploaded once everything else is valid. What is never saved after that is an original
     without a row, which `tintype_orphans` finds.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: What a person is to know of pictures that were taken: the names of fields, and sentences.
+        self.picture_warnings: list[tuple[str, str]] = []
+        for field in self.fields.values():
+            if isinstance(field, TintypeImageFormField):
+                field.is_judged_by_service = True
 
     def full_clean(self) -> None:
         super().full_clean()
@@ -54,19 +108,42 @@ class UploadWhileValidating(_ModelForm):
             if callable(field.upload_to) and self._has_new_parent():
                 # The name may be made of what the parent gets when it is saved.
                 continue
-            try:
-                file.save(file.name, file.file, save=False)
-            except TintypeRejected as error:
-                self.add_error(field.name, forms.ValidationError(error.detail, code=error.code))
-            except TintypeError as error:
-                logger.error("%s could not be uploaded: %s", field, error)
-                self.add_error(
-                    field.name,
-                    forms.ValidationError(
-                        _("The picture cannot be stored at the moment. Please try again."),
-                        code="unavailable",
-                    ),
-                )
+            self._upload(field, file)
+
+    def _upload(self, field: TintypeImageField, file: Any) -> None:
+        content = file.file
+        try:
+            file.save(file.name, content, save=False)
+        except TintypeRejected as error:
+            self.add_error(field.name, _refused(error, content, field))
+        except TintypeError as error:
+            logger.error("%s could not be uploaded: %s", field, error)
+            self.add_error(
+                field.name,
+                forms.ValidationError(
+                    _("The picture cannot be stored at the moment. Please try again."),
+                    code="unavailable",
+                ),
+            )
+        else:
+            if file.uploaded and file.uploaded.trouble:
+                self._judge(field, file.uploaded, file.uploaded.trouble)
+
+    def _judge(self, field: TintypeImageField, record: Record, trouble: Trouble) -> None:
+        storage = cast(TintypeStorage, field.storage)
+        text = in_words(trouble, limits(storage.client, ask=False))
+        if not trouble.is_fatal or field.allow_unrenderable:
+            self.warn(field.name, text)
+            return
+        self.add_error(field.name, forms.ValidationError(text, code=trouble.code))
+        try:
+            storage.client.delete(record.key, if_match=record.etag)
+        except (TintypeError, OSError, PermissionDenied) as error:
+            logger.warning("%s, which cannot be shown, is left as an orphan: %s", record.key, error)
+
+    def warn(self, name: str, text: str) -> None:
+        """Of a picture that is taken all the same."""
+        self.picture_warnings.append((name, text))
 
     def _has_new_parent(self) -> bool:
         """Whether this is a form of an inline, on a page that adds the row above it as well."""
@@ -74,3 +151,37 @@ class UploadWhileValidating(_ModelForm):
             isinstance(field, InlineForeignKeyField) and field.parent_instance.pk is None
             for field in self.fields.values()
         )
+
+
+def _refused(
+    error: TintypeRejected, content: Any, field: TintypeImageField
+) -> forms.ValidationError:
+    """What the service did not take, for an editor."""
+    known = limits(cast(TintypeStorage, field.storage).client, ask=False)
+    if error.code not in ("too-large", "type-not-allowed"):
+        return forms.ValidationError(error.detail, code=error.code)
+    limit = known.max_upload_bytes if known else None
+    trouble = Trouble(error.code, sniffed(content), limit=limit)
+    return forms.ValidationError(in_words(trouble, known), code=error.code)
+
+
+def _judged_by_pillow(file: Any) -> Trouble | None:
+    """As Django's own field does it, and leaves the picture behind for others to look at."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    format = sniffed(file)
+    try:
+        image = Image.open(file)
+        image.verify()
+        file.image, file.content_type = image, Image.MIME.get(image.format or "")
+    except Exception:
+        # What Pillow does not know is no reason yet: it may lack a decoder.
+        if format is None:
+            return Trouble("not-a-picture")
+        is_known = format in ("jpeg", "png", "gif", "bmp", "tiff", "webp")
+        return Trouble("corrupt-image", format) if is_known else None
+    finally:
+        file.seek(0)
+    return None

@@ -22,10 +22,11 @@ from .client import Client
 from .conf import Settings
 from .deferred import DeferredTintypeStorage
 from .errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
+from .keys import encode_key
 from .signing import sign
 from .spec import Spec
 from .storage import TintypeStorage
-from .urls import encode_key, original_url, url
+from .urls import original_url, url
 
 #: Signed URLs that expire are off by as much; more is a clock that nobody sets.
 MAX_CLOCK_SECONDS = 30

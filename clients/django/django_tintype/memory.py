@@ -24,10 +24,21 @@ from urllib3 import BaseHTTPResponse
 from .client import Client
 from .download import Download
 from .errors import TintypeError, as_django_has_it, refusal
-from .names import check_key, joined, split_extension
+from .keys import check_key, encode_key, joined, split_extension
+from .limits import Limits
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
-from .urls import encode_key
+
+#: What Python's own table lacks, or has otherwise.
+_TYPES = {
+    ".mkv": "video/x-matroska",
+    ".ogv": "video/ogg",
+    ".ts": "video/mp2t",
+    ".usdz": "model/vnd.usdz+zip",
+}
+
+
+_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff")
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class MemoryClient(Client):
         idempotency_key: str | None = None,
         length: int | None = None,
     ) -> Record:
-        _check_new(key)
+        check_key(key)
         data = _read(key, body, length)
         with self._lock:
             there = self._files.get(key)
@@ -126,7 +137,14 @@ class MemoryClient(Client):
         record = self._find(key).record
         return replace(record, record_etag=record.etag)
 
-    def patch(self, key: str, changes: Mapping[str, Any], *, if_match: str | None = None) -> Record:
+    def patch(
+        self,
+        key: str,
+        changes: Mapping[str, Any],
+        *,
+        if_match: str | None = None,
+        actor: str | None = None,
+    ) -> Record:
         with self._lock:
             stored = self._find(key)
             self._check_match(stored, if_match)
@@ -186,7 +204,7 @@ class MemoryClient(Client):
     def _place(
         self, what: str, source: str, target: str, on_conflict: str, max_length: int | None
     ) -> Record:
-        _check_new(target)
+        check_key(target)
         with self._lock:
             if source == target:
                 raise _refused(400, "invalid-request", source)
@@ -201,6 +219,14 @@ class MemoryClient(Client):
 
     def purge(self, *, key: str | None = None, prefix: str | None = None) -> int:
         return 1 if prefix is None else sum(name.startswith(prefix) for name in self._files)
+
+    def limits(self) -> Limits:
+        return Limits(
+            renderable=tuple(f"image/{name}" for name in _RENDERABLE),
+            allowed=("*",),
+            max_pixels=100_000_000,
+            max_upload_bytes=5 << 30,
+        )
 
     def ready(self) -> Ready:
         return Ready(version="memory", clock=datetime.now(timezone.utc))
@@ -232,7 +258,7 @@ class MemoryClient(Client):
         now = datetime.now(timezone.utc)
         there = self._files.get(key)
         image = _image_facts(data)
-        guessed = mimetypes.guess_type(key)[0]
+        guessed = _TYPES.get(PurePosixPath(key).suffix.lower()) or mimetypes.guess_type(key)[0]
         record = Record(
             key=key,
             size=len(data),
@@ -298,11 +324,6 @@ def _refused(status: int, code: str, key: str) -> Exception:
     problem = {"code": code, "detail": code.replace("-", " ")}
     error: TintypeError = refusal(status, problem, None)
     return as_django_has_it(error, key)
-
-
-def _check_new(key: str) -> None:
-    encode_key(key)
-    check_key(key)
 
 
 def _read(key: str, body: Body, length: int | None) -> bytes:

@@ -116,12 +116,15 @@ def url_of(value: object, arguments: Arguments) -> str:
     return url(Source.of(value), arguments.spec, expires=arguments.expires)
 
 
-def img_of(value: object, arguments: Arguments) -> Element:
+def img_of(value: object, arguments: Arguments, *, is_in_picture: bool = False) -> Element:
     source = Source.of(value)
     settings = conf.settings()
     layout = lay_out(source, arguments, settings)
+    plain = layout.plain or layout.default
+    if is_in_picture and layout.plain and plain.with_preset(settings.presets).f is None:
+        plain = plain.replace(f=_format_for_all(source, plain.with_preset(settings.presets)))
     attributes: dict[str, object] = {
-        "src": _url(source, layout.default, arguments),
+        "src": _url(source, plain, arguments),
         "srcset": _srcset(source, layout, arguments),
         "sizes": _sizes(layout, arguments),
         "width": layout.size.width if layout.size else None,
@@ -142,7 +145,7 @@ def img_of(value: object, arguments: Arguments) -> Element:
 def picture_of(
     value: object, arguments: Arguments, directions: Sequence[ArtDirection] = ()
 ) -> Picture:
-    img = img_of(value, arguments)
+    img = img_of(value, arguments, is_in_picture=True)
     sources: list[Element] = []
     for direction in directions:
         if direction.arguments.is_auto and arguments.is_eager:
@@ -196,6 +199,18 @@ def _srcset(
         )
         or None
     )
+
+
+def _format_for_all(source: Source, merged: Spec) -> str | None:
+    """What also those can show who pass a picture on to others, as mail and feeds do; None where it
+    is not known whether the picture is transparent, so that the service decides."""
+    if merged.anim:
+        return None
+    if _is_clear(merged):
+        return "png"
+    if source.placeholder and placeholder.is_valid(source.placeholder):
+        return "jpeg" if placeholder.is_opaque(source.placeholder) else "png"
+    return "jpeg" if source.key.lower().endswith((".jpg", ".jpeg")) else None
 
 
 def _sizes(layout: Layout, arguments: Arguments) -> str | None:

@@ -44,6 +44,10 @@ def colour(thumbhash: str) -> str | None:
     return None if waves is None else "#" + bytes(_rgb(waves.l, waves.p, waves.q)).hex()
 
 
+def is_valid(thumbhash: str) -> bool:
+    return _read(thumbhash) is not None
+
+
 def is_opaque(thumbhash: str) -> bool:
     """Whether nothing would shine through the picture once it is there."""
     waves = _read(thumbhash)

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
+from .judgement import Trouble
+
 _IMAGE = re.compile(r"w=(\d{1,9}), h=(\d{1,9}), format=([a-z0-9-]{1,32})")
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -30,6 +32,8 @@ class ImageFacts:
     renderable: bool = True
     #: Facts that need the decoded picture are still to come.
     pending: bool = False
+    #: It breaks off before its end.
+    truncated: bool = False
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> ImageFacts:
@@ -55,6 +59,8 @@ class Record:
     meta: Mapping[str, Any] = field(default_factory=dict)
     #: The version of the record itself, where it was told: what `patch(if_match=…)` takes.
     record_etag: str | None = None
+    #: Why it cannot be shown, or not to its end.
+    trouble: Trouble | None = None
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], record_etag: str | None = None) -> Record:
@@ -75,6 +81,7 @@ class Record:
             state=answer["state"],
             meta=answer["meta"],
             record_etag=record_etag.strip('"') if record_etag else None,
+            trouble=Trouble.of(answer),
         )
 
     @classmethod

@@ -16,6 +16,10 @@ from .spec import MAX_BOX, Spec, written
 #: The density offered beside 1. Screens of 3 exist, but nobody sees the difference.
 DENSE = 2.0
 
+#: As wide as a picture is where nothing is chosen: crawlers, mail and feeds take what is `src`, and
+#: the widest would be the dearest.
+PLAIN_WIDTH = 1280
+
 
 class Candidate(NamedTuple):
     spec: Spec
@@ -24,13 +28,15 @@ class Candidate(NamedTuple):
 
 
 class Layout(NamedTuple):
-    #: What is shown where nothing can be chosen.
+    #: What is shown where nothing can be chosen, the whole picture or the box that was asked for.
     default: Spec
     #: Its size in CSS pixels, as far as it is known.
     size: Size | None
     #: None or several.
     candidates: tuple[Candidate, ...]
     is_fluid: bool
+    #: In the place of `default` where candidates stand beside it, so that browsers take those.
+    plain: Spec | None = None
 
 
 def lay_out(source: Source, arguments: Arguments, settings: Settings) -> Layout:
@@ -86,7 +92,12 @@ def _lay_out(
         spec = by_width[max(by_width)]
         size = _size_of(original, spec.with_preset(settings.presets))
     candidates = tuple(Candidate(by_width[width], f"{width}w") for width in sorted(by_width))
-    return Layout(spec, size, candidates if len(candidates) > 1 else (), is_fluid)
+    if len(candidates) < 2:
+        return Layout(spec, size, (), is_fluid)
+    narrow = [width for width in by_width if width <= PLAIN_WIDTH]
+    plain = by_width[max(narrow, default=min(by_width))]
+    is_narrow = size is not None and size.width <= PLAIN_WIDTH
+    return Layout(spec, size, candidates, is_fluid, spec if is_narrow else plain)
 
 
 def _by_density(

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
+import random
 import tempfile
-import unicodedata
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
@@ -25,13 +27,18 @@ from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
 from .client import Client, client
+from .errors import TintypeAuthError, TintypeBlocked
 from .files import TintypeFile
-from .names import joined, split_extension
+from .keys import composed, joined, plain, split_extension, tidied
 from .records import Record
-from .urls import original_url
+from .urls import folder_url, original_url
 
 #: Names that a hook may offer for one file before the save is given up.
 MAX_NAMES = 100
+#: Times in a row that it may offer the same one where nothing has changed.
+MAX_STANDSTILLS = 10
+#: Writers that want one name get out of step within so many seconds.
+STEP_SECONDS = 0.02
 
 
 class WishedName(str):
@@ -90,11 +97,10 @@ class TintypeStorage(Storage):
         return client()
 
     def key(self, name: str) -> str:
-        """The key of the original that has this name."""
-        name = str(name).replace("\\", "/")
-        if name.startswith("/"):
-            raise SuspiciousFileOperation(f"name {name[:200]!r} is not relative to the storage")
-        return f"{self.location}/{name}" if self.location else name
+        """The key of the original that has this name, however the name is written: composed (NFC),
+        as every new one is, and without the `.` and `..` of a path."""
+        path = plain(name)
+        return f"{self.location}/{path}" if self.location else path
 
     def name(self, key: str) -> str:
         """The name of the original that has this key."""
@@ -106,10 +112,20 @@ class TintypeStorage(Storage):
 
     # Saving
 
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        name = content.name if name is None else name
+        validate_file_name(name, allow_relative_path=True)
+        # In one spelling before any hook sees it: else one that looks for a file, or deletes it,
+        # means another than the one that is written.
+        return super().save(tidied(name), content, max_length)
+
+    def generate_filename(self, filename: str | os.PathLike[str]) -> str:
+        return super().generate_filename(composed(filename))
+
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """The name to save under. Unless hooks are overridden, the service finds out whether it is
         free, while it saves: nobody can take the name between the question and the answer."""
-        name = unicodedata.normalize("NFC", str(name).replace("\\", "/"))
+        name = composed(name)
         if self._has_hooks() or self.allow_overwrite:
             name = super().get_available_name(name, max_length)
             return WishedName(name, max_length, is_final=self._has_hooks())
@@ -174,8 +190,9 @@ class TintypeStorage(Storage):
         self, name: str, max_length: int | None, content: File[Any]
     ) -> SavedName:
         on_conflict = "overwrite" if self.allow_overwrite else "fail"
-        for _ in range(MAX_NAMES):
-            name = unicodedata.normalize("NFC", str(name))
+        standstills = 0
+        for left in reversed(range(MAX_NAMES)):
+            name = composed(name)
             try:
                 record = self.client.put(
                     self.key(name),
@@ -184,23 +201,45 @@ class TintypeStorage(Storage):
                     length=_length(content),
                     record=_record(content),
                 )
-            except FileExistsError:
-                if max_length is None:
-                    # As Django calls it in the same place; an override may know no second argument.
-                    other = self.get_available_name(name)
-                else:
-                    other = self.get_available_name(name, max_length=max_length)
+                return SavedName(self.name(record.key), record)
+            except FileExistsError as taken:
+                # A hook that makes room for the same name is not asked after the last attempt: it
+                # would delete the file of another writer, and nothing would come in its place.
+                if taken.errno != errno.EEXIST or not left:
+                    raise
+                there = self._standing(name)
+                other = self._ask_hooks(name, max_length)
                 if isinstance(other, WishedName) and not other.is_final:
                     return self._save_as_service_names(other, content)
-                if other == name:
-                    raise
+                while composed(other) == name and self._standing(name) == there:
+                    standstills += 1
+                    if standstills == MAX_STANDSTILLS:
+                        raise
+                    if there is None:
+                        break
+                    time.sleep(random.uniform(0, STEP_SECONDS))
+                    other = self._ask_hooks(name, max_length)
+                else:
+                    standstills = 0
                 name = other
-            else:
-                return SavedName(self.name(record.key), record)
-        raise SuspiciousFileOperation(
-            f"no free name for {name[:200]!r} in {MAX_NAMES} attempts; "
-            "let get_available_name() offer another name each time"
-        )
+        raise AssertionError("the last attempt returns or raises")
+
+    def _ask_hooks(self, name: str, max_length: int | None) -> str:
+        if max_length is None:
+            # As Django calls it in the same place; an override may know no second argument.
+            return self.get_available_name(name)
+        return self.get_available_name(name, max_length=max_length)
+
+    def _standing(self, name: str) -> object:
+        """What has a name now, to be compared: None if nothing has."""
+        try:
+            head = self.client.head(self.key(name))
+        except FileNotFoundError:
+            return None
+        except (TintypeAuthError, TintypeBlocked):
+            # There, or not for this token to know.
+            return ""
+        return head.etag, head.created, head.modified
 
     # Reading
 
@@ -209,14 +248,12 @@ class TintypeStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name. Folders are no files."""
-        if not name or str(name).endswith("/"):
-            return False
-        return self.client.exists(self.key(name))
+        return not is_folder(name) and self.client.exists(self.key(name))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """The folders and files in a folder. One that is not there is empty."""
         prefix = self.key(str(path).strip("/")).strip("/")
-        prefix = "" if prefix in ("", ".") else f"{prefix}/"
+        prefix = f"{prefix}/" if prefix else ""
         folders: list[str] = []
         files: list[str] = []
         cursor = None
@@ -242,14 +279,14 @@ class TintypeStorage(Storage):
         return self.client.record(self.key(name))
 
     def url(self, name: str | None) -> str:
-        """The URL of the original. Asks nobody."""
+        """The URL of the original. Asks nobody. That of a folder, or of no name, is where the names
+        in it begin, as with FileSystemStorage."""
+        path = plain(str(name or "").lstrip("/\\"))
         if self.base_url is not None:
-            # As FileSystemStorage does it, to the odd cases.
-            path = filepath_to_uri(name)
-            return urljoin(self.base_url, path.lstrip("/") if path else path)
-        if not name:
-            raise ValueError("a file without a name has no URL")
-        return original_url(self.key(name))
+            return urljoin(self.base_url, filepath_to_uri(path))
+        if is_folder(path):
+            return folder_url(self.key(path))
+        return original_url(self.key(path))
 
     def delete(self, name: str) -> None:
         if not name:
@@ -288,6 +325,12 @@ class TintypeStorage(Storage):
 
     async def aurl(self, name: str | None) -> str:
         return self.url(name)
+
+
+def is_folder(name: object) -> bool:
+    """Whether a name is that of a folder, by the look of it: the storage itself is one."""
+    path = plain(name or "")
+    return path == "" or path.endswith("/")
 
 
 _P = ParamSpec("_P")

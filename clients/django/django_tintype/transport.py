@@ -66,10 +66,12 @@ class Transport:
         is_safe: bool | None = None,
         stream: bool = False,
         with_token: bool = True,
+        patience: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
         """The answer to a request, if it is a success; else the exception that says why not.
 
-        `is_safe`: doing it twice is as good as once. `key` is for messages alone.
+        `is_safe`: doing it twice is as good as once. `key` is for messages alone. `patience`: the
+        one attempt may take so many seconds, and there is no other.
         """
         sent = {"User-Agent": _USER_AGENT, "Accept": "application/json, */*"}
         if with_token and self.settings.token:
@@ -84,7 +86,7 @@ class Transport:
         is_read = method in ("GET", "HEAD")
         if is_safe is None:
             is_safe = is_read or "Idempotency-Key" in sent
-        waits = iter(READ_WAITS if is_read else WRITE_WAITS)
+        waits = iter(() if patience else READ_WAITS if is_read else WRITE_WAITS)
         # A service that says nothing for the whole of TIMEOUT gets a second chance with an upload.
         silences = 0 if is_read else 1
         while True:
@@ -98,7 +100,7 @@ class Transport:
                     redirect=False,
                     retries=False,
                     preload_content=not stream,
-                    timeout=self._timeout(),
+                    timeout=self._timeout(patience),
                 )
                 if response.status < 300 and REQUEST_ID in response.headers:
                     return response
@@ -152,8 +154,8 @@ class Transport:
             self._pools = pools
         return pools[1]
 
-    def _timeout(self) -> urllib3.Timeout:
-        seconds = self.settings.timeout
+    def _timeout(self, patience: float | None = None) -> urllib3.Timeout:
+        seconds = min(patience or self.settings.timeout, self.settings.timeout)
         # `connect` is urllib3's for sending as well.
         return urllib3.Timeout(connect=seconds, read=seconds)
 

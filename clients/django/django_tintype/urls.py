@@ -9,28 +9,24 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple, Protocol
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models.fields.files import FieldFile
 
 from . import conf
 from .conf import Settings
+from .keys import InvalidKey as InvalidKey
+from .keys import encode_key as encode_key
 from .signing import sign
 from .sources import Source
-from .spec import Spec, SpecError, shortened
+from .spec import Spec, SpecError
 
 #: A date, seconds from now, or a time span.
 Expires = datetime | timedelta | int
 
-MAX_KEY_BYTES = 1024
 UNSIGNED_DPR = (None, 1.0, 1.5, 2.0, 3.0)
-
-
-class InvalidKey(SuspiciousFileOperation):
-    """A name that cannot be that of an original."""
 
 
 class Keyed(Protocol):
@@ -94,6 +90,13 @@ def original_url(
     return url(source, spec, version=version, expires=expires, settings=settings)
 
 
+def folder_url(prefix: str, *, settings: Settings | None = None) -> str:
+    """Where the URLs of public originals in a folder begin; nothing is to be had there itself."""
+    settings = settings or conf.settings()
+    prefix = prefix.strip("/")
+    return f"{settings.public_url}/o/" + (f"{encode_key(prefix)}/" if prefix else "")
+
+
 def _source(value: Keyed | FieldFile | str) -> Source:
     match value:
         case str():
@@ -125,30 +128,6 @@ def needs_signature(spec: Spec, settings: Settings) -> bool:
         return spec.f == "original" and settings.originals != "public"
     bare = Spec(preset=spec.preset, dpr=spec.dpr, f=spec.f, v=spec.v)
     return spec.preset is None or not spec.is_image or spec.replace(sig=None) != bare
-
-
-@lru_cache(maxsize=1024)
-def encode_key(key: str) -> str:
-    """A key as it is written in URLs; raises `InvalidKey` for what no original is called."""
-    try:
-        length = len(key.encode())
-    except UnicodeEncodeError:
-        raise InvalidKey(f"key {shortened(key)!a} is not text that UTF-8 can write") from None
-    if not key:
-        raise InvalidKey("key is empty")
-    if length > MAX_KEY_BYTES:
-        raise InvalidKey(f"key {shortened(key)!r} is {length} bytes, limit is {MAX_KEY_BYTES}")
-    if key.endswith("/"):
-        raise InvalidKey(f"key {shortened(key)!r} ends with a slash")
-    if "\0" in key:
-        raise InvalidKey(f"key {shortened(key)!r} has the control character U+0000")
-    segments = key.split("/")
-    if "." in segments or ".." in segments:
-        # Every client and proxy would take it for another path.
-        raise InvalidKey(f"key {shortened(key)!r} has a segment that is . or ..")
-    if next(filter(None, segments)).lower() == ".tintype":
-        raise InvalidKey(f"key {shortened(key)!r} lies under .tintype/, which is reserved")
-    return quote(key, safe="/")
 
 
 class VariantPath(NamedTuple):

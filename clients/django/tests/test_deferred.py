@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -30,9 +32,11 @@ from django.db import transaction
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from django_tintype import deferred_folder
+from django_tintype import deferred, deferred_folder
 from django_tintype.client import Client, Page, client
+from django_tintype.conf import settings as settings_in_force
 from django_tintype.deferred import DeferredTintypeStorage, folder, has_workers
+from django_tintype.deferred_folder import DeferredFolder
 from tests.service import Service, free_ports, poll
 
 STATED = "DEFERRED_ROOT_IS_SHARED_AND_DURABLE"
@@ -242,7 +246,14 @@ def test_a_column_too_short_for_any_name_is_refused(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a." + "x" * 255, "a\u202eb.jpg", "a\nb.jpg", ".tintype/a.jpg", "/".join(["part" * 20] * 12)],
+    [
+        "a." + "x" * 255,
+        "a\u202eb.jpg",
+        "a\nb.jpg",
+        ".tintype/a.jpg",
+        ".TinType/a.jpg",
+        "/".join(["part" * 20] * 12),
+    ],
 )
 def test_names_that_the_service_would_refuse_later_are_refused_at_once(
     root: Path, name: str
@@ -272,6 +283,61 @@ def test_a_subclass_that_changes_the_wish_needs_no_service_either(root: Path) ->
     names = {Small().save("A.TXT", ContentFile(b"x")) for _ in range(2)}
     assert len(names) == 2
     assert all(re.fullmatch(r"a_\w{12}\.txt", name) for name in names)
+
+
+class Deleting(DeferredTintypeStorage):
+    """The idiom of many a site, for files that are to keep their names."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        if self.exists(name):
+            self.delete(name)
+        return name
+
+
+def test_a_subclass_that_makes_room_keeps_the_name(
+    running: Service, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content in (b"1", b"2", b"3"):
+        assert Deleting().save("logo.png", ContentFile(content)) == "logo.png"
+        assert read("logo.png") == content
+        assert DeferredTintypeStorage().exists("logo.png")
+    # Not before what was deleted is certain to be gone.
+    with suppress(CommandError):
+        move()
+    assert read("logo.png") == b"3" and waiting(root) == ["logo.png"]
+    monkeypatch.setattr(deferred_folder, "SETTLE_SECONDS", 0)
+    move()
+    move()
+    assert waiting(root) == []
+    assert read("logo.png") == (running.root / "logo.png").read_bytes() == b"3"
+    assert Deleting().save("logo.png", ContentFile(b"4")) == "logo.png"
+    move()
+    assert read("logo.png") == (running.root / "logo.png").read_bytes() == b"4"
+
+
+def test_many_that_make_room_at_once_are_all_right(running: Service, root: Path) -> None:
+    contents = [b"%d" % number for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        saved = pool.map(lambda c: Deleting().save("logo.png", ContentFile(c)), contents)
+        assert set(saved) == {"logo.png"}
+    assert read("logo.png") in contents
+
+
+def test_a_name_whose_file_is_on_its_way_is_not_given_to_another(
+    running: Service, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WhileMoving(Client):
+        def put(self, key: str, *args: Any, **options: Any) -> Any:
+            with monkeypatch.context() as patch:
+                patch.setattr(deferred, "MAX_NAMES", 3)
+                with pytest.raises(FileExistsError):
+                    Deleting().save("logo.png", ContentFile(b"new"))
+            return super().put(key, *args, **options)
+
+    Deleting().save("logo.png", ContentFile(b"old"))
+    DeferredFolder(root).move("logo.png", WhileMoving(settings_in_force()))
+    assert Deleting().save("logo.png", ContentFile(b"newer")) == "logo.png"
+    assert read("logo.png") == b"newer"
 
 
 # Moving

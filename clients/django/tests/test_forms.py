@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.forms import ModelForm
 from django.test import Client as Visitor
+from PIL import Image
 
 from django_tintype.client import client
 from django_tintype.forms import UploadWhileValidating
@@ -143,3 +146,113 @@ def test_the_name_of_a_file_may_be_made_of_the_row_above(
     album = Album.objects.get()
     assert album.picture_set.get().image.name == f"albums/{album.pk}/a.jpg"
     assert methods == ["PUT"]
+
+
+# What can be shown, in an editor's words
+
+
+def png(width: int, height: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("1", (width, height)).save(content, "PNG")
+    return content.getvalue()
+
+
+def heic() -> bytes:
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
+
+
+AVIF = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(64)
+PSD = b"8BPS\0\1\0\0\0\0\0\0\0\3\0\0\0\x20\0\0\0\x20\0\x08\0\3" + bytes(64)
+DAMAGED = jpeg().read()[:2] + b"\xff\xdb" + bytes(3000)
+
+#: A file that cannot be shown, and what is to be said of it.
+UNSHOWN = [
+    ("a.png", png(12000, 10000), "120 megapixels; at most 100 can be shown"),
+    ("a.psd", PSD, "Photoshop file, which cannot be shown here"),
+    ("a.jpg", DAMAGED, "damaged and cannot be shown"),
+    ("a.heic", heic(), "HEIC file, which cannot be shown here"),
+    ("a.jpg", heic(), "HEIC file, which cannot be shown here"),
+    ("a.jpg", b"%PDF-1.7 a document", "PDF file"),
+    ("a.jpg", b"no picture at all, and no other file that is known", "is no picture"),
+]
+SAVED = "was added successfully"
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["limits-known", "limits-unknown"])
+@pytest.mark.parametrize(("name", "content", "said"), UNSHOWN)
+def test_what_cannot_be_shown_is_an_error_of_the_form(
+    fresh_service: Service, editor: Visitor, name: str, content: bytes, said: str, is_known: bool
+) -> None:
+    if is_known:
+        editor.get(ADD)
+    answer = editor.post(ADD, {"title": "a", "image": SimpleUploadedFile(name, content)})
+    assert answer.status_code == 200
+    errors = answer.context["adminform"].form.errors
+    assert list(errors) == ["image"] and said in errors["image"][0]
+    assert not Picture.objects.exists()
+    # Nothing is left of it, neither here nor there.
+    assert client().list("pictures/").files == ()
+
+
+def test_what_cannot_be_shown_is_a_warning_where_that_is_wanted(
+    fresh_service: Service, editor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Picture._meta.get_field("image"), "allow_unrenderable", True)
+    for is_known in (False, True):
+        for name, content, said in UNSHOWN[:4]:
+            if is_known:
+                assert 'accept="image/*"' in editor.get(ADD).content.decode()
+            form = {"title": "a", "image": SimpleUploadedFile(name, content)}
+            answer = editor.post(ADD, form, follow=True)
+            told = [str(message) for message in answer.context["messages"]]
+            assert any(said in message for message in told), told
+            assert any(SAVED in message for message in told), told
+    assert Picture.objects.count() == 8
+
+
+def test_a_picture_without_its_end_is_a_warning(fresh_service: Service, editor: Visitor) -> None:
+    whole = jpeg().read()
+    form = {"title": "a", "image": SimpleUploadedFile("a.jpg", whole[: len(whole) * 3 // 4])}
+    answer = editor.post(ADD, form, follow=True)
+    told = [str(message) for message in answer.context["messages"]]
+    assert any("The end of this picture is missing" in message for message in told), told
+    assert Picture.objects.get().width == 300
+
+
+def test_a_form_says_what_the_service_takes_and_asks_now_and_then(
+    start_service: StartService, editor: Visitor
+) -> None:
+    service = start_service({"TINTYPE_ALLOW_TYPES": "image/png,image/jpeg,application/pdf"})
+    with asked(service) as methods:
+        for _ in range(3):
+            page = editor.get(ADD).content.decode()
+            assert 'accept="image/jpeg,image/png"' in page
+    assert methods == ["GET"]
+    webp = SimpleUploadedFile("a.webp", b"RIFF\x10\0\0\0WEBPVP8 ")
+    with asked(service) as methods:
+        answer = editor.post(ADD, {"title": "a", "image": webp})
+    said = answer.context["adminform"].form.errors["image"][0]
+    assert "WebP files (image/webp) are not accepted here. Please use JPEG or PNG." in said
+    assert methods == []
+
+
+def test_a_form_does_without_a_service(fresh_service: Service, editor: Visitor) -> None:
+    fresh_service.stop()
+    assert 'accept="image/*"' in editor.get(ADD).content.decode()
+
+
+def test_a_form_needs_no_pillow(
+    fresh_service: Service, editor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert "tintype.W022" in [message.id for message in Picture.check()]
+    form = {"title": "a", "image": SimpleUploadedFile("a.jpg", DAMAGED)}
+    assert "damaged" in str(editor.post(ADD, form).context["adminform"].form.errors)
+    assert editor.post(ADD, {"title": "a", "image": upload_without_pillow()}).status_code == 302
+
+
+JPEG = jpeg().read()
+
+
+def upload_without_pillow() -> SimpleUploadedFile:
+    return SimpleUploadedFile("a.jpg", JPEG, "image/jpeg")

@@ -24,6 +24,7 @@ from pytest_django import Settings
 
 from django_tintype.client import client
 from django_tintype.upkeep.checkpoint import Checkpoint
+from django_tintype.upkeep.renaming import Renaming
 from tests.service import Service
 from tests.shelf.models import Document, Photo
 
@@ -98,6 +99,74 @@ def test_a_dry_run_tells_which_names_will_be_refused(media: Path, name: str) -> 
     wet, _ = migrate()
     assert (dry["to be copied"], dry["failed"]) == (wet["copied"], wet["failed"]) == (4, 1)
     assert told["name"] == name and "choose another name" in told["detail"]
+
+
+REFUSED = {
+    "documents/new\nline.txt": b"1",
+    "documents/\u202egpj.exe": b"2",
+    f"documents/{'d/' * 450}a.txt": b"3",
+    "documents/a\x85.txt": b"4",
+    ".TinType/b.txt": b"5",
+}
+
+
+def test_names_that_the_service_refuses_are_renamed_where_asked(
+    media: Path, fresh_service: Service
+) -> None:
+    for name, content in REFUSED.items():
+        (media / name).parent.mkdir(parents=True, exist_ok=True)
+        (media / name).write_bytes(content)
+    # Of one of them there are two rows, in two models.
+    Document.objects.bulk_create(Document(file=name) for name in REFUSED)
+    Photo.objects.bulk_create([Photo(image="documents/new\nline.txt", width=1, height=1)])
+
+    summary, told = migrate()
+    assert (summary["copied"], summary["failed"]) == (4, len(REFUSED))
+    assert all("--rename" in line["detail"] for line in told)
+    dry, promised = migrate(rename=True, dry_run=True)
+    assert (dry["there already"], dry["to be renamed"]) == (4, len(REFUSED))
+    assert set(Document.objects.values_list("file", flat=True)) >= set(REFUSED)
+
+    summary, told = migrate(rename=True)
+    assert (summary["there already"], summary["renamed"]) == (4, len(REFUSED))
+    new = {line["name"]: line["detail"] for line in told}
+    assert new == {line["name"]: line["detail"] for line in promised}
+    assert new.keys() == REFUSED.keys()
+    assert {name: stored(fresh_service)[new[name]] for name in REFUSED} == REFUSED
+    assert all(len(name) <= 100 for name in new.values())
+    named = set(Document.objects.values_list("file", flat=True))
+    assert named >= set(new.values()) and not named & set(REFUSED)
+    assert Photo.objects.filter(image=new["documents/new\nline.txt"]).exists()
+    for row in Document.objects.filter(file__in=new.values()):
+        assert row.file.read() == REFUSED[next(old for old in new if new[old] == row.file.name)]
+
+    assert migrate(rename=True)[0] == {"there already": 4 + len(REFUSED), "bytes": 0}
+
+
+def test_a_run_that_was_killed_between_file_and_row_is_gone_on_with(
+    media: Path, fresh_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "documents/new\nline.txt"
+    (media / name).write_bytes(b"1")
+    row = Document(file=name)
+    Document.objects.bulk_create([row])
+    with monkeypatch.context() as patch:
+        patch.setattr(Renaming, "update_rows", lambda *_: 0)
+        migrate(rename=True)
+    files = stored(fresh_service)
+    _, (line,) = migrate(rename=True)
+    assert stored(fresh_service) == files
+    assert Document.objects.get(pk=row.pk).file.name == line["detail"]
+
+
+def test_a_decomposed_name_needs_no_other_row(media: Path, fresh_service: Service) -> None:
+    name = "documents/Zu\u0308rich.txt"
+    (media / name).write_bytes(b"1")
+    Document.objects.bulk_create([Document(file=name)])
+    assert migrate()[0]["copied"] == 5
+    assert stored(fresh_service)["documents/Z\u00fcrich.txt"] == b"1"
+    assert Document.objects.get(file=name).file.read() == b"1"
+    assert migrate()[0] == {"there already": 5, "bytes": 0}
 
 
 @pytest.mark.parametrize(
@@ -372,6 +441,7 @@ def test_a_service_that_is_away_is_an_error_and_not_a_success(
         (["--to", "staticfiles"], "not tintype"),
         (["--from", "default"], "the same storage"),
         (["--everything", "shelf"], "takes no names"),
+        (["--everything", "--rename"], "looks at no row"),
         (["--parallel", "65"], "from 1 to 64"),
     ],
 )
@@ -392,6 +462,8 @@ def test_fields_that_are_kept_elsewhere_have_to_be_switched_first(
     }
     with pytest.raises(CommandError, match="not kept in tintype"):
         call_command("tintype_migrate", "shelf.Photo", stdout=StringIO())
+    with pytest.raises(CommandError, match="make tintype its storage first"):
+        call_command("tintype_migrate", "shelf.Photo", "--to", "new", "--rename", stdout=StringIO())
     # Before the switch, to an alias.
     assert migrate("shelf.Photo", target="new")[0]["copied"] == 1
 

@@ -2,7 +2,9 @@
 
 - A tag asks nobody: no query, no socket, no file.
 - A candidate of a srcset is never larger than the original, and says its width truthfully.
-- width and height are those of the picture that `src` is.
+- width and height have the shape of what is shown, at the size of the largest candidate or of the
+  box; `src` is that, or where browsers have candidates to take, one that mail, feeds and crawlers
+  can bear.
 - An argument that is wrong is an error that names the tag and the argument: when the template is
   compiled, if it is a literal.
 - Nothing that comes from a database gets out of its attribute.
@@ -262,6 +264,45 @@ def test_layout(
         assert "srcset" not in img  # there is nothing to choose
     assert (img.get("width"), img.get("height")) == tuple(side and str(side) for side in size)
     assert img.get("sizes") == sizes
+
+
+TRANSPARENT = "YJqGPQw7sFlslqhFafSE+Q6oJ1h2iHB2Rw=="
+
+PLAIN = [
+    # what, source, arguments, the spec of src
+    ("the nearest of the ladder", LION, "", "w_1280~f_jpeg"),
+    ("not wider than the original", SMALL, "", "w_600~f_jpeg"),
+    ("a ladder of its own", LION, "widths='500,1000,2000'", "w_1000~f_jpeg"),
+    ("a ladder of wide ones alone", LION, "widths='2000,3000'", "w_2000~f_jpeg"),
+    ("a ratio", LION, "ratio='16/9'", "w_1280~h_720~fit_cover~f_jpeg"),
+    ("a box with sizes", LION, "w=400 sizes='9em'", "w_400~f_jpeg"),
+    ("a wide box with sizes", LION, "w=2000 sizes='99vw'", "w_1280~f_jpeg"),
+    ("a format that was asked for", LION, "f='webp'", "w_1280~f_webp"),
+    ("formats for browsers", LION, "formats='avif,webp'", "w_1280~f_jpeg"),
+    (
+        "transparent",
+        Source(key="logo.png", width=4000, height=3000, placeholder=TRANSPARENT),
+        "",
+        "w_1280~f_png",
+    ),
+    ("perhaps transparent", Source(key="a.webp", width=4000, height=3000), "", "w_1280"),
+    ("a photograph by its name", Source(key="a.JPG", width=4000, height=3000), "", "w_1280~f_jpeg"),
+    ("of a fixed size: browsers take it too", LION, "w=400", "w_400"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "spec"), [case[1:] for case in PLAIN], ids=[case[0] for case in PLAIN]
+)
+def test_what_mail_and_crawlers_take_is_of_middling_size_and_for_all(
+    source: Source, arguments: str, spec: str
+) -> None:
+    html = render("{% tt_picture p " + arguments + " alt='' %}", p=source)
+    img = elements(html)[-1][1]
+    assert img["src"] == f"{HOST}/t/{source.key}/{spec}"
+    tag = "{% tt_img p " + arguments.replace("formats='avif,webp'", "") + " alt='' %}"
+    alone = image(render(tag, p=source))
+    assert (img["width"], img["height"]) == (alone["width"], alone["height"])
 
 
 def test_what_is_not_in_the_service_is_shown_as_it_is() -> None:

@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import jinja2
@@ -20,8 +22,8 @@ from pytest_django import Settings as SiteSettings
 from django_tintype.conf import KEYS
 from django_tintype.jinja2 import environment
 from django_tintype.sources import Source
-from tests.service import Service
-from tests.test_pictures import elements
+from tests.browser import Browser
+from tests.service import Service, free_ports, poll
 
 PACKAGE = Path(__file__).resolve().parents[1]
 README = (PACKAGE / "README.md").read_text("utf-8")
@@ -38,66 +40,169 @@ def blocks(language: str, heading: str = "") -> list[str]:
     return found
 
 
-VISIT = """
-from django.core.files import File
-from django.test import Client
-from gallery.models import Photo
-
-with open("lion.jpg", "rb") as file:
-    Photo.objects.create(image=File(file, "lion.jpg"))
-print(Client(headers={"host": "localhost"}).get("/").content.decode())
-"""
+HEADING = "## Five minutes to a `<picture>`"
+#: What a test does its own way: the service runs already, and so does the package.
+NOT_RUN = ("cargo run", "pip install")
 
 
-def run(site: Path, *command: str, text: str = "") -> str:
+def files(service: Service) -> dict[str, str]:
+    """Everything that a reader copies into files, by where it is said to belong."""
+    settings, models, urls = blocks("python", HEADING)
+    [page] = blocks("html", HEADING)
+    [admin] = [block for block in blocks("python", "## The admin") if "admin.register" in block]
+    [form] = [block for block in blocks("python", "## The admin") if "forms.ModelForm" in block]
+    here = f'TINTYPE = {{"TOKEN": "dev", "URL": "{service.url}"}}'
+    assert 'TINTYPE = {"TOKEN": "dev"}' in settings
+    return {
+        "mysite/settings.py": settings.replace('TINTYPE = {"TOKEN": "dev"}', here),
+        "mysite/urls.py": urls,
+        "gallery/models.py": models,
+        "gallery/admin.py": admin,
+        "gallery/forms.py": form,
+        "gallery/templates/photos.html": page,
+    }
+
+
+def environment_of_a_reader() -> dict[str, str]:
+    beside = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": beside, "PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(folder: Path, lines: Sequence[str]) -> str:
     done = subprocess.run(
-        [sys.executable, *command],
-        cwd=site,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE)},
-        input=text,
+        ["bash", "-euc", "\n".join(lines)],
+        cwd=folder,
+        env=environment_of_a_reader(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_five_minutes_to_a_picture(fresh_service: Service, tmp_path: Path) -> None:
-    heading = "## Five minutes to a `<picture>`"
-    settings, models, urls = blocks("python", heading)
-    [template] = blocks("html", heading)
-    [admin] = [block for block in blocks("python", "## The admin") if "admin.register" in block]
-    service = f'TINTYPE = {{"TOKEN": "dev", "URL": "{fresh_service.url}"}}'
-    run(tmp_path, "-m", "django", "startproject", "site_of_mine", ".")
-    run(tmp_path, "manage.py", "startapp", "gallery")
-    with (tmp_path / "site_of_mine" / "settings.py").open("a") as file:
-        file.write(settings.replace('TINTYPE = {"TOKEN": "dev"}', service))
-    for path, text in {
-        "site_of_mine/urls.py": urls,
-        "gallery/models.py": models,
-        "gallery/admin.py": admin,
-        "gallery/templates/photos.html": template,
-    }.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text(text, "utf-8")
-    Image.new("RGB", (1000, 700), "teal").save(tmp_path / "lion.jpg")
+@contextmanager
+def served(site: Path, command: str) -> Iterator[str]:
+    [port] = free_ports(1)
+    with (site / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            ["bash", "-c", f"exec {command} {port} --noreload"],
+            cwd=site,
+            env=environment_of_a_reader(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    address = f"http://127.0.0.1:{port}/"
 
-    run(tmp_path, "manage.py", "makemigrations")
-    run(tmp_path, "manage.py", "migrate")
-    assert fresh_service.url in run(tmp_path, "manage.py", "tintype_check")
-    found = elements(run(tmp_path, "manage.py", "shell", "-v0", text=VISIT))
+    def is_there() -> bool:
+        assert server.poll() is None, (site / "server.log").read_text()
+        try:
+            with urllib.request.urlopen(address):
+                return True
+        except OSError:
+            return False
 
-    assert [tag for tag, _ in found] == ["picture", "img"]
-    img = found[1][1]
-    assert (img["width"], img["height"]) == ("1000", "700")
-    assert (img["style"] or "").startswith("background-color:#")
-    addresses = [candidate.split()[0] for candidate in (img["srcset"] or "").split(", ")]
-    assert len(addresses) == 5  # 320 480 640 960 and the original's 1000
-    for address in addresses:
-        assert "~v_" in address
-        with urllib.request.urlopen(address) as answer:
+    try:
+        poll(is_there, "the site is there")
+        yield address
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def screen(browser: Browser, width: int, density: int, *, mobile: bool) -> Iterator[None]:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": density, "mobile": mobile}
+    browser.command("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        yield
+    finally:
+        browser.open("about:blank")
+        browser.command("Emulation.clearDeviceMetricsOverride", {})
+
+
+#: What there is of each picture on the screen, and what was fetched for it.
+SHOWN = """
+const shown = [];
+for (const image of document.images) {
+  await image.decode();
+  const box = image.getBoundingClientRect();
+  shown.push({
+    alt: image.alt, address: image.currentSrc, width: box.width, height: box.height,
+    fetched: (await createImageBitmap(await (await fetch(image.currentSrc)).blob())).width,
+  });
+}
+return {
+  mode: document.compatMode, window: innerWidth, page: document.documentElement.scrollWidth, shown,
+};
+"""
+
+
+def test_five_minutes_to_a_picture(
+    fresh_service: Service, tmp_path: Path, chromium: Browser
+) -> None:
+    lines = [line for block in blocks("sh", HEADING) for line in block.splitlines()]
+    lines = [line for line in lines if not line.startswith(NOT_RUN)]
+    # Up to where the files are written, and from there on.
+    at = lines.index("python manage.py startapp gallery") + 1
+    run(tmp_path, lines[:at])
+    site = tmp_path / "mysite"
+    for path, text in files(fresh_service).items():
+        (site / path).parent.mkdir(exist_ok=True)
+        with (site / path).open("a" if path.endswith("settings.py") else "w") as file:
+            file.write(text)
+    *commands, server = lines[at:]
+    # The form is of a field that the model has, and everything passes Django's own checks.
+    said = run(
+        site, [*commands, "python manage.py check --fail-level WARNING", "python -c '" + FORM + "'"]
+    )
+    assert fresh_service.url in said and "['image', 'focal']" in said
+    Image.linear_gradient("L").resize((3000, 2000)).save(tmp_path / "lion.jpg")
+    name, password = (
+        re.search(pattern, "\n".join(commands))[1]  # type: ignore[index]
+        for pattern in (r"--username (\S+)", r"PASSWORD=(\S+)")
+    )
+
+    with served(site, server) as address:
+        chromium.open(f"{address}admin/gallery/photo/add/")
+        chromium.one("#id_username").send_keys(name)
+        chromium.one("#id_password").send_keys(password)
+        chromium.submit(chromium.one("input[type=submit]"))
+        chromium.one("#id_title").send_keys("A lion")
+        chromium.one("#id_image").send_keys(str(tmp_path / "lion.jpg"))
+        chromium.wait_for_pictures()
+        # The picker is there without any more being written.
+        chromium.drag(chromium.one(".tintype-stage"), (0.5, 0.5), (0.2, 0.4))
+        chromium.submit(chromium.one("input[name=_save]"))
+        assert "A lion" in chromium.one("#result_list").text
+        for width, density, mobile in [(1280, 1, False), (1280, 2, False), (390, 3, True)]:
+            with screen(chromium, width, density, mobile=mobile):
+                chromium.open(address)
+                found = chromium.run(SHOWN)
+                chromium.screenshot(f"five-minutes-{width}-{density}x")
+            assert (found["mode"], found["window"]) == ("CSS1Compat", width)
+            assert found["page"] == width, "it does not scroll to the side"
+            [picture] = found["shown"]
+            assert picture["alt"] == "A lion"
+            assert picture["width"] == (width / 2 if width > 960 else width)
+            assert picture["height"] == pytest.approx(picture["width"] * 2 / 3, abs=1)
+            # Sharp, and not much more than that: the next of the ladder.
+            needed = picture["width"] * density
+            assert needed <= picture["fetched"] <= needed * 1.6, picture
+            assert "~v_" in picture["address"]
+        with urllib.request.urlopen(picture["address"]) as answer:
             assert "immutable" in answer.headers["Cache-Control"]
+    chromium.complaints()
+
+
+FORM = """
+import django, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
+django.setup()
+from gallery.forms import PhotoForm
+print(list(PhotoForm().fields))
+"""
 
 
 def is_jinja(example: str) -> bool:

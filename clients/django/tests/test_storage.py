@@ -12,6 +12,7 @@ import io
 import pickle
 import tempfile
 import threading
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +23,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import storages
+from django.core.files.storage import FileSystemStorage, storages
 from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 
 from django_tintype import PreconditionFailed, TintypeStorage
+from django_tintype.storage import MAX_NAMES
 from django_tintype.testing import InMemoryTintype
 from tests.bucket import started_bucket
 from tests.service import Service
@@ -196,8 +198,20 @@ def test_names_longer_than_any_file_name_are_cut(
         assert text(storage, saved) == content
 
 
-def test_new_names_are_composed(storage: TintypeStorage) -> None:
-    assert storage.save("Zu\u0308rich.jpg", ContentFile(b"1")) == "Z\u00fcrich.jpg"
+DECOMPOSED, COMPOSED = "Zu\u0308rich/gru\u0308n.jpg", "Z\u00fcrich/gr\u00fcn.jpg"
+
+
+def test_a_name_is_composed_whoever_asks(storage: TintypeStorage) -> None:
+    assert storage.save(DECOMPOSED, ContentFile(b"1")) == COMPOSED
+    for name in (DECOMPOSED, COMPOSED):
+        assert storage.exists(name) and storage.size(name) == 1
+        assert text(storage, name) == b"1"
+        assert storage.url(name) == storage.url(COMPOSED)
+        assert storage.record(name).size == 1
+        assert storage.get_modified_time(name) == storage.get_modified_time(COMPOSED)
+        assert storage.listdir(name.rpartition("/")[0]) == ([], ["gr\u00fcn.jpg"])
+    storage.delete(DECOMPOSED)
+    assert not storage.exists(COMPOSED)
 
 
 def test_the_saved_name_brings_the_record(storage: TintypeStorage) -> None:
@@ -343,6 +357,97 @@ def test_names_of_a_subclass_never_write_over_a_file(make: Make) -> None:
     with pytest.raises(FileExistsError):
         hidden.save("a", ContentFile(b"second"))
     assert text(hidden, "a") == b"first"
+
+
+class Deleting(TintypeStorage):
+    """The idiom of many a site, for files that are to keep their names."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        if self.exists(name):
+            self.delete(name)
+        return name
+
+
+class DeletingUnseen(TintypeStorage):
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        self.delete(name)
+        return name
+
+
+class DeletingWhenAsked(TintypeStorage):
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        self.delete(name)
+        return super().is_name_available(name, max_length)
+
+
+MAKE_ROOM = [Deleting, DeletingUnseen, DeletingWhenAsked]
+
+
+@pytest.mark.parametrize("kind", MAKE_ROOM)
+@pytest.mark.parametrize("name", ["logo.png", DECOMPOSED])
+def test_a_hook_that_makes_room_keeps_the_name(
+    make: Make, kind: type[TintypeStorage], name: str
+) -> None:
+    storage = make(kind)
+    for content in (b"1", b"2", b"3"):
+        saved = storage.save(name, ContentFile(content))
+        assert saved == unicodedata.normalize("NFC", name)
+        assert text(storage, name) == content
+    assert len(storage.listdir(saved.rpartition("/")[0])[1]) == 1
+
+
+@pytest.mark.parametrize("kind", MAKE_ROOM)
+def test_two_that_make_room_at_once_are_both_right(make: Make, kind: type[TintypeStorage]) -> None:
+    # Both have made room before either writes, so that one finds the other's file.
+    both_asked = threading.Barrier(2)
+
+    class Together(kind):  # type: ignore[valid-type,misc]
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            available = super().get_available_name(name, max_length)
+            if name not in here.asked:
+                here.asked.append(name)
+                both_asked.wait(30)
+            return str(available) if kind is not DeletingWhenAsked else available
+
+    class Here(threading.local):
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+    here, storage = Here(), make(Together)
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(5):
+            name, contents = f"logo-{number}.png", [b"1", b"2"]
+            saves = [pool.submit(storage.save, name, ContentFile(c)) for c in contents]
+            assert [save.result() for save in saves] == [name, name]
+            assert text(storage, name) in contents
+
+
+@pytest.mark.parametrize("writers", [8])
+def test_many_that_make_room_at_once_are_all_right(make: Make, writers: int) -> None:
+    storage = make(Deleting)
+    contents = [str(number).encode() for number in range(writers)]
+    with ThreadPoolExecutor(writers) as pool:
+        saved = list(pool.map(lambda c: storage.save("logo.png", ContentFile(c)), contents))
+    assert set(saved) == {"logo.png"}
+    assert text(storage, "logo.png") in contents
+    assert storage.listdir("")[1] == ["logo.png"]
+
+
+def test_who_is_always_too_late_says_so_and_deletes_nobody_elses_file(make: Make) -> None:
+    class TooLate(Deleting):
+        asked = 0
+
+        def get_available_name(self, name: str, max_length: int | None = None) -> str:
+            super().get_available_name(name, max_length)
+            TooLate.asked += 1
+            self.client.put(self.key(name), b"theirs %d" % TooLate.asked)
+            return name
+
+    storage = make(TooLate)
+    with pytest.raises(FileExistsError):
+        storage.save("logo.png", ContentFile(b"mine"))
+    assert 1 < TooLate.asked <= MAX_NAMES
+    assert text(storage, "logo.png") == b"theirs %d" % TooLate.asked
 
 
 def test_names_of_a_subclass_may_race(make: Make) -> None:
@@ -577,10 +682,46 @@ def test_urls_ask_nobody(
         assert got.startswith(url) if url.endswith("_") else got == url
 
 
-def test_a_file_without_a_name_has_no_url() -> None:
-    for name in ("", None):
-        with pytest.raises(ValueError, match="no URL"):
-            TintypeStorage().url(name)
+#: As FileSystemStorage has them, below its own base.
+PATHS: list[tuple[Any, str]] = [
+    ("", ""),
+    (None, ""),
+    ("photos/", "photos/"),
+    ("./photos/", "photos/"),
+    ("./b.txt", "b.txt"),
+    ("a/./b.txt", "a/b.txt"),
+    ("a/../b.txt", "b.txt"),
+    ("/b.txt", "b.txt"),
+    ("a\\b.txt", "a/b.txt"),
+    (Path("a/b.txt"), "a/b.txt"),
+]
+
+
+@pytest.mark.parametrize(("name", "path"), PATHS)
+@pytest.mark.parametrize("options", [{}, {"base_url": "http://media/o/in/"}])
+def test_urls_of_paths(name: Any, path: str, options: dict[str, Any]) -> None:
+    with override_settings(TINTYPE={"PUBLIC_URL": "http://media"}):
+        storage = TintypeStorage(location="in", **options)
+        assert storage.url(name) == f"http://media/o/in/{path}"
+        files = FileSystemStorage("/nowhere", base_url="http://media/o/in/")
+        assert files.url(name) == storage.url(name)
+    # Where originals are signed, a folder still is where its URLs would begin.
+    with override_settings(TINTYPE={"PUBLIC_URL": "http://media", "SIGNING_KEY": KEY}):
+        assert TintypeStorage().url("photos/") == "http://media/o/photos/"
+
+
+def test_a_path_names_the_file_that_it_leads_to(storage: TintypeStorage) -> None:
+    assert storage.save("./a//b.txt", ContentFile(b"1")) == "a/b.txt"
+    for name in ("a/b.txt", "./a/b.txt", "a/./b.txt", "a/c/../b.txt", "a\\b.txt"):
+        assert storage.exists(name) and storage.size(name) == 1 and text(storage, name) == b"1"
+    assert storage.listdir(".") == storage.listdir("a/..") == (["a"], [])
+    assert not any(map(storage.exists, (".", "./", "a/.", "a/..")))
+    for name in ("..", "../a/b.txt", "a/../../b.txt", "/a/b.txt"):
+        for ask in (storage.exists, storage.open, storage.delete, storage.size):
+            with pytest.raises(SuspiciousFileOperation):
+                ask(name)
+    storage.delete("./a/b.txt")
+    assert not storage.exists("a/b.txt")
 
 
 async def everything_async(storage: TintypeStorage) -> None:

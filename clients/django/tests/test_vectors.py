@@ -6,12 +6,13 @@ the repository, and hold for the Rust code as well.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from django_tintype import geometry, urls
+from django_tintype import geometry, keys, urls
 from django_tintype.signing import sign, verify
 from django_tintype.spec import Spec, SpecError
 
@@ -43,6 +44,16 @@ def test_signatures(case: dict[str, str]) -> None:
     assert verify(case["signing_key"], key, spec, signature)
     assert not verify(case["signing_key"] + ".", key, spec, signature)
     assert f"/t/{urls.encode_key(key)}/{spec}~sig_{signature}" == case["path"]
+
+
+@pytest.mark.parametrize("case", cases("keys.json", "cases", 46), ids=name)
+def test_keys(case: dict[str, Any]) -> None:
+    key = case["key"]
+    if isinstance(key, dict):
+        key = key["start"] + key["repeated"] * key["times"] + key["end"]
+    for rule, is_key in ((keys.check_key, case["new"]), (keys.encode_key, case["existing"])):
+        with nullcontext() if is_key else pytest.raises(keys.InvalidKey):
+            rule(key)
 
 
 @pytest.mark.parametrize("case", cases("canonical.json", "specs", 24), ids=name)

@@ -63,12 +63,10 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"qoif", "image/x-qoi", Picture),
     (0, b"%PDF-", "application/pdf", Passive),
     (0, b"%!PS", "application/postscript", Passive),
-    (0, b"\x1a\x45\xdf\xa3", "video/webm", Passive),
     (0, b"ID3", "audio/mpeg", Passive),
     (0, b"\xff\xfb", "audio/mpeg", Passive),
     (0, b"\xff\xf3", "audio/mpeg", Passive),
     (0, b"\xff\xf2", "audio/mpeg", Passive),
-    (0, b"OggS", "audio/ogg", Passive),
     (0, b"fLaC", "audio/flac", Passive),
     (0, b"\x7fELF", "application/octet-stream", Passive),
     (0, b"MZ", "application/octet-stream", Passive),
@@ -85,7 +83,6 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"Rar!\x1a\x07", "application/vnd.rar", Passive),
     (0, b"wOFF", "font/woff", Passive),
     (0, b"wOF2", "font/woff2", Passive),
-    (0, b"PK\x03\x04", "application/zip", Unknown),
     (0, b"PK\x05\x06", "application/zip", Unknown),
 ];
 
@@ -103,10 +100,68 @@ fn magic(head: &[u8]) -> Answer {
     if is_bmp(head) {
         return Some(("image/bmp", Picture));
     }
+    if let Some(container) = container(head) {
+        return Some(container);
+    }
     let found = MAGIC
         .iter()
         .find(|(at, magic, ..)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
     found.map(|&(_, _, media_type, kind)| (media_type, kind))
+}
+
+/// How far into a file its kind is told at the latest: behind a few short headers.
+const CONTAINER_BYTES: usize = 4 * 1024;
+/// An MPEG transport stream is packets of this many bytes; on discs each has four more in front.
+const PACKET: usize = 188;
+
+/// Containers of several kinds of media, which say behind the magic number which it is.
+fn container(head: &[u8]) -> Answer {
+    let start = &head[..head.len().min(CONTAINER_BYTES)];
+    let has = |needle: &[u8]| find(start, needle).is_some();
+    if start.starts_with(b"\x1a\x45\xdf\xa3") {
+        return Some(match has(b"matroska") {
+            true => ("video/x-matroska", Passive),
+            false => ("video/webm", Passive),
+        });
+    }
+    if start.starts_with(b"OggS") {
+        let is_video = [&b"\x80theora"[..], b"BBCD\0", b"\x80daala"]
+            .iter()
+            .any(|codec| has(codec));
+        return Some(match is_video {
+            true => ("video/ogg", Passive),
+            false => ("audio/ogg", Passive),
+        });
+    }
+    let has_sync = |first: usize, step: usize| {
+        (0..3).all(|packet| head.get(first + packet * step) == Some(&0x47))
+    };
+    if has_sync(0, PACKET) || has_sync(4, PACKET + 4) {
+        return Some(("video/mp2t", Passive));
+    }
+    if start.starts_with(b"PK\x03\x04") {
+        return Some(match is_usd(first_entry(start)) {
+            true => ("model/vnd.usdz+zip", Passive),
+            false => ("application/zip", Unknown),
+        });
+    }
+    None
+}
+
+/// The name of the first file of a ZIP.
+fn first_entry(zip: &[u8]) -> &[u8] {
+    let length = |at: usize| match zip.get(at..at + 2) {
+        Some(bytes) => usize::from(u16::from_le_bytes([bytes[0], bytes[1]])),
+        None => 0,
+    };
+    zip.get(30..30 + length(26)).unwrap_or_default()
+}
+
+/// A USDZ begins with its scene.
+fn is_usd(name: &[u8]) -> bool {
+    [&b".usdc"[..], b".usda", b".usd"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// `BM` alone begins many a text; the size of the second header tells.
@@ -270,6 +325,23 @@ mod tests {
             (b"%PDF-1.7", "application/pdf", Passive),
             (b"PK\x03\x04", "application/zip", Unknown),
             (
+                b"PK\x03\x04\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\0\x02\0cat.usdc",
+                "model/vnd.usdz+zip",
+                Passive,
+            ),
+            (
+                b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska",
+                "video/x-matroska",
+                Passive,
+            ),
+            (
+                b"\x1a\x45\xdf\xa3\x93\x42\x82\x84webm",
+                "video/webm",
+                Passive,
+            ),
+            (b"OggS\0\x02\x01\x1e\x01vorbis", "audio/ogg", Passive),
+            (b"OggS\0\x02\x01\x2a\x80theora", "video/ogg", Passive),
+            (
                 b"\xef\xbb\xbf\n <!-- x --><!DOCTYPE HTML>",
                 "text/html",
                 Active,
@@ -300,6 +372,19 @@ mod tests {
                 },
                 "{head:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_transport_stream_is_told_by_its_packets() {
+        for (first, step) in [(0, 188), (4, 192)] {
+            let mut stream = vec![0xff; first + 3 * step];
+            for packet in 0..3 {
+                stream[first + packet * step] = b'G';
+            }
+            assert_eq!(sniff(&stream).media_type, "video/mp2t");
+            stream[first + step] = 0;
+            assert_eq!(sniff(&stream).kind, Unknown);
         }
     }
 }

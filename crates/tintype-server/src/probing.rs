@@ -354,6 +354,9 @@ fn tell(image: &mut Image, look: &Look) {
 /// more than "text" or "zip".
 pub fn media_type(head: &[u8], key: &Key) -> String {
     let sniffed = sniff::sniff(head);
+    if let Some(refined) = refined(sniffed.media_type, key) {
+        return refined.to_owned();
+    }
     match sniffed.kind {
         Kind::Picture | Kind::Active | Kind::Passive => return sniffed.media_type.to_owned(),
         Kind::Unknown => {}
@@ -366,6 +369,24 @@ pub fn media_type(head: &[u8], key: &Key) -> String {
         || sniffed.media_type.to_owned(),
         |guess| guess.essence_str().to_owned(),
     )
+}
+
+/// What a name says more of a container than its content does, or better than the table of names:
+/// which has no USDZ, takes every `.ts` for a stream, even TypeScript, and calls it by a name that
+/// players do not know.
+fn refined(media_type: &str, key: &Key) -> Option<&'static str> {
+    let (_, extension) = key.file_name().rsplit_once('.')?;
+    Some(match (media_type, &*extension.to_ascii_lowercase()) {
+        ("application/zip", "usdz") => "model/vnd.usdz+zip",
+        ("audio/ogg", "ogv") => "video/ogg",
+        ("video/webm", "mkv" | "mk3d") => "video/x-matroska",
+        ("video/webm", "weba") => "audio/webm",
+        ("video/webm" | "video/x-matroska", "mka") => "audio/x-matroska",
+        ("video/mp4", "m4a") => "audio/mp4",
+        ("application/octet-stream", "ts" | "mts" | "m2ts") => "video/mp2t",
+        ("text/plain", "ts" | "mts") => "text/plain",
+        _ => return None,
+    })
 }
 
 /// Whether a file of this name would be opened as something that runs script.
@@ -384,4 +405,33 @@ pub fn is_active(media_type: &str) -> bool {
             essence,
             "text/xml" | "application/xml" | "application/x-shockwave-flash"
         )
+}
+
+#[cfg(test)]
+mod tests {
+    //! The content decides what a file is; where it names a container alone, the name says more.
+
+    use super::*;
+
+    #[test]
+    fn a_name_tells_what_is_in_a_container_and_never_more_than_its_content_allows() {
+        for (head, name, expected) in [
+            (&b"\x1a\x45\xdf\xa3\0"[..], "a.mkv", "video/x-matroska"),
+            (b"\x1a\x45\xdf\xa3\0", "a.webm", "video/webm"),
+            (b"\x1a\x45\xdf\xa3\0", "a.MKA", "audio/x-matroska"),
+            (b"OggS\0", "a.ogv", "video/ogg"),
+            (b"OggS\0", "a.ogg", "audio/ogg"),
+            (b"PK\x03\x04\0", "a.usdz", "model/vnd.usdz+zip"),
+            (b"PK\x03\x04\0", "a.zip", "application/zip"),
+            (b"\0\x01\x02", "a.ts", "video/mp2t"),
+            (b"export const a: number = 1;", "a.ts", "text/plain"),
+            (b"WEBVTT", "a.vtt", "text/vtt"),
+            (b"%PDF-1.7", "a.ogv", "application/pdf"),
+            (b"<html>", "a.mkv", "text/html"),
+            (b"\xff\xd8\xff", "a.ts", "image/jpeg"),
+        ] {
+            let key = Key::parse(name).unwrap();
+            assert_eq!(media_type(head, &key), expected, "{name}");
+        }
+    }
 }

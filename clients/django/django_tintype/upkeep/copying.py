@@ -10,7 +10,7 @@ from typing import Literal
 from django.core.files.storage import Storage
 
 from django_tintype.deferred import DeferredTintypeStorage
-from django_tintype.names import check_key
+from django_tintype.keys import check_key
 from django_tintype.records import Record
 from django_tintype.storage import TintypeStorage
 
@@ -22,10 +22,12 @@ class Copy:
     name: str
     source: Storage
     target: TintypeStorage
+    #: The name that it gets instead of its own, which the service refuses.
+    new_name: str | None = None
 
     @property
     def key(self) -> str:
-        return self.target.key(self.name)
+        return self.target.key(self.new_name or self.name)
 
 
 def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, int]:

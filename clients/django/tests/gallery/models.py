@@ -54,6 +54,19 @@ class Bare(models.Model):
     image = TintypeImageField(upload_to="bare")
 
 
+class Tidy(models.Model):
+    """What no row names any more is deleted."""
+
+    title = models.CharField(max_length=50, blank=True)
+    image = TintypeImageField(
+        upload_to="tidy", blank=True, delete_orphans=True, default="tidy/none.jpg"
+    )
+
+
+class TidyChild(Tidy):
+    price = models.IntegerField(default=0)
+
+
 class Defaulted(models.Model):
     """The database knows what is in columns that nobody writes."""
 

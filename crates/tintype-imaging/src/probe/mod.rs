@@ -71,22 +71,27 @@ impl SourceFormat {
 
     /// The format of this media type.
     pub fn of(media_type: &str) -> Option<Self> {
-        Some(match media_type {
-            "image/jpeg" => Self::Jpeg,
-            "image/png" => Self::Png,
-            "image/webp" => Self::Webp,
-            "image/gif" => Self::Gif,
-            "image/bmp" => Self::Bmp,
-            "image/tiff" => Self::Tiff,
-            "image/avif" => Self::Avif,
-            "image/heic" => Self::Heic,
-            "image/jxl" => Self::Jxl,
-            "image/jp2" => Self::Jp2,
-            "image/vnd.adobe.photoshop" => Self::Psd,
-            "image/vnd.microsoft.icon" => Self::Ico,
-            "image/svg+xml" => Self::Svg,
-            _ => return None,
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.media_type() == media_type)
+    }
+
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Webp => "image/webp",
+            Self::Gif => "image/gif",
+            Self::Bmp => "image/bmp",
+            Self::Tiff => "image/tiff",
+            Self::Avif => "image/avif",
+            Self::Heic => "image/heic",
+            Self::Jxl => "image/jxl",
+            Self::Jp2 => "image/jp2",
+            Self::Psd => "image/vnd.adobe.photoshop",
+            Self::Ico => "image/vnd.microsoft.icon",
+            Self::Svg => "image/svg+xml",
+        }
     }
 
     pub const fn as_str(self) -> &'static str {

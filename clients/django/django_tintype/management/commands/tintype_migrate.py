@@ -16,6 +16,7 @@ from django.core.files.storage import (
 from django.core.management.base import CommandError, CommandParser
 
 from django_tintype.client import client
+from django_tintype.keys import InvalidKey, encode_key
 from django_tintype.records import Record
 from django_tintype.storage import TintypeStorage
 from django_tintype.upkeep import fields
@@ -23,6 +24,7 @@ from django_tintype.upkeep.checkpoint import Checkpoint
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.copying import Copy, copy
 from django_tintype.upkeep.parallel import parallel
+from django_tintype.upkeep.renaming import Place, Renaming
 from django_tintype.upkeep.report import Report
 from django_tintype.upkeep.stat import with_records
 
@@ -30,8 +32,8 @@ from django_tintype.upkeep.stat import with_records
 class Command(UpkeepCommand):
     help = (
         "Copies files from MEDIA_ROOT or another storage into tintype, under the same names, so "
-        "that no row changes. Every copy is hashed on its way and compared with what was stored. "
-        "Nothing is written over or deleted; a second run does what is left. "
+        "that no row changes (but see --rename). Every copy is hashed on its way and compared with "
+        "what was stored. Nothing is written over or deleted; a second run does what is left. "
         "Exit code 1 unless everything has arrived."
     )
     examples = """examples:
@@ -39,6 +41,7 @@ class Command(UpkeepCommand):
   manage.py tintype_migrate --checkpoint migrate.jsonl
   manage.py tintype_migrate blog.Post.picture shop --from old
   manage.py tintype_migrate --everything --from old --to default
+  manage.py tintype_migrate --from old --rename --dry-run
 
 Run it once while the site still uses the old storage, with --to the alias of tintype. Then make
 tintype the default of STORAGES, with the old storage as an alias of its own ("old"), and run it
@@ -75,6 +78,12 @@ point it there.
             metavar="FILE",
             help="remember there what has arrived, and do not look at it again next time",
         )
+        parser.add_argument(
+            "--rename",
+            action="store_true",
+            help="give files whose names the service refuses (control characters, parts longer "
+            "than 255 bytes) another one, in their rows as well; each is told",
+        )
         parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
 
     def handle(
@@ -85,6 +94,7 @@ point it there.
         target: str | None,
         everything: bool,
         checkpoint: str | Path | None,
+        rename: bool,
         dry_run: bool,
         **options: Any,
     ) -> None:
@@ -92,7 +102,13 @@ point it there.
         target_storage = None if target is None else _target(target)
         if everything and labels:
             raise CommandError("--everything takes no names of fields", returncode=2)
+        if everything and rename:
+            raise CommandError(
+                "--rename is for files that rows name, and --everything looks at no row",
+                returncode=2,
+            )
         report = self.report(options)
+        renaming: Renaming | None = None
         if everything:
             target_storage = target_storage or _target("default")
             copies = _all(source_storage, target_storage, report)
@@ -101,9 +117,10 @@ point it there.
             if not labels and target_storage is None:
                 chosen = [field for field in chosen if fields.in_tintype(field)]
             places = [
-                (field, using, target_storage or fields.storage_of(field))
+                Place(field, using, target_storage or fields.storage_of(field))
                 for field, using in fields.everywhere(chosen)
             ]
+            renaming = Renaming(places) if rename else None
             report.total = sum(fields.rows(field, using).count() for field, using, _ in places)
             copies = _of_fields(source_storage, places)
         work = {
@@ -117,10 +134,11 @@ point it there.
             def todo() -> Iterator[Copy]:
                 for item in copies:
                     try:
+                        item = renaming.renamed(item) if renaming else item
                         key = item.key
-                        key.encode()  # a folder may hold names that are no text
-                    except (SuspiciousFileOperation, UnicodeEncodeError) as error:
-                        report.add(item.name, "failed", one_line(error))
+                        encode_key(key)  # a folder may hold names that are no text
+                    except SuspiciousFileOperation as error:
+                        report.add(item.name, "failed", _told(error, rename))
                         continue
                     if key in done:
                         done.remove(key)  # its memory is for those that are read meanwhile
@@ -134,10 +152,15 @@ point it there.
             pairs_known = with_records(client(), todo(), lambda item: item.key)
             for (item, _), result in parallel(work_on, pairs_known, options["parallel"]):
                 if isinstance(result, Exception):
-                    report.add(item.name, "failed", one_line(result))
+                    report.add(item.name, "failed", _told(result, rename))
                     continue
                 outcome, size = result
-                report.add(item.name, outcome, _DETAILS.get(outcome, ""), size=size)
+                if item.new_name and outcome in _RENAMED:
+                    if renaming and not dry_run:
+                        renaming.update_rows(item)
+                    report.add(item.name, _RENAMED[outcome], item.new_name, size=size, tell=True)
+                else:
+                    report.add(item.name, outcome, _DETAILS.get(outcome, ""), size=size)
                 if kept and outcome in ("copied", "there already"):
                     kept.add(item.key)
         self.end(report)
@@ -147,6 +170,14 @@ _DETAILS = {
     "differs": "other bytes have this name in tintype; they were left alone",
     "missing": "the file is in neither storage",
 }
+
+
+_RENAMED = {"copied": "renamed", "there already": "renamed", "to be copied": "to be renamed"}
+
+
+def _told(error: Exception, rename: bool) -> str:
+    way_out = ", or have one chosen with --rename"
+    return one_line(error) + (way_out if isinstance(error, InvalidKey) and not rename else "")
 
 
 def _source(alias: str | None) -> Storage:
@@ -176,9 +207,7 @@ def _alias(alias: str) -> Storage:
         raise CommandError(str(error), returncode=2) from None
 
 
-def _of_fields(
-    source: Storage, places: list[tuple[fields.Field, str, TintypeStorage]]
-) -> Iterator[Copy]:
+def _of_fields(source: Storage, places: list[Place]) -> Iterator[Copy]:
     # Rows may share a file.
     seen: set[str] = set()
     for field, using, target in places:

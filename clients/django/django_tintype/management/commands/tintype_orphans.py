@@ -114,6 +114,9 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
                         if is_ours:
                             report.add(name, "failed", one_line(error))
                         continue
+                    for keeper in keepers:
+                        # An adopted original may have the name as it was written; it is the row's.
+                        inventory.name(f"{keeper.location}/{name}".lstrip("/"))
                     for key in keys:
                         is_known = not key.startswith(tuple(prefixes)) or inventory.name(key)
                         if is_ours and not is_known and not fields.is_waiting(field, name):

@@ -41,6 +41,7 @@ async fn without_a_token_nothing_is_told() {
             (Method::GET, "records/a.txt"),
             (Method::PATCH, "records/a.txt"),
             (Method::GET, "list"),
+            (Method::GET, "limits"),
             (Method::POST, "files"),
             (Method::POST, "batch"),
             (Method::POST, "copy"),

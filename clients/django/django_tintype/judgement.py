@@ -1,0 +1,218 @@
+"""Whether a picture can be shown, and what an editor is told if not.
+
+The service is the judge: its answer to an upload says why a picture is stored and cannot be shown.
+What can be told by a look at the file at hand is told before it is uploaded, by the same rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from django.core.files import File
+from django.template.defaultfilters import filesizeformat
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from .limits import Limits
+
+#: How much of a file tells what it is.
+HEAD_BYTES: Final = 4096
+
+_TYPES: Final = {
+    "psd": "image/vnd.adobe.photoshop",
+    "ico": "image/vnd.microsoft.icon",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+}
+_NAMES: Final = {
+    "bmp": "BMP",
+    "ico": "ICO",
+    "jp2": "JPEG 2000",
+    "jxl": "JPEG XL",
+    "psd": "Photoshop",
+    "webp": "WebP",
+}
+_MAGIC: Final = (
+    (0, b"\xff\xd8\xff", "jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"GIF8", "gif"),
+    (8, b"WEBP", "webp"),
+    (0, b"BM", "bmp"),
+    (0, b"II*\0", "tiff"),
+    (0, b"MM\0*", "tiff"),
+    (0, b"8BPS", "psd"),
+    (0, b"\xff\x0a", "jxl"),
+    (0, b"\0\0\0\x0cJXL ", "jxl"),
+    (0, b"\0\0\0\x0cjP  ", "jp2"),
+    (0, b"\xff\x4f\xff\x51", "jp2"),
+    (0, b"\0\0\1\0", "ico"),
+    (0, b"%PDF-", "pdf"),
+)
+_AVIF: Final = {b"avif", b"avis"}
+_HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+class Trouble(NamedTuple):
+    """What is wrong with a picture. Only `truncated` can be shown all the same."""
+
+    #: The service's code, or `not-a-picture`, `truncated`.
+    code: str
+    #: What the file is, such as `heic`.
+    format: str | None = None
+    pixels: int | None = None
+    limit: int | None = None
+
+    @property
+    def is_fatal(self) -> bool:
+        return self.code != "truncated"
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Trouble | None:
+        """From a record as the service answers it."""
+        image = answer["image"]
+        if image is None:
+            return cls("not-a-picture", _format_of(str(answer["type"])))
+        pixels = (image.get("width") or 0) * (image.get("height") or 0) or None
+        if not image.get("renderable", True):
+            reason = image.get("reason") or {}
+            limit = reason.get("limit")
+            return cls(
+                str(reason.get("code", "corrupt-image")),
+                str(image["format"]),
+                pixels,
+                limit if isinstance(limit, int) else None,
+            )
+        return cls("truncated", str(image["format"])) if image.get("truncated") else None
+
+
+def look(file: File[Any], limits: Limits | None) -> Trouble | None:
+    """By the start of a file, and by its header where Pillow is there to read it. The file stands
+    at its start afterwards. None also means that nothing can be told."""
+    format = sniffed(file)
+    size = file.size
+    if limits and size is not None and size > limits.max_upload_bytes:
+        return Trouble("too-large", format, limit=limits.max_upload_bytes)
+    if format and limits and not limits.allows(media_type(format)):
+        return Trouble("type-not-allowed", format)
+    if format and limits and media_type(format) not in limits.renderable:
+        return Trouble("unsupported-format", format)
+    pixels = _pixels(file)
+    if limits and pixels and pixels > limits.max_pixels:
+        return Trouble("too-many-pixels", format, pixels, limits.max_pixels)
+    return None
+
+
+def in_words(trouble: Trouble, limits: Limits | None = None) -> str:
+    """A sentence for an editor, and what to do."""
+    name = _name(trouble.format) if trouble.format else _("unknown")
+    others = _names_of(limits)
+    match trouble.code:
+        case "too-many-pixels" if trouble.pixels and trouble.limit:
+            pixels, limit = _megapixels(trouble.pixels, trouble.limit)
+            return _(
+                "This picture has %(pixels)s megapixels; at most %(limit)s can be shown. "
+                "Please make it smaller."
+            ) % {"pixels": pixels, "limit": limit}
+        case "too-many-pixels" | "too-complex" | "exceeds-memory":
+            return _("This picture is too large to be shown. Please make it smaller.")
+        case "too-large" if trouble.limit:
+            return _("This file is too large; at most %(limit)s can be uploaded.") % {
+                "limit": filesizeformat(trouble.limit)
+            }
+        case "too-large":
+            return _("This file is too large.")
+        case "unsupported-format":
+            return _(
+                "This picture is a %(name)s file, which cannot be shown here. "
+                "Please save it as %(others)s."
+            ) % {"name": name, "others": others}
+        case "type-not-allowed":
+            kind = media_type(trouble.format) if trouble.format else name
+            return _("%(name)s files (%(type)s) are not accepted here. Please use %(others)s.") % {
+                "name": name,
+                "type": kind,
+                "others": others,
+            }
+        case "not-a-picture" if trouble.format:
+            return _("This is a %(name)s file and no picture. Please choose %(others)s.") % {
+                "name": name,
+                "others": others,
+            }
+        case "not-a-picture":
+            return _("This file is no picture. Please choose %(others)s.") % {"others": others}
+        case "truncated":
+            return _(
+                "The end of this picture is missing, perhaps because the file was not copied to "
+                "its end. What is there can be shown."
+            )
+    return _("This picture is damaged and cannot be shown. Please save it anew.")
+
+
+def sniffed(file: File[Any]) -> str | None:
+    """The format of a file by its first bytes."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    if isinstance(head, str):
+        head = head.encode()
+    if head[4:8] == b"ftyp":
+        length = max(8, min(int.from_bytes(head[:4], "big"), len(head)))
+        brands = {head[at : at + 4] for at in range(8, length, 4)}
+        return "avif" if brands & _AVIF else "heic" if brands & _HEIC else None
+    for at, magic, format in _MAGIC:
+        if head.startswith(magic, at):
+            return format
+    return "svg" if b"<svg" in head.lower() else None
+
+
+def media_type(format: str) -> str:
+    return _TYPES.get(format, f"image/{format}")
+
+
+def _format_of(media_type: str) -> str | None:
+    known = {value: name for name, value in _TYPES.items()}
+    subtype = media_type.rpartition("/")[2]
+    # Others have names that say nothing to people.
+    is_word = subtype.isalnum() and len(subtype) < 5
+    return known.get(media_type) or (subtype if is_word else None)
+
+
+def _name(format: str) -> str:
+    return _NAMES.get(format, format.upper() if len(format) < 6 else format)
+
+
+def _names_of(limits: Limits | None) -> str:
+    found = limits.taken if limits else ()
+    names = [_name(_format_of(media_type) or media_type) for media_type in found]
+    return get_text_list(names or ["JPEG", "PNG", "WebP"], _("or"))
+
+
+def _megapixels(pixels: int, limit: int) -> tuple[str, str]:
+    """As many digits as tell the two apart."""
+    for digits in range(7):
+        texts = f"{pixels / 1e6:.{digits}f}", f"{limit / 1e6:.{digits}f}"
+        if texts[0] != texts[1]:
+            break
+    return texts[0], f"{limit / 1e6:.6f}".rstrip("0").rstrip(".")
+
+
+def _pixels(file: File[Any]) -> int | None:
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    try:
+        with Image.open(file) as image:
+            return int(image.width * image.height)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # So many that Pillow stops before it tells anything else.
+        found = re.search(r"\d+", str(error))
+        return int(found[0]) if found else None
+    except Exception:
+        # Whatever a decoder says of a stranger's file.
+        return None
+    finally:
+        file.seek(0)

@@ -1,0 +1,167 @@
+"""What an original may be called: the one rule for keys, which is the service's own.
+
+`tests/vectors/keys.json` of the repository has the cases that hold here and there. Keys are never
+changed; names of a storage become keys by `plain`, once, before anybody asks about them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import quote
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from .spec import shortened
+
+#: Of a new original. An adopted bucket may have longer keys.
+MAX_KEY_BYTES: Final = 900
+MAX_EXISTING_BYTES: Final = 1024
+#: The longest file name of every common file system.
+MAX_SEGMENT_BYTES: Final = 255
+#: The service's own folder, in any case of letters: some file systems do not tell them apart.
+RESERVED: Final = ".tintype"
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+#: Characters of a hash that tell a renamed file from others: one in 2^40.
+_MARK_CHARACTERS: Final = 10
+
+
+class InvalidKey(SuspiciousFileOperation):
+    """A name that cannot be that of an original."""
+
+
+def check_key(key: str) -> None:
+    """Refuses what the service would refuse to create."""
+    _check(key, MAX_KEY_BYTES)
+    segments = key.split("/")
+    problem = None
+    if "" in segments:
+        problem = "has a part that is empty"
+    elif any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+        problem = f"has a part that is longer than {MAX_SEGMENT_BYTES} bytes"
+    elif any(map(_is_control, key)):
+        problem = "has control characters"
+    elif "\\" in key:
+        problem = "has a backslash"
+    if problem:
+        raise InvalidKey(f"key {shortened(key)!r} {problem}; choose another name")
+
+
+@lru_cache(maxsize=1024)
+def encode_key(key: str) -> str:
+    """A key as it is written in URLs; raises `InvalidKey` for what no original is called, not even
+    one that was adopted."""
+    _check(key, MAX_EXISTING_BYTES)
+    return quote(key, safe="/")
+
+
+def _check(key: str, limit: int) -> None:
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError:
+        raise InvalidKey(f"key {shortened(key)!a} is not text that UTF-8 can write") from None
+    segments = key.split("/")
+    problem = None
+    if not key:
+        problem = "is empty"
+    elif length > limit:
+        problem = f"is {length} bytes, limit is {limit}"
+    elif key.endswith("/"):
+        problem = "ends with a slash"
+    elif "\0" in key:
+        problem = "has the control character U+0000"
+    elif "." in segments or ".." in segments:
+        # Every client and proxy would take it for another path.
+        problem = "has a segment that is . or .."
+    elif next(filter(None, segments)).lower() == RESERVED:
+        problem = f"lies under {RESERVED}/, which is reserved"
+    if problem:
+        raise InvalidKey(f"key {shortened(key)!r} {problem}; choose another name")
+
+
+def composed(name: object) -> str:
+    """A name in the one spelling that a storage knows it by: NFC, with slashes."""
+    return unicodedata.normalize("NFC", str(name).replace("\\", "/"))
+
+
+def plain(name: object) -> str:
+    """A name as a path that is read: composed, and without the `.` and `..` that a path may have
+    and a key may not. What leads out of the storage is refused, as by Django's own."""
+    text = composed(name)
+    if text.startswith("/"):
+        raise SuspiciousFileOperation(f"name {shortened(text)!r} is not relative to the storage")
+    segments: list[str] = []
+    for segment in text.split("/"):
+        if segment == ".." and not any(segments):
+            raise SuspiciousFileOperation(f"name {shortened(text)!r} leads out of the storage")
+        if segment == "..":
+            segments.pop()
+        elif segment != ".":
+            segments.append(segment)
+    return "/".join(segments)
+
+
+def tidied(name: object) -> str:
+    """The name of a new file: as `plain`, and without empty parts, as a file system reads them.
+    `..` stays, for Django to refuse."""
+    text = composed(name)
+    rooted = "/" if text.startswith("/") else ""
+    return rooted + "/".join(segment for segment in text.split("/") if segment not in ("", "."))
+
+
+def split_extension(file: str) -> tuple[str, str]:
+    """Root and all suffixes, as Django tells them apart: `a` and `.tar.gz`."""
+    extension = "".join(PurePosixPath(file).suffixes)
+    return file.removesuffix(extension), extension
+
+
+def joined(root: str, ending: str) -> str:
+    """Both as one file name. If it has more bytes than a file name can have, the root gives way,
+    as it does to `max_length`; where there would be none left, the name is refused later."""
+    room = MAX_SEGMENT_BYTES - _bytes(ending)
+    if 0 < room < _bytes(root):
+        root = root.encode(errors="surrogatepass")[:room].decode(errors="ignore")
+    return root + ending
+
+
+def allowed(name: str, room: int = 0, max_length: int | None = None) -> str:
+    """A name like this one that the service accepts, and always the same: it ends with a hash of
+    the old one, so that no two become one. `room` is what a location in front of it takes, in
+    bytes, and `max_length` counts characters."""
+    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_MARK_CHARACTERS]
+    text = name.encode(errors="surrogatepass").decode(errors="replace")
+    text = "".join("_" if _is_control(char) else char for char in composed(text))
+    kept = [segment for segment in text.split("/") if segment not in ("", ".", "..")]
+    *folders, file = [joined(segment, "") for segment in kept] or ["file"]
+    if folders and folders[0].lower() == RESERVED:
+        folders[0] = f"_{folders[0]}"
+    root, extension = split_extension(file)
+    ending = f"_{mark}{extension}"
+    if len(ending.encode()) > MAX_SEGMENT_BYTES // 2:
+        # An extension that long is none.
+        root, ending = file, f"_{mark}"
+    file = joined(root or "file", ending)
+
+    def fits(folder: list[str], file: str) -> bool:
+        text = "/".join([*folder, file])
+        is_short = max_length is None or len(text) <= max_length
+        return is_short and room + len(text.encode()) <= MAX_KEY_BYTES
+
+    while folders and not fits(folders, f"f{ending}"):
+        folders.pop(0)
+    while not fits(folders, file) and len(file) > len(ending) + 1:
+        file = file[: len(file) - len(ending) - 1] + ending
+    if not fits(folders, file):
+        raise InvalidKey(f"name {shortened(name)!a} has none like it that is short enough")
+    return "/".join([*folders, file])
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" or char in _BIDI
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))

@@ -1,0 +1,36 @@
+//! `GET /api/v1/limits`: what is taken and what can be shown, for forms that say so beforehand.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use tintype_imaging::probe::SourceFormat;
+
+use super::request::Caller;
+use crate::app::App;
+
+#[derive(Serialize)]
+pub(super) struct Limits {
+    /// Media types of which variants can be made.
+    renderable: Vec<&'static str>,
+    /// Media types that may be uploaded, with `*` as a wildcard.
+    allowed: Vec<String>,
+    /// Of the whole picture; one above is stored and not shown.
+    max_pixels: u64,
+    max_upload_bytes: u64,
+}
+
+/// For whoever has a token, whatever its scopes: they are about no original.
+pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limits> {
+    let renderable = SourceFormat::ALL
+        .into_iter()
+        .filter(|format| format.is_decodable())
+        .map(SourceFormat::media_type);
+    Json(Limits {
+        renderable: renderable.collect(),
+        allowed: app.config.allow_types.clone(),
+        max_pixels: app.config.max_pixels,
+        max_upload_bytes: app.config.max_upload_bytes,
+    })
+}
