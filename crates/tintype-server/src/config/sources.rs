@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::bucket;
 use super::options::{OPTIONS, Opt, env_name};
+use super::otel;
 use super::problems::Problems;
 
 const PREFIX: &str = "TINTYPE_";
@@ -31,6 +32,8 @@ pub(super) struct Sources {
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
     pub(super) task_metadata: Option<String>,
+    /// OpenTelemetry's own.
+    pub(super) otel: BTreeMap<String, String>,
 }
 
 impl Sources {
@@ -43,9 +46,12 @@ impl Sources {
         // container definition says "not set".
         let mut environment: BTreeMap<String, String> = environment
             .into_iter()
-            .filter(|(name, _)| name.starts_with(PREFIX) || name == TASK_METADATA)
             .filter(|(_, text)| !text.is_empty())
             .collect();
+        let otel = environment
+            .extract_if(.., |name, _| name.starts_with(otel::PREFIX))
+            .collect();
+        environment.retain(|name, _| name.starts_with(PREFIX) || name == TASK_METADATA);
         let task_metadata = environment.remove(TASK_METADATA);
         let mut table = read_file(environment.remove(FILE), file, problems);
         if let Some(inline) = environment.remove(INLINE) {
@@ -60,6 +66,7 @@ impl Sources {
             presets,
             sites,
             task_metadata,
+            otel,
         }
     }
 }

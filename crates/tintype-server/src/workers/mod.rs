@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use budget::Budget;
-pub use cost::{Cost, Kind};
+pub use cost::{Account, Cost, Kind};
 use job::Job;
 pub use job::{Done, Shift};
 use line::Entry;
@@ -69,6 +69,9 @@ pub struct Gauges {
     /// Of both priorities.
     pub bytes: u64,
     pub background_busy: usize,
+    /// How long pixel threads have been at work since the start, all together; of what they are at, as
+    /// far as they are.
+    pub busy_time: Duration,
     pub background_queued: usize,
 }
 
@@ -161,6 +164,11 @@ impl Pool {
             Priority::Request => &self.requests,
             Priority::Background => &self.background,
         }
+    }
+
+    /// Of the kinds that there were jobs of.
+    pub fn accounts(&self) -> Vec<(Kind, Account)> {
+        self.queue.accounts()
     }
 
     pub fn gauges(&self) -> Gauges {

@@ -198,7 +198,7 @@ fn what_was_measured_corrects_what_is_expected() {
                 fetched: Duration::ZERO,
                 worked: Some(worked),
             };
-            scene.line.finish(0, &kind(SECOND), spent);
+            scene.line.finish(0, &kind(SECOND), spent, scene.now);
         }
     };
     ran(&mut scene, avif, SECOND / 4);
