@@ -26,6 +26,7 @@ mod invalidation; // what caches in front are told, and when
 mod logs; // what is said on standard output
 mod management; // records, list, batch, copy, move, delete, state
 mod memory; // what an upload costs
+mod monitoring; // metrics, alarms and the dashboard
 mod odd_files; // what is told of a file that cannot be rendered, and how often it is tried
 mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits

@@ -345,13 +345,12 @@ fn metrics_are_those_of_the_page() {
     assert!(families.len() > 40, "{families:?}");
     for family in families {
         let name = family.trim_end_matches("_total");
-        let short = name.trim_end_matches("_seconds").trim_end_matches("_bytes");
-        let found = received.metrics.contains_key(name) || received.metrics.contains_key(short);
+        let found = received.metrics.contains_key(name);
         assert!(found, "{family} in {:?}", received.metrics.keys());
     }
     // The last push is made at the stop, so it has everything.
     assert_eq!(received.sums["tintype_http_requests"], 6.0);
-    assert_eq!(received.sums["tintype_http_request_duration"], 6.0);
+    assert_eq!(received.sums["tintype_http_request_duration_seconds"], 6.0);
 }
 
 /// One that refuses connections, and one that takes them and never answers.
@@ -371,7 +370,12 @@ fn a_dead_collector_costs_no_request_and_no_stop() {
         // ECS gives 30 s, and drains take most of it.
         assert!(began.elapsed() < Duration::from_secs(10));
         let told = stdout.matches("the collector does not take").count();
-        assert!((1..=2).contains(&told), "{told} times:\n{stdout}");
+        // Once for traces and once for metrics; of a silent one it is not known yet.
+        let least = u8::from(url != silent_url);
+        assert!(
+            (least.into()..=2).contains(&told),
+            "{told} times:\n{stdout}"
+        );
     }
 }
 

@@ -272,7 +272,18 @@ impl Metrics {
         for (route, method, done) in [
             ("variant", "GET", 200),
             ("original", "GET", 200),
+            ("json", "GET", 200),
             ("files", "PUT", 201),
+            ("files", "POST", 201),
+            ("files", "GET", 200),
+            ("files", "DELETE", 204),
+            ("records", "GET", 200),
+            ("records", "PATCH", 200),
+            ("list", "GET", 200),
+            ("batch", "POST", 200),
+            ("copy", "POST", 201),
+            ("move", "POST", 201),
+            ("purge", "POST", 200),
         ] {
             for status in [done, 500, 503] {
                 begin(
@@ -284,6 +295,8 @@ impl Metrics {
                     },
                 );
             }
+        }
+        for route in ["variant", "original", "files"] {
             begin(&self.request_duration, Route { route });
         }
         for stage in ["fetch", "decode", "resize", "encode"] {

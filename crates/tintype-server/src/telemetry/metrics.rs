@@ -1,5 +1,5 @@
-//! All metrics as OTLP, from the text that Prometheus would be given: the same names, less the endings that
-//! every back end adds by itself, and the same figures.
+//! All metrics as OTLP, from the text that Prometheus would be given: the same names, less the `_total` that
+//! back ends add to counters by themselves, and the same figures.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -43,12 +43,17 @@ pub async fn push_metrics(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => pusher.push(&scrape()).await,
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => break,
+        }
+        // A collector that does not answer is not waited for at the end.
+        tokio::select! {
+            () = pusher.push(scrape()) => {}
             () = stop.cancelled() => break,
         }
     }
     // What is not taken in time is lost; the client has said why.
-    let _ = timeout(LAST_WORDS, pusher.push(&scrape())).await;
+    let _ = timeout(LAST_WORDS, pusher.push(scrape())).await;
     Ok(())
 }
 
@@ -60,8 +65,8 @@ struct Pusher<'a> {
 }
 
 impl Pusher<'_> {
-    async fn push(&self, text: &str) {
-        let body = message(text, &self.resource, self.began).encode_to_vec();
+    async fn push(&self, text: String) {
+        let body = message(&text, &self.resource, self.began).encode_to_vec();
         let request = Request::post(&self.signal.endpoint).header(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/x-protobuf"),
@@ -127,8 +132,6 @@ struct Times {
 }
 
 fn metric(family: &Family<'_>, times: Times) -> Metric {
-    let unit_ending = format!("_{}", family.unit);
-    let name = family.name.strip_suffix(&unit_ending);
     let temporality = AggregationTemporality::Cumulative.into();
     let data = match family.kind {
         Kind::Counter => metric::Data::Sum(Sum {
@@ -145,7 +148,7 @@ fn metric(family: &Family<'_>, times: Times) -> Metric {
         }),
     };
     Metric {
-        name: name.unwrap_or(family.name).to_owned(),
+        name: family.name.to_owned(),
         description: family.help.to_owned(),
         unit: match family.unit {
             "seconds" => "s".to_owned(),

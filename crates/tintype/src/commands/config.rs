@@ -63,7 +63,12 @@ fn here(config: &Config) -> String {
         line("max_connections", &max_connections),
         format!("largest pictures in megapixels: {largest}"),
     ];
-    let lines = lines.into_iter().chain(unread);
+    let otel = &config.otel;
+    let collector = [("traces", &otel.traces), ("metrics", &otel.metrics)];
+    let collector = collector
+        .into_iter()
+        .filter_map(|(what, signal)| Some(format!("{what} go to {}", signal.as_ref()?.endpoint)));
+    let lines = lines.into_iter().chain(unread).chain(collector);
     lines.fold("# On this machine:\n".to_owned(), |text, line| {
         text + "#   " + &line + "\n"
     })
