@@ -16,7 +16,6 @@ const SITES: &str = r#"
     unsigned = "any"
     [sites.magazine.presets]
     card = "w_100~f_jpeg"
-    raw = "f_original"
 "#;
 
 fn lines(stdout: &str) -> Vec<Value> {
@@ -105,7 +104,6 @@ fn a_request_is_told_by_what_it_was_about() {
     app.get("/t/magazine/a.jpg/card").expect(200);
     app.get("/t/magazine/a.jpg/h_20~w_10").expect(308);
     app.get("/t/magazine/a.jpg/f_original").expect(200);
-    app.get("/t/magazine/a.jpg/raw").expect(200);
     app.get("/t/magazine/a.jpg/f_json").expect(200);
     app.get("/t/magazine/none.jpg/w_10").expect(404);
     app.get(&signed("a.jpg", "w_10", SIGNING_KEY)).expect(404);
@@ -126,7 +124,6 @@ fn a_request_is_told_by_what_it_was_about() {
             "variant magazine card hit",
             "variant magazine w_10~h_20 -",
             "original magazine f_original -",
-            "original magazine raw -",
             "json magazine f_json -",
             "variant magazine w_10 -",
             "variant default w_10 -",

@@ -12,8 +12,6 @@ use crate::record::Record;
 /// A handler puts it into the extensions of its response; whatever is not said is not logged.
 #[derive(Clone, Debug, Default)]
 pub struct LogFacts {
-    /// A better name than the path gives, such as `original` for a preset that asks for it.
-    pub route: Option<&'static str>,
     /// The site that the key belongs to.
     pub site: Option<Arc<str>>,
     /// `hit`, `miss`, `coalesced` or `stored`.

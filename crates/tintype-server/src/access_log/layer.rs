@@ -192,7 +192,7 @@ impl Observation {
         let status = self
             .status
             .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
-        let route = self.facts.route.unwrap_or_else(|| route::route(path));
+        let route = route::route(path);
         self.observer.metrics.request_ended(&Answered {
             route,
             site: self.facts.site.as_deref(),

@@ -63,7 +63,6 @@ async fn fails() -> Response {
 
 async fn has_facts() -> impl IntoResponse {
     let facts = LogFacts {
-        route: Some("original"),
         cache: Some("miss"),
         spec: Some("w_100".into()),
         site: Some("magazine".into()),
@@ -170,7 +169,7 @@ async fn what_the_handler_knows_is_in_the_line_and_in_server_timing() {
     text(response).await;
     let lines = watched.lines();
     let line = &lines[0];
-    assert_eq!(line["route"], "original");
+    assert_eq!(line["route"], "variant");
     assert_eq!(line["key"], "a/b.jpg");
     assert_eq!(line["spec"], "w_100");
     assert_eq!(line["site"], "magazine");
@@ -300,6 +299,6 @@ async fn requests_are_counted_by_route_and_not_by_path() {
             "tintype_http_requests_total{{route=\"{route}\",method=\"GET\",status=\"{status}\"}} 50"
         ))
     };
-    assert!(count("original", 200) && count("other", 404), "{metrics}");
+    assert!(count("variant", 200) && count("other", 404), "{metrics}");
     assert!(metrics.contains("tintype_inflight 0\n"));
 }

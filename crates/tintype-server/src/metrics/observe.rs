@@ -19,9 +19,9 @@ impl Metrics {
         self.observe_pool(&app.pool);
         self.observe_outbox(&app.outbox);
         self.observe_stores(&app.store, &app.derived);
-        self.hot_cache_bytes.set(signed(app.variants.hot_bytes()));
-        self.hot_cache_entries
-            .set(signed(app.variants.hot_entries()));
+        let (bytes, entries) = app.variants.held();
+        self.hot_cache_bytes.set(signed(bytes));
+        self.hot_cache_entries.set(signed(entries));
         let limit = app.resources.hot_cache_bytes;
         self.hot_cache_limit.set(signed(limit));
         self.spool_bytes.set(signed(app.spool.reserved_bytes()));
@@ -95,7 +95,7 @@ impl Metrics {
         self.queue_depth.set(signed(gauges.queued as u64));
         self.workers_busy.set(signed(gauges.busy as u64));
         self.workers.set(signed(limits.threads.get() as u64));
-        set(&self.workers_busy_time, gauges.busy_time);
+        set(&self.workers_busy_time, pool.busy_time());
         self.background_depth
             .set(signed(gauges.background_queued as u64));
         self.background_busy

@@ -69,9 +69,6 @@ pub struct Gauges {
     /// Of both priorities.
     pub bytes: u64,
     pub background_busy: usize,
-    /// How long pixel threads have been at work since the start, all together; of what they are at, as
-    /// far as they are.
-    pub busy_time: Duration,
     pub background_queued: usize,
 }
 
@@ -164,6 +161,12 @@ impl Pool {
             Priority::Request => &self.requests,
             Priority::Background => &self.background,
         }
+    }
+
+    /// How long pixel threads have been at work since the start, all together; of what they are at, as
+    /// far as they are.
+    pub fn busy_time(&self) -> Duration {
+        self.queue.busy_time()
     }
 
     /// Of the kinds that there were jobs of.

@@ -125,15 +125,17 @@ impl Queue {
 
     pub(super) fn gauges(&self) -> Gauges {
         let state = self.lock();
-        let busy_time = state.line.busy_time(Instant::now());
         Gauges {
-            busy_time,
             busy: state.line.busy(),
             queued: state.line.queued(),
             bytes: state.budget.used(),
             background_busy: state.background.busy(),
             background_queued: state.background.queued(),
         }
+    }
+
+    pub(super) fn busy_time(&self) -> Duration {
+        self.lock().line.busy_time(Instant::now())
     }
 
     pub(super) fn accounts(&self) -> Vec<(Kind, Account)> {
