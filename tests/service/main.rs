@@ -23,8 +23,10 @@ mod fallback; // production's originals in staging
 mod formats; // which format a browser gets, and when
 mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
+mod logs; // what is said on standard output
 mod management; // records, list, batch, copy, move, delete, state
 mod memory; // what an upload costs
+mod monitoring; // metrics, alarms and the dashboard
 mod nginx; // proxies that write addresses anew, and our configuration for it
 mod odd_files; // what is told of a file that cannot be rendered, and how often it is tried
 mod operations; // start, stop, health, logs, configuration
@@ -37,5 +39,6 @@ mod replicas; // several servers on one store
 mod sick_bucket; // one that is away, throttled, or refuses
 mod sick_folder; // a folder that is ill, or that others write to
 mod sites; // several projects on one service
+mod telemetry; // traces and metrics, at a collector of our own
 mod uploads; // the bytes: create, replace, rename, refuse, abort
 mod varnish; // a real one in front, with our VCL

@@ -40,6 +40,20 @@ fn metrics_have_fixed_names_and_few_labels() {
     app.get("/t/a.jpg/w_100").expect(200);
     app.get("/t/a.jpg/w_100").expect(200);
     let text = app.admin("/metrics").expect(200).text();
+    // OpenMetrics for who asks for it; the older text for who does not.
+    let openmetrics = [(
+        "accept",
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
+    )];
+    let url = app.admin_url("/metrics");
+    let asked = app.send_to("GET", &url, &openmetrics, b"").expect(200);
+    assert!(
+        asked
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    assert!(asked.text().ends_with("\n# EOF\n"));
+    assert!(!text.contains("# EOF"));
     for name in [
         "tintype_http_requests_total",
         "tintype_http_request_duration_seconds",
@@ -51,9 +65,11 @@ fn metrics_have_fixed_names_and_few_labels() {
         "tintype_storage_request_duration_seconds",
         "tintype_build_info",
     ] {
-        // OpenMetrics names the family; `_total` is part of its samples.
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
+        // There `_total` is part of the samples alone.
         let family = name.trim_end_matches("_total");
-        assert!(text.contains(&format!("# TYPE {family} ")), "{name}");
+        let line = format!("# TYPE {family} ");
+        assert!(asked.text().contains(&line), "{name}");
     }
     let series = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
     let before = series(&text);
@@ -86,7 +102,8 @@ fn every_request_is_one_line_without_secrets() {
         .collect();
     assert!(requests.len() >= 3, "{stdout}");
     for request in requests {
-        for field in ["ts", "method", "route", "status", "bytes", "duration_ms"] {
+        assert_eq!(request["event"], "request");
+        for field in ["method", "route", "bytes", "duration_ms"] {
             assert!(!request[field].is_null(), "{field} in {request}");
         }
         assert!(request["aborted"].is_null(), "{request}");

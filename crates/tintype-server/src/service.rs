@@ -13,14 +13,16 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::access_log::{AccessLog, Observe, Observer};
+use crate::access_log::{Observe, Observer};
 use crate::app::App;
 use crate::blocks::{self, Blocks};
 use crate::config::{Config, Resources};
+use crate::emf;
 use crate::error::Error;
 use crate::granted::Granted;
 use crate::http::Pace;
 use crate::left_out;
+use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::outbox::{self, Outbox};
 use crate::probing::Probing;
@@ -31,6 +33,7 @@ use crate::routes::admin::{self, Outcome, Readiness, Ready};
 use crate::routes::delivery::PreparedAnswers;
 use crate::spool::{Spool, Unwritable};
 use crate::stores::{Stores, Unopened};
+use crate::telemetry::{self, LAST_WORDS, Tracer, Unsendable};
 use crate::variants::Variants;
 use crate::workers::{self, Pool};
 use crate::{http, router};
@@ -70,6 +73,8 @@ pub enum StartError {
         "TINTYPE_SPOOL_DIR: {0}; mount a folder there that it may write to, or name another one"
     )]
     Spool(Unwritable),
+    #[error(transparent)]
+    Telemetry(#[from] Unsendable),
     #[error("{what} cannot be set up")]
     System {
         what: &'static str,
@@ -84,7 +89,7 @@ impl StartError {
         match self {
             Self::Store(unopened) => unopened.may_pass(),
             Self::Blocks(error) => error.is_store_away(),
-            Self::Purgers(_) | Self::Spool(_) | Self::System { .. } => false,
+            Self::Purgers(_) | Self::Spool(_) | Self::Telemetry(_) | Self::System { .. } => false,
         }
     }
 }
@@ -95,6 +100,7 @@ impl App {
         config: Arc<Config>,
         granted: &Granted,
         metrics: Arc<Metrics>,
+        tracer: Option<Arc<Tracer>>,
     ) -> Result<Arc<Self>, StartError> {
         let Stores { store, derived } = Stores::open(&config).await?;
         store.observe(observer(&metrics));
@@ -133,6 +139,7 @@ impl App {
             prepared: PreparedAnswers::new(prepared_bytes),
             outbox,
             metrics,
+            tracer,
             config,
             resources,
             store,
@@ -196,7 +203,7 @@ pub async fn serve(
     config: Config,
     granted: &Granted,
     listeners: Listeners,
-    log: AccessLog,
+    log: Log,
     stop: CancellationToken,
     opened: impl FnOnce(&App),
 ) -> Result<usize, StartError> {
@@ -215,21 +222,34 @@ pub async fn serve(
         lame_duck: config.lame_duck,
         drain: config.drain,
     };
-    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
-    let observer = Arc::new(Observer {
-        metrics: metrics.clone(),
-        log,
-    });
+    let sites = config.sites.iter().map(|site| site.name.as_str());
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), sites));
+    let config = Arc::new(config);
+    let tracer = telemetry::tracer(&config.otel)?;
+    let observer = Arc::new(Observer::new(
+        metrics.clone(),
+        log.clone(),
+        config.access_log,
+        tracer.clone(),
+    ));
     let running: Arc<OnceLock<Arc<App>>> = Arc::default();
     let readiness = {
         let running = running.clone();
         Arc::new(Readiness::new(move || health(running.get().cloned())))
     };
-    let gauges = {
-        let (running, observer) = (running.clone(), observer.clone());
-        move || gauges(&observer, running.get())
+    let scrape = {
+        let (running, metrics) = (running.clone(), metrics.clone());
+        let (log, readiness) = (log.clone(), readiness.clone());
+        move || {
+            metrics.observe_draining(readiness.is_draining());
+            metrics.observe_log(log.dropped());
+            if let Some(app) = running.get() {
+                metrics.observe_app(app);
+            }
+            metrics.encode()
+        }
     };
-    let machines = admin::router(readiness.clone(), gauges);
+    let machines = admin::router(readiness.clone(), scrape.clone());
     let (public, api) = (Late::default(), Late::default());
 
     let draining = {
@@ -251,23 +271,30 @@ pub async fn serve(
         listeners.admin,
         machines,
         at_once,
+        metrics.connections("admin"),
         last.clone(),
     ));
+    // What is told of every request is told after the last one.
+    let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
     let shared = listeners.api.is_none();
-    let serve = |listener, late: &Late, connections| {
+    let serve = |listener, late: &Late, name, connections| {
+        let open = metrics.connections(name);
         let service = Below::new(Observe::new(late.clone(), observer.clone()), &config.sites);
         let settings = http::Settings {
             max_connections: count(connections),
             ..settings
         };
-        tokio::spawn(http::serve(listener, service, settings, stop.clone()))
+        tokio::spawn(http::serve(listener, service, settings, open, stop.clone()))
     };
+    let of_public = connections - of_api;
     let serving = [
-        Some(serve(listeners.public, &public, connections - of_api)),
-        listeners.api.map(|listener| serve(listener, &api, of_api)),
+        Some(serve(listeners.public, &public, "public", of_public)),
+        listeners
+            .api
+            .map(|listener| serve(listener, &api, "api", of_api)),
     ];
 
-    let opening = awaiting::open(config, granted, metrics, &readiness);
+    let opening = awaiting::open(config, granted, metrics.clone(), tracer.clone(), &readiness);
     let refreshing = tokio::select! {
         () = stop.cancelled() => None,
         app = opening => {
@@ -287,7 +314,12 @@ pub async fn serve(
         cut += listener.await.map_or(0, |drained| drained.cut);
     }
     last.cancel();
+    let last_spans = tracer.map(|tracer| off_threads(move || tracer.shut_down(LAST_WORDS)));
     let _ = machines.await;
+    let _ = telling.await;
+    if let Some(last_spans) = last_spans {
+        let _ = last_spans.await;
+    }
     draining.abort();
     if let Some(refreshing) = refreshing {
         refreshing.abort();
@@ -295,15 +327,20 @@ pub async fn serve(
     Ok(cut)
 }
 
-/// Brought up to date, and encoded.
-fn gauges(observer: &Observer, app: Option<&Arc<App>>) -> String {
-    if let Some(app) = app {
-        app.metrics.observe_pool(&app.pool);
-        app.metrics.observe_outbox(&app.outbox);
-        app.metrics.observe_stores(&app.store, &app.derived);
-    }
-    observer.metrics.observe_log(observer.log.dropped());
-    observer.metrics.encode()
+/// What is told of the service without being asked, until `stop`.
+async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
+    let lines = async {
+        if config.emf {
+            emf::write(&config.otel.service, &log, &scrape, stop.clone()).await;
+        }
+    };
+    let pushes = async {
+        let pushed = telemetry::push_metrics(&config.otel, &scrape, stop.clone()).await;
+        if let Err(error) = pushed {
+            tracing::error!("{error}");
+        }
+    };
+    tokio::join!(lines, pushes);
 }
 
 async fn health(app: Option<Arc<App>>) -> Outcome {

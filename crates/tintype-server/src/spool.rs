@@ -15,7 +15,7 @@ mod tests;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -146,6 +146,10 @@ impl Spool {
         };
         reservation.grow(declared.unwrap_or(HEAD_BYTES as u64))?;
         Ok(reservation)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.shared.folder
     }
 
     /// Bytes promised to bodies at this moment, for metrics.

@@ -47,6 +47,16 @@ pub use url::{
     DiskSettings, S3Access, S3Encryption, S3Settings, S3Writing, StoreUrl, StoreUrlError,
 };
 
+/// What a bucket is asked no more than once a second: everything, because it answers nothing, or one kind of
+/// operation, because most of them fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breakers {
+    pub all: bool,
+    pub reads: bool,
+    pub writes: bool,
+    pub lists: bool,
+}
+
 /// The most entries that one page of a listing holds.
 pub const MAX_PAGE: usize = 1_000;
 
@@ -417,6 +427,16 @@ impl Store {
                 count(self.counts());
             }
             Self::S3(_) => {}
+        }
+    }
+
+    /// What is not asked as usual now, because it does not answer.
+    pub fn breakers(&self) -> Breakers {
+        match self {
+            Self::Disk(_) | Self::Memory(_) => Breakers::default(),
+            Self::S3(s3) => s3.breakers(),
+            Self::ReadOnly(reader) => reader.breakers(),
+            Self::Overlay(overlay) => overlay.upper().breakers(),
         }
     }
 

@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use crate::{
-    Counts, Disk, ETag, Error, Get, Kind, Meta, Object, Objects, Page, Store, StoreUrl, Survey,
+    Breakers, Counts, Disk, ETag, Error, Get, Kind, Meta, Object, Objects, Page, Store, StoreUrl,
+    Survey,
 };
 
 #[derive(Debug)]
@@ -77,6 +78,10 @@ impl Reader {
 
     pub fn warnings(&self) -> Vec<String> {
         self.store.warnings()
+    }
+
+    pub(crate) fn breakers(&self) -> Breakers {
+        self.store.breakers()
     }
 
     /// What the store below was asked.

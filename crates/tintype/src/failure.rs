@@ -17,17 +17,24 @@ impl Failure {
     /// Tells people on standard error; standard output is for answers.
     pub(crate) fn report(self) -> ExitCode {
         let mut stderr = std::io::stderr().lock();
-        // Nobody is left to be told when this fails.
-        let _ = match &self {
-            Self::Configuration(problems) => problems
-                .iter()
-                .try_for_each(|problem| writeln!(stderr, "error: {problem}")),
-            Self::Usage(reason) => writeln!(stderr, "error: {reason}"),
-            Self::Other(error) => writeln!(stderr, "error: {error:#}"),
-        };
+        for text in self.texts() {
+            // Nobody is left to be told when this fails.
+            let _ = writeln!(stderr, "error: {text}");
+        }
         match self {
             Self::Configuration(_) | Self::Usage(_) => ExitCode::from(2),
             Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl Failure {
+    /// One line each.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Configuration(problems) => problems.iter().map(ToString::to_string).collect(),
+            Self::Usage(reason) => vec![reason.clone()],
+            Self::Other(error) => vec![format!("{error:#}")],
         }
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,10 +14,14 @@ use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower::Service;
 
-use super::line::{Line, Trace};
-use super::{AccessLog, LogFacts, RequestId, request_id, route};
+use super::caller::Caller;
+use super::line::Line;
+use super::which::Choice;
+use super::{LogFacts, Logged, RequestId, request_id, route};
 use crate::error::{Code, Error};
-use crate::metrics::Metrics;
+use crate::log::Log;
+use crate::metrics::{Answered, Metrics};
+use crate::telemetry::{Answer, Span, Tracer};
 
 /// For a client that left before there was an answer; seen in the log alone.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -26,8 +30,27 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Where observations go.
 pub struct Observer {
-    pub metrics: Arc<Metrics>,
-    pub log: AccessLog,
+    metrics: Arc<Metrics>,
+    log: Log,
+    choice: Choice,
+    /// `None`: nobody asked for traces.
+    tracer: Option<Arc<Tracer>>,
+}
+
+impl Observer {
+    pub fn new(
+        metrics: Arc<Metrics>,
+        log: Log,
+        logged: Logged,
+        tracer: Option<Arc<Tracer>>,
+    ) -> Self {
+        Self {
+            metrics,
+            log,
+            choice: Choice::new(logged),
+            tracer,
+        }
+    }
 }
 
 /// Wraps the router, outside of every other layer.
@@ -61,6 +84,9 @@ where
         request
             .extensions_mut()
             .insert(observation.request_id.clone());
+        if let Some(span) = observation.span {
+            request.extensions_mut().insert(span);
+        }
         let response = self.inner.call(request);
         Box::pin(async move {
             let mut response = response.await?;
@@ -76,7 +102,8 @@ struct Observation {
     observer: Arc<Observer>,
     began: Instant,
     request_id: RequestId,
-    trace: Trace,
+    caller: Caller,
+    span: Option<Span>,
     method: Method,
     /// A copy, as everything here: a part of the head would keep all of it for as long as the answer
     /// takes.
@@ -93,11 +120,15 @@ struct Observation {
 impl Observation {
     fn begin(observer: Arc<Observer>, request: &Request<Body>) -> Self {
         observer.metrics.request_began();
+        let caller = Caller::of(request.headers());
+        let tracer = observer.tracer.as_ref();
+        let span = tracer.map(|tracer| tracer.begin(caller.parent.as_ref()));
         Self {
             observer,
             began: Instant::now(),
             request_id: RequestId::of(request.headers()),
-            trace: Trace::of(request.headers()),
+            caller,
+            span,
             method: request.method().clone(),
             path: request.uri().path().into(),
             status: None,
@@ -154,22 +185,48 @@ impl Observation {
     }
 }
 
-impl Drop for Observation {
-    fn drop(&mut self) {
+impl Observation {
+    fn ended(&self) {
         let took = self.began.elapsed();
         let path = &*self.path;
         let status = self
             .status
             .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
-        let route = self.facts.route.unwrap_or_else(|| route::route(path));
-        let metric_status = StatusCode::from_u16(status).unwrap_or_default();
-        self.observer
-            .metrics
-            .request_ended(route, &self.method, metric_status, took);
+        let route = route::route(path);
+        self.observer.metrics.request_ended(&Answered {
+            route,
+            site: self.facts.site.as_deref(),
+            method: &self.method,
+            status,
+            bytes: self.bytes,
+            took,
+        });
+        let code = self.code.map(Code::as_str);
+        if let (Some(tracer), Some(span)) = (&self.observer.tracer, self.span) {
+            tracer.end(
+                span,
+                &Answer {
+                    began: self.began,
+                    request_id: self.request_id.as_str(),
+                    method: self.method.as_str(),
+                    route,
+                    key: route::key(path),
+                    status,
+                    bytes: self.bytes,
+                    code,
+                    facts: &self.facts,
+                },
+            );
+        }
+        let Some(one_in) = self.observer.choice.of(status) else {
+            return;
+        };
+        let of_span = self.span.map(|span| span.trace_id);
+        let of_caller = self.caller.parent.map(|parent| parent.trace_id);
         let line = Line {
-            time: SystemTime::now(),
             request_id: self.request_id.as_str(),
-            trace: &self.trace,
+            trace_id: of_span.or(of_caller),
+            caller: &self.caller,
             method: self.method.as_str(),
             route,
             key: route::key(path),
@@ -177,10 +234,17 @@ impl Drop for Observation {
             bytes: self.bytes,
             duration: took,
             aborted: !self.complete,
-            code: self.code.map(Code::as_str),
+            code,
             facts: &self.facts,
+            one_in,
         };
         self.observer.log.push(&line.to_bytes());
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        self.ended();
     }
 }
 

@@ -1,21 +1,20 @@
-//! The fields of a line, and how they are written.
+//! The fields of a line about a request, and how they are written.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::LogFacts;
-
-/// A text from outside is cut here: collectors take lines of 16 KB.
-const MAX_TEXT: usize = 1024;
+use super::caller::Caller;
+use crate::log::{begin, cut};
+use crate::telemetry::TraceId;
 
 /// Only what is known is written.
 pub(super) struct Line<'a> {
-    pub(super) time: SystemTime,
     pub(super) request_id: &'a str,
-    pub(super) trace: &'a Trace,
+    pub(super) trace_id: Option<TraceId>,
+    pub(super) caller: &'a Caller,
     pub(super) method: &'a str,
     pub(super) route: &'static str,
     pub(super) key: Option<&'a str>,
@@ -27,6 +26,8 @@ pub(super) struct Line<'a> {
     /// The code of a refusal.
     pub(super) code: Option<&'static str>,
     pub(super) facts: &'a LogFacts,
+    /// How many such requests this line stands for, where not all are logged.
+    pub(super) one_in: Option<u64>,
 }
 
 impl Line<'_> {
@@ -51,22 +52,25 @@ impl Line<'_> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (facts, caller) = (self.facts, self.caller);
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("ts", &rfc3339(self.time))?;
-        map.serialize_entry("level", self.level())?;
+        begin(&mut map, self.level(), "request")?;
         map.serialize_entry("request_id", self.request_id)?;
-        if let Some(id) = &self.trace.trace_id {
-            map.serialize_entry("trace_id", id)?;
+        if let Some(id) = self.trace_id {
+            map.serialize_entry("trace_id", &id.to_string())?;
         }
-        if let Some(id) = &self.trace.amzn_trace_id {
-            map.serialize_entry("amzn_trace_id", id)?;
+        if let Some(root) = &caller.amzn_root {
+            map.serialize_entry("amzn_trace_id", root)?;
         }
         map.serialize_entry("method", cut(self.method))?;
-        map.serialize_entry("route", self.facts.route.unwrap_or(self.route))?;
+        map.serialize_entry("route", self.route)?;
+        if let Some(site) = &facts.site {
+            map.serialize_entry("site", &**site)?;
+        }
         if let Some(key) = self.key {
             map.serialize_entry("key", cut(key))?;
         }
-        if let Some(spec) = &self.facts.spec {
+        if let Some(spec) = &facts.spec {
             map.serialize_entry("spec", cut(spec))?;
         }
         map.serialize_entry("status", &self.status)?;
@@ -78,95 +82,30 @@ impl Serialize for Line<'_> {
         if let Some(code) = self.code {
             map.serialize_entry("code", code)?;
         }
-        if let Some(cache) = self.facts.cache {
+        if let Some(cache) = facts.cache {
             map.serialize_entry("cache", cache)?;
         }
-        for (stage, took) in self.facts.stages() {
-            if let Some(took) = took {
-                map.serialize_entry(&format_args!("{stage}_ms").to_string(), &ms(took))?;
-            }
+        if let Some(source) = &facts.source {
+            map.serialize_entry("source_pixels", &source.pixels)?;
+            map.serialize_entry("source_format", source.format.as_str())?;
         }
-        if let Some(actor) = &self.trace.actor {
+        for (name, step) in facts.each_step() {
+            map.serialize_entry(&format!("{name}_ms"), &ms(step.took))?;
+        }
+        if let Some(actor) = &caller.actor {
             map.serialize_entry("actor", actor)?;
         }
-        if let Some(token) = &self.facts.token {
+        if let Some(token) = &facts.token {
             map.serialize_entry("token", cut(token))?;
         }
-        map.end()
-    }
-}
-
-/// What the caller says of itself and of the request it belongs to.
-#[derive(Debug, Default)]
-pub(super) struct Trace {
-    /// From `traceparent` (W3C Trace Context): 32 hexadecimal digits.
-    pub(super) trace_id: Option<String>,
-    /// The root from `X-Amzn-Trace-Id`.
-    pub(super) amzn_trace_id: Option<String>,
-    /// From `Tintype-Actor`: on whose behalf.
-    pub(super) actor: Option<String>,
-}
-
-impl Trace {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-        const AMZN: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-        const ACTOR: HeaderName = HeaderName::from_static("tintype-actor");
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let is_hex = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-        let is_root = |id: &&str| {
-            id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
-        Self {
-            trace_id: text(TRACEPARENT)
-                .and_then(|text| text.split('-').nth(1))
-                .filter(is_hex)
-                .map(str::to_owned),
-            amzn_trace_id: text(AMZN)
-                .and_then(|text| {
-                    text.split(';')
-                        .find_map(|part| part.trim().strip_prefix("Root="))
-                })
-                .filter(is_root)
-                .map(str::to_owned),
-            // A name may be in any script.
-            actor: headers.get(ACTOR).map(|value| {
-                let text = String::from_utf8_lossy(value.as_bytes());
-                text.chars().filter(|c| !c.is_control()).take(200).collect()
-            }),
+        if let Some(number) = self.one_in {
+            map.serialize_entry("one_in", &number)?;
         }
+        map.end()
     }
 }
 
 fn ms(duration: Duration) -> f64 {
     // Microseconds are as exact as it gets.
     (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
-}
-
-/// The start of a text, whole characters only.
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT)]
-}
-
-/// UTC with milliseconds. The date arithmetic is Howard Hinnant's `civil_from_days`.
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // Years begin in March, so that a leap day is the last.
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let ms = since.subsec_millis();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }

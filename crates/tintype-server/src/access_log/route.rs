@@ -1,9 +1,21 @@
 //! What a path is about, without what makes it unique: a label of few values, and the key.
 
+/// Every route there is.
+pub(crate) const ROUTES: [&str; 14] = [
+    "variant", "original", "json", "files", "records", "list", "batch", "copy", "move", "purge",
+    "tickets", "uploads", "openapi", "other",
+];
+
 /// Known also for requests that never reached a handler.
 pub(super) fn route(path: &str) -> &'static str {
-    if path.starts_with("/t/") {
-        return "variant";
+    if let Some(rest) = path.strip_prefix("/t/") {
+        let spec = rest.rsplit('/').next().unwrap_or_default();
+        let is_item = |wanted| spec.split('~').any(|item| item == wanted);
+        return match () {
+            () if is_item("f_original") => "original",
+            () if is_item("f_json") => "json",
+            () => "variant",
+        };
     }
     if path.starts_with("/o/") {
         return "original";
@@ -28,7 +40,7 @@ pub(super) fn route(path: &str) -> &'static str {
 
 /// The key as the path spells it. A spec is left out, for it may be signed; so is a path that has
 /// a signature somewhere else.
-pub(super) fn key(path: &str) -> Option<&str> {
+pub(crate) fn key(path: &str) -> Option<&str> {
     let key = if let Some(rest) = path.strip_prefix("/t/") {
         rest.rsplit_once('/')?.0
     } else {
@@ -52,6 +64,11 @@ mod tests {
             ("/t/a/sig_x/w_2", "variant", None),
             ("/t/design_1.jpg/w_2", "variant", Some("design_1.jpg")),
             ("/t/w_100", "variant", None),
+            ("/t/a.jpg/f_original", "original", Some("a.jpg")),
+            ("/t/a.jpg/f_original~v_1~sig_x", "original", Some("a.jpg")),
+            ("/t/a.jpg/exp_1~f_json", "json", Some("a.jpg")),
+            ("/t/f_json/w_100", "variant", Some("f_json")),
+            ("/t/a.jpg/f_jsons", "variant", Some("a.jpg")),
             ("/t//w_100", "variant", None),
             ("/o/a/b.jpg", "original", Some("a/b.jpg")),
             ("/o/", "original", None),
@@ -66,6 +83,7 @@ mod tests {
             ("*", "other", None),
             ("", "other", None),
         ] {
+            assert!(ROUTES.contains(&route(path)), "{path}");
             assert_eq!(
                 (route(path), key(path)),
                 (expected_route, expected_key),

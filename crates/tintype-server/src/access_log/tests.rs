@@ -4,9 +4,8 @@
     reason = "answers of our own making are small"
 )]
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -15,31 +14,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderValue, Request, StatusCode};
 use serde_json::Value;
+use tintype_imaging::probe::SourceFormat;
 use tower::{Service, ServiceExt};
 
-use super::line::rfc3339;
-use super::{AccessLog, LogFacts, Observe, Observer, RequestId};
+use super::{LogFacts, Logged, Observe, Observer, RequestId, Source, Step};
 use crate::error::{Code, Error};
+use crate::log::{Writer, tests::Memory};
 use crate::metrics::Metrics;
-
-/// An output that can be read afterwards.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 struct Watched {
     service: Observe<Router>,
-    observer: Arc<Observer>,
+    metrics: Arc<Metrics>,
+    writer: Writer,
     output: Memory,
 }
 
@@ -54,13 +40,13 @@ fn watched() -> Watched {
         .route("/t/{*path}", get(has_facts))
         .route("/never", get(std::future::pending::<Response>));
     let output = Memory::default();
-    let observer = Arc::new(Observer {
-        metrics: Arc::new(Metrics::new("1")),
-        log: AccessLog::to(output.clone()).unwrap(),
-    });
+    let writer = Writer::to(output.clone()).unwrap();
+    let metrics = Arc::new(Metrics::new("1", []));
+    let observer = Observer::new(metrics.clone(), writer.log(), Logged::All, None);
     Watched {
-        service: Observe::new(router, observer.clone()),
-        observer,
+        service: Observe::new(router, Arc::new(observer)),
+        metrics,
+        writer,
         output,
     }
 }
@@ -77,14 +63,25 @@ async fn fails() -> Response {
 
 async fn has_facts() -> impl IntoResponse {
     let facts = LogFacts {
-        route: Some("original"),
         cache: Some("miss"),
-        spec: Some("w_100".to_owned()),
+        spec: Some("w_100".into()),
+        site: Some("magazine".into()),
+        source: Some(Source {
+            pixels: 24_000_000,
+            format: SourceFormat::Jpeg,
+        }),
         token: Some("ops".to_owned()),
-        queue: Some(Duration::from_micros(1500)),
-        decode: Some(Duration::from_millis(20)),
         ..LogFacts::default()
     };
+    let step = |us| {
+        Some(Step {
+            began: Instant::now(),
+            took: Duration::from_micros(us),
+        })
+    };
+    let mut facts = facts;
+    facts.steps_mut().queue = step(1500);
+    facts.steps_mut().decode = step(20_000);
     (Extension(facts), "body")
 }
 
@@ -106,17 +103,9 @@ impl Watched {
 
     /// Ends the log and returns its lines.
     fn lines(self) -> Vec<Value> {
-        let Self {
-            service,
-            observer,
-            output,
-        } = self;
-        drop((service, observer));
-        let bytes = output.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        let Self { writer, output, .. } = self;
+        drop(writer);
+        output.lines()
     }
 }
 
@@ -143,13 +132,16 @@ async fn a_request_is_one_line_once_its_answer_is_taken() {
     assert_eq!(lines.len(), 1);
     let line = &lines[0];
     assert_eq!(line["request_id"], id);
-    assert_eq!(line["level"], "info");
+    assert_eq!(
+        (&line["level"], &line["event"]),
+        (&"info".into(), &"request".into())
+    );
     assert_eq!(line["method"], "GET");
     assert_eq!(line["route"], "other");
     assert_eq!(line["status"], 200);
     assert_eq!(line["bytes"], 5);
     assert!(line["duration_ms"].is_number());
-    assert!(line["ts"].as_str().unwrap().ends_with('Z'));
+    assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     for absent in [
         "key",
         "code",
@@ -177,9 +169,12 @@ async fn what_the_handler_knows_is_in_the_line_and_in_server_timing() {
     text(response).await;
     let lines = watched.lines();
     let line = &lines[0];
-    assert_eq!(line["route"], "original");
+    assert_eq!(line["route"], "variant");
     assert_eq!(line["key"], "a/b.jpg");
     assert_eq!(line["spec"], "w_100");
+    assert_eq!(line["site"], "magazine");
+    assert_eq!(line["source_pixels"], 24_000_000);
+    assert_eq!(line["source_format"], "jpeg");
     assert_eq!(line["cache"], "miss");
     assert_eq!(line["queue_ms"], 1.5);
     assert_eq!(line["decode_ms"], 20.0);
@@ -244,13 +239,22 @@ async fn traces_and_actors_are_logged_when_well_formed() {
         ),
         ("tintype-actor", "editor 7"),
     ];
+    // A balancer's alone, as behind one of AWS.
+    let amzn = [(
+        "x-amzn-trace-id",
+        "Root=1-67891233-abcdef012345678912345678",
+    )];
     let bad = [
-        ("traceparent", "00-xyz-01"),
+        (
+            "traceparent",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        ),
         ("x-amzn-trace-id", "Root=1\"2"),
         ("tintype-actor", "line\tfeed"),
     ];
     text(watched.ask("/", &good).await).await;
     text(watched.ask("/", &bad).await).await;
+    text(watched.ask("/", &amzn).await).await;
     let lines = watched.lines();
     assert_eq!(lines[0]["trace_id"], trace_id);
     assert_eq!(
@@ -260,6 +264,11 @@ async fn traces_and_actors_are_logged_when_well_formed() {
     assert_eq!(lines[0]["actor"], "editor 7");
     assert!(lines[1].get("trace_id").is_none() && lines[1].get("amzn_trace_id").is_none());
     assert_eq!(lines[1]["actor"], "linefeed");
+    assert_eq!(lines[2]["trace_id"], "67891233abcdef012345678912345678");
+    assert_eq!(
+        lines[2]["amzn_trace_id"],
+        "1-67891233-abcdef012345678912345678"
+    );
 }
 
 #[tokio::test]
@@ -284,51 +293,12 @@ async fn requests_are_counted_by_route_and_not_by_path() {
         text(watched.ask(&format!("/t/{n}.jpg/w_{n}"), &[]).await).await;
         text(watched.ask(&format!("/none-{n}"), &[]).await).await;
     }
-    let metrics = watched.observer.metrics.encode();
+    let metrics = watched.metrics.encode();
     let count = |route, status| {
         metrics.contains(&format!(
             "tintype_http_requests_total{{route=\"{route}\",method=\"GET\",status=\"{status}\"}} 50"
         ))
     };
-    assert!(count("original", 200) && count("other", 404), "{metrics}");
+    assert!(count("variant", 200) && count("other", 404), "{metrics}");
     assert!(metrics.contains("tintype_inflight 0\n"));
-}
-
-#[test]
-fn a_stuck_output_costs_lines_and_no_time() {
-    /// Waits at the first write until the sender is gone.
-    struct Stuck(mpsc::Receiver<()>);
-    impl Write for Stuck {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let _ = self.0.recv();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let (sender, receiver) = mpsc::channel();
-    let log = AccessLog::to(Stuck(receiver)).unwrap();
-    let line = [b'x'; 1024];
-    // Twice what is buffered, and once what the writer may already have taken.
-    for _ in 0..3 * 2 * 1024 {
-        log.push(&line);
-    }
-    assert!(
-        (2 * 1024..=4 * 1024).contains(&log.dropped()),
-        "{}",
-        log.dropped()
-    );
-    drop(sender);
-}
-
-#[test]
-fn times_are_utc_with_milliseconds() {
-    let at = |ms| rfc3339(std::time::UNIX_EPOCH + Duration::from_millis(ms));
-    assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
-    assert_eq!(at(951_782_400_007), "2000-02-29T00:00:00.007Z");
-    assert_eq!(at(1_709_251_199_999), "2024-02-29T23:59:59.999Z");
-    assert_eq!(at(1_735_689_600_000), "2025-01-01T00:00:00.000Z");
-    assert_eq!(at(4_107_542_399_000), "2100-02-28T23:59:59.000Z");
-    assert_eq!(at(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
 }

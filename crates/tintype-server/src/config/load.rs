@@ -11,7 +11,7 @@ use super::problems::Problems;
 use super::read::{self, list};
 use super::site::Policy;
 use super::sources::{Sources, Value, Values};
-use super::{Config, Problem, Quality, Token, effective, site, units};
+use super::{Config, Otel, Problem, Quality, Token, effective, otel, site, units};
 use crate::url::Unsigned;
 
 /// The token of `--dev`. It holds on loopback alone.
@@ -49,12 +49,14 @@ impl Config {
             problems,
             aws: sources.aws,
         };
+        let otel = otel::read(&sources.otel, &mut reader.problems);
         if let Some(dev) = dev {
             reader.fill_in(dev);
         }
         let config = reader.config(sources.presets, sources.sites, dev);
         let config = config.map(|config| Config {
             task_metadata: sources.task_metadata,
+            otel,
             ..config
         });
         if let Some(config) = &config {
@@ -192,6 +194,8 @@ impl Reader {
         let lame_duck = self.optional("lame_duck", units::duration);
         let drain = self.optional("drain", units::duration);
         let log = self.optional("log", read::log_filter);
+        let access_log = self.optional("access_log", read::logged);
+        let emf = self.optional("emf", read::switch);
         Some(Config {
             bind: bind?,
             admin_bind: admin_bind?,
@@ -232,8 +236,11 @@ impl Reader {
             lame_duck: lame_duck?,
             drain: drain?,
             log: log?,
+            access_log: access_log?,
+            emf: emf?,
             task_metadata: None,
             warnings: Vec::new(),
+            otel: Otel::default(),
         })
     }
 

@@ -77,6 +77,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     plain("lame_duck", "15s"),
     plain("drain", "10s"),
     plain("log", "info"),
+    plain("access_log", "all"),
+    plain("emf", "0"),
 ];
 
 /// What a site's own table may hold besides `presets`.

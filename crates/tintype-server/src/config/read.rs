@@ -1,7 +1,7 @@
 //! Text to values, one function a kind. Errors say what was expected.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use tintype_store::StoreUrl;
@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::shape::shown;
 use super::units;
+use crate::access_log::Logged;
 use crate::url::{Originals, Unsigned};
 
 /// Parts between commas, or on lines of their own as in a file of secrets.
@@ -25,8 +26,8 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
-        "0" => Ok(false),
-        "1" => Ok(true),
+        "0" | "false" => Ok(false),
+        "1" | "true" => Ok(true),
         _ => Err(format!("{text:?} is neither 0 nor 1")),
     }
 }
@@ -161,12 +162,49 @@ pub(super) fn media_types(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// Directives between commas: a level, or a level for one part. A word that is no level would be taken for
+/// a part, and everything else would be silent.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!(
-            "{text:?} is neither a level such as info nor a filter"
+    let is_level = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        matches!(
+            &*word,
+            "error" | "warn" | "info" | "debug" | "trace" | "off"
+        )
+    };
+    let directives = || text.split(',').map(str::trim);
+    let is_directive = |directive: &str| match directive.rsplit_once('=') {
+        Some((part, level)) => !part.is_empty() && is_level(level),
+        None => is_level(directive),
+    };
+    if !directives().all(is_directive) || EnvFilter::try_new(text).is_err() {
+        return Err(format!(
+            "{text:?} is neither a level (error, warn, info, debug, trace, off) nor a filter \
+             such as info,tintype_store=debug"
+        ));
+    }
+    let is_ours = |directive: &str| is_level(directive) || directive.starts_with("tintype");
+    match directives().any(is_ours) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "{text:?} silences everything of tintype's own; add a level, as in info,{text}"
         )),
+    }
+}
+
+pub(super) fn logged(text: &str) -> Result<Logged, String> {
+    match text {
+        "all" => Ok(Logged::All),
+        "errors" => Ok(Logged::Errors),
+        _ => {
+            let number = text
+                .strip_prefix("1/")
+                .and_then(|number| number.parse().ok());
+            let number: Option<NonZeroU64> = number;
+            number.map(Logged::OneIn).ok_or_else(|| {
+                format!("{text:?} is none of all, errors and one in so many, such as 1/100")
+            })
+        }
     }
 }
 

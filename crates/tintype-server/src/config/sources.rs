@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::bucket;
 use super::options::{OPTIONS, Opt, env_name};
+use super::otel;
 use super::problems::Problems;
 use super::shape::misshapen;
 
@@ -49,6 +50,8 @@ pub(super) struct Sources {
     pub(super) aws: BTreeMap<String, String>,
     /// Where the configuration was read, if it was.
     pub(super) file: Option<PathBuf>,
+    /// OpenTelemetry's own.
+    pub(super) otel: BTreeMap<String, String>,
 }
 
 impl Sources {
@@ -67,6 +70,7 @@ impl Sources {
         tell_misspelt(environment.keys(), problems);
         let of = |start| move |name: &String, _: &mut String| name.starts_with(start);
         let aws = environment.extract_if(.., of(AWS)).collect();
+        let otel = environment.extract_if(.., of(otel::PREFIX)).collect();
         let mut environment: BTreeMap<_, _> = environment.extract_if(.., of(PREFIX)).collect();
         let named = environment.remove(FILE);
         let file = named.as_deref().map_or(file, Path::new).to_owned();
@@ -85,6 +89,7 @@ impl Sources {
             task_metadata,
             aws,
             file: file.exists().then_some(file),
+            otel,
         }
     }
 }

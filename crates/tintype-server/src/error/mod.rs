@@ -198,6 +198,15 @@ impl Error {
             || self.is_store_away()
     }
 
+    /// Whether the bytes of an original are to blame that there is no picture of it, rather than the store,
+    /// the load, or what was asked for.
+    pub fn is_of_picture(&self) -> bool {
+        matches!(
+            self.0.code,
+            Code::CorruptImage | Code::UnsupportedFormat | Code::TooManyPixels | Code::TooComplex
+        )
+    }
+
     /// Whether an original was another one than its record says, or became another one, when it was
     /// read. To look again is the cure.
     pub fn is_outdated(&self) -> bool {

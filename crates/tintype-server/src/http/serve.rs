@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -33,11 +34,12 @@ pub struct Drained {
 
 /// Serves until `shutdown`, then drains: for the lame-duck time everything goes on, except that
 /// answers say `Connection: close`; then the listener closes and requests finish, up to the drain
-/// time. Dropping the future cuts everything at once.
+/// time. Dropping the future cuts everything at once. `open` counts connections.
 pub async fn serve<S>(
     listener: TcpListener,
     service: S,
     settings: Settings,
+    open: Gauge,
     shutdown: CancellationToken,
 ) -> Drained
 where
@@ -71,7 +73,12 @@ where
                 // An answer is one write; waiting for more would only delay it.
                 let _ = stream.set_nodelay(true);
                 let ending = ending.clone();
-                connections.spawn(serve_one(stream, service.clone(), settings, ending));
+                let counted = Counted::new(open.clone());
+                let serving = serve_one(stream, service.clone(), settings, ending);
+                connections.spawn(async move {
+                    let _counted = counted;
+                    serving.await;
+                });
             }
             Ok((stream, _)) if refusals.len() < MAX_REFUSALS => {
                 refusals.spawn(refuse(stream, refusal.clone()));
@@ -93,6 +100,22 @@ where
     };
     connections.shutdown().await;
     Drained { cut }
+}
+
+/// Of a gauge, for as long as it is there.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Every connection takes this over from the listener.

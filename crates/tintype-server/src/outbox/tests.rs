@@ -158,7 +158,7 @@ struct Desk {
 impl Desk {
     async fn open(store: &Arc<Store>, toml: &str, timing: Timing) -> Self {
         let config = config(toml);
-        let metrics = Arc::new(Metrics::new("test"));
+        let metrics = Arc::new(Metrics::new("test", []));
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing);
         Self {
             outbox: outbox.await.unwrap(),
@@ -470,7 +470,7 @@ fn cloudfront(store: &Arc<Store>, endpoint: &str) -> (Outbox, Arc<Metrics>) {
     let client = aws_sdk_cloudfront::Client::from_conf(aws);
     let purger = CloudFront::new(client, "E1EXAMPLE", Arc::new(paths));
     let sites = HashMap::from([("default".to_owned(), (String::new(), vec![0]))]);
-    let metrics = Arc::new(Metrics::new("test"));
+    let metrics = Arc::new(Metrics::new("test", []));
     let purgers = vec![Purger::CloudFront(purger)];
     let outbox = Outbox::with(store.clone(), purgers, sites, metrics.clone(), hurried());
     (outbox, metrics)

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tintype_store::{Attributes, Condition, ETag, HexId, Key, Meta, Object};
 
+use crate::access_log::Step;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::config::Scope;
@@ -89,6 +90,8 @@ pub struct Placed {
     /// The store ETag of the original.
     pub etag: ETag,
     pub record: Told,
+    /// The time that it took to place it, where that was measured.
+    pub put: Option<Step>,
 }
 
 /// The record as it is to be told.
@@ -177,6 +180,7 @@ impl Placed {
             replayed,
             etag,
             record,
+            put: None,
         }
     }
 
@@ -187,6 +191,7 @@ impl Placed {
             replayed: true,
             etag: ETag::new(answer.etag),
             record: Told::Remembered(answer.record),
+            put: None,
         }
     }
 

@@ -25,20 +25,22 @@ use crate::error::{Code, Error};
 use crate::granted::Granted;
 use crate::metrics::Metrics;
 use crate::routes::admin::Readiness;
+use crate::telemetry::Tracer;
 
 /// Between two attempts: an attempt takes up to two seconds of a store that is silent.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens everything, however long the store is away.
 pub(super) async fn open(
-    config: Config,
+    config: Arc<Config>,
     granted: &Granted,
     metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
     readiness: &Readiness,
 ) -> Result<Arc<App>, StartError> {
-    let config = Arc::new(config);
     loop {
-        let error = match App::open(config.clone(), granted, metrics.clone()).await {
+        let error = match App::open(config.clone(), granted, metrics.clone(), tracer.clone()).await
+        {
             Err(error) if error.may_pass() => error,
             opened => return opened,
         };

@@ -20,3 +20,19 @@ pub enum Kind {
     /// The decoded facts of an original.
     Look,
 }
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Render(format) => format.name(),
+            Self::Look => "look",
+        }
+    }
+}
+
+/// What finished jobs of one kind were expected to take of their threads, and took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    pub foreseen: Duration,
+    pub taken: Duration,
+}

@@ -36,6 +36,8 @@ impl Shift {
 #[derive(Debug)]
 pub struct Done<T, E> {
     pub result: Result<T, E>,
+    /// When it began to wait.
+    pub queued: Instant,
     pub waited: Duration,
     pub fetched: Duration,
 }
@@ -74,7 +76,8 @@ where
     }
 
     fn run(self: Box<Self>) -> Spent {
-        let waited = self.queued.elapsed();
+        let queued = self.queued;
+        let waited = queued.elapsed();
         let mut shift = Shift::new(self.deadline);
         let job = self.job;
         let began = Instant::now();
@@ -88,6 +91,7 @@ where
         };
         let done = result.map(|result| Done {
             result,
+            queued,
             waited,
             fetched,
         });

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::budget::{Budget, Claim};
 use super::job::{Run, Spent};
 use super::pace::Pace;
-use super::{Cost, Kind, Limits, Priority, Refusal};
+use super::{Account, Cost, Kind, Limits, Priority, Refusal};
 
 /// How many times its own time a job lets smaller ones pass: enough that a crowd of small ones passes
 /// a large one, and little enough that the largest, of some seconds, keep their deadline.
@@ -63,6 +63,9 @@ pub(super) struct Line {
     /// What each thread does.
     threads: Vec<Option<Running>>,
     paces: HashMap<Kind, Pace>,
+    accounts: HashMap<Kind, Account>,
+    /// Of jobs that are done.
+    busy_time: Duration,
 }
 
 impl Line {
@@ -72,6 +75,8 @@ impl Line {
             waiting: VecDeque::with_capacity(limits.queue.min(1024)),
             threads: vec![None; limits.threads.get()],
             paces: HashMap::new(),
+            accounts: HashMap::new(),
+            busy_time: Duration::ZERO,
         }
     }
 
@@ -144,8 +149,16 @@ impl Line {
         None
     }
 
-    pub(super) fn finish(&mut self, thread: usize, cost: &Cost, spent: Spent) {
-        self.threads[thread] = None;
+    pub(super) fn finish(&mut self, thread: usize, cost: &Cost, spent: Spent, now: Instant) {
+        if let Some(running) = self.threads[thread].take() {
+            self.busy_time += now.saturating_duration_since(running.began);
+            // What was refused half way says nothing about what was foreseen.
+            if let Some(worked) = spent.worked {
+                let account = self.accounts.entry(cost.kind).or_default();
+                account.foreseen += running.foreseen;
+                account.taken += spent.fetched + worked;
+            }
+        }
         self.paces
             .entry(cost.kind)
             .or_default()
@@ -204,6 +217,17 @@ impl Line {
 
     pub(super) fn queued(&self) -> usize {
         self.waiting.len()
+    }
+
+    pub(super) fn busy_time(&self, now: Instant) -> Duration {
+        let running = self.threads.iter().flatten();
+        let times = running.map(|running| now.saturating_duration_since(running.began));
+        self.busy_time + times.sum::<Duration>()
+    }
+
+    pub(super) fn accounts(&self) -> Vec<(Kind, Account)> {
+        let accounts = self.accounts.iter();
+        accounts.map(|(kind, account)| (*kind, *account)).collect()
     }
 
     pub(super) fn busy(&self) -> usize {

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use budget::Budget;
-pub use cost::{Cost, Kind};
+pub use cost::{Account, Cost, Kind};
 use job::Job;
 pub use job::{Done, Shift};
 use line::Entry;
@@ -161,6 +161,17 @@ impl Pool {
             Priority::Request => &self.requests,
             Priority::Background => &self.background,
         }
+    }
+
+    /// How long pixel threads have been at work since the start, all together; of what they are at, as
+    /// far as they are.
+    pub fn busy_time(&self) -> Duration {
+        self.queue.busy_time()
+    }
+
+    /// Of the kinds that there were jobs of.
+    pub fn accounts(&self) -> Vec<(Kind, Account)> {
+        self.queue.accounts()
     }
 
     pub fn gauges(&self) -> Gauges {

@@ -7,7 +7,7 @@ use super::background::Background;
 use super::budget::{Budget, Claim};
 use super::job::Spent;
 use super::line::{Entry, Line, Turn};
-use super::{Cost, Gauges, Limits, Priority, Refusal};
+use super::{Account, Cost, Gauges, Kind, Limits, Priority, Refusal};
 
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -98,7 +98,7 @@ impl Queue {
     pub(super) fn finish(&self, thread: usize, cost: &Cost, claim: Claim, spent: Spent) {
         let mut state = self.lock();
         state.budget.release(claim);
-        state.line.finish(thread, cost, spent);
+        state.line.finish(thread, cost, spent, Instant::now());
         drop(state);
         // The bytes given back may let several waiting jobs run.
         self.changed.notify_all();
@@ -132,6 +132,14 @@ impl Queue {
             background_busy: state.background.busy(),
             background_queued: state.background.queued(),
         }
+    }
+
+    pub(super) fn busy_time(&self) -> Duration {
+        self.lock().line.busy_time(Instant::now())
+    }
+
+    pub(super) fn accounts(&self) -> Vec<(Kind, Account)> {
+        self.lock().line.accounts()
     }
 
     /// No code of a job runs under the lock, so a poisoned lock still guards a sound state.

@@ -35,6 +35,16 @@ pub struct Tallies {
 }
 
 impl Tallies {
+    /// What was refused because of load, by the names of the metrics.
+    pub fn by_reason(&self) -> [(&'static str, &AtomicU64); 4] {
+        [
+            ("queue-full", &self.queue_full),
+            ("wait-too-long", &self.wait_too_long),
+            ("exceeds-memory", &self.exceeds_memory),
+            ("deadline-exceeded", &self.deadline_exceeded),
+        ]
+    }
+
     pub(super) fn count(&self, refusal: &Refusal) {
         let tally = match refusal {
             Refusal::QueueFull { .. } => &self.queue_full,

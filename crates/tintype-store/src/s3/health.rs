@@ -21,7 +21,7 @@ use super::gate::TRY_EVERY;
 use super::lane::Lane;
 use super::operation::Operation;
 use super::places::{Ids, Places};
-use crate::{Counts, background};
+use crate::{Breakers, Counts, background};
 
 /// After this long without an answer it is found out whether there are any, which takes up to a second:
 /// then whoever waits has waited as long as one who asks for an object that is stuck.
@@ -110,6 +110,18 @@ impl Health {
                 Err(Failure::down(operation, "most writes were not answered"))
             }
             None => Ok(()),
+        }
+    }
+
+    /// What is let through no more than once a second.
+    pub(super) fn breakers(&self) -> Breakers {
+        let state = self.state();
+        let is_shut = |class: Class| state.lanes[class as usize].is_shut();
+        Breakers {
+            all: *self.away.borrow(),
+            reads: is_shut(Class::Read),
+            writes: is_shut(Class::Write),
+            lists: is_shut(Class::List),
         }
     }
 

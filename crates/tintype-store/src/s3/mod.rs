@@ -82,8 +82,8 @@ use futures_util::FutureExt;
 
 use crate::url::S3Settings;
 use crate::{
-    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Page,
-    Source, Survey,
+    Attributes, Breakers, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object,
+    Page, Source, Survey,
 };
 use bucket::Bucket;
 
@@ -189,6 +189,10 @@ impl S3 {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let late = self.bucket.late.warnings(&self.bucket);
         self.warnings.iter().cloned().chain(late).collect()
+    }
+
+    pub(crate) fn breakers(&self) -> Breakers {
+        self.bucket.health.breakers()
     }
 
     pub(crate) fn counts(&self) -> &Counts {

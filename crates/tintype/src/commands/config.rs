@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
-use tintype_server::config::{Config, Dev, Loaded, Resources};
+use tintype_server::config::{Config, Dev, Loaded};
 use tintype_server::granted::Granted;
 
+use super::sizes::{Size, Sizes};
 use super::{answer, fit, load};
 use crate::failure::Failure;
 
@@ -54,50 +55,37 @@ fn warnings(config: &Config) -> String {
 
 /// What is in force on this machine, and where each figure is from.
 fn here(config: &Config, granted: &Granted) -> String {
-    let resources = config.resources(granted);
-    let largest = resources.largest(config.max_pixels);
-    let Resources {
+    let Sizes {
+        cpus,
+        memory,
         workers,
         memory_budget,
         hot_cache_bytes,
-        connections,
-    } = resources;
-    let cpus = &granted.cpus;
-    let memory = granted.memory_bytes.as_ref();
-    let memory = memory.map_or("memory is not known".to_owned(), |memory| {
-        format!("memory = {}  # from {}", memory.value, memory.from)
-    });
+        max_connections,
+        largest,
+    } = Sizes::of(config, granted);
+    let line = |name: &str, size: &Size| {
+        let from = size.from("as set above");
+        format!("{name} = {}  # {from}", size.value)
+    };
+    let memory = memory.map(|memory| line("memory", &memory));
     let unread = granted.unread.iter();
     let unread = unread.map(|reason| format!("the limits of the task are not known: {reason}"));
-    let from = |is_set, otherwise| if is_set { "as set above" } else { otherwise };
     let lines = [
-        format!("cpus = {}  # from {}", cpus.value, cpus.from),
-        memory,
-        format!(
-            "workers = {workers}  # {}",
-            from(config.workers.is_some(), "one for each of the cpus")
-        ),
-        format!(
-            "memory_budget = {memory_budget}  # {}",
-            from(config.memory_budget.is_some(), "three quarters of memory")
-        ),
-        format!(
-            "hot_cache_bytes = {hot_cache_bytes}  # {}",
-            from(
-                config.hot_cache_bytes.is_some(),
-                "a quarter of memory_budget"
-            )
-        ),
-        format!(
-            "max_connections = {connections}  # {}",
-            from(
-                connections == config.max_connections,
-                "what an eighth of memory_budget holds"
-            )
-        ),
+        line("cpus", &cpus),
+        memory.unwrap_or_else(|| "memory is not known".to_owned()),
+        line("workers", &workers),
+        line("memory_budget", &memory_budget),
+        line("hot_cache_bytes", &hot_cache_bytes),
+        line("max_connections", &max_connections),
+        format!("largest pictures in megapixels: {largest}"),
     ];
-    let largest = format!("largest pictures in megapixels: {largest}");
-    let lines = lines.into_iter().chain([largest]).chain(unread);
+    let otel = &config.otel;
+    let collector = [("traces", &otel.traces), ("metrics", &otel.metrics)];
+    let collector = collector
+        .into_iter()
+        .filter_map(|(what, signal)| Some(format!("{what} go to {}", signal.as_ref()?.endpoint)));
+    let lines = lines.into_iter().chain(unread).chain(collector);
     lines.fold("# On this machine:\n".to_owned(), |text, line| {
         text + "#   " + &line + "\n"
     })

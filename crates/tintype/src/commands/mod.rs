@@ -15,6 +15,7 @@ pub(crate) mod verify;
 pub(crate) mod warm;
 
 mod service;
+mod sizes;
 mod support;
 mod upkeep;
 

@@ -9,22 +9,25 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
-use tintype_server::access_log::AccessLog;
 use tintype_server::app::App;
 use tintype_server::config::{Config, DEV_TOKEN, Dev, random_secret};
 use tintype_server::granted::Granted;
+use tintype_server::log::{Events, Log, Writer, report_panics};
 use tintype_server::service::{self, Listeners};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use super::sizes::Sizes;
 use super::{fit, load};
 use crate::failure::Failure;
 
 /// Serve thumbnails and originals, and take uploads.
 ///
-/// Logs one line of JSON a request on standard output. SIGTERM and SIGINT stop it: it says that it
+/// Logs on standard output, a line of JSON a request and for everything else that happens. SIGTERM and SIGINT stop it: it says that it
 /// is not ready any more, serves on while balancers notice, finishes what is under way and ends
 /// with 0. A second signal ends it at once, with 1.
 #[derive(Args)]
@@ -62,10 +65,14 @@ impl Arguments {
         let mut config = load(dev.as_ref())?.config;
         let filter = EnvFilter::try_new(&config.log)
             .map_err(|error| Failure::Usage(format!("TINTYPE_LOG: {error}")))?;
-        tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(filter)
+        // Dropped last: it writes what is left.
+        let writer = Writer::stdout()?;
+        let events = Events::to(writer.log());
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(events)
             .init();
+        report_panics();
         let granted = Granted::detect(config.task_metadata.as_deref());
         if let Some(reason) = &granted.unread {
             tracing::warn!(reason, "the limits of the task are not known");
@@ -79,7 +86,13 @@ impl Arguments {
             .enable_all()
             .build()
             .context("the runtime cannot be set up")?;
-        runtime.block_on(serve(config, &granted, dev.is_some(), token))
+        let log = writer.log();
+        let served = runtime.block_on(serve(config, &granted, dev.is_some(), token, log));
+        served.inspect_err(|failure| {
+            for text in failure.texts() {
+                tracing::error!(event = "failed", "{text}");
+            }
+        })
     }
 }
 
@@ -88,6 +101,7 @@ async fn serve(
     granted: &Granted,
     dev: bool,
     token: Option<String>,
+    log: Log,
 ) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -99,22 +113,18 @@ async fn serve(
             None => None,
         },
     };
-    let greeting = greeting(
-        &config,
-        &listeners,
-        dev.then(|| token.as_deref().unwrap_or(DEV_TOKEN)),
-    )?;
+    // For whoever started this by hand. A container's standard error is read by machines as well.
+    let greeting = match dev {
+        true => greeting(&config, &listeners, token.as_deref().unwrap_or(DEV_TOKEN))?,
+        false => String::new(),
+    };
+    let public = listeners.public.local_addr()?;
 
     let farewell = farewell(&config);
     let stop = CancellationToken::new();
-    let log = AccessLog::stdout()?;
-    // Nobody may be reading it.
     let greet = |app: &App| {
-        tracing::info!(
-            memory_budget = app.resources.memory_budget,
-            largest_megapixels = app.resources.largest(app.config.max_pixels),
-            "pictures that are larger than these do not fit into memory"
-        );
+        tell_start(&app.config, granted, public);
+        // Nobody may be reading it.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
     };
     let serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
@@ -125,7 +135,7 @@ async fn serve(
     let cut = tokio::select! {
         cut = &mut serving => cut?,
         is_by_hand = stopped => {
-            tracing::info!("stopping: not ready any more, finishing what is under way");
+            tracing::info!(event = "stopping", "stopping: not ready any more, finishing what is under way");
             stop.cancel();
             if is_by_hand {
                 let _ = writeln!(std::io::stderr().lock(), "{farewell}");
@@ -137,7 +147,7 @@ async fn serve(
             }
         }
     };
-    tracing::info!(connections_cut = cut, "stopped");
+    tracing::info!(event = "stopped", connections_cut = cut, "stopped");
     Ok(())
 }
 
@@ -158,12 +168,47 @@ fn farewell(config: &Config) -> String {
     )
 }
 
-/// On standard error, for whoever started this by hand; the log is for machines.
-fn greeting(
-    config: &Config,
-    listeners: &Listeners,
-    token: Option<&str>,
-) -> Result<String, Failure> {
+/// What runs, how large it makes itself, and who says so.
+fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
+    let Sizes {
+        cpus,
+        memory,
+        workers,
+        memory_budget,
+        hot_cache_bytes,
+        max_connections,
+        largest,
+    } = Sizes::of(config, granted);
+    const SET: &str = "as configured";
+    let version = env!("CARGO_PKG_VERSION");
+    let memory = memory.as_ref();
+    tracing::info!(
+        event = "started",
+        version,
+        avif = %AVIF_ENCODER,
+        address = %public,
+        store = %config.store,
+        cpus = cpus.value,
+        cpus_from = cpus.from(SET),
+        memory_bytes = memory.map(|memory| memory.value),
+        memory_from = memory.map(|memory| memory.from(SET)),
+        workers = workers.value,
+        workers_from = workers.from(SET),
+        memory_budget_bytes = memory_budget.value,
+        memory_budget_from = memory_budget.from(SET),
+        hot_cache_bytes = hot_cache_bytes.value,
+        hot_cache_from = hot_cache_bytes.from(SET),
+        connections = max_connections.value,
+        connections_from = max_connections.from(SET),
+        spool_bytes = config.spool_bytes,
+        largest_megapixels = largest,
+        traces_to = config.otel.traces.as_ref().map(|signal| &*signal.endpoint),
+        metrics_to = config.otel.metrics.as_ref().map(|signal| &*signal.endpoint),
+        "tintype {version} on {public}; pictures of more than largest_megapixels do not fit into memory"
+    );
+}
+
+fn greeting(config: &Config, listeners: &Listeners, token: &str) -> Result<String, Failure> {
     let public = listeners.public.local_addr()?;
     let admin = listeners.admin.local_addr()?;
     let api = listeners
@@ -176,22 +221,20 @@ fn greeting(
         "tintype {} on http://{public}, AVIF by {AVIF_ENCODER}",
         env!("CARGO_PKG_VERSION")
     )?;
-    if let Some(token) = token {
-        writeln!(out)?;
-        writeln!(
-            out,
-            "  upload     curl -T photo.jpg -H 'Authorization: Bearer {token}' http://{api}/api/v1/files/photo.jpg"
-        )?;
-        writeln!(out, "  thumbnail  http://{public}/t/photo.jpg/w_640")?;
-        writeln!(out, "  original   http://{public}/o/photo.jpg")?;
-        writeln!(out, "  API        http://{api}/api/v1/openapi.json")?;
-        writeln!(out, "  health     http://{admin}/readyz and /metrics")?;
-        writeln!(out, "  files      {}", config.store)?;
-        writeln!(out)?;
-        writeln!(
-            out,
-            "For development: anybody who reaches this address may ask for any picture."
-        )?;
-    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "  upload     curl -T photo.jpg -H 'Authorization: Bearer {token}' http://{api}/api/v1/files/photo.jpg"
+    )?;
+    writeln!(out, "  thumbnail  http://{public}/t/photo.jpg/w_640")?;
+    writeln!(out, "  original   http://{public}/o/photo.jpg")?;
+    writeln!(out, "  API        http://{api}/api/v1/openapi.json")?;
+    writeln!(out, "  health     http://{admin}/readyz and /metrics")?;
+    writeln!(out, "  files      {}", config.store)?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "For development: anybody who reaches this address may ask for any picture."
+    )?;
     Ok(out)
 }

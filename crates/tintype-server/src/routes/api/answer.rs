@@ -1,16 +1,17 @@
 //! The answer to whatever has put an original under a key.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tintype_store::HexId;
 
 use super::{IDEMPOTENCY_REPLAYED, TINTYPE_IMAGE};
+use crate::access_log::{LogFacts, Source};
 use crate::app::App;
 use crate::digest;
 use crate::error::{Code, Error};
-use crate::placement::Placed;
+use crate::placement::{Placed, Told};
 use crate::record::Image;
 use crate::url::encode_key;
 
@@ -37,7 +38,17 @@ pub(super) fn placed(app: &App, placed: &Placed) -> Result<Response, Error> {
     if placed.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("?1"));
     }
-    Ok((status, headers, Json(record)).into_response())
+    let mut facts = LogFacts {
+        site: Some(app.config.sites.of(&placed.key).name.as_str().into()),
+        ..LogFacts::default()
+    };
+    if let Some(put) = placed.put {
+        facts.steps_mut().put = Some(put);
+    }
+    if let Told::Stored(stored) = &placed.record {
+        facts.source = Source::of(&stored.record);
+    }
+    Ok((status, headers, Extension(facts), Json(record)).into_response())
 }
 
 /// What is told of the bytes wherever they come in or go out.

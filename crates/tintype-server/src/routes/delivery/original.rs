@@ -1,11 +1,14 @@
 //! The original itself, bit for bit, with ranges.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header;
 use tintype_store::Object;
 
 use super::Ask;
+use crate::access_log::{LogFacts, Step};
 use crate::changing::Looks;
 use crate::error::Error;
 use crate::probing;
@@ -13,14 +16,18 @@ use crate::record::Record;
 use crate::respond::{Disposition, Representation, decide};
 use crate::url::Download;
 
-pub(super) async fn answer(ask: &Ask<'_>, download: Option<&Download>) -> Result<Response, Error> {
-    let mut stored = ask.record().await?;
+pub(super) async fn answer(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+    facts: &mut LogFacts,
+) -> Result<Response, Error> {
+    let mut stored = ask.record(facts).await?;
     let mut looks = Looks::default();
     loop {
-        match send(ask, download, &stored.record).await {
+        match send(ask, download, &stored.record, facts).await {
             Err(error) if error.is_outdated() => {
                 looks.again().await?;
-                stored = ask.renewed(&stored.record).await?;
+                stored = ask.renewed(&stored.record, facts).await?;
             }
             answer => return answer,
         }
@@ -31,6 +38,7 @@ async fn send(
     ask: &Ask<'_>,
     download: Option<&Download>,
     record: &Record,
+    facts: &mut LogFacts,
 ) -> Result<Response, Error> {
     let request = ask.request;
     let representation = representation(ask, download, record);
@@ -47,7 +55,11 @@ async fn send(
             // A store has no range that is empty.
             let range = (range != (0..record.size)).then_some(range);
             let etag = record.store_etag();
-            let got = ask.app.store.get(&object, range, Some(&etag)).await?;
+            // Until the first bytes; the rest is the client's time.
+            let began = Instant::now();
+            let got = ask.app.store.get(&object, range, Some(&etag)).await;
+            facts.steps_mut().fetch = Some(Step::since(began));
+            let got = got?;
             let got = got.ok_or_else(|| Error::no_original(ask.key))?;
             Body::from_stream(got.body)
         }

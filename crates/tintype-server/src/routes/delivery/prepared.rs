@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) name: Name,
     pub(super) representation: Representation,
     pub(super) cache_control: HeaderValue,
+    /// Of an answer from memory.
+    pub(super) facts: LogFacts,
 }
 
 impl Prepared {
@@ -42,7 +44,6 @@ impl Prepared {
         app: &Arc<App>,
         request: &Parts,
         variant: &Arc<Variant>,
-        facts: LogFacts,
     ) -> Response {
         let length = variant.bytes.len() as u64;
         let representation = &self.representation;
@@ -56,9 +57,7 @@ impl Prepared {
             sending::body(app, &place, variant, range)
         });
         let cache_control = self.cache_control.clone();
-        let mut response = decision.answer(representation, cache_control, length, body);
-        response.extensions_mut().insert(facts);
-        response
+        decision.answer(representation, cache_control, length, body)
     }
 }
 
@@ -96,7 +95,11 @@ pub(super) fn accepted(request: &Parts) -> Accepted {
 }
 
 /// The answer, if everything about it is as it was.
-pub(super) async fn find(app: &Arc<App>, request: &Parts) -> Option<Response> {
+pub(super) async fn find(
+    app: &Arc<App>,
+    request: &Parts,
+    facts: &mut LogFacts,
+) -> Option<Response> {
     if request.uri.query().is_some() {
         return None;
     }
@@ -107,11 +110,7 @@ pub(super) async fn find(app: &Arc<App>, request: &Parts) -> Option<Response> {
         return None;
     }
     let variant = app.variants.in_memory(&prepared.name)?;
-    let origin = Origin::Memory.as_str();
-    app.metrics.cache("variants", origin);
-    let facts = LogFacts {
-        cache: Some(origin),
-        ..LogFacts::default()
-    };
-    Some(prepared.answer(app, request, &variant, facts))
+    app.metrics.cache("variants", Origin::Memory.as_str());
+    *facts = prepared.facts.clone();
+    Some(prepared.answer(app, request, &variant))
 }

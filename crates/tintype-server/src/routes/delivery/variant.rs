@@ -18,8 +18,9 @@ use crate::formats::{self, Nature};
 use crate::record::Record;
 use crate::records::Stored;
 use crate::respond::{Disposition, Representation};
+use crate::telemetry::Span;
 use crate::url::{Download, FormatItem, Merged};
-use crate::variants::{self, Fetched, Name, Variant, file_name};
+use crate::variants::{self, Fetched, Name, Origin, Variant, file_name};
 
 /// What there is to answer.
 struct Given {
@@ -29,15 +30,19 @@ struct Given {
     interim: bool,
 }
 
-pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, Error> {
-    let mut stored = ask.record().await?;
+pub(super) async fn answer(
+    ask: &Ask<'_>,
+    merged: &Merged,
+    facts: &mut LogFacts,
+) -> Result<Response, Error> {
+    let mut stored = ask.record(facts).await?;
     let mut looks = Looks::default();
     let given = loop {
         match give(ask, merged, &stored).await {
             // The bytes are no longer those of the record, which is derived anew.
             Err(error) if error.is_outdated() => {
                 looks.again().await?;
-                stored = ask.renewed(&stored.record).await?;
+                stored = ask.renewed(&stored.record, facts).await?;
             }
             given => break given?,
         }
@@ -47,16 +52,9 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
         origin,
         work,
     } = given.fetched;
-    let mut facts = LogFacts {
-        cache: Some(origin.as_str()),
-        ..LogFacts::default()
-    };
+    facts.cache = Some(origin.as_str());
     if let Some(work) = work {
-        facts.queue = Some(work.waited);
-        facts.fetch = Some(work.fetched);
-        facts.decode = Some(work.timings.decode);
-        facts.resize = Some(work.timings.resize);
-        facts.encode = Some(work.timings.encode);
+        work.add_to(facts.steps_mut());
     }
     let freshness = Freshness {
         interim: given.interim,
@@ -68,8 +66,13 @@ pub(super) async fn answer(ask: &Ask<'_>, merged: &Merged) -> Result<Response, E
         cache_control: ask.kept_for(freshness),
         stored,
         name: given.name,
+        facts: LogFacts {
+            cache: Some(Origin::Memory.as_str()),
+            steps: None,
+            ..facts.clone()
+        },
     };
-    let response = prepared.answer(ask.app, ask.request, &variant, facts);
+    let response = prepared.answer(ask.app, ask.request, &variant);
     if ask.spec.expires.is_none() && !given.interim {
         ask.app.prepared.keep(ask.request, prepared);
     }
@@ -92,7 +95,8 @@ async fn give(ask: &Ask<'_>, merged: &Merged, stored: &Arc<Stored>) -> Result<Gi
     }
     let name = name(&choices[chosen]);
     let resolved = choices[chosen].clone();
-    let fetched = variants::fetch(app, name, ask.key, stored, resolved).await?;
+    let span = ask.request.extensions.get::<Span>().copied();
+    let fetched = variants::fetch(app, name, ask.key, stored, resolved, span).await?;
     Ok(Given {
         name,
         fetched,
@@ -132,7 +136,7 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
     if let Some(refusal) = image.refusal(ask.app.imaging.max_pixels) {
-        ask.app.metrics.decode_rejected(refusal.code().as_str());
+        ask.app.metrics.decode_rejected(&refusal);
         return Err(refusal);
     }
     let upright = image.upright().ok_or_else(|| {

@@ -198,7 +198,7 @@ fn what_was_measured_corrects_what_is_expected() {
                 fetched: Duration::ZERO,
                 worked: Some(worked),
             };
-            scene.line.finish(0, &kind(SECOND), spent);
+            scene.line.finish(0, &kind(SECOND), spent, scene.now);
         }
     };
     ran(&mut scene, avif, SECOND / 4);
@@ -211,4 +211,31 @@ fn what_was_measured_corrects_what_is_expected() {
     let wait = scene.wait(jpeg(SECOND));
     let expected = SECOND * 5 / 4;
     assert!(wait.abs_diff(expected) < SECOND / 50, "{wait:?}");
+}
+
+#[test]
+fn what_threads_did_is_added_up_also_while_they_are_at_it() {
+    let mut scene = Scene::new(2);
+    scene.push(jpeg(SECOND)).unwrap();
+    scene.push(avif(SECOND)).unwrap();
+    scene.take(0).unwrap();
+    scene.take(1).unwrap();
+    scene.pass(SECOND);
+    assert_eq!(scene.line.busy_time(scene.now), 2 * SECOND);
+    let spent = |worked| Spent {
+        fetched: SECOND / 4,
+        worked,
+    };
+    scene
+        .line
+        .finish(0, &jpeg(SECOND), spent(Some(SECOND / 2)), scene.now);
+    // One that came to nothing says nothing about what was expected of it.
+    scene.line.finish(1, &avif(SECOND), spent(None), scene.now);
+    scene.pass(SECOND);
+    assert_eq!(scene.line.busy_time(scene.now), 2 * SECOND);
+    let account = Account {
+        foreseen: SECOND,
+        taken: SECOND * 3 / 4,
+    };
+    assert_eq!(scene.line.accounts(), [(jpeg(SECOND).kind, account)]);
 }

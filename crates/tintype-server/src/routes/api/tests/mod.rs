@@ -180,8 +180,8 @@ async fn app(spool: &Path) -> Arc<App> {
         ..loaded.unwrap().config
     };
     config.tokens.extend([desk, old]);
-    let metrics = Arc::new(Metrics::new("test"));
-    App::open(Arc::new(config), &Granted::detect(None), metrics)
+    let metrics = Arc::new(Metrics::new("test", []));
+    App::open(Arc::new(config), &Granted::detect(None), metrics, None)
         .await
         .unwrap()
 }

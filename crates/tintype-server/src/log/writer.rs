@@ -1,9 +1,8 @@
-//! From the request to the output, without the one waiting for the other.
+//! From whoever has something to say to the output, without the one waiting for the other.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 /// Some thousands of lines: a collector that stops for a moment loses none.
@@ -13,12 +12,21 @@ const MAX_BUFFERED: usize = 2 * 1024 * 1024;
 /// than once per request.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Dropping it writes what is left.
-pub struct AccessLog {
-    shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+/// How long the end waits for an output that takes nothing: a stop has to end in time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where lines go; the same place for every clone.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Shared>);
+
+/// Writes what is left when dropped. Nothing is written after that.
+pub struct Writer {
+    log: Log,
+    /// Ends when everything has been written.
+    ended: mpsc::Receiver<()>,
 }
 
+#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -31,59 +39,58 @@ struct State {
     closed: bool,
 }
 
-impl AccessLog {
+impl Writer {
     pub fn stdout() -> std::io::Result<Self> {
         Self::to(std::io::stdout())
     }
 
     pub fn to(output: impl Write + Send + 'static) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            dropped: AtomicU64::new(0),
-        });
-        let writer = std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn({
-                let shared = shared.clone();
-                move || write(&shared, output)
-            })?;
-        Ok(Self {
-            shared,
-            writer: Some(writer),
-        })
+        let log = Log::default();
+        let (ending, ended) = mpsc::channel();
+        std::thread::Builder::new().name("log".to_owned()).spawn({
+            let log = log.clone();
+            move || {
+                write(&log.0, output);
+                drop(ending);
+            }
+        })?;
+        Ok(Self { log, ended })
     }
 
+    pub fn log(&self) -> Log {
+        self.log.clone()
+    }
+}
+
+impl Log {
     /// Never waits for the output. `line` ends with a line feed.
-    pub(super) fn push(&self, line: &[u8]) {
-        let mut state = self.shared.lock();
+    pub(crate) fn push(&self, line: &[u8]) {
+        let mut state = self.0.lock();
         if state.buffer.len() + line.len() > MAX_BUFFERED {
             drop(state);
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let was_empty = state.buffer.is_empty();
         state.buffer.extend_from_slice(line);
         drop(state);
         if was_empty {
-            self.shared.changed.notify_one();
+            self.0.changed.notify_one();
         }
     }
 
-    /// Lines that found no room, or no output.
+    /// Lines that found no room, or no output, since the start.
     pub fn dropped(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
+        self.0.dropped.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for AccessLog {
+impl Drop for Writer {
     fn drop(&mut self) {
-        self.shared.lock().closed = true;
-        self.shared.changed.notify_one();
-        if let Some(writer) = self.writer.take() {
-            // It ends by itself; a panic there leaves nothing to do here.
-            let _ = writer.join();
-        }
+        self.log.0.lock().closed = true;
+        self.log.0.changed.notify_one();
+        // Nothing is ever sent: the thread ends, or takes too long.
+        let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 

@@ -1,0 +1,63 @@
+//! Which requests get a line: a hit is some 300 bytes, and who collects logs bills them.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logged {
+    All,
+    /// Answers of 400 and above, and clients that left before there was one.
+    Errors,
+    /// Errors, and one of so many others.
+    OneIn(NonZeroU64),
+}
+
+/// Decides request by request.
+#[derive(Debug)]
+pub(super) struct Choice {
+    logged: Logged,
+    others: AtomicU64,
+}
+
+impl Choice {
+    pub(super) fn new(logged: Logged) -> Self {
+        let others = AtomicU64::new(0);
+        Self { logged, others }
+    }
+
+    /// Whether this one gets a line, and then how many it stands for, if not for itself alone.
+    pub(super) fn of(&self, status: u16) -> Option<Option<u64>> {
+        match self.logged {
+            Logged::All => Some(None),
+            _ if status >= 400 => Some(None),
+            Logged::Errors => None,
+            Logged::OneIn(number) => {
+                let before = self.others.fetch_add(1, Ordering::Relaxed);
+                (before % number == 0).then_some(Some(number.get()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_always_logged_and_others_as_configured() {
+        let logged = |logged| {
+            let choice = Choice::new(logged);
+            let of = |status| (0..20).filter(|_| choice.of(status).is_some()).count();
+            (of(200), of(304), of(404), of(503))
+        };
+        let ten = NonZeroU64::new(10).unwrap();
+        assert_eq!(logged(Logged::All), (20, 20, 20, 20));
+        assert_eq!(logged(Logged::Errors), (0, 0, 20, 20));
+        assert_eq!(logged(Logged::OneIn(ten)), (2, 2, 20, 20));
+        let choice = Choice::new(Logged::OneIn(ten));
+        assert_eq!(
+            (choice.of(200), choice.of(500)),
+            (Some(Some(10)), Some(None))
+        );
+    }
+}

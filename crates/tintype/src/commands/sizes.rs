@@ -1,0 +1,84 @@
+//! How large the service makes itself on this machine, and who says so.
+
+use std::fmt::Display;
+
+use tintype_server::config::{Config, Resources};
+use tintype_server::granted::Granted;
+
+/// One figure and where it is from; `None`: from the configuration.
+pub(crate) struct Size {
+    pub(crate) value: u64,
+    from: Option<String>,
+}
+
+impl Size {
+    fn new(value: u64, from: impl Display) -> Self {
+        Self {
+            value,
+            from: Some(from.to_string()),
+        }
+    }
+
+    fn or_set(value: u64, is_set: bool, otherwise: &str) -> Self {
+        let from = (!is_set).then(|| otherwise.to_owned());
+        Self { value, from }
+    }
+
+    /// `set` is what to say of a figure from the configuration.
+    pub(crate) fn from<'a>(&'a self, set: &'a str) -> &'a str {
+        self.from.as_deref().unwrap_or(set)
+    }
+}
+
+pub(crate) struct Sizes {
+    pub(crate) cpus: Size,
+    /// `None`: nothing says it.
+    pub(crate) memory: Option<Size>,
+    pub(crate) workers: Size,
+    pub(crate) memory_budget: Size,
+    pub(crate) hot_cache_bytes: Size,
+    pub(crate) max_connections: Size,
+    /// In megapixels, by format; for people.
+    pub(crate) largest: String,
+}
+
+impl Sizes {
+    pub(crate) fn of(config: &Config, granted: &Granted) -> Self {
+        let resources = config.resources(granted);
+        let largest = resources.largest(config.max_pixels);
+        let Resources {
+            workers,
+            memory_budget,
+            hot_cache_bytes,
+            connections,
+        } = resources;
+        let cpus = &granted.cpus;
+        let memory = granted.memory_bytes.as_ref();
+        Self {
+            cpus: Size::new(cpus.value.get() as u64, format_args!("from {}", cpus.from)),
+            memory: memory
+                .map(|memory| Size::new(memory.value, format_args!("from {}", memory.from))),
+            workers: Size::or_set(
+                workers.get() as u64,
+                config.workers.is_some(),
+                "one for each of the cpus",
+            ),
+            memory_budget: Size::or_set(
+                memory_budget,
+                config.memory_budget.is_some(),
+                "three quarters of memory",
+            ),
+            hot_cache_bytes: Size::or_set(
+                hot_cache_bytes,
+                config.hot_cache_bytes.is_some(),
+                "a quarter of memory_budget",
+            ),
+            max_connections: Size::or_set(
+                connections.get() as u64,
+                connections == config.max_connections,
+                "what an eighth of memory_budget holds",
+            ),
+            largest,
+        }
+    }
+}
