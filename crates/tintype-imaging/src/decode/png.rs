@@ -107,12 +107,10 @@ fn interlaced(
     let mut depth = reader.output_color_type().1;
     let is_cut_down =
         depth == BitDepth::Sixteen && reader.output_buffer_size() > Some(MAX_SIXTEEN_BYTES);
-    let size = reader
-        .output_buffer_size()
-        .and_then(|size| match is_cut_down {
-            true => Some(size / 2),
-            false => Some(size),
-        });
+    let size = reader.output_buffer_size().map(|size| match is_cut_down {
+        true => size / 2,
+        false => size,
+    });
     let size = size.filter(|size| *size as u64 <= limits.max_decoded_bytes);
     let mut samples = vec![0; size.ok_or(png::DecodingError::LimitsExceeded)?];
     if is_cut_down {
