@@ -283,6 +283,7 @@ fn place(
             "the file that it names is empty",
             "put the secret into it",
         );
+        return;
     }
     if let Some((reason, fix)) = misshapen(&value.text, option.secret) {
         problems.add(&name, reason, fix);

@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
     /// With --prefix: go on after this key
-    #[arg(long, requires = "prefix", value_name = "KEY")]
+    #[arg(long, requires = "prefix", conflicts_with = "keys", value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]
     telling: Telling,
