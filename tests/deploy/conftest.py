@@ -80,7 +80,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {e["name"]: e["value"] for e in self.container["environment"] if e}
+        return {e["name"]: e["value"] for e in self.container["environment"]}
 
     def statements(self, role: str) -> dict[str, dict]:
         """Of a role's own policies, by their names; actions and resources are lists."""
@@ -154,6 +154,45 @@ def guest(aws):
             "AlarmTopicArn": topic,
             "PublicUrl": "https://media.example.org",
             "InlineConfig": '[presets]\ncard = "w_400~h_300~fit_cover"\n',
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def certificate(aws) -> str:
+    acm = aws.client("acm")
+    return acm.request_certificate(DomainName="*.example.org")["CertificateArn"]
+
+
+@pytest.fixture(scope="session")
+def named(aws, certificate):
+    """A stack with names of its own, TLS up to the balancer, and uploads from browsers."""
+    return aws.deploy(
+        "named",
+        MADE_OF_ITSELF
+        | {
+            "Domain": "media.example.org",
+            "DomainCertificateArn": certificate,
+            "CertificateArn": certificate,
+            "OriginDomain": "origin.example.org",
+            "PublicUploads": "true",
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def exposed(aws, certificate):
+    """A stack without a CDN, whose balancer faces the internet."""
+    return aws.deploy(
+        "exposed",
+        {
+            "Image": IMAGE,
+            "Cdn": "none",
+            "Scheme": "internet-facing",
+            "CertificateArn": certificate,
+            "PublicUrl": "https://media.example.org",
+            "RateLimit": "3000",
+            "AccessLog": "1/100",
         },
     )
 

@@ -73,8 +73,10 @@ name_of = parsing.parse_resource_and_generate_name
 def keep(logical_id, resource_json, resources_map):
     made = name_of(logical_id, resource_json, resources_map)
     if made:
-        of_stack = properties.setdefault(resources_map["AWS::StackName"], {})
-        of_stack[logical_id] = without_gaps(made[1].get("Properties", {}))
+        model, resource, name = made
+        told = resource["Properties"] = without_gaps(resource.get("Properties", {}))
+        properties.setdefault(resources_map["AWS::StackName"], {})[logical_id] = told
+        return model, resource, name
     return made
 
 

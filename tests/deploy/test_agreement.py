@@ -52,7 +52,7 @@ def test_the_template_has_the_function_that_is_tested():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_service_accepts_the_environment(own, guest, tintype):
+def test_the_service_accepts_the_environment(own, guest, named, exposed, tintype):
     secrets = {
         "TINTYPE_SIGNING_KEYS": "k"
         * own.properties["SigningKeys"]["GenerateSecretString"]["PasswordLength"],
@@ -60,7 +60,7 @@ def test_the_service_accepts_the_environment(own, guest, tintype):
         * own.properties["TicketKeys"]["GenerateSecretString"]["PasswordLength"],
         "TINTYPE_TOKENS": own.properties["Tokens"]["SecretString"],
     }
-    for stack in (own, guest):
+    for stack in (own, guest, named, exposed):
         assert secrets.keys() == {s["name"] for s in stack.container["secrets"]}
         # What the image sets comes first, as in a container; a task has its region from Fargate.
         told = image() | stack.environment | secrets | {"AWS_REGION": "eu-central-1"}

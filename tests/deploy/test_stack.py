@@ -256,3 +256,40 @@ def test_each_store_is_open_as_far_as_it_is_used(guest):
     environment = guest.environment
     assert environment["TINTYPE_STORE"] == "s3://adopted/media"
     assert environment["TINTYPE_FALLBACK_STORE"] == "s3://production/media/old"
+
+
+def test_with_names_of_its_own_it_speaks_tls_all_the_way(aws, named):
+    distribution = named.properties["Distribution"]["DistributionConfig"]
+    assert distribution["Aliases"] == ["media.example.org"]
+    assert distribution["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    assert distribution["Origins"][0]["DomainName"] == "origin.example.org"
+    endpoint = named.properties["VpcOrigin"]["VpcOriginEndpointConfig"]
+    assert endpoint["OriginProtocolPolicy"] == "https-only"
+    elb = aws.client("elbv2")
+    (listener,) = elb.describe_listeners(LoadBalancerArn=named.resources["Balancer"])["Listeners"]
+    assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS")
+    assert named.environment["TINTYPE_PUBLIC_URL"] == named.outputs["Url"]
+    assert named.outputs["Url"] == "https://media.example.org"
+    assert named.outputs["ApiUrl"] == "https://origin.example.org"
+
+
+def test_uploads_from_browsers_are_never_cached(named):
+    (api,) = named.properties["Distribution"]["DistributionConfig"]["CacheBehaviors"]
+    assert api["PathPattern"] == "/api/v1/*" and "PATCH" in api["AllowedMethods"]
+    assert api["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    assert "FunctionAssociations" not in api
+
+
+def test_what_faces_the_internet_does_so_by_tls_and_with_a_limit(aws, exposed):
+    elb = aws.client("elbv2")
+    arn = exposed.resources["Balancer"]
+    (balancer,) = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+    assert balancer["Scheme"] == "internet-facing"
+    (listener,) = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    assert listener["Protocol"] == "HTTPS"
+    (ingress,) = exposed.properties["BalancerGroup"]["SecurityGroupIngress"]
+    assert (ingress["FromPort"], ingress["CidrIp"]) == (443, "0.0.0.0/0")
+    assert exposed.properties["Acl"]["Scope"] == "REGIONAL"
+    assert exposed.properties["AclAssociation"]["ResourceArn"] == arn
+    public = {exposed.resources["PublicSubnetA"], exposed.resources["PublicSubnetB"]}
+    assert {zone["SubnetId"] for zone in balancer["AvailabilityZones"]} == public
