@@ -172,7 +172,7 @@
             const text = this.picker.dataset.area
                 .replace("{width}", Math.round(cut.width * 100))
                 .replace("{height}", Math.round(cut.height * 100));
-            this.size.textContent = `${this.selected}: ${text}`;
+            this.size.textContent = text;
             for (const handle of this.handles) {
                 handle.setAttribute("aria-valuenow", Math.round(cut.x * 100));
                 handle.setAttribute("aria-valuetext", text);
