@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.functional import Promise
 
 from .spec import SpecError, check_preset
 
@@ -48,6 +49,10 @@ class Settings:
     #: Whether the service serves originals without a signature.
     originals: Literal["public", "signed"] = "public"
     presets: Mapping[str, str] = field(default_factory=dict)
+    #: What editors read below the cut of a preset, where that is not its name.
+    preset_labels: Mapping[str, Any] = field(default_factory=dict)
+    #: Presets whose cuts the picker does not show.
+    unpicked: frozenset[str] = frozenset()
     #: The ladder of widths of a `srcset`.
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     #: Formats that `<picture>` has sources for; none: the service negotiates by Accept.
@@ -107,6 +112,10 @@ class _Reader:
                 self.problems.append(f"{str(name)[:64]!r} is not a key; {fix}")
         url = self.value("URL", _url, DEFAULT_URL)
         signing_key = self.secret("SIGNING_KEY", _signing_key)
+        presets: dict[str, str] = self.value("PRESETS", _presets, {})
+        # What is wrong with them was told just now.
+        given: Any = self.values.get("PRESETS") if presets else {}
+        entries = [(name, given[name]) for name in presets if _is_entry(given[name])]
         read = Settings(
             url=url,
             public_url=self.value("PUBLIC_URL", _url, url),
@@ -120,7 +129,9 @@ class _Reader:
             originals=self.value(
                 "ORIGINALS", _one_of("public", "signed"), "signed" if signing_key else "public"
             ),
-            presets=MappingProxyType(self.value("PRESETS", _presets, {})),
+            presets=MappingProxyType(presets),
+            preset_labels=MappingProxyType({n: e["label"] for n, e in entries if "label" in e}),
+            unpicked=frozenset(name for name, entry in entries if not entry.get("picker", True)),
             widths=self.value("WIDTHS", _widths, DEFAULT_WIDTHS),
             formats=self.value("FORMATS", _formats, ()),
             timeout=self.value("TIMEOUT", _timeout, DEFAULT_TIMEOUT),
@@ -263,7 +274,9 @@ def _presets(value: object) -> dict[str, str]:
         )
     presets = {}
     for name, spec in value.items():
-        if isinstance(spec, Mapping):
+        if _is_entry(spec):
+            spec = _spec_of_entry(name, spec)
+        elif isinstance(spec, Mapping):
             # The shape of THUMBNAIL_ALIASES, which only the compatibility layer understands.
             from .compat import preset_of_alias
 
@@ -279,6 +292,22 @@ def _presets(value: object) -> dict[str, str]:
             raise _Problem(f"{name[:64]!r}: {error}") from None
         presets[name] = spec
     return presets
+
+
+def _is_entry(value: object) -> bool:
+    """`{"spec": "w_400~h_300~fit_cover", "label": "Front page", "picker": False}`"""
+    return isinstance(value, Mapping) and "spec" in value
+
+
+def _spec_of_entry(name: object, entry: Mapping[str, object]) -> object:
+    unknown = entry.keys() - {"spec", "label", "picker"}
+    if unknown:
+        raise _Problem(f"{name!r}: known are spec, label and picker, not {min(map(str, unknown))}")
+    if not isinstance(entry.get("label", ""), (str, Promise)):
+        raise _Problem(f"{name!r}: label must be a text")
+    if not isinstance(entry.get("picker", True), bool):
+        raise _Problem(f"{name!r}: picker must be True or False")
+    return entry["spec"]
 
 
 def _widths(value: object) -> tuple[int, ...]:

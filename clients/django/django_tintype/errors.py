@@ -14,6 +14,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousFileOperation, ValidationError
 
+from .keys import InvalidKey
+
 
 class TintypeError(Exception):
     """A refusal of the service, or no answer from it."""
@@ -137,7 +139,7 @@ _DJANGO: dict[str, Callable[[TintypeError, str], Exception]] = {
         f'Storage can not find an available filename for "{key}". Please make sure that the '
         'corresponding file field allows sufficient "max_length".'
     ),
-    "invalid-key": lambda error, key: SuspiciousFileOperation(f"{error.detail}: {key!r}"),
+    "invalid-key": lambda error, key: InvalidKey(f"{error.detail}: {key!r}"),
 }
 
 

@@ -138,7 +138,7 @@ class TintypeImageField(models.ImageField):
             form_field.storage = self.storage
             form_field.allow_unrenderable = self.allow_unrenderable
         if form_field is not None and isinstance(form_field.widget, TintypeImageInput):
-            form_field.widget.show(self.name, self.focal_field)
+            form_field.widget.show(self.name, self.focal_field, self.crops_field)
         return form_field
 
     @property

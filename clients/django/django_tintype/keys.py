@@ -33,6 +33,12 @@ class InvalidKey(SuspiciousFileOperation):
     """A name that cannot be that of an original."""
 
 
+def is_too_long(key: str) -> bool:
+    """As a new key: the service has a code of its own for it."""
+    segments = map(_bytes, key.split("/"))
+    return _bytes(key) > MAX_KEY_BYTES or any(length > MAX_SEGMENT_BYTES for length in segments)
+
+
 def check_key(key: str) -> None:
     """Refuses what the service would refuse to create."""
     _check(key, MAX_KEY_BYTES)

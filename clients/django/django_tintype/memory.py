@@ -24,7 +24,7 @@ from urllib3 import BaseHTTPResponse
 from .client import Client
 from .download import Download
 from .errors import TintypeError, as_django_has_it, refusal
-from .keys import check_key, encode_key, joined, split_extension
+from .keys import check_key, encode_key, is_too_long, joined, split_extension
 from .limits import Limits
 from .records import Head, ImageFacts, Listed, Page, Ready, Record
 from .upload import Body, SourceFailed, Upload, WrongLength
@@ -79,7 +79,7 @@ class MemoryClient(Client):
         idempotency_key: str | None = None,
         length: int | None = None,
     ) -> Record:
-        check_key(key)
+        _check_new(key)
         data = _read(key, body, length)
         with self._lock:
             there = self._files.get(key)
@@ -204,7 +204,7 @@ class MemoryClient(Client):
     def _place(
         self, what: str, source: str, target: str, on_conflict: str, max_length: int | None
     ) -> Record:
-        check_key(target)
+        _check_new(target)
         with self._lock:
             if source == target:
                 raise _refused(400, "invalid-request", source)
@@ -324,6 +324,13 @@ def _refused(status: int, code: str, key: str) -> Exception:
     problem = {"code": code, "detail": code.replace("-", " ")}
     error: TintypeError = refusal(status, problem, None)
     return as_django_has_it(error, key)
+
+
+def _check_new(key: str) -> None:
+    encode_key(key)
+    if is_too_long(key):
+        raise _refused(400, "name-too-long", key)
+    check_key(key)
 
 
 def _read(key: str, body: Body, length: int | None) -> bytes:

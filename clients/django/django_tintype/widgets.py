@@ -29,21 +29,28 @@ class TintypeImageInput(forms.ClearableFileInput):
 
     class Media:
         css = {"all": ["django_tintype/focal.css"]}  # noqa: RUF012 - Django's way to write it
-        js = ["django_tintype/focal.js"]  # noqa: RUF012
+        js = [  # noqa: RUF012 - in this order
+            "django_tintype/fields.js",
+            "django_tintype/cuts.js",
+            "django_tintype/focal.js",
+        ]
 
-    #: The names of the fields for image and focal point, without the prefix of the form.
+    #: Names of the fields for image, focal point and named cuts, without the prefix of the form.
     image_name: str | None = None
     focal_name: str | None = None
+    crops_name: str | None = None
 
-    def show(self, image_name: str, focal_name: str | None) -> None:
+    def show(self, image_name: str, focal_name: str | None, crops_name: str | None = None) -> None:
         """Set by `TintypeImageField.formfield`."""
         self.image_name, self.focal_name = image_name, focal_name
+        self.crops_name = crops_name
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         context["widget"]["tintype"] = {
             "image_name": self.image_name,
             "focal_name": self.focal_name,
+            "crops_name": self.crops_name,
             "input_template_name": self.input_template_name,
             "preview": preview_url(value),
             "crops": list(previewed_crops()) if self.focal_name else [],
@@ -59,9 +66,13 @@ def preview_url(value: Any) -> str | None:
 
 
 def previewed_crops() -> Iterator[dict[str, Any]]:
-    """The presets whose cut follows the focal point."""
-    for name, text in conf.settings().presets.items():
+    """The presets whose cut follows the focal point, unless they are left out."""
+    settings = conf.settings()
+    for name, text in settings.presets.items():
+        if name in settings.unpicked:
+            continue
         spec = Spec.parse(text)
         turned = (spec.g, spec.crop, spec.rot, spec.flip)
         if spec.fit == "cover" and spec.w and spec.h and not any(turned):
-            yield {"name": name, "width": spec.w, "height": spec.h}
+            label = settings.preset_labels.get(name, name)
+            yield {"name": name, "label": label, "width": spec.w, "height": spec.h}

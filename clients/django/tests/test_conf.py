@@ -55,6 +55,15 @@ def test_values_are_put_into_one_form() -> None:
     assert read_.timeout == 5.0
 
 
+def test_a_preset_may_be_said_to_editors() -> None:
+    plain, cover = "w_100", "w_400~h_300~fit_cover"
+    front = {"spec": cover, "label": "Front page"}
+    read_ = read({"PRESETS": {"a": plain, "b": front, "c": {"spec": cover, "picker": False}}})
+    assert dict(read_.presets) == {"a": plain, "b": cover, "c": cover}
+    assert dict(read_.preset_labels) == {"b": "Front page"}
+    assert read_.unpicked == {"c"}
+
+
 #: what is set, and what is said
 MISTAKES: list[tuple[Any, str]] = [
     ("http://media", "must be a dict"),
@@ -81,6 +90,10 @@ MISTAKES: list[tuple[Any, str]] = [
     ({"PRESETS": {"card": "w_zero"}}, "'card': w"),
     ({"PRESETS": {"card": "w_1~sig_x"}}, "'card': sig"),
     ({"PRESETS": {"card": 5}}, "must have text"),
+    ({"PRESETS": {"card": {"spec": 5}}}, "must have text"),
+    ({"PRESETS": {"card": {"spec": "w_1", "lable": "x"}}}, "known are spec, label and picker"),
+    ({"PRESETS": {"card": {"spec": "w_1", "label": 5}}}, "label must be a text"),
+    ({"PRESETS": {"card": {"spec": "w_1", "picker": 1}}}, "picker must be True or False"),
     ({"WIDTHS": []}, "WIDTHS must be whole numbers"),
     ({"WIDTHS": [0]}, "WIDTHS must be whole numbers"),
     ({"WIDTHS": "320"}, "WIDTHS must be whole numbers"),

@@ -4,13 +4,16 @@
  * <tintype-focal> around a file input: shows the picture, moves the focal point, previews crops.
  *
  * The focal point is the text of another input of the same form, such as 0.35x0.6; that is the only
- * state. Fields are looked up when they are needed, because formsets rename them.
+ * state.
  */
 {
+    const { beside, hide, write, History, Cuts } = globalThis.tintype;
     const STEP = 0.01;
     const LARGE_STEP = 0.1;
     const CENTRE = { x: 0.5, y: 0.5 };
     const FRAME = { width: 132, height: 100 };
+    /* A finger that moves further than this scrolls. */
+    const TAP_PIXELS = 10;
     const LOCAL_PREVIEW_SIDE = 960;
 
     const ARROWS = {
@@ -52,6 +55,12 @@
         return canvas.toDataURL(file.type === "image/jpeg" ? "image/jpeg" : "image/webp", 0.85);
     }
 
+    function sizeOf(file) {
+        const units = [["MB", 1e6], ["kB", 1e3], ["bytes", 1]];
+        const [unit, least] = units.find(([, bytes]) => file.size >= bytes) ?? units[2];
+        return `${(file.size / least).toFixed(unit === "MB" ? 1 : 0)} ${unit}`;
+    }
+
     class TintypeFocal extends HTMLElement {
         connectedCallback() {
             this.events = new AbortController();
@@ -71,15 +80,22 @@
         start() {
             const find = (name) => this.querySelector(`.tintype-${name}`);
             this.preview = find("preview");
+            this.state = find("state");
+            this.hint = find("hint");
             this.stage = find("stage");
             this.mark = find("mark");
             this.tools = find("tools");
             this.text = find("text");
+            this.undos = this.querySelectorAll(".tintype-undo");
             this.unset = find("unset");
             this.crops = find("crops");
+            this.upload = find("upload");
             if (!this.preview) {
                 return;
             }
+            this.history = new History();
+            this.tap = this.gesture = null;
+            this.trouble = "";
             // HTML knows no <img> without a source, so they come with the first one.
             for (const place of [this.stage, ...this.querySelectorAll(".tintype-frame")]) {
                 if (!place.querySelector("img")) {
@@ -93,10 +109,16 @@
 
             const listen = (target, type, handler) =>
                 target.addEventListener(type, handler, { signal: this.events.signal });
+            this.listen = listen;
             listen(this.stage, "pointerdown", (event) => this.press(event));
             listen(this.stage, "pointermove", (event) => this.drag(event));
+            listen(this.stage, "pointerup", (event) => this.release(event));
+            listen(this.stage, "pointercancel", () => this.cancel());
             listen(this.mark, "keydown", (event) => this.key(event));
             listen(this.unset, "click", () => this.clear());
+            for (const undo of this.undos) {
+                listen(undo, "click", () => this.takeBack());
+            }
             listen(this.picture, "load", () => this.show());
             listen(this.picture, "error", () => this.show());
             listen(this, "change", (event) => {
@@ -106,21 +128,25 @@
             });
             // A browser that comes back to a page fills the form in again, and tells nobody.
             listen(window, "pageshow", () => {
+                this.upload.hidden = true;
                 if (this.fileInput?.files.length) {
                     this.display();
                 } else {
                     this.show();
                 }
             });
-            // The input stands elsewhere in the form, and is found by its name of the moment.
+            // The inputs stand elsewhere in the form, and are found by their names of the moment.
             const form = this.closest("form") ?? document;
             listen(form, "input", (event) => {
-                if (event.target === this.input) {
+                if (event.target === this.input || event.target === this.field("crops")) {
                     this.show();
                 }
             });
             // Fields are reset after the event.
             listen(form, "reset", () => setTimeout(() => this.display()));
+            listen(form, "submit", (event) => setTimeout(() => this.send(event)));
+            const cuts = find("cuts");
+            this.cuts = cuts ? new Cuts(this, cuts) : null;
             this.show();
         }
 
@@ -128,18 +154,13 @@
             return this.querySelector("input[type=file]");
         }
 
-        /* The input of the focal point, if the form has one that can be changed. */
+        /* The input of the focal point or of the cuts, if the form has one that can be changed. */
+        field(name) {
+            return beside(this.fileInput, this.dataset.image, this.dataset[name]);
+        }
+
         get input() {
-            const { image, focal } = this.dataset;
-            const file = this.fileInput;
-            if (!image || !focal || !file?.form || !file.name.endsWith(image)) {
-                return null;
-            }
-            const name = file.name.slice(0, -image.length) + focal;
-            const input = file.form.elements.namedItem(name);
-            return input instanceof HTMLInputElement && !input.disabled && !input.readOnly
-                ? input
-                : null;
+            return this.field("focal");
         }
 
         get focal() {
@@ -147,31 +168,53 @@
         }
 
         set focal(point) {
-            const input = this.input;
-            const text = point ? `${rounded(point.x)}x${rounded(point.y)}` : "";
-            if (!input || input.value === text) {
-                return;
-            }
-            input.value = text;
-            input.dispatchEvent(new Event("input", { bubbles: true }));
-            input.dispatchEvent(new Event("change", { bubbles: true }));
+            write(this.input, point ? `${rounded(point.x)}x${rounded(point.y)}` : "");
         }
 
         /* Whether there is a picture to show; one that is still loading counts. */
         get isShown() {
-            const { complete, naturalWidth } = this.picture;
-            const isBroken = complete && naturalWidth === 0;
-            return this.picture.getAttribute("src") !== null && !isBroken;
+            return this.picture.getAttribute("src") !== null && !this.isBroken;
         }
 
-        /* Makes everything say what the input says. */
+        get isBroken() {
+            const { complete, naturalWidth } = this.picture;
+            return this.picture.getAttribute("src") !== null && complete && naturalWidth === 0;
+        }
+
+        /* What is to be said instead of a picture. */
+        get said() {
+            if (this.trouble || this.isBroken) {
+                return this.trouble || this.dataset.failed;
+            }
+            return this.isShown && !this.picture.complete ? this.dataset.loading : "";
+        }
+
+        /* Makes everything say what the inputs say. */
         show() {
             this.preview.hidden = !this.isShown;
-            const isPicker = this.input !== null && this.isShown;
+            this.state.textContent = this.said;
+            this.state.hidden = !this.said;
+            this.state.classList.toggle("is-loading", this.said === this.dataset.loading);
+            // Where there is nothing to point at, the text is the way.
+            const isPointless = this.isBroken || this.trouble !== "";
+            this.cuts?.show(this.isShown);
+            for (const name of ["focal", "crops"]) {
+                const field = this.field(name);
+                const isReadable = name === "focal" || !this.cuts || this.cuts.all !== null;
+                if (field) {
+                    hide(field, !isPointless && isReadable && (name === "focal" || this.cuts));
+                }
+            }
+            const isPicker = this.input !== null && this.isShown && !this.cuts?.isActive;
             this.stage.classList.toggle("is-picker", isPicker);
             this.mark.hidden = this.tools.hidden = !isPicker;
+            this.hint.hidden = !isPicker && !this.cuts?.isActive;
+            this.hint.textContent = this.dataset[this.cuts?.isActive ? "hintCut" : "hint"];
             if (this.crops) {
                 this.crops.hidden = !isPicker;
+            }
+            for (const undo of this.undos) {
+                undo.disabled = this.history.steps.length === 0;
             }
             if (!isPicker) {
                 return;
@@ -211,12 +254,19 @@
             frame.firstElementChild.style.objectPosition = `${across * 100}% ${down * 100}%`;
         }
 
+        /* A mouse points; a finger taps, or drags the mark: elsewhere it scrolls the page. */
         press(event) {
             if (this.mark.hidden || (event.pointerType === "mouse" && event.button !== 0)) {
                 return;
             }
+            const { pointerId: id, clientX: x, clientY: y } = event;
+            if (event.pointerType !== "mouse" && event.target !== this.mark) {
+                this.tap = event.isPrimary ? { id, x, y } : null;
+                return;
+            }
             event.preventDefault();
-            this.stage.setPointerCapture(event.pointerId);
+            this.gesture = { before: this.input.value };
+            this.stage.setPointerCapture(id);
             this.mark.focus({ preventScroll: true });
             this.moveTo(event);
         }
@@ -225,6 +275,37 @@
             if (this.stage.hasPointerCapture(event.pointerId)) {
                 this.moveTo(event);
             }
+        }
+
+        release(event) {
+            const { tap, gesture } = this;
+            this.tap = this.gesture = null;
+            const moved = tap ? Math.hypot(event.clientX - tap.x, event.clientY - tap.y) : Infinity;
+            if (gesture) {
+                this.remember(gesture.before);
+            } else if (tap?.id === event.pointerId && moved < TAP_PIXELS) {
+                const before = this.input.value;
+                this.moveTo(event);
+                this.remember(before);
+            }
+        }
+
+        /* The browser has taken the finger for its own. */
+        cancel() {
+            if (this.gesture) {
+                write(this.input, this.gesture.before);
+            }
+            this.tap = this.gesture = null;
+        }
+
+        remember(before, series = false) {
+            this.history.add(this.input, before, series);
+            this.show();
+        }
+
+        takeBack() {
+            this.history.undo();
+            this.show();
         }
 
         moveTo(event) {
@@ -239,6 +320,7 @@
             if (event.ctrlKey || event.metaKey || event.altKey) {
                 return;
             }
+            const before = this.input.value;
             const { x, y } = this.focal ?? CENTRE;
             const arrow = ARROWS[event.key];
             if (arrow) {
@@ -251,22 +333,30 @@
             } else {
                 return;
             }
+            this.remember(before, true);
             event.preventDefault();
         }
 
         clear() {
+            const before = this.input.value;
             this.mark.focus({ preventScroll: true });
             this.focal = null;
+            this.remember(before);
         }
 
-        /* Another file: its own picture, and no focal point yet. What was entered before there was
-           a picture, or came back with a form that has mistakes, belongs to this one. */
+        /* Another file: its own picture, no focal point and no cuts yet. What was entered before
+           there was a picture, or came back with a form that has mistakes, belongs to this one. */
         choose() {
             if (!this.fileInput.files.length) {
                 this.focal = parse(this.storedText);
             } else if (this.isShown) {
                 this.focal = null;
+                this.cuts?.select(null);
+                if (this.cuts?.all) {
+                    this.cuts.write({});
+                }
             }
+            this.history = new History();
             this.display();
         }
 
@@ -277,6 +367,7 @@
             if (this.fileInput.files[0] !== file) {
                 return; // another one was chosen meanwhile
             }
+            this.trouble = file && !source ? this.dataset.unseen : "";
             for (const image of this.preview.querySelectorAll("img")) {
                 if (source) {
                     image.src = source;
@@ -285,6 +376,16 @@
                 }
             }
             this.show();
+        }
+
+        /* The page stays as it is until the whole file has been sent. */
+        send(event) {
+            const file = this.fileInput?.files[0];
+            if (file && !event.defaultPrevented) {
+                const text = this.dataset.uploading.replace("{size}", sizeOf(file));
+                this.upload.querySelector(".tintype-uploading").textContent = text;
+                this.upload.hidden = false;
+            }
         }
     }
 
