@@ -270,6 +270,8 @@ fn while_the_bucket_is_away_hits_go_on_and_misses_say_when_to_come_back() {
         let ready = app.admin("/readyz").expect(200).json();
         assert_eq!(ready["status"], "degraded", "{ready}");
         let tried = proxy.connections() - connections;
+        let is_open = |app: &App| app.metric("tintype_breaker_open", &["of=\"all\""]);
+        assert_eq!(is_open(&app), 1);
         for event in ["breaker-open", "retry"] {
             assert!(app.metric("tintype_storage_events_total", &[event]) > 0);
         }
@@ -288,6 +290,7 @@ fn while_the_bucket_is_away_hits_go_on_and_misses_say_when_to_come_back() {
             std::thread::sleep(Duration::from_millis(100));
         }
         app.upload("new.txt", b"x");
+        assert_eq!(is_open(&app), 0);
     }
 }
 

@@ -271,6 +271,10 @@ fn a_start_waits_for_a_bucket_that_is_away() {
         app.get("/t/a.jpg/w_50").refused(503, "store-unavailable");
         app.put("a.txt", b"x", &[])
             .refused(503, "store-unavailable");
+        // What alarms are made of is there by then.
+        let metrics = app.admin("/metrics").expect(200).text();
+        let shed = "tintype_shed_total{reason=\"queue-full\"} 0";
+        assert!(metrics.contains(shed), "{metrics}");
         proxy.restore();
         app.wait_until_ready();
         app.admin("/startupz").expect(200);
