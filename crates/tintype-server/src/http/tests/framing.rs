@@ -127,7 +127,7 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         assert_eq!(answers(&text), 1, "{start:?}: {text}");
         count += 1;
     }
-    assert_eq!(count, 79);
+    assert_eq!(count, 78);
     assert_eq!(
         answers(&server.exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await),
         0
