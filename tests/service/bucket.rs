@@ -346,7 +346,7 @@ fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
             "no permission",
             Some(Fault::ACCESS_DENIED),
             &[],
-            &["s3:", "policy"],
+            &["s3:", "TaskRole"],
         ),
         (
             "wrong region",

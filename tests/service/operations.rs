@@ -212,7 +212,7 @@ fn what_is_probably_not_meant_is_said_wherever_one_looks() {
     for (name, _) in mistakes {
         assert!(stdout.contains(&format!("#   {name}: ")), "{stdout}");
         assert!(ready["warnings"].to_string().contains(name), "{ready}");
-        let is_told = |line: &str| line.contains("\"WARN\"") && line.contains(name);
+        let is_told = |line: &str| line.contains("\"level\":\"warn\"") && line.contains(name);
         assert!(log.lines().any(is_told), "{log}");
     }
 }
