@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.admin import display
-from django.contrib.admin.options import IS_POPUP_VAR, BaseModelAdmin
+from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.widgets import AdminFileWidget
 from django.db import models
 from django.http import HttpRequest
@@ -53,13 +53,13 @@ class TintypeAdminMixin(_Admin):
         form = super().get_changelist_form(request, **kwargs)  # type: ignore[misc]
         return _uploading(form, request)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        found = super().get_actions(request)  # type: ignore[misc]
-        # As Django has it: without any actions, and in a window that chooses a row, none.
-        if self.actions is None or IS_POPUP_VAR in request.GET:  # type: ignore[attr-defined]
-            return found
-        if takedown.fields_of(self.model) and self.has_takedown_permission(request):
-            found.update(takedown.actions())
+    def _get_base_actions(self, *args: Any, **kwargs: Any) -> Any:
+        # Not `actions`, which a ModelAdmin sets to its own, nor `get_actions`, whose signature and
+        # answer are not the same in all of Django.
+        found = [*super()._get_base_actions(*args, **kwargs)]  # type: ignore[misc]
+        if takedown.fields_of(self.model):
+            ours = (self.get_action(one, *args, **kwargs) for one in takedown.ACTIONS)  # type: ignore[attr-defined]
+            found += filter(None, ours)
         return found
 
     def has_takedown_permission(self, request: HttpRequest) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import helpers
+from django.contrib.admin import action, helpers
 from django.core.exceptions import PermissionDenied, SuspiciousFileOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -25,8 +25,6 @@ from .fields import TintypeImageField
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 
-TAKE_DOWN, SHOW_AGAIN = "tintype_take_down", "tintype_show_again"
-
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
@@ -37,27 +35,16 @@ class ReasonForm(forms.Form):
     )
 
 
-def actions() -> dict[str, tuple[Any, str, Any]]:
-    return {
-        TAKE_DOWN: (
-            take_down,
-            TAKE_DOWN,
-            _("Take down pictures of selected %(verbose_name_plural)s"),
-        ),
-        SHOW_AGAIN: (
-            show_again,
-            SHOW_AGAIN,
-            _("Show pictures of selected %(verbose_name_plural)s again"),
-        ),
-    }
-
-
 def fields_of(model: Any) -> list[TintypeImageField]:
     fields = model._meta.concrete_fields
     return [f for f in fields if isinstance(f, TintypeImageField) and f.is_in_tintype]
 
 
-def take_down(admin: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any]) -> Any:
+@action(
+    permissions=["takedown"],
+    description=_("Take down pictures of selected %(verbose_name_plural)s"),
+)
+def tintype_take_down(admin: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any]) -> Any:
     """Asks for the reason first."""
     form = ReasonForm(request.POST if "reason" in request.POST else None)
     if form.is_valid():
@@ -73,14 +60,18 @@ def take_down(admin: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any])
         "opts": admin.opts,
         "rows": [(row, [getattr(row, f.name) for f in fields_of(admin.model)]) for row in rows],
         "form": form,
-        "action": TAKE_DOWN,
+        "action": tintype_take_down.__name__,
         "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
         "media": admin.media,
     }
     return TemplateResponse(request, "django_tintype/take_down.html", context)
 
 
-def show_again(admin: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any]) -> Any:
+@action(
+    permissions=["takedown"],
+    description=_("Show pictures of selected %(verbose_name_plural)s again"),
+)
+def tintype_show_again(admin: ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any]) -> Any:
     done = _change(admin, request, rows, {"name": "public"})
     text = ngettext("%d picture is shown again.", "%d pictures are shown again.", done)
     if done:
@@ -111,3 +102,6 @@ def _files(admin: ModelAdmin[Any], rows: QuerySet[Any]) -> Iterator[tuple[Any, A
         for field in fields_of(admin.model):
             if file := getattr(row, field.name):
                 yield row, file
+
+
+ACTIONS = (tintype_take_down, tintype_show_again)

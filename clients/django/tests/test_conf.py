@@ -91,7 +91,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({"PRESETS": {"card": "w_1~sig_x"}}, "'card': sig"),
     ({"PRESETS": {"card": 5}}, "must have text"),
     ({"PRESETS": {"card": {"spec": 5}}}, "must have text"),
-    ({"PRESETS": {"card": {"spec": "w_1", "lable": "x"}}}, "known are spec, label and picker"),
+    ({"PRESETS": {"card": {"spec": "w_1", "title": "x"}}}, "known are spec, label and picker"),
     ({"PRESETS": {"card": {"spec": "w_1", "label": 5}}}, "label must be a text"),
     ({"PRESETS": {"card": {"spec": "w_1", "picker": 1}}}, "picker must be True or False"),
     ({"WIDTHS": []}, "WIDTHS must be whole numbers"),
