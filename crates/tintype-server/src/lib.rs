@@ -17,6 +17,7 @@ pub mod http;
 pub mod idempotency;
 pub mod left_out;
 pub mod metrics;
+pub mod old_urls;
 pub mod outbox;
 pub mod patch;
 pub mod placement;
