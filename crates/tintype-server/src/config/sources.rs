@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::bucket;
 use super::options::{OPTIONS, Opt, env_name};
 use super::problems::Problems;
+use super::{bucket, old_urls};
+use crate::old_urls::Rule;
 
 const PREFIX: &str = "TINTYPE_";
 const FILE: &str = "TINTYPE_CONFIG";
@@ -30,6 +31,7 @@ pub(super) struct Sources {
     pub(super) flat: Values,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
+    pub(super) old_urls: Vec<Rule>,
     pub(super) task_metadata: Option<String>,
 }
 
@@ -53,12 +55,14 @@ impl Sources {
         }
         let presets = take_table(&mut table, "presets", "", problems);
         let sites = take_table(&mut table, "sites", "", problems);
+        let old_urls = old_urls::take(&mut table, "", problems);
         let mut flat = from_table(table, OPTIONS, "", problems);
         flat.extend(from_environment(environment, problems));
         Self {
             flat,
             presets,
             sites,
+            old_urls,
             task_metadata,
         }
     }

@@ -109,8 +109,8 @@ impl Filters {
         Ok(filters)
     }
 
-    fn apply(&mut self, name: &str, arguments: &[Cow<'_, str>]) -> Result<(), Unmapped> {
-        let argument = |at: usize| arguments.get(at).map_or("", |text| text.as_ref());
+    fn apply(&mut self, name: &str, arguments: &[&str]) -> Result<(), Unmapped> {
+        let argument = |at: usize| arguments.get(at).copied().unwrap_or_default();
         let first = argument(0);
         match name {
             "cover" | "max_age" | "strip_exif" | "strip_icc" => {}
@@ -175,7 +175,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 /// The arguments, if they are what the filter takes.
-fn matching<'a>((_, must, may): &Known, text: &'a str) -> Option<Vec<Cow<'a, str>>> {
+fn matching<'a>((_, must, may): &Known, text: &'a str) -> Option<Vec<&'a str>> {
     let arguments = split(text);
     if !(must.len()..=must.len() + may.len()).contains(&arguments.len()) {
         return None;
@@ -183,8 +183,8 @@ fn matching<'a>((_, must, may): &Known, text: &'a str) -> Option<Vec<Cow<'a, str
     let kinds = must.iter().chain(may.iter());
     let is_of = |(kind, text): (&Kind, &&str)| kind.is_of(text);
     kinds.zip(&arguments).all(is_of).then(|| {
-        let plain = |text: &'a str| Cow::Borrowed(unquoted(text).unwrap_or(text));
-        arguments.iter().map(|text| plain(text)).collect()
+        let plain = |text| unquoted(text).unwrap_or(text);
+        arguments.into_iter().map(plain).collect()
     })
 }
 
