@@ -302,7 +302,7 @@ impl Options {
         if !has_any {
             return Ok(());
         }
-        let is_extended = self.extend.is_some() && !(self.enlarge && !has_both);
+        let is_extended = self.extend.is_some() && (has_both || !self.enlarge);
         match self.resizing {
             Resizing::Auto => Err(Unmapped::option("option resizing_type:auto")),
             Resizing::Force if !has_both => {

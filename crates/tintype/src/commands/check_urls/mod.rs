@@ -68,7 +68,7 @@ impl Arguments {
         while read_line(lines, &mut line)? {
             let text = String::from_utf8_lossy(&line);
             tally.take(asked(text.trim()), sites, now);
-            if tally.lines() % LINES_A_STEP == 0 {
+            if tally.lines().is_multiple_of(LINES_A_STEP) {
                 progress.found(1);
                 progress.did(&format!("{} lines", tally.lines()));
             }
