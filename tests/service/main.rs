@@ -29,6 +29,7 @@ mod memory; // what an upload costs
 mod monitoring; // metrics, alarms and the dashboard
 mod nginx; // proxies that write addresses anew, and our configuration for it
 mod odd_files; // what is told of a file that cannot be rendered, and how often it is tried
+mod old_urls; // addresses of the servers that were here before
 mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits
 mod quick_start; // what the README promises

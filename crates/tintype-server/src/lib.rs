@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod left_out;
 pub mod log;
 pub mod metrics;
+pub mod old_urls;
 pub mod outbox;
 pub mod patch;
 pub mod placement;

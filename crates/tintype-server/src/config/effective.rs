@@ -53,6 +53,10 @@ fn write_site(lines: &mut String, site: &Site) -> std::fmt::Result {
     if purgers.webhook.is_some() {
         writeln!(lines, "#   purge_webhook is set")?;
     }
+    for rule in &site.old_urls {
+        let (grammar, prefix) = (rule.grammar.name(), &rule.prefix);
+        writeln!(lines, "#   old_urls: {grammar} below {prefix}")?;
+    }
     for (name, spec) in site.presets.iter() {
         writeln!(lines, "#   presets.{name} = \"{spec}\"")?;
     }

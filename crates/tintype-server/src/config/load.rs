@@ -55,6 +55,7 @@ impl Config {
         }
         let config = reader.config(sources.presets, sources.sites, dev);
         let config = config.map(|config| Config {
+            sites: config.sites.with_old_urls(sources.old_urls),
             task_metadata: sources.task_metadata,
             otel,
             ..config

@@ -8,10 +8,12 @@ use std::collections::HashSet;
 
 use tintype_store::Key;
 
+use super::old_urls;
 use super::options::{Opt, SITE_OPTIONS, env_name};
 use super::problems::Problems;
 use super::read::{self, list};
 use super::sources::{Values, from_table, take_table};
+use crate::old_urls::Rule;
 use crate::purgers::Named;
 use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
 
@@ -29,6 +31,8 @@ pub struct Site {
     pub unsigned: Unsigned,
     /// The caches in front that are told what to forget.
     pub purgers: Named,
+    /// Tried in this order.
+    pub old_urls: Vec<Rule>,
 }
 
 impl Site {
@@ -57,6 +61,14 @@ impl Sites {
     pub fn of(&self, key: &Key) -> &Site {
         let found = self.sites.iter().find(|site| key.starts_with(&site.prefix));
         found.expect("the default site has the empty prefix")
+    }
+
+    /// Those at the top level of the file are the default site's.
+    pub(super) fn with_old_urls(mut self, old_urls: Vec<Rule>) -> Self {
+        if let Some(default) = self.sites.last_mut() {
+            default.old_urls = old_urls;
+        }
+        self
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Site> {
@@ -112,6 +124,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
             continue;
         }
         let presets = take_table(&mut table, "presets", &path, problems);
+        let old_urls = old_urls::take(&mut table, &path, problems);
         let values = from_table(table, SITE_OPTIONS, &path, problems);
         let mut reader = Reader {
             site: &name,
@@ -121,7 +134,10 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
             problems,
         };
         let prefix = reader.prefix();
-        let site = reader.site(prefix, presets);
+        let site = Site {
+            old_urls,
+            ..reader.site(prefix, presets)
+        };
         if let Some(other) = read.iter().find(|other| other.prefix == site.prefix)
             && !site.prefix.is_empty()
         {
@@ -214,6 +230,7 @@ impl Reader<'_> {
                 .unwrap_or(originals),
             unsigned,
             purgers: self.purgers(),
+            old_urls: Vec::new(),
         };
         self.check(&site);
         site

@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::bucket;
 use super::options::{OPTIONS, Opt, env_name};
 use super::otel;
 use super::problems::Problems;
 use super::shape::misshapen;
+use super::{bucket, old_urls};
+use crate::old_urls::Rule;
 
 const PREFIX: &str = "TINTYPE_";
 const FILE: &str = "TINTYPE_CONFIG";
@@ -46,6 +47,7 @@ pub(super) struct Sources {
     pub(super) flat: Values,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
+    pub(super) old_urls: Vec<Rule>,
     pub(super) task_metadata: Option<String>,
     pub(super) aws: BTreeMap<String, String>,
     /// Where the configuration was read, if it was.
@@ -80,12 +82,14 @@ impl Sources {
         }
         let presets = take_table(&mut table, "presets", "", problems);
         let sites = take_table(&mut table, "sites", "", problems);
+        let old_urls = old_urls::take(&mut table, "", problems);
         let mut flat = from_table(table, OPTIONS, "", problems);
         flat.extend(from_environment(environment, problems));
         Self {
             flat,
             presets,
             sites,
+            old_urls,
             task_metadata,
             aws,
             file: file.exists().then_some(file),

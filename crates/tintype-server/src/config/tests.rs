@@ -182,6 +182,12 @@ fn keys_of_the_file_are_checked_like_variables() {
             "[sites.a]\nprefix = \"a/\"\nunsigned = \"any\"\nstore = \"x\"",
             "sites.a.store",
         ),
+        ("old_urls = 3", "old_urls"),
+        ("[[old_urls]]\nprefix = \"/\"", "old_urls[0].grammar"),
+        (
+            "[sites.a]\nprefix = \"a/\"\nunsigned = \"any\"\n[[sites.a.old_urls]]\ngrammar = \"x\"",
+            "sites.a.old_urls[0].grammar",
+        ),
     ] {
         let problems = names(load(
             &[("TINTYPE_CONFIG_INLINE", toml)],
@@ -470,4 +476,126 @@ fn the_documented_file_is_the_defaults() {
     let file = folder.path().join("tintype.toml");
     std::fs::write(&file, FILE).unwrap();
     assert!(Config::load([], &file, Some(&Dev::default())).is_ok());
+}
+
+#[test]
+fn a_list_of_old_addresses_is_checked_entry_by_entry() {
+    const THUMBOR: &str = "grammar = \"thumbor\"\nunsafe = true\n";
+    const PATTERN: &str = "grammar = \"pattern\"\npath = \"(?P<key>.+)\"\n";
+    let of = |entry: String| {
+        let toml = format!("[[old_urls]]\n{entry}");
+        load(&[("TINTYPE_CONFIG_INLINE", &toml)], Some(&Dev::default()))
+    };
+    for (grammar, entry, name, word) in [
+        ("", "grammar = \"thumbor\"", "keys", "unsafe"),
+        (
+            "",
+            "grammar = \"imgproxy\"\nkeys = [\"secret\"]",
+            "keys",
+            "hexkey:hexsalt",
+        ),
+        (
+            "",
+            "grammar = \"imgproxy\"\nkeys = [\"0f:1\"]",
+            "keys",
+            "hexkey:hexsalt",
+        ),
+        (
+            "",
+            "grammar = \"imgproxy\"\nsignature_size = 33",
+            "signature_size",
+            "1 to 32",
+        ),
+        (
+            "",
+            "grammar = \"imgproxy\"\nunsafe = true",
+            "unsafe",
+            "nothing of imgproxy",
+        ),
+        ("", "grammar = \"pattern\"", "path", "not set"),
+        (
+            "",
+            "grammar = \"pattern\"\npath = \"(\"",
+            "path",
+            "unclosed",
+        ),
+        (PATTERN, "spec = \"w_{w}\"", "spec", "\"w\""),
+        (PATTERN, "keys = [\"secret\"]", "keys", "nothing of pattern"),
+        (PATTERN, "query = { w = \"[\" }", "query.w", "unclosed"),
+        (THUMBOR, "keys_file = \"/nonexistent\"", "keys_file", "read"),
+        (THUMBOR, "keys = [\"\"]", "keys", "empty"),
+        (THUMBOR, "path = \".\"", "path", "nothing of thumbor"),
+        (THUMBOR, "prefix = \"media\"", "prefix", "/media/cache/"),
+        (THUMBOR, "prefix = \"/a?b\"", "prefix", "/media/cache/"),
+        (THUMBOR, "answer = \"there\"", "answer", "here nor redirect"),
+        (THUMBOR, "until = \"soon\"", "until", "2030-01-01"),
+        (THUMBOR, "sizes = [\"300\"]", "sizes", "300x200"),
+        (THUMBOR, "replace = [[\"(\", \"\"]]", "replace", "unclosed"),
+    ] {
+        let problems = of(format!("{grammar}{entry}")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].name, format!("old_urls[0].{name}"), "{entry}");
+        let told = problems[0].to_string();
+        assert!(told.contains(word) && !told.contains("secret"), "{told}");
+    }
+    // What serde says of a value might show a secret.
+    for entry in [
+        "keys = \"secret\"",
+        "keys = [17]",
+        "sources = \"secret\"",
+        "unknown = \"secret\"",
+    ] {
+        let problems = of(format!("{THUMBOR}{entry}")).unwrap_err();
+        assert_eq!(problems[0].name, "old_urls[0]");
+        assert!(
+            !problems[0].to_string().contains("secret"),
+            "{}",
+            problems[0]
+        );
+    }
+    for until in ["2030-01-01", "\"2030-01-01\""] {
+        let config = of(format!("{THUMBOR}until = {until}\nprefix = \"/img\""))
+            .unwrap()
+            .config;
+        let site = config.sites.of(&Key::parse("a.jpg").unwrap());
+        let [rule] = &site.old_urls[..] else {
+            panic!("{:?}", site.old_urls)
+        };
+        assert_eq!(rule.until.as_ref().unwrap().second, 1_893_456_000);
+        assert_eq!(rule.prefix, "/img/");
+    }
+}
+
+#[test]
+fn a_list_is_of_its_site_and_its_keys_sign_for_no_other() {
+    let toml = "[[old_urls]]\ngrammar = \"thumbor\"\nunsafe = true\nprefix = \"/one/\"\n\
+                [sites.a]\nprefix = \"a/\"\nunsigned = \"any\"\n\
+                [[sites.a.old_urls]]\ngrammar = \"thumbor\"\nunsafe = true\nkey_prefix = \"a/\"\n\
+                [[sites.a.old_urls]]\ngrammar = \"thumbor\"\nunsafe = true\nprefix = \"/open/\"\n";
+    let config = dev(&[("TINTYPE_CONFIG_INLINE", toml)]);
+    let site = |path: &str| {
+        let found = config.sites.old_url(path, None, 0)?;
+        Some((found.site.name.clone(), found.result.is_ok()))
+    };
+    assert_eq!(
+        site("/one/unsafe/9x9/x.jpg"),
+        Some(("default".to_owned(), true))
+    );
+    assert_eq!(
+        site("/one/unsafe/9x9/a/x.jpg"),
+        Some(("default".to_owned(), false))
+    );
+    assert_eq!(site("/unsafe/9x9/x.jpg"), Some(("a".to_owned(), true)));
+    assert_eq!(
+        site("/open/unsafe/9x9/x.jpg"),
+        Some(("a".to_owned(), false))
+    );
+    assert_eq!(site("/x.jpg"), None);
+    let effective = load(&[("TINTYPE_CONFIG_INLINE", toml)], Some(&Dev::default()))
+        .unwrap()
+        .effective;
+    assert!(
+        effective.contains("old_urls: thumbor below /one/"),
+        "{effective}"
+    );
 }

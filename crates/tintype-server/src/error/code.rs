@@ -50,12 +50,15 @@ codes! {
     SignatureExpired = 403 "signature-expired", No, "the address has expired";
     ReadOnly = 403 "read-only", No, "this service changes nothing";
     NotFound = 404 "not-found", No, "there is no such thing";
+    // Of an address of a former server. The original may be there.
+    NotMapped = 404 "not-mapped", No, "the old address cannot be mapped";
     MethodNotAllowed = 405 "method-not-allowed", No, "the method is not allowed here";
     RequestTimeout = 408 "request-timeout", Yes, "the request arrived too slowly";
     KeyExists = 409 "key-exists", No, "the key is taken";
     ParentNotDirectory = 409 "parent-not-directory", No, "a file has the name of a folder";
     OffsetMismatch = 409 "offset-mismatch", No, "the upload is at another offset";
     Conflict = 409 "conflict", Yes, "somebody else changed this at the same time";
+    Gone = 410 "gone", No, "addresses of this kind are no longer answered";
     UploadExpired = 410 "upload-expired", No, "the upload has expired";
     LengthRequired = 411 "length-required", No, "the length must be declared";
     PreconditionFailed = 412 "precondition-failed", No, "a precondition does not hold";

@@ -8,6 +8,7 @@
 mod exposition;
 mod labels;
 mod observe;
+mod old_urls;
 mod process;
 
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ use labels::{
     Breaker, Build, BySite, CacheEvent, Disk, Event, Kind as KindLabel, Listener, OTHER_SITES,
     Outcome, Purges, Reason, Request, Route, Site, SiteStatus, Stage, StorageRequest,
 };
+pub use old_urls::OldUrls;
 use process::Process;
 
 /// Seconds: from a hit in memory to a request that was given up.
@@ -94,6 +96,7 @@ pub struct Metrics {
     purges: Family<Purges, Counter>,
     purges_pending: Gauge,
     purges_oldest: Gauge,
+    old_urls: OldUrls,
     log_lines_dropped: Counter,
 }
 
@@ -254,6 +257,10 @@ impl Metrics {
                 "Purges that a cache in front has still to confirm",
             ),
             purges_oldest: r.with_unit("purges_oldest", Unit::Seconds, "Age of the oldest of them"),
+            old_urls: OldUrls::new(r.add(
+                "old_urls",
+                "Requests for addresses of a former server, by its grammar and how they ended",
+            )),
             log_lines_dropped: r.add(
                 "log_lines_dropped",
                 "Lines that the log could not take in time",
@@ -350,6 +357,10 @@ impl Metrics {
             begin(&self.jobs_taken, KindLabel { kind });
         }
         begin(&self.disk_free, Disk { disk: "spool" });
+    }
+
+    pub fn old_urls(&self) -> &OldUrls {
+        &self.old_urls
     }
 
     pub fn request_began(&self) {

@@ -38,6 +38,9 @@ async fn names_and_labels_are_fixed() {
     metrics.observe_log(0);
     metrics.purges_delivered("varnish", 2);
     metrics.purge_failed("varnish");
+    metrics
+        .old_urls()
+        .count("thumbor", Some("old.example"), "here");
     let limits = Limits {
         threads: 4.try_into().unwrap(),
         queue: 5,
@@ -74,6 +77,7 @@ async fn names_and_labels_are_fixed() {
         "tintype_stage_duration_seconds_count{stage=\"decode\"} 1",
         "tintype_cache_events_total{tier=\"hot\",event=\"hit\"} 1",
         "tintype_queue_depth 0",
+        "tintype_old_urls_total{grammar=\"thumbor\",host=\"old.example\",result=\"here\"} 1",
         "tintype_queue_wait_seconds_count 1",
         "tintype_workers 4",
         "tintype_workers_busy 0",

@@ -61,14 +61,26 @@ pub fn authorise(
     let access = match &path.spec.signature {
         Some(signature) if verify(keys, &path.signed_text, signature) => Access::Signed,
         Some(_) => return Err(Denied::Invalid),
-        None => {
-            allowed_unsigned(&path.spec, unsigned, originals)?;
-            Access::Unsigned
-        }
+        None => Access::Unsigned,
     };
-    match path.spec.expires {
+    authorise_spec(&path.spec, access, unsigned, originals, now)?;
+    Ok(access)
+}
+
+/// The same where it is known whether the request was signed.
+pub fn authorise_spec(
+    spec: &SpecUrl,
+    access: Access,
+    unsigned: Unsigned,
+    originals: Originals,
+    now: u64,
+) -> Result<(), Denied> {
+    if access == Access::Unsigned {
+        allowed_unsigned(spec, unsigned, originals)?;
+    }
+    match spec.expires {
         Some(expires) if expires <= now => Err(Denied::Expired),
-        _ => Ok(access),
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,10 @@ pub(super) const ITEMS: [&str; 22] = [
     "gray", "trim", "anim", "meta", "max", "v", "exp", "dl",
 ];
 
+pub fn is_item(name: &str) -> bool {
+    ITEMS.contains(&name)
+}
+
 /// The signature is no item among others: it says nothing about the answer and is always last.
 pub(super) const SIG: &str = "sig";
 

@@ -21,15 +21,17 @@ mod preset;
 mod sign;
 mod spec;
 
-pub use access::{Access, Denied, Originals, Unsigned, authorise};
+pub use access::{Access, Denied, Originals, Unsigned, authorise, authorise_spec};
+pub use items::is_item;
 pub use negotiate::Accepted;
 pub use parse::{MAX_SPEC_BYTES, parse_spec};
 pub use path::{
-    DeliveryPath, OriginalPath, PathError, Spelling, encode_key, encode_text, original_path,
-    parse_original_path, parse_path, signed_path, variant_path,
+    DeliveryPath, ORIGINALS, OriginalPath, PathError, Spelling, VARIANTS, encode_key, encode_text,
+    original_path, parse_original_path, parse_path, signed_path, variant_path,
 };
 pub use preset::{Merged, PresetName, Presets};
 pub use sign::{Signature, SigningKey, sign, signed_text, verify};
+pub(crate) use spec::shortened;
 pub use spec::{Download, FormatItem, SpecError, SpecUrl, Version};
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-const VARIANTS: &str = "/t/";
-const ORIGINALS: &str = "/o/";
+pub const VARIANTS: &str = "/t/";
+pub const ORIGINALS: &str = "/o/";
 
 /// Why a path is not a delivery path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, its help, and what it does.
 
+pub(crate) mod check_urls;
 pub(crate) mod config;
 pub(crate) mod healthcheck;
 pub(crate) mod import;

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::record::State;
 use crate::records::Stored;
 use crate::respond::{Representation, decide};
-use crate::url::Accepted;
+use crate::url::{Accepted, VARIANTS};
 use crate::variants::sending::{self, Place};
 use crate::variants::{Name, Origin, Variant};
 
@@ -82,8 +82,10 @@ impl PreparedAnswers {
     }
 
     pub(super) fn keep(&self, request: &Parts, prepared: Prepared) {
-        if prepared.stored.record.state == State::Public {
-            let path = request.uri.path().to_owned();
+        let path = request.uri.path();
+        // An address of another grammar is not looked for here, and its query may say something.
+        if prepared.stored.record.state == State::Public && path.starts_with(VARIANTS) {
+            let path = path.to_owned();
             self.of(request).insert(path, Arc::new(prepared));
         }
     }

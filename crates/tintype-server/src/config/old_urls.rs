@@ -1,0 +1,363 @@
+//! Lists of old addresses: `[[old_urls]]` of the default site, `[[sites.NAME.old_urls]]` of another. An entry has
+//! more shape than an option, so it is a table that serde reads, and has no variable.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::Site;
+use super::problems::Problems;
+use super::site::Sites;
+use crate::old_urls::{
+    Answer, Grammar, Imgproxy, Listed, Pair, Pattern, PatternText, Place, Rule, Thumbor,
+    Translated, Unmapped, Until, compile,
+};
+
+/// Of one site; each is tried in turn.
+const MOST: usize = 100;
+
+/// An entry as it is written. What its grammar has no use for is a problem.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Entry {
+    grammar: String,
+    prefix: Option<String>,
+    sources: Vec<String>,
+    key_prefix: String,
+    replace: Vec<[String; 2]>,
+    answer: Option<String>,
+    until: Option<toml::Value>,
+    sizes: Vec<String>,
+    keys: Vec<String>,
+    keys_file: Option<PathBuf>,
+    #[serde(rename = "unsafe")]
+    is_unsafe: Option<bool>,
+    signature_size: Option<usize>,
+    only_presets: Option<bool>,
+    path: Option<String>,
+    query: BTreeMap<String, String>,
+    key: Option<String>,
+    spec: Option<String>,
+    words: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Of a table, which is that of a site or the whole file.
+pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems) -> Vec<Rule> {
+    let name = format!("{path}old_urls");
+    let entries = match table.remove("old_urls") {
+        None => return Vec::new(),
+        Some(toml::Value::Array(entries)) if entries.len() <= MOST => entries,
+        Some(toml::Value::Array(_)) => {
+            let reason = format!("more than {MOST} entries");
+            problems.add(&name, reason, "let a pattern do for several");
+            return Vec::new();
+        }
+        Some(_) => {
+            problems.add(
+                &name,
+                "not a list of tables",
+                format!("write each as [[{name}]]"),
+            );
+            return Vec::new();
+        }
+    };
+    let read = |(at, value)| {
+        let mut reader = Reader {
+            name: format!("{name}[{at}]"),
+            problems,
+        };
+        reader.rule(value)
+    };
+    entries.into_iter().enumerate().filter_map(read).collect()
+}
+
+struct Reader<'a> {
+    /// In front of the names of keys in problems.
+    name: String,
+    problems: &'a mut Problems,
+}
+
+/// A key of the entry, and what is wrong with it.
+type Wrong = (String, String);
+
+fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, Wrong> {
+    Err((key.to_owned(), reason.into()))
+}
+
+impl Reader<'_> {
+    fn rule(&mut self, value: toml::Value) -> Option<Rule> {
+        const FIX: &str = "write it as `config/tintype.toml` shows";
+        // What serde says may show a value, which may be a secret; its first line has none.
+        let entry: Entry = match value.try_into() {
+            Ok(entry) => entry,
+            Err(error) => {
+                let told = error.message().lines().next().unwrap_or_default();
+                let is_of_names = told.starts_with("unknown field");
+                let told = if is_of_names {
+                    told
+                } else {
+                    "a value is not of its kind"
+                };
+                self.problems.add(&self.name, told, FIX);
+                return None;
+            }
+        };
+        match rule(entry) {
+            Ok(rule) => Some(rule),
+            Err((key, reason)) => {
+                self.problems
+                    .add(&format!("{}.{key}", self.name), reason, FIX);
+                None
+            }
+        }
+    }
+}
+
+fn rule(mut entry: Entry) -> Result<Rule, Wrong> {
+    refuse_strangers(&entry)?;
+    let keys = keys(&mut entry)?;
+    let grammar = match entry.grammar.as_str() {
+        "thumbor" => thumbor(&entry, keys)?,
+        "imgproxy" => imgproxy(&entry, &keys)?,
+        "pattern" => pattern(&entry)?,
+        other => {
+            let reason = format!("{other:?} is none of thumbor, imgproxy and pattern");
+            return wrong("grammar", reason);
+        }
+    };
+    let mut sizes = Vec::new();
+    for text in &entry.sizes {
+        match Listed::parse(text) {
+            Some(listed) => sizes.push(listed),
+            None => {
+                return wrong(
+                    "sizes",
+                    format!("{text:?} is not written like 300x200, 640x or x480"),
+                );
+            }
+        }
+    }
+    Ok(Rule {
+        grammar,
+        prefix: prefix(entry.prefix.as_deref().unwrap_or("/"))?,
+        place: place(&entry)?,
+        answer: match entry.answer.as_deref() {
+            None | Some("here") => Answer::Here,
+            Some("redirect") => Answer::Redirect,
+            Some(other) => {
+                return wrong("answer", format!("{other:?} is neither here nor redirect"));
+            }
+        },
+        until: entry.until.as_ref().map(until).transpose()?,
+        sizes,
+    })
+}
+
+/// What belongs to another grammar would say nothing.
+fn refuse_strangers(entry: &Entry) -> Result<(), Wrong> {
+    let is = |grammars: &[&str]| grammars.contains(&entry.grammar.as_str());
+    let signed = is(&["thumbor", "imgproxy"]);
+    let said = [
+        ("keys", !entry.keys.is_empty(), signed),
+        ("keys_file", entry.keys_file.is_some(), signed),
+        ("unsafe", entry.is_unsafe.is_some(), is(&["thumbor"])),
+        (
+            "signature_size",
+            entry.signature_size.is_some(),
+            is(&["imgproxy"]),
+        ),
+        (
+            "only_presets",
+            entry.only_presets.is_some(),
+            is(&["imgproxy"]),
+        ),
+        ("path", entry.path.is_some(), is(&["pattern"])),
+        ("query", !entry.query.is_empty(), is(&["pattern"])),
+        ("key", entry.key.is_some(), is(&["pattern"])),
+        ("spec", entry.spec.is_some(), is(&["pattern"])),
+        ("words", !entry.words.is_empty(), is(&["pattern"])),
+    ];
+    let stranger = said
+        .iter()
+        .find(|(_, is_said, belongs)| *is_said && !belongs);
+    match stranger {
+        Some((key, ..)) if is(&["thumbor", "imgproxy", "pattern"]) => {
+            wrong(key, format!("nothing of {}", entry.grammar))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn keys(entry: &mut Entry) -> Result<Vec<String>, Wrong> {
+    let mut keys = std::mem::take(&mut entry.keys);
+    if let Some(file) = &entry.keys_file {
+        if !keys.is_empty() {
+            return wrong("keys_file", "set, and keys as well");
+        }
+        let text = std::fs::read_to_string(file)
+            .or_else(|error| wrong("keys_file", format!("cannot be read: {error}")))?;
+        keys = super::read::list(&text).map(str::to_owned).collect();
+        if keys.is_empty() {
+            return wrong("keys_file", "has no key in it");
+        }
+    }
+    match keys.iter().any(String::is_empty) {
+        true => wrong("keys", "a key is empty"),
+        false => Ok(keys),
+    }
+}
+
+fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, Wrong> {
+    let is_unsafe = entry.is_unsafe.unwrap_or(false);
+    if keys.is_empty() && !is_unsafe {
+        return wrong(
+            "keys",
+            "none, and unsafe is not true: no address would be answered",
+        );
+    }
+    let keys = keys.into_iter().map(String::into_bytes).collect();
+    Ok(Grammar::Thumbor(Thumbor { keys, is_unsafe }))
+}
+
+fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, Wrong> {
+    const ALL: usize = 32;
+    let mut pairs = Vec::new();
+    for text in keys {
+        let pair = text.split_once(':').and_then(|(key, salt)| {
+            let (key, salt) = (from_hex(key.trim())?, from_hex(salt.trim())?);
+            Some(Pair { key, salt })
+        });
+        match pair {
+            Some(pair) => pairs.push(pair),
+            // Without the text, which is a secret.
+            None => return wrong("keys", "one is not written hexkey:hexsalt"),
+        }
+    }
+    let signature_size = entry.signature_size.unwrap_or(ALL);
+    if !(1..=ALL).contains(&signature_size) {
+        return wrong("signature_size", "not a number of bytes from 1 to 32");
+    }
+    Ok(Grammar::Imgproxy(Imgproxy {
+        pairs,
+        signature_size,
+        only_presets: entry.only_presets.unwrap_or(false),
+    }))
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    bytes.filter(|bytes| !bytes.is_empty())
+}
+
+fn pattern(entry: &Entry) -> Result<Grammar, Wrong> {
+    let Some(path) = entry.path.as_deref() else {
+        return wrong("path", "not set");
+    };
+    let query = entry.query.iter();
+    let query: Vec<_> = query
+        .map(|(name, pattern)| (name.clone(), pattern.clone()))
+        .collect();
+    let pattern = Pattern::new(&PatternText {
+        path,
+        query: &query,
+        key: entry.key.as_deref().unwrap_or("{key}"),
+        spec: entry.spec.as_deref().unwrap_or_default(),
+        words: &entry.words,
+    })?;
+    Ok(Grammar::Pattern(Box::new(pattern)))
+}
+
+fn prefix(text: &str) -> Result<String, Wrong> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !"?#%\\".contains(c);
+    if !text.starts_with('/') || !text.chars().all(is_plain) {
+        return wrong(
+            "prefix",
+            format!("{text:?} is not written like /media/cache/"),
+        );
+    }
+    Ok(format!("{}/", text.trim_end_matches('/')))
+}
+
+fn place(entry: &Entry) -> Result<Place, Wrong> {
+    let mut replace = Vec::new();
+    for [pattern, text] in &entry.replace {
+        match compile(pattern) {
+            Ok(pattern) => replace.push((pattern, text.clone())),
+            Err(reason) => return wrong("replace", reason),
+        }
+    }
+    // A folder or a host, so that `https://old.example.org` is not that of `old.example.org.example`.
+    let folder = |source: &String| match source.is_empty() || source.ends_with('/') {
+        true => source.clone(),
+        false => format!("{source}/"),
+    };
+    let sources: Vec<String> = entry.sources.iter().map(folder).collect();
+    let sources = sources.iter().map(String::as_str);
+    Ok(Place::new(sources, entry.key_prefix.clone(), replace))
+}
+
+/// A day, as TOML has it or as text.
+fn until(value: &toml::Value) -> Result<Until, Wrong> {
+    let day = match value {
+        toml::Value::String(day) => day.clone(),
+        value => value.to_string(),
+    };
+    let midnight = day
+        .parse::<Date>()
+        .and_then(|date| date.to_zoned(TimeZone::UTC));
+    let second = midnight
+        .ok()
+        .and_then(|day| u64::try_from(day.timestamp().as_second()).ok());
+    match second {
+        Some(second) => Ok(Until { day, second }),
+        None => wrong("until", format!("{day:?} is not a day such as 2030-01-01")),
+    }
+}
+
+/// The rule that knows an address, and what it makes of it.
+pub struct Found<'a> {
+    pub site: &'a Site,
+    pub rule: &'a Rule,
+    pub result: Result<Translated, Unmapped>,
+}
+
+impl Sites {
+    /// The first list that an address can be mapped by; else the first that it belongs to. `now` is in Unix seconds.
+    pub fn old_url(&self, raw_path: &str, query: Option<&str>, now: u64) -> Option<Found<'_>> {
+        let mut refused = None;
+        for site in self.iter() {
+            for rule in &site.old_urls {
+                let Some(result) = rule.translate(raw_path, query, &site.presets, now) else {
+                    continue;
+                };
+                let result = result.and_then(|translated| self.of_site(site, translated));
+                let found = Found { site, rule, result };
+                match found.result {
+                    Ok(_) => return Some(found),
+                    Err(_) => refused = refused.or(Some(found)),
+                }
+            }
+        }
+        refused
+    }
+
+    /// A list is of its site alone: its keys sign for no other.
+    fn of_site(&self, site: &Site, translated: Translated) -> Result<Translated, Unmapped> {
+        let of = self.of(&translated.key);
+        match of.name == site.name {
+            true => Ok(translated),
+            false => {
+                let reason = format!("the image belongs to the site {}", of.name);
+                Err(Unmapped::Key(reason))
+            }
+        }
+    }
+}

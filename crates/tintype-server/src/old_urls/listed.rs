@@ -1,0 +1,63 @@
+//! Boxes that are answered without a signature: `300x200`, `640x`, `x480`.
+
+use tintype_imaging::spec::{Gravity, Request, Rgba};
+
+use crate::url::SpecUrl;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    width: Option<u32>,
+    height: Option<u32>,
+}
+
+impl Listed {
+    /// 0 is no side.
+    pub fn parse(text: &str) -> Option<Self> {
+        const LARGEST: u32 = 8_192;
+        let side = |text: &str| match text {
+            "" => Some(None),
+            _ if !text.bytes().all(|b| b.is_ascii_digit()) => None,
+            _ => {
+                let side = text.parse().ok().filter(|side| *side <= LARGEST)?;
+                Some((side > 0).then_some(side))
+            }
+        };
+        let (width, height) = text.split_once('x')?;
+        let listed = Self {
+            width: side(width)?,
+            height: side(height)?,
+        };
+        (listed.width.is_some() || listed.height.is_some()).then_some(listed)
+    }
+
+    /// Nothing but what has few values may be said besides, so that nobody can have pictures made without end.
+    pub(super) fn allows(self, spec: &SpecUrl) -> bool {
+        let asked = &spec.request;
+        let few = Request {
+            width: self.width,
+            height: self.height,
+            fit: asked.fit,
+            gravity: asked
+                .gravity
+                .filter(|gravity| !matches!(gravity, Gravity::Point { .. })),
+            enlarge: asked.enlarge,
+            quality: asked.quality,
+            background: asked.background.filter(is_plain),
+            rotate: asked.rotate,
+            flip: asked.flip,
+            gray: asked.gray,
+            ..Request::default()
+        };
+        *asked == few
+            && spec.format.unwrap_or_default().is_image()
+            && spec.preset.is_none()
+            && spec.expires.is_none()
+            && spec.download.is_none()
+    }
+}
+
+/// What old addresses fill with; any colour would be 16 million pictures.
+fn is_plain(colour: &Rgba) -> bool {
+    let Rgba { r, g, b, .. } = *colour;
+    [[0; 3], [255; 3]].contains(&[r, g, b])
+}

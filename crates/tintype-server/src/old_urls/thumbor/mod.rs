@@ -1,0 +1,230 @@
+//! thumbor's addresses: `unsafe` or a signature, then parts in a fixed order, then the image.
+
+mod filters;
+mod parts;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::address::{decode, without_needless_escapes};
+use super::items::Items;
+use super::turn::{Turn, word};
+use super::{Read, Unmapped};
+use crate::url::Access;
+use filters::Filters;
+use parts::{FitIn, Parts, Side};
+
+const SIGNATURE_BYTES: usize = 20;
+
+/// Secrets, and whether `unsafe` is let in.
+pub struct Thumbor {
+    pub keys: Vec<Vec<u8>>,
+    pub is_unsafe: bool,
+}
+
+impl std::fmt::Debug for Thumbor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Thumbor({} keys)", self.keys.len())
+    }
+}
+
+impl Thumbor {
+    pub(super) fn read(&self, rest: &str) -> Option<Result<Read, Unmapped>> {
+        let (first, raw) = rest.split_once('/').filter(|(_, raw)| !raw.is_empty())?;
+        // What proxies have encoded on the way is as it was signed; nothing else is changed.
+        let text = without_needless_escapes(raw);
+        let access = match first {
+            "unsafe" if self.is_unsafe => Access::Unsigned,
+            "unsafe" => return Some(Err(Unmapped::Unsigned)),
+            _ => {
+                let signature = signature(first)?;
+                match self.is_signed(&signature, raw) | self.is_signed(&signature, &text) {
+                    true => Access::Signed,
+                    false => return Some(Err(Unmapped::Signature)),
+                }
+            }
+        };
+        Some(request(&text, access))
+    }
+
+    /// The time it takes tells neither which key nor how much of the signature was right.
+    fn is_signed(&self, signature: &[u8; SIGNATURE_BYTES], text: &str) -> bool {
+        let mut found = Choice::from(0);
+        for key in &self.keys {
+            let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes keys of any length");
+            mac.update(text.as_bytes());
+            found |= mac.finalize().into_bytes().as_slice().ct_eq(signature);
+        }
+        found.into()
+    }
+}
+
+/// `None` for what has not the shape of one.
+fn signature(segment: &str) -> Option<[u8; SIGNATURE_BYTES]> {
+    let text = without_needless_escapes(segment);
+    URL_SAFE.decode(text).ok()?.try_into().ok()
+}
+
+fn request(text: &str, access: Access) -> Result<Read, Unmapped> {
+    let parts = Parts::of(text);
+    let items = items(&parts)?;
+    let address = decode(parts.image)?;
+    Ok(Read {
+        address,
+        items,
+        access,
+    })
+}
+
+fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
+    let refused = [
+        (parts.debug, "debug"),
+        (parts.meta, "meta"),
+        (parts.trim, "trim"),
+    ];
+    if let Some((_, name)) = refused.into_iter().find(|(is_there, _)| *is_there) {
+        return Err(Unmapped::option(name));
+    }
+    let filters = Filters::read(parts.filters)?;
+    let mut items = Items::default();
+    if let Some([left, top, right, bottom]) = parts.crop
+        // An empty one is no crop there.
+        && right > left
+        && bottom > top
+    {
+        let (width, height) = (right - left, bottom - top);
+        items.set("crop", format!("{left}x{top}x{width}x{height}"));
+    }
+    let turn = Turn::after_mirror(filters.quarters, parts.mirror.0, parts.mirror.1);
+    match parts.fit_in {
+        Some(fit_in) => inside(parts, fit_in, &filters, &mut items)?,
+        None => covering(parts, &filters, turn, &mut items)?,
+    }
+    fill(parts, &filters, turn, &mut items)?;
+    if turn.is_across() {
+        // Turned at last there, and at first here.
+        items.swap("w", "h");
+    }
+    for (name, value) in turn.items() {
+        items.set(name, value);
+    }
+    for (name, value) in &filters.items {
+        items.set(name, value);
+    }
+    Ok(items)
+}
+
+fn sides(parts: &Parts<'_>, items: &mut Items) {
+    for (name, side) in [("w", parts.width), ("h", parts.height)] {
+        if let Side::Pixels(pixels) = side {
+            items.set(name, pixels);
+        }
+    }
+}
+
+/// `fit-in`: all of the picture, inside the box; only `upscale()` enlarges, and that only with both sides.
+fn inside(
+    parts: &Parts<'_>,
+    fit_in: FitIn,
+    filters: &Filters,
+    items: &mut Items,
+) -> Result<(), Unmapped> {
+    let (width, height) = (parts.width, parts.height);
+    let has_both = width.is_pixels() && height.is_pixels();
+    let is_original = [width, height].contains(&Side::Original);
+    let has_any = width.is_pixels() || height.is_pixels();
+    // Which way up the picture is decides about the box.
+    if fit_in.adaptive && has_any && (is_original || (has_both && width != height)) {
+        return Err(Unmapped::option("adaptive-fit-in"));
+    }
+    // The box is covered, and nothing is cut off.
+    if fit_in.full && has_any && (has_both || is_original) {
+        return Err(Unmapped::option("full-fit-in"));
+    }
+    sides(parts, items);
+    if (fit_in.full && has_any) || (filters.upscale && has_both) {
+        items.set("up", 1);
+    }
+    Ok(())
+}
+
+/// The whole box, cutting what does not fit, enlarged where need be.
+fn covering(
+    parts: &Parts<'_>,
+    filters: &Filters,
+    turn: Turn,
+    items: &mut Items,
+) -> Result<(), Unmapped> {
+    let (width, height) = (parts.width, parts.height);
+    match (width, height) {
+        (Side::Original, Side::Original) => return Ok(()),
+        (Side::Original, _) | (_, Side::Original) => {
+            return Err(Unmapped::option("orig"));
+        }
+        _ => sides(parts, items),
+    }
+    if !filters.no_upscale {
+        items.set("up", 1);
+    }
+    if !(width.is_pixels() && height.is_pixels()) {
+        return Ok(());
+    }
+    if filters.stretch {
+        items.set("fit", "stretch");
+        return Ok(());
+    }
+    if filters.focal {
+        return Err(Unmapped::option("filter focal, in pixels of the original,"));
+    }
+    items.set("fit", "cover");
+    // What is smart there is the record's focal point here; so is what nobody has said.
+    if !parts.smart && (parts.halign.is_some() || parts.valign.is_some()) {
+        let compass = (
+            parts.halign.unwrap_or_default(),
+            parts.valign.unwrap_or_default(),
+        );
+        items.set("g", word(turn.compass(compass)));
+    }
+    Ok(())
+}
+
+/// `fill()` shows where the picture does not fill the box, and where it is transparent if it says so.
+fn fill(
+    parts: &Parts<'_>,
+    filters: &Filters,
+    turn: Turn,
+    items: &mut Items,
+) -> Result<(), Unmapped> {
+    let behind = filters.background.as_ref();
+    let Some(fill) = &filters.fill else {
+        if let Some(colour) = behind {
+            colour.set_background("background_color", items)?;
+        }
+        return Ok(());
+    };
+    let refuse = |with: &str| Err(Unmapped::option(format!("filter fill with {with}")));
+    let (has_width, has_height) = (parts.width.is_pixels(), parts.height.is_pixels());
+    let is_padded = parts.fit_in.is_some() && (has_width || has_height);
+    match () {
+        () if !is_padded && !fill.is_behind => match behind {
+            Some(colour) => colour.set_background("background_color", items),
+            None => Ok(()),
+        },
+        () if behind.is_some() => refuse("background_color"),
+        () if !is_padded => fill.colour.set_background("fill", items),
+        () if !(has_width && has_height) => refuse("one side"),
+        // It makes the box smaller there, to the size of the picture.
+        () if filters.no_upscale => refuse("no_upscale"),
+        () if turn.is_across() => refuse("rotate"),
+        () => {
+            items.set("fit", "pad");
+            fill.colour.set_background("fill", items)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! What has been counted, and how it is told.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use tintype_server::config::{OldUrl, Sites};
+use tintype_server::old_urls::{Answer, Unmapped};
+use tintype_server::url::{ORIGINALS, VARIANTS};
+
+use super::line::Asked;
+
+const MAX_EXAMPLES: usize = 5;
+/// Texts of addresses are in some reasons, so their number has a limit.
+const MAX_REASONS: usize = 300;
+const NO_LIST: &str = "no list knows such addresses";
+
+#[derive(Default)]
+pub(super) struct Tally {
+    lines: u64,
+    /// No request could be read in the line, or it was none for something.
+    not_requests: u64,
+    /// The old server had not answered it either.
+    failed_before: u64,
+    /// Addresses of this service.
+    ours: u64,
+    answered: BTreeMap<(&'static str, &'static str), u64>,
+    not: BTreeMap<Reason, Not>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reason {
+    grammar: Option<&'static str>,
+    reason: &'static str,
+    detail: String,
+}
+
+#[derive(Default)]
+struct Not {
+    lines: u64,
+    examples: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// `now` in Unix seconds.
+    pub(super) fn take(&mut self, asked: Option<Asked<'_>>, sites: &Sites, now: u64) {
+        self.lines += 1;
+        let Some(asked) = asked.filter(|asked| matches!(asked.method, "GET" | "HEAD")) else {
+            self.not_requests += 1;
+            return;
+        };
+        if asked.status.is_some_and(|status| status >= 400) {
+            self.failed_before += 1;
+            return;
+        }
+        let (path, query) = match asked.target.split_once('?') {
+            None => (asked.target, None),
+            Some((path, query)) => (path, Some(query)),
+        };
+        if [VARIANTS, ORIGINALS, "/api/v1/"]
+            .iter()
+            .any(|ours| path.starts_with(ours))
+        {
+            self.ours += 1;
+            return;
+        }
+        match reason(sites.old_url(path, query, now), now) {
+            Ok(answered) => *self.answered.entry(answered).or_default() += 1,
+            Err(reason) => self.refuse(reason, asked.target),
+        }
+    }
+
+    fn refuse(&mut self, mut reason: Reason, target: &str) {
+        if self.not.len() >= MAX_REASONS && !self.not.contains_key(&reason) {
+            reason.detail = String::from("other reasons");
+        }
+        let not = self.not.entry(reason).or_default();
+        not.lines += 1;
+        if not.examples.len() < MAX_EXAMPLES && !not.examples.iter().any(|known| known == target) {
+            not.examples.push(target.to_owned());
+        }
+    }
+
+    fn total_answered(&self) -> u64 {
+        self.answered.values().sum()
+    }
+
+    fn total_not(&self) -> u64 {
+        self.not.values().map(|not| not.lines).sum()
+    }
+
+    /// The commonest first.
+    fn reasons(&self) -> Vec<(&Reason, &Not)> {
+        let mut reasons: Vec<_> = self.not.iter().collect();
+        reasons.sort_by_key(|(_, not)| std::cmp::Reverse(not.lines));
+        reasons
+    }
+
+    pub(super) fn json(&self) -> String {
+        let reasons = self.reasons().into_iter().map(|(reason, not)| {
+            json!({
+                "grammar": reason.grammar,
+                "reason": reason.reason,
+                "detail": reason.detail,
+                "lines": not.lines,
+                "examples": not.examples,
+            })
+        });
+        let answered: Vec<Value> = self
+            .answered
+            .iter()
+            .map(|((grammar, how), lines)| json!({"grammar": grammar, "how": how, "lines": lines}))
+            .collect();
+        let summary = json!({"summary": {
+            "lines": self.lines,
+            "answered": self.total_answered(),
+            "not_answered": self.total_not(),
+            "failed_before": self.failed_before,
+            "ours": self.ours,
+            "not_requests": self.not_requests,
+            "by_grammar": answered,
+        }});
+        let lines = reasons.chain([summary]);
+        lines.fold(String::new(), |text, line| text + &line.to_string() + "\n")
+    }
+
+    pub(super) fn words(&self) -> String {
+        let mut text = String::new();
+        // Writing to a `String` cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let (answered, not) = (self.total_answered(), self.total_not());
+        writeln!(text, "{} lines", self.lines)?;
+        for (lines, what) in [
+            (self.not_requests, "are no requests for something"),
+            (self.failed_before, "were not answered before either"),
+            (self.ours, "have addresses of this service"),
+        ] {
+            if lines > 0 {
+                writeln!(text, "{lines:>12}  {what}")?;
+            }
+        }
+        writeln!(text, "{answered:>12}  will be answered")?;
+        for ((grammar, how), lines) in &self.answered {
+            writeln!(text, "{lines:>12}    {grammar}, {how}")?;
+        }
+        writeln!(text, "{not:>12}  will not")?;
+        for (reason, not) in self.reasons() {
+            let grammar = reason
+                .grammar
+                .map_or(String::new(), |grammar| format!("{grammar}: "));
+            writeln!(text, "{:>12}    {grammar}{}", not.lines, reason.detail)?;
+            for example in &not.examples {
+                writeln!(text, "{:>18}{example}", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The grammar and how it is answered, or why it is not.
+fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static str), Reason> {
+    let Some(OldUrl { site, rule, result }) = found else {
+        return Err(Reason {
+            grammar: None,
+            reason: "unknown",
+            detail: NO_LIST.to_owned(),
+        });
+    };
+    let grammar = rule.grammar.name();
+    let refused = |reason, detail| Reason {
+        grammar: Some(grammar),
+        reason,
+        detail,
+    };
+    let translated = result.map_err(|unmapped| {
+        let detail = match &unmapped {
+            // Each image would be a reason of its own.
+            Unmapped::Source(address) => format!("images at {}", host(address)),
+            unmapped => unmapped.to_string(),
+        };
+        refused(unmapped.reason(), detail)
+    })?;
+    rule.authorise(&translated, site.unsigned, site.originals, now)
+        .map_err(|denied| refused("denied", denied.to_string()))?;
+    let how = match rule.answer {
+        Answer::Here => "in place",
+        Answer::Redirect => "redirected",
+    };
+    Ok((grammar, how))
+}
+
+/// Up to the host, or the first folder of what is relative.
+fn host(address: &str) -> String {
+    let from = address.find("://").map_or(0, |at| at + 3);
+    match address[from..].find('/') {
+        Some(end) => address[..=from + end].to_owned(),
+        None => "another place".to_owned(),
+    }
+}
