@@ -82,7 +82,7 @@ fn widen(mixed: &[u16], wide: &mut [u8]) {
     }
 }
 
-/// What each value of luma and chroma adds to a sample, in 64ths.
+/// What each value of luma and chroma adds to a sample, times 64.
 struct Terms {
     y: [i32; 256],
     v_red: [i32; 256],
