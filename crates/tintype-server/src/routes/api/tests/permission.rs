@@ -165,7 +165,7 @@ async fn the_description_is_open_and_names_every_route() {
         })
         .collect();
     described.sort();
-    assert_eq!(described.len(), 12);
+    assert_eq!(described.len(), 13);
     for (method, path) in described {
         let method: Method = method.parse().unwrap();
         let nobody = [("authorization", "Bearer none")];
