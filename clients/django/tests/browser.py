@@ -25,7 +25,7 @@ CHROMEDRIVER = "/usr/bin/chromedriver"
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
     # A finger that wipes to the right would go back to the page before.
-    "--overscroll-history-navigation=0 "
+    "--disable-features=OverscrollHistoryNavigation "
     "--disable-background-networking --disable-component-update --disable-sync "
     "--disable-dev-shm-usage --window-size=1200,1000"
 )
