@@ -1,4 +1,4 @@
-//! Sixty-four processes on one bucket, as replicas are, that start again as themselves.
+//! Sixteen processes on one bucket, as replicas are, that start again as themselves.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,7 +10,7 @@ use tintype_testing::Moto;
 
 use super::{put, read, settings};
 
-const PROCESSES: usize = 64;
+const PROCESSES: usize = 16;
 const ENDPOINT: &str = "TINTYPE_STORE_TEST_ENDPOINT";
 const NUMBER: &str = "TINTYPE_STORE_TEST_NUMBER";
 /// Locked until all may begin.
@@ -53,7 +53,7 @@ async fn take_part(endpoint: &str, number: usize, start_line: PathBuf) {
 }
 
 #[tokio::test]
-async fn sixty_four_processes_that_want_one_name_make_sixty_four_files() {
+async fn sixteen_processes_that_want_one_name_make_sixteen_files() {
     if let Some((endpoint, number, start_line)) = task() {
         return take_part(&endpoint, number, start_line).await;
     }
@@ -85,7 +85,7 @@ async fn sixty_four_processes_that_want_one_name_make_sixty_four_files() {
 }
 
 fn start(endpoint: &str, number: usize, start_line: &std::path::Path) -> Child {
-    let test = "replicas::sixty_four_processes_that_want_one_name_make_sixty_four_files";
+    let test = "replicas::sixteen_processes_that_want_one_name_make_sixteen_files";
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(ENDPOINT, endpoint)
