@@ -60,7 +60,8 @@ pub(super) fn decode(
         })
     };
     if reader.info().interlaced {
-        let (samples, depth) = interlaced(&mut reader, size, limits).map_err(failed)?;
+        let (samples, depth) =
+            interlaced(&mut reader, size, limits, MAX_SIXTEEN_BYTES).map_err(failed)?;
         let stride = samples.len() / size.height as usize;
         return samples
             .chunks(rows_of_a_band(stride) * stride)
@@ -103,10 +104,11 @@ fn interlaced(
     reader: &mut Rows<'_>,
     picture: Size,
     limits: &Limits,
+    max_sixteen_bytes: usize,
 ) -> Result<(Vec<u8>, BitDepth), png::DecodingError> {
     let mut depth = reader.output_color_type().1;
     let is_cut_down =
-        depth == BitDepth::Sixteen && reader.output_buffer_size() > Some(MAX_SIXTEEN_BYTES);
+        depth == BitDepth::Sixteen && reader.output_buffer_size() > Some(max_sixteen_bytes);
     let size = reader.output_buffer_size().map(|size| match is_cut_down {
         true => size / 2,
         false => size,
@@ -134,4 +136,81 @@ fn interlaced(
         png::expand_interlaced_row(&mut samples, stride, data, pass, bits);
     }
     Ok((samples, depth))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SIZE: Size = Size::new(13, 9);
+    /// First column and row of a pass, and the steps from there (PNG, section 8.2).
+    const PASSES: [[u32; 4]; 7] = [
+        [0, 0, 8, 8],
+        [4, 0, 8, 8],
+        [0, 4, 4, 8],
+        [2, 0, 4, 4],
+        [0, 2, 2, 4],
+        [1, 0, 2, 2],
+        [0, 1, 1, 2],
+    ];
+
+    fn sample(x: u32, y: u32, channel: u32) -> u16 {
+        (x * 4_999 + y * 7_001 + channel * 13_007) as u16
+    }
+
+    fn file() -> Vec<u8> {
+        let mut info = png::Info::with_size(SIZE.width, SIZE.height);
+        (info.color_type, info.bit_depth) = (ColorType::Rgba, BitDepth::Sixteen);
+        info.interlaced = true;
+        let mut file = Vec::new();
+        let encoder = png::Encoder::with_info(&mut file, info).unwrap();
+        let mut writer = encoder.write_header().unwrap();
+        let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        for [column, row, across, down] in PASSES {
+            for y in (row..SIZE.height).step_by(down as usize) {
+                // No filter.
+                data.write_all(&[0]).unwrap();
+                for x in (column..SIZE.width).step_by(across as usize) {
+                    for channel in 0..4 {
+                        data.write_all(&sample(x, y, channel).to_be_bytes())
+                            .unwrap();
+                    }
+                }
+            }
+        }
+        writer
+            .write_chunk(png::chunk::IDAT, &data.finish().unwrap())
+            .unwrap();
+        writer.finish().unwrap();
+        file
+    }
+
+    #[test]
+    fn an_interlaced_picture_is_whole_and_a_large_one_keeps_its_upper_bits() {
+        let file = file();
+        for (most, expected) in [(usize::MAX, BitDepth::Sixteen), (0, BitDepth::Eight)] {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let reader = DeadlineReader::new(Cursor::new(&file[..]), deadline);
+            let mut reader = Decoder::new(reader).read_info().unwrap();
+            let limits = Limits::default();
+            let (samples, depth) = interlaced(&mut reader, SIZE, &limits, most).unwrap();
+            assert_eq!(depth, expected);
+            let mut samples = samples.into_iter();
+            for y in 0..SIZE.height {
+                for x in 0..SIZE.width {
+                    for channel in 0..4 {
+                        let [upper, lower] = sample(x, y, channel).to_be_bytes();
+                        assert_eq!(samples.next(), Some(upper), "{x} {y} {channel}");
+                        if depth == BitDepth::Sixteen {
+                            assert_eq!(samples.next(), Some(lower), "{x} {y} {channel}");
+                        }
+                    }
+                }
+            }
+            assert_eq!(samples.next(), None);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Variants in memory, as many as fit.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use moka::sync::Cache;
 use tintype_store::KeyHash;
@@ -24,7 +24,7 @@ impl Kept {
         self.slot().take()
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Variant>>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Variant>>> {
         self.variant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,5 +65,52 @@ impl Hot {
     pub(super) fn size(&self) -> (u64, u64) {
         self.0.run_pending_tasks();
         (self.0.weighted_size(), self.0.entry_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use bytes::Bytes;
+    use tintype_imaging::spec::Format;
+    use tintype_store::HexId;
+
+    use super::*;
+    use crate::respond::Representation;
+
+    const LEN: usize = 1_000;
+
+    fn name(number: u8) -> Name {
+        (HexId([number; 32]), HexId([0; 16]))
+    }
+
+    fn variant() -> Arc<Variant> {
+        Arc::new(Variant {
+            bytes: Bytes::from(vec![0; LEN]),
+            sum: [0; 32],
+            representation: Representation::new("a", "image/jpeg"),
+            format: Format::Jpeg,
+        })
+    }
+
+    /// However the map goes about it: what is over the limit, replaced or forgotten takes no memory any more.
+    #[test]
+    fn what_is_dropped_is_let_go_of_at_once() {
+        let hot = Hot::new(10 * (LEN as u64 + u64::from(ENTRY_OVERHEAD)));
+        let seen: Vec<Weak<Variant>> = (0..100u8)
+            .map(|number| {
+                let variant = variant();
+                hot.insert(name(number % 50), variant.clone());
+                Arc::downgrade(&variant)
+            })
+            .collect();
+        let alive = || seen.iter().filter(|weak| weak.strong_count() > 0).count();
+        assert_eq!(alive() as u64, hot.size().1);
+        assert!((1..=10).contains(&alive()), "{}", alive());
+        for number in 0..50 {
+            hot.forget(name(number).0);
+        }
+        assert_eq!((hot.size(), alive()), ((0, 0), 0));
     }
 }

@@ -53,6 +53,56 @@ fn small_and_odd_sizes_with_and_without_alpha_too() {
     }
 }
 
+/// Where half of it is enough: what is decoded is what the whole becomes when four pixels become one, but for the
+/// chroma, which the whole has smoothed.
+#[test]
+fn half_a_picture_is_the_whole_at_half_its_size() {
+    let limits = Limits::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for (width, height) in [(1, 1), (64, 48), (65, 65), (201, 100)] {
+        let image = image::RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 90])
+        });
+        let encoder = webp::Encoder::from_rgb(&image, width, height);
+        let bytes = encoder.encode(90.0);
+        let container = probe::container(Cursor::new(&bytes[..]), &limits, deadline).unwrap();
+        let decoded = |divisor| {
+            let (mut size, mut pixels) = (Size::new(0, 0), Vec::new());
+            let mut take = |band: Band<'_>| {
+                assert_eq!(band.divisor, divisor);
+                size = band.size;
+                pixels.extend(rgba(&band));
+                Ok(())
+            };
+            decode(
+                &bytes,
+                &container.header,
+                divisor,
+                &limits,
+                deadline,
+                &mut take,
+            )
+            .unwrap();
+            (size, pixels)
+        };
+        let ((_, whole), (size, half)) = (decoded(1), decoded(2));
+        assert_eq!(size, Size::new(width.div_ceil(2), height.div_ceil(2)));
+        assert_eq!(half.len() as u64, size.pixels());
+        for (at, pixel) in (0..).zip(half) {
+            let (x, y) = (at % size.width * 2, at / size.width * 2);
+            for channel in 0..3 {
+                let of = |x: u32, y: u32| {
+                    let (x, y) = (x.min(width - 1), y.min(height - 1));
+                    u32::from(whole[(y * width + x) as usize][channel])
+                };
+                let mean = (of(x, y) + of(x + 1, y) + of(x, y + 1) + of(x + 1, y + 1)) / 4;
+                let apart = mean.abs_diff(u32::from(pixel[channel]));
+                assert!(apart <= 6, "{width}x{height} at {x} {y}: {mean}, {pixel:?}");
+            }
+        }
+    }
+}
+
 /// Whether there was something to compare.
 fn compare(bytes: &[u8], what: &str) -> bool {
     let limits = Limits::default();
