@@ -32,6 +32,7 @@ mod odd_files; // what is told of a file that cannot be rendered, and how often 
 mod old_urls; // addresses of the servers that were here before
 mod operations; // start, stop, health, logs, configuration
 mod overload; // past the limits
+mod packed; // what another program has stored in a content coding
 mod quick_start; // what the README promises
 mod read_only; // looking without touching
 mod readers; // those who read slowly, or not at all

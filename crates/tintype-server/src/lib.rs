@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod blocks;
 mod changing;
+pub mod coding;
 pub mod config;
 pub mod digest;
 pub mod emf;

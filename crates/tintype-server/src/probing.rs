@@ -19,8 +19,9 @@ use tintype_imaging::{cost, memory};
 use tintype_store::{ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
+use crate::coding;
 use crate::error::{Code, Error};
-use crate::record::{Image, Record, State};
+use crate::record::{Encoding, Image, Record, State};
 use crate::spool::{HEAD_BYTES, Spooled};
 use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
@@ -52,6 +53,7 @@ pub struct Probing {
 /// The facts that come from the bytes alone.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    pub encoding: Option<Encoding>,
     pub media_type: String,
     pub image: Option<Image>,
 }
@@ -103,7 +105,11 @@ impl Probing {
             None => None,
         };
         let media_type = media_type(head, key);
-        Facts { media_type, image }
+        Facts {
+            encoding: None,
+            media_type,
+            image,
+        }
     }
 
     /// The record of an original that has none. Small ones are hashed at once; larger ones later
@@ -127,9 +133,11 @@ impl Probing {
         let whole = range.is_none();
         let got = self.store.get(&object, range, Some(&meta.etag)).await?;
         let got = got.ok_or_else(|| Error::no_original(key))?;
+        let name = got.meta.attributes.encoding;
         let bytes = got.body.into_bytes(ADOPT_WHOLE_BYTES).await?;
         let known = meta.attributes.sha256.map(HexId);
         let sha256 = known.or_else(|| whole.then(|| HexId(Sha256::digest(&bytes).into())));
+        let (encoding, bytes, whole) = unpacked(name, bytes, whole).await;
         let head = bytes.slice(..bytes.len().min(HEAD_BYTES));
         let input = match whole {
             true => Input::Bytes(bytes),
@@ -145,6 +153,7 @@ impl Probing {
             size: meta.size,
             etag: meta.etag.as_str().to_owned(),
             sha256: sha256.map(|hash| hash.to_string()),
+            encoding,
             media_type: facts.media_type,
             created: modified,
             modified,
@@ -247,6 +256,28 @@ impl Probing {
         let done = self.pool.run(priority, deadline, cost, job).await;
         done?.result.map_err(Hindrance::from)
     }
+}
+
+/// The coding of an adopted original, and what can be looked at of it: all of it, or only its beginning. One that
+/// is not in the coding that is said of it has none.
+async fn unpacked(
+    name: Option<String>,
+    bytes: Bytes,
+    whole: bool,
+) -> (Option<Encoding>, Bytes, bool) {
+    let Some(name) = name else {
+        return (None, bytes, whole);
+    };
+    if !coding::is_gzip(&name) {
+        let decoded = None;
+        return (Some(Encoding { name, decoded }), bytes, whole);
+    }
+    let Ok(unpacked) = coding::decode(bytes.clone(), ADOPT_WHOLE_BYTES).await else {
+        return (None, bytes, whole);
+    };
+    let is_whole = whole && unpacked.is_whole;
+    let decoded = is_whole.then_some(unpacked.bytes.len() as u64);
+    (Some(Encoding { name, decoded }), unpacked.bytes, is_whole)
 }
 
 /// Why there are no decoded facts.

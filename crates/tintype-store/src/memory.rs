@@ -101,12 +101,13 @@ impl Memory {
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
         let mut state = self.state();
-        let (bytes, _) = state
+        let (bytes, meta) = state
             .objects
             .get(from.as_str())
             .cloned()
             .ok_or(Error::NotFound)?;
-        state.put(to.as_str().to_owned(), bytes, condition, attributes)
+        let attributes = attributes.of_copy(&meta.attributes);
+        state.put(to.as_str().to_owned(), bytes, condition, &attributes)
     }
 
     pub(crate) fn list(

@@ -89,13 +89,28 @@ pub struct Attributes {
     /// Drawn anew for every write, so that a writer recognises its own after a lost answer.
     pub nonce: Option<String>,
     pub sha256: Option<[u8; 32]>,
+    /// The content coding that the bytes are in (RFC 9110, 8.4.1), such as `gzip`. Only other programs store
+    /// so; a copy keeps it.
+    pub encoding: Option<String>,
 }
 
 impl Attributes {
-    const MAX_BYTES: usize = 256;
+    pub(crate) const MAX_BYTES: usize = 256;
+
+    /// Of a copy of what has `source`: its bytes are as packed.
+    pub(crate) fn of_copy(&self, source: &Self) -> Self {
+        Self {
+            encoding: source.encoding.clone(),
+            ..self.clone()
+        }
+    }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        for (name, value) in [("idempotency", &self.idempotency), ("nonce", &self.nonce)] {
+        for (name, value) in [
+            ("idempotency", &self.idempotency),
+            ("nonce", &self.nonce),
+            ("encoding", &self.encoding),
+        ] {
             let Some(value) = value else { continue };
             let printable = value.bytes().all(|b| b.is_ascii_graphic());
             if value.is_empty() || value.len() > Self::MAX_BYTES || !printable {

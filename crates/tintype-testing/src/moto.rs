@@ -29,22 +29,28 @@ impl Moto {
              `python3 -m venv target/venv && target/venv/bin/pip install -r tests/requirements.txt`",
             program.display()
         );
-        let address = free_address();
-        let child = Command::new(&program)
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-            .env("AWS_DEFAULT_REGION", REGION)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // From here on it is ended also when the rest fails.
-        let moto = Self { child, address };
-        moto.make_bucket();
-        moto
+        // A port may be taken by somebody else before moto listens on it; then it ends.
+        for _ in 0..5 {
+            let address = free_address();
+            let child = Command::new(&program)
+                .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+                .env("AWS_DEFAULT_REGION", REGION)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            // From here on it is ended also when the rest fails.
+            let mut moto = Self { child, address };
+            if moto.make_bucket() {
+                return moto;
+            }
+        }
+        panic!("{} ends instead of listening", program.display());
     }
 
-    fn make_bucket(&self) {
+    /// Whether it lived to make one.
+    fn make_bucket(&mut self) -> bool {
         let began = Instant::now();
         let url = format!("{}/{BUCKET}", self.endpoint());
         let region = format!(
@@ -56,8 +62,10 @@ impl Moto {
             // The name in `Host` is how moto tells its services apart for a request without a
             // signature, which it does not verify.
             let made = ureq::put(&url).header("host", &host).send(&region);
-            if made.is_ok() {
-                return;
+            // What listens there may be another program, until ours has ended.
+            let has_ended = self.child.try_wait().unwrap().is_some();
+            if has_ended || made.is_ok() {
+                return !has_ended;
             }
             assert!(began.elapsed() < PATIENCE, "no bucket: {made:?}");
             std::thread::sleep(Duration::from_millis(50));

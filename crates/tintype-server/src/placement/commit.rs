@@ -162,6 +162,7 @@ impl Placement<'_> {
             size: self.size,
             etag: meta.etag.as_str().to_owned(),
             sha256: self.sha256.clone(),
+            encoding: self.facts.encoding.clone(),
             media_type: self.facts.media_type.clone(),
             created: created.unwrap_or(modified),
             modified,

@@ -132,6 +132,7 @@ impl Placement<'_> {
                 .as_deref()
                 .and_then(HexId::parse)
                 .map(|HexId(bytes)| bytes),
+            encoding: None,
         };
         match self.origin {
             Origin::Spooled(spooled) => {

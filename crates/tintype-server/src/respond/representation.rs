@@ -73,6 +73,10 @@ impl Representation {
         self
     }
 
+    pub fn without_ranges(self) -> Self {
+        self.header(ACCEPT_RANGES, HeaderValue::from_static("none"))
+    }
+
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self

@@ -14,6 +14,7 @@ use crate::{Attributes, Error, HexId};
 const IDEMPOTENCY: &str = "user.tintype.idempotency";
 const NONCE: &str = "user.tintype.nonce";
 const SHA256: &str = "user.tintype.sha256";
+const ENCODING: &str = "user.tintype.encoding";
 
 pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
     let sha256 = attributes.sha256.map(|hash| HexId(hash).to_string());
@@ -21,6 +22,7 @@ pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
         (IDEMPOTENCY, attributes.idempotency.as_deref()),
         (NONCE, attributes.nonce.as_deref()),
         (SHA256, sha256.as_deref()),
+        (ENCODING, attributes.encoding.as_deref()),
     ] {
         match value {
             Some(value) => file.set_xattr(name, value.as_bytes()),
@@ -44,6 +46,7 @@ pub(super) fn read(file: &File) -> Attributes {
         sha256: text(SHA256)
             .and_then(|hex| HexId::parse(&hex))
             .map(|hash| hash.0),
+        encoding: text(ENCODING),
     };
     match attributes.check() {
         Ok(()) => attributes,

@@ -149,7 +149,7 @@ impl Disk {
                     len: meta.size,
                 },
                 &condition,
-                &attributes,
+                &attributes.of_copy(&meta.attributes),
             )
         })
         .await

@@ -34,6 +34,7 @@ impl Overlay {
         let found = self.get(&source, None, None).await?;
         let found = found.ok_or(Error::NotFound)?;
         let len = found.meta.size;
+        let attributes = &attributes.of_copy(&found.meta.attributes);
         if len <= IN_MEMORY {
             let source = Source::Bytes(found.body.into_bytes(IN_MEMORY).await?);
             let put = Box::pin(self.upper.put(&target, source, &condition, attributes)).await;

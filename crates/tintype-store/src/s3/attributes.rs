@@ -39,8 +39,11 @@ impl Write {
         })
     }
 
-    pub(super) fn keeping(mut self, metadata: &HashMap<String, String>) -> Self {
-        let foreign = metadata
+    /// With what other programs have said of the object that is copied.
+    pub(super) fn keeping(mut self, found: &Found) -> Self {
+        self.attributes = self.attributes.of_copy(&found.meta.attributes);
+        let foreign = found
+            .metadata
             .iter()
             .filter(|(name, _)| !OURS.contains(&name.as_str()));
         self.foreign
@@ -53,6 +56,7 @@ impl Write {
             idempotency,
             nonce,
             sha256,
+            encoding: _,
         } = &self.attributes;
         let ours = [
             (IDEMPOTENCY, idempotency.clone()),
@@ -100,12 +104,21 @@ impl Found {
             head.e_tag,
             head.last_modified,
             head.metadata.unwrap_or_default(),
+            head.content_encoding.as_deref(),
         )
     }
 
     pub(super) fn get(get: &mut GetObjectOutput, size: u64) -> Result<Self, &'static str> {
         let metadata = get.metadata.take().unwrap_or_default();
-        Self::new(Some(size), get.e_tag.take(), get.last_modified, metadata)
+        let encoding = get.content_encoding.take();
+        let modified = get.last_modified;
+        Self::new(
+            Some(size),
+            get.e_tag.take(),
+            modified,
+            metadata,
+            encoding.as_deref(),
+        )
     }
 
     fn new(
@@ -113,6 +126,7 @@ impl Found {
         etag: Option<String>,
         modified: Option<DateTime>,
         metadata: HashMap<String, String>,
+        encoding: Option<&str>,
     ) -> Result<Self, &'static str> {
         let attributes = Attributes {
             idempotency: metadata.get(IDEMPOTENCY).cloned(),
@@ -121,6 +135,7 @@ impl Found {
                 .get(SHA256)
                 .and_then(|hex| HexId::parse(hex))
                 .map(|hash| hash.0),
+            encoding: encoding.and_then(self::encoding),
         };
         let meta = Meta {
             size: size.ok_or("the answer tells no size")?,
@@ -130,6 +145,20 @@ impl Found {
         };
         Ok(Self { meta, metadata })
     }
+}
+
+/// What a reader has to undo. Some servers keep what was only of the transfer, and some programs say that there
+/// is none.
+fn encoding(header: &str) -> Option<String> {
+    let codings = header
+        .split(',')
+        .map(|coding| coding.trim().to_ascii_lowercase());
+    let codings: Vec<_> = codings
+        .filter(|coding| !matches!(coding.as_str(), "" | "aws-chunked" | "identity"))
+        .collect();
+    let encoding = codings.join(",");
+    let is_list = encoding.bytes().all(|b| b.is_ascii_graphic());
+    (is_list && (1..=Attributes::MAX_BYTES).contains(&encoding.len())).then_some(encoding)
 }
 
 /// Without its quotes.

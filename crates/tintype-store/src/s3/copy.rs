@@ -47,7 +47,7 @@ impl Bucket {
         let to = self.path(&Object::Original(to.clone()))?;
         for _ in 0..MOST_TRIES {
             let original = self.original(&from).await?;
-            let write = Write::new(attributes)?.keeping(&original.found.metadata);
+            let write = Write::new(attributes)?.keeping(&original.found);
             let copied = self.copy_original(&original, &to, condition, &write).await;
             match copied {
                 Ok(Some(meta)) => return Ok(meta),
@@ -154,6 +154,7 @@ impl Bucket {
             .metadata_directive(MetadataDirective::Replace)
             .set_metadata(Some(write.metadata()))
             .set_content_type(original.content_type.clone())
+            .set_content_encoding(write.attributes.encoding.clone())
             .set_server_side_encryption(self.writing.encryption())
             .set_ssekms_key_id(self.writing.kms_key())
             .set_bucket_key_enabled(self.writing.bucket_key())

@@ -95,6 +95,7 @@ impl Upload {
             .key(path)
             .set_metadata(Some(write.metadata()))
             .set_content_type(content_type.map(str::to_owned))
+            .set_content_encoding(write.attributes.encoding.clone())
             .set_server_side_encryption(bucket.writing.encryption())
             .set_ssekms_key_id(bucket.writing.kms_key())
             .set_bucket_key_enabled(bucket.writing.bucket_key())

@@ -94,6 +94,7 @@ impl Bucket {
             .bucket(&self.name)
             .key(path)
             .set_metadata(Some(write.metadata()))
+            .set_content_encoding(write.attributes.encoding.clone())
             .set_server_side_encryption(self.writing.encryption())
             .set_ssekms_key_id(self.writing.kms_key())
             .set_bucket_key_enabled(self.writing.bucket_key())

@@ -147,6 +147,27 @@ pub(crate) async fn takes_files_as_well_as_bytes(store: &Store) {
     }
 }
 
+/// What another program has stored in a coding is a copy in it.
+async fn copies_as_packed(store: &Store) {
+    let [from, to] = ["copy/packed", "copy/too"].map(|key| Key::parse(key).unwrap());
+    let packed = Attributes {
+        encoding: Some("gzip".into()),
+        ..Attributes::default()
+    };
+    let source = Source::Bytes(Bytes::from_static(b"packed"));
+    let object = Object::Original(from.clone());
+    let any = Condition::Any;
+    store.put(&object, source, &any, &packed).await.unwrap();
+    let told = store.copy(&from, &to, &any, &Attributes::default()).await;
+    assert_eq!(told.unwrap().attributes, packed);
+    let copy = Object::Original(to);
+    let head = store.head(&copy).await.unwrap().unwrap();
+    assert_eq!(head.attributes, packed);
+    for object in [object, copy] {
+        store.delete(&object, &any).await.unwrap();
+    }
+}
+
 pub(crate) async fn copies(store: &Store) {
     let [from, to] = ["copy/from", "copy/to"].map(|key| Key::parse(key).unwrap());
     let attributes = Attributes {
@@ -162,6 +183,7 @@ pub(crate) async fn copies(store: &Store) {
         .unwrap();
     let meta = copy(&attributes).await.unwrap();
     assert_eq!(meta.attributes, attributes);
+    copies_as_packed(store).await;
     let another = Attributes::default();
     assert_eq!(refused(copy(&another).await), Some(meta.etag));
     put(store, &source, b"changed", Condition::Any)

@@ -20,8 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -152,6 +153,15 @@ impl Faulty {
         lock(&self.shared.bucket)
             .objects
             .insert(key.to_owned(), object);
+    }
+
+    /// The same in a content coding.
+    pub fn put_packed(&self, key: &str, bytes: &[u8], encoding: &'static str) {
+        self.put(key, Bytes::copy_from_slice(bytes));
+        let encoding = HeaderValue::from_static(encoding);
+        self.change(key, |stored| {
+            stored.headers.insert(CONTENT_ENCODING, encoding);
+        });
     }
 
     /// Takes an object away behind everybody's back.

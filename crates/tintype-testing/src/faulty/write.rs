@@ -211,6 +211,7 @@ fn own(headers: &HeaderMap) -> HeaderMap {
             || name.starts_with("x-amz-server-side-encryption")
             || name == "x-amz-storage-class"
             || name == "content-type"
+            || name == "content-encoding"
     };
     let own = headers.iter().filter(|(name, _)| stays(name.as_str()));
     own.map(|(name, value)| (name.clone(), value.clone()))

@@ -43,7 +43,8 @@ Findings:
   bad-record  the record cannot be read; the original may be whole (tintype index makes the record anew)
   stale       the original was changed by somebody else; its record is of what was there before
   no-record   an original that was never used (tintype index makes records ahead)
-  not-hashed  its record has no hash yet to compare with"))]
+  not-hashed  its record has no hash yet to compare with
+  packed      whole, and stored in a content coding such as gzip by another program, which it is delivered in"))]
 pub(crate) struct Arguments {
     /// Only keys that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -67,6 +68,7 @@ enum Finding {
     Stale,
     NoRecord,
     NotHashed,
+    Packed(String),
 }
 
 /// What came of looking at one key.
@@ -88,6 +90,7 @@ struct Totals {
     stale: u64,
     no_record: u64,
     not_hashed: u64,
+    packed: u64,
 }
 
 impl Arguments {
@@ -214,7 +217,14 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
     match store.get(&object, None, Some(&etag)).await {
         Ok(Some(got)) => {
             let (bytes, found) = hash(got.body).await.map_err(support::chain)?;
-            done(bytes, (found != *expected).then_some(Finding::Changed))
+            let packed = stored.record.encoding.clone();
+            done(
+                bytes,
+                match found == *expected {
+                    true => packed.map(|encoding| Finding::Packed(encoding.name)),
+                    false => Some(Finding::Changed),
+                },
+            )
         }
         Ok(None) => Ok(None),
         // A change since the listing has changed the record as well, and is no finding.
@@ -331,6 +341,7 @@ impl Totals {
                 &mut self.not_hashed,
                 "no hash to compare with",
             ),
+            Finding::Packed(encoding) => ("packed", &mut self.packed, encoding.as_str()),
         };
         *count += 1;
         let line = json!({"key": key, "finding": name, "problem": words});
@@ -352,11 +363,12 @@ impl Totals {
             "stale": self.stale,
             "no_record": self.no_record,
             "not_hashed": self.not_hashed,
+            "packed": self.packed,
             "interrupted": is_interrupted,
             "after": report.after().filter(|_| is_interrupted),
         }});
         let words = format!(
-            "{} originals, {} bytes read: {} missing, {} changed, {} unreadable, {} with a damaged record; {} stale, {} without a record, {} without a hash",
+            "{} originals, {} bytes read: {} missing, {} changed, {} unreadable, {} with a damaged record; {} stale, {} without a record, {} without a hash, {} packed",
             self.originals,
             self.bytes,
             self.missing,
@@ -365,7 +377,8 @@ impl Totals {
             self.bad_records.len(),
             self.stale,
             self.no_record,
-            self.not_hashed
+            self.not_hashed,
+            self.packed
         );
         report.summary(&summary, &words)
     }

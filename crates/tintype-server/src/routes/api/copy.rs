@@ -131,6 +131,7 @@ impl<'a> Job<'a> {
             idempotency: self.idempotency,
             origin: Origin::Original(&self.from),
             facts: Facts {
+                encoding: record.encoding.clone(),
                 media_type: record.media_type.clone(),
                 image: record.image.clone(),
             },

@@ -19,13 +19,14 @@ use super::request::{
 use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_MODIFIED, TINTYPE_RECORD, answer};
 use crate::app::App;
 use crate::changing::Looks;
+use crate::coding::Coding;
 use crate::config::Scope;
 use crate::digest::Expected;
 use crate::error::{Code, Error};
 use crate::idempotency::IdempotencyKey;
 use crate::outbox::Cause;
 use crate::patch::RecordPatch;
-use crate::respond::{self, Representation};
+use crate::respond::Representation;
 use crate::upload::{self, Upload};
 
 const BASE: &str = "/api/v1/files/";
@@ -106,10 +107,11 @@ pub(super) async fn get(
                 .member("key", key.as_str()));
         }
         let length = found.meta.size;
-        let representation = representation(&found)?;
-        let decision = respond::decide(&method, &headers, &representation, length);
+        let coding = Coding::of(record, &headers);
+        let representation = representation(&found, coding)?;
+        let decision = coding.decide(&method, &headers, &representation, length);
         let body = match decision.wanted(length) {
-            None => Body::empty(),
+            None => None,
             Some(range) => {
                 let range = Some(range).filter(|range| *range != (0..length));
                 let original = Object::Original(key.clone());
@@ -118,7 +120,7 @@ pub(super) async fn get(
                     .get(&original, range, Some(&found.meta.etag))
                     .await
                 {
-                    Ok(Some(got)) => Body::from_stream(got.body),
+                    Ok(Some(got)) => Some(got.body),
                     Ok(None) => return Err(not_found(&key)),
                     // Replaced since the look at it.
                     Err(Precondition { .. } | Changed) => {
@@ -129,28 +131,33 @@ pub(super) async fn get(
                 }
             }
         };
-        return Ok(decision.answer(&representation, PRIVATE, length, body));
+        let limit = app.config.max_upload_bytes;
+        return Ok(coding.answer(decision, &representation, PRIVATE, record, body, limit));
     }
 }
 
-fn representation(found: &Current) -> Result<Representation, Error> {
+fn representation(found: &Current, coding: Coding) -> Result<Representation, Error> {
     let record = &found.stored.record;
     let mut headers = HeaderMap::new();
+    // A digest is of what goes out (RFC 9530, 3), and the ETag is what a change is bound to, so it stays.
+    let sha256 = record.sha256.as_deref();
     answer::describe(
         &mut headers,
-        record.sha256.as_deref(),
+        sha256.filter(|_| coding == Coding::Stored),
         record.image.as_ref(),
     )?;
     answer::set(&mut headers, TINTYPE_CREATED, record.created.to_string())?;
     answer::set(&mut headers, TINTYPE_MODIFIED, record.modified.to_string())?;
     let representation = Representation::new(found.meta.etag.as_str(), &record.media_type)
         .last_modified(found.meta.modified);
-    Ok(headers
-        .into_iter()
-        .fold(representation, |representation, (name, value)| match name {
-            Some(name) => representation.header(name, value),
-            None => representation,
-        }))
+    let representation =
+        headers
+            .into_iter()
+            .fold(representation, |representation, (name, value)| match name {
+                Some(name) => representation.header(name, value),
+                None => representation,
+            });
+    Ok(coding.label(representation, record))
 }
 
 pub(super) async fn delete(

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::response::Response;
 use http::header;
 use tintype_store::Object;
@@ -10,10 +9,11 @@ use tintype_store::Object;
 use super::Ask;
 use crate::access_log::{LogFacts, Step};
 use crate::changing::Looks;
+use crate::coding::Coding;
 use crate::error::Error;
 use crate::probing;
 use crate::record::Record;
-use crate::respond::{Disposition, Representation, decide};
+use crate::respond::{Disposition, Representation};
 use crate::url::Download;
 
 pub(super) async fn answer(
@@ -41,15 +41,16 @@ async fn send(
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
     let request = ask.request;
-    let representation = representation(ask, download, record);
-    let decision = decide(
+    let coding = Coding::of(record, &request.headers);
+    let representation = representation(ask, download, record, coding);
+    let decision = coding.decide(
         &request.method,
         &request.headers,
         &representation,
         record.size,
     );
     let body = match decision.wanted(record.size) {
-        None => Body::empty(),
+        None => None,
         Some(range) => {
             let object = Object::Original(ask.key.clone());
             // A store has no range that is empty.
@@ -61,21 +62,38 @@ async fn send(
             facts.steps_mut().fetch = Some(Step::since(began));
             let got = got?;
             let got = got.ok_or_else(|| Error::no_original(ask.key))?;
-            Body::from_stream(got.body)
+            Some(got.body)
         }
     };
     let cache_control = ask.cache_control(record.version());
-    let mut response = decision.answer(&representation, cache_control, record.size, body);
+    let limit = ask.app.config.max_upload_bytes;
+    let mut response = coding.answer(
+        decision,
+        &representation,
+        cache_control,
+        record,
+        body,
+        limit,
+    );
     response.headers_mut().extend(ask.of_address(record));
     Ok(response)
 }
 
-fn representation(ask: &Ask<'_>, download: Option<&Download>, record: &Record) -> Representation {
+fn representation(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+    record: &Record,
+    coding: Coding,
+) -> Representation {
     // The store's ETag changes with a move to another store; the content's own does not.
     let etag = record
         .sha256
         .as_ref()
         .map_or(record.etag.as_str(), |sha256| &sha256[..32]);
+    let etag = match coding {
+        Coding::Stored => etag.to_owned(),
+        Coding::Decoded => format!("{etag}-decoded"),
+    };
     let name = match download {
         Some(Download::Named(name)) => name.as_str(),
         Some(Download::KeyName) | None => ask.key.file_name(),
@@ -91,8 +109,9 @@ fn representation(ask: &Ask<'_>, download: Option<&Download>, record: &Record) -
         Disposition::Inline
     }
     .with_name(name);
-    Representation::new(etag, &record.media_type)
+    let representation = Representation::new(&etag, &record.media_type)
         .last_modified(record.modified.into())
         .cross_origin()
-        .header(header::CONTENT_DISPOSITION, disposition)
+        .header(header::CONTENT_DISPOSITION, disposition);
+    coding.label(representation, record)
 }

@@ -35,7 +35,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 ///
 /// FROM and TO are a folder, file:///path, s3://bucket/location, or the address of a tintype service.
 /// Originals keep their names, and what was said of them in a tintype (focal point, crops, state, meta,
-/// takedowns) comes along. Every copy is hashed on its way and compared with what was written.
+/// takedowns) comes along. Every copy is hashed on its way and compared with what was written. What another
+/// program has stored in FROM packed with gzip (Content-Encoding) is unpacked.
 ///
 /// Run it again and it goes on where it was: what is there already is skipped. A name that something
 /// else has is a conflict, which is told and left alone. FROM is never written to.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context;
-use reqwest::header::{ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -22,6 +24,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 /// The service bounds the head of a request; what is longer is said in a request of its own.
 const MAX_SAID_BYTES: usize = 4 * 1024;
+/// As it is stored, so that its hash can be compared; what is packed is unpacked here.
+const ANY_CODING: &str = "gzip, *";
 
 pub(super) struct Remote {
     client: Client,
@@ -146,11 +150,21 @@ impl Remote {
     }
 
     pub(super) async fn read(&self, item: &Item) -> anyhow::Result<Held> {
-        let answer = send(self.file(Method::GET, &item.key)).await?;
+        let request = self.file(Method::GET, &item.key);
+        let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
         if etag(&answer).as_ref() != Some(&item.etag) {
             anyhow::bail!("it was changed since it was listed; import again");
         }
-        Held::read(answer.bytes_stream(), item.size, None).await
+        let encoding = encoding(&answer);
+        let held = Held::read(answer.bytes_stream(), item.size, None).await?;
+        Ok(held.of_coding(encoding))
+    }
+
+    /// Whether what it gives is in a coding that another program has packed it in.
+    pub(super) async fn is_packed(&self, key: &Key) -> anyhow::Result<bool> {
+        let request = self.file(Method::HEAD, key);
+        let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
+        Ok(encoding(&answer).is_some())
     }
 
     pub(super) async fn look(&self, key: &Key) -> anyhow::Result<Option<There>> {
@@ -279,6 +293,11 @@ fn item(key: Key, file: File) -> Item {
 fn etag(answer: &Response) -> Option<ETag> {
     let text = answer.headers().get(ETAG)?.to_str().ok()?;
     Some(ETag::new(text.trim_matches('"')))
+}
+
+fn encoding(answer: &Response) -> Option<String> {
+    let text = answer.headers().get(CONTENT_ENCODING)?.to_str().ok()?;
+    Some(text.to_ascii_lowercase())
 }
 
 async fn send(request: RequestBuilder) -> anyhow::Result<Response> {

@@ -18,6 +18,7 @@ pub(super) enum Done {
 #[derive(Default)]
 pub(super) struct Totals {
     copied: u64,
+    unpacked: u64,
     bytes: u64,
     would: u64,
     same: u64,
@@ -62,6 +63,10 @@ impl Totals {
                 self.bytes += size;
                 ("copied", &mut self.copied, None)
             }
+            Outcome::Unpacked => {
+                self.bytes += size;
+                ("unpacked", &mut self.unpacked, None)
+            }
             Outcome::Would => {
                 self.bytes += size;
                 ("would-copy", &mut self.would, None)
@@ -81,13 +86,14 @@ impl Totals {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let originals = self.copied + self.would + self.same + self.blocked;
+        let originals = self.copied + self.unpacked + self.would + self.same + self.blocked;
         originals + self.conflicts + self.odd + self.failed == 0
     }
 
     pub(super) fn tell(&self, report: &Report, is_interrupted: bool) -> io::Result<()> {
         let summary = json!({"summary": {
             "copied": self.copied,
+            "unpacked": self.unpacked,
             "would_copy": self.would,
             "bytes": self.bytes,
             "same": self.same,
@@ -103,6 +109,7 @@ impl Totals {
     fn words(&self) -> String {
         let counts = [
             (self.copied, "copied"),
+            (self.unpacked, "copied and unpacked"),
             (self.would, "would be copied"),
             (self.same, "there already"),
             (self.blocked, "taken down"),

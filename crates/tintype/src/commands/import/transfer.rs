@@ -1,5 +1,7 @@
 //! The way of one original: look, read, compare, write, compare again.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use tintype_server::digest::repr_digest;
@@ -24,6 +26,8 @@ pub(super) struct Transfer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Copied,
+    /// Copied without the coding that another program had packed it in.
+    Unpacked,
     /// It is there already.
     Same,
     /// Something else has its name.
@@ -68,9 +72,22 @@ impl Transfer {
                 "the bytes are not those that its record describes; run `tintype verify` there"
             );
         }
+        let packed = held.sha256;
+        let held = held.unpacked(self.folder()).await?;
         self.write(item, &held, record.as_ref(), there.as_ref())
             .await?;
-        Ok(Outcome::Copied)
+        Ok(match held.sha256 == packed {
+            true => Outcome::Copied,
+            false => Outcome::Unpacked,
+        })
+    }
+
+    /// Where a large one waits on its way.
+    fn folder(&self) -> Option<PathBuf> {
+        match &self.to {
+            Place::Store(store) => store.spool_dir(),
+            Place::Service(_) => None,
+        }
     }
 
     async fn record(&self, item: &Item) -> anyhow::Result<Option<Record>> {
@@ -101,15 +118,26 @@ impl Transfer {
         record: Option<&Record>,
         there: &There,
     ) -> anyhow::Result<bool> {
-        if there.size != item.size {
-            return Ok(false);
-        }
         if there.mark.as_ref() == Some(&mark(item)) {
             return Ok(true);
         }
+        let is_packed = match record.filter(|record| record.etag == item.etag.as_str()) {
+            Some(record) => record.encoding.is_some(),
+            // Only what is packed has another size where it was copied to.
+            None => there.size != item.size && self.is_packed(item).await?,
+        };
+        if there.size != item.size && !is_packed {
+            return Ok(false);
+        }
         let here = match self.known(item, record).await? {
-            Some(known) => known,
-            None => self.read(item).await?.sha256,
+            Some(known) if !is_packed => known,
+            _ => {
+                let held = self.read(item).await?.unpacked(self.folder()).await?;
+                if held.len != there.size {
+                    return Ok(false);
+                }
+                held.sha256
+            }
         };
         match (&self.to, &there.digest) {
             (_, Some(digest)) => Ok(*digest == repr_digest(&here)),
@@ -121,6 +149,16 @@ impl Transfer {
             }
             (Place::Service(_), None) => {
                 bail!("the service has not hashed what it has under this name; try again later")
+            }
+        }
+    }
+
+    async fn is_packed(&self, item: &Item) -> anyhow::Result<bool> {
+        match &self.from {
+            Place::Service(remote) => remote.is_packed(&item.key).await,
+            Place::Store(store) => {
+                let meta = store.head(&Object::Original(item.key.clone())).await?;
+                Ok(meta.is_some_and(|meta| meta.attributes.encoding.is_some()))
             }
         }
     }
@@ -156,15 +194,12 @@ impl Transfer {
             Err(tintype_store::Error::Precondition { .. }) | Ok(None) => bail!(changed),
             got => got?.context(changed)?,
         };
-        let folder = match &self.to {
-            Place::Store(store) => store.spool_dir(),
-            Place::Service(_) => None,
-        };
-        let held = Held::read(got.body, item.size, folder).await?;
+        let encoding = got.meta.attributes.encoding;
+        let held = Held::read(got.body, item.size, self.folder()).await?;
         // Other programs write into a folder in place, even while it is read.
         let after = store.head(&object).await?;
         ensure!(after.is_some_and(|meta| meta.etag == item.etag), changed);
-        Ok(held)
+        Ok(held.of_coding(encoding))
     }
 
     async fn write(
@@ -177,6 +212,11 @@ impl Transfer {
         let store = match &self.to {
             Place::Store(store) => store,
             Place::Service(remote) => {
+                if let Some(encoding) = &held.encoding {
+                    bail!(
+                        "it is packed with {encoding}, which cannot be unpacked, and a service takes no packed uploads"
+                    );
+                }
                 let said = self.said(item, record, &held.hex());
                 return remote.write(&item.key, held, &said, replaces).await;
             }
@@ -193,6 +233,7 @@ impl Transfer {
             nonce: Some(mark(item)),
             sha256: Some(held.sha256),
             idempotency: None,
+            encoding: held.encoding.clone(),
         };
         let object = Object::Original(key.clone());
         let meta = store
@@ -250,7 +291,8 @@ impl Transfer {
                 let Some(sha256) = sha256 else {
                     return Ok(());
                 };
-                let describes = record.etag == item.etag.as_str();
+                // What is packed is not so where it went, and is looked at anew.
+                let describes = record.etag == item.etag.as_str() && record.encoding.is_none();
                 let moved = said::moved(record, describes, &there.etag, &sha256);
                 said::write(store, &item.key, &moved, self.overwrite).await
             }
@@ -277,7 +319,12 @@ impl Transfer {
 
 fn moved(item: &Item, record: &Record, meta: &Meta, sha256: &str) -> Record {
     let describes = record.etag == item.etag.as_str();
-    said::moved(record, describes, &meta.etag, sha256)
+    let encoding = record.encoding.clone();
+    Record {
+        size: meta.size,
+        encoding: encoding.filter(|_| meta.attributes.encoding.is_some()),
+        ..said::moved(record, describes, &meta.etag, sha256)
+    }
 }
 
 /// Travels with a copy and says of which version it is one, so that the next run need not read either.
