@@ -15,9 +15,10 @@ impl From<tintype_store::Error> for Error {
         use tintype_store::Error as Store;
         let public = error.to_string();
         match error {
-            Store::Precondition { .. } => Self::new(Code::PreconditionFailed),
             Store::NotFound => Self::new(Code::NotFound),
-            Store::Changed => Self::changing(),
+            // Of what is read or written on our own account: what a client asks for is decided where it is known,
+            // and answered by `not_in_version`.
+            Store::Precondition { .. } | Store::Changed => Self::changing().cause(error),
             Store::ParentNotDirectory { parent } => Self::new(Code::ParentNotDirectory)
                 .detail("a file has the name of a folder of the key")
                 .member("parent", parent),
@@ -71,6 +72,17 @@ impl Error {
         Self::new(Code::ReadOnly).detail(
             "this service is set to read only (TINTYPE_READ_ONLY): ask the one that may be written to",
         )
+    }
+
+    /// For a condition of the client's own.
+    pub fn not_in_version(what: &'static str) -> Self {
+        Self::new(Code::PreconditionFailed)
+            .detail(format!("the {what} is not in the version asked for"))
+    }
+
+    /// For what is changed by others each time that it is tried.
+    pub fn busy(what: &'static str) -> Self {
+        Self::new(Code::Conflict).detail(format!("too many changes of one {what} at the same time"))
     }
 
     /// For an original that other programs write to in place, and that never holds still.

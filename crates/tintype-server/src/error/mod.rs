@@ -187,9 +187,15 @@ impl Error {
 
     /// Whether the store gave no answer, rather than one that cannot be used.
     pub fn is_store_away(&self) -> bool {
-        let cause = self.0.cause.as_deref();
-        let cause = cause.and_then(|cause| cause.downcast_ref::<tintype_store::Error>());
-        matches!(cause, Some(tintype_store::Error::Unavailable { .. }))
+        matches!(
+            self.of_store(),
+            Some(tintype_store::Error::Unavailable { .. })
+        )
+    }
+
+    fn of_store(&self) -> Option<&tintype_store::Error> {
+        let cause = self.0.cause.as_deref()?;
+        cause.downcast_ref()
     }
 
     /// Whether the store could not do what it was asked: it is away, full, or refuses it.
@@ -211,9 +217,19 @@ impl Error {
     /// read. To look again is the cure.
     pub fn is_outdated(&self) -> bool {
         matches!(
-            self.0.code,
-            Code::PreconditionFailed | Code::OriginalChanging
+            self.of_store(),
+            Some(tintype_store::Error::Precondition { .. } | tintype_store::Error::Changed)
         )
+    }
+
+    /// Whether the bytes of an original cannot be decoded, so that trying again is as dear and ends alike.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self.0.code, Code::CorruptImage | Code::UnsupportedFormat)
+    }
+
+    /// Whether there was no room for it now.
+    pub fn is_overload(&self) -> bool {
+        self.0.code == Code::Overloaded
     }
 
     /// The cause and its own causes in one line.

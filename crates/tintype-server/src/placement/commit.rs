@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tintype_store::{Condition, ETag, Key, Meta, Object};
 
-use super::{MAX_ROUNDS, Placement, busy, describes};
+use super::{MAX_ROUNDS, Placement, describes};
 use crate::app::App;
 use crate::blocks::Block;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::patch::{Said, WantedState};
 use crate::purge;
 use crate::record::{Record, State};
-use crate::records::{Found, Stored};
+use crate::records::{Found, Stored, Written};
 
 /// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
 /// record describes nothing until it is written again.
@@ -40,11 +40,11 @@ impl Placement<'_> {
                 },
                 None => self.record_ahead(key, ahead),
             };
-            if let Some(stored) = unless_raced(app.records.write(record, &condition).await)? {
+            if let Written::Stored(stored) = app.records.write(record, &condition).await? {
                 return Ok(Some(stored));
             }
         }
-        Err(busy())
+        Err(Error::busy("object"))
     }
 
     /// Before a hidden original is created: writes the record that hides it.
@@ -57,8 +57,8 @@ impl Placement<'_> {
         let record = self.record_ahead(key, ahead_state(&said.state));
         let mut condition = Condition::Absent;
         for _ in 0..MAX_ROUNDS {
-            let written = app.records.write(record.clone(), &condition).await;
-            if let Some(stored) = unless_raced(written)? {
+            let written = app.records.write(record.clone(), &condition).await?;
+            if let Written::Stored(stored) = written {
                 return Ok(stored);
             }
             // Left over from an original that is gone, or somebody else is ahead of the same name.
@@ -67,7 +67,7 @@ impl Placement<'_> {
                 None => Condition::Absent,
             };
         }
-        Err(busy())
+        Err(Error::busy("object"))
     }
 
     /// Writes the record of an original that has just been put. `expected` is the record that is
@@ -104,8 +104,8 @@ impl Placement<'_> {
                     State::Public
                 }
             };
-            let written = app.records.write(record.clone(), &current.condition).await;
-            if let Some(stored) = unless_raced(written)? {
+            let written = app.records.write(record.clone(), &current.condition);
+            if let Written::Stored(stored) = written.await? {
                 if self.conflict.replaces() {
                     forget_variants(app, key).await;
                 }
@@ -124,7 +124,7 @@ impl Placement<'_> {
                 }
             }
         }
-        Err(busy())
+        Err(Error::busy("object"))
     }
 
     /// For a replay: the record may have been changed since, or never have been written.
@@ -225,15 +225,6 @@ async fn before(app: &App, key: &Key) -> Result<Before, Error> {
             }
         }
     })
-}
-
-/// `None`: somebody else was first.
-fn unless_raced(written: Result<Arc<Stored>, Error>) -> Result<Option<Arc<Stored>>, Error> {
-    match written {
-        Ok(stored) => Ok(Some(stored)),
-        Err(error) if error.code() == Code::PreconditionFailed => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// How an original is hidden until its own record is there. A takedown needs the original's key,

@@ -19,7 +19,7 @@ use crate::access_log::Step;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::config::Scope;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::idempotency::{self, Answer, IdempotencyKey, Intent};
 use crate::outbox::By;
 use crate::patch::{RecordPatch, Said};
@@ -234,13 +234,4 @@ impl Placed {
 /// Whether the record describes the bytes that are in the store.
 pub fn describes(record: &Record, meta: &Meta) -> bool {
     record.etag == meta.etag.as_str()
-}
-
-/// The object is not the one that the request speaks of.
-fn changed() -> Error {
-    Error::new(Code::PreconditionFailed).detail("the object is not in the version asked for")
-}
-
-fn busy() -> Error {
-    Error::new(Code::Conflict).detail("too many changes of one object at the same time")
 }

@@ -2,7 +2,7 @@
 
 use tintype_store::{Condition, ETag, Meta, Object};
 
-use super::{Conflict, MAX_ROUNDS, Placed, Placement, busy, changed};
+use super::{Conflict, MAX_ROUNDS, Placed, Placement};
 use crate::app::App;
 use crate::error::Error;
 use crate::idempotency::{self, Found, IdempotencyKey, Intent};
@@ -32,11 +32,13 @@ impl Placement<'_> {
                 {
                     is_taken = current.is_none();
                 }
-                Err(tintype_store::Error::Precondition { .. }) => return Err(changed()),
+                Err(tintype_store::Error::Precondition { .. }) => {
+                    return Err(Error::not_in_version("object"));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(busy())
+        Err(Error::busy("object"))
     }
 
     /// Of what was not there no cache knows.
@@ -84,9 +86,8 @@ impl Placement<'_> {
             if first && !own {
                 self.condition(current.as_ref())?;
             } else if !own && intent.before.as_deref() != etag.map(ETag::as_str) {
-                return Err(
-                    changed().detail("the object was changed since this request was first made")
-                );
+                return Err(Error::not_in_version("object")
+                    .detail("the object was changed since this request was first made"));
             }
             // An intent of an older attempt is written again, which fences that attempt off should
             // it still run.
@@ -128,7 +129,7 @@ impl Placement<'_> {
             idempotency::write(&app.store, idempotency, &done, &Condition::Match(held)).await?;
             return Ok(placed);
         }
-        Err(busy())
+        Err(Error::busy("object"))
     }
 
     /// The condition under which what is there now may be replaced.
@@ -140,7 +141,7 @@ impl Placement<'_> {
             (Conflict::Match(wanted), Some(meta)) if wanted.contains(&meta.etag) => {
                 Ok(Condition::Match(meta.etag.clone()))
             }
-            _ => Err(changed()),
+            _ => Err(Error::not_in_version("object")),
         }
     }
 }

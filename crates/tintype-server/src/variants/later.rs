@@ -15,7 +15,7 @@ use tintype_store::{Key, in_background};
 
 use super::{Name, cost_of, expected, from_store, render_original, sealed, write};
 use crate::app::App;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::formats::{self, Reason};
 use crate::record::Record;
 use crate::records::Stored;
@@ -87,7 +87,7 @@ pub fn make_later(app: &Arc<App>, name: Name, key: &Key, stored: &Arc<Stored>, r
         let making = make(&app, name, &key, &stored, resolved);
         let result = match in_background(making).await {
             Ok(()) => "made",
-            Err(error) if error.code() == Code::Overloaded => {
+            Err(error) if error.is_overload() => {
                 app.variants.later.begun.invalidate(&name);
                 "refused"
             }

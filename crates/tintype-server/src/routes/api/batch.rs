@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tintype_store::Key;
 
 use super::current::{self, not_found};
-use super::remove::remove;
+use super::remove::{Removed, remove};
 use super::request;
 use super::request::{Caller, invalid};
 use crate::app::App;
@@ -95,9 +95,11 @@ async fn carry_out(app: &App, caller: &Caller, op: Op, key: &str) -> Result<Opti
             Ok(Some(found.stored.record.api_json(block.as_deref())))
         }
         Op::Delete | Op::Purge if app.config.read_only => Err(Error::read_only()),
-        Op::Delete => remove(app, &key, None, Cause::Delete, caller.by())
-            .await
-            .map(|()| None),
+        Op::Delete => {
+            // Without a condition there is one outcome.
+            let _: Removed = remove(app, &key, None, Cause::Delete, caller.by()).await?;
+            Ok(None)
+        }
         Op::Purge => purge::purge(app, &key, caller.by()).await.map(|_| None),
     }
 }

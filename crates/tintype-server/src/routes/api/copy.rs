@@ -14,12 +14,12 @@ use tintype_store::{Key, Object};
 
 use super::answer;
 use super::current::{self, Current, not_found};
-use super::remove::remove;
+use super::remove::{Removed, remove};
 use super::request;
 use super::request::{Caller, conflict, invalid};
 use crate::app::App;
 use crate::config::Scope;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::idempotency::{self, Found, IdempotencyKey};
 use crate::outbox::Cause;
 use crate::patch::{RecordPatch, Said};
@@ -68,15 +68,14 @@ pub(super) async fn rename(
         Some(source) => {
             let placed = job.copy(&app, &source, true).await?;
             let copied = Conflict::Match(vec![source.meta.etag]);
-            remove(&app, &job.from, Some(&copied), Cause::Move, caller.by())
-                .await
-                .map_err(|error| match error.code() {
-                    Code::PreconditionFailed => error.detail(
+            match remove(&app, &job.from, Some(&copied), Cause::Move, caller.by()).await? {
+                Removed::Gone => placed,
+                Removed::Changed => {
+                    return Err(Error::not_in_version("original").detail(
                         "the original was changed while it was moved; it is under both keys now",
-                    ),
-                    _ => error,
-                })?;
-            placed
+                    ));
+                }
+            }
         }
         None => job
             .done_before(&app)

@@ -12,7 +12,7 @@ use tintype_store::Error::{Changed, Precondition};
 use tintype_store::Object;
 
 use super::current::{self, Current, not_found};
-use super::remove::remove;
+use super::remove::{Removed, remove};
 use super::request::{
     Caller, conflict, conflict_or_condition, existing_key, if_match, invalid, new_key, query,
 };
@@ -169,8 +169,10 @@ pub(super) async fn delete(
     let key = existing_key(&uri, BASE)?;
     caller.principal.require(Scope::Delete, &key)?;
     let wanted = if_match(&headers)?;
-    remove(&app, &key, wanted.as_ref(), Cause::Delete, caller.by()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    match remove(&app, &key, wanted.as_ref(), Cause::Delete, caller.by()).await? {
+        Removed::Gone => Ok(StatusCode::NO_CONTENT),
+        Removed::Changed => Err(Error::not_in_version("object")),
+    }
 }
 
 pub(super) fn expected(headers: &HeaderMap) -> Result<Expected, Error> {

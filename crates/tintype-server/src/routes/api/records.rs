@@ -16,13 +16,13 @@ use super::request::{Caller, existing_key, if_match, record_patch};
 use crate::app::App;
 use crate::blocks::Block;
 use crate::config::Scope;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::outbox::Cause;
 use crate::patch::{Said, WantedState};
 use crate::placement::Conflict;
 use crate::purge;
 use crate::record::{self, Record};
-use crate::records::Stored;
+use crate::records::{Stored, Written};
 
 const BASE: &str = "/api/v1/records/";
 
@@ -68,7 +68,7 @@ pub(super) async fn patch(
         if let Some(Conflict::Match(etags)) = &wanted
             && !etags.contains(&etag(&stored, block.as_deref()))
         {
-            return Err(changed());
+            return Err(Error::not_in_version("record"));
         }
         let before = Said::of(record, block.as_deref());
         let after = patch.apply(&before)?;
@@ -112,11 +112,9 @@ pub(super) async fn patch(
         let written = app
             .records
             .write(next, &Condition::Match(stored.etag.clone()))
-            .await;
-        let stored = match written {
-            Ok(stored) => stored,
-            Err(error) if error.code() == Code::PreconditionFailed => continue,
-            Err(error) => return Err(error),
+            .await?;
+        let Written::Stored(stored) = written else {
+            continue;
         };
         // Last, so that what was blocked is shown only in its new state.
         let blocked = |said: &WantedState| matches!(said, WantedState::Blocked { .. });
@@ -140,7 +138,7 @@ pub(super) async fn patch(
         }
         return Ok(answer(&app, &key, &stored));
     }
-    Err(Error::new(Code::Conflict).detail("too many changes of one record at the same time"))
+    Err(Error::busy("record"))
 }
 
 fn answer(app: &App, key: &Key, stored: &Stored) -> Response {
@@ -159,8 +157,4 @@ fn etag(stored: &Stored, block: Option<&Block>) -> ETag {
         None => stored.etag.clone(),
         Some(block) => ETag::new(format!("{}-b{}", stored.etag, block.at.as_microsecond())),
     }
-}
-
-fn changed() -> Error {
-    Error::new(Code::PreconditionFailed).detail("the record is not in the version asked for")
 }

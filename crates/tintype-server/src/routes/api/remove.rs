@@ -3,10 +3,19 @@
 use tintype_store::{Condition, Key, Object};
 
 use crate::app::App;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::outbox::{By, Cause};
 use crate::placement::Conflict;
 use crate::purge;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// Nothing has the key now.
+    Gone,
+    /// The original is not in the version asked for, and stays.
+    Changed,
+}
 
 pub(super) async fn remove(
     app: &App,
@@ -14,7 +23,7 @@ pub(super) async fn remove(
     if_match: Option<&Conflict>,
     cause: Cause,
     by: By<'_>,
-) -> Result<(), Error> {
+) -> Result<Removed, Error> {
     // Before the original goes: the record of another one that takes the name meanwhile has another
     // ETag, and stays.
     let record = Object::Record(key.hash());
@@ -30,7 +39,7 @@ pub(super) async fn remove(
                 (Conflict::Match(etags), Some(meta)) if etags.contains(&meta.etag) => {
                     Condition::Match(meta.etag)
                 }
-                _ => return Err(changed()),
+                _ => return Ok(Removed::Changed),
             }
         }
     };
@@ -39,12 +48,12 @@ pub(super) async fn remove(
         Ok(was_there) => was_there,
         Err(tintype_store::Error::Precondition { .. }) if condition != Condition::Any => {
             announced.withdraw().await;
-            return Err(changed());
+            return Ok(Removed::Changed);
         }
         // A folder is no original, so there is none under this name.
         Err(tintype_store::Error::IsDirectory | tintype_store::Error::Precondition { .. }) => {
             announced.withdraw().await;
-            return Ok(());
+            return Ok(Removed::Gone);
         }
         Err(error) => return Err(error.into()),
     };
@@ -69,9 +78,5 @@ pub(super) async fn remove(
     } else {
         announced.withdraw().await;
     }
-    Ok(())
-}
-
-fn changed() -> Error {
-    Error::new(Code::PreconditionFailed).detail("the object is not in the version asked for")
+    Ok(Removed::Gone)
 }
