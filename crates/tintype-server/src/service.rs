@@ -34,7 +34,7 @@ use crate::routes::delivery::PreparedAnswers;
 use crate::spool::{Spool, Unwritable};
 use crate::stores::{Stores, Unopened};
 use crate::telemetry::{self, LAST_WORDS, Tracer, Unsendable};
-use crate::variants::Variants;
+use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
 use crate::{http, router};
 use awaiting::{Late, chain};
@@ -127,6 +127,17 @@ impl App {
             .await
             .map_err(StartError::Purgers)?;
         let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
+        let parts = variants::Parts {
+            store: store.clone(),
+            derived: derived.clone(),
+            pool: pool.clone(),
+            imaging,
+            config: config.clone(),
+            metrics: metrics.clone(),
+            tracer,
+        };
+        let hot_bytes = resources.hot_cache_bytes - prepared_bytes;
+        let variants = Arc::new(Variants::new(parts, hot_bytes));
         let app = Arc::new(Self {
             records: Arc::new(Records::new(
                 store.clone(),
@@ -135,11 +146,10 @@ impl App {
                 unfinished,
             )),
             blocks,
-            variants: Variants::new(resources.hot_cache_bytes - prepared_bytes),
+            variants,
             prepared: PreparedAnswers::new(prepared_bytes),
             outbox,
             metrics,
-            tracer,
             config,
             resources,
             store,
@@ -147,7 +157,6 @@ impl App {
             probing,
             pool,
             spool,
-            imaging,
         });
         tokio::spawn(left_out::fill_in(Arc::downgrade(&app), left_out));
         if !app.config.read_only {

@@ -13,8 +13,8 @@ use moka::sync::Cache;
 use tintype_imaging::spec::Resolved;
 use tintype_store::{Key, in_background};
 
-use super::{Name, cost_of, expected, from_store, render_original, sealed, write};
-use crate::app::App;
+use super::render::{cost_of, expected, render_original};
+use super::{Name, Variants, sealed};
 use crate::error::Error;
 use crate::formats::{self, Reason};
 use crate::record::Record;
@@ -55,68 +55,73 @@ impl Default for Later {
     }
 }
 
-/// Which of the choices is answered in place of the first, unless that is made already.
-pub fn gives_way(app: &App, record: &Record, choices: &[Resolved]) -> Option<(usize, Reason)> {
-    let [best, _, ..] = choices else { return None };
-    let costs: Option<Vec<_>> = choices
-        .iter()
-        .map(|resolved| expected(record, resolved))
-        .collect();
-    let wait = app.pool.expected_wait(&cost_of(record, best)?);
-    formats::gives_way(&costs?, app.config.format_budget, wait)
-}
-
-/// Whether the variant can be had without making it. Many who ask at once are one question to the
-/// store.
-pub async fn is_made(app: &App, name: Name, key: &Key, stored: &Stored) -> bool {
-    if app.variants.in_memory(&name).is_some() {
-        return true;
+impl Variants {
+    /// Which of the choices is answered in place of the first, unless that is made already.
+    pub fn gives_way(&self, record: &Record, choices: &[Resolved]) -> Option<(usize, Reason)> {
+        let [best, _, ..] = choices else { return None };
+        let costs: Option<Vec<_>> = choices
+            .iter()
+            .map(|resolved| expected(record, resolved))
+            .collect();
+        let wait = self.pool.expected_wait(&cost_of(record, best)?);
+        formats::gives_way(&costs?, self.config.format_budget, wait)
     }
-    let look = async { from_store(app, &name, key, &stored.record).await.is_some() };
-    app.variants.later.looked_up.get_with(name, look).await
-}
 
-/// Has the variant made, unless that has begun already.
-pub fn make_later(app: &Arc<App>, name: Name, key: &Key, stored: &Arc<Stored>, resolved: Resolved) {
-    let later = &app.variants.later;
-    if !later.begun.entry(name).or_insert(()).is_fresh() {
-        return;
+    /// Whether the variant can be had without making it. Many who ask at once are one question to the
+    /// store.
+    pub async fn is_made(&self, name: Name, key: &Key, stored: &Stored) -> bool {
+        if self.in_memory(&name).is_some() {
+            return true;
+        }
+        let look = async { self.from_store(&name, key, &stored.record).await.is_some() };
+        self.later.looked_up.get_with(name, look).await
     }
-    let (app, key, stored) = (app.clone(), key.clone(), stored.clone());
-    tokio::spawn(async move {
-        let making = make(&app, name, &key, &stored, resolved);
-        let result = match in_background(making).await {
-            Ok(()) => "made",
-            Err(error) if error.is_overload() => {
-                app.variants.later.begun.invalidate(&name);
-                "refused"
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a better format could not be made");
-                "failed"
-            }
-        };
-        app.metrics.format_made_later(result);
-    });
-}
 
-async fn make(
-    app: &Arc<App>,
-    name: Name,
-    key: &Key,
-    stored: &Stored,
-    resolved: Resolved,
-) -> Result<(), Error> {
-    let deadline = Instant::now() + DEADLINES * app.config.render_deadline;
-    let rendered =
-        render_original(app, key, stored, resolved, Priority::Background, deadline).await?;
-    let (rendered, _) = rendered;
-    let bytes = Bytes::from(rendered.bytes);
-    let sum = sealed::sum(&bytes);
-    let variant = app
-        .variants
-        .keep(&name, key, &stored.record, (bytes, sum), rendered.format);
-    write(app, name, &variant).await;
-    app.variants.later.looked_up.insert(name, true).await;
-    Ok(())
+    /// Has the variant made, unless that has begun already.
+    pub fn make_later(
+        self: &Arc<Self>,
+        name: Name,
+        key: &Key,
+        stored: &Arc<Stored>,
+        resolved: Resolved,
+    ) {
+        if !self.later.begun.entry(name).or_insert(()).is_fresh() {
+            return;
+        }
+        let (variants, key, stored) = (self.clone(), key.clone(), stored.clone());
+        tokio::spawn(async move {
+            let making = variants.make_in_background(name, &key, &stored, resolved);
+            let result = match in_background(making).await {
+                Ok(()) => "made",
+                Err(error) if error.is_overload() => {
+                    variants.later.begun.invalidate(&name);
+                    "refused"
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a better format could not be made");
+                    "failed"
+                }
+            };
+            variants.metrics.format_made_later(result);
+        });
+    }
+
+    async fn make_in_background(
+        self: &Arc<Self>,
+        name: Name,
+        key: &Key,
+        stored: &Stored,
+        resolved: Resolved,
+    ) -> Result<(), Error> {
+        let deadline = Instant::now() + DEADLINES * self.config.render_deadline;
+        let rendered =
+            render_original(self, key, stored, resolved, Priority::Background, deadline).await?;
+        let (rendered, _) = rendered;
+        let bytes = Bytes::from(rendered.bytes);
+        let sum = sealed::sum(&bytes);
+        let variant = self.keep(&name, key, &stored.record, (bytes, sum), rendered.format);
+        self.write(name, &variant).await;
+        self.later.looked_up.insert(name, true).await;
+        Ok(())
+    }
 }

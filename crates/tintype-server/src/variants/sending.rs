@@ -13,8 +13,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tintype_store::{Held, Key, LEAST_CHUNK_BYTES, Share};
 
-use super::{Name, Variant, from_store};
-use crate::app::App;
+use super::{Name, Variant, Variants};
 use crate::records::Stored;
 
 /// What the kernel mostly takes at once.
@@ -28,7 +27,12 @@ pub struct Place<'a> {
 }
 
 /// The bytes of a range, which lies within the variant.
-pub fn body(app: &Arc<App>, place: &Place<'_>, variant: &Arc<Variant>, range: Range<u64>) -> Body {
+pub fn body(
+    variants: &Arc<Variants>,
+    place: &Place<'_>,
+    variant: &Arc<Variant>,
+    range: Range<u64>,
+) -> Body {
     // Their length is a usize.
     let range = range.start as usize..range.end as usize;
     if variant.bytes.len() <= SMALL {
@@ -40,7 +44,7 @@ pub fn body(app: &Arc<App>, place: &Place<'_>, variant: &Arc<Variant>, range: Ra
     // The cache's own is the other one.
     let held = Held::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
     let sending = Sending {
-        app: app.clone(),
+        variants: variants.clone(),
         name: *place.name,
         key: place.key.clone(),
         stored: place.stored.clone(),
@@ -54,7 +58,7 @@ pub fn body(app: &Arc<App>, place: &Place<'_>, variant: &Arc<Variant>, range: Ra
 }
 
 struct Sending {
-    app: Arc<App>,
+    variants: Arc<Variants>,
     name: Name,
     key: Key,
     stored: Arc<Stored>,
@@ -97,9 +101,14 @@ impl Sending {
     /// Under one name there is only ever one picture. It is not made again: the client that lost it
     /// asks again, and is then one of those who wait in line.
     async fn again(&self) -> io::Result<Arc<Variant>> {
-        let found = match self.app.variants.in_memory(&self.name) {
+        let found = match self.variants.in_memory(&self.name) {
             Some(variant) => Some(variant),
-            None => from_store(&self.app, &self.name, &self.key, &self.stored.record).await,
+            None => {
+                let record = &self.stored.record;
+                self.variants
+                    .from_store(&self.name, &self.key, record)
+                    .await
+            }
         };
         found
             .filter(|variant| variant.bytes.len() == self.len)

@@ -54,7 +54,7 @@ impl Prepared {
             stored: &self.stored,
         };
         let body = decision.wanted(length).map_or_else(Body::empty, |range| {
-            sending::body(app, &place, variant, range)
+            sending::body(&app.variants, &place, variant, range)
         });
         let cache_control = self.cache_control.clone();
         decision.answer(representation, cache_control, length, body)

@@ -85,18 +85,22 @@ async fn give(ask: &Ask<'_>, merged: &Merged, stored: &Arc<Stored>) -> Result<Gi
     let choices = choices(ask, merged, &stored.record)?;
     let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
     let (mut chosen, mut interim) = (0, false);
-    if let Some((instead, reason)) = variants::gives_way(app, &stored.record, &choices) {
+    if let Some((instead, reason)) = app.variants.gives_way(&stored.record, &choices) {
         let best = name(&choices[0]);
-        if !variants::is_made(app, best, ask.key, stored).await {
+        if !app.variants.is_made(best, ask.key, stored).await {
             (chosen, interim) = (instead, true);
             app.metrics.format_deferred(reason.as_str());
-            variants::make_later(app, best, ask.key, stored, choices[0].clone());
+            app.variants
+                .make_later(best, ask.key, stored, choices[0].clone());
         }
     }
     let name = name(&choices[chosen]);
     let resolved = choices[chosen].clone();
     let span = ask.request.extensions.get::<Span>().copied();
-    let fetched = variants::fetch(app, name, ask.key, stored, resolved, span).await?;
+    let fetched = app
+        .variants
+        .fetch(name, ask.key, stored, resolved, span)
+        .await?;
     Ok(Given {
         name,
         fetched,
@@ -135,7 +139,7 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
         let detail = format!("{} is not a picture that can be read", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
-    if let Some(refusal) = image.refusal(ask.app.imaging.max_pixels) {
+    if let Some(refusal) = image.refusal(ask.app.probing.max_pixels()) {
         ask.app.metrics.decode_rejected(&refusal);
         return Err(refusal);
     }

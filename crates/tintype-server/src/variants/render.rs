@@ -1,0 +1,105 @@
+//! From an original to the bytes of a variant.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tintype_imaging::render::{self, Rendered};
+use tintype_imaging::spec::Resolved;
+use tintype_imaging::{cost, memory};
+use tintype_store::{ETag, Key, Object, in_background};
+use tokio::runtime::Handle;
+
+use super::{Variants, Work};
+use crate::coding;
+use crate::error::{Code, Error};
+use crate::record::{Encoding, Record};
+use crate::records::Stored;
+use crate::workers::{Cost, Kind, Priority, Shift};
+
+/// Reads an original, decodes it, resizes and encodes it, when its turn has come.
+pub(super) async fn render_original(
+    variants: &Arc<Variants>,
+    key: &Key,
+    stored: &Stored,
+    resolved: Resolved,
+    priority: Priority,
+    deadline: Instant,
+) -> Result<(Rendered, Work), Error> {
+    let record = &stored.record;
+    let cost = cost_of(record, &resolved).ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
+    let runtime = Handle::current();
+    let (shared, key, etag) = (variants.clone(), key.clone(), record.store_etag());
+    let encoding = record.encoding.clone();
+    let job = move |shift: &mut Shift| {
+        let deadline = shift.deadline;
+        // Read when the turn has come: what waits in line holds no bytes, and the bytes that are
+        // read were set aside.
+        let reading = read_original(&shared, &key, &etag, encoding.as_ref(), deadline);
+        let bytes = shift.fetch(|| match priority {
+            Priority::Request => runtime.block_on(reading),
+            Priority::Background => runtime.block_on(in_background(reading)),
+        })?;
+        let rendered = render::render(&bytes, &resolved, &shared.imaging, deadline);
+        let rendered = rendered.map_err(Error::from);
+        rendered.inspect_err(|error| shared.metrics.decode_rejected(error))
+    };
+    let done = variants.pool.run(priority, deadline, cost, job).await?;
+    let rendered = done.result?;
+    let work = Work {
+        queued: done.queued,
+        waited: done.waited,
+        fetched: done.fetched,
+        timings: rendered.timings,
+    };
+    if priority == Priority::Request {
+        variants.metrics.queue_waited(work.waited);
+    }
+    variants.metrics.stage("fetch", work.fetched);
+    variants.metrics.stage("decode", work.timings.decode);
+    variants.metrics.stage("resize", work.timings.resize);
+    variants.metrics.stage("encode", work.timings.encode);
+    Ok((rendered, work))
+}
+
+/// `None`: of this original nothing can be rendered.
+pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
+    let source = record.image.as_ref()?.source(record.decoded_size())?;
+    Some(Cost {
+        kind: Kind::Render(resolved.format),
+        time: cost::expect(&source, resolved).total(),
+        bytes: memory::render(&source, resolved),
+    })
+}
+
+pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::Expected> {
+    let source = record.image.as_ref()?.source(record.decoded_size())?;
+    Some(cost::expect(&source, resolved))
+}
+
+async fn read_original(
+    variants: &Variants,
+    key: &Key,
+    etag: &ETag,
+    encoding: Option<&Encoding>,
+    deadline: Instant,
+) -> Result<Bytes, Error> {
+    let reading = async {
+        let object = Object::Original(key.clone());
+        let got = variants.store.get(&object, None, Some(etag)).await?;
+        let got = got.ok_or_else(|| Error::no_original(key))?;
+        let limit = variants.imaging.max_file_bytes;
+        let bytes = got.body.into_bytes(limit).await?;
+        match encoding.filter(|encoding| coding::is_gzip(&encoding.name)) {
+            None => Ok(bytes),
+            Some(_) => match coding::decode(bytes, limit).await {
+                Ok(decoded) => Ok(decoded.bytes),
+                Err(error) => Err(Error::new(Code::CorruptImage).cause(error)),
+            },
+        }
+    };
+    match tokio::time::timeout_at(deadline.into(), reading).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::new(Code::DeadlineExceeded)),
+    }
+}
