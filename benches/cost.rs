@@ -1,7 +1,7 @@
 //! What the cost model expects of a rendering, beside what it takes: CPU milliseconds of each stage over
 //! the corpus, and how far off the whole is.
 //!
-//! `cargo bench --bench cost`, with `-- photos` for one folder. The constants of
+//! `cargo bench --profile dist --bench cost`, with `-- photos` for one folder. The constants of
 //! `crates/tintype-imaging/src/cost.rs` come from here.
 
 // A bench talks to the one who runs it.

@@ -1,7 +1,7 @@
 //! What first views cost the server, beside ipx on the same machine: CPU (user and system) of the
 //! server's process for a cold mix of formats and widths, and for a page of fresh thumbnails.
 //!
-//! `cargo bench --bench mix --features tintype-avif/aom`. Needs Node, and ipx under `target/`:
+//! `cargo bench --profile dist --bench mix --features tintype-avif/aom`. Needs Node, and ipx under `target/`:
 //!
 //!     npm install --prefix target/ipx ipx@3.1
 //!

@@ -1,7 +1,7 @@
 //! Whether the formats look alike at their defaults, and what each costs: SSIMULACRA2, bytes, and CPU
 //! milliseconds of encoding, over photographs at the widths of thumbnails, columns and full pages.
 //!
-//! `cargo bench --bench quality --features tintype-avif/aom`. Without the feature there is no row for AVIF, which
+//! `cargo bench --profile dist --bench quality --features tintype-avif/aom`. Without the feature there is no row for AVIF, which
 //! nothing in that build can read.
 //!
 //! Fails where the mean of a format is further than [`NEAR`] from JPEG's, or its worst photograph worse by as much. One

@@ -1,7 +1,7 @@
 //! What a first view of a picture costs: CPU milliseconds (user and system) from the bytes of the
 //! original to the bytes of the variant, beside libvips doing the same in the same run.
 //!
-//! `cargo bench --bench render`. Rounds alternate between the two, and medians are compared, so that
+//! `cargo bench --profile dist --bench render`. Rounds alternate between the two, and medians are compared, so that
 //! a busy machine slows both. Without pyvips (see benches/vips_render.py) only our own figures show.
 
 // A bench talks to the one who runs it.

@@ -1,6 +1,6 @@
 //! What a large upload costs: megabytes per second, and memory.
 //!
-//! `cargo bench --bench upload -- 256` uploads 256 MB instead of 2,000.
+//! `cargo bench --profile dist --bench upload -- 256` uploads 256 MB instead of 2,000.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -72,27 +72,3 @@ pub(crate) fn encode(
 pub(crate) fn decode(_: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
     None
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Nothing here reads AVIF: that it is one, of each kind of samples, and carries what it was given.
-    #[test]
-    fn samples_of_every_kind_are_written() {
-        let (width, height) = (64, 48);
-        let samples: Vec<u8> = (0..width * height * 4).map(|n| (n % 251) as u8).collect();
-        let pixels = width * height;
-        for samples in [
-            Samples::Gray(&samples[..pixels]),
-            Samples::Rgb(&samples[..3 * pixels]),
-            Samples::Rgba(&samples),
-        ] {
-            let exif = Some(&b"II*\0\x08\0\0\0\0\0"[..]);
-            let (width, height) = (width as u32, height as u32);
-            let file = encode(samples, width, height, 80, Chroma::Quarter, exif).unwrap();
-            assert!(file[4..].starts_with(b"ftypavif"));
-            assert!(file.windows(4).any(|window| window == b"II*\0"));
-        }
-    }
-}

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::BoxFuture;
 use tintype_imaging::limits::Limits;
 use tintype_store::{Store, in_background};
 use tokio::net::TcpListener;
@@ -206,15 +207,30 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
     Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
-/// Opens everything and serves until `stop`, then drains. Tells `opened` when the store is there. Gives
-/// how many connections had to be cut.
-pub async fn serve(
+/// Told once the store is there.
+pub type Opened<'a> = Box<dyn FnOnce(&App) + Send + 'a>;
+
+/// Opens everything and serves until `stop`, then drains. Gives how many connections had to be cut.
+///
+/// Boxed, or all that the service ever waits for would be compiled in the program that waits for it.
+pub fn serve<'a>(
+    config: Config,
+    granted: &'a Granted,
+    listeners: Listeners,
+    log: Log,
+    stop: CancellationToken,
+    opened: Opened<'a>,
+) -> BoxFuture<'a, Result<usize, StartError>> {
+    Box::pin(run(config, granted, listeners, log, stop, opened))
+}
+
+async fn run(
     config: Config,
     granted: &Granted,
     listeners: Listeners,
     log: Log,
     stop: CancellationToken,
-    opened: impl FnOnce(&App),
+    opened: Opened<'_>,
 ) -> Result<usize, StartError> {
     let connections = config.resources(granted).connections.get();
     let of_api = match listeners.api {

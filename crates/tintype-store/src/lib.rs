@@ -30,6 +30,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 pub use background::in_background;
 pub use body::{Body, CHUNK_BYTES, Get, LEAST_CHUNK_BYTES, Share};
 pub use counts::{Counts, Observer};
@@ -60,6 +62,10 @@ pub struct Breakers {
 /// The most entries that one page of a listing holds.
 pub const MAX_PAGE: usize = 1_000;
 
+/// Boxed, so that what a store does is compiled here: a future that is not would be compiled again, with all that it
+/// waits for, in every crate that waits for it.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
 /// A closed set, so that a new back end shows in every `match` what it has to answer.
 #[derive(Debug)]
 pub enum Store {
@@ -73,217 +79,239 @@ pub enum Store {
 }
 
 impl Store {
-    pub async fn open(url: &StoreUrl) -> Result<Self, Error> {
-        match url {
-            StoreUrl::Disk(settings) => Disk::open(settings.clone()).await.map(Self::Disk),
-            StoreUrl::S3(settings) => S3::open(settings, true).await.map(Self::S3),
-            StoreUrl::Memory => Ok(Self::Memory(Memory::default())),
-        }
+    pub fn open(url: &StoreUrl) -> Answer<'_, Self> {
+        Box::pin(async move {
+            match url {
+                StoreUrl::Disk(settings) => Disk::open(settings.clone()).await.map(Self::Disk),
+                StoreUrl::S3(settings) => S3::open(settings, true).await.map(Self::S3),
+                StoreUrl::Memory => Ok(Self::Memory(Memory::default())),
+            }
+        })
     }
 
     /// Without trying out what a server can do: somebody else has done so, or only reads.
-    pub async fn open_untried(url: &StoreUrl) -> Result<Self, Error> {
-        match url {
-            StoreUrl::S3(settings) => S3::open(settings, false).await.map(Self::S3),
-            StoreUrl::Disk(_) | StoreUrl::Memory => Self::open(url).await,
-        }
+    pub fn open_untried(url: &StoreUrl) -> Answer<'_, Self> {
+        Box::pin(async move {
+            match url {
+                StoreUrl::S3(settings) => S3::open(settings, false).await.map(Self::S3),
+                StoreUrl::Disk(_) | StoreUrl::Memory => Self::open(url).await,
+            }
+        })
     }
 
     /// For somebody who never changes anything: see [`Reader`].
-    pub async fn open_read_only(url: &StoreUrl) -> Result<Self, Error> {
-        Reader::open(url).await.map(Self::ReadOnly)
+    pub fn open_read_only(url: &StoreUrl) -> Answer<'_, Self> {
+        Box::pin(async move { Reader::open(url).await.map(Self::ReadOnly) })
     }
 
     /// Writes an object. Durable when it returns, except that a derived object
     /// ([`Object::is_derived`]) may be gone, though never torn, after a loss of power.
     ///
     /// After [`Error::Unavailable`] the outcome is unknown; look, and compare the nonce.
-    pub async fn put(
-        &self,
-        object: &Object,
-        source: Source<'_>,
-        condition: &Condition,
-        attributes: &Attributes,
-    ) -> Result<Meta, Error> {
-        attributes.check()?;
-        self.count(Counts::put);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
-                Self::S3(s3) => s3.put(object, source, condition, attributes).await,
-                Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
-                Self::Overlay(overlay) => overlay.put(object, source, condition, attributes).await,
-                Self::ReadOnly(_) => Err(Error::ReadOnly),
-            }
-        };
-        self.counts().timed("put", operation).await
+    pub fn put<'a>(
+        &'a self,
+        object: &'a Object,
+        source: Source<'a>,
+        condition: &'a Condition,
+        attributes: &'a Attributes,
+    ) -> Answer<'a, Meta> {
+        Box::pin(async move {
+            attributes.check()?;
+            self.count(Counts::put);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.put(object, source, condition, attributes).await,
+                    Self::S3(s3) => s3.put(object, source, condition, attributes).await,
+                    Self::Memory(memory) => memory.put(object, source, condition, attributes).await,
+                    Self::Overlay(overlay) => {
+                        overlay.put(object, source, condition, attributes).await
+                    }
+                    Self::ReadOnly(_) => Err(Error::ReadOnly),
+                }
+            };
+            self.counts().timed("put", operation).await
+        })
     }
 
-    pub async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
-        self.count(Counts::head);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.head(object).await,
-                Self::S3(s3) => s3.head(object).await,
-                Self::Memory(memory) => Ok(memory.head(object)),
-                Self::ReadOnly(reader) => reader.head(object).await,
-                Self::Overlay(overlay) => overlay.head(object).await,
-            }
-        };
-        self.counts().timed("head", operation).await
+    pub fn head<'a>(&'a self, object: &'a Object) -> Answer<'a, Option<Meta>> {
+        Box::pin(async move {
+            self.count(Counts::head);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.head(object).await,
+                    Self::S3(s3) => s3.head(object).await,
+                    Self::Memory(memory) => Ok(memory.head(object)),
+                    Self::ReadOnly(reader) => reader.head(object).await,
+                    Self::Overlay(overlay) => overlay.head(object).await,
+                }
+            };
+            self.counts().timed("head", operation).await
+        })
     }
 
     /// Opens an object. A range is cut to the object's end; one that starts past it is
     /// [`Error::RangeNotSatisfiable`]. With `if_match`, another version is [`Error::Precondition`].
     /// The body keeps reading the version it started with, whatever is written meanwhile; one that
     /// another program changes in place ends in [`Error::Changed`].
-    pub async fn get(
-        &self,
-        object: &Object,
+    pub fn get<'a>(
+        &'a self,
+        object: &'a Object,
         range: Option<Range<u64>>,
-        if_match: Option<&ETag>,
-    ) -> Result<Option<Get>, Error> {
-        self.count(Counts::get);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.get(object, range, if_match).await,
-                Self::S3(s3) => s3.get(object, range, if_match).await,
-                Self::Memory(memory) => memory.get(object, range, if_match),
-                Self::ReadOnly(reader) => reader.get(object, range, if_match).await,
-                Self::Overlay(overlay) => overlay.get(object, range, if_match).await,
-            }
-        };
-        self.counts().timed("get", operation).await
+        if_match: Option<&'a ETag>,
+    ) -> Answer<'a, Option<Get>> {
+        Box::pin(async move {
+            self.count(Counts::get);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.get(object, range, if_match).await,
+                    Self::S3(s3) => s3.get(object, range, if_match).await,
+                    Self::Memory(memory) => memory.get(object, range, if_match),
+                    Self::ReadOnly(reader) => reader.get(object, range, if_match).await,
+                    Self::Overlay(overlay) => overlay.get(object, range, if_match).await,
+                }
+            };
+            self.counts().timed("get", operation).await
+        })
     }
 
     /// Whether the object was there. [`Condition::Absent`] deletes nothing.
-    pub async fn delete(&self, object: &Object, condition: &Condition) -> Result<bool, Error> {
-        self.count(Counts::delete);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.delete(object, condition).await,
-                Self::S3(s3) => s3.delete(object, condition).await,
-                Self::Memory(memory) => memory.delete(object, condition),
-                Self::Overlay(overlay) => overlay.delete(object, condition).await,
-                Self::ReadOnly(_) => Err(Error::ReadOnly),
-            }
-        };
-        self.counts().timed("delete", operation).await
+    pub fn delete<'a>(&'a self, object: &'a Object, condition: &'a Condition) -> Answer<'a, bool> {
+        Box::pin(async move {
+            self.count(Counts::delete);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.delete(object, condition).await,
+                    Self::S3(s3) => s3.delete(object, condition).await,
+                    Self::Memory(memory) => memory.delete(object, condition),
+                    Self::Overlay(overlay) => overlay.delete(object, condition).await,
+                    Self::ReadOnly(_) => Err(Error::ReadOnly),
+                }
+            };
+            self.counts().timed("delete", operation).await
+        })
     }
 
     /// Deletes every variant of one original; how many there were.
-    pub async fn delete_prefix(&self, original: &KeyHash) -> Result<u64, Error> {
-        self.count(Counts::delete);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.delete_variants(original).await,
-                Self::S3(s3) => s3.delete_variants(original).await,
-                Self::Memory(memory) => Ok(memory.delete_variants(original)),
-                Self::Overlay(overlay) => overlay.delete_variants(original).await,
-                Self::ReadOnly(_) => Err(Error::ReadOnly),
-            }
-        };
-        self.counts().timed("delete", operation).await
+    pub fn delete_prefix<'a>(&'a self, original: &'a KeyHash) -> Answer<'a, u64> {
+        Box::pin(async move {
+            self.count(Counts::delete);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.delete_variants(original).await,
+                    Self::S3(s3) => s3.delete_variants(original).await,
+                    Self::Memory(memory) => Ok(memory.delete_variants(original)),
+                    Self::Overlay(overlay) => overlay.delete_variants(original).await,
+                    Self::ReadOnly(_) => Err(Error::ReadOnly),
+                }
+            };
+            self.counts().timed("delete", operation).await
+        })
     }
 
     /// Copies an original without sending its bytes through the caller. The copy has attributes of
     /// its own. [`Error::NotFound`] when there is no such original.
-    pub async fn copy(
-        &self,
-        from: &Key,
-        to: &Key,
-        condition: &Condition,
-        attributes: &Attributes,
-    ) -> Result<Meta, Error> {
-        attributes.check()?;
-        self.count(Counts::put);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
-                Self::S3(s3) => s3.copy(from, to, condition, attributes).await,
-                Self::Memory(memory) => memory.copy(from, to, condition, attributes),
-                Self::Overlay(overlay) => overlay.copy(from, to, condition, attributes).await,
-                Self::ReadOnly(_) => Err(Error::ReadOnly),
-            }
-        };
-        self.counts().timed("put", operation).await
+    pub fn copy<'a>(
+        &'a self,
+        from: &'a Key,
+        to: &'a Key,
+        condition: &'a Condition,
+        attributes: &'a Attributes,
+    ) -> Answer<'a, Meta> {
+        Box::pin(async move {
+            attributes.check()?;
+            self.count(Counts::put);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.copy(from, to, condition, attributes).await,
+                    Self::S3(s3) => s3.copy(from, to, condition, attributes).await,
+                    Self::Memory(memory) => memory.copy(from, to, condition, attributes),
+                    Self::Overlay(overlay) => overlay.copy(from, to, condition, attributes).await,
+                    Self::ReadOnly(_) => Err(Error::ReadOnly),
+                }
+            };
+            self.counts().timed("put", operation).await
+        })
     }
 
     /// Originals whose key starts with `prefix`, in the order of their bytes, at most `limit`
     /// (1 to [`MAX_PAGE`]) files and folders a page. With `delimiter`, keys that go on past a `/`
     /// after the prefix are summed up as folders. A page may be short, even empty, and still have a
     /// cursor; the end is a page without one.
-    pub async fn list(
-        &self,
-        prefix: &str,
+    pub fn list<'a>(
+        &'a self,
+        prefix: &'a str,
         delimiter: bool,
-        cursor: Option<&str>,
+        cursor: Option<&'a str>,
         limit: usize,
-    ) -> Result<Page, Error> {
-        // No key has one, and what lies below may take it for the end of a name.
-        if [prefix, cursor.unwrap_or_default()]
-            .iter()
-            .any(|text| text.contains('\0'))
-        {
-            return Ok(Page::default());
-        }
-        self.count(Counts::list);
-        let limit = limit.clamp(1, MAX_PAGE);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
-                Self::S3(s3) => s3.list(prefix, delimiter, cursor, limit).await,
-                Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
-                Self::ReadOnly(reader) => reader.list(prefix, delimiter, cursor, limit).await,
-                Self::Overlay(overlay) => overlay.list(prefix, delimiter, cursor, limit).await,
+    ) -> Answer<'a, Page> {
+        Box::pin(async move {
+            // No key has one, and what lies below may take it for the end of a name.
+            if [prefix, cursor.unwrap_or_default()]
+                .iter()
+                .any(|text| text.contains('\0'))
+            {
+                return Ok(Page::default());
             }
-        };
-        self.counts().timed("list", operation).await
+            self.count(Counts::list);
+            let limit = limit.clamp(1, MAX_PAGE);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.list(prefix, delimiter, cursor, limit).await,
+                    Self::S3(s3) => s3.list(prefix, delimiter, cursor, limit).await,
+                    Self::Memory(memory) => Ok(memory.list(prefix, delimiter, cursor, limit)),
+                    Self::ReadOnly(reader) => reader.list(prefix, delimiter, cursor, limit).await,
+                    Self::Overlay(overlay) => overlay.list(prefix, delimiter, cursor, limit).await,
+                }
+            };
+            self.counts().timed("list", operation).await
+        })
     }
 
     /// tintype's own objects of one kind, in the order of their names.
-    pub async fn list_kind(
-        &self,
+    pub fn list_kind<'a>(
+        &'a self,
         kind: Kind,
-        cursor: Option<&str>,
+        cursor: Option<&'a str>,
         limit: usize,
-    ) -> Result<Objects, Error> {
-        self.count(Counts::list);
-        let limit = limit.clamp(1, MAX_PAGE);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
-                Self::S3(s3) => s3.survey(kind, cursor, limit).await.map(Objects::from),
-                Self::Memory(memory) => Ok(memory.survey(kind, cursor, limit).into()),
-                Self::ReadOnly(reader) => reader.list_kind(kind, cursor, limit).await,
-                Self::Overlay(overlay) => overlay.list_kind(kind, cursor, limit).await,
-            }
-        };
-        self.counts().timed("list", operation).await
+    ) -> Answer<'a, Objects> {
+        Box::pin(async move {
+            self.count(Counts::list);
+            let limit = limit.clamp(1, MAX_PAGE);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
+                    Self::S3(s3) => s3.survey(kind, cursor, limit).await.map(Objects::from),
+                    Self::Memory(memory) => Ok(memory.survey(kind, cursor, limit).into()),
+                    Self::ReadOnly(reader) => reader.list_kind(kind, cursor, limit).await,
+                    Self::Overlay(overlay) => overlay.list_kind(kind, cursor, limit).await,
+                }
+            };
+            self.counts().timed("list", operation).await
+        })
     }
 
     /// The same with sizes and times, which on a disk cost a look at every file.
-    pub async fn survey(
-        &self,
+    pub fn survey<'a>(
+        &'a self,
         kind: Kind,
-        cursor: Option<&str>,
+        cursor: Option<&'a str>,
         limit: usize,
-    ) -> Result<Survey, Error> {
-        self.count(Counts::list);
-        let limit = limit.clamp(1, MAX_PAGE);
-        let operation = async {
-            match self {
-                Self::Disk(disk) => disk.survey(kind, cursor, limit).await,
-                Self::S3(s3) => s3.survey(kind, cursor, limit).await,
-                Self::Memory(memory) => Ok(memory.survey(kind, cursor, limit)),
-                Self::ReadOnly(reader) => reader.survey(kind, cursor, limit).await,
-                // What is below is looked after where it belongs.
-                Self::Overlay(overlay) => {
-                    Box::pin(overlay.upper().survey(kind, cursor, limit)).await
+    ) -> Answer<'a, Survey> {
+        Box::pin(async move {
+            self.count(Counts::list);
+            let limit = limit.clamp(1, MAX_PAGE);
+            let operation = async {
+                match self {
+                    Self::Disk(disk) => disk.survey(kind, cursor, limit).await,
+                    Self::S3(s3) => s3.survey(kind, cursor, limit).await,
+                    Self::Memory(memory) => Ok(memory.survey(kind, cursor, limit)),
+                    Self::ReadOnly(reader) => reader.survey(kind, cursor, limit).await,
+                    // What is below is looked after where it belongs.
+                    Self::Overlay(overlay) => overlay.upper().survey(kind, cursor, limit).await,
                 }
-            }
-        };
-        self.counts().timed("list", operation).await
+            };
+            self.counts().timed("list", operation).await
+        })
     }
 
     /// Every block. All of them, because one that is overlooked is a picture that is not blocked.
@@ -343,25 +371,29 @@ impl Store {
     }
 
     /// Whether reads can be answered. A full disk is no reason to stop reading, so it passes.
-    pub async fn check(&self) -> Result<(), Error> {
-        match self {
-            Self::Disk(disk) => disk.check().await,
-            Self::S3(s3) => s3.check().await,
-            Self::Memory(_) => Ok(()),
-            Self::ReadOnly(reader) => reader.check().await,
-            Self::Overlay(overlay) => overlay.check().await,
-        }
+    pub fn check(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            match self {
+                Self::Disk(disk) => disk.check().await,
+                Self::S3(s3) => s3.check().await,
+                Self::Memory(_) => Ok(()),
+                Self::ReadOnly(reader) => reader.check().await,
+                Self::Overlay(overlay) => overlay.check().await,
+            }
+        })
     }
 
     /// Whether writes can be done, as far as is known without making objects: a disk is tried, and of
     /// a bucket the last write is told when it failed.
-    pub async fn check_writes(&self) -> Result<(), Error> {
-        match self {
-            Self::Disk(disk) => disk.check_writes().await,
-            Self::S3(s3) => s3.check_writes(),
-            Self::Memory(_) | Self::ReadOnly(_) => Ok(()),
-            Self::Overlay(overlay) => Box::pin(overlay.upper().check_writes()).await,
-        }
+    pub fn check_writes(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            match self {
+                Self::Disk(disk) => disk.check_writes().await,
+                Self::S3(s3) => s3.check_writes(),
+                Self::Memory(_) | Self::ReadOnly(_) => Ok(()),
+                Self::Overlay(overlay) => overlay.upper().check_writes().await,
+            }
+        })
     }
 
     /// Removes what processes that died have left of files that were under way; how much there was.
@@ -396,14 +428,16 @@ impl Store {
 
     /// Removes what unfinished writes have left, begun longer ago than `older_than`: temporary files
     /// on a disk, uploads in parts in a bucket. How many there were.
-    pub async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
-        match self {
-            Self::Disk(disk) => disk.sweep_uploads(older_than).await,
-            Self::S3(s3) => s3.sweep_uploads(older_than).await,
-            Self::Memory(_) => Ok(0),
-            Self::Overlay(overlay) => Box::pin(overlay.upper().sweep_uploads(older_than)).await,
-            Self::ReadOnly(_) => Err(Error::ReadOnly),
-        }
+    pub fn sweep_uploads(&self, older_than: Duration) -> Answer<'_, u64> {
+        Box::pin(async move {
+            match self {
+                Self::Disk(disk) => disk.sweep_uploads(older_than).await,
+                Self::S3(s3) => s3.sweep_uploads(older_than).await,
+                Self::Memory(_) => Ok(0),
+                Self::Overlay(overlay) => overlay.upper().sweep_uploads(older_than).await,
+                Self::ReadOnly(_) => Err(Error::ReadOnly),
+            }
+        })
     }
 
     /// Whether every change is refused.

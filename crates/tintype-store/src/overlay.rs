@@ -83,7 +83,7 @@ impl Overlay {
     ) -> Result<Meta, Error> {
         let _deciding = self.deciding(condition).await;
         let condition = self.condition(object, condition).await?;
-        let put = Box::pin(self.upper.put(object, source, &condition, attributes)).await;
+        let put = self.upper.put(object, source, &condition, attributes).await;
         self.told(object, put).await
     }
 
@@ -108,7 +108,7 @@ impl Overlay {
         range: Option<Range<u64>>,
         if_match: Option<&ETag>,
     ) -> Result<Option<Get>, Error> {
-        let found = Box::pin(self.upper.get(object, range.clone(), if_match)).await?;
+        let found = self.upper.get(object, range.clone(), if_match).await?;
         if found.is_some() || !self.is_seen_below(object).await? {
             return Ok(found);
         }
@@ -138,7 +138,7 @@ impl Overlay {
                     let current = self.find(object).await?.meta();
                     return condition.check(|| Ok(current)).map(|()| false);
                 }
-                Box::pin(self.upper.delete(object, condition)).await
+                self.upper.delete(object, condition).await
             }
         }
     }
@@ -162,20 +162,18 @@ impl Overlay {
         if is_below {
             let tombstone = Object::Tombstone(key.hash());
             let mark = Source::Bytes(Bytes::from_static(b"{}"));
-            Box::pin(
-                self.upper
-                    .put(&tombstone, mark, &Condition::Any, &Attributes::default()),
-            )
-            .await?;
+            self.upper
+                .put(&tombstone, mark, &Condition::Any, &Attributes::default())
+                .await?;
         }
         if is_upper {
-            Box::pin(self.upper.delete(&object, condition)).await?;
+            self.upper.delete(&object, condition).await?;
         }
         Ok(true)
     }
 
     pub(crate) async fn delete_variants(&self, original: &KeyHash) -> Result<u64, Error> {
-        Box::pin(self.upper.delete_prefix(original)).await
+        self.upper.delete_prefix(original).await
     }
 
     pub(crate) async fn list(
@@ -185,7 +183,7 @@ impl Overlay {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page, Error> {
-        let upper = Box::pin(self.upper.list(prefix, delimiter, cursor, limit)).await?;
+        let upper = self.upper.list(prefix, delimiter, cursor, limit).await?;
         let mut lower = self.lower.list(prefix, delimiter, cursor, limit).await?;
         let is_empty = lower.files.is_empty() && lower.dirs.is_empty();
         let hidden = match is_empty {
@@ -245,7 +243,7 @@ impl Overlay {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Objects, Error> {
-        let upper = Box::pin(self.upper.list_kind(kind, cursor, limit)).await?;
+        let upper = self.upper.list_kind(kind, cursor, limit).await?;
         if kind != Kind::Block {
             return Ok(upper);
         }
@@ -254,12 +252,12 @@ impl Overlay {
     }
 
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        Box::pin(self.upper.check()).await?;
+        self.upper.check().await?;
         self.lower.check().await
     }
 
     async fn find(&self, object: &Object) -> Result<Found, Error> {
-        if let Some(meta) = Box::pin(self.upper.head(object)).await? {
+        if let Some(meta) = self.upper.head(object).await? {
             return Ok(Found::Upper(meta));
         }
         if !self.is_seen_below(object).await? {
@@ -278,18 +276,17 @@ impl Overlay {
             _ => return Ok(false),
         };
         let tombstone = Object::Tombstone(owner);
-        Ok(Box::pin(self.upper.head(&tombstone)).await?.is_none())
+        Ok(self.upper.head(&tombstone).await?.is_none())
     }
 
     async fn tombstones(&self) -> Result<HashSet<KeyHash>, Error> {
         let mut found = HashSet::new();
         let mut cursor = None;
         loop {
-            let page = Box::pin(
-                self.upper
-                    .list_kind(Kind::Tombstone, cursor.as_deref(), MAX_PAGE),
-            )
-            .await?;
+            let page = self
+                .upper
+                .list_kind(Kind::Tombstone, cursor.as_deref(), MAX_PAGE)
+                .await?;
             found.extend(page.objects.into_iter().filter_map(|object| match object {
                 Object::Tombstone(owner) => Some(owner),
                 _ => None,

@@ -28,7 +28,7 @@ impl Reader {
     }
 
     pub async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
-        Box::pin(self.store.head(object)).await
+        self.store.head(object).await
     }
 
     pub async fn get(
@@ -37,7 +37,7 @@ impl Reader {
         range: Option<Range<u64>>,
         if_match: Option<&ETag>,
     ) -> Result<Option<Get>, Error> {
-        Box::pin(self.store.get(object, range, if_match)).await
+        self.store.get(object, range, if_match).await
     }
 
     pub async fn list(
@@ -47,7 +47,7 @@ impl Reader {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page, Error> {
-        Box::pin(self.store.list(prefix, delimiter, cursor, limit)).await
+        self.store.list(prefix, delimiter, cursor, limit).await
     }
 
     pub async fn list_kind(
@@ -56,7 +56,7 @@ impl Reader {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Objects, Error> {
-        Box::pin(self.store.list_kind(kind, cursor, limit)).await
+        self.store.list_kind(kind, cursor, limit).await
     }
 
     pub async fn survey(
@@ -65,11 +65,11 @@ impl Reader {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Survey, Error> {
-        Box::pin(self.store.survey(kind, cursor, limit)).await
+        self.store.survey(kind, cursor, limit).await
     }
 
     pub async fn check(&self) -> Result<(), Error> {
-        Box::pin(self.store.check()).await
+        self.store.check().await
     }
 
     pub fn is_shared(&self) -> bool {

@@ -122,13 +122,12 @@ async fn serve(
 
     let farewell = farewell(&config);
     let stop = CancellationToken::new();
-    let greet = |app: &App| {
+    let greet = Box::new(|app: &App| {
         tell_start(&app.config, granted, public);
         // Nobody may be reading it.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
-    };
-    let serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
-    let mut serving = std::pin::pin!(serving);
+    });
+    let mut serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
     let stopped = async {
         tokio::select! { _ = terminate.recv() => false, _ = interrupt.recv() => true }
     };

@@ -1,0 +1,28 @@
+//! What holds of either encoder. A plain build, which has the other one, is tested by this name and in the whole
+//! workspace, so that nothing else is built again with other features:
+//!
+//! ```sh
+//! cargo test --workspace --test each_encoder
+//! ```
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use tintype_avif::{Chroma, Samples, encode};
+
+/// No other crate here reads AVIF: that it is one, of each kind of samples, and carries what it was given.
+#[test]
+fn samples_of_every_kind_are_written() {
+    let (width, height) = (64, 48);
+    let samples: Vec<u8> = (0..width * height * 4).map(|n| (n % 251) as u8).collect();
+    let pixels = width * height;
+    for samples in [
+        Samples::Gray(&samples[..pixels]),
+        Samples::Rgb(&samples[..3 * pixels]),
+        Samples::Rgba(&samples),
+    ] {
+        let exif = Some(&b"II*\0\x08\0\0\0\0\0"[..]);
+        let (width, height) = (width as u32, height as u32);
+        let file = encode(samples, width, height, 80, Chroma::Quarter, exif).unwrap();
+        assert!(file[4..].starts_with(b"ftypavif"));
+        assert!(file.windows(4).any(|window| window == b"II*\0"));
+    }
+}
