@@ -10,6 +10,7 @@ pub mod blocks;
 mod changing;
 pub mod config;
 pub mod digest;
+pub mod docs;
 pub mod emf;
 pub mod error;
 pub mod formats;
