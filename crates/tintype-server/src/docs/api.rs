@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::page::{Entry, Page};
 use crate::config::Scope;
+use crate::error::Code;
 use crate::routes::api::DOCUMENT;
 
 /// In the order in which one meets them.
@@ -111,6 +112,7 @@ impl Api {
                 ("Parameters", self.parameters(operation)),
                 ("Body", body(&value["requestBody"])),
                 ("Answers", self.answers(&value["responses"])),
+                ("Refusals", self.refusals(&value["responses"])),
             ],
             ..Entry::default()
         });
@@ -127,31 +129,50 @@ impl Api {
             } else {
                 format!(": {text}")
             };
-            format!("`{name}` in the {place}, {kind}{text}")
+            format!("`{name}` ({place}, {kind}){text}")
         });
         let parameters: Vec<_> = parameters
             .map(|text| text.trim_end_matches('.').to_owned())
             .collect();
-        parameters.join(" · ")
+        parameters.join("\n")
     }
 
+    /// One a line.
     fn answers(&self, responses: &Value) -> String {
-        let answers = members(responses).map(|(status, response)| {
-            let response = self.resolved(response);
+        let answers = self.responses(responses, false).map(|(status, response)| {
             let description = schema::text(response, "description");
-            let content = members(&response["content"]).find(|(kind, _)| !kind.contains("problem"));
-            let of = content.map(|(_, content)| schema::kind(&content["schema"]));
-            let of = of
-                .filter(|of| of.contains('['))
-                .map(|of| format!(" ({of})"));
-            let text = description.trim_end_matches('.');
-            format!(
-                "**{status}** {}{}",
-                codes_linked(text),
-                of.unwrap_or_default()
-            )
+            let mut contents = members(&response["content"]);
+            let of = contents
+                .next()
+                .map(|(_, content)| schema::kind(&content["schema"]));
+            let of = of.filter(|of| of.contains('['));
+            let of = of.map(|of| format!(", {of}")).unwrap_or_default();
+            format!("**{status}** {}{of}", description.trim_end_matches('.'))
         });
-        answers.collect::<Vec<_>>().join(" · ")
+        answers.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The codes; of `HEAD`, which has no bodies, the words.
+    fn refusals(&self, responses: &Value) -> String {
+        let refusals = self.responses(responses, true).map(|(status, response)| {
+            let description = schema::text(response, "description");
+            let codes = description.split('`').skip(1).step_by(2).map(linked);
+            let codes = codes.collect::<Vec<_>>().join(", ");
+            match codes.is_empty() {
+                true => format!("**{status}** {}", description.trim_end_matches('.')),
+                false => format!("**{status}** {codes}"),
+            }
+        });
+        refusals.collect::<Vec<_>>().join(" · ")
+    }
+
+    fn responses<'a>(
+        &'a self,
+        responses: &'a Value,
+        refused: bool,
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let all = members(responses).map(|(status, response)| (status, self.resolved(response)));
+        all.filter(move |(status, _)| status.starts_with(['4', '5']) == refused)
     }
 
     fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
@@ -166,15 +187,12 @@ impl Api {
     }
 }
 
-/// Codes stand in backticks, and lead to what is said of them.
-fn codes_linked(text: &str) -> String {
-    let parts = text.split('`').enumerate();
-    let parts = parts.map(|(at, part)| match crate::error::Code::named(part) {
-        Some(_) if at % 2 == 1 => format!("[{part}](#error-{part})"),
-        _ if at % 2 == 1 => format!("`{part}`"),
-        _ => part.to_owned(),
-    });
-    parts.collect()
+/// A code, leading to what is said of it.
+fn linked(code: &str) -> String {
+    match Code::named(code) {
+        Some(code) => format!("[{0}](#error-{0})", code.as_str()),
+        None => format!("`{code}`"),
+    }
 }
 
 fn body(body: &Value) -> String {

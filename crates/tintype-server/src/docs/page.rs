@@ -25,7 +25,7 @@ pub(super) struct Entry<'a> {
     pub(super) badges: Vec<(&'static str, String)>,
     /// Markdown.
     pub(super) text: &'a str,
-    /// Words and what they say, in Markdown's inline form.
+    /// Words and what they say, in Markdown's inline form, in one line or several.
     pub(super) facts: Vec<(&'a str, String)>,
 }
 
@@ -109,11 +109,8 @@ impl Page {
         if !facts.is_empty() {
             let facts = facts.iter().filter(|(_, fact)| !fact.is_empty());
             let facts = facts.map(|(word, fact)| {
-                format!(
-                    "<div><dt>{}</dt><dd>{}</dd></div>",
-                    escape(word),
-                    inline(fact)
-                )
+                let (word, fact) = (escape(word), lines(fact));
+                format!("<div><dt>{word}</dt><dd>{fact}</dd></div>")
             });
             self.raw(&format!("<dl>{}</dl>", facts.collect::<String>()));
         }
@@ -124,6 +121,18 @@ impl Page {
     pub(super) fn finish(mut self) -> (String, Vec<Chapter>) {
         self.body.push_str("</section>\n");
         (self.body, self.contents)
+    }
+}
+
+fn lines(text: &str) -> String {
+    match text.contains('\n') {
+        false => inline(text),
+        true => {
+            let lines = text
+                .lines()
+                .map(|line| format!("<span>{}</span>", inline(line)));
+            lines.collect()
+        }
     }
 }
 
