@@ -85,3 +85,32 @@ fn the_command_writes_the_same_without_a_playground() {
     // The same to the last byte, whenever it is written; a difference would fill the screen.
     assert!(std::fs::read_to_string(file).unwrap() == page);
 }
+
+#[test]
+fn the_readme_leads_to_what_is_there() {
+    let readme = include_str!("../../README.md");
+    let headings = readme.lines().filter_map(|line| line.strip_prefix("## "));
+    let anchors: Vec<_> = headings
+        .map(|heading| heading.to_lowercase().replace(' ', "-"))
+        .collect();
+    let links = readme.split("](#").skip(1);
+    let links: Vec<_> = links.map(|text| text.split(')').next().unwrap()).collect();
+    for link in &links {
+        assert!(anchors.iter().any(|anchor| anchor == link), "#{link}");
+    }
+    for anchor in &anchors {
+        assert!(
+            links.contains(&&**anchor),
+            "{anchor} is not in the contents"
+        );
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let files = readme
+        .split("](")
+        .skip(1)
+        .map(|text| text.split(')').next().unwrap());
+    for file in files.filter(|file| !file.starts_with(['#', 'h'])) {
+        let file = file.split('#').next().unwrap();
+        assert!(root.join(file).exists(), "{file}");
+    }
+}
