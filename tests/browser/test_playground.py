@@ -3,6 +3,7 @@ by controls, reads in words why something is refused, and takes the address or t
 along: it is what they saw.
 """
 
+import base64
 import io
 import json
 import re
@@ -158,6 +159,22 @@ def test_who_has_no_photograph_takes_a_drawn_one(browser: Browser, service: Serv
         poll(lambda: browser.one("#facts").text, "it is shown")
         assert keys(service) == ["playground/drawn.jpg"]
     assert browser.complaints() == []
+
+
+DROP = """
+const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+const dataTransfer = new DataTransfer();
+dataTransfer.items.add(new File([bytes], "dropped.jpg"));
+const place = document.querySelector("#pick");
+place.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+"""
+
+
+def test_a_photograph_is_dropped(browser: Browser, service: Service) -> None:
+    browser.open(service.url)
+    browser.run(DROP, base64.b64encode(PHOTOGRAPH.read_bytes()).decode())
+    poll(lambda: browser.one("#facts").text, "it is shown")
+    assert keys(service) == ["playground/dropped.jpg"]
 
 
 def test_what_is_no_picture_is_said(browser: Browser, service: Service, tmp_path) -> None:

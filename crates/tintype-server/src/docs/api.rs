@@ -73,7 +73,10 @@ impl Api {
 
     fn operations<'a>(&'a self, part: &str) -> Vec<Operation<'a>> {
         let mut found = Vec::new();
-        for (path, item) in members(&self.0["paths"]) {
+        let mut paths: Vec<_> = members(&self.0["paths"]).collect();
+        // As the document has them, which its value has forgotten.
+        paths.sort_by_key(|(path, _)| DOCUMENT.find(&format!("\"{path}\":")));
+        for (path, item) in paths {
             let shared = item["parameters"].as_array().into_iter().flatten();
             for method in METHODS
                 .into_iter()

@@ -2,13 +2,13 @@
 //! the page says how to get there.
 
 use serde_json::json;
+use tintype_store::Key;
 
 use super::html::escape;
 use super::page::Page;
 use crate::app::App;
 use crate::config::DEV_TOKEN;
 use crate::url::{ITEMS, Presets, words};
-use tintype_store::Key;
 
 /// Below which pictures are uploaded.
 const PREFIX: &str = "playground/";
