@@ -161,7 +161,8 @@ pub(super) fn bytes(bytes: u64) -> String {
         .into_iter()
         .find(|(_, bits)| bytes >= 1 << bits && bytes % (1 << bits) == 0);
     match whole {
-        Some((unit, bits)) => format!("{} {unit}", grouped(bytes >> bits)),
+        // The space does not break.
+        Some((unit, bits)) => format!("{}\u{a0}{unit}", grouped(bytes >> bits)),
         None => format!("{} bytes", grouped(bytes)),
     }
 }
