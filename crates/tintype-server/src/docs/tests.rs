@@ -69,6 +69,24 @@ fn nothing_is_missing() {
     );
 }
 
+/// A family without a series would be told by no registry, and so be missing everywhere.
+#[test]
+fn no_metric_hides_until_it_is_counted() {
+    let source = include_str!("../metrics/mod.rs");
+    let registers = [
+        "r.add(",
+        "r.with_unit(",
+        "r.durations(",
+        "r.0.register_with_unit(",
+    ];
+    let registered: usize = registers
+        .iter()
+        .map(|call| source.matches(call).count())
+        .sum();
+    assert!(registered > 40, "{registered}");
+    assert_eq!(html().matches(" id=\"metric-tintype_").count(), registered);
+}
+
 #[test]
 fn every_anchor_is_one_and_every_link_leads_to_one() {
     let html = html();
