@@ -664,11 +664,13 @@ fn scripts_of_other_pages_read_every_answer() {
             }
         }
     }
+    // By which a refusal is found in the log.
     let missing = app.get("/t/none.jpg/w_60").expect(404);
+    assert!(!missing.header("tintype-request-id").is_empty());
     assert!(
         missing
             .header("access-control-expose-headers")
-            .contains("X-Request-Id")
+            .contains(", Tintype-Request-Id")
     );
     let list = app.api("GET", "/list", &[], b"").expect(200);
     assert_eq!(

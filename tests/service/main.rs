@@ -19,6 +19,7 @@ mod commands_bucket; // the same on S3
 mod commands_import; // originals from elsewhere
 mod crash; // killed in the midst of uploads
 mod delivery; // addresses and headers of variants and originals
+mod docs; // the reference: where it is, and that nothing is missing
 mod fallback; // production's originals in staging
 mod formats; // which format a browser gets, and when
 mod hostile; // files and requests made to hurt

@@ -11,6 +11,7 @@ mod changing;
 pub mod coding;
 pub mod config;
 pub mod digest;
+pub mod docs;
 pub mod emf;
 pub mod error;
 pub mod formats;

@@ -198,6 +198,7 @@ impl Reader {
         let access_log = self.optional("access_log", read::logged);
         let emf = self.optional("emf", read::switch);
         Some(Config {
+            dev: dev.is_some(),
             bind: bind?,
             admin_bind: admin_bind?,
             api_bind,
@@ -295,7 +296,6 @@ impl Reader {
         if text == "none" {
             return Vec::new();
         }
-        let well_known = Token::with_secret("dev", DEV_TOKEN).hash;
         let mut tokens: Vec<Token> = Vec::new();
         for part in list(&text) {
             match part.parse::<Token>() {
@@ -304,7 +304,7 @@ impl Reader {
                     self.problems
                         .add(&name, reason, "give each token an id of its own");
                 }
-                Ok(token) if token.hash == well_known => {
+                Ok(token) if token.is_well_known() => {
                     let reason = format!("token {} has the secret of --dev", token.id);
                     self.problems
                         .add(&name, reason, "make one with `tintype token new`");

@@ -18,7 +18,7 @@ const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-or
 /// that load a PDF in parts need the first four.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Length, Content-Range, ETag, Content-Disposition, Content-Location, Server-Timing, \
-     X-Request-Id",
+     Tintype-Request-Id",
 );
 
 /// The end of the year 9999, the last that a date in a field can have.

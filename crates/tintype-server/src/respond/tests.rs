@@ -357,7 +357,7 @@ fn an_answer_has_the_headers_of_its_bytes() {
             "accept-ranges: bytes",
             "access-control-allow-origin: *",
             "access-control-expose-headers: Accept-Ranges, Content-Length, Content-Range, ETag, \
-             Content-Disposition, Content-Location, Server-Timing, X-Request-Id",
+             Content-Disposition, Content-Location, Server-Timing, Tintype-Request-Id",
             "cache-control: public, max-age=60",
             "content-disposition: inline; filename=\"lion.webp\"",
             "content-length: 10",

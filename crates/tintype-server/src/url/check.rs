@@ -4,29 +4,68 @@ use tintype_imaging::spec::{Fit, Gravity, Request};
 
 use super::{FormatItem, SpecError};
 
+/// One way to contradict oneself.
+pub struct Rule {
+    /// The item that is at fault.
+    pub item: &'static str,
+    pub reason: &'static str,
+    /// A short spec that does it.
+    pub example: &'static str,
+    is_broken: fn(&Request, FormatItem) -> bool,
+}
+
+/// The first that is broken is told.
+pub const RULES: [Rule; 5] = [
+    Rule {
+        item: "f",
+        reason: "json and original leave the picture as it is, so no other item may change it",
+        example: "w_640~f_original",
+        is_broken: |request, format| !format.is_image() && *request != Request::default(),
+    },
+    Rule {
+        item: "fit",
+        reason: "other than contain needs both w and h",
+        example: "w_640~fit_cover",
+        is_broken: |request, _| {
+            let has_both = request.width.is_some() && request.height.is_some();
+            fit(request) != Fit::Contain && !has_both
+        },
+    },
+    Rule {
+        item: "g",
+        reason: "needs fit_cover or fit_pad",
+        example: "w_640~h_480~g_n",
+        is_broken: |request, _| {
+            request.gravity.is_some() && matches!(fit(request), Fit::Contain | Fit::Stretch)
+        },
+    },
+    Rule {
+        item: "g",
+        reason: "with fit_pad must be one of c n ne e se s sw w nw",
+        example: "w_640~h_480~fit_pad~g_0.3x0.6",
+        is_broken: |request, _| {
+            let is_compass = matches!(request.gravity, None | Some(Gravity::Compass(_)));
+            fit(request) == Fit::Pad && !is_compass
+        },
+    },
+    Rule {
+        item: "up",
+        reason: "needs w or h",
+        example: "up_1",
+        is_broken: |request, _| {
+            let has_box = request.width.is_some() || request.height.is_some();
+            request.enlarge == Some(true) && !has_box
+        },
+    },
+];
+
 pub(super) fn consistent(request: &Request, format: FormatItem) -> Result<(), SpecError> {
-    if !format.is_image() && *request != Request::default() {
-        let reason = "json and original leave the picture as it is, so no other item may change it";
-        return Err(SpecError::new("f", reason));
+    match RULES.iter().find(|rule| (rule.is_broken)(request, format)) {
+        Some(rule) => Err(SpecError::new(rule.item, rule.reason)),
+        None => Ok(()),
     }
-    let has_box = request.width.is_some() || request.height.is_some();
-    let has_both = request.width.is_some() && request.height.is_some();
-    let fit = request.fit.unwrap_or_default();
-    if fit != Fit::Contain && !has_both {
-        return Err(SpecError::new(
-            "fit",
-            "other than contain needs both w and h",
-        ));
-    }
-    match (request.gravity, fit) {
-        (Some(_), Fit::Contain | Fit::Stretch) => {
-            Err(SpecError::new("g", "needs fit_cover or fit_pad"))
-        }
-        (Some(Gravity::Point { .. } | Gravity::Smart), Fit::Pad) => Err(SpecError::new(
-            "g",
-            "with fit_pad must be one of c n ne e se s sw w nw",
-        )),
-        _ if request.enlarge == Some(true) && !has_box => Err(SpecError::new("up", "needs w or h")),
-        _ => Ok(()),
-    }
+}
+
+fn fit(request: &Request) -> Fit {
+    request.fit.unwrap_or_default()
 }

@@ -5,14 +5,151 @@ use tintype_imaging::spec::{Compass, Fit, Flip, Format, Metadata, Rotate};
 
 use super::FormatItem;
 
+/// What the reference tells of an item besides its values, which its reader knows.
+#[derive(Debug)]
+pub struct Item {
+    pub name: &'static str,
+    /// The value that says what silence says.
+    pub default: Option<&'static str>,
+    /// For people, with names in backticks.
+    pub meaning: &'static str,
+}
+
+const fn item(name: &'static str, meaning: &'static str) -> Item {
+    Item {
+        name,
+        default: None,
+        meaning,
+    }
+}
+
+const fn or(name: &'static str, default: &'static str, meaning: &'static str) -> Item {
+    Item {
+        name,
+        default: Some(default),
+        meaning,
+    }
+}
+
 /// Every item, in canonical order. Where an item stands here is its place in a URL.
-pub(super) const ITEMS: [&str; 22] = [
-    "w", "h", "fit", "g", "crop", "dpr", "up", "q", "f", "bg", "rot", "flip", "blur", "sharpen",
-    "gray", "trim", "anim", "meta", "max", "v", "exp", "dl",
+pub const ITEMS: [Item; 22] = [
+    item(
+        "w",
+        "Width of the box, in CSS pixels. With one side alone the other follows from the picture.",
+    ),
+    item("h", "Height of the box, in CSS pixels."),
+    or(
+        "fit",
+        "contain",
+        "How the picture comes into the box: `contain` within it, `cover` fills it and cuts what stands out, `stretch` \
+         distorts, `pad` puts it on a canvas of exactly that size.",
+    ),
+    item(
+        "g",
+        "What a cut keeps, or where a padded picture lies: a compass point, or a point in fractions of the upright \
+         original. Otherwise the record's focal point, else the centre. `smart` is not supported yet.",
+    ),
+    item(
+        "crop",
+        "A part of the upright original, taken before anything else: left, top, width and height. What reaches over \
+         the edge ends at the edge.",
+    ),
+    or(
+        "dpr",
+        "1",
+        "Device pixels per CSS pixel: multiplies the box. Unsigned it is one of 1, 1.5, 2 and 3.",
+    ),
+    or(
+        "up",
+        "0",
+        "Whether the answer may be larger than the original. Otherwise a box that is too large becomes smaller, in its \
+         own shape.",
+    ),
+    item(
+        "q",
+        "Quality, on one scale for all formats: JPEG's. Otherwise as configured, by format. PNG has none.",
+    ),
+    or(
+        "f",
+        "auto",
+        "The format. `auto` is the best one that the client's `Accept` header names and that can hold the picture; \
+         `json` is the public part of the record, `original` the file itself. `gif` is not supported yet.",
+    ),
+    item(
+        "bg",
+        "The colour behind transparent parts and around a padded picture. Otherwise transparent where the format can, \
+         else white.",
+    ),
+    item("rot", "Degrees to turn by, clockwise, after the crop."),
+    item(
+        "flip",
+        "Mirrors after turning: `h` left to right, `v` top to bottom.",
+    ),
+    item(
+        "blur",
+        "Softens by a Gaussian of this many CSS pixels (sigma).",
+    ),
+    or("sharpen", "0", "Sharpens the answer."),
+    or("gray", "0", "Takes the colours out."),
+    or(
+        "trim",
+        "0",
+        "Cuts off an even border, with this tolerance. Not supported yet.",
+    ),
+    or(
+        "anim",
+        "0",
+        "Keeps the frames. Not supported yet: the first one is shown.",
+    ),
+    or(
+        "meta",
+        "copyright",
+        "Which metadata the answer carries: none, or author and copyright; never places and serial numbers. `keep` is \
+         not supported yet.",
+    ),
+    item(
+        "max",
+        "Bytes that the answer should not exceed. Quality gives way; PNG has none to give.",
+    ),
+    item(
+        "v",
+        "The record's version. With the current one, and no preset, the answer may be cached for ever; with an older \
+         one it is the current picture, cached briefly.",
+    ),
+    item(
+        "exp",
+        "Unix seconds from which on the address is refused. Caches keep the answer no longer.",
+    ),
+    item(
+        "dl",
+        "The answer is a download, under the last segment of the key or under this name.",
+    ),
 ];
 
+/// Of [`ITEMS`].
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ITEMS.iter().map(|item| item.name)
+}
+
 pub fn is_item(name: &str) -> bool {
-    ITEMS.contains(&name)
+    names().any(|item| item == name)
+}
+
+/// The words that an item takes; none for one that takes numbers.
+pub fn words(item: &str) -> Vec<&'static str> {
+    fn of<T>(words: Words<T>) -> Vec<&'static str> {
+        words.iter().map(|(word, _)| *word).collect()
+    }
+    match item {
+        "fit" => of(FITS),
+        "g" => of(COMPASS),
+        "f" => of(FORMATS),
+        "rot" => of(ROTATIONS),
+        "flip" => of(FLIPS),
+        "meta" => of(METADATA),
+        "up" | "gray" | "anim" => of(SWITCH),
+        _ => Vec::new(),
+    }
 }
 
 /// The signature is no item among others: it says nothing about the answer and is always last.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use tintype_imaging::spec::{Crop, Decimal, Gravity, Rect, Rgba};
 
 use super::items::{
-    COMPASS, FITS, FLIPS, FORMATS, ITEMS, METADATA, ROTATIONS, SIG, SWITCH, Words, meaning,
+    COMPASS, FITS, FLIPS, FORMATS, ITEMS, METADATA, ROTATIONS, SIG, SWITCH, Words, meaning, names,
 };
 use super::spec::shortened;
 use super::{Download, PresetName, Signature, SpecError, SpecUrl, Version, check};
@@ -53,7 +53,7 @@ pub fn parse_spec(text: &str) -> Result<SpecUrl, SpecError> {
                 if std::mem::replace(&mut seen[place], true) {
                     return Err(SpecError::new(name, "occurs twice"));
                 }
-                set(&mut spec, ITEMS[place], value)?;
+                set(&mut spec, ITEMS[place].name, value)?;
             }
         }
     }
@@ -65,9 +65,24 @@ pub fn parse_spec(text: &str) -> Result<SpecUrl, SpecError> {
     Ok(spec)
 }
 
+/// Which values an item takes, in the words in which others are refused.
+pub fn allowed(item: &str) -> String {
+    // A signature comes last.
+    let before = if item == SIG { "w_1~" } else { "" };
+    // No item takes an empty value.
+    let refused = parse_spec(&format!("{before}{item}_"));
+    let reason = refused.err().map(|error| error.reason).unwrap_or_default();
+    let reason = reason.strip_prefix("must be ").unwrap_or(&reason);
+    reason
+        .strip_suffix(", not \"\"")
+        .unwrap_or(reason)
+        .to_owned()
+}
+
 fn place(name: &str) -> Result<usize, SpecError> {
-    ITEMS.iter().position(|item| *item == name).ok_or_else(|| {
-        let reason = format!("unknown item, known are {} {SIG}", ITEMS.join(" "));
+    names().position(|item| item == name).ok_or_else(|| {
+        let known: Vec<_> = names().chain([SIG]).collect();
+        let reason = format!("unknown item, known are {}", known.join(" "));
         SpecError::new(name, reason)
     })
 }

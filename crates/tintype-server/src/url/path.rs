@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tintype_store::{Key, KeyError};
 
-use super::items::{ITEMS, SIG};
+use super::items::{SIG, is_item};
 use super::{Signature, SigningKey, SpecError, SpecUrl, parse_spec, sign, signed_text};
 
 /// Only the unreserved characters of RFC 3986 and the slash stay as they are, so that no client and
@@ -177,10 +177,8 @@ fn is_file_name(text: &str) -> bool {
             && extension.bytes().all(|b| b.is_ascii_alphanumeric())
             && extension.bytes().any(|b| b.is_ascii_alphabetic())
     };
-    let is_item = text
-        .split_once('_')
-        .is_some_and(|(name, _)| ITEMS.contains(&name));
-    let is_spec = is_item || text.contains('~');
+    let begins_with_item = text.split_once('_').is_some_and(|(name, _)| is_item(name));
+    let is_spec = begins_with_item || text.contains('~');
     text.is_empty() || (extension.is_some_and(is_extension) && !is_spec)
 }
 

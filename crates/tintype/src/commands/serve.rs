@@ -228,6 +228,7 @@ fn greeting(config: &Config, listeners: &Listeners, token: &str) -> Result<Strin
     writeln!(out, "  thumbnail  http://{public}/t/photo.jpg/w_640")?;
     writeln!(out, "  original   http://{public}/o/photo.jpg")?;
     writeln!(out, "  API        http://{api}/api/v1/openapi.json")?;
+    writeln!(out, "  reference  http://{public}/ with a playground")?;
     writeln!(out, "  health     http://{admin}/readyz and /metrics")?;
     writeln!(out, "  files      {}", config.store)?;
     writeln!(out)?;

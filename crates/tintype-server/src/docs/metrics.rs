@@ -1,0 +1,50 @@
+//! Every metric, as a new registry tells them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::page::{Entry, Page};
+use crate::metrics::{Exposition, FamilyText, Kind, Metrics};
+
+pub(super) fn write(page: &mut Page) {
+    page.section("metrics", "Metrics");
+    page.prose(include_str!("prose/metrics.md"));
+    let text = registered();
+    for family in Exposition::of(&text).families() {
+        let (ending, kind) = match family.kind {
+            Kind::Counter => ("_total", "counter"),
+            Kind::Gauge => ("", "gauge"),
+            Kind::Histogram => ("", "histogram"),
+        };
+        let name = format!("{}{ending}", family.name);
+        page.entry(Entry {
+            id: format!("metric-{name}"),
+            name: &name,
+            badges: vec![("", kind.to_owned())],
+            text: family.help,
+            facts: vec![("Unit", family.unit.to_owned()), ("Labels", labels(family))],
+        });
+    }
+}
+
+/// What stands in it before the first request.
+fn registered() -> String {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), ["default"]);
+    // What has no series is not told at all.
+    metrics.old_urls().count("thumbor", None, "here");
+    metrics.encode()
+}
+
+/// With those of their values that are there from the start, sorted: a registry has no order of its own.
+fn labels(family: &FamilyText<'_>) -> String {
+    let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let samples: Vec<_> = family.samples().collect();
+    for &(name, value) in samples.iter().flat_map(|sample| &sample.labels) {
+        labels.entry(name).or_default().insert(value);
+    }
+    labels.remove("le");
+    let labels = labels.into_iter().map(|(name, values)| {
+        let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+        format!("`{name}` ({}, …)", values.join(", "))
+    });
+    labels.collect::<Vec<_>>().join("; ")
+}

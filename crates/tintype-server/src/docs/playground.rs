@@ -1,0 +1,153 @@
+//! A picture to try addresses on. It works where the service that serves the page runs for development; anywhere else
+//! the page says how to get there.
+
+use serde_json::json;
+use tintype_store::Key;
+
+use super::html::escape;
+use super::page::Page;
+use crate::app::App;
+use crate::config::DEV_TOKEN;
+use crate::url::{ITEMS, Presets, words};
+
+/// Below which pictures are uploaded.
+const PREFIX: &str = "playground/";
+
+/// What the script has to know of the service.
+pub struct Live {
+    /// The token that everybody knows, where it holds; otherwise the reader is asked for one.
+    token: Option<&'static str>,
+    presets: Presets,
+    /// What clients put before `/t/`, where that is not the address of the page.
+    public_url: Option<String>,
+}
+
+impl Live {
+    pub fn of(app: &App) -> Self {
+        let key = Key::parse(&format!("{PREFIX}a")).expect("it breaks no rule");
+        let site = app.config.sites.of(&key);
+        let is_well_known = app.config.tokens.iter().any(|token| token.is_well_known());
+        Self {
+            token: is_well_known.then_some(DEV_TOKEN),
+            presets: site.presets.clone(),
+            public_url: site.public_url.clone(),
+        }
+    }
+
+    /// For the script, as JSON that no markup can end.
+    pub(super) fn json(&self) -> String {
+        let presets = self.presets.iter();
+        let presets = presets.map(|(name, spec)| (name.to_string(), spec.to_string().into()));
+        let presets: serde_json::Map<_, _> = presets.collect();
+        let items: Vec<_> = ITEMS.iter().map(|item| item.name).collect();
+        let told = json!({
+            "token": self.token,
+            "prefix": PREFIX,
+            "items": items,
+            "presets": presets,
+            "public_url": self.public_url,
+        });
+        told.to_string().replace('<', "\\u003c")
+    }
+}
+
+pub(super) fn write(page: &mut Page, live: Option<&Live>) {
+    page.section("playground", "Playground");
+    let Some(live) = live else {
+        page.prose(include_str!("prose/playground.md"));
+        return;
+    };
+    let bench = include_str!("assets/playground.html")
+        .replace("{prefix}", PREFIX)
+        .replace("{few}", &fields(&FEW))
+        .replace("{more}", &(preset(&live.presets) + &fields(&MORE)));
+    page.raw(&bench);
+}
+
+/// How an item is tried.
+enum Field {
+    /// A number, with what holds without it; with the ends of a slider.
+    Slid(&'static str, &'static str, &'static str, [u32; 2]),
+    /// Text, with what holds without it.
+    Typed(&'static str, &'static str, &'static str),
+    /// One of the item's words, with what silence means.
+    Chosen(&'static str, &'static str, &'static str),
+    Ticked(&'static str, &'static str),
+}
+
+use Field::{Chosen, Slid, Ticked, Typed};
+
+const FEW: [Field; 5] = [
+    Slid("w", "Width", "any", [16, 2400]),
+    Slid("h", "Height", "any", [16, 2400]),
+    Slid("q", "Quality", "80", [1, 100]),
+    Chosen("fit", "Fit", ""),
+    Chosen("f", "Format", ""),
+];
+
+const MORE: [Field; 12] = [
+    Chosen("g", "Gravity", "focal point"),
+    Typed("crop", "Crop", "0.1x0.1x0.8x0.8"),
+    Typed("dpr", "Density", "1"),
+    Typed("bg", "Background", "ffffff"),
+    Chosen("rot", "Turn", "none"),
+    Chosen("flip", "Mirror", "none"),
+    Typed("blur", "Blur", "none"),
+    Typed("sharpen", "Sharpen", "0"),
+    Typed("max", "Most bytes", "any"),
+    Chosen("meta", "Metadata", ""),
+    Ticked("gray", "Gray"),
+    Ticked("up", "May enlarge"),
+];
+
+fn fields(fields: &[Field]) -> String {
+    fields.iter().map(field).collect()
+}
+
+fn field(field: &Field) -> String {
+    match field {
+        Slid(item, label, without, [least, most]) => format!(
+            "<div class=\"field slid\"><label for=\"try-{item}\">{label} <code>{item}</code></label>\
+             <input id=\"try-{item}\" data-item=\"{item}\" inputmode=\"numeric\" autocomplete=\"off\" placeholder=\"{without}\">\
+             <input type=\"range\" data-slides=\"{item}\" aria-label=\"{label}\" min=\"{least}\" max=\"{most}\"></div>"
+        ),
+        Typed(item, label, without) => format!(
+            "<div class=\"field\"><label for=\"try-{item}\">{label} <code>{item}</code></label>\
+             <input id=\"try-{item}\" data-item=\"{item}\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"{without}\"></div>"
+        ),
+        Chosen(item, label, silence) => {
+            let default = ITEMS.iter().find(|known| known.name == *item);
+            let default = default.and_then(|known| known.default).unwrap_or(silence);
+            let others = words(item).into_iter().filter(|word| *word != default);
+            // No pictures: there is nothing to be seen of them here.
+            let others = others.filter(|word| !["json", "original"].contains(word));
+            chosen(item, label, default, others)
+        }
+        Ticked(item, label) => format!(
+            "<div class=\"field ticked\"><input type=\"checkbox\" id=\"try-{item}\" data-item=\"{item}\" value=\"1\">\
+             <label for=\"try-{item}\">{label} <code>{item}</code></label></div>"
+        ),
+    }
+}
+
+fn chosen<'a>(
+    item: &str,
+    label: &str,
+    silence: &str,
+    others: impl Iterator<Item = &'a str>,
+) -> String {
+    let others = others.map(|word| format!("<option>{}</option>", escape(word)));
+    let others: String = others.collect();
+    format!(
+        "<div class=\"field\"><label for=\"try-{item}\">{label} <code>{item}</code></label>\
+         <select id=\"try-{item}\" data-item=\"{item}\"><option value=\"\">{silence}</option>{others}</select></div>"
+    )
+}
+
+fn preset(presets: &Presets) -> String {
+    let names: Vec<_> = presets.iter().map(|(name, _)| name.as_str()).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => chosen("preset", "Preset", "none", names.into_iter()),
+    }
+}

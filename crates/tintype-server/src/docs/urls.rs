@@ -1,0 +1,87 @@
+//! Addresses: items, contradictions, presets, signatures.
+
+use tintype_imaging::geometry::{MAX_PIXELS, MAX_SIDE};
+use tintype_store::Key;
+
+use super::page::{Entry, Page};
+use crate::url::{
+    ITEMS, MAX_SPEC_BYTES, RULES, Rule, SigningKey, allowed, parse_spec, signed_path,
+};
+
+/// For the example alone.
+const EXAMPLE_KEY: &str = "an example, and no key for anybody";
+
+pub(super) fn write(page: &mut Page) {
+    page.section("urls", "URLs");
+    page.prose(include_str!("prose/urls.md"));
+    page.part("items", "Items");
+    for item in &ITEMS {
+        let default = item.default.map(|default| format!("`{default}`"));
+        page.entry(Entry {
+            id: format!("item-{}", item.name),
+            name: item.name,
+            text: item.meaning,
+            facts: vec![
+                ("Values", allowed(item.name)),
+                ("Default", default.unwrap_or_default()),
+                ("At odds with", contradictions(item.name)),
+            ],
+            ..Entry::default()
+        });
+    }
+    page.entry(Entry {
+        id: "item-sig".to_owned(),
+        name: "sig",
+        text: "The [signature](#signatures). Always the last item.",
+        facts: vec![("Values", allowed("sig"))],
+        ..Entry::default()
+    });
+    page.prose(&format!(
+        "A spec is at most {MAX_SPEC_BYTES} characters of `A-Z a-z 0-9 - . _ ~`. An answer has at most {MAX_SIDE} pixels a \
+         side and {} megapixels; a larger one is refused as [`invalid-spec`](#error-invalid-spec).",
+        MAX_PIXELS / 1_000_000,
+    ));
+    page.part("contradictions", "Contradictions");
+    page.prose("What says two things at once is refused with the item's name. These are all:");
+    let row = |rule: &Rule| {
+        let (item, example) = (rule.item, rule.example);
+        [
+            format!("`{item}`"),
+            rule.reason.to_owned(),
+            format!("`{example}`"),
+        ]
+    };
+    page.table(
+        ["item", "why", "for example"],
+        RULES.iter().map(row).collect(),
+    );
+    page.part("presets", "Presets");
+    page.prose(include_str!("prose/presets.md"));
+    page.part("signatures", "Signatures");
+    page.prose(include_str!("prose/signatures.md"));
+    page.prose(&format!(
+        "With the key `{EXAMPLE_KEY}` the picture `photos/lion.jpg` in `w_640` is at `{}`.",
+        example()
+    ));
+    page.part("versions", "Versions and caching");
+    page.prose(include_str!("prose/versions.md"));
+}
+
+fn contradictions(item: &str) -> String {
+    let rules = RULES.iter().filter(|rule| rule.item == item);
+    let rules = rules.map(|rule| format!("{} (`{}`)", rule.reason, rule.example));
+    rules.collect::<Vec<_>>().join("; ")
+}
+
+/// By the code that signs.
+fn example() -> String {
+    let parts = (
+        Key::parse("photos/lion.jpg").ok(),
+        parse_spec("w_640").ok(),
+        SigningKey::parse(EXAMPLE_KEY),
+    );
+    match parts {
+        (Some(key), Some(spec), Some(signing_key)) => signed_path(&key, spec, &signing_key),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,37 @@
+//! `tintype docs`: the reference as a page.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use tintype_server::docs;
+
+use super::answer;
+use crate::failure::Failure;
+
+/// Write the reference: URLs, API, error codes, options, metrics, log.
+///
+/// One HTML page that needs nothing else, of exactly this release: every item of an address with its range, every
+/// call, every error code with cause and cure, every option, metric and field of the log. `tintype serve --dev`
+/// shows the same page at its address, with a playground.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tintype docs --output tintype.html
+  tintype docs > tintype.html")]
+pub(crate) struct Arguments {
+    /// A file, which is replaced; otherwise standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let html = docs::document(None).html;
+        let Some(file) = self.output else {
+            return answer(&html);
+        };
+        let written = std::fs::write(&file, html);
+        Ok(written.with_context(|| format!("{} cannot be written", file.display()))?)
+    }
+}
