@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .deferred import DeferredTintypeStorage as DeferredTintypeStorage
     from .errors import PreconditionFailed as PreconditionFailed
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from .storage import TintypeStorage as TintypeStorage
     from .urls import original_url as original_url
     from .urls import url as url
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "DeferredTintypeStorage": "deferred",

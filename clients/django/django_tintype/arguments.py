@@ -14,7 +14,8 @@ from typing import Any
 
 from . import conf
 from .geometry import GeometryError, refuse_unsupported
-from .spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text, shortened
+from .spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text
+from .text import shortened
 from .urls import Expires
 
 #: Not among the tags' arguments: the browser chooses the density from the srcset.

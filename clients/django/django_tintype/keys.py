@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from .spec import shortened
+from .text import shortened
 
 #: Of a new original. An adopted bucket may have longer keys.
 MAX_KEY_BYTES: Final = 900

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 
-from .spec import as_text, millionths, shortened, written
+from .spec import as_text, millionths, written
+from .text import shortened
 
 Point = tuple[float, float]
 #: Left, top, width and height by the name of the crop, in fractions of the upright picture.

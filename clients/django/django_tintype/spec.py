@@ -13,6 +13,8 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from .text import shortened
+
 MAX_SPEC_BYTES = 1024
 MAX_BOX = 8192
 MAX_CROP = 1_000_000
@@ -173,11 +175,6 @@ def unknown_preset(name: str, presets: Mapping[str, str]) -> SpecError:
     near = get_close_matches(name, presets, n=1)
     hint = f"did you mean {near[0]}" if near else "declare it in TINTYPE['PRESETS']"
     return SpecError(name, f"no such preset, {hint}")
-
-
-def shortened(text: str) -> str:
-    """Hostile text goes into messages, so it has a limit there."""
-    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def written(value: object) -> str:

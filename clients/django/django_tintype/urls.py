@@ -17,8 +17,7 @@ from django.db.models.fields.files import FieldFile
 
 from . import conf
 from .conf import Settings
-from .keys import InvalidKey as InvalidKey
-from .keys import encode_key as encode_key
+from .keys import encode_key
 from .signing import sign
 from .sources import Source
 from .spec import Spec, SpecError

@@ -33,9 +33,10 @@ from django_tintype import pictures, srcset
 from django_tintype.conf import Settings
 from django_tintype.deferred import DeferredTintypeStorage
 from django_tintype.jinja2 import environment
+from django_tintype.keys import InvalidKey
 from django_tintype.signing import sign
 from django_tintype.sources import Source
-from django_tintype.urls import InvalidKey, original_url, url
+from django_tintype.urls import original_url, url
 from tests.shelf.models import Photo
 
 HOST = "http://media.example"

@@ -43,7 +43,7 @@ def test_signatures(case: dict[str, str]) -> None:
     assert sign(case["signing_key"], key, spec) == signature
     assert verify(case["signing_key"], key, spec, signature)
     assert not verify(case["signing_key"] + ".", key, spec, signature)
-    assert f"/t/{urls.encode_key(key)}/{spec}~sig_{signature}" == case["path"]
+    assert f"/t/{keys.encode_key(key)}/{spec}~sig_{signature}" == case["path"]
 
 
 @pytest.mark.parametrize("case", cases("keys.json", "cases", 46), ids=name)
@@ -78,7 +78,7 @@ def test_paths(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("path", cases("canonical.json", "refused_paths", 19), ids=name)
 def test_refused_paths(path: str) -> None:
-    with pytest.raises((ValueError, urls.InvalidKey)):
+    with pytest.raises((ValueError, keys.InvalidKey)):
         urls.parse_path(path)
 
 
