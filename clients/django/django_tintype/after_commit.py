@@ -105,8 +105,7 @@ def bring_up_to_date(
 
 def is_pending(field: TintypeImageField, name: str | None) -> bool:
     """Whether the file waits to be moved to the service, and the service knows nothing of it."""
-    pending = getattr(field.storage, "pending", None)
-    return bool(name and pending is not None and pending(name))
+    return bool(name) and _storage(field).pending(str(name))
 
 
 def _agree(

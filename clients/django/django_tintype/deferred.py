@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -32,9 +33,10 @@ from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
 from .conf import settings
-from .deferred_folder import DeferredFolder
+from .deferred_folder import DeferredFolder, folder
 from .keys import composed, joined, split_extension
 from .records import Record
+from .sources import Source
 from .storage import MAX_NAMES, STEP_SECONDS, TintypeStorage, is_folder
 
 if TYPE_CHECKING:
@@ -165,6 +167,10 @@ class DeferredTintypeStorage(TintypeStorage):
         self._refuse_deleted(name)
         return super().record(name)
 
+    def tintype_source(self, name: str) -> Source:
+        source = super().tintype_source(name)
+        return replace(source, url_of_original=self.url(name)) if self.pending(name) else source
+
     def url(self, name: str | None) -> str:
         if name and not is_folder(name) and self.pending(name):
             return pending_url(self.key(name))
@@ -195,17 +201,6 @@ class _WaitingFile(_File):
         else:
             self.seek(0)
         return self
-
-
-def folder() -> DeferredFolder:
-    """The folder of the settings in force."""
-    root = settings().deferred_root
-    if root is None:
-        raise ImproperlyConfigured(
-            "DeferredTintypeStorage needs TINTYPE['DEFERRED_ROOT'], the absolute path of a folder "
-            "that is shared and durable"
-        )
-    return DeferredFolder(root)
 
 
 def has_workers() -> bool:

@@ -25,10 +25,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Literal
 
-from django.core.exceptions import SuspiciousFileOperation
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files import locks
 
 from .client import Client
+from .conf import settings
 from .keys import check_key
 
 Outcome = Literal["moved", "deleted", "busy", "gone"]
@@ -212,6 +213,17 @@ class DeferredFolder:
         if any(segment in ("", ".", "..") for segment in key.split("/")) or "\0" in key:
             raise SuspiciousFileOperation(f"key {key[:200]!r} is not a path of names")
         return self.root / place / key
+
+
+def folder() -> DeferredFolder:
+    """The folder of the settings in force."""
+    root = settings().deferred_root
+    if root is None:
+        raise ImproperlyConfigured(
+            "DeferredTintypeStorage needs TINTYPE['DEFERRED_ROOT'], the absolute path of a folder "
+            "that is shared and durable"
+        )
+    return DeferredFolder(root)
 
 
 @contextmanager

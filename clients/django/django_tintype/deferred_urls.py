@@ -15,7 +15,8 @@ from django.urls import path
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
-from .deferred import folder, signature
+from .deferred import signature
+from .deferred_folder import folder
 from .urls import original_url
 
 #: What a browser may show in the site's own origin. Everything else is a download.

@@ -5,7 +5,7 @@ request. Size, version and so on are what the row in the database says.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,14 +52,10 @@ class Source:
 
     @classmethod
     def stored(cls, storage: Storage, name: str) -> Source:
-        """A file of a storage, of which nothing but the name is known."""
-        from .storage import TintypeStorage
-
-        if not isinstance(storage, TintypeStorage):
-            return cls(key=name, url_of_original=storage.url(name))
-        pending = getattr(storage, "pending", None)
-        is_pending = pending is not None and pending(name)
-        return cls(key=storage.key(name), url_of_original=storage.url(name) if is_pending else None)
+        """A file of a storage, of which only the name is known."""
+        # A method of tintype's own storages, since they build on this module.
+        ask: Callable[[str], Source] | None = getattr(storage, "tintype_source", None)
+        return ask(name) if ask else cls(key=name, url_of_original=storage.url(name))
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -31,6 +31,7 @@ from .errors import TintypeAuthError, TintypeBlocked
 from .files import TintypeFile
 from .keys import composed, joined, plain, split_extension, tidied
 from .records import Record
+from .sources import Source
 from .urls import folder_url, original_url
 
 #: Names that a hook may offer for one file before the save is given up.
@@ -277,6 +278,14 @@ class TintypeStorage(Storage):
     def record(self, name: str) -> Record:
         """What the service knows of a file."""
         return self.client.record(self.key(name))
+
+    def tintype_source(self, name: str) -> Source:
+        """What pages show of a file. Asks nobody."""
+        return Source(key=self.key(name))
+
+    def pending(self, name: str) -> bool:
+        """Whether the file has not reached the service yet. Asks nobody."""
+        return False
 
     def url(self, name: str | None) -> str:
         """The URL of the original. Asks nobody. That of a folder, or of no name, is where the names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.tasks import task
 
 from .client import client
-from .deferred import folder
+from .deferred_folder import folder
 
 
 @task()

@@ -35,8 +35,8 @@ from pytest_django import Settings
 from django_tintype import deferred, deferred_folder
 from django_tintype.client import Client, Page, client
 from django_tintype.conf import settings as settings_in_force
-from django_tintype.deferred import DeferredTintypeStorage, folder, has_workers
-from django_tintype.deferred_folder import DeferredFolder
+from django_tintype.deferred import DeferredTintypeStorage, has_workers
+from django_tintype.deferred_folder import DeferredFolder, folder
 from tests.service import Service, free_ports, poll
 
 STATED = "DEFERRED_ROOT_IS_SHARED_AND_DURABLE"

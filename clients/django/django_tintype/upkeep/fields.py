@@ -73,8 +73,7 @@ def storage_of(field: Field) -> TintypeStorage:
 
 def is_waiting(field: Field, name: str) -> bool:
     """Whether a deferred upload has not been moved to the service yet."""
-    pending = getattr(field.storage, "pending", None)
-    return pending is not None and bool(pending(name))
+    return in_tintype(field) and storage_of(field).pending(name)
 
 
 def rows(field: Field, using: str | None = None) -> QuerySet[Model]:

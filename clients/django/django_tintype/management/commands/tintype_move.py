@@ -11,8 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from django_tintype.client import client
-from django_tintype.deferred import folder
-from django_tintype.deferred_folder import DeferredFolder
+from django_tintype.deferred_folder import DeferredFolder, folder
 from django_tintype.upkeep.command import UpkeepCommand, between, one_line
 from django_tintype.upkeep.parallel import parallel
 from django_tintype.upkeep.report import Report
