@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .api.errors import PreconditionFailed as PreconditionFailed
+    from .api.errors import TintypeAuthError as TintypeAuthError
+    from .api.errors import TintypeError as TintypeError
+    from .api.errors import TintypeRejected as TintypeRejected
+    from .api.errors import TintypeUnavailable as TintypeUnavailable
     from .deferred import DeferredTintypeStorage as DeferredTintypeStorage
-    from .errors import PreconditionFailed as PreconditionFailed
-    from .errors import TintypeAuthError as TintypeAuthError
-    from .errors import TintypeError as TintypeError
-    from .errors import TintypeRejected as TintypeRejected
-    from .errors import TintypeUnavailable as TintypeUnavailable
     from .fields import TintypeImageField as TintypeImageField
     from .sources import Source as Source
     from .spec import Spec as Spec
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "DeferredTintypeStorage": "deferred",
-    "PreconditionFailed": "errors",
+    "PreconditionFailed": "api.errors",
     "Source": "sources",
     "Spec": "spec",
-    "TintypeAuthError": "errors",
-    "TintypeError": "errors",
+    "TintypeAuthError": "api.errors",
+    "TintypeError": "api.errors",
     "TintypeImageField": "fields",
-    "TintypeRejected": "errors",
+    "TintypeRejected": "api.errors",
     "TintypeStorage": "storage",
-    "TintypeUnavailable": "errors",
+    "TintypeUnavailable": "api.errors",
     "original_url": "urls",
     "url": "urls",
 }

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models
 
-from .errors import TintypeError
+from .api.errors import TintypeError
+from .api.records import Record
 from .marks import Marks, read_crops, read_focal, write_focal
-from .records import Record
 from .storage import TintypeStorage
 
 if TYPE_CHECKING:

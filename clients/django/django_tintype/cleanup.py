@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousFileOperation
 from django.db import DatabaseError, models, transaction
 from django.db.models import signals
 
-from .errors import TintypeError
+from .api.errors import TintypeError
 
 if TYPE_CHECKING:
     from .fields import TintypeImageField

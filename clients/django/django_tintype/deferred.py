@@ -32,10 +32,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
+from .api.records import Record
 from .conf import settings
 from .deferred_folder import DeferredFolder, folder
 from .keys import composed, joined, split_extension
-from .records import Record
 from .sources import Source
 from .storage import MAX_NAMES, STEP_SECONDS, TintypeStorage, is_folder
 

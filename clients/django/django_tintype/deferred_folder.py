@@ -28,7 +28,7 @@ from typing import IO, Final, Literal
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files import locks
 
-from .client import Client
+from .api.client import Client
 from .conf import settings
 from .keys import check_key
 

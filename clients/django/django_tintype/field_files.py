@@ -8,7 +8,7 @@ from django.core.files import File
 from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 
 from . import after_commit
-from .records import Record
+from .api.records import Record
 from .sources import Source
 from .storage import TintypeStorage
 

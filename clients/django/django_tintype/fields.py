@@ -23,11 +23,11 @@ from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 
 from . import after_commit
+from .api.records import Record
 from .cleanup import Cleanup
 from .field_checks import check_columns, check_pillow
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
 from .marks import Known, Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
-from .records import Record
 from .storage import TintypeStorage
 
 if TYPE_CHECKING:

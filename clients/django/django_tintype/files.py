@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.files import File
 
-from .errors import PreconditionFailed, TintypeError, TintypeUnavailable
+from .api.errors import PreconditionFailed, TintypeError, TintypeUnavailable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from .client import Client
+    from .api.client import Client
     from .storage import TintypeStorage
 
     _File = File[Any]

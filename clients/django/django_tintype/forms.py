@@ -11,14 +11,15 @@ from django.core.validators import FileExtensionValidator
 from django.forms.models import InlineForeignKeyField
 from django.utils.translation import gettext_lazy as _
 
-from .errors import TintypeError, TintypeRejected
-from .judgement import Trouble, in_words, look, sniffed
-from .limits import Limits, limits
+from .api.errors import TintypeError, TintypeRejected
+from .api.limits import Limits, limits
+from .api.trouble import Trouble
+from .judgement import in_words, look, sniffed
 from .storage import TintypeStorage
 
 if TYPE_CHECKING:
+    from .api.records import Record
     from .fields import TintypeImageField
-    from .records import Record
 
     _ModelForm = forms.ModelForm[Any]
 else:

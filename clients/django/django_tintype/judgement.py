@@ -7,26 +7,21 @@ What can be told by a look at the file at hand is told before it is uploaded, by
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.files import File
 from django.template.defaultfilters import filesizeformat
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
+from .api.trouble import Trouble, format_of, media_type
+
 if TYPE_CHECKING:
-    from .limits import Limits
+    from .api.limits import Limits
 
 #: How much of a file tells what it is.
 HEAD_BYTES: Final = 4096
 
-_TYPES: Final = {
-    "psd": "image/vnd.adobe.photoshop",
-    "ico": "image/vnd.microsoft.icon",
-    "svg": "image/svg+xml",
-    "pdf": "application/pdf",
-}
 _NAMES: Final = {
     "bmp": "BMP",
     "ico": "ICO",
@@ -53,39 +48,6 @@ _MAGIC: Final = (
 )
 _AVIF: Final = {b"avif", b"avis"}
 _HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-
-
-class Trouble(NamedTuple):
-    """What is wrong with a picture. Only `truncated` can be shown all the same."""
-
-    #: The service's code, or `not-a-picture`, `truncated`.
-    code: str
-    #: What the file is, such as `heic`.
-    format: str | None = None
-    pixels: int | None = None
-    limit: int | None = None
-
-    @property
-    def is_fatal(self) -> bool:
-        return self.code != "truncated"
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Trouble | None:
-        """From a record as the service answers it."""
-        image = answer["image"]
-        if image is None:
-            return cls("not-a-picture", _format_of(str(answer["type"])))
-        pixels = (image.get("width") or 0) * (image.get("height") or 0) or None
-        if not image.get("renderable", True):
-            reason = image.get("reason") or {}
-            limit = reason.get("limit")
-            return cls(
-                str(reason.get("code", "corrupt-image")),
-                str(image["format"]),
-                pixels,
-                limit if isinstance(limit, int) else None,
-            )
-        return cls("truncated", str(image["format"])) if image.get("truncated") else None
 
 
 def look(file: File[Any], limits: Limits | None) -> Trouble | None:
@@ -168,25 +130,13 @@ def sniffed(file: File[Any]) -> str | None:
     return "svg" if b"<svg" in head.lower() else None
 
 
-def media_type(format: str) -> str:
-    return _TYPES.get(format, f"image/{format}")
-
-
-def _format_of(media_type: str) -> str | None:
-    known = {value: name for name, value in _TYPES.items()}
-    subtype = media_type.rpartition("/")[2]
-    # Others have names that say nothing to people.
-    is_word = subtype.isalnum() and len(subtype) < 5
-    return known.get(media_type) or (subtype if is_word else None)
-
-
 def _name(format: str) -> str:
     return _NAMES.get(format, format.upper() if len(format) < 6 else format)
 
 
 def _names_of(limits: Limits | None) -> str:
     found = limits.taken if limits else ()
-    names = [_name(_format_of(media_type) or media_type) for media_type in found]
+    names = [_name(format_of(media_type) or media_type) for media_type in found]
     return get_text_list(names or ["JPEG", "PNG", "WebP"], _("or"))
 
 

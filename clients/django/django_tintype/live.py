@@ -18,10 +18,10 @@ from typing import Any
 from django.core.files.base import ContentFile
 from urllib3 import BaseHTTPResponse
 
-from .client import Client
+from .api.client import Client
+from .api.errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
 from .conf import Settings
 from .deferred import DeferredTintypeStorage
-from .errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
 from .keys import encode_key
 from .signing import sign
 from .spec import Spec

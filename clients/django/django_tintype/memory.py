@@ -21,13 +21,13 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 from urllib3 import BaseHTTPResponse
 
-from .client import Client
-from .download import Download
-from .errors import TintypeError, as_django_has_it, refusal
+from .api.client import Client
+from .api.download import Download
+from .api.errors import TintypeError, as_django_has_it, refusal
+from .api.limits import Limits
+from .api.records import Head, ImageFacts, Listed, Page, Ready, Record
+from .api.upload import Body, SourceFailed, Upload, WrongLength
 from .keys import check_key, encode_key, is_too_long, joined, split_extension
-from .limits import Limits
-from .records import Head, ImageFacts, Listed, Page, Ready, Record
-from .upload import Body, SourceFailed, Upload, WrongLength
 
 #: What Python's own table lacks, or has otherwise.
 _TYPES = {

@@ -26,11 +26,11 @@ from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
-from .client import Client, client
-from .errors import TintypeAuthError, TintypeBlocked
+from .api.client import Client, client
+from .api.errors import TintypeAuthError, TintypeBlocked
+from .api.records import Record
 from .files import TintypeFile
 from .keys import composed, joined, plain, split_extension, tidied
-from .records import Record
 from .sources import Source
 from .urls import folder_url, original_url
 

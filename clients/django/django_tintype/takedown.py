@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from .errors import TintypeError
+from .api.errors import TintypeError
 from .fields import TintypeImageField
 
 if TYPE_CHECKING:

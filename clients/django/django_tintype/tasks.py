@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.tasks import task
 
-from .client import client
+from .api.client import client
 from .deferred_folder import folder
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from django.utils.deconstruct import deconstructible
 
 from . import conf
-from .client import Client
+from .api.client import Client
 from .memory import memory
 from .signing import verify
 from .spec import Spec

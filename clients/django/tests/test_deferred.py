@@ -33,7 +33,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from django_tintype import deferred, deferred_folder
-from django_tintype.client import Client, Page, client
+from django_tintype.api.client import Client, Page, client
 from django_tintype.conf import settings as settings_in_force
 from django_tintype.deferred import DeferredTintypeStorage, has_workers
 from django_tintype.deferred_folder import DeferredFolder, folder

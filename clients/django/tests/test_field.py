@@ -26,7 +26,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from django_tintype import TintypeImageField
-from django_tintype.client import client
+from django_tintype.api.client import client
 from tests.conftest import StartService
 from tests.gallery.models import (
     Album,

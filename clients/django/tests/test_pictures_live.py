@@ -18,7 +18,7 @@ from django.template import Context, Template
 from PIL import Image
 
 from django_tintype import conf, placeholder
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.compat import easy, sorl
 from django_tintype.compat.thumbnails import Thumbnail, at_density
 from django_tintype.geometry import Size, resolve

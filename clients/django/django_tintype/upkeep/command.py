@@ -14,7 +14,7 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from ..errors import TintypeError
+from ..api.errors import TintypeError
 from .report import Report
 
 

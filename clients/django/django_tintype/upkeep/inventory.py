@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from django_tintype.records import Record
+from django_tintype.api.records import Record
 
 
 class Orphan(NamedTuple):

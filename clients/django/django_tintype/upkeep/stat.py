@@ -5,8 +5,8 @@ from http import HTTPStatus
 from itertools import islice
 from typing import TypeVar
 
-from django_tintype.client import Client
-from django_tintype.records import Record
+from django_tintype.api.client import Client
+from django_tintype.api.records import Record
 
 _T = TypeVar("_T")
 

@@ -8,9 +8,9 @@ from django.db import router
 from django.db.models import ImageField, Model, Q, QuerySet
 
 from django_tintype import after_commit
-from django_tintype.client import client
+from django_tintype.api.client import client
+from django_tintype.api.records import Record
 from django_tintype.fields import FACTS, TintypeImageField
-from django_tintype.records import Record
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.report import Report

@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage, storages
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
-from django_tintype.errors import PreconditionFailed
+from django_tintype.api.client import client
+from django_tintype.api.errors import PreconditionFailed
 from django_tintype.storage import TintypeStorage
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.ages import age

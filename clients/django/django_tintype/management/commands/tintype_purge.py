@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.report import Report

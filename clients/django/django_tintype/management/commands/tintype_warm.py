@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.conf import settings
 from django_tintype.spec import Spec, SpecError
 from django_tintype.upkeep import fields

@@ -68,4 +68,4 @@ def _forget(*, setting: str, **_: Any) -> None:
         _kept.clear()
 
 
-setting_changed.connect(_forget, dispatch_uid="django_tintype.limits")
+setting_changed.connect(_forget, dispatch_uid="django_tintype.api.limits")

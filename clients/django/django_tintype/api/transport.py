@@ -20,10 +20,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as NoAnswerInTime
 
-from .conf import Settings
+from ..conf import Settings
+from ..version import __version__
 from .errors import TintypeError, TintypeUnavailable, as_django_has_it, refusal
 from .upload import SourceFailed, Upload
-from .version import __version__
 
 logger = logging.getLogger("django_tintype")
 

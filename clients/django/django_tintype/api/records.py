@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from .judgement import Trouble
+from .trouble import Trouble
 
 _IMAGE = re.compile(r"w=(\d{1,9}), h=(\d{1,9}), format=([a-z0-9-]{1,32})")
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
