@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from .api.errors import TintypeRejected as TintypeRejected
     from .api.errors import TintypeUnavailable as TintypeUnavailable
     from .deferred import DeferredTintypeStorage as DeferredTintypeStorage
+    from .delivery.source import Source as Source
+    from .delivery.spec import Spec as Spec
+    from .delivery.url import original_url as original_url
+    from .delivery.url import url as url
     from .fields import TintypeImageField as TintypeImageField
-    from .sources import Source as Source
-    from .spec import Spec as Spec
     from .storage import TintypeStorage as TintypeStorage
-    from .urls import original_url as original_url
-    from .urls import url as url
 
 _HOMES = {
     "DeferredTintypeStorage": "deferred",
     "PreconditionFailed": "api.errors",
-    "Source": "sources",
-    "Spec": "spec",
+    "Source": "delivery.source",
+    "Spec": "delivery.spec",
     "TintypeAuthError": "api.errors",
     "TintypeError": "api.errors",
     "TintypeImageField": "fields",
     "TintypeRejected": "api.errors",
     "TintypeStorage": "storage",
     "TintypeUnavailable": "api.errors",
-    "original_url": "urls",
-    "url": "urls",
+    "original_url": "delivery.url",
+    "url": "delivery.url",
 }
 
 __all__ = ["__version__", *_HOMES]

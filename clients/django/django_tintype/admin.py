@@ -21,7 +21,7 @@ from django.utils.text import capfirst
 from . import takedown
 from .fields import TintypeImageField
 from .forms import UploadWhileValidating
-from .pictures import tt_img
+from .html.pictures import tt_img
 from .widgets import TintypeImageInput
 
 if TYPE_CHECKING:

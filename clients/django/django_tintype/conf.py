@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.functional import Promise
 
-from .spec import SpecError, check_preset
+from .delivery.spec import SpecError, check_preset
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 DEFAULT_WIDTHS = (320, 480, 640, 960, 1280, 1600, 1920, 2560)

@@ -35,8 +35,8 @@ from django.utils.deconstruct import deconstructible
 from .api.records import Record
 from .conf import settings
 from .deferred_folder import DeferredFolder, folder
+from .delivery.source import Source
 from .keys import composed, joined, split_extension
-from .sources import Source
 from .storage import MAX_NAMES, STEP_SECONDS, TintypeStorage, is_folder
 
 if TYPE_CHECKING:

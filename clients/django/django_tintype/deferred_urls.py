@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from .deferred import signature
 from .deferred_folder import folder
-from .urls import original_url
+from .delivery.url import original_url
 
 #: What a browser may show in the site's own origin. Everything else is a download.
 SHOWN = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"))

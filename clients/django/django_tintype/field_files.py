@@ -9,7 +9,7 @@ from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 
 from . import after_commit
 from .api.records import Record
-from .sources import Source
+from .delivery.source import Source
 from .storage import TintypeStorage
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from . import pictures
+from .html import pictures
 
 
 def _shown(function: Callable[..., object]) -> Callable[..., object]:

@@ -22,11 +22,11 @@ from .api.client import Client
 from .api.errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
 from .conf import Settings
 from .deferred import DeferredTintypeStorage
+from .delivery.signing import sign
+from .delivery.spec import Spec
+from .delivery.url import original_url, url
 from .keys import encode_key
-from .signing import sign
-from .spec import Spec
 from .storage import TintypeStorage
-from .urls import original_url, url
 
 #: Signed URLs that expire are off by as much; more is a clock that nobody sets.
 MAX_CLOCK_SECONDS = 30

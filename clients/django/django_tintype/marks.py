@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 
-from .spec import as_text, millionths, written
+from .delivery.spec import as_text, millionths, written
 from .text import shortened
 
 Point = tuple[float, float]

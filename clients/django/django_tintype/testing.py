@@ -16,11 +16,11 @@ from django.utils.deconstruct import deconstructible
 
 from . import conf
 from .api.client import Client
+from .delivery.signing import verify
+from .delivery.spec import Spec
+from .delivery.url import needs_signature, parse_path
 from .memory import memory
-from .signing import verify
-from .spec import Spec
 from .storage import TintypeStorage
-from .urls import needs_signature, parse_path
 
 
 @deconstructible(path="django_tintype.testing.InMemoryTintype")

@@ -15,8 +15,8 @@ from django import forms
 from django.db.models.fields.files import FieldFile
 
 from . import conf
-from .spec import Spec
-from .urls import url
+from .delivery.spec import Spec
+from .delivery.url import url
 
 #: Large enough for the picker on a screen of two pixels per CSS pixel.
 PREVIEW_WIDTH = 960

@@ -18,7 +18,7 @@ from pytest_django import Settings as SiteSettings
 
 from django_tintype.compat import preset_of_alias, presets_of_aliases
 from django_tintype.compat.errors import CompatError
-from django_tintype.sources import Source
+from django_tintype.delivery.source import Source
 from tests.shelf.models import Photo
 from tests.test_pictures import asking_nobody
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from django_tintype import geometry, keys, urls
-from django_tintype.signing import sign, verify
-from django_tintype.spec import Spec, SpecError
+from django_tintype import keys
+from django_tintype.delivery import geometry
+from django_tintype.delivery import url as urls
+from django_tintype.delivery.signing import sign, verify
+from django_tintype.delivery.spec import Spec, SpecError
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..geometry import GeometryError, Rect, Size, resolve
-from ..spec import Spec
+from ..delivery.geometry import GeometryError, Rect, Size, resolve
+from ..delivery.spec import Spec
 from .errors import CompatError
 
 #: In pixels of the answer: packages round halves in different directions.

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings as site
 
-from ..geometry import Rect, Size
-from ..spec import FORMATS, MAX_BOX, Spec
+from ..delivery.geometry import Rect, Size
+from ..delivery.spec import FORMATS, MAX_BOX, Spec
 from .cuts import Cut, choose
 from .errors import CompatError, unsupported
 from .values import changed, colour, must_be_true, quality, refused, whole_number

@@ -11,10 +11,10 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import conf
-from ..geometry import GeometryError, Size, resolve
-from ..sources import Source
-from ..spec import Spec
-from ..urls import parse_path, path, url
+from ..delivery.geometry import GeometryError, Size, resolve
+from ..delivery.source import Source
+from ..delivery.spec import Spec
+from ..delivery.url import parse_path, path, url
 from .errors import CompatError, SizeUnknown
 
 

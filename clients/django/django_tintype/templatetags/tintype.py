@@ -17,8 +17,8 @@ from django.template.base import (
     render_value_in_context,
 )
 
-from ..arguments import ArgumentError, Arguments, check_names, read
-from ..pictures import ArtDirection, img_of, picture_of, url_of
+from ..html.arguments import ArgumentError, Arguments, check_names, read
+from ..html.pictures import ArtDirection, img_of, picture_of, url_of
 
 register = Library()
 

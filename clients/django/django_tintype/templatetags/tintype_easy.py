@@ -14,9 +14,9 @@ from django.template.base import FilterExpression, Parser, Token, render_value_i
 from ..compat.easy import OPTIONS, alias_options, read_option, spec_of
 from ..compat.errors import CompatError
 from ..compat.thumbnails import Thumbnail, is_debug, source_of, target_of
-from ..geometry import Size
-from ..sources import Source
-from ..urls import original_url
+from ..delivery.geometry import Size
+from ..delivery.source import Source
+from ..delivery.url import original_url
 from .tintype import literal
 
 register = Library()

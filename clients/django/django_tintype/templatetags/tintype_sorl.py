@@ -13,7 +13,7 @@ from django.template.base import FilterExpression, Parser, Token, render_value_i
 from ..compat.errors import CompatError
 from ..compat.sorl import parse_geometry, read_option, spec_of
 from ..compat.thumbnails import Thumbnail, at_density, is_debug, size_of, source_of
-from ..geometry import Size
+from ..delivery.geometry import Size
 from .tintype import literal
 
 register = Library()

@@ -11,12 +11,12 @@ from django.core.management.base import CommandError, CommandParser
 
 from django_tintype.api.client import client
 from django_tintype.conf import settings
-from django_tintype.spec import Spec, SpecError
+from django_tintype.delivery.spec import Spec, SpecError
+from django_tintype.delivery.url import url
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, between, one_line
 from django_tintype.upkeep.parallel import parallel
 from django_tintype.upkeep.report import Report
-from django_tintype.urls import url
 
 #: What a browser of each class says. The service makes one variant for each.
 ACCEPT = {"avif": "image/avif,image/webp,*/*", "webp": "image/webp,*/*", "legacy": "*/*"}

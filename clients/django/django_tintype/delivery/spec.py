@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from .text import shortened
+from ..text import shortened
 
 MAX_SPEC_BYTES = 1024
 MAX_BOX = 8192

@@ -15,11 +15,11 @@ from urllib.parse import unquote
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.fields.files import FieldFile
 
-from . import conf
-from .conf import Settings
-from .keys import encode_key
+from .. import conf
+from ..conf import Settings
+from ..keys import encode_key
 from .signing import sign
-from .sources import Source
+from .source import Source
 from .spec import Spec, SpecError
 
 #: A date, seconds from now, or a time span.

@@ -7,11 +7,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..conf import Settings
+from ..delivery.geometry import Geometry, GeometryError, Rect, Size, resolve
+from ..delivery.source import Source
+from ..delivery.spec import MAX_BOX, Spec, written
 from .arguments import Arguments, side
-from .conf import Settings
-from .geometry import Geometry, GeometryError, Rect, Size, resolve
-from .sources import Source
-from .spec import MAX_BOX, Spec, written
 
 #: The density offered beside 1. Screens of 3 exist, but nobody sees the difference.
 DENSE = 2.0

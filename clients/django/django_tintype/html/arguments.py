@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from . import conf
-from .geometry import GeometryError, refuse_unsupported
-from .spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text
-from .text import shortened
-from .urls import Expires
+from .. import conf
+from ..delivery.geometry import GeometryError, refuse_unsupported
+from ..delivery.spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text
+from ..delivery.url import Expires
+from ..text import shortened
 
 #: Not among the tags' arguments: the browser chooses the density from the srcset.
 PICTURE_SPEC_ITEMS = tuple(item for item in ITEMS if item not in ("dpr", "dl"))

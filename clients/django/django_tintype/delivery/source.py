@@ -12,8 +12,8 @@ from typing import Any
 from django.core.files.storage import Storage
 from django.db.models.fields.files import FieldFile
 
+from ..text import shortened
 from .spec import millionths
-from .text import shortened
 
 _GIVEN = "a picture is given as the file of a field, as a Source or as a key"
 

@@ -11,12 +11,13 @@ from typing import Any
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from . import conf, placeholder
+from .. import conf
+from ..delivery.source import Source
+from ..delivery.spec import Spec
+from ..delivery.url import url
+from . import placeholder
 from .arguments import ArgumentError, Arguments
-from .sources import Source
-from .spec import Spec
 from .srcset import Layout, lay_out
-from .urls import url
 
 
 @dataclass(frozen=True)
