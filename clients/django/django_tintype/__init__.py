@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from .api.errors import TintypeError as TintypeError
     from .api.errors import TintypeRejected as TintypeRejected
     from .api.errors import TintypeUnavailable as TintypeUnavailable
-    from .deferred import DeferredTintypeStorage as DeferredTintypeStorage
     from .delivery.source import Source as Source
     from .delivery.spec import Spec as Spec
     from .delivery.url import original_url as original_url
     from .delivery.url import url as url
     from .fields import TintypeImageField as TintypeImageField
-    from .storage import TintypeStorage as TintypeStorage
+    from .storages.deferred import DeferredTintypeStorage as DeferredTintypeStorage
+    from .storages.tintype import TintypeStorage as TintypeStorage
 
 _HOMES = {
-    "DeferredTintypeStorage": "deferred",
+    "DeferredTintypeStorage": "storages.deferred",
     "PreconditionFailed": "api.errors",
     "Source": "delivery.source",
     "Spec": "delivery.spec",
@@ -34,7 +34,7 @@ _HOMES = {
     "TintypeError": "api.errors",
     "TintypeImageField": "fields",
     "TintypeRejected": "api.errors",
-    "TintypeStorage": "storage",
+    "TintypeStorage": "storages.tintype",
     "TintypeUnavailable": "api.errors",
     "original_url": "delivery.url",
     "url": "delivery.url",

@@ -14,7 +14,7 @@ from django.db import models
 from .api.errors import TintypeError
 from .api.records import Record
 from .marks import Marks, read_crops, read_focal, write_focal
-from .storage import TintypeStorage
+from .storages.tintype import TintypeStorage
 
 if TYPE_CHECKING:
     from .fields import TintypeImageField

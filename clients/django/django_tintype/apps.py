@@ -7,4 +7,5 @@ class TintypeConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the system checks.
-        from . import checks, deferred  # noqa: F401
+        from . import checks  # noqa: F401
+        from .storages import deferred  # noqa: F401

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from . import conf
-from .storage import TintypeStorage
+from .storages.tintype import TintypeStorage
 from .testing import InMemoryTintype
 
 DEVELOPMENT_TOKEN = "dev"

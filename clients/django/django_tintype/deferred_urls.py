@@ -15,9 +15,9 @@ from django.urls import path
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
-from .deferred import signature
-from .deferred_folder import folder
 from .delivery.url import original_url
+from .storages.deferred import signature
+from .storages.folder import folder
 
 #: What a browser may show in the site's own origin. Everything else is a download.
 SHOWN = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"))

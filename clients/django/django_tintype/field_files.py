@@ -10,7 +10,7 @@ from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 from . import after_commit
 from .api.records import Record
 from .delivery.source import Source
-from .storage import TintypeStorage
+from .storages.tintype import TintypeStorage
 
 if TYPE_CHECKING:
     from .fields import TintypeImageField

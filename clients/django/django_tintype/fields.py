@@ -28,7 +28,7 @@ from .cleanup import Cleanup
 from .field_checks import check_columns, check_pillow
 from .field_files import TintypeFieldFile, TintypeImageDescriptor, local_size, name_of
 from .marks import Known, Marks, read_crops, read_focal, validate_crops, validate_focal, write_focal
-from .storage import TintypeStorage
+from .storages.tintype import TintypeStorage
 
 if TYPE_CHECKING:
     from typing_extensions import Self

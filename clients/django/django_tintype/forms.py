@@ -15,7 +15,7 @@ from .api.errors import TintypeError, TintypeRejected
 from .api.limits import Limits, limits
 from .api.trouble import Trouble
 from .judgement import in_words, look, sniffed
-from .storage import TintypeStorage
+from .storages.tintype import TintypeStorage
 
 if TYPE_CHECKING:
     from .api.records import Record

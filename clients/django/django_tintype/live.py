@@ -21,12 +21,12 @@ from urllib3 import BaseHTTPResponse
 from .api.client import Client
 from .api.errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
 from .conf import Settings
-from .deferred import DeferredTintypeStorage
 from .delivery.signing import sign
 from .delivery.spec import Spec
 from .delivery.url import original_url, url
 from .keys import encode_key
-from .storage import TintypeStorage
+from .storages.deferred import DeferredTintypeStorage
+from .storages.tintype import TintypeStorage
 
 #: Signed URLs that expire are off by as much; more is a clock that nobody sets.
 MAX_CLOCK_SECONDS = 30

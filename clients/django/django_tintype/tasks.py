@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.tasks import task
 
 from .api.client import client
-from .deferred_folder import folder
+from .storages.folder import folder
 
 
 @task()

@@ -20,7 +20,7 @@ from .delivery.signing import verify
 from .delivery.spec import Spec
 from .delivery.url import needs_signature, parse_path
 from .memory import memory
-from .storage import TintypeStorage
+from .storages.tintype import TintypeStorage
 
 
 @deconstructible(path="django_tintype.testing.InMemoryTintype")

@@ -30,13 +30,13 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django import Settings as SiteSettings
 
 from django_tintype.conf import Settings
-from django_tintype.deferred import DeferredTintypeStorage
 from django_tintype.delivery.signing import sign
 from django_tintype.delivery.source import Source
 from django_tintype.delivery.url import original_url, url
 from django_tintype.html import pictures, srcset
 from django_tintype.jinja2 import environment
 from django_tintype.keys import InvalidKey
+from django_tintype.storages.deferred import DeferredTintypeStorage
 from tests.shelf.models import Photo
 
 HOST = "http://media.example"

@@ -26,7 +26,7 @@ from django_tintype.delivery.source import Source
 from django_tintype.delivery.spec import COMPASS, Spec
 from django_tintype.delivery.url import original_url, url
 from django_tintype.html import placeholder
-from django_tintype.storage import SavedName, TintypeStorage
+from django_tintype.storages.tintype import SavedName, TintypeStorage
 from tests.conftest import StartService
 from tests.service import Service
 from tests.test_pictures import elements

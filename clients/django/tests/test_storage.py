@@ -29,7 +29,7 @@ from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 
 from django_tintype import PreconditionFailed, TintypeStorage
-from django_tintype import storage as storage_module
+from django_tintype.storages import tintype as storage_module
 from django_tintype.testing import InMemoryTintype
 from tests.bucket import started_bucket
 from tests.service import Service

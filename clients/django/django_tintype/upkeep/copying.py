@@ -10,9 +10,9 @@ from typing import Literal
 from django.core.files.storage import Storage
 
 from django_tintype.api.records import Record
-from django_tintype.deferred import DeferredTintypeStorage
 from django_tintype.keys import check_key
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.deferred import DeferredTintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 Outcome = Literal["copied", "there already", "to be copied", "differs", "waiting", "missing"]
 

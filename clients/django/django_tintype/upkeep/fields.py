@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections, router
 from django.db.models import FileField, Model, Q, QuerySet
 
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 #: Rows read at a time.
 ROWS = 2000

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from django_tintype.keys import allowed, check_key
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 from . import fields
 from .copying import Copy

@@ -7,7 +7,7 @@ from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_tintype import conf, live
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 
 class Command(BaseCommand):

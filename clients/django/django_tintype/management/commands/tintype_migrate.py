@@ -18,7 +18,7 @@ from django.core.management.base import CommandError, CommandParser
 from django_tintype.api.client import client
 from django_tintype.api.records import Record
 from django_tintype.keys import InvalidKey, encode_key
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.checkpoint import Checkpoint
 from django_tintype.upkeep.command import UpkeepCommand, one_line

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from django_tintype.api.client import client
-from django_tintype.deferred_folder import DeferredFolder, folder
+from django_tintype.storages.folder import DeferredFolder, folder
 from django_tintype.upkeep.command import UpkeepCommand, between, one_line
 from django_tintype.upkeep.parallel import parallel
 from django_tintype.upkeep.report import Report

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from django_tintype.api.client import client
 from django_tintype.api.errors import PreconditionFailed
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.ages import age
 from django_tintype.upkeep.command import UpkeepCommand, one_line

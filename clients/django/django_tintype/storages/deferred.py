@@ -32,12 +32,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
-from .api.records import Record
-from .conf import settings
-from .deferred_folder import DeferredFolder, folder
-from .delivery.source import Source
-from .keys import composed, joined, split_extension
-from .storage import MAX_NAMES, STEP_SECONDS, TintypeStorage, is_folder
+from ..api.records import Record
+from ..conf import settings
+from ..delivery.source import Source
+from ..keys import composed, joined, split_extension
+from .folder import DeferredFolder, folder
+from .tintype import MAX_NAMES, STEP_SECONDS, TintypeStorage, is_folder
 
 if TYPE_CHECKING:
     _File = File[Any]
@@ -219,7 +219,7 @@ def has_workers() -> bool:
 
 
 def _enqueue(key: str) -> None:
-    from .tasks import move_original
+    from ..tasks import move_original
 
     move_original.enqueue(key)
 

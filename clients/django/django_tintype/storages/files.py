@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.files import File
 
-from .api.errors import PreconditionFailed, TintypeError, TintypeUnavailable
+from ..api.errors import PreconditionFailed, TintypeError, TintypeUnavailable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from .api.client import Client
-    from .storage import TintypeStorage
+    from ..api.client import Client
+    from .tintype import TintypeStorage
 
     _File = File[Any]
 else:

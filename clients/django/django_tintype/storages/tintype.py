@@ -26,13 +26,13 @@ from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
-from .api.client import Client, client
-from .api.errors import TintypeAuthError, TintypeBlocked
-from .api.records import Record
-from .delivery.source import Source
-from .delivery.url import folder_url, original_url
+from ..api.client import Client, client
+from ..api.errors import TintypeAuthError, TintypeBlocked
+from ..api.records import Record
+from ..delivery.source import Source
+from ..delivery.url import folder_url, original_url
+from ..keys import composed, joined, plain, split_extension, tidied
 from .files import TintypeFile
-from .keys import composed, joined, plain, split_extension, tidied
 
 #: Names that a hook may offer for one file before the save is given up.
 MAX_NAMES = 100

@@ -28,9 +28,9 @@ from typing import IO, Final, Literal
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files import locks
 
-from .api.client import Client
-from .conf import settings
-from .keys import check_key
+from ..api.client import Client
+from ..conf import settings
+from ..keys import check_key
 
 Outcome = Literal["moved", "deleted", "busy", "gone"]
 

@@ -1,0 +1,1 @@
+"""tintype as Django storages: `TintypeStorage`, and `DeferredTintypeStorage` for later hand-over."""
