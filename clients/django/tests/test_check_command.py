@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from django_tintype import live
+from django_tintype.checks import live
 from tests.conftest import StartService
 from tests.service import Service, binary, free_ports
 

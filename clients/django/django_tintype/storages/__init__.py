@@ -1,1 +1,1 @@
-"""tintype as Django storages: `TintypeStorage`, and `DeferredTintypeStorage` for later hand-over."""
+"""tintype as a Django storage, where a save uploads, and where the upload comes later."""

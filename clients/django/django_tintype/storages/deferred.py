@@ -12,28 +12,24 @@ import os
 import posixpath
 import random
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Tags, register
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 from django.core.signing import Signer
-from django.db import models, transaction
-from django.urls import NoReverseMatch, reverse
+from django.db import transaction
+from django.urls import reverse
 from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
 from ..api.records import Record
-from ..conf import settings
 from ..delivery.source import Source
 from ..keys import composed, joined, split_extension
 from .folder import DeferredFolder, folder
@@ -231,75 +227,6 @@ def signature(key: str) -> str:
 def pending_url(key: str) -> str:
     """Where a waiting file is shown: `deferred_urls` answers there, also after it was moved."""
     return reverse("tintype-pending", args=[signature(key), key])
-
-
-@register(Tags.files)
-def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Refuses a storage of this kind without its folder, or without its address."""
-    if not any(map(_is_deferred, _storages(app_configs))):
-        return []
-    try:
-        root = settings().deferred_root
-    except ImproperlyConfigured:
-        # The check of the settings tells.
-        return []
-    found: list[CheckMessage] = []
-    if root is None:
-        found.append(
-            Error(
-                "DeferredTintypeStorage is used, and TINTYPE has no DEFERRED_ROOT",
-                hint="set TINTYPE['DEFERRED_ROOT'] to a folder that every process of the site "
-                "shares and that outlives them, and say so with "
-                "TINTYPE['DEFERRED_ROOT_IS_SHARED_AND_DURABLE'] = True",
-                id="tintype.E010",
-            )
-        )
-    elif not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
-        found.append(
-            Error(
-                f"TINTYPE['DEFERRED_ROOT'], {root}, is not a folder that this process may write to",
-                hint="make it, or mount it; it is not made by itself, because a volume that is not "
-                "mounted would go unnoticed",
-                id="tintype.E011",
-            )
-        )
-    try:
-        if hasattr(django_settings, "ROOT_URLCONF"):
-            pending_url("key")
-    except NoReverseMatch:
-        found.append(
-            Error(
-                "DeferredTintypeStorage is used, and files that wait have no address",
-                hint="add path('pending/', include('django_tintype.deferred_urls')) to the URLconf",
-                id="tintype.E012",
-            )
-        )
-    return found
-
-
-def _is_deferred(storage: Storage) -> bool:
-    try:
-        # Django's default storage is made by being looked at.
-        return isinstance(storage, DeferredTintypeStorage)
-    except Exception:
-        # What is wrong with it, the check of the storages tells.
-        return False
-
-
-def _storages(app_configs: Sequence[AppConfig] | None) -> list[Storage]:
-    found: list[Storage] = []
-    for alias in django_settings.STORAGES:
-        try:
-            found.append(storages[alias])
-        except Exception:
-            # What is wrong with it, the check of the storages tells.
-            continue
-    for config in apps.get_app_configs() if app_configs is None else app_configs:
-        for model in config.get_models():
-            for field in model._meta.get_fields():
-                if isinstance(field, models.FileField):
-                    found.append(field.storage)
-    return found
 
 
 def _time(found: os.stat_result) -> datetime:

@@ -6,7 +6,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_tintype import conf, live
+from django_tintype import conf
+from django_tintype.checks import live
 from django_tintype.storages.tintype import TintypeStorage
 
 

@@ -13,9 +13,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from . import conf
-from .storages.tintype import TintypeStorage
-from .testing import InMemoryTintype
+from .. import conf
+from ..storages.tintype import TintypeStorage
+from ..testing import InMemoryTintype
 
 DEVELOPMENT_TOKEN = "dev"
 

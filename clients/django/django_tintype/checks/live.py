@@ -18,15 +18,15 @@ from typing import Any
 from django.core.files.base import ContentFile
 from urllib3 import BaseHTTPResponse
 
-from .api.client import Client
-from .api.errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
-from .conf import Settings
-from .delivery.signing import sign
-from .delivery.spec import Spec
-from .delivery.url import original_url, url
-from .keys import encode_key
-from .storages.deferred import DeferredTintypeStorage
-from .storages.tintype import TintypeStorage
+from ..api.client import Client
+from ..api.errors import PreconditionFailed, TintypeAuthError, TintypeError, TintypeRejected
+from ..conf import Settings
+from ..delivery.signing import sign
+from ..delivery.spec import Spec
+from ..delivery.url import original_url, url
+from ..keys import encode_key
+from ..storages.deferred import DeferredTintypeStorage
+from ..storages.tintype import TintypeStorage
 
 #: Signed URLs that expire are off by as much; more is a clock that nobody sets.
 MAX_CLOCK_SECONDS = 30

@@ -21,13 +21,13 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 from urllib3 import BaseHTTPResponse
 
-from .api.client import Client
-from .api.download import Download
-from .api.errors import TintypeError, as_django_has_it, refusal
-from .api.limits import Limits
-from .api.records import Head, ImageFacts, Listed, Page, Ready, Record
-from .api.upload import Body, SourceFailed, Upload, WrongLength
-from .keys import check_key, encode_key, is_too_long, joined, split_extension
+from ..api.client import Client
+from ..api.download import Download
+from ..api.errors import TintypeError, as_django_has_it, refusal
+from ..api.limits import Limits
+from ..api.records import Head, ImageFacts, Listed, Page, Ready, Record
+from ..api.upload import Body, SourceFailed, Upload, WrongLength
+from ..keys import check_key, encode_key, is_too_long, joined, split_extension
 
 #: What Python's own table lacks, or has otherwise.
 _TYPES = {

@@ -1,40 +1,14 @@
-"""For the tests of sites: tintype in memory, and assertions about URLs.
-
-    STORAGES = {"default": {"BACKEND": "django_tintype.testing.InMemoryTintype"}}
-
-makes files behave as with the service, with the same names and the same URLs, without a service. No
-picture can be fetched from those URLs; width, height and format are there, what needs the decoded
-picture (dominant colour, ThumbHash) is not.
-"""
+"""Assertions about URLs, for the tests of sites."""
 
 from __future__ import annotations
 
 import time
 from urllib.parse import unquote
 
-from django.utils.deconstruct import deconstructible
-
-from . import conf
-from .api.client import Client
-from .delivery.signing import verify
-from .delivery.spec import Spec
-from .delivery.url import needs_signature, parse_path
-from .memory import memory
-from .storages.tintype import TintypeStorage
-
-
-@deconstructible(path="django_tintype.testing.InMemoryTintype")
-class InMemoryTintype(TintypeStorage):
-    """A `TintypeStorage` whose files are in memory, in one place for the whole process."""
-
-    @property
-    def client(self) -> Client:
-        return memory
-
-    @staticmethod
-    def clear() -> None:
-        """Deletes every file: for `setUp`, or a fixture."""
-        memory.clear()
+from .. import conf
+from ..delivery.signing import verify
+from ..delivery.spec import Spec
+from ..delivery.url import needs_signature, parse_path
 
 
 def assert_url(url: str, key: str, spec: str | Spec | None = None) -> None:
