@@ -7,75 +7,25 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.core.validators import FileExtensionValidator
 from django.forms.models import InlineForeignKeyField
 from django.utils.translation import gettext_lazy as _
 
 from .api.errors import TintypeError, TintypeRejected
-from .api.limits import Limits, limits
+from .api.limits import limits
 from .api.trouble import Trouble
-from .judgement import in_words, look, sniffed
+from .fields import TintypeImageField
+from .fields.form_field import TintypeImageFormField as TintypeImageFormField
+from .fields.judgement import in_words, sniffed
 from .storages.tintype import TintypeStorage
 
 if TYPE_CHECKING:
     from .api.records import Record
-    from .fields import TintypeImageField
 
     _ModelForm = forms.ModelForm[Any]
 else:
     _ModelForm = object
 
 logger = logging.getLogger("django_tintype")
-
-#: What pictures are called: what is in them is looked at besides.
-EXTENSIONS = [
-    *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp", "bmp", "dib", "tif", "tiff"),
-    *("heic", "heif", "avif", "jxl", "jp2", "j2k", "psd", "ico"),
-]
-_ANY = "image/*"
-
-
-def validate_picture_extension(value: Any) -> None:
-    """As Django's, without a list that depends on Pillow."""
-    FileExtensionValidator(EXTENSIONS)(value)
-
-
-class TintypeImageFormField(forms.ImageField):
-    """Says before an upload what can be told of a file then: its kind, its size. Where the form is
-    one that uploads while it validates, the rest is for the service to say; else Pillow looks, if
-    it is installed."""
-
-    default_validators = [validate_picture_extension]  # noqa: RUF012 - Django's way to write it
-
-    #: Where the file goes, which is asked for what it takes.
-    storage: TintypeStorage | None = None
-    #: Whether a picture that cannot be shown is taken all the same, with a warning.
-    allow_unrenderable = False
-    #: Whether the form uploads the file while it is validated.
-    is_judged_by_service = False
-
-    def limits(self, *, ask: bool = False) -> Limits | None:
-        return None if self.storage is None else limits(self.storage.client, ask=ask)
-
-    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
-        # The service is asked for a form that is about to be filled in; one that comes back has
-        # what was known then.
-        known = self.limits(ask=not form.is_bound)
-        if known and not self.allow_unrenderable and self.widget.attrs.get("accept") == _ANY:
-            self.widget.attrs["accept"] = ",".join(known.taken)
-        return super().get_bound_field(form, field_name)
-
-    def to_python(self, data: Any) -> Any:
-        file = forms.FileField.to_python(self, data)
-        if file is None:
-            return None
-        known = self.limits()
-        trouble = look(file, known)
-        if trouble is None and not self.is_judged_by_service:
-            trouble = _judged_by_pillow(file)
-        if trouble and not self.allow_unrenderable:
-            raise forms.ValidationError(in_words(trouble, known), code=trouble.code)
-        return file
 
 
 class UploadWhileValidating(_ModelForm):
@@ -98,8 +48,6 @@ class UploadWhileValidating(_ModelForm):
         super().full_clean()
         if not self.is_bound or self.errors or self.cleaned_data.get("DELETE"):
             return
-        from .fields import TintypeImageField
-
         for field in self.instance._meta.concrete_fields:
             if not isinstance(field, TintypeImageField) or field.name not in self.changed_data:
                 continue
@@ -164,25 +112,3 @@ def _refused(
     limit = known.max_upload_bytes if known else None
     trouble = Trouble(error.code, sniffed(content), limit=limit)
     return forms.ValidationError(in_words(trouble, known), code=error.code)
-
-
-def _judged_by_pillow(file: Any) -> Trouble | None:
-    """As Django's own field does it, and leaves the picture behind for others to look at."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None
-    format = sniffed(file)
-    try:
-        image = Image.open(file)
-        image.verify()
-        file.image, file.content_type = image, Image.MIME.get(image.format or "")
-    except Exception:
-        # What Pillow does not know is no reason yet: it may lack a decoder.
-        if format is None:
-            return Trouble("not-a-picture")
-        is_known = format in ("jpeg", "png", "gif", "bmp", "tiff", "webp")
-        return Trouble("corrupt-image", format) if is_known else None
-    finally:
-        file.seek(0)
-    return None

@@ -7,10 +7,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import router
 from django.db.models import ImageField, Model, Q, QuerySet
 
-from django_tintype import after_commit
 from django_tintype.api.client import client
 from django_tintype.api.records import Record
-from django_tintype.fields import FACTS, TintypeImageField
+from django_tintype.fields import TintypeImageField
+from django_tintype.fields.columns import FACTS, columns_of
+from django_tintype.fields.sync import bring_up_to_date
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.report import Report
@@ -88,7 +89,7 @@ class Command(UpkeepCommand):
 
 def _fill_row(field: fields.Field, using: str, pk: Any, name: str, record: Record) -> str:
     if isinstance(field, TintypeImageField):
-        after_commit.bring_up_to_date(field, field.model(pk=pk), using, record)
+        bring_up_to_date(field, field.model(pk=pk), using, record)
     elif record.image:
         size = {"width_field": record.image.width, "height_field": record.image.height}
         columns = {getattr(field, option): value for option, value in size.items()}
@@ -104,7 +105,7 @@ def _fill_row(field: fields.Field, using: str, pk: Any, name: str, record: Recor
 
 def _columns(field: fields.Field) -> list[str]:
     options = FACTS if isinstance(field, TintypeImageField) else FACTS[:2]
-    return [column for option in options if (column := getattr(field, option, None))]
+    return columns_of(field, options)
 
 
 def _empty(field: fields.Field, column: str) -> Any:

@@ -9,17 +9,18 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
+from .columns import TEXT, column_of
+
 if TYPE_CHECKING:
-    from .fields import TintypeImageField
+    from .field import TintypeImageField
 
 #: What each column has to be, the room that it needs, and what to write.
-_TEXT = (models.CharField, models.TextField)
 _NEEDS: dict[str, tuple[tuple[type[models.Field], ...], int, str]] = {  # type: ignore[type-arg]
     "width_field": ((models.IntegerField,), 0, "PositiveIntegerField(null=True, editable=False)"),
     "height_field": ((models.IntegerField,), 0, "PositiveIntegerField(null=True, editable=False)"),
-    "version_field": (_TEXT, 16, "CharField(max_length=16, blank=True, editable=False)"),
-    "placeholder_field": (_TEXT, 36, "CharField(max_length=40, blank=True, editable=False)"),
-    "focal_field": (_TEXT, 17, "CharField(max_length=20, blank=True)"),
+    "version_field": (TEXT, 16, "CharField(max_length=16, blank=True, editable=False)"),
+    "placeholder_field": (TEXT, 36, "CharField(max_length=40, blank=True, editable=False)"),
+    "focal_field": (TEXT, 17, "CharField(max_length=20, blank=True)"),
     "crops_field": ((models.JSONField,), 0, "JSONField(default=dict, blank=True)"),
 }
 
@@ -40,7 +41,7 @@ def check_pillow(field: TintypeImageField) -> Iterator[CheckMessage]:
 
 def check_columns(field: TintypeImageField) -> Iterator[CheckMessage]:
     for option, (kinds, room, example) in _NEEDS.items():
-        name = field.column_of(option)
+        name = column_of(field, option)
         if name is None:
             continue
         write = f"write {name} = models.{example}"

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.files import File
 from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 
-from . import after_commit
-from .api.records import Record
-from .delivery.source import Source
-from .storages.tintype import TintypeStorage
+from ..api.records import Record
+from ..delivery.source import Source
+from ..storages.tintype import TintypeStorage
+from .assignment import assigned, fill_from_file, undeferred, was_deferred
+from .row import Row
+from .size import local_size
 
 if TYPE_CHECKING:
-    from .fields import TintypeImageField
+    from .field import TintypeImageField
 
 
 class TintypeFieldFile(ImageFieldFile):
@@ -34,10 +36,11 @@ class TintypeFieldFile(ImageFieldFile):
         if not hasattr(content, "chunks"):
             # A file of Python's own. A storage would do this as well, and leave the marks behind.
             content = File(content, name)
-        self.field.forget_marks_of_replaced_file(self.instance)
-        # Travels with the bytes, so that the picture never shows another crop.
+        row = Row(self.field, self.instance)
+        row.forget_marks_of_replaced_file()
+        # Sent with the bytes, so that no page ever shows the old crop of the new image.
         carrier: Any = content
-        carrier.tintype_record = self.field.marks(self.instance).as_record()
+        carrier.tintype_record = row.marks().as_record()
         try:
             super().save(name, content, save=False)  # type: ignore[arg-type]
         finally:
@@ -54,11 +57,12 @@ class TintypeFieldFile(ImageFieldFile):
         self._dimensions_cache: Any = None
         record = getattr(name, "record", None)
         self.uploaded = record if isinstance(record, Record) else None
+        row = Row(self.field, self.instance)
         if self.uploaded:
-            self.field.fill(self.instance, self.uploaded)
+            row.fill(self.uploaded)
         else:
-            # It is on its way to the service, and gets its version there.
-            self.field.fill_locally(self.instance, content)
+            # It is moved to the service later, and gets its version there.
+            fill_from_file(row, content)
 
     def _get_image_dimensions(self) -> tuple[int | None, int | None]:
         """From the columns; a file without them costs one request, the first time."""
@@ -71,7 +75,7 @@ class TintypeFieldFile(ImageFieldFile):
             return size
         if getattr(self, "_dimensions_cache", None) is None:
             storage = cast(TintypeStorage, self.storage)
-            if after_commit.is_pending(self.field, self.name):
+            if storage.pending(self.name or ""):
                 self._dimensions_cache = local_size(self)
             else:
                 head = storage.client.head(storage.key(self.name or ""))
@@ -83,43 +87,13 @@ class TintypeImageDescriptor(ImageFileDescriptor):
     field: TintypeImageField
 
     def __set__(self, instance: Any, value: Any) -> None:
-        before = instance.__dict__.get(self.field.attname)
-        was_deferred = self.field.was_deferred(instance)
+        row = Row(self.field, instance)
+        before, is_deferred = row.values.get(self.field.attname), was_deferred(row)
         super().__set__(instance, value)
         if not self.field.is_in_tintype:
             return
-        if was_deferred:
-            self.field.undefer(instance, value)
+        if is_deferred:
+            undeferred(row, value)
         # None: the constructor sets it, and the columns along with it.
         elif before is not None:
-            self.field.take_over(instance, before, value)
-
-
-def local_size(content: File[Any]) -> tuple[int | None, int | None]:
-    """Upright width and height of a file that is at hand, if Pillow is there to tell."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None, None
-    was_closed = content.closed
-    if not was_closed and not content.seekable():
-        # What is a stream has been read by now.
-        return None, None
-    content.open()
-    try:
-        with Image.open(content) as image:
-            # 5 to 8 lie on their side.
-            turned = image.getexif().get(0x0112, 1) >= 5
-            return (image.height, image.width) if turned else image.size
-    except Exception:
-        # Whatever a decoder says of a stranger's file, it has no size then.
-        return None, None
-    finally:
-        if was_closed:
-            content.close()
-        else:
-            content.seek(0)
-
-
-def name_of(value: Any) -> str | None:
-    return str(getattr(value, "name", value) or "") or None
+            assigned(row, before, value)

@@ -14,10 +14,10 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from .api.trouble import Trouble, format_of, media_type
+from ..api.trouble import Trouble, format_of, media_type
 
 if TYPE_CHECKING:
-    from .api.limits import Limits
+    from ..api.limits import Limits
 
 #: How much of a file tells what it is.
 HEAD_BYTES: Final = 4096
@@ -64,6 +64,28 @@ def look(file: File[Any], limits: Limits | None) -> Trouble | None:
     pixels = _pixels(file)
     if limits and pixels and pixels > limits.max_pixels:
         return Trouble("too-many-pixels", format, pixels, limits.max_pixels)
+    return None
+
+
+def judged_by_pillow(file: Any) -> Trouble | None:
+    """As Django's own field does it, and leaves the picture behind for others to look at."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    format = sniffed(file)
+    try:
+        image = Image.open(file)
+        image.verify()
+        file.image, file.content_type = image, Image.MIME.get(image.format or "")
+    except Exception:
+        # What Pillow does not know is no reason yet: it may lack a decoder.
+        if format is None:
+            return Trouble("not-a-picture")
+        is_known = format in ("jpeg", "png", "gif", "bmp", "tiff", "webp")
+        return Trouble("corrupt-image", format) if is_known else None
+    finally:
+        file.seek(0)
     return None
 
 

@@ -15,20 +15,21 @@ from django.core.exceptions import PermissionDenied, SuspiciousFileOperation
 from django.db import DatabaseError, models, transaction
 from django.db.models import signals
 
-from .api.errors import TintypeError
+from ..api.errors import TintypeError
+from .columns import writes
+from .row import Row
 
 if TYPE_CHECKING:
-    from .fields import TintypeImageField
+    from .field import TintypeImageField
 
 logger = logging.getLogger("django_tintype")
 
 
 class Cleanup:
-    """Of one field. What a row has named is kept in the row, until it is certain what it names."""
+    """Of one field. What a row has named is in its state, until it is certain what it names."""
 
     def __init__(self, field: TintypeImageField) -> None:
         self.field = field
-        self._slot = f"_tintype_{field.name}_named"
 
     def watch(self, model: type[models.Model]) -> None:
         # Signals hold their receivers weakly, and the field holds this.
@@ -38,26 +39,21 @@ class Cleanup:
         signals.pre_delete.connect(self._deleting, sender=model)
         signals.post_delete.connect(self._deleted, sender=model)
 
-    def _name(self, instance: models.Model) -> str | None:
-        value: Any = instance.__dict__.get(self.field.attname)
-        return str(getattr(value, "name", value) or "") or None
-
     def _loaded(self, instance: models.Model, **kwargs: Any) -> None:
-        if self.field.attname in instance.__dict__:
-            name = self._name(instance)
-            instance.__dict__[self._slot] = {name} if name else set()
+        row = Row(self.field, instance)
+        if row.is_loaded:
+            row.change(named=_set(row.name))
 
     def _saving(self, instance: models.Model, using: str, **kwargs: Any) -> None:
-        row = instance.__dict__
+        row = Row(self.field, instance)
         if instance._state.adding:
             # What a constructor was given has been named by no row yet.
-            row[self._slot] = set()
-        elif self._slot not in row and self.field.attname in row:
+            row.change(named=frozenset())
+        elif row.state.named is None and row.is_loaded:
             # Loaded without the file, which is about to be replaced unseen.
-            rows = self.field.model._base_manager.using(using)
-            found = rows.filter(pk=self.field.pk_of(instance))
-            names = found.values_list(self.field.attname, flat=True)
-            row[self._slot] = {name for name in names if name}
+            rows = self.field.model._base_manager.using(using).filter(pk=row.pk)
+            names = rows.values_list(self.field.attname, flat=True)
+            row.change(named=frozenset(name for name in names if name))
 
     def _saved(
         self,
@@ -67,35 +63,34 @@ class Cleanup:
         update_fields: frozenset[str] | None,
         **kwargs: Any,
     ) -> None:
-        is_written = update_fields is None or self.field.name in update_fields
-        if raw or not is_written or self.field.attname not in instance.__dict__:
+        row = Row(self.field, instance)
+        if raw or not writes(update_fields, self.field.name) or not row.is_loaded:
             return
-        named, name = instance.__dict__.setdefault(self._slot, set()), self._name(instance)
-        gone = named - {name}
-        if name:
-            named.add(name)
+        named = row.state.named or frozenset()
+        gone = named - {row.name}
+        row.change(named=named | _set(row.name))
         if gone:
             # After a rollback they are still known, and the next save lets them go.
-            transaction.on_commit(partial(self._let_go, instance, gone, using), using=using)
+            transaction.on_commit(partial(self._let_go, row, gone, using), using=using)
 
-    def _let_go(self, instance: models.Model, gone: set[str], using: str) -> None:
-        instance.__dict__.get(self._slot, set()).difference_update(gone)
+    def _let_go(self, row: Row, gone: frozenset[str], using: str) -> None:
+        row.change(named=(row.state.named or frozenset()) - gone)
         for name in sorted(gone):
             self._delete(name, using)
 
     def _deleting(self, instance: models.Model, **kwargs: Any) -> None:
-        if self.field.attname not in instance.__dict__:
+        if not Row(self.field, instance).is_loaded:
             # Nobody can load it afterwards.
             getattr(instance, self.field.attname)
 
     def _deleted(self, instance: models.Model, using: str, **kwargs: Any) -> None:
-        named: set[str] = instance.__dict__.get(self._slot, set())
-        for name in sorted({*named, self._name(instance)} - {None}):  # type: ignore[type-var]
+        row = Row(self.field, instance)
+        for name in sorted((row.state.named or frozenset()) | _set(row.name)):
             transaction.on_commit(partial(self._delete, name, using), using=using)
 
-    def _delete(self, name: str | None, using: str) -> None:
+    def _delete(self, name: str, using: str) -> None:
         field = self.field
-        if not name or not field.is_in_tintype or name == field.get_default():
+        if not field.is_in_tintype or name == field.get_default():
             return
         # One file, however its name is written in another row.
         spellings = {name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
@@ -117,3 +112,7 @@ class Cleanup:
                 field,
                 error,
             )
+
+
+def _set(name: str | None) -> frozenset[str]:
+    return frozenset([name] if name else [])

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models
 
-from .api.errors import TintypeError
-from .api.records import Record
+from ..api.errors import TintypeError
+from ..api.records import Record
+from ..storages.tintype import TintypeStorage
+from .columns import MARKS, columns_of, facts, pk_of
 from .marks import Marks, read_crops, read_focal, write_focal
-from .storages.tintype import TintypeStorage
+from .row import Row
 
 if TYPE_CHECKING:
-    from .fields import TintypeImageField
+    from .field import TintypeImageField
 
 logger = logging.getLogger("django_tintype")
 
@@ -30,24 +32,25 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
     is saved, and whoever saved it is not to see an error instead."""
     name: str | None = None
     record: Record | None = None
-    pk = field.pk_of(instance)
+    mine = Row(field, instance)
+    pk = mine.pk
     try:
         row = _row(field, pk, using)
         if row is None:
             return
         name = str(row[field.attname] or "") or None
-        if is_pending(field, name):
+        if name and _storage(field).pending(name):
             return
-        known, _, is_heard, _ = field.known(instance)
+        known, _, is_heard, _ = mine.known()
         if name and not is_heard:
             # Nobody knows what is missing: it may be that something was taken away.
             record = _storage(field).record(name)
             known = _marks_of(name, record)
-        if field.attname not in instance.__dict__:
+        if not mine.is_loaded:
             # Loaded without the file, so it has not been replaced either.
             known = known._replace(name=name)
         record = _agree(field, pk, using, row, known, record)
-        field.version_is_back(instance)
+        mine.version_is_back()
     except Exception as error:
         repair = (
             "the next save of the row sends them again, or manage.py tintype_fill_dimensions"
@@ -65,11 +68,10 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
             exc_info=None if isinstance(error, (TintypeError, OSError)) else error,
         )
         return
-    if record is not None and field.known(instance).marks.name in (None, name):
+    if record is not None and mine.known().marks.name in (None, name):
         if field.version_field:
-            instance.__dict__[field.version_field] = record.version
-        shown = name if field.attname in instance.__dict__ else None
-        field.remember(instance, _marks_of(shown, record))
+            mine.values[field.version_field] = record.version
+        mine.remember(_marks_of(name if mine.is_loaded else None, record))
 
 
 def bring_up_to_date(
@@ -81,9 +83,9 @@ def bring_up_to_date(
     Returns the record, or None for a row without a file or whose file waits to be moved. Raises
     what a storage raises. `record` is what the service says now, if that is known already.
     """
-    pk = field.pk_of(instance)
+    pk = pk_of(field, instance)
     row = _row(field, pk, using)
-    if row is None or not row[field.attname] or is_pending(field, row[field.attname]):
+    if row is None or not row[field.attname] or _storage(field).pending(row[field.attname]):
         return None
     name = str(row[field.attname])
     if record is None or record.key != _storage(field).key(name):
@@ -94,18 +96,13 @@ def bring_up_to_date(
         adopted[field.focal_field] = write_focal(known.focal)
     if field.crops_field and known.crops and not theirs.crops:
         adopted[field.crops_field] = dict(known.crops)
-    facts = {column: value for column, value in field.facts(record).items() if value}
-    if _swap(field, pk, using, row, {**facts, **adopted}):
+    found = {column: value for column, value in facts(field, record).items() if value}
+    if _swap(field, pk, using, row, {**found, **adopted}):
         row.update(adopted)
-        row.update({column: facts[column] for column in facts.keys() & row.keys()})
+        row.update({column: found[column] for column in found.keys() & row.keys()})
     else:
         row = _row(field, pk, using)
     return _agree(field, pk, using, row, known) if row else None
-
-
-def is_pending(field: TintypeImageField, name: str | None) -> bool:
-    """Whether the file waits to be moved to the service, and the service knows nothing of it."""
-    return bool(name) and _storage(field).pending(str(name))
 
 
 def _agree(
@@ -138,9 +135,9 @@ def _agree(
             record = _storage(field).record(name)
             known = _marks_of(name, record)
             continue
-        facts = field.facts(record)
+        found = facts(field, record)
         # Those of the pixels are there already; a placeholder may have been pending until now.
-        news = {c: facts[c] for c in (field.version_field, field.placeholder_field) if c in facts}
+        news = {c: found[c] for c in (field.version_field, field.placeholder_field) if c in found}
         if all(row.get(column) == value for column, value in news.items() if column in row):
             return record
         if _swap(field, pk, using, row, {c: v for c, v in news.items() if v}):
@@ -150,7 +147,7 @@ def _agree(
 
 
 def _row(field: TintypeImageField, pk: Any, using: str) -> dict[str, Any] | None:
-    columns = [field.attname, field.version_field, *_mark_columns(field)]
+    columns = [field.attname, field.version_field, *columns_of(field, MARKS)]
     rows = field.model._base_manager.using(using).filter(pk=pk)
     return cast(
         "dict[str, Any] | None", rows.values(*[column for column in columns if column]).first()
@@ -166,10 +163,6 @@ def _swap(
     }
     rows = field.model._base_manager.using(using).filter(pk=pk, **same)
     return bool(rows.update(**news) if news else rows.exists())
-
-
-def _mark_columns(field: TintypeImageField) -> list[str]:
-    return [column for column in (field.focal_field, field.crops_field) if column]
 
 
 def _marks(field: TintypeImageField, row: dict[str, Any]) -> Marks:

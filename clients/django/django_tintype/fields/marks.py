@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 
-from .delivery.spec import as_text, millionths, written
-from .text import shortened
+from ..delivery.spec import as_text, millionths, written
+from ..text import shortened
 
 Point = tuple[float, float]
 #: Left, top, width and height by the name of the crop, in fractions of the upright picture.
@@ -42,18 +42,6 @@ class Marks(NamedTuple):
 
     def copy(self) -> Marks:
         return self._replace(crops=deepcopy(dict(self.crops)))
-
-
-class Known(NamedTuple):
-    """What an instance remembers of the marks that its row had."""
-
-    marks: Marks
-    #: Else from the row, or from whoever called the constructor.
-    is_from_service: bool
-    #: Whether the service has them too: a row without a version waits to be sent.
-    is_heard: bool = True
-    #: Columns of marks that were not loaded, so that `marks` says nothing of them.
-    deferred: tuple[str, ...] = ()
 
 
 def read_focal(value: object) -> Point | None:
