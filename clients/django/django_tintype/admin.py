@@ -10,12 +10,13 @@ from collections.abc import Callable
 from posixpath import basename
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import display
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.widgets import AdminFileWidget
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBadRequest
 from django.utils.text import capfirst
 
 from . import takedown
@@ -23,6 +24,9 @@ from .fields import TintypeImageField
 from .forms import UploadWhileValidating
 from .html.pictures import tt_img
 from .widgets import TintypeImageInput
+
+#: The header of a form that `progress.js` sends, and the last of its fields.
+PROGRESS, END = "Tintype-Progress", "tintype-end"
 
 if TYPE_CHECKING:
     _Admin = BaseModelAdmin[Any]
@@ -52,6 +56,27 @@ class TintypeAdminMixin(_Admin):
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         form = super().get_changelist_form(request, **kwargs)  # type: ignore[misc]
         return _uploading(form, request)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if PROGRESS in request.headers and END not in request.POST:
+            # Django takes a form that breaks off for a whole one.
+            return HttpResponseBadRequest("the form breaks off")
+        response = super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
+        if PROGRESS in request.headers and response.has_header("Location"):
+            # A script cannot see a redirect, and the page behind it shows its messages only once.
+            response.status_code = 200
+            response["Tintype-Location"] = response["Location"]
+            del response["Location"]
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        context["media"] += forms.Media(js=["django_tintype/progress.js"])
+        response = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+        if PROGRESS in request.headers:
+            response["Tintype-Form"] = "shown again"
+        return response
 
     def _get_base_actions(self, *args: Any, **kwargs: Any) -> Any:
         # Not `actions`, which a ModelAdmin sets to its own, nor `get_actions`, whose signature and
