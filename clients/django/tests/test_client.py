@@ -36,7 +36,7 @@ from django_tintype.api.upload import Upload, WrongLength
 from tests.conftest import StartService
 from tests.service import Service, free_ports
 from tests.shelf.models import Document
-from tests.test_storage import stream
+from tests.storages import stream
 from tests.wire import Wire, wire
 
 

@@ -43,7 +43,7 @@ from tests.gallery.models import (
     Tidy,
 )
 from tests.service import Service
-from tests.test_storage import stream
+from tests.storages import stream
 
 # Real commits, because that is when changes are sent.
 pytestmark = pytest.mark.django_db(transaction=True)

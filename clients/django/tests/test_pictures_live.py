@@ -28,8 +28,8 @@ from django_tintype.delivery.url import original_url, url
 from django_tintype.html import placeholder
 from django_tintype.storages.tintype import SavedName, TintypeStorage
 from tests.conftest import StartService
+from tests.markup import elements
 from tests.service import Service
-from tests.test_pictures import elements
 
 KEY = "0123456789abcdef0123456789abcdef"
 PRESETS = {"card": "w_300~h_200~fit_cover"}
