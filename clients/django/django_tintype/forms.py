@@ -29,16 +29,16 @@ logger = logging.getLogger("django_tintype")
 
 
 class UploadWhileValidating(_ModelForm):
-    """For a ModelForm, before it: what the service refuses, or cannot show, and that it is away,
-    are errors of the form, rather than of `save()`, where nobody can show them.
+    """Put before ModelForm: what the service refuses or cannot show, or that it is unavailable, is
+    an error of the form rather than of `save()`, where it could not be shown.
 
-    Files are uploaded once everything else is valid. What is never saved after that is an original
-    without a row, which `tintype_orphans` finds.
+    Files are uploaded once everything else is valid. A file whose form is never saved is an
+    original without a row, which `tintype_orphans` finds.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: What a person is to know of pictures that were taken: the names of fields, and sentences.
+        #: Warnings about images that were accepted: the names of fields, and sentences.
         self.picture_warnings: list[tuple[str, str]] = []
         for field in self.fields.values():
             if isinstance(field, TintypeImageFormField):
@@ -55,7 +55,7 @@ class UploadWhileValidating(_ModelForm):
             if not file or file._committed or not field.is_in_tintype:
                 continue
             if callable(field.upload_to) and self._has_new_parent():
-                # The name may be made of what the parent gets when it is saved.
+                # `upload_to` may need what the parent gets when it is saved.
                 continue
             self._upload(field, file)
 
@@ -91,11 +91,11 @@ class UploadWhileValidating(_ModelForm):
             logger.warning("%s, which cannot be shown, is left as an orphan: %s", record.key, error)
 
     def warn(self, name: str, text: str) -> None:
-        """Of a picture that is taken all the same."""
+        """Called for an image that is accepted all the same."""
         self.picture_warnings.append((name, text))
 
     def _has_new_parent(self) -> bool:
-        """Whether this is a form of an inline, on a page that adds the row above it as well."""
+        """Whether this form belongs to an inline of a row that is being added too."""
         return any(
             isinstance(field, InlineForeignKeyField) and field.parent_instance.pk is None
             for field in self.fields.values()
@@ -105,7 +105,7 @@ class UploadWhileValidating(_ModelForm):
 def _refused(
     error: TintypeRejected, content: Any, field: TintypeImageField
 ) -> forms.ValidationError:
-    """What the service did not take, for an editor."""
+    """The refusal of the service, for an editor."""
     known = limits(cast(TintypeStorage, field.storage).client, ask=False)
     if error.code not in ("too-large", "type-not-allowed"):
         return forms.ValidationError(error.detail, code=error.code)

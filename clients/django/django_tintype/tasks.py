@@ -1,4 +1,4 @@
-"""Work for the workers of Django's task framework, which Django has since 6.0."""
+"""Tasks for Django's task framework, which exists since Django 6.0."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from .storages.folder import folder
 
 @task()
 def move_original(key: str) -> str:
-    """Moves one upload to the service. What fails here waits for `tintype_move`."""
+    """Moves one upload to the service. What fails is left to `tintype_move`."""
     return folder().move(key, client())

@@ -1,4 +1,4 @@
-"""The version of this package, which the service reads in its log too."""
+"""The version of this package, which is also sent to the service."""
 
 from __future__ import annotations
 

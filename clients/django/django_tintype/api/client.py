@@ -1,4 +1,4 @@
-"""The service's HTTP API in Python, a method for each call. No rule of Django's storages here."""
+"""The service's HTTP API in Python, one method per call. Knows nothing of Django's storages."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ LIMITS_PATIENCE = 2.0
 
 
 class Client:
-    """Everything that the API offers, as methods."""
+    """Everything the API offers, as methods."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._transport = Transport(settings)
 
-    # Sockets belong to a process and the token to its settings: neither is pickled.
+    # Sockets belong to a process and the token to its settings, so neither is pickled.
     def __reduce__(self) -> tuple[Any, ...]:
         return client, ()
 
@@ -63,7 +63,7 @@ class Client:
     ) -> Record:
         """Uploads an original.
 
-        What was sent is hashed on its way and compared with the answer: bytes that were damaged are
+        The bytes are hashed as they are sent and compared with the response: damaged ones are
         deleted again. A body that can be read again (bytes, a seekable file, any iterable that is
         not its own iterator) is sent again when the connection or the service fails.
         """
@@ -87,7 +87,7 @@ class Client:
         except WrongLength:
             if not upload.can_repeat:
                 raise TintypeError(f"the content of {key!r} is not {length} bytes long") from None
-            # The source was mistaken about its length. Without one, the end of the body tells.
+            # The source was wrong about its length. Without one, the end of the body tells.
             upload.length = None
             response = self._transport.send("PUT", path, key, headers=headers, upload=upload)
         stored = Record.of(answer(response))
@@ -122,7 +122,7 @@ class Client:
             )
         except TintypeError as error:
             if error.code == "range-not-satisfiable" and not start:
-                # There is no first byte of an empty original.
+                # An empty original has no first byte.
                 return Download.empty(key, self.head(key).etag)
             raise
         return Download(key, response)
@@ -132,7 +132,7 @@ class Client:
         return Head.of(response.headers)
 
     def exists(self, key: str) -> bool:
-        """Whether the key is taken, be it by an original that may not be shown."""
+        """Whether the key is taken, even by an original that may not be shown."""
         try:
             self.head(key)
         except FileNotFoundError:
@@ -143,12 +143,12 @@ class Client:
         return True
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
-        """Deletes an original. One that is not there is no error."""
+        """Deletes an original. A missing one is no error."""
         headers = {} if if_match is None else {"If-Match": _quoted(if_match)}
         try:
             self._transport.send("DELETE", _path("files", key), key, headers=headers)
         except TintypeUnavailable as error:
-            # Without an answer: sent again, it might delete what somebody else has put there since.
+            # No response: sent again, it might delete what somebody else has uploaded since.
             if error.status is not None or self.exists(key):
                 raise
 
@@ -170,7 +170,7 @@ class Client:
         `actor`, the person on whose behalf, is logged and kept with a takedown."""
         headers = {} if if_match is None else {"If-Match": _quoted(if_match)}
         if actor:
-            # As much as fits in a header.
+            # As much as fits into a header.
             headers["Tintype-Actor"] = re.sub("[^ -~]", "?", actor).strip()[:256] or "?"
         response = self._transport.send(
             "PATCH",
@@ -178,7 +178,7 @@ class Client:
             key,
             headers=headers,
             payload=changes,
-            # A merge patch says how things are to be, so twice is as good as once; a condition
+            # A merge patch describes the result, so sending it twice does no harm; a condition
             # would fail on what the first attempt has done.
             is_safe=if_match is None,
         )
@@ -208,7 +208,8 @@ class Client:
         )
 
     def walk(self, prefix: str = "", *, records: bool = True) -> Iterator[Record]:
-        """Every original below a prefix. What is not known of an adopted one yet is None."""
+        """Every original below a prefix. Facts that are not known yet of an adopted one are
+        None."""
         cursor = None
         while True:
             page = self.list(prefix, delimiter=None, cursor=cursor, records=records)
@@ -219,7 +220,7 @@ class Client:
                 return
 
     def batch(self, op: str, keys: Iterable[str]) -> Sequence[dict[str, Any]]:
-        """`stat`, `delete` or `purge` of up to 1,000 keys: an answer for each, in their order."""
+        """`stat`, `delete` or `purge` of up to 1,000 keys: a result for each, in their order."""
         payload = {"op": op, "keys": [*keys]}
         response = self._transport.send("POST", "/api/v1/batch", op, payload=payload, is_safe=True)
         results: Sequence[dict[str, Any]] = answer(response)["results"]
@@ -254,7 +255,8 @@ class Client:
         return Record.of(answer(response))
 
     def purge(self, *, key: str | None = None, prefix: str | None = None) -> int:
-        """Forgets what was made from originals, here and in the caches in front; how many."""
+        """Removes what was made from originals, from the service and from downstream caches;
+        returns how many originals were purged."""
         if (key is None) == (prefix is None):
             raise TypeError("purge() takes either key or prefix")
         payload: dict[str, Any] = {"prefix": prefix} if key is None else {"key": key}
@@ -270,12 +272,12 @@ class Client:
             payload["cursor"] = page["cursor"]
 
     def limits(self) -> Limits:
-        """What the service takes and can show. A form waits for this, so not for long."""
+        """What the service accepts and can show. A form waits for this, so the timeout is short."""
         response = self._transport.send("GET", "/api/v1/limits", "", patience=LIMITS_PATIENCE)
         return Limits.of(answer(response))
 
     def ready(self) -> Ready:
-        """Whether the service answers, its version and its clock. Needs no token."""
+        """Whether the service responds, its version and its clock. Needs no token."""
         response = self._transport.send("GET", "/api/v1/openapi.json", "", with_token=False)
         version = answer(response).get("info", {}).get("version", "")
         date = response.headers.get("date")
@@ -284,11 +286,11 @@ class Client:
     def public(
         self, url: str, *, method: str = "GET", accept: str | None = None
     ) -> urllib3.BaseHTTPResponse:
-        """Asks a public URL as a browser would: without the token, whatever the status."""
+        """Requests a public URL as a browser would: without the token, whatever the status."""
         return self._transport.ask(url, method=method, accept=accept)
 
     def _take_back(self, stored: Record) -> None:
-        # Unless somebody else has replaced or deleted it already.
+        # Unless somebody else has replaced or deleted it since.
         with suppress(PreconditionFailed):
             self.delete(stored.key, if_match=stored.etag)
 
@@ -308,7 +310,7 @@ def _forget(*, setting: str, **_: Any) -> None:
         _client.cache_clear()
 
 
-# After conf's own receiver, which is connected when it is imported above.
+# After conf's own receiver, which is connected by the import above.
 setting_changed.connect(_forget, dispatch_uid="django_tintype.api.client")
 
 

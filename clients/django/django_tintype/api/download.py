@@ -1,4 +1,4 @@
-"""The bytes of an original on their way from the service."""
+"""An original as it is downloaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .transport import unreachable
 
 
 class Download:
-    """The bytes of an original on their way; a context manager."""
+    """An original as it is downloaded; a context manager."""
 
     def __init__(self, key: str, response: urllib3.BaseHTTPResponse | None, etag: str = "") -> None:
         self.key = key
@@ -38,7 +38,7 @@ class Download:
             yield chunk
 
     def close(self) -> None:
-        # A connection on which bytes are still to come cannot be used again.
+        # A connection with unread bytes cannot be reused.
         if self._response is not None:
             self._response.close()
             self._response.release_conn()
@@ -51,7 +51,7 @@ class Download:
 
 
 def _range(headers: Mapping[str, str]) -> tuple[int, int | None]:
-    """Where the bytes of an answer begin, and how long the whole is, if the answer says it."""
+    """Where the bytes of a response begin, and the length of the whole, if the response says so."""
     content_range = headers.get("content-range", "")
     if content_range.startswith("bytes ") and "/" in content_range:
         span, _, whole = content_range.removeprefix("bytes ").partition("/")

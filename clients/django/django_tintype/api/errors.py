@@ -1,6 +1,6 @@
-"""What can go wrong with the service, as exceptions that Django and its sites already handle.
+"""The service's errors, as exceptions that Django and its sites already handle.
 
-A refusal of the service has a frozen `code`. Here each code becomes the exception that Django's own
+Each refusal of the service has a stable `code`. Here it becomes the exception that Django's own
 storages raise for the same thing; where there is none, a `TintypeError`.
 """
 
@@ -18,7 +18,7 @@ from ..keys import InvalidKey
 
 
 class TintypeError(Exception):
-    """A refusal of the service, or no answer from it."""
+    """The service refused a request, or did not respond."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class TintypeError(Exception):
         self.detail = detail
         self.code = code
         self.status = status
-        #: Whether the same request may succeed later without anybody changing it.
+        #: Whether the same request may succeed later without a change.
         self.retryable = retryable
         self.request_id = request_id
 
@@ -43,14 +43,14 @@ class TintypeError(Exception):
             known.append(f"request {self.request_id}")
         return f"{self.detail} ({', '.join(known)})" if known else self.detail
 
-    # Exceptions are pickled on their way between processes.
+    # Exceptions are pickled between processes.
     def __reduce__(self) -> tuple[Any, ...]:
         facts = (self.detail, self.code, self.status, self.retryable, self.request_id)
         return _rebuild, (type(self), *facts)
 
 
 class TintypeUnavailable(TintypeError, OSError):
-    """The service cannot be reached, or cannot answer now."""
+    """The service is unavailable."""
 
 
 class TintypeAuthError(TintypeError, PermissionDenied):
@@ -58,11 +58,11 @@ class TintypeAuthError(TintypeError, PermissionDenied):
 
 
 class TintypeBlocked(TintypeError, PermissionError):
-    """The original is there and was taken down."""
+    """The original exists and was taken down."""
 
 
 class PreconditionFailed(TintypeError):
-    """The object is not in the version that was asked for."""
+    """The object is not in the expected version."""
 
 
 class TintypeRejected(TintypeError, ValidationError):  # type: ignore[misc]  # one `code` for both
@@ -71,7 +71,7 @@ class TintypeRejected(TintypeError, ValidationError):  # type: ignore[misc]  # o
     def __init__(self, detail: str, **facts: Any) -> None:
         ValidationError.__init__(self, detail)
         TintypeError.__init__(self, detail, **facts)
-        # ValidationError collects itself, so `code` above and its own are one.
+        # ValidationError sets `code` too, so that both are one attribute.
         self.message = detail
         self.params = None
 
@@ -88,7 +88,7 @@ def _rebuild(
 
 
 def refusal(status: int, problem: Mapping[str, Any], request_id: str | None) -> TintypeError:
-    """What an answer of 400 or above says."""
+    """The error in a response of 400 or above."""
     code = _text(problem.get("code")) or _CODE_OF_STATUS.get(status, "unknown")
     detail = _text(problem.get("detail")) or _text(problem.get("title"))
     retryable = problem.get("retryable")
@@ -107,7 +107,7 @@ def as_django_has_it(error: TintypeError, key: str) -> Exception:
     return translate(error, key) if translate else error
 
 
-# What HEAD tells, whose answers have no body.
+# For HEAD, whose responses have no body.
 _CODE_OF_STATUS = {
     401: "token-invalid",
     403: "scope-missing",
@@ -131,7 +131,7 @@ _REJECTED = {
 _DJANGO: dict[str, Callable[[TintypeError, str], Exception]] = {
     "not-found": lambda error, key: FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key),
     "key-exists": lambda error, key: FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), key),
-    # These in Django's words, which sites and its own tests know.
+    # In Django's own words, which sites and Django's tests know.
     "parent-not-directory": lambda error, key: FileExistsError(
         f"{posixpath.dirname(key)} exists and is not a directory."
     ),
@@ -158,5 +158,5 @@ def _kind(status: int, code: str) -> type[TintypeError]:
 
 
 def _text(value: object) -> str | None:
-    # A stranger's answer may be anything; what is told of it is bounded.
+    # An unknown server may send anything, so what is quoted is bounded.
     return value[:500] if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""What the service takes and can show: for forms, which say so beforehand. Asked now and then."""
+"""What the service accepts and can show, for forms that check uploads in advance. Cached."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django.core.signals import setting_changed
 if TYPE_CHECKING:
     from .client import Client
 
-#: Seconds for which an answer is believed, and for which nobody asks again where none came.
+#: Seconds for which limits are cached, and for which a failed request is not repeated.
 KEPT_SECONDS: Final = 300.0
 PAUSE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    #: Media types of which variants can be made.
+    #: Media types from which variants can be made.
     renderable: tuple[str, ...]
     #: Media types that may be uploaded, with `*` as a wildcard.
     allowed: tuple[str, ...]
@@ -41,7 +41,7 @@ class Limits:
 
     @property
     def taken(self) -> tuple[str, ...]:
-        """What may be uploaded and can be shown then."""
+        """What may be uploaded and can then be shown."""
         return tuple(filter(self.allows, self.renderable))
 
 
@@ -49,14 +49,15 @@ _kept: dict[str, tuple[float, Limits | None]] = {}
 
 
 def limits(client: Client, *, ask: bool) -> Limits | None:
-    """The limits of the service; None where they are not known. Without `ask` nobody is asked."""
+    """The limits of the service; None where they are unknown. Makes a request only with `ask`."""
     until, kept = _kept.get(repr(client), (0.0, None))
     if not ask or time.monotonic() < until:
         return kept
     try:
         found: Limits | None = client.limits()
     except Exception:
-        # An older service, or none at the moment: a form can do without, and the upload tells.
+        # An older service, or an unavailable one: forms can do without, and the upload itself
+        # decides.
         found = kept
     seconds = PAUSE_SECONDS if found is None else KEPT_SECONDS
     _kept[repr(client)] = time.monotonic() + seconds, found

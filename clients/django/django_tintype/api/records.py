@@ -1,4 +1,4 @@
-"""What the API answers, as plain frozen values."""
+"""What the API returns, as frozen values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What the pixels are. Width and height are those of the upright picture."""
+    """What the pixels are. Width and height are those of the upright image."""
 
     format: str
     width: int
@@ -30,9 +30,9 @@ class ImageFacts:
     dominant_colour: str | None = None
     thumbhash: str | None = None
     renderable: bool = True
-    #: Facts that need the decoded picture are still to come.
+    #: Facts that need the decoded image follow later.
     pending: bool = False
-    #: It breaks off before its end.
+    #: The file ends too early.
     truncated: bool = False
 
     @classmethod
@@ -42,7 +42,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Record:
-    """What tintype knows of an original."""
+    """What the service knows of an original."""
 
     key: str
     size: int
@@ -57,9 +57,9 @@ class Record:
     crops: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=lambda: {"name": "public"})
     meta: Mapping[str, Any] = field(default_factory=dict)
-    #: The version of the record itself, where it was told: what `patch(if_match=…)` takes.
+    #: The version of the record itself, where known: what `patch(if_match=…)` takes.
     record_etag: str | None = None
-    #: Why it cannot be shown, or not to its end.
+    #: Why it cannot be shown, or only in part.
     trouble: Trouble | None = None
 
     @classmethod
@@ -74,7 +74,7 @@ class Record:
             etag=answer["etag"],
             created=_time(answer["created"]),
             modified=_time(answer["modified"]),
-            # Of what cannot be read as a picture not even the size is known.
+            # If it cannot be read as an image, not even its size is known.
             image=ImageFacts.of(image) if image and image["width"] else None,
             focal_point=(focal["x"], focal["y"]) if focal else None,
             crops=answer["crops"],
@@ -86,7 +86,7 @@ class Record:
 
     @classmethod
     def of_listed(cls, listed: Listed) -> Record:
-        """All that a listing tells of an original that tintype has not looked at yet."""
+        """What a listing says of an original that has not been probed yet."""
         return cls(
             key=listed.key,
             size=listed.size,
@@ -101,7 +101,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Head:
-    """What an original tells of itself in the headers of an answer."""
+    """What response headers say of an original."""
 
     size: int
     etag: str
@@ -147,7 +147,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Page:
-    """Keys with their whole path; `dirs` end with a slash."""
+    """Full keys; `dirs` end with a slash."""
 
     dirs: tuple[str, ...]
     files: tuple[Listed, ...]
@@ -174,19 +174,19 @@ class Page:
 
 @dataclass(frozen=True)
 class Ready:
-    """A service that answers."""
+    """A service that responds."""
 
     version: str
-    #: Its clock when it answered.
+    #: Its clock when it responded.
     clock: datetime | None
 
 
 def _time(text: str) -> datetime:
-    # Not `fromisoformat`: before Python 3.11 that knows neither Z nor nanoseconds.
+    # Not `fromisoformat`: before Python 3.11 it understands neither Z nor nanoseconds.
     match = _RFC_3339.fullmatch(text)
     second = parse_datetime(match[1] + match[3]) if match else None
     if match is None or second is None:
         return _EPOCH
     nanoseconds = int((match[2] or "").ljust(9, "0")[:9])
-    # In one float, as `os.stat` has it: so the time of a local file and this one are equal.
+    # As one float, like `os.stat`, so that the times of a local file and of this one compare equal.
     return datetime.fromtimestamp(second.timestamp() + 1e-9 * nanoseconds, tz=timezone.utc)

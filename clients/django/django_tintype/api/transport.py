@@ -1,6 +1,6 @@
-"""The way of a request: connections, answers, refusals, and when it is sent again.
+"""Requests to the service: connections, responses, errors and retries.
 
-A request is sent again only where that cannot do its work twice: reads, and whatever carries an
+A request is retried only if it cannot take effect twice: reads, and whatever carries an
 Idempotency-Key. One `Transport` serves any number of threads; a forked process opens connections of
 its own.
 """
@@ -27,23 +27,23 @@ from .upload import SourceFailed, Upload
 
 logger = logging.getLogger("django_tintype")
 
-#: Seconds between attempts. Reads give up soon, because somebody waits for a page; uploads outlast
-#: a restart of the service.
+#: Seconds between attempts. Reads give up soon, since somebody waits for a page; uploads outlast a
+#: restart of the service.
 READ_WAITS: Final = (0.1, 0.3)
 WRITE_WAITS: Final = (0.1, 0.3, 0.9, 2.0, 2.0)
 
-#: A service that asks for more patience than this is not waited for.
+#: A `Retry-After` above this is not waited for.
 MAX_RETRY_AFTER: Final = 5.0
 
 CONNECT_TIMEOUT: Final = 5.0
 
-#: Connections kept per process. More threads than this still work, on connections of their own.
+#: Connections kept per process. Additional threads open connections of their own.
 KEPT_CONNECTIONS: Final = 64
 
 _USER_AGENT: Final = f"django-tintype/{__version__}"
 
-#: In every answer of the service, behind all headers that are read here. Python's HTTP takes
-#: headers that break off for whole ones; without this, an answer may be cut or a stranger's.
+#: In every response of the service, after all headers that are read here. Python accepts truncated
+#: headers; without this one, a response may be cut off or come from another server.
 REQUEST_ID: Final = "tintype-request-id"
 
 
@@ -68,10 +68,10 @@ class Transport:
         with_token: bool = True,
         patience: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """The answer to a request, if it is a success; else the exception that says why not.
+        """The response to a request if it succeeds; raises an exception otherwise.
 
-        `is_safe`: doing it twice is as good as once. `key` is for messages alone. `patience`: the
-        one attempt may take so many seconds, and there is no other.
+        `is_safe`: the request may be repeated. `key` is for messages only. `patience`: a timeout in
+        seconds for a single attempt.
         """
         sent = {"User-Agent": _USER_AGENT, "Accept": "application/json, */*"}
         if with_token and self.settings.token:
@@ -87,7 +87,7 @@ class Transport:
         if is_safe is None:
             is_safe = is_read or "Idempotency-Key" in sent
         waits = iter(() if patience else READ_WAITS if is_read else WRITE_WAITS)
-        # A service that says nothing for the whole of TIMEOUT gets a second chance with an upload.
+        # An upload gets a second attempt after a service that was silent for the whole of TIMEOUT.
         silences = 0 if is_read else 1
         while True:
             may_repeat, wait_at_least = is_safe, 0.0
@@ -111,7 +111,7 @@ class Transport:
                 raise failed.error from failed.error.__cause__
             except HTTPError as no_answer:
                 failure = unreachable(self.settings.url, no_answer)
-                # urllib3 counts a refused connection among the timeouts; that one is told at once.
+                # urllib3 treats a refused connection as a timeout; this one is reported at once.
                 is_refused = isinstance(no_answer, NewConnectionError)
                 may_repeat = is_safe or is_refused
                 if _is_silence(no_answer) and not is_refused:
@@ -122,7 +122,7 @@ class Transport:
             if wait is None or not can_send_again or wait_at_least > MAX_RETRY_AFTER:
                 error = as_django_has_it(failure, key)
                 raise error from (failure if error is not failure else failure.__cause__)
-            # So that the processes that failed together do not come back together.
+            # Jitter, so that processes that failed together do not retry together.
             wait = max(wait * random.uniform(0.75, 1.25), wait_at_least)
             logger.info("%s %s is sent again in %.1f s: %s", method, key, wait, failure)
             time.sleep(wait)
@@ -130,7 +130,7 @@ class Transport:
     def ask(
         self, url: str, *, method: str = "GET", accept: str | None = None
     ) -> urllib3.BaseHTTPResponse:
-        """Asks a public URL as a browser would: without the token, whatever the status."""
+        """Requests a public URL as a browser would: without the token, whatever the status."""
         try:
             return self._pool().request(
                 method,
@@ -146,7 +146,7 @@ class Transport:
     def _pool(self) -> urllib3.PoolManager:
         pools = self._pools
         if pools is None or pools[0] != os.getpid():
-            # Sockets that came with a fork are the parent's; two threads that race here each make
+            # Sockets inherited by a fork belong to the parent. Two threads that race here each make
             # a pool, and one of them is dropped.
             manager = urllib3.PoolManager(maxsize=KEPT_CONNECTIONS)
             manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
@@ -156,13 +156,13 @@ class Transport:
 
     def _timeout(self, patience: float | None = None) -> urllib3.Timeout:
         seconds = min(patience or self.settings.timeout, self.settings.timeout)
-        # `connect` is urllib3's for sending as well.
+        # urllib3 uses `connect` for sending as well.
         return urllib3.Timeout(connect=seconds, read=seconds)
 
 
 class _HTTP(HTTPConnection):
-    """Gives connecting less time than all that comes after it: a service that takes the bytes of an
-    upload slowly is there."""
+    """Connecting has a shorter timeout than the rest: a service that reads an upload slowly is
+    up."""
 
     def connect(self) -> None:
         seconds = self.timeout
@@ -187,7 +187,7 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 
 
 def answer(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
-    """The JSON object of an answer."""
+    """The JSON object of a response."""
     try:
         content = json.loads(response.data)
     except ValueError:
@@ -198,7 +198,7 @@ def answer(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
 
 
 def _refusal(response: urllib3.BaseHTTPResponse) -> TintypeError:
-    """What an answer other than success says; it may be that of a balancer in between."""
+    """The error in an unsuccessful response, which may come from a load balancer."""
     try:
         problem = json.loads(response.data)
     except (ValueError, HTTPError):
@@ -212,7 +212,7 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> TintypeError:
 
 
 def _is_silence(no_answer: HTTPError) -> bool:
-    # Of one while sending, urllib3 says that the connection was aborted, and by what.
+    # While sending, urllib3 reports an aborted connection, and the cause inside it.
     return any(isinstance(e, (NoAnswerInTime, TimeoutError)) for e in (no_answer, *no_answer.args))
 
 
@@ -222,7 +222,7 @@ def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:
         f"this is not an answer of tintype: {response.status}, {kind}; "
         "check that TINTYPE['URL'] is the service itself",
         status=response.status,
-        # An answer that broke off in its headers, rather than a stranger's.
+        # Truncated headers, rather than another server.
         retryable=not {"content-length", "transfer-encoding"} & {*map(str.lower, response.headers)},
     )
 
@@ -230,8 +230,8 @@ def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:
 def unreachable(url: str, error: HTTPError) -> TintypeUnavailable:
     why = type(error).__name__
     if isinstance(error, SSLError):
-        # A certificate that is not believed, and the like: the name alone would send people to
-        # look whether the service runs.
+        # Such as an untrusted certificate: the name of the exception alone would suggest that the
+        # service is down.
         why = str(error)[:300]
     return TintypeUnavailable(
         f"no answer from the service at {url}: {why}; "

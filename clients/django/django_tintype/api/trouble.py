@@ -1,4 +1,4 @@
-"""Why an image cannot be shown, or only in part: from an answer of the service or a local file."""
+"""Why an image cannot be shown, or only in part: from a response or from a local file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _TYPES: Final = {
 
 
 class Trouble(NamedTuple):
-    """What is wrong with a picture. Only `truncated` can be shown all the same."""
+    """What is wrong with an image. Only `truncated` can be shown all the same."""
 
-    #: The service's code, or `not-a-picture`, `truncated`.
+    #: The service's code, or `not-a-picture` or `truncated`.
     code: str
     #: What the file is, such as `heic`.
     format: str | None = None
@@ -29,7 +29,7 @@ class Trouble(NamedTuple):
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Trouble | None:
-        """From a record as the service answers it."""
+        """From a record in a response."""
         image = answer["image"]
         if image is None:
             return cls("not-a-picture", format_of(str(answer["type"])))
@@ -53,6 +53,6 @@ def media_type(format: str) -> str:
 def format_of(media_type: str) -> str | None:
     known = {value: name for name, value in _TYPES.items()}
     subtype = media_type.rpartition("/")[2]
-    # Others have names that say nothing to people.
+    # The other subtypes mean nothing to people.
     is_word = subtype.isalnum() and len(subtype) < 5
     return known.get(media_type) or (subtype if is_word else None)

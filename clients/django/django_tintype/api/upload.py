@@ -1,4 +1,4 @@
-"""The body of an upload: hashed on its way, and sent again where its source can be read again."""
+"""The body of an upload: hashed as it is sent, and sent again if its source can be read again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Body: TypeAlias = bytes | Readable | Iterable[bytes]
 
 
 class SourceFailed(Exception):
-    """The source could not be read: its own error, kept apart from those of the network."""
+    """The source could not be read. Its own error, kept apart from those of the network."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(repr(error))
@@ -27,15 +27,15 @@ class SourceFailed(Exception):
 
 
 class WrongLength(Exception):
-    """The source has more or fewer bytes than it said."""
+    """The source has more or fewer bytes than announced."""
 
 
 class Upload:
-    """An iterable of bytes for one body; `sha256` and `sent` are set once it was sent whole."""
+    """An iterable of bytes for one body; `sha256` is set once all of it was sent."""
 
     def __init__(self, source: Body, length: int | None = None) -> None:
         self.source = source
-        # No bytes are a whole body as soon as they are announced, whatever the source has.
+        # A length of 0 would end the body at once, whatever the source has.
         self.length = length or None
         self.sha256 = ""
         self._is_begun = False
@@ -69,8 +69,8 @@ class Upload:
             if self.length is not None and sent > self.length:
                 raise WrongLength
             digest.update(chunk)
-            # The last one waits until the source has ended: a body that is as long as was announced
-            # is stored, even if more was to come.
+            # The last chunk waits until the source has ended: a body of the announced length is
+            # stored, even if more was to come.
             yield held
             held = chunk
         if self.length is not None and sent < self.length:
@@ -98,7 +98,7 @@ class Upload:
 
 
 def _position(file: object) -> int | None:
-    """Where a file stands, if it can come back there."""
+    """The position of a file, if it can be restored."""
     try:
         if cast(Any, file).seekable():
             return int(cast(Any, file).tell())

@@ -20,13 +20,13 @@ from ..storages.deferred import DeferredTintypeStorage, pending_url
 
 @register(Tags.files)
 def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Refuses a storage of this kind without its folder, or without its address."""
+    """Refuses such a storage without its folder, or without a URL for its files."""
     if not any(map(_is_deferred, _storages(app_configs))):
         return []
     try:
         root = settings().deferred_root
     except ImproperlyConfigured:
-        # The check of the settings tells.
+        # Reported by the check of the settings.
         return []
     found: list[CheckMessage] = []
     if root is None:
@@ -54,7 +54,7 @@ def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     except NoReverseMatch:
         found.append(
             Error(
-                "DeferredTintypeStorage is used, and files that wait have no address",
+                "DeferredTintypeStorage is used, and files that are not moved yet have no URL",
                 hint="add path('pending/', include('django_tintype.deferred_urls')) to the URLconf",
                 id="tintype.E012",
             )
@@ -64,10 +64,10 @@ def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 def _is_deferred(storage: Storage) -> bool:
     try:
-        # Django's default storage is made by being looked at.
+        # Django creates its default storage on first access.
         return isinstance(storage, DeferredTintypeStorage)
     except Exception:
-        # What is wrong with it, the check of the storages tells.
+        # Reported by the check of the storages.
         return False
 
 
@@ -77,7 +77,7 @@ def _storages(app_configs: Sequence[AppConfig] | None) -> list[Storage]:
         try:
             found.append(storages[alias])
         except Exception:
-            # What is wrong with it, the check of the storages tells.
+            # Reported by the check of the storages.
             continue
     for config in apps.get_app_configs() if app_configs is None else app_configs:
         for model in config.get_models():

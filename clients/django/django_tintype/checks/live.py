@@ -1,7 +1,7 @@
-"""Whether the settings fit the service that runs: what `tintype_check` asks, one finding a line.
+"""Whether the settings match the running service: the findings of `tintype_check`.
 
-Everything is asked about a name that does not exist, so that nothing is written and nothing shown;
-what can only be seen with a file is asked where writing one is allowed.
+Every request is about a name that does not exist, so that nothing is written or shown; what needs a
+file is tried only where writing is allowed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from ..keys import encode_key
 from ..storages.deferred import DeferredTintypeStorage
 from ..storages.tintype import TintypeStorage
 
-#: Signed URLs that expire are off by as much; more is a clock that nobody sets.
+#: Expiring URLs are off by as much; more means a clock without NTP.
 MAX_CLOCK_SECONDS = 30
 
-#: Large enough that presets of different sizes give different pictures.
+#: Large enough that presets of different sizes give different images.
 PROBE_WIDTH, PROBE_HEIGHT = 3000, 2000
 
 
@@ -59,7 +59,7 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
     try:
         ready = client.ready()
     except TintypeError as error:
-        # As everywhere, what to do is behind the semicolon.
+        # As in every message, the fix follows the semicolon.
         text, _, fix = error.detail.partition("; ")
         yield bad(text, fix or "look for the request in the service's log")
         return
@@ -110,7 +110,7 @@ def _clock(clock: datetime) -> Finding:
 def _scopes(storage: TintypeStorage, missing: str) -> Iterator[Finding]:
     client = storage.client
     folder = storage.key("")
-    # Each of these changes nothing, because it is about an original that is not there.
+    # None of these changes anything, because the original does not exist.
     asks: dict[str, Callable[[], object]] = {
         "list": lambda: client.list(folder, limit=1),
         "read": lambda: client.head(missing),
@@ -128,7 +128,7 @@ def _scopes(storage: TintypeStorage, missing: str) -> Iterator[Finding]:
         try:
             ask()
         except (FileNotFoundError, PreconditionFailed, TintypeRejected):
-            # The last is of a service that does not take everything, and has come to look at what.
+            # TintypeRejected: the service has an allow list, so the scope was accepted.
             pass
         except TintypeAuthError as error:
             if error.status == 401:
@@ -170,12 +170,12 @@ def _scopes(storage: TintypeStorage, missing: str) -> Iterator[Finding]:
 def _public(client: Client, settings: Settings, missing: str) -> Iterator[Finding]:
     at = f"{settings.public_url}/t/{encode_key(missing)}"
     try:
-        # Only what serves thumbnails knows that there is none of this width.
+        # Only a server of thumbnails refuses this width.
         impossible = _code(client.public(f"{at}/w_0"))
     except TintypeError as error:
         yield bad(
             f"the public URL does not answer from here: {error.detail.partition('; ')[0]}",
-            "set TINTYPE['PUBLIC_URL'] to the address that browsers use",
+            "set TINTYPE['PUBLIC_URL'] to the URL that browsers use",
         )
         return
     if impossible != "invalid-spec":
@@ -226,14 +226,14 @@ def _public(client: Client, settings: Settings, missing: str) -> Iterator[Findin
 
 
 def _code(response: BaseHTTPResponse) -> str:
-    """What an answer says: the code of a refusal, or its status."""
+    """The error code of a response, or its status."""
     try:
         return str(json.loads(response.data)["code"])[:100]
     except (ValueError, KeyError, TypeError):
         return str(response.status)
 
 
-# What a file shows
+# What needs a file
 
 
 def _written(storage: TintypeStorage, settings: Settings, *, show: bool) -> Iterator[Finding]:
@@ -283,7 +283,7 @@ def _shown(client: Client, settings: Settings, key: str, content: bytes) -> Iter
 
 
 def _presets(client: Client, settings: Settings, key: str) -> Iterator[Finding]:
-    """Equal pictures have one ETag, whether they are asked for by a name or in full."""
+    """Equal images have one ETag, whether requested by preset or in full."""
     if not settings.signing_key and settings.unsigned != "any":
         return
     same = 0
@@ -292,7 +292,7 @@ def _presets(client: Client, settings: Settings, key: str) -> Iterator[Finding]:
         asked = (Spec(preset=name), full)
         answers = [client.public(url(key, spec, settings=settings)) for spec in asked]
         if any(answer.status != 200 for answer in answers):
-            # Told already: an unknown preset, or thumbnails that do not arrive.
+            # Reported already: an unknown preset, or thumbnails that do not arrive.
             continue
         if answers[0].headers.get("etag") == answers[1].headers.get("etag"):
             same += 1
@@ -306,7 +306,7 @@ def _presets(client: Client, settings: Settings, key: str) -> Iterator[Finding]:
 
 
 def _picture() -> bytes:
-    """A PNG whose halves differ, in a few kilobytes: grey, 8 bits."""
+    """A greyscale PNG with two different halves, in a few kilobytes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -315,7 +315,7 @@ def _picture() -> bytes:
 
     row = b"\0" + bytes(PROBE_WIDTH // 2) + b"\xff" * (PROBE_WIDTH // 2)
     header = struct.pack(">IIBBBBB", PROBE_WIDTH, PROBE_HEIGHT, 8, 0, 0, 0, 0)
-    # Its own bytes each time, so that no block on one of them hits the next.
+    # Different bytes each time, so that a block by content does not hit the next.
     comment = chunk(b"tEXt", b"Comment\0" + uuid.uuid4().hex.encode())
     body = chunk(b"IDAT", zlib.compress(row * PROBE_HEIGHT, 9))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + comment + body + chunk(b"IEND", b"")

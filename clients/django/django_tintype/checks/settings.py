@@ -1,4 +1,4 @@
-"""System checks of the settings and of STORAGES. They ask nobody; `tintype_check` does."""
+"""System checks of the settings and of STORAGES. They make no request; `tintype_check` does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     try:
         settings = conf.settings()
     except ImproperlyConfigured:
-        # `check_settings` tells.
+        # Reported by `check_settings`.
         return []
     return list(_deployment(settings))
 
@@ -50,17 +50,17 @@ def _storages(settings: conf.Settings) -> Iterator[CheckMessage]:
         try:
             backend = import_string(definition.get("BACKEND", ""))
         except ImportError:
-            # Django tells, as soon as somebody uses it.
+            # Django reports it on first use.
             continue
         if not (isinstance(backend, type) and issubclass(backend, TintypeStorage)):
             continue
-        # The double asks no service, so it needs no token of one.
+        # The double needs neither a service nor a token.
         is_used = is_used or not issubclass(backend, InMemoryTintype)
         at = f"STORAGES[{alias!r}]['OPTIONS']"
         try:
             storage = backend(**options)
         except (ImproperlyConfigured, TypeError) as error:
-            # The names of the options alone: a value may be a secret that is in the wrong place.
+            # Only the names of options: a value may be a misplaced secret.
             yield Error(
                 f"{at}: {type(error).__name__}: {error}",
                 hint="known are location, allow_overwrite and base_url; everything else belongs "
@@ -107,8 +107,7 @@ def _deployment(settings: conf.Settings) -> Iterator[CheckMessage]:
     if _is_loopback(settings.public_url):
         yield Warning(
             f"TINTYPE['PUBLIC_URL'] is {settings.public_url}, which only this machine can reach",
-            hint="set it to the address of the service, or of the CDN in front of it, as browsers "
-            "see it",
+            hint="set it to the URL of the service or of its CDN, as browsers see it",
             id="tintype.W004",
         )
 

@@ -99,7 +99,7 @@ def source_of(value: object) -> Source:
 
 
 def size_of(value: object) -> Size | None:
-    """The size of a picture or of a thumbnail, as far as it is known."""
+    """The size of an image or of a thumbnail, as far as it is known."""
     if isinstance(value, Thumbnail):
         return value.size
     size = source_of(value).size

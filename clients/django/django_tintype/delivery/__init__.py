@@ -1,1 +1,1 @@
-"""URLs of variants and originals, and the size of every variant: pure functions that ask nobody."""
+"""URLs of variants and originals, and the size of every variant: pure functions without any I/O."""

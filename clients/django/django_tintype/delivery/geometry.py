@@ -4,9 +4,9 @@ All of it is integer arithmetic; "rounded" means to the nearest whole number, ha
 are the service's own, so that the size of every variant is known without asking for it:
 
 1. Crop the upright original; a crop over the edge is cut to the edge.
-2. Turn: rotate clockwise, then flip. Everything below speaks of the turned picture.
-3. Box: `w` and `h` times `dpr`, rounded. Without both the picture keeps its size.
-4. Fit. Without `up` nothing gets larger than the picture; `pad` always fills its box.
+2. Turn: rotate clockwise, then flip. Everything below speaks of the turned image.
+3. Box: `w` and `h` times `dpr`, rounded. Without both the image keeps its size.
+4. Fit. Without `up` nothing gets larger than the image; `pad` always fills its box.
 5. Gravity places the cut of `cover`, by default at the focal point, else in the centre.
 """
 
@@ -23,8 +23,8 @@ _ONE = 1_000_000
 
 
 class GeometryError(ValueError):
-    """A spec that cannot be met for this original; `code` is `empty`, `crop`, `too-large`, or the
-    item that is not yet supported."""
+    """A spec that cannot be applied to this original; `code` is `empty`, `crop`, `too-large`, or
+    the unsupported item."""
 
     def __init__(self, code: str, reason: str) -> None:
         self.code = code
@@ -46,9 +46,9 @@ class Rect(NamedTuple):
 class Geometry(NamedTuple):
     #: Cut from the upright original.
     crop: Rect
-    #: The size of the answer.
+    #: The size of the variant.
     output: Size
-    #: With `fit_pad`: where the picture lies on its canvas, unless it fills it.
+    #: With `fit_pad`: the place of the image on its canvas, unless it fills it.
     picture: Rect | None
 
 
@@ -102,7 +102,7 @@ def resolve(
 
 
 def refuse_unsupported(spec: Spec) -> None:
-    """What the service has words for and cannot do yet."""
+    """Items that the service can parse and not yet apply."""
     asked = {"g_smart": spec.g == "smart", "trim": spec.trim, "anim": spec.anim}
     for item, is_asked in asked.items():
         if is_asked:
@@ -144,7 +144,7 @@ def _contain(picture: Size, width: int | None, height: int | None, up: bool) -> 
 
 
 def _shrink_box(picture: Size, box: Size, up: bool) -> Size:
-    """The box itself, or with its aspect ratio as much of it as the picture fills unenlarged."""
+    """The box itself, or the largest part of it with its aspect ratio that needs no enlargement."""
     fits = box.width <= picture.width and box.height <= picture.height
     return box if up or fits else _largest_inside(picture, box)
 
@@ -181,7 +181,8 @@ def _centred(at: int, kept: int, side: int) -> int:
 
 
 def _pull(halves: int, free: int) -> int:
-    """The part of the free length that lies before; halves up, as for a point in the middle."""
+    """The part of the free length before the crop; halves are rounded up, as for a point in the
+    middle."""
     return (free * halves + 1) // 2
 
 
@@ -238,7 +239,7 @@ class _Turn:
         self.size = Size(size.height, size.width) if self.rotate in (90, 270) else size
 
     def point(self, source: Size, x: int, y: int) -> tuple[int, int]:
-        """A point in millionths of the original, as millionths of a pixel of the turned picture."""
+        """A point in millionths of the original, as millionths of a pixel of the turned image."""
         crop = self.crop
         across, down = crop.width * _ONE, crop.height * _ONE
         x = min(max(0, x * source.width - crop.x * _ONE), across)
@@ -248,7 +249,7 @@ class _Turn:
         return (self.size.width * _ONE - x, y) if self.flip else (x, y)
 
     def undo(self, cut: Rect) -> Rect:
-        """A cut of the turned picture as a cut of the upright original."""
+        """A cut of the turned image as a cut of the upright original."""
         _, y, width, height = cut
         x = self.size.width - cut.x - width if self.flip else cut.x
         right, bottom = self.size.width - x - width, self.size.height - y - height

@@ -1,6 +1,5 @@
-"""What is to be shown, as far as it can be told without asking anybody: no query, no file, no
-request. Size, version and so on are what the row in the database says.
-"""
+"""What is to be shown, as far as it is known without any I/O: size, version and so on come from the
+row in the database."""
 
 from __future__ import annotations
 
@@ -20,18 +19,18 @@ _GIVEN = "a picture is given as the file of a field, as a Source or as a key"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A picture to show: an original of the service, and what is known of it."""
+    """An image to show: an original of the service, and what is known of it."""
 
     key: str
-    #: Of the upright picture. Without them a tag writes neither width and height nor a srcset.
+    #: Of the upright image. Without them a tag writes neither width and height nor a srcset.
     width: int | None = None
     height: int | None = None
     version: str | None = None
-    #: In fractions of the upright picture.
+    #: In fractions of the upright image.
     focal: tuple[float, float] | None = None
     #: A ThumbHash in base64.
     placeholder: str | None = None
-    #: Set where the service does not have the file (yet): it is shown by this URL, unchanged.
+    #: Set where the service does not have the file (yet): the URL at which it is shown unchanged.
     url_of_original: str | None = None
 
     @classmethod
@@ -65,7 +64,7 @@ class Source:
 
 
 def _of_file(file: FieldFile) -> Source:
-    # The row as it was loaded: asking a deferred column would be a query.
+    # The row as it was loaded: a deferred column would be a query.
     row: Mapping[str, Any] = file.instance.__dict__
 
     def column(option: str) -> Any:
@@ -87,7 +86,7 @@ def _side(value: object) -> int | None:
 
 
 def _version(value: object) -> str | None:
-    """Whatever else stands in the column is no version, and no reason for a broken page."""
+    """Anything else in the column is ignored, and does not break a page."""
     return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) else None
 
 
@@ -96,8 +95,8 @@ def _text(value: object) -> str | None:
 
 
 def _point(value: object) -> tuple[float, float] | None:
-    """`0.35x0.6`, or a pair as other fields for such points give it; None for anything else, since
-    then the picture is cut in its centre, which is what the service does."""
+    """`0.35x0.6`, or a pair as other fields for such points give it; None for anything else, in
+    which case the crop is centred, as in the service."""
     parts = value if isinstance(value, (list, tuple)) else str(value or "").split("x")
     point = [millionths(str(part)) for part in parts]
     match point:

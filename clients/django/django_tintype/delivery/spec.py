@@ -1,7 +1,7 @@
-"""The spec of a variant: the last segment of its URL, as a value.
+"""The spec of a variant, which is the last segment of its URL, as a value.
 
-One spec has one spelling, which is `str(spec)`; nothing in a text is ignored. The fields are called
-as the items of the URL are, and so are the arguments of the template tags.
+A spec has one spelling, which is `str(spec)`; nothing in a text is ignored. Its fields have the
+names of the items in URLs, and so do the arguments of the template tags.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ METADATA = ("none", "copyright", "keep")
 
 
 class SpecError(ValueError):
-    """A spec that is none: the item at fault, and why."""
+    """An invalid spec: the item at fault, and why."""
 
     def __init__(self, item: str, reason: str) -> None:
         self.item = shortened(item)
@@ -39,9 +39,9 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What one URL says, and only that: no preset filled in, no configuration.
+    """What one URL says and nothing else: no preset applied, no configuration.
 
-    Items at their default are `None`, unless a preset is named; then they override it, and stay.
+    Items at their default are `None`, except with a preset, which they then override.
     """
 
     preset: str | None = None
@@ -73,10 +73,11 @@ class Spec:
         self._read(self.__dict__)
 
     def replace(self, **changes: Any) -> Spec:
-        """A copy with other items; `None` takes an item away."""
+        """A copy with other items; `None` removes an item."""
         if unknown := changes.keys() - self.__dict__.keys():
             raise TypeError(f"Spec has no {', '.join(sorted(unknown))}")
-        # Not by the constructor, which would read again what has been read: pages have hundreds.
+        # Bypasses the constructor, which would parse every item again: pages have hundreds of
+        # specs.
         copy = object.__new__(Spec)
         copy.__dict__.update(self.__dict__ | changes)
         copy._read(changes)
@@ -93,7 +94,7 @@ class Spec:
             else:
                 values[item] = READERS[item](item, as_text(item, value))
         if self.preset is None:
-            # What silence says already is not said, so that equal specs are equal values.
+            # Defaults are left out, so that equal specs are equal values.
             for item, default in DEFAULTS.items():
                 if values[item] == default:
                     values[item] = None
@@ -119,7 +120,7 @@ class Spec:
         return self.f is None or self.f in IMAGE_FORMATS
 
     def with_preset(self, presets: Mapping[str, str]) -> Spec:
-        """The preset filled in: each item of the URL replaces the preset's of the same name."""
+        """The spec with its preset applied: items of the URL override the preset's."""
         if self.preset is None:
             return self
         self.check_preset_is_known(presets)
@@ -132,7 +133,7 @@ class Spec:
             raise unknown_preset(self.preset, presets)
 
     def check(self) -> None:
-        """Items that contradict each other; only what can be told without the original."""
+        """Refuses contradictory items, as far as that can be decided without the original."""
         if not self.is_image and any(self.__dict__[item] is not None for item in PICTURE_ITEMS):
             raise SpecError(
                 "f", "json and original leave the picture as it is, so no other item may change it"
@@ -155,7 +156,7 @@ def check_preset_name(name: str) -> None:
 
 
 def check_preset(name: str, text: str) -> None:
-    """Whether a preset of the settings is one that the service would take."""
+    """Refuses a preset that the service would refuse."""
     if not _PRESET_NAME.fullmatch(name):
         raise SpecError("", "a name must be a letter a-z, then a-z 0-9 -, at most 64 in all")
     spec = Spec.parse(text)
@@ -178,7 +179,7 @@ def unknown_preset(name: str, presets: Mapping[str, str]) -> SpecError:
 
 
 def written(value: object) -> str:
-    """A value as it stands in a spec."""
+    """A value as written in a spec."""
     match value:
         case bool():
             return "1" if value else "0"
@@ -218,13 +219,13 @@ def _parse(text: str) -> Spec:
 
 
 def as_text(item: str, value: object) -> str:
-    """What a caller gave, in the text that its reader judges."""
+    """A caller's value as text for its reader."""
     if isinstance(value, bool) and item not in ("up", "gray", "anim", "trim", "dl"):
         raise SpecError(item, f"must not be {value}")
     if isinstance(value, (bool, float)):
         return written(value)
     if isinstance(value, (list, tuple)):
-        # 1.0 keeps its dot: it is all of a side, and 1 is one pixel.
+        # 1.0 keeps its point: it means the whole side, while 1 means one pixel.
         return "x".join(f"{part:.6f}" if isinstance(part, float) else str(part) for part in value)
     return str(value)
 
@@ -300,7 +301,7 @@ def _crop(item: str, text: str) -> str:
             case [int(x), int(y), int(w), int(h)] if (
                 x < 1_000_000 and y < 1_000_000 and 0 < w <= 1_000_000 and 0 < h <= 1_000_000
             ):
-                # Every value keeps its dot, so that none can be taken for pixels.
+                # Every value keeps its point, so that none is mistaken for pixels.
                 texts = [written(part / 1e6) for part in (x, y, w, h)]
                 return "x".join(part if "." in part else f"{part}.0" for part in texts)
     else:
@@ -349,7 +350,7 @@ _WHOLE = re.compile("[0-9]{1,15}")
 _DECIMAL = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 _COLOUR = re.compile("[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8}")
 
-#: Every item in canonical order: where it stands here is its place in a URL.
+#: Every item in canonical order, which is their order in a URL.
 READERS: dict[str, Callable[[str, str], Any]] = {
     "w": _number(1, MAX_BOX),
     "h": _number(1, MAX_BOX),
@@ -377,11 +378,11 @@ READERS: dict[str, Callable[[str, str], Any]] = {
         "1, or a file name of A-Z a-z 0-9 . - that starts with a letter or digit, "
         f"at most {MAX_FILE_NAME_BYTES} bytes",
     ),
-    # 16 bytes: the last of the 22 characters has two bits only.
+    # 16 bytes: the last of the 22 characters carries two bits.
     "sig": _matching("[A-Za-z0-9_-]{21}[AQgw]", "22 characters of base64url"),
 }
 ITEMS = tuple(item for item in READERS if item != "sig")
-#: Items that say something about pixels.
+#: Items that concern pixels.
 PICTURE_ITEMS = tuple(item for item in ITEMS if item not in ("f", "v", "exp", "dl"))
 DEFAULTS: dict[str, Any] = {
     "fit": "contain",

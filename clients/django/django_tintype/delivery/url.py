@@ -1,6 +1,6 @@
-"""URLs of variants and originals, made without asking anybody.
+"""URLs of variants and originals, built without any I/O.
 
-`/t/{key}/{spec}` is a variant, whose spec is the last segment; `/o/{key}` is the original, where
+`/t/{key}/{spec}` is a variant; its spec is the last segment. `/o/{key}` is the original, where
 originals are public.
 """
 
@@ -45,10 +45,10 @@ def url(
     expires: Expires | None = None,
     settings: Settings | None = None,
 ) -> str:
-    """The URL of a variant of a field's file or of a key, signed where the settings ask for it.
+    """The URL of a variant of a field's file or of a key, signed where the settings require it.
 
-    The version of the source goes into the URL, so that the answer may be cached for ever and a
-    changed picture has another address. `expires` only holds in a signed URL.
+    The version of the source is part of the URL, so that the response may be cached for ever and a
+    changed image has another URL. `expires` requires a signature.
     """
     source = _source(source)
     if source.url_of_original is not None:
@@ -76,8 +76,8 @@ def original_url(
     expires: Expires | None = None,
     settings: Settings | None = None,
 ) -> str:
-    """The URL of the original; with `download` as an attachment, under a name of your own if you
-    give one (letters, digits, full stop and hyphen)."""
+    """The URL of the original; with `download` as an attachment, under a name of your own if given
+    (letters, digits, full stop and hyphen)."""
     source = _source(source)
     if source.url_of_original is not None:
         return source.url_of_original
@@ -90,7 +90,8 @@ def original_url(
 
 
 def folder_url(prefix: str, *, settings: Settings | None = None) -> str:
-    """Where the URLs of public originals in a folder begin; nothing is to be had there itself."""
+    """The common start of the URLs of public originals in a folder; not a URL of anything
+    itself."""
     settings = settings or conf.settings()
     prefix = prefix.strip("/")
     return f"{settings.public_url}/o/" + (f"{encode_key(prefix)}/" if prefix else "")
@@ -106,7 +107,7 @@ def _source(value: Keyed | FieldFile | str) -> Source:
 
 
 def path(key: str, spec: Spec, settings: Settings) -> str:
-    """The canonical path of a spec, signed where the settings ask for it."""
+    """The canonical path of a spec, signed where the settings require it."""
     encoded = encode_key(key)
     text = str(spec if spec.sig is None else spec.replace(sig=None))
     if spec.exp is not None or needs_signature(spec, settings):
@@ -120,7 +121,7 @@ def path(key: str, spec: Spec, settings: Settings) -> str:
 
 
 def needs_signature(spec: Spec, settings: Settings) -> bool:
-    """What the service does not deliver to everybody."""
+    """Whether the service serves this only with a signature."""
     if spec.dpr not in UNSIGNED_DPR or settings.unsigned == "none":
         return True
     if settings.unsigned == "any":
@@ -134,7 +135,7 @@ class VariantPath(NamedTuple):
 
     key: str
     spec: Spec
-    #: What a signature has to be of: decoded, but not made canonical.
+    #: What a signature covers: decoded, but not made canonical.
     signed_spec: str
     canonical: str
 

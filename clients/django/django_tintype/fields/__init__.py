@@ -1,4 +1,4 @@
-"""`TintypeImageField`, its file, and its field in forms."""
+"""`TintypeImageField`, its file and its form field."""
 
 from __future__ import annotations
 

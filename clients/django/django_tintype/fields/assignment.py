@@ -14,12 +14,12 @@ from .row import Row
 from .size import local_size
 from .state import Columns
 
-#: In the place of the name of a file that was replaced before it was loaded. No file has it.
+#: Replaces the name of a file that was replaced before it was loaded. No file has it.
 UNSEEN = "\0"
 
 
 def assigned(row: Row, before: Any, value: Any) -> None:
-    """Another file was assigned: what the columns say is of the file before."""
+    """Another file was assigned, so the columns describe the one before."""
     is_upload = isinstance(value, File) and not getattr(value, "_committed", False)
     if is_of_another_row(value, row.instance) and not is_upload:
         _take_over(row, value)
@@ -28,8 +28,8 @@ def assigned(row: Row, before: Any, value: Any) -> None:
 
 
 def constructed_with(row: Row, value: FieldFile) -> None:
-    """A constructor was given the file of another row: whatever else it was not given comes along
-    with it."""
+    """A constructor was given the file of another row: columns that it was not given are copied
+    from there."""
     theirs = value.instance.__dict__
     for option in (*FACTS, *MARKS):
         name, ours = column_of(value.field, option), column_of(row.field, option)
@@ -39,12 +39,12 @@ def constructed_with(row: Row, value: FieldFile) -> None:
 
 
 def was_deferred(row: Row) -> bool:
-    """Whether the row was loaded without its file, which nobody has asked for since."""
+    """Whether the row was loaded without its file, and the file has not been loaded since."""
     return row.state.known is not None and not row.is_loaded
 
 
 def undeferred(row: Row, value: Any) -> None:
-    """The file that the row was loaded without is loaded now, or replaced unseen."""
+    """The file that was deferred is loaded now, or replaced without having been loaded."""
     is_loaded = (isinstance(value, str) and value != "") or (
         isinstance(value, FieldFile) and value.instance == row.instance
     )
@@ -57,8 +57,8 @@ def undeferred(row: Row, value: Any) -> None:
 
 
 def fill_from_file(row: Row, content: File[Any]) -> None:
-    """Of a file that the service has not seen yet, only the size can be told, and of marks the
-    service knows none."""
+    """Of a file that the service does not have yet only the size is known, and the service has no
+    marks for it."""
     row.clear()
     for option, value in zip(("width_field", "height_field"), local_size(content), strict=True):
         if value:
@@ -80,7 +80,7 @@ def _take_over(row: Row, value: FieldFile) -> None:
         if ours and theirs in value.instance.__dict__:
             row.values[ours] = value.instance.__dict__[theirs]
         elif ours and is_same_row:
-            # Only the file was refreshed: the column is loaded when somebody asks for it.
+            # Only the file was refreshed: the column is loaded on access.
             row.values.pop(ours, None)
         elif ours:
             setattr(row.instance, ours, empty_value(row.field, ours))

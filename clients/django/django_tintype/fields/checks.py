@@ -1,4 +1,4 @@
-"""System checks of a `TintypeImageField`: whether its columns are there and can hold what comes."""
+"""System checks of a `TintypeImageField`: whether its columns exist and fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .columns import TEXT, column_of
 if TYPE_CHECKING:
     from .field import TintypeImageField
 
-#: What each column has to be, the room that it needs, and what to write.
+#: The types of each column, its minimal length, and an example.
 _NEEDS: dict[str, tuple[tuple[type[models.Field], ...], int, str]] = {  # type: ignore[type-arg]
     "width_field": ((models.IntegerField,), 0, "PositiveIntegerField(null=True, editable=False)"),
     "height_field": ((models.IntegerField,), 0, "PositiveIntegerField(null=True, editable=False)"),

@@ -1,7 +1,7 @@
-"""Deletes the files that rows have let go of: for `TintypeImageField(delete_orphans=True)`.
+"""Deletes files that rows no longer name, for `TintypeImageField(delete_orphans=True)`.
 
-After the transaction, and only where no other row of the field names the file. What cannot be
-deleted is logged: it is an original without a row, which `tintype_orphans` finds.
+After the transaction, and only if no other row of the field names the file. Failures are logged:
+such an original has no row, and `tintype_orphans` finds it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ logger = logging.getLogger("django_tintype")
 
 
 class Cleanup:
-    """Of one field. What a row has named is in its state, until it is certain what it names."""
+    """For one field. The names that a row has had stay in its state until its name is certain."""
 
     def __init__(self, field: TintypeImageField) -> None:
         self.field = field
 
     def watch(self, model: type[models.Model]) -> None:
-        # Signals hold their receivers weakly, and the field holds this.
+        # Signals hold their receivers weakly; the field keeps this alive.
         signals.post_init.connect(self._loaded, sender=model)
         signals.pre_save.connect(self._saving, sender=model)
         signals.post_save.connect(self._saved, sender=model)
@@ -47,10 +47,10 @@ class Cleanup:
     def _saving(self, instance: models.Model, using: str, **kwargs: Any) -> None:
         row = Row(self.field, instance)
         if instance._state.adding:
-            # What a constructor was given has been named by no row yet.
+            # No row has named yet what a constructor was given.
             row.change(named=frozenset())
         elif row.state.named is None and row.is_loaded:
-            # Loaded without the file, which is about to be replaced unseen.
+            # The file was deferred, and is about to be replaced without having been loaded.
             rows = self.field.model._base_manager.using(using).filter(pk=row.pk)
             names = rows.values_list(self.field.attname, flat=True)
             row.change(named=frozenset(name for name in names if name))
@@ -70,7 +70,7 @@ class Cleanup:
         gone = named - {row.name}
         row.change(named=named | _set(row.name))
         if gone:
-            # After a rollback they are still known, and the next save lets them go.
+            # After a rollback they are still known, and the next save deletes them.
             transaction.on_commit(partial(self._let_go, row, gone, using), using=using)
 
     def _let_go(self, row: Row, gone: frozenset[str], using: str) -> None:
@@ -80,7 +80,7 @@ class Cleanup:
 
     def _deleting(self, instance: models.Model, **kwargs: Any) -> None:
         if not Row(self.field, instance).is_loaded:
-            # Nobody can load it afterwards.
+            # It cannot be loaded after the delete.
             getattr(instance, self.field.attname)
 
     def _deleted(self, instance: models.Model, using: str, **kwargs: Any) -> None:
@@ -92,7 +92,7 @@ class Cleanup:
         field = self.field
         if not field.is_in_tintype or name == field.get_default():
             return
-        # One file, however its name is written in another row.
+        # The same file, whichever normal form another row uses.
         spellings = {name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
         try:
             rows = field.model._base_manager.using(using)

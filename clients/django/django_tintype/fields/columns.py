@@ -1,4 +1,4 @@
-"""The columns that a `TintypeImageField` names by its options, and what belongs into them."""
+"""The columns that a `TintypeImageField` names in its options, and their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..api.records import Record
 if TYPE_CHECKING:
     from .field import TintypeImageField
 
-#: Options that name a column for what the service finds out, and for what editors say.
+#: Options that name a column for what the service finds out, and for what editors enter.
 FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
 MARKS = ("focal_field", "crops_field")
 
@@ -19,7 +19,7 @@ TEXT = (models.CharField, models.TextField)
 
 
 def column_of(field: models.Field[Any, Any], option: str) -> str | None:
-    """The name of a column, by the option that names it. Other image fields have some of them."""
+    """The name of a column, from the option. Other image fields have some of the options."""
     return getattr(field, option, None) or None
 
 
@@ -28,7 +28,8 @@ def columns_of(field: models.Field[Any, Any], options: tuple[str, ...]) -> list[
 
 
 def pk_of(field: TintypeImageField, instance: models.Model) -> Any:
-    """The key of the row that has the columns. A child of several models has another one."""
+    """The primary key of the row that has the columns. A child of several models has another
+    one."""
     return getattr(instance, cast("models.Field[Any, Any]", field.model._meta.pk).attname)
 
 
@@ -38,7 +39,7 @@ def name_of(value: Any) -> str | None:
 
 
 def empty_value(field: TintypeImageField, name: str) -> Any:
-    """What a column holds when it says nothing."""
+    """The empty value of a column."""
     column = field.model._meta.get_field(name)
     if column.null:
         return None
@@ -54,7 +55,7 @@ def facts(field: TintypeImageField, record: Record) -> dict[str, Any]:
         "width_field": image and image.width,
         "height_field": image and image.height,
         "version_field": record.version,
-        # None for a while under load, when the image is decoded later.
+        # None for a while under load: the image is decoded later.
         "placeholder_field": image and image.thumbhash,
     }
     named = {column_of(field, option): value for option, value in values.items()}

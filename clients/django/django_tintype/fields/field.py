@@ -1,9 +1,9 @@
-"""`TintypeImageField`: an ImageField whose columns come with the answer to the upload.
+"""`TintypeImageField`: an ImageField whose columns are filled from the response to the upload.
 
-A save of a new file is one request; loading a row, and asking for width and height, is none. A
-changed focal point or crop goes to the service after the transaction, in one request.
+Saving a new file takes one request; loading a row and reading width and height take none. A changed
+focal point or crop is sent to the service after the transaction, in one request.
 
-With a storage that is not tintype's the field is Django's own ImageField.
+With a storage other than tintype's the field behaves like Django's own ImageField.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from .marks import validate_crops, validate_focal
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: The options that are off unless they are set.
+#: Options that are off by default.
 SWITCHES = ("allow_unrenderable", "delete_orphans")
 
 
 class TintypeImageField(models.ImageField):
-    """An ImageField with columns for what the service knows of the picture.
+    """An ImageField with columns for what the service knows of the image.
 
-    `width_field` and `height_field` are those of the upright picture. `version_field` makes URLs
-    that may be cached for ever, and marks rows whose last change has not reached the service: it is
-    empty until then. `placeholder_field` holds a ThumbHash in base64. `focal_field`, a text such as
-    `0.35x0.6`, and `crops_field`, a JSON column, are for editors to write to.
+    `width_field` and `height_field` are those of the upright image. `version_field` makes URLs that
+    may be cached for ever, and marks rows whose last change has not reached the service: until then
+    it is empty. `placeholder_field` holds a ThumbHash in base64. `focal_field`, a text such as
+    `0.35x0.6`, and `crops_field`, a JSON column, are written by editors.
 
-    Forms refuse what the service cannot show (too many pixels, damaged, of a kind without a
-    decoder); with `allow_unrenderable` it is taken, and an editor is warned.
+    Forms refuse images that the service cannot show (too many pixels, damaged, or in an unsupported
+    format); with `allow_unrenderable` they are accepted with a warning.
 
-    A file that was replaced, or whose row was deleted, stays and stays public, as with every field
-    of Django's; with `delete_orphans` it is deleted after the transaction, unless another row of
-    the field names it.
+    A file that was replaced, or whose row was deleted, stays and stays public, as with Django's own
+    fields; with `delete_orphans` it is deleted after the transaction, unless another row of the
+    field names it.
     """
 
     attr_class = TintypeFieldFile
@@ -100,7 +100,7 @@ class TintypeImageField(models.ImageField):
         for option in SWITCHES:
             if getattr(self, option):
                 kwargs[option] = True
-        # The public name, so that migrations outlive a move of this module.
+        # The public path, so that migrations outlive moves of this module.
         return name, path.replace(f"{__name__}.", "django_tintype."), args, kwargs
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -131,7 +131,7 @@ class TintypeImageField(models.ImageField):
     def update_dimension_fields(
         self, instance: Any, force: bool = False, *args: Any, **kwargs: Any
     ) -> None:
-        # Django would open the file of each row that is loaded without its dimensions.
+        # Django would open the file of each row that is loaded without dimensions.
         if not self.is_in_tintype:
             super().update_dimension_fields(instance, force, *args, **kwargs)
 
@@ -141,11 +141,11 @@ class TintypeImageField(models.ImageField):
             (self.focal_field, validate_focal),
             (self.crops_field, validate_crops),
         ):
-            with suppress(FieldDoesNotExist):  # the check of the columns tells
+            with suppress(FieldDoesNotExist):  # reported by the check of the columns
                 column = name and cast("models.Field[Any, Any]", model._meta.get_field(name))
                 if column and validate not in column.validators:
                     column.validators.append(validate)
-        # A copy of a field, as models inherit it, has that of the other.
+        # Models inherit a copy of a field, which refers to the lifecycle of the original.
         if self._lifecycle is None or self._lifecycle.field is not self:
             self._lifecycle = Lifecycle(self)
         self._lifecycle.watch(model)
@@ -153,7 +153,7 @@ class TintypeImageField(models.ImageField):
 
 @receiver(signals.class_prepared)
 def _watch(sender: type[models.Model], **kwargs: Any) -> None:
-    """Also of proxies and children, whose signals have senders of their own."""
+    """Proxies and children too, since signals have a sender of their own for each."""
     if not sender._meta.abstract:
         for field in sender._meta.fields:
             if isinstance(field, TintypeImageField):

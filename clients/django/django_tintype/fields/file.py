@@ -1,4 +1,4 @@
-"""What a row gives for its `TintypeImageField`: the file, and how it is assigned."""
+"""The file of a `TintypeImageField`, and its assignment."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class TintypeFieldFile(ImageFieldFile):
     field: TintypeImageField
     _committed: bool
-    #: What the service said of the file when it was uploaded here.
+    #: The service's response, if the file was uploaded through this object.
     uploaded: Record | None = None
 
     @property
     def tintype(self) -> Source:
-        """What the row says of the picture, for URLs and tags. Asks nobody."""
+        """What the row knows of the image, for URLs and tags. Without any I/O."""
         return Source.of(self)
 
     def save(self, name: str | None, content: File[Any], save: bool = True) -> None:
@@ -34,7 +34,7 @@ class TintypeFieldFile(ImageFieldFile):
             super().save(name, content, save)  # type: ignore[arg-type]  # Django takes None
             return
         if not hasattr(content, "chunks"):
-            # A file of Python's own. A storage would do this as well, and leave the marks behind.
+            # A plain Python file. A storage would wrap it too, and lose the marks.
             content = File(content, name)
         row = Row(self.field, self.instance)
         row.forget_marks_of_replaced_file()
@@ -61,14 +61,14 @@ class TintypeFieldFile(ImageFieldFile):
         if self.uploaded:
             row.fill(self.uploaded)
         else:
-            # It is moved to the service later, and gets its version there.
+            # Moved to the service later, and versioned there.
             fill_from_file(row, content)
 
     def _get_image_dimensions(self) -> tuple[int | None, int | None]:
-        """From the columns; a file without them costs one request, the first time."""
+        """From the columns; without them it takes one request, the first time."""
         if not self.field.is_in_tintype or not self._committed:
             return super()._get_image_dimensions()  # type: ignore[misc,no-any-return]
-        # Columns that the row was loaded without are a query, which is less than a request.
+        # Deferred columns cost a query, which is cheaper than a request.
         for name in filter(None, (self.field.width_field, self.field.height_field)):
             getattr(self.instance, name)
         if size := self.tintype.size:
@@ -94,6 +94,6 @@ class TintypeImageDescriptor(ImageFileDescriptor):
             return
         if is_deferred:
             undeferred(row, value)
-        # None: the constructor sets it, and the columns along with it.
+        # None: within the constructor, which sets the columns itself.
         elif before is not None:
             assigned(row, before, value)

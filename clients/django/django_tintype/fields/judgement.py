@@ -1,7 +1,7 @@
-"""Whether a picture can be shown, and what an editor is told if not.
+"""Whether an image can be shown, and what an editor is told if not.
 
-The service is the judge: its answer to an upload says why a picture is stored and cannot be shown.
-What can be told by a look at the file at hand is told before it is uploaded, by the same rules.
+The service decides: its response to an upload says why an image is stored and cannot be shown. What
+the file itself reveals is checked by the same rules before it is uploaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..api.trouble import Trouble, format_of, media_type
 if TYPE_CHECKING:
     from ..api.limits import Limits
 
-#: How much of a file tells what it is.
+#: Bytes that are enough to recognise a format.
 HEAD_BYTES: Final = 4096
 
 _NAMES: Final = {
@@ -51,8 +51,8 @@ _HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def look(file: File[Any], limits: Limits | None) -> Trouble | None:
-    """By the start of a file, and by its header where Pillow is there to read it. The file stands
-    at its start afterwards. None also means that nothing can be told."""
+    """From the first bytes, and from the header if Pillow is installed. Leaves the file at its
+    start. None also means that nothing is known."""
     format = sniffed(file)
     size = file.size
     if limits and size is not None and size > limits.max_upload_bytes:
@@ -68,7 +68,7 @@ def look(file: File[Any], limits: Limits | None) -> Trouble | None:
 
 
 def judged_by_pillow(file: Any) -> Trouble | None:
-    """As Django's own field does it, and leaves the picture behind for others to look at."""
+    """Like Django's own field, and sets `image` and `content_type` on the file."""
     try:
         from PIL import Image
     except ImportError:
@@ -79,7 +79,7 @@ def judged_by_pillow(file: Any) -> Trouble | None:
         image.verify()
         file.image, file.content_type = image, Image.MIME.get(image.format or "")
     except Exception:
-        # What Pillow does not know is no reason yet: it may lack a decoder.
+        # Unknown to Pillow is not damaged: it may lack a decoder.
         if format is None:
             return Trouble("not-a-picture")
         is_known = format in ("jpeg", "png", "gif", "bmp", "tiff", "webp")
@@ -90,7 +90,7 @@ def judged_by_pillow(file: Any) -> Trouble | None:
 
 
 def in_words(trouble: Trouble, limits: Limits | None = None) -> str:
-    """A sentence for an editor, and what to do."""
+    """One or two sentences for an editor, with what to do."""
     name = _name(trouble.format) if trouble.format else _("unknown")
     others = _names_of(limits)
     match trouble.code:
@@ -136,7 +136,7 @@ def in_words(trouble: Trouble, limits: Limits | None = None) -> str:
 
 
 def sniffed(file: File[Any]) -> str | None:
-    """The format of a file by its first bytes."""
+    """The format of a file, from its first bytes."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -163,7 +163,7 @@ def _names_of(limits: Limits | None) -> str:
 
 
 def _megapixels(pixels: int, limit: int) -> tuple[str, str]:
-    """As many digits as tell the two apart."""
+    """With enough digits to tell the two apart."""
     for digits in range(7):
         texts = f"{pixels / 1e6:.{digits}f}", f"{limit / 1e6:.{digits}f}"
         if texts[0] != texts[1]:
@@ -180,11 +180,11 @@ def _pixels(file: File[Any]) -> int | None:
         with Image.open(file) as image:
             return int(image.width * image.height)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # So many that Pillow stops before it tells anything else.
+        # So many that Pillow refuses to open it; the message has the number.
         found = re.search(r"\d+", str(error))
         return int(found[0]) if found else None
     except Exception:
-        # Whatever a decoder says of a stranger's file.
+        # A hostile file may raise anything in a decoder.
         return None
     finally:
         file.seek(0)

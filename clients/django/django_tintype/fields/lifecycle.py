@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class Lifecycle:
-    """Of one field; its methods receive the signals of the models that have the field."""
+    """For one field; its methods receive the signals of the models that have it."""
 
     def __init__(self, field: TintypeImageField) -> None:
         self.field = field
         self._cleanup = Cleanup(field) if field.delete_orphans else None
 
     def watch(self, model: type[models.Model]) -> None:
-        # Signals hold their receivers weakly, and the field holds this.
+        # Signals hold their receivers weakly; the field keeps this alive.
         if self._cleanup:
             self._cleanup.watch(model)
         signals.post_init.connect(self._loaded, sender=model)
@@ -46,15 +46,15 @@ class Lifecycle:
             constructed_with(row, file)
             return
         marks = Marks(name_of(file))
-        # What somebody else has written wrongly is told when the row is saved.
+        # Invalid values are reported when the row is saved.
         with suppress(ValueError):
             marks = row.marks()
         version = self.field.version_field
         known = Known(
             marks.copy(),
             is_from_service=False,
-            # Without a version the row says what the service has not heard yet: the next save
-            # sends it.
+            # An empty version means that the service does not have the marks yet: the next save
+            # sends them.
             is_heard=not version or bool(row.values.get(version, "?")),
             deferred=tuple(
                 name for name in columns_of(self.field, MARKS) if name not in row.values
@@ -69,8 +69,8 @@ class Lifecycle:
         update_fields: frozenset[str] | None,
         **kwargs: Any,
     ) -> None:
-        """Before the row is written, and before its transaction: uploads are slow. All columns are
-        right from here on, wherever they stand in the model."""
+        """Runs before the row is written and before its transaction, because uploads are slow. From
+        here on all columns are right, whatever their order in the model."""
         if raw or not self.field.is_in_tintype:
             return
         row = Row(self.field, instance)
@@ -87,8 +87,8 @@ class Lifecycle:
             row.change(columns=Columns.READY)
 
     def _tidy_marks(self, row: Row, update_fields: frozenset[str] | None) -> None:
-        """An emptied JSON field of a form is None, and a focal point may be given as a pair: both
-        as the columns have to hold it."""
+        """Forms give None for an empty JSON field, and a focal point may be given as a pair: both
+        are converted to what the columns hold."""
         for name in columns_of(self.field, MARKS):
             column, value = self.field.model._meta.get_field(name), row.values.get(name, "")
             if not writes(update_fields, name):
@@ -115,13 +115,13 @@ class Lifecycle:
         if writes(update_fields, self.field.name) and columns is not Columns.SAVED:
             belonging = columns_of(self.field, (*FACTS, *MARKS))
             if columns is Columns.CHANGED:
-                # Another receiver has put a file there, which Django has uploaded when the columns
-                # before it had been taken already.
+                # Another receiver has assigned a file, which Django uploaded after it had read the
+                # columns before it.
                 is_written = frozenset()
-            # Not before they are certain: after a rollback the next save writes them again.
+            # Not before the commit: after a rollback the next save writes them again.
             transaction.on_commit(partial(_settle, row, row.name), using=using)
         _write_what_was_left(row, using, is_written, belonging)
-        # After a rollback nobody brings the version back, also if the change was taken back.
+        # After a rollback the version is missing even if the change was undone.
         is_empty = row.state.is_version_emptied and writes(update_fields, version)
         if changes or is_empty:
             transaction.on_commit(partial(sync.send, self.field, instance, using), using=using)
@@ -135,7 +135,7 @@ def _settle(row: Row, name: str | None) -> None:
 def _write_what_was_left(
     row: Row, using: str, update_fields: frozenset[str] | None, names: Iterable[str]
 ) -> None:
-    """Columns that belong to what was saved, and that `update_fields` does not name."""
+    """Columns that belong to what was saved, and that `update_fields` omits."""
     left = {
         name: row.values[name]
         for name in names

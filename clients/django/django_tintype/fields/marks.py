@@ -1,6 +1,7 @@
-"""What an editor says of a picture, which the service cannot find out: focal point and crops.
+"""What an editor enters for an image and the service cannot find out: focal point and crops.
 
-A row has them in columns and the service in the original's record; here the one becomes the other.
+A row has them in columns and the service in the original's record; this module converts between the
+two.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from ..delivery.spec import as_text, millionths, written
 from ..text import shortened
 
 Point = tuple[float, float]
-#: Left, top, width and height by the name of the crop, in fractions of the upright picture.
+#: Left, top, width and height by the name of the crop, in fractions of the upright image.
 Crops = Mapping[str, Mapping[str, float]]
 
 
 class Marks(NamedTuple):
-    #: The name of the file that they are of.
+    #: The name of their file.
     name: str | None
     focal: Point | None = None
     crops: Crops = MappingProxyType({})
 
     def changes_to(self, wanted: Marks) -> dict[str, Any]:
-        """The merge patch that makes a record say what is wanted."""
+        """The merge patch that turns a record with these marks into one with the wanted marks."""
         changes: dict[str, Any] = {}
         if wanted.focal != self.focal:
             changes["focal_point"] = _point(wanted.focal)
@@ -37,7 +38,7 @@ class Marks(NamedTuple):
         return changes
 
     def as_record(self) -> dict[str, Any]:
-        """What an upload sets along with the file, in the same request."""
+        """Sent with an upload, in the same request."""
         return Marks(self.name).changes_to(self)
 
     def copy(self) -> Marks:
@@ -45,8 +46,8 @@ class Marks(NamedTuple):
 
 
 def read_focal(value: object) -> Point | None:
-    """From `0.35x0.6`, or from a pair as other fields for such points have it; None where there is
-    no point. Raises ValueError."""
+    """From `0.35x0.6`, or from a pair as other fields for such points have it; None without a
+    point. Raises ValueError."""
     if value is None or value == "":
         return None
     text = value if isinstance(value, str) else as_text("focal point", value)
@@ -59,7 +60,7 @@ def read_focal(value: object) -> Point | None:
 
 
 def read_crops(value: object) -> Crops:
-    """Raises ValueError for what is no dict; what is in it, the service judges."""
+    """Raises ValueError if it is no dict; its content is checked by the service."""
     if not value:
         return {}
     if not isinstance(value, Mapping):

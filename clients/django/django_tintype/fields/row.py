@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Row:
-    """A view; what it changes is in the instance, which is not saved."""
+    """A view: changes go to the instance, which is not saved."""
 
     def __init__(self, field: TintypeImageField, instance: models.Model) -> None:
         self.field, self.instance = field, instance
@@ -33,7 +33,7 @@ class Row:
         return found if isinstance(found, RowState) else RowState()
 
     def change(self, **changes: Any) -> None:
-        """Remembers something else."""
+        """Replaces parts of the state."""
         self.values[self._slot] = replace(self.state, **changes)
 
     @property
@@ -47,11 +47,11 @@ class Row:
 
     @property
     def name(self) -> str | None:
-        """The name of the file, as far as it is loaded."""
+        """The name of the file, if it is loaded."""
         return name_of(self.values.get(self.field.attname))
 
     def set(self, option: str, value: Any) -> None:
-        """Writes into the column that an option names, if it names one."""
+        """Sets the column that an option names, if there is one."""
         if name := column_of(self.field, option):
             setattr(self.instance, name, value)
 
@@ -62,21 +62,21 @@ class Row:
     # Facts
 
     def fill(self, record: Record) -> None:
-        """Takes what the answer to an upload says."""
+        """Sets the columns from the response to an upload."""
         for name, value in facts(self.field, record).items():
             setattr(self.instance, name, value)
         self.change(columns=Columns.CHANGED, is_version_emptied=False)
         self.remember(self.marks())
 
     def clear(self) -> None:
-        """Takes away what the service said of another file."""
+        """Empties the columns for facts, which describe another file."""
         for option in FACTS:
             self.empty(option)
         self.change(columns=Columns.CHANGED)
 
     def empty_version(self) -> None:
-        """Written with a change itself: should anything go wrong from here on, the row tells that
-        the service has not heard of it."""
+        """Written along with a change: if anything fails later, the row shows that the service does
+        not have the change."""
         self.empty("version_field")
         self.change(is_version_emptied=True)
 
@@ -86,7 +86,7 @@ class Row:
     # Marks
 
     def marks(self) -> Marks:
-        """What the columns say. Raises ValueError for a focal point or crops that are none."""
+        """The marks in the columns. Raises ValueError for invalid ones."""
         focal, crops = (
             None if isinstance(value, DatabaseDefault) else value
             for value in (
@@ -100,7 +100,7 @@ class Row:
         """The marks that the row had, and whether the service has them too."""
         known = self.state.known or Known(Marks(None).copy(), is_from_service=True)
         if not known.is_from_service and self.instance._state.adding:
-            # What a constructor was given is not known to anybody else.
+            # Nobody else knows what a constructor was given.
             known = known._replace(is_heard=False)
         if read := [name for name in known.deferred if name in self.values]:
             known = self._with_deferred(known, read)
@@ -108,7 +108,8 @@ class Row:
         return known
 
     def _with_deferred(self, known: Known, read: list[str]) -> Known:
-        """Columns that the row was loaded without were asked for since, or written to unseen."""
+        """Reads deferred columns that have been loaded since, or written without having been
+        loaded."""
         rows = self.field.model._base_manager.using(self.instance._state.db)
         said = rows.filter(pk=self.pk).values(*read).first() or {}
         marks = known.marks
@@ -121,14 +122,14 @@ class Row:
         return known._replace(marks=marks, deferred=left)
 
     def remember(self, marks: Marks) -> None:
-        """Marks that the service has."""
+        """Keeps marks that the service has."""
         self.change(known=Known(marks.copy(), is_from_service=True))
 
     def forget_marks_of_replaced_file(self) -> None:
-        """The focal point of one image is not that of the next. One that was set for the new file
-        stays."""
+        """The focal point of one image does not apply to the next, unless it was set for the new
+        file."""
         known, is_from_service, *_ = self.known()
-        # A constructor is given the focal point for the file that comes after it.
+        # In a constructor the focal point is for the file that is uploaded after it.
         is_new = self.instance._state.adding and not is_from_service
         if known.name is None or is_new:
             return
@@ -139,7 +140,8 @@ class Row:
             self.empty("crops_field")
 
     def changes(self, update_fields: frozenset[str] | None) -> dict[str, Any]:
-        """The merge patch for what a save with these `update_fields` changes of the marks."""
+        """The merge patch with those changes of the marks that a save with these `update_fields`
+        writes."""
         field = self.field
         is_written = writes(update_fields, field.focal_field) or writes(
             update_fields, field.crops_field
@@ -149,7 +151,7 @@ class Row:
         now, known = self.marks(), self.known()
         is_replaced = writes(update_fields, field.name) and known.marks.name != now.name
         was = Marks(now.name) if is_replaced else known.marks
-        # What is not loaded is not changed.
+        # Deferred columns are unchanged.
         if field.focal_field not in self.values:
             was = was._replace(focal=now.focal)
         if field.crops_field not in self.values:

@@ -1,4 +1,4 @@
-"""The size of an image whose file is at hand."""
+"""The size of an image in a local file."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from django.core.files import File
 
 
 def local_size(content: File[Any]) -> tuple[int | None, int | None]:
-    """Upright width and height of a file that is at hand, if Pillow is there to tell."""
+    """Upright width and height, if Pillow is installed."""
     try:
         from PIL import Image
     except ImportError:
         return None, None
     was_closed = content.closed
     if not was_closed and not content.seekable():
-        # What is a stream has been read by now.
+        # A stream has been consumed by now.
         return None, None
     content.open()
     try:
         with Image.open(content) as image:
-            # 5 to 8 lie on their side.
+            # Orientations 5 to 8 swap the sides.
             turned = image.getexif().get(0x0112, 1) >= 5
             return (image.height, image.width) if turned else image.size
     except Exception:
-        # Whatever a decoder says of a stranger's file, it has no size then.
+        # A hostile file may raise anything in a decoder.
         return None, None
     finally:
         if was_closed:

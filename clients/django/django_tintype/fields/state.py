@@ -13,21 +13,21 @@ class Known(NamedTuple):
     """The marks that a row had."""
 
     marks: Marks
-    #: Else from the row, or from whoever called the constructor.
+    #: Otherwise from the row, or from the caller of a constructor.
     is_from_service: bool
-    #: Whether the service has them too: a row without a version waits to be sent.
+    #: Whether the service has them too: a row without a version is still to be sent.
     is_heard: bool = True
-    #: Columns of marks that were not loaded, so that `marks` says nothing of them.
+    #: Deferred columns of marks, which `marks` does not cover.
     deferred: tuple[str, ...] = ()
 
 
 class Columns(Enum):
-    """Whether the columns of an instance are those of its row."""
+    """Whether the columns of an instance equal those of its row."""
 
     SAVED = "saved"
-    #: Written to on account of another file, and not saved since.
+    #: Changed because of another file, and not saved since.
     CHANGED = "changed"
-    #: As `CHANGED`, and complete: a save is about to write them.
+    #: Like `CHANGED`, and complete: the save in progress writes them.
     READY = "ready"
 
 
@@ -36,10 +36,10 @@ class RowState:
     """Kept in the instance's `__dict__`, so that pickle and copy take it along. Frozen, because an
     instance shares it with its copies."""
 
-    #: None until the row was loaded or the marks were asked for.
+    #: None until the row is loaded or its marks are read.
     known: Known | None = None
     columns: Columns = Columns.SAVED
-    #: Whether the version was taken out of the row, and has not come back yet.
+    #: Whether the version was removed from the row, and is not back yet.
     is_version_emptied: bool = False
-    #: Files that the row has named, for `delete_orphans`. None: not known.
+    #: Names that the row has had, for `delete_orphans`; None if unknown.
     named: frozenset[str] | None = None

@@ -1,7 +1,7 @@
-"""Brings changed focal points and crops to the service, once the row is certain.
+"""Sends changed focal points and crops to the service, after the transaction.
 
-Nothing is lost when the service is away: the row was saved with an empty version, and so it can be
-found and sent again, by `tintype_fill_dimensions` or by the next save of the row.
+Nothing is lost while the service is unavailable: the row was saved with an empty version, so that
+`tintype_fill_dimensions` or the next save of the row sends the change again.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("django_tintype")
 
-#: Times that a row is sent anew because somebody else changed it in the same moment.
+#: Attempts for a row that somebody else changes at the same time.
 MAX_ROUNDS = 5
 
 
 def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
-    """Sends what was changed, and takes the new version into the row. Logs what goes wrong: the row
-    is saved, and whoever saved it is not to see an error instead."""
+    """Sends the changes of a row, and writes the new version into it. Failures are logged: the row
+    is saved, and the caller of `save()` must not see an error."""
     name: str | None = None
     record: Record | None = None
     mine = Row(field, instance)
@@ -43,11 +43,11 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
             return
         known, _, is_heard, _ = mine.known()
         if name and not is_heard:
-            # Nobody knows what is missing: it may be that something was taken away.
+            # It is unknown what the service lacks; something may have been removed.
             record = _storage(field).record(name)
             known = _marks_of(name, record)
         if not mine.is_loaded:
-            # Loaded without the file, so it has not been replaced either.
+            # The file is deferred, so it has not been replaced.
             known = known._replace(name=name)
         record = _agree(field, pk, using, row, known, record)
         mine.version_is_back()
@@ -77,11 +77,11 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
 def bring_up_to_date(
     field: TintypeImageField, instance: models.Model, using: str, record: Record | None = None
 ) -> Record | None:
-    """Makes row and record say the same: facts as the service has them, focal point and crops as
-    the row has them. What the row does not say is taken from the record.
+    """Makes row and record agree: facts from the service, focal point and crops from the row. Marks
+    that the row lacks are taken from the record.
 
-    Returns the record, or None for a row without a file or whose file waits to be moved. Raises
-    what a storage raises. `record` is what the service says now, if that is known already.
+    Returns the record, or None for a row without a file or whose file is not moved yet. Raises what
+    a storage raises. `record` is the current record, if it is known already.
     """
     pk = pk_of(field, instance)
     row = _row(field, pk, using)
@@ -113,10 +113,10 @@ def _agree(
     known: Marks,
     record: Record | None = None,
 ) -> Record | None:
-    """Sends what the row says and the service does not know, until the row stands still.
+    """Sends what the row says and the service lacks, until the row no longer changes.
 
-    The version goes into the row only if that says what was sent: of two that change it at once,
-    the one that comes second to the service looks again.
+    The version is written only if the row still says what was sent: of two concurrent changes, the
+    later one looks again.
     """
     for _ in range(MAX_ROUNDS):
         if row is None or not row[field.attname]:
@@ -131,12 +131,12 @@ def _agree(
         elif record is None:
             if not field.version_field or row[field.version_field]:
                 return None
-            # The row says that something is missing, and nobody knows what.
+            # The row shows that something is missing, but not what.
             record = _storage(field).record(name)
             known = _marks_of(name, record)
             continue
         found = facts(field, record)
-        # Those of the pixels are there already; a placeholder may have been pending until now.
+        # Width and height are set already; a placeholder may have been pending.
         news = {c: found[c] for c in (field.version_field, field.placeholder_field) if c in found}
         if all(row.get(column) == value for column, value in news.items() if column in row):
             return record
@@ -157,7 +157,7 @@ def _row(field: TintypeImageField, pk: Any, using: str) -> dict[str, Any] | None
 def _swap(
     field: TintypeImageField, pk: Any, using: str, row: dict[str, Any], news: dict[str, Any]
 ) -> bool:
-    """Writes into the row if it still says what was read."""
+    """Updates the row if it is unchanged since it was read."""
     same = {
         c if v is not None else f"{c}__isnull": True if v is None else v for c, v in row.items()
     }

@@ -1,6 +1,7 @@
-"""The arguments of the template tags and functions: their names, what each may be, and what they
-come to. An argument is judged as soon as it is known, so that a literal in a template is refused
-when the template is compiled.
+"""The arguments of the template tags and functions: their names, values and meanings.
+
+An argument is checked as soon as it is known, so that a wrong literal in a template is refused when
+the template is compiled.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from ..text import shortened
 
 #: Not among the tags' arguments: the browser chooses the density from the srcset.
 PICTURE_SPEC_ITEMS = tuple(item for item in ITEMS if item not in ("dpr", "dl"))
-#: Attributes that go into the <img> as they are, besides data_* and aria_*. No scripts.
+#: Attributes that are passed to the <img>, besides data_* and aria_*. No event handlers.
 ATTRIBUTES = (
     *("class", "crossorigin", "dir", "elementtiming", "hidden", "id", "itemprop", "lang", "part"),
     *("referrerpolicy", "role", "slot", "style", "tabindex", "title", "translate", "usemap"),
 )
-#: What the same things are called elsewhere.
+#: Names of the same arguments elsewhere.
 ELSEWHERE = {
     "width": "w",
     "height": "h",
@@ -43,7 +44,7 @@ _OPEN_ATTRIBUTE = re.compile(r"(?:data|aria)_[a-z0-9_]+")
 
 
 class ArgumentError(ValueError):
-    """An argument of a tag that is none: names the tag and the argument."""
+    """An invalid argument: names the tag and the argument."""
 
     def __init__(self, tag: str, name: str, reason: str) -> None:
         self.tag, self.name = tag, name
@@ -52,10 +53,10 @@ class ArgumentError(ValueError):
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a tag was given, besides the picture."""
+    """The arguments of a tag, apart from the image."""
 
     spec: Spec
-    #: Width to height, for a cut of no particular size.
+    #: Aspect ratio, for a crop of no particular size.
     ratio: tuple[int, int] | None = None
     alt: str = ""
     media: str | None = None
@@ -99,12 +100,12 @@ class Arguments:
 
     @property
     def is_auto(self) -> bool:
-        """Whether the browser measures the place of the picture itself."""
+        """Whether the browser determines the layout size itself."""
         return (self.sizes or "").split(",")[0].strip() == "auto"
 
     @property
     def is_eager(self) -> bool:
-        """What is most important is not put off, unless somebody says so."""
+        """Images of high priority are not lazy unless the template says so."""
         return (self.loading or ("eager" if self.fetchpriority == "high" else "lazy")) == "eager"
 
 
@@ -113,7 +114,7 @@ def is_attribute(name: str) -> bool:
 
 
 def check_names(tag: str, names: Collection[str]) -> None:
-    """Whether these are arguments of the tag, and none is missing."""
+    """Refuses unknown arguments, and missing ones."""
     known = TAGS[tag]
     for name in names:
         if name not in known and not (tag in ("tt_img", "tt_picture") and is_attribute(name)):
@@ -148,7 +149,7 @@ def _spec(value: object) -> Spec:
 
 
 def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, Any]) -> None:
-    """A ratio and one side say the other; a ratio alone stays open, and is kept."""
+    """A ratio and one side give the other; a ratio alone is kept."""
     box = spec.with_preset(conf.settings().presets)
     width, height = items.get("w", box.w), items.get("h", box.h)
     across, down = values["ratio"]
@@ -159,7 +160,7 @@ def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, 
     elif height:
         items["w"] = side(height, across, down)
     else:
-        # The largest box of this shape; the ladder of widths takes its place.
+        # The largest box of this shape; the widths of the srcset replace it.
         longest = max(across, down)
         items["w"], items["h"] = side(MAX_BOX, across, longest), side(MAX_BOX, down, longest)
     if width or height:
@@ -169,7 +170,7 @@ def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, 
 
 
 def side(length: int, to: int, of: int) -> int:
-    """The other side of a box, within what a spec can say."""
+    """The other side of a box, within the limits of a spec."""
     return min(MAX_BOX, max(1, (2 * length * to + of) // (2 * of)))
 
 
@@ -221,7 +222,7 @@ def _expires(value: object) -> Expires:
 
 
 def _text(value: object) -> str:
-    # Not a copy of a str, which would forget that it is marked as safe.
+    # Not a copy of a str, which would no longer be marked as safe.
     return value if isinstance(value, str) else str(value)
 
 
@@ -230,7 +231,7 @@ def _attribute(value: object) -> str | None:
 
 
 def _aria(value: object) -> str:
-    """Unlike other attributes these mean nothing while they are empty."""
+    """Unlike other attributes, these mean nothing when empty."""
     return str(value).lower() if isinstance(value, bool) else _text(value)
 
 

@@ -1,6 +1,5 @@
-"""Pictures as HTML. `tt_url`, `tt_img`, `tt_picture` and `tt_source` are the same in Python, in
-Django's templates and in Jinja2; none of them asks a database, a file or a server.
-"""
+"""Images as HTML. `tt_url`, `tt_img`, `tt_picture` and `tt_source` are the same in Python, in
+Django's templates and in Jinja2; none of them does any I/O."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from .srcset import Layout, lay_out
 
 @dataclass(frozen=True)
 class Element:
-    """A tag without content, and its attributes in order; those that are None are left out."""
+    """A tag without content, and its attributes in order; those that are None are omitted."""
 
     tag: str
     attributes: dict[str, object]
@@ -60,26 +59,26 @@ class Picture:
         return SafeString(self.__html__())
 
 
-#: Stands for the picture of the `tt_picture` around a `tt_source`.
+#: Stands for the image of the surrounding `tt_picture`.
 _AROUND = object()
 
 
 @dataclass(frozen=True)
 class ArtDirection:
-    """A `tt_source`: another cut, or another picture, for some screens."""
+    """A `tt_source`: another crop or another image for some screens."""
 
     arguments: Arguments
-    #: None: the picture of the `tt_picture` around it.
+    #: None: the image of the surrounding `tt_picture`.
     value: object = None
 
 
 def tt_url(value: object, spec: Spec | str | None = None, /, **given: Any) -> str | None:
-    """The URL of a variant; None where there is no picture."""
+    """The URL of a variant; None without an image."""
     return url_of(value, Arguments.of("tt_url", {"spec": spec, **given})) if value else None
 
 
 def tt_img(value: object, spec: Spec | str | None = None, /, **given: Any) -> Element | None:
-    """An `<img>`; None where there is no picture."""
+    """An `<img>`; None without an image."""
     return img_of(value, Arguments.of("tt_img", {"spec": spec, **given})) if value else None
 
 
@@ -91,7 +90,7 @@ def tt_picture(
     sources: Iterable[ArtDirection | None] = (),
     **given: Any,
 ) -> Picture | None:
-    """A `<picture>`; None where there is no picture."""
+    """A `<picture>`; None without an image."""
     if not value:
         return None
     arguments = Arguments.of("tt_picture", {"spec": spec, **given})
@@ -101,16 +100,15 @@ def tt_picture(
 def tt_source(
     value: object = _AROUND, spec: Spec | str | None = None, /, **given: Any
 ) -> ArtDirection | None:
-    """One of the `sources` of a `tt_picture`; None where it has a picture of its own, and there is
-    none."""
+    """One of the `sources` of a `tt_picture`; None if it was given an empty image of its own."""
     if not value:
         return None
     arguments = Arguments.of("tt_source", {"spec": spec, **given})
     return ArtDirection(arguments, None if value is _AROUND else value)
 
 
-# Of a picture that there is: where there is none, what else a page would say of it has no value
-# either, and is not looked at.
+# From here on there is an image: without one, the other arguments have no value either, and are not
+# checked.
 
 
 def url_of(value: object, arguments: Arguments) -> str:
@@ -157,7 +155,7 @@ def picture_of(
 
 
 def _sources(value: object, own: Arguments, picture: Arguments) -> list[Element]:
-    """One for each format with sources of its own, and for an art direction one for the rest."""
+    """One per format with a source of its own, and for an art direction one for the rest."""
     source, settings = Source.of(value), conf.settings()
     formats: list[str | None] = []
     if source.url_of_original is None and own.spec.with_preset(settings.presets).f is None:
@@ -203,8 +201,8 @@ def _srcset(
 
 
 def _format_for_all(source: Source, merged: Spec) -> str | None:
-    """What also those can show who pass a picture on to others, as mail and feeds do; None where it
-    is not known whether the picture is transparent, so that the service decides."""
+    """A format for those that pass an image on, such as mail and feeds; None where it is unknown
+    whether the image is transparent, so that the service decides."""
     if merged.anim:
         return None
     if _is_clear(merged):
@@ -217,15 +215,14 @@ def _format_for_all(source: Source, merged: Spec) -> str | None:
 def _sizes(layout: Layout, arguments: Arguments) -> str | None:
     if not (layout.candidates and layout.is_fluid):
         return None
-    # A lazy picture is chosen when its place is known already; browsers that do not know `auto`
-    # skip it.
+    # A lazy image is chosen after layout; browsers that do not know `auto` skip it.
     return arguments.sizes or ("100vw" if arguments.is_eager else "auto, 100vw")
 
 
 def _escaped(value: object) -> str:
-    """As the value of an attribute. What is marked as safe (by Django or by Jinja2) keeps its
-    entities, and nothing else: a literal in a template is marked so as well, and may have a
-    quotation mark."""
+    """Escapes the value of an attribute. Text marked as safe (by Django or by Jinja2) keeps its
+    entities and nothing else: literals in templates are marked too, and may contain quotation
+    marks."""
     if isinstance(value, str) and hasattr(value, "__html__"):
         text = str(value.__html__())
         return text.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
@@ -233,12 +230,12 @@ def _escaped(value: object) -> str:
 
 
 def _is_clear(merged: Spec) -> bool:
-    """Whether there is a canvas around the picture that one sees through."""
+    """Whether the image has a transparent canvas."""
     return merged.fit == "pad" and (merged.bg is None or len(merged.bg) == 8)
 
 
 def _placeholder_style(source: Source, kind: str | None) -> str | None:
-    """What is seen through a transparent picture for ever is no placeholder."""
+    """A background behind a transparent image would stay visible, so that gets none."""
     thumbhash = source.placeholder
     if not (kind and thumbhash and placeholder.is_opaque(thumbhash)):
         return None

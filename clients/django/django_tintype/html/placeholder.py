@@ -1,5 +1,5 @@
-"""What stands in for a picture that is on its way: its ThumbHash, of some 25 bytes, as a colour or
-as a very small PNG in a data URI. No script is needed in the browser.
+"""The placeholder of an image that is still loading: its ThumbHash, of some 25 bytes, as a colour
+or as a very small PNG in a data URI. The browser needs no script.
 
 The algorithm is https://evanw.github.io/thumbhash/.
 """
@@ -14,8 +14,8 @@ from functools import lru_cache
 from math import cos, pi
 from typing import NamedTuple
 
-#: The longer side in pixels. The hash holds 7 waves at most and browsers smooth what they enlarge,
-#: so more would only make pages longer.
+#: The longer side in pixels. The hash holds at most 7 waves and browsers smooth what they enlarge,
+#: so more would only make pages larger.
 SIDE = 12
 
 _HASH_BYTES = range(5, 26)
@@ -30,7 +30,7 @@ class Pixels(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def data_uri(thumbhash: str, side: int = SIDE) -> str | None:
-    """A PNG as a data URI; None for what is no ThumbHash in base64."""
+    """A PNG as a data URI; None if it is no ThumbHash in base64."""
     picture = decode(thumbhash, side)
     if picture is None:
         return None
@@ -39,7 +39,7 @@ def data_uri(thumbhash: str, side: int = SIDE) -> str | None:
 
 @lru_cache(maxsize=4096)
 def colour(thumbhash: str) -> str | None:
-    """The average colour as `#rrggbb`; None for what is no ThumbHash in base64."""
+    """The average colour as `#rrggbb`; None if it is no ThumbHash in base64."""
     waves = _read(thumbhash)
     return None if waves is None else "#" + bytes(_rgb(waves.l, waves.p, waves.q)).hex()
 
@@ -49,13 +49,13 @@ def is_valid(thumbhash: str) -> bool:
 
 
 def is_opaque(thumbhash: str) -> bool:
-    """Whether nothing would shine through the picture once it is there."""
+    """Whether the image hides what is behind it."""
     waves = _read(thumbhash)
     return waves is not None and not waves.a_waves
 
 
 def decode(thumbhash: str, side: int = 32) -> Pixels | None:
-    """The pixels of a ThumbHash; None for what is none."""
+    """The pixels of a ThumbHash; None if it is invalid."""
     waves = _read(thumbhash)
     if waves is None:
         return None
@@ -125,17 +125,17 @@ def _read(thumbhash: str) -> _Hash | None:
             a=(data[5] & 15) / 15 if has_alpha else 1.0,
             ratio=across / down,
             l_waves=waves(max(3, across), max(3, down), (header >> 18 & 31) / 31),
-            # Colours are kept a little too weak, for what quantising takes from them.
+            # Colours are stored slightly weakened, to make up for quantisation.
             p_waves=waves(3, 3, (header2 >> 3 & 63) / 63 * 1.25),
             q_waves=waves(3, 3, (header2 >> 9 & 63) / 63 * 1.25),
             a_waves=waves(5, 5, (data[5] >> 4) / 15) if has_alpha else [],
         )
     except StopIteration:
-        return None  # cut off
+        return None  # truncated
 
 
 def _plane(mean: float, waves: _Waves, width: int, height: int) -> list[float]:
-    """One channel, row by row; columns are summed first, which makes it a tenth of the work."""
+    """One channel, row by row; summing columns first takes a tenth of the work."""
     across = 1 + max((x for x, _, _ in waves), default=0)
     cosines = [[cos(pi / width * (x + 0.5) * n) for n in range(across)] for x in range(width)]
     plane = []

@@ -1,6 +1,5 @@
-"""Which sizes of a picture a browser may choose from: by width where the layout decides how wide it
-is shown, by pixel density where the size is fixed. None is larger than the original allows.
-"""
+"""The sizes that a browser may choose from: by width where the layout decides how wide an image is
+shown, by pixel density where its size is fixed. None is larger than the original."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ from ..delivery.source import Source
 from ..delivery.spec import MAX_BOX, Spec, written
 from .arguments import Arguments, side
 
-#: The density offered beside 1. Screens of 3 exist, but nobody sees the difference.
+#: The density offered besides 1. Nobody sees the difference on screens of density 3.
 DENSE = 2.0
 
-#: As wide as a picture is where nothing is chosen: crawlers, mail and feeds take what is `src`, and
-#: the widest would be the dearest.
+#: The width where nothing is chosen: crawlers, mail and feeds take `src`, and the widest image
+#: would cost most.
 PLAIN_WIDTH = 1280
 
 
@@ -28,14 +27,14 @@ class Candidate(NamedTuple):
 
 
 class Layout(NamedTuple):
-    #: What is shown where nothing can be chosen, the whole picture or the box that was asked for.
+    #: For clients that choose nothing: the whole image, or the requested box.
     default: Spec
-    #: Its size in CSS pixels, as far as it is known.
+    #: Its size in CSS pixels, if known.
     size: Size | None
-    #: None or several.
+    #: Empty, or several.
     candidates: tuple[Candidate, ...]
     is_fluid: bool
-    #: In the place of `default` where candidates stand beside it, so that browsers take those.
+    #: Replaces `default` as `src` where there are candidates, which browsers prefer.
     plain: Spec | None = None
 
 
@@ -51,7 +50,7 @@ def lay_out(source: Source, arguments: Arguments, settings: Settings) -> Layout:
     )
 
 
-# Cameras know few sizes and sites few designs, and a page has hundreds of pictures.
+# Cameras produce few sizes and sites have few designs, while a page has hundreds of images.
 @lru_cache(maxsize=1024)
 def _lay_out(
     original: tuple[int, int] | None,
@@ -71,7 +70,7 @@ def _lay_out(
 
     size = _size_of(original, merged)
     if size is None and original is not None and not has_box:
-        # Too large as a whole, such as a panorama, and yet there are variants of it.
+        # Too large as a whole, such as a panorama, while narrower variants exist.
         narrower = (_size_of(original, merged.replace(w=width)) for width in reversed(widths))
         size = next(filter(None, narrower), None)
     if size is None:
@@ -109,21 +108,22 @@ def _by_density(
     here, there = _geometry(original, merged), _geometry(original, dense)
     if here is None or there is None or there.output.width <= size.width:
         return ()
-    # Enlarged it would only be heavier, and on a canvas the picture has to keep its share of it.
+    # Enlarging only adds bytes, and on a canvas the image has to keep its proportion.
     is_enlarged = _geometry(original, dense.replace(up=None)) != there
     shares = _inside(here).width * DENSE - _inside(there).width
     if is_enlarged or (dense.fit == "pad" and abs(shares) > DENSE):
         return ()
-    # Where the original ends before, the answer is smaller than asked, and the descriptor says so.
+    # If the original is too small, the variant is smaller than requested, and the descriptor says
+    # so.
     descriptor = f"{written(there.output.width / size.width)}x"
     return Candidate(spec, "1x"), Candidate(spec.replace(dpr=DENSE), descriptor)
 
 
 def _widest(original: tuple[int, int] | None, merged: Spec, size: Size, has_box: bool) -> int:
-    """Beyond this width there is nothing more to see."""
+    """No variant shows more than this width."""
     plain = merged.replace(up=None, dpr=merged.dpr or DENSE)
     if merged.fit == "pad" and merged.w and merged.h:
-        # Where the picture on the canvas has reached its own size.
+        # The canvas at which the image has its own size.
         whole = merged.replace(w=None, h=None, fit=None, g=None, up=None)
         width, height = _size_of(original, whole) or size
         most = max(width, height * merged.w // merged.h)
@@ -133,8 +133,8 @@ def _widest(original: tuple[int, int] | None, merged: Spec, size: Size, has_box:
 
 
 def _geometry(original: tuple[int, int] | None, merged: Spec) -> Geometry | None:
-    """None where the size of the original is not known, or where it has no such variant. The focal
-    point moves a cut, and makes none larger."""
+    """None if the size of the original is unknown, or if it has no such variant. The focal point
+    moves a crop without changing its size."""
     if original is None:
         return None
     try:
@@ -149,12 +149,12 @@ def _size_of(original: tuple[int, int] | None, merged: Spec) -> Size | None:
 
 
 def _inside(found: Geometry) -> Rect:
-    """Where the picture lies in the variant."""
+    """The place of the image in the variant."""
     return found.picture or Rect(0, 0, *found.output)
 
 
 def _place(merged: Spec) -> Size | None:
-    """What a picture of unknown size takes of the page, where its shape is given."""
+    """The layout size of an image of unknown size, if its shape is given."""
     if merged.w and merged.h and (merged.fit or "contain") != "contain":
         return Size(merged.w, merged.h)
     return None
@@ -176,6 +176,6 @@ class _Shape:
             return self.spec.replace(w=min(width, MAX_BOX))
         height = side(width, self.down, self.across)
         if self.is_contained:
-            # Rounded up, so that it is the width that decides.
+            # Rounded up, so that the width is the limit.
             height = min(MAX_BOX, -(-width * self.down // self.across))
         return self.spec.replace(w=min(width, MAX_BOX), h=height)

@@ -1,8 +1,8 @@
-"""A storage for sites that hand uploads over later: `DeferredTintypeStorage`.
+"""A storage for sites that move uploads to the service later: `DeferredTintypeStorage`.
 
-A save ends when the file is safe in a shared folder; it never waits for the service. From there
-`tintype_move`, or a task after the transaction, brings it to the service. Until then the file is
-read and shown from the folder.
+A save ends once the file is safe in a shared folder, and never waits for the service. From there
+`tintype_move`, or a task after the transaction, moves it to the service. Until then it is read and
+shown from the folder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ else:
     # Generic in its stubs alone.
     _File = File
 
-#: So much chance that nobody has to ask the service whether a name is free.
+#: Enough that the service need not be asked whether a name is free.
 RANDOM_CHARACTERS: Final = 12
 
 _HOOKS: Final = ("get_alternative_name", "is_name_available", "exists")
@@ -49,10 +49,10 @@ _HOOKS: Final = ("get_alternative_name", "is_name_available", "exists")
 
 @deconstructible(path="django_tintype.DeferredTintypeStorage")
 class DeferredTintypeStorage(TintypeStorage):
-    """Files in tintype, which arrive there after the save.
+    """Files that reach tintype after the save.
 
-    Names get a random part, because they are final before the service has seen them. A file that
-    is not there yet cannot be opened for writing, and has no record.
+    Names get a random part, because they are final before the service has seen them. A file that is
+    not moved yet cannot be opened for writing, and has no record.
     """
 
     def __init__(self, location: str = "", base_url: str | None = None) -> None:
@@ -63,7 +63,7 @@ class DeferredTintypeStorage(TintypeStorage):
         return folder()
 
     def pending(self, name: str) -> bool:
-        """Whether the file waits in the folder. Looks there, and nowhere else."""
+        """Whether the file is still in the folder. Makes no request."""
         return self.folder.stat(self.key(name)) is not None
 
     # Saving
@@ -74,7 +74,7 @@ class DeferredTintypeStorage(TintypeStorage):
             getattr(type(self), hook) is not getattr(DeferredTintypeStorage, hook)
             for hook in _HOOKS
         ):
-            # A subclass decides which names are free; it may ask the service with `exists()`.
+            # A subclass decides which names are free; it may call `exists()`.
             return Storage.get_available_name(self, name, max_length)
         directory, file = posixpath.split(name)
         if ".." in directory.split("/"):
@@ -100,13 +100,13 @@ class DeferredTintypeStorage(TintypeStorage):
                     self.folder.place(draft, key)
                     break
                 except FileExistsError as taken:
-                    # As with TintypeStorage: not after the last attempt.
+                    # As in TintypeStorage: not after the last attempt.
                     if taken.errno != errno.EEXIST or not left:
                         raise
                 name = self.get_available_name(name)
                 time.sleep(random.uniform(0, STEP_SECONDS))
         if has_workers():
-            # Not before the row is certain: a task that came first would move what nobody needs.
+            # Not before the commit: an earlier task might move a file that no row gets.
             transaction.on_commit(partial(_enqueue, key), robust=True)
         return name
 
@@ -117,14 +117,14 @@ class DeferredTintypeStorage(TintypeStorage):
         if not self.folder.discard(key):
             super().delete(name)
 
-    # Reading: the folder first. Between a look there and another one a file may have been moved,
-    # never the other way round, so what is not in the folder is in the service or nowhere.
+    # Reading: the folder first. Files only ever move from it to the service, so what is not in the
+    # folder is in the service or nowhere.
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         is_waiting = self.pending(name)
         if set(mode) <= set("rbt"):
             if is_waiting:
-                with suppress(FileNotFoundError):  # moved in this moment
+                with suppress(FileNotFoundError):  # moved just now
                     return _WaitingFile(name, self, mode)
             self._refuse_deleted(name)
         elif is_waiting:
@@ -184,7 +184,7 @@ class DeferredTintypeStorage(TintypeStorage):
 
 
 class _WaitingFile(_File):
-    """A file in the folder. Once closed it is opened again wherever it is by then."""
+    """A file in the folder. If it is reopened, from wherever it is by then."""
 
     def __init__(self, name: str, storage: DeferredTintypeStorage, mode: str) -> None:
         encoding = None if "b" in mode else "utf-8"
@@ -200,17 +200,17 @@ class _WaitingFile(_File):
 
 
 def has_workers() -> bool:
-    """Whether the site has workers of Django's task framework, which Django has since 6.0.
+    """Whether the site has workers of Django's task framework, which exists since Django 6.0.
 
-    With none, and for whatever a task could not move, there is `tintype_move`.
+    `tintype_move` is there for sites without, and for what a task could not move.
     """
     try:
         from django.tasks import task_backends
         from django.tasks.backends.immediate import ImmediateBackend
     except ImportError:
         return False
-    # Django's default runs a task at once, in the request. That would wait for the service, which
-    # is what this storage is there to avoid.
+    # Django's default backend runs a task at once, within the request, which would wait for the
+    # service.
     return not isinstance(task_backends["default"], ImmediateBackend)
 
 
@@ -225,7 +225,8 @@ def signature(key: str) -> str:
 
 
 def pending_url(key: str) -> str:
-    """Where a waiting file is shown: `deferred_urls` answers there, also after it was moved."""
+    """The URL of a file that is not moved yet: `deferred_urls` answers there, even after the
+    move."""
     return reverse("tintype-pending", args=[signature(key), key])
 
 

@@ -1,4 +1,4 @@
-"""Files of the service, opened: read by ranges as they are needed, written as a whole at close."""
+"""Opened files of the service: read by ranges as needed, written as a whole at close."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ else:
     # Generic in its stubs alone.
     _File = File
 
-#: The header of nearly every picture, and not more: what is read ahead doubles only while somebody
-#: reads on.
+#: Enough for the header of nearly every image. Reading ahead doubles only for sequential reads.
 FIRST_BYTES: Final = 64 * 1024
 MAX_AHEAD_BYTES: Final = 4 * 1024 * 1024
 
-#: Times that a broken answer is taken up where it ended.
+#: How often an interrupted response is resumed.
 MAX_RESUMES: Final = 3
 
 _MODES: Final = frozenset(
@@ -38,9 +37,9 @@ _MODES: Final = frozenset(
 
 
 class TintypeFile(_File):
-    """A file as `open()` would give it.
+    """A file like that of `open()`.
 
-    Reading sees one version of the original: if that is replaced meanwhile, reading on is an error.
+    Reading sees one version of the original: if it is replaced meanwhile, further reads fail.
     Writing changes nothing until close, which replaces the version that was there at open, or fails
     if there is another by then. A `with` block that ends in an exception changes nothing.
     """
@@ -79,7 +78,7 @@ class TintypeFile(_File):
         return end
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> TintypeFile:
-        """Goes back to the beginning, or opens a closed file again."""
+        """Rewinds an open file, or reopens a closed one."""
         if not self.closed and mode in (None, self.mode):
             self.file.seek(0)
         else:
@@ -99,7 +98,7 @@ class TintypeFile(_File):
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
-            # Half of a file is worse than none.
+            # Half a file is worse than none.
             self._draft = None
         self.close()
 
@@ -113,7 +112,7 @@ class RangeReader(io.RawIOBase):
         self._ahead = FIRST_BYTES
         self.size = FIRST_BYTES
         self._etag: str | None = None
-        # Kept for good: whoever has looked at a header comes back to the beginning.
+        # Kept: readers of a header return to the start.
         self._head = self._fetch(0, FIRST_BYTES)
         self._window, self._window_start = b"", len(self._head)
 
@@ -153,14 +152,14 @@ class RangeReader(io.RawIOBase):
         return data
 
     def _available(self) -> memoryview:
-        """What is at hand from the position on."""
+        """The buffered bytes from the position on."""
         for start, window in ((0, self._head), (self._window_start, self._window)):
             if start <= self._position < start + len(window):
                 return memoryview(window)[self._position - start :]
         return memoryview(b"")
 
     def _load(self) -> None:
-        """Brings the window to the position, larger if somebody reads on."""
+        """Moves the window to the position, and enlarges it for sequential reads."""
         reads_on = self._position == self._window_start + len(self._window)
         if not reads_on:
             self._ahead = FIRST_BYTES
@@ -171,7 +170,8 @@ class RangeReader(io.RawIOBase):
         self._window_start = start
 
     def _fetch(self, start: int, end: int) -> bytes:
-        """The bytes up to `end` or the end of the original; the first answer tells its version."""
+        """The bytes up to `end` or the end of the original; the first response fixes the
+        version."""
         data = bytearray()
         for attempt in range(MAX_RESUMES + 1):
             at = start + len(data)
@@ -192,14 +192,14 @@ class RangeReader(io.RawIOBase):
                 error.detail = f"{self._key!r} was replaced while it was read; open it again"
                 raise
             except TintypeUnavailable as error:
-                # An answer with a status has been tried again already.
+                # A response with a status has been retried already.
                 if error.status is not None or attempt == MAX_RESUMES:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
 
 class _Appended(io.BufferedRandom):
-    """Is written at its end, wherever somebody has read."""
+    """Every write goes to the end, wherever the file was read."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         self.seek(0, os.SEEK_END)
@@ -207,11 +207,11 @@ class _Appended(io.BufferedRandom):
 
 
 class _Draft:
-    """What is being written, in a temporary file, and what it is to replace."""
+    """A temporary file that is being written, and the version that it replaces."""
 
     def __init__(self, client: Client, key: str, how: str) -> None:
         self.client, self.key = client, key
-        # Closed with its owner.
+        # Closed by its owner.
         file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.file = _Appended(file) if how == "a" else io.BufferedRandom(file)
         self.etag: str | None = None
@@ -241,7 +241,7 @@ class _Draft:
     def commit(self) -> None:
         self.file.seek(0)
         if self.sha256 is not None and self._digest() == self.sha256:
-            # Replacing an original resets its focal point; nothing was changed here.
+            # A replacement resets the focal point, and here nothing was changed.
             return
         try:
             self.client.put(self.key, self.file, if_match=self.etag, create_only=self.etag is None)

@@ -34,12 +34,12 @@ from ..keys import check_key
 
 Outcome = Literal["moved", "deleted", "busy", "gone"]
 
-#: How long files that have arrived are kept: a download may still be reading one, and on a network
-#: file system an open file does not outlive its name everywhere.
+#: How long moved files are kept: a download may still be reading one, and on a network file system
+#: an open file does not always outlive its name.
 KEEP_MOVED_SECONDS: Final = 3600
-#: How long a request of a process that was killed may still be at work in the service.
+#: How long the service may still work on a request of a process that was killed.
 SETTLE_SECONDS: Final = 60
-#: Drafts older than this belong to a process that has ended.
+#: Older drafts belong to a process that has ended.
 KEEP_DRAFTS_SECONDS: Final = 24 * 3600
 
 
@@ -48,26 +48,26 @@ class DeferredFolder:
         self.root = root
 
     def check_root(self) -> None:
-        """It is never made here: where it is missing, a volume is not mounted, and the disk below
-        it would not last."""
+        """The folder is never created here: if it is missing, a volume is not mounted, and the disk
+        below is not durable."""
         if not self.root.is_dir():
             raise FileNotFoundError(
                 errno.ENOENT, "DEFERRED_ROOT is missing; mount it, or make it", str(self.root)
             )
 
     def path(self, key: str) -> Path:
-        """Where a file lies while it waits."""
+        """The path of a file that is not moved yet."""
         return self._place("files", key)
 
     def stat(self, key: str) -> os.stat_result | None:
-        """What the disk says of a file that waits; None if there is none."""
+        """The status of a file that is not moved yet; None if there is none."""
         return _stat(self.path(key))
 
     def is_deleted(self, key: str) -> bool:
         return _stat(self._place("deleted", key)) is not None
 
     def listdir(self, key: str) -> tuple[set[str], set[str], set[str]]:
-        """The folders and files that wait in a folder, '' for the first, and the deleted files."""
+        """The folders and files in a folder, '' for the root, and the deleted files."""
         waiting, graves = (
             self._place(place, key) if key else self.root / place for place in ("files", "deleted")
         )
@@ -75,20 +75,20 @@ class DeferredFolder:
         return folders, files, _entries(graves)[1] - files
 
     def keys(self, on_error: Callable[[OSError], object]) -> Iterator[str]:
-        """Everything that waits, or was deleted and has to be looked after. What is in a folder
-        that cannot be read is not seen; the error is told."""
+        """All files that are not moved yet, or were deleted and are not done with. Folders that
+        cannot be read are skipped; their errors are reported."""
         for place in ("deleted", "files"):
             yield from _walk(self.root / place, on_error)
 
     def add(self, key: str, chunks: Iterable[bytes | str]) -> None:
-        """Keeps a new file. Once this returns, a power cut does not take it away again."""
+        """Stores a new file. It survives a power cut once this returns."""
         check_key(key)
         with self.draft(chunks) as draft:
             self.place(draft, key)
 
     @contextmanager
     def draft(self, chunks: Iterable[bytes | str]) -> Iterator[Path]:
-        """A file that has its bytes and no name yet."""
+        """A complete file without a name."""
         self._make(self.root / "drafts")
         draft = self.root / "drafts" / uuid.uuid4().hex
         try:
@@ -102,9 +102,9 @@ class DeferredFolder:
             draft.unlink(missing_ok=True)
 
     def place(self, draft: Path, key: str) -> None:
-        """Gives a draft its name. FileExistsError where a file has it, or where one that had it is
-        still being moved: its mover would take this one for it."""
-        # Later, nobody is there to choose another name.
+        """Gives a draft its name. FileExistsError if the name is taken, or if a deleted file of
+        this name is still being moved: its mover would mistake this one for it."""
+        # Later nobody could choose another name.
         check_key(key)
         target, grave = self.path(key), self._place("deleted", key)
         try:
@@ -113,7 +113,8 @@ class DeferredFolder:
             raise FileExistsError(error.errno, "a part of the name is a file", key) from None
         self._refuse_moving(grave, key)
         os.link(draft, target)
-        # Deleted since the look before: its mover either works still, or has taken this one along.
+        # Deleted since the first look: its mover is either still at work, or has taken this one
+        # along.
         try:
             self._refuse_moving(grave, key)
             if _stat(grave) and not _is_same(draft, target):
@@ -129,7 +130,7 @@ class DeferredFolder:
                 raise FileExistsError(errno.EEXIST, "was deleted while it is moved", key)
 
     def discard(self, key: str) -> bool:
-        """Deletes a file that waits; False if there is none."""
+        """Deletes a file that is not moved yet; False if there is none."""
         grave = self._place("deleted", key)
         if self.stat(key) is None:
             return False
@@ -143,23 +144,23 @@ class DeferredFolder:
         return True
 
     def move(self, key: str, client: Client) -> Outcome:
-        """Brings a file to the service, or goes on with what another process has begun.
+        """Moves a file to the service, or continues what another process has begun.
 
         Raises what the client raises; FileExistsError if other bytes have the key there. The file
-        then waits on.
+        then stays.
         """
         if self.is_deleted(key):
             return self.bury(key, client)
         path = self.path(key)
         with _locked(path) as file:
             if not isinstance(file, str) and self.is_deleted(key):
-                # One of the same name came after it, and waits for its turn.
+                # A later file of the same name, which waits for its turn.
                 return "busy"
             if not isinstance(file, str):
                 try:
                     client.put(key, file, length=os.fstat(file.fileno()).st_size)
                 except FileExistsError:
-                    # Perhaps an earlier attempt, whose process did not live to see the answer.
+                    # Perhaps uploaded by an attempt whose process ended before the response.
                     if _sha256_in_service(client, key) != _sha256(file):
                         raise
                 try:
@@ -167,14 +168,14 @@ class DeferredFolder:
                     path.rename(self.root / "moved" / uuid.uuid4().hex)
                     return "moved"
                 except FileNotFoundError:
-                    # Deleted meanwhile: see below, when the lock is free.
+                    # Deleted meanwhile: see below, once the lock is free.
                     pass
             elif file == "busy":
                 return "busy"
         return self.bury(key, client) if self.is_deleted(key) else "gone"
 
     def bury(self, key: str, client: Client) -> Outcome:
-        """Sees to it that a file that was deleted while it waited is not in the service either."""
+        """Makes sure that a file that was deleted before its move is not in the service either."""
         grave = self._place("deleted", key)
         with _locked(grave) as file:
             if isinstance(file, str):
@@ -189,7 +190,7 @@ class DeferredFolder:
             return "deleted"
 
     def sweep(self) -> None:
-        """Removes what nobody needs any more."""
+        """Removes old drafts and moved files."""
         for place, seconds in (("moved", KEEP_MOVED_SECONDS), ("drafts", KEEP_DRAFTS_SECONDS)):
             for name in _walk(self.root / place, lambda _: None):
                 with suppress(FileNotFoundError):
@@ -197,7 +198,7 @@ class DeferredFolder:
                         (self.root / place / name).unlink()
 
     def _make(self, folder: Path) -> None:
-        """With its parents, so that a power cut does not take them away again."""
+        """Creates a folder and its parents durably."""
         if folder.is_dir():
             return
         if folder == self.root:
@@ -228,9 +229,9 @@ def folder() -> DeferredFolder:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[IO[bytes] | Literal["busy", "gone"]]:
-    """The file, locked; or why not. It must still have this name once it is locked."""
+    """The file, locked, or why not. It must still have this name once it is locked."""
     try:
-        # Writable, because a lock of a network file system wants that.
+        # Writable, as locks on network file systems require.
         file = path.open("r+b")
     except (FileNotFoundError, NotADirectoryError):
         yield "gone"
@@ -265,7 +266,7 @@ def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except OSError as error:
-        # No such name can be here. Anything else is trouble with the disk, and tells nothing.
+        # The name cannot exist here. Any other error is a fault of the disk, and means nothing.
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
         raise
@@ -290,7 +291,7 @@ def _entries(folder: Path) -> tuple[set[str], set[str]]:
 
 def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[str]:
     def tell(error: OSError) -> None:
-        # Not there: nothing has waited yet.
+        # Nothing has been deferred yet.
         if not isinstance(error, FileNotFoundError):
             on_error(error)
 

@@ -1,6 +1,6 @@
 """tintype as a Django storage: the whole contract of `Storage` over HTTP, one request per save.
 
-`path()` is not implemented, on purpose: that is how Django's packages learn that files are remote.
+`path()` is not implemented on purpose: that is how other packages learn that files are remote.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from ..delivery.url import folder_url, original_url
 from ..keys import composed, joined, plain, split_extension, tidied
 from .files import TintypeFile
 
-#: Names that a hook may offer for one file before the save is given up.
+#: Names that a hook may offer for one file before the save fails.
 MAX_NAMES = 100
-#: Times in a row that it may offer the same one where nothing has changed.
+#: How often in a row it may offer the same name while nothing has changed.
 MAX_STANDSTILLS = 10
-#: Writers that want one name get out of step within so many seconds.
+#: Competing writers wait for a random part of this.
 STEP_SECONDS = 0.02
 
 
 class WishedName(str):
-    """A name that Django passes from `get_available_name` to `_save`, with what it may become.
+    """A name that Django passes from `get_available_name` to `_save`, and how it may be changed.
 
-    With `is_final`, hooks of a subclass have chosen it; else the service picks a free one.
+    With `is_final`, hooks of a subclass have chosen it; otherwise the service picks a free one.
     """
 
     max_length: int | None
@@ -61,7 +61,7 @@ class WishedName(str):
 
 
 class SavedName(str):
-    """The name of a saved file, with what the service knows of it since."""
+    """The name of a saved file, with its record."""
 
     record: Record
 
@@ -70,7 +70,7 @@ class SavedName(str):
         self.record = record
         return self
 
-    # A record is news at the moment of the save, and nothing to be kept.
+    # The record is current only right after the save.
     def __reduce__(self) -> tuple[Any, ...]:
         return str, (str(self),)
 
@@ -79,11 +79,11 @@ class SavedName(str):
 class TintypeStorage(Storage):
     """Files in tintype, below `location`.
 
-    A name that is taken is never written over: the service gives the new file a free name, unless
-    `allow_overwrite` is set. `base_url` is where the files of `location` are published, if that is
-    not where the setting PUBLIC_URL says; it is for `url()` alone, not for thumbnails.
+    A file is never overwritten: the service gives a new file a free name, unless `allow_overwrite`
+    is set. `base_url` is where the files of `location` are published, if not at PUBLIC_URL; it
+    applies to `url()` only, not to thumbnails.
 
-    Secrets are no options: they come from the setting TINTYPE, so that no migration holds one.
+    Secrets are not options: they come from the setting TINTYPE, so that no migration contains one.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class TintypeStorage(Storage):
         return client()
 
     def key(self, name: str) -> str:
-        """The key of the original that has this name, however the name is written: composed (NFC),
-        as every new one is, and without the `.` and `..` of a path."""
+        """The key of the original with this name, however the name is spelt: composed (NFC), as
+        every new one is, and without the `.` and `..` of a path."""
         path = plain(name)
         return f"{self.location}/{path}" if self.location else path
 
     def name(self, key: str) -> str:
-        """The name of the original that has this key."""
+        """The name of the original with this key."""
         if not self.location:
             return key
         if not key.startswith(self.location + "/"):
@@ -116,16 +116,16 @@ class TintypeStorage(Storage):
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         name = content.name if name is None else name
         validate_file_name(name, allow_relative_path=True)
-        # In one spelling before any hook sees it: else one that looks for a file, or deletes it,
-        # means another than the one that is written.
+        # In one spelling before any hook sees it: otherwise a hook that looks for a file, or
+        # deletes it, refers to another file than the one that is written.
         return super().save(tidied(name), content, max_length)
 
     def generate_filename(self, filename: str | os.PathLike[str]) -> str:
         return super().generate_filename(composed(filename))
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name to save under. Unless hooks are overridden, the service finds out whether it is
-        free, while it saves: nobody can take the name between the question and the answer."""
+        """The name to save under. Unless hooks are overridden, the service chooses it during the
+        save, so that no other process can take it in between."""
         name = composed(name)
         if self._has_hooks() or self.allow_overwrite:
             name = super().get_available_name(name, max_length)
@@ -138,7 +138,7 @@ class TintypeStorage(Storage):
         return WishedName(name, max_length)
 
     def _has_hooks(self) -> bool:
-        """Whether a subclass decides itself which names are free."""
+        """Whether a subclass decides which names are free."""
         hooks = ("get_alternative_name", "is_name_available", "exists")
         return any(
             hook in self.__dict__ or getattr(type(self), hook) is not getattr(TintypeStorage, hook)
@@ -147,7 +147,7 @@ class TintypeStorage(Storage):
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         if self.allow_overwrite:
-            # Asked for only because the name is too long, and about to be cut.
+            # Called only because the name is too long and will be cut.
             return file_root + file_ext
         return super().get_alternative_name(file_root, file_ext)
 
@@ -179,7 +179,7 @@ class TintypeStorage(Storage):
         max_length = name.max_length if isinstance(name, WishedName) else None
         if _can_rewind(content):
             return self._save_under_free_name(name, max_length, content)
-        # The content is needed again for each name that turns out to be taken.
+        # The content is needed again for each name that is taken.
         with tempfile.TemporaryFile() as file:
             for chunk in _Chunks(content):
                 file.write(chunk)
@@ -204,8 +204,8 @@ class TintypeStorage(Storage):
                 )
                 return SavedName(self.name(record.key), record)
             except FileExistsError as taken:
-                # A hook that makes room for the same name is not asked after the last attempt: it
-                # would delete the file of another writer, and nothing would come in its place.
+                # After the last attempt a hook that makes room for the same name is not called: it
+                # would delete another writer's file, and nothing would replace it.
                 if taken.errno != errno.EEXIST or not left:
                     raise
                 there = self._standing(name)
@@ -227,18 +227,18 @@ class TintypeStorage(Storage):
 
     def _ask_hooks(self, name: str, max_length: int | None) -> str:
         if max_length is None:
-            # As Django calls it in the same place; an override may know no second argument.
+            # As Django calls it here; an override may take no second argument.
             return self.get_available_name(name)
         return self.get_available_name(name, max_length=max_length)
 
     def _standing(self, name: str) -> object:
-        """What has a name now, to be compared: None if nothing has."""
+        """What is stored under a name, for comparison: None if nothing is."""
         try:
             head = self.client.head(self.key(name))
         except FileNotFoundError:
             return None
         except (TintypeAuthError, TintypeBlocked):
-            # There, or not for this token to know.
+            # Exists, or is not visible to this token.
             return ""
         return head.etag, head.created, head.modified
 
@@ -248,11 +248,11 @@ class TintypeStorage(Storage):
         return TintypeFile(name, self, mode)
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name. Folders are no files."""
+        """Whether there is a file of this name. Folders do not count."""
         return not is_folder(name) and self.client.exists(self.key(name))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """The folders and files in a folder. One that is not there is empty."""
+        """The folders and files in a folder. A missing one is empty."""
         prefix = self.key(str(path).strip("/")).strip("/")
         prefix = f"{prefix}/" if prefix else ""
         folders: list[str] = []
@@ -280,16 +280,16 @@ class TintypeStorage(Storage):
         return self.client.record(self.key(name))
 
     def tintype_source(self, name: str) -> Source:
-        """What pages show of a file. Asks nobody."""
+        """What pages show of a file. Makes no request."""
         return Source(key=self.key(name))
 
     def pending(self, name: str) -> bool:
-        """Whether the file has not reached the service yet. Asks nobody."""
+        """Whether the file has not reached the service yet. Makes no request."""
         return False
 
     def url(self, name: str | None) -> str:
-        """The URL of the original. Asks nobody. That of a folder, or of no name, is where the names
-        in it begin, as with FileSystemStorage."""
+        """The URL of the original. Makes no request. For a folder, or for no name, it is the common
+        start of URLs, as in FileSystemStorage."""
         path = plain(str(name or "").lstrip("/\\"))
         if self.base_url is not None:
             return urljoin(self.base_url, filepath_to_uri(path))
@@ -302,8 +302,8 @@ class TintypeStorage(Storage):
             raise ValueError("The name must be given to delete().")
         self.client.delete(self.key(name))
 
-    # The same for async views. None of these methods holds the event loop up; what is read from a
-    # file of `aopen` does, so read it in a thread as well.
+    # The same for async views. None of these methods blocks the event loop; reading a file of
+    # `aopen` does, so do that in a thread as well.
 
     async def asave(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         return await _in_thread(self.save)(name, content, max_length)
@@ -337,7 +337,7 @@ class TintypeStorage(Storage):
 
 
 def is_folder(name: object) -> bool:
-    """Whether a name is that of a folder, by the look of it: the storage itself is one."""
+    """Whether a name is that of a folder, judged by the name alone: the empty one is the root."""
     path = plain(name or "")
     return path == "" or path.endswith("/")
 
@@ -347,7 +347,8 @@ _R = TypeVar("_R")
 
 
 def _in_thread(method: Callable[_P, _R]) -> Callable[_P, Coroutine[Any, Any, _R]]:
-    # Not the one thread that Django keeps for its database: a slow upload would hold up the others.
+    # Not in the one thread that Django keeps for its database, where a slow upload would block the
+    # others.
     return sync_to_async(method, thread_sensitive=False)
 
 
@@ -361,7 +362,7 @@ def _location(location: str) -> str:
 
 
 class _Chunks:
-    """The bytes of a file that can be read again; each iteration begins anew."""
+    """The bytes of a file that can be read again; each iteration starts over."""
 
     def __init__(self, content: File[Any]) -> None:
         self.content = content
@@ -383,7 +384,7 @@ def _record(content: File[Any]) -> dict[str, Any] | None:
 
 def _can_rewind(content: File[Any]) -> bool:
     if isinstance(content, FieldFile):
-        # Opened when it is asked for, and takes itself for closed until then.
+        # Opened on access; until then it counts as closed.
         _ = content.file
     try:
         return bool(content.seekable())
@@ -392,7 +393,7 @@ def _can_rewind(content: File[Any]) -> bool:
 
 
 def _length(content: File[Any]) -> int | None:
-    """How many bytes there are, as far as that can be told without reading them."""
+    """The length in bytes, if it is known without reading."""
     try:
         if not _can_rewind(content) or content.read(0) != b"":
             return None

@@ -3,8 +3,8 @@
     STORAGES = {"default": {"BACKEND": "django_tintype.testing.InMemoryTintype"}}
 
 makes files behave as with the service, with the same names and the same URLs, without a service. No
-picture can be fetched from those URLs; width, height and format are there, what needs the decoded
-picture (dominant colour, ThumbHash) is not.
+image can be fetched from those URLs; width, height and format are there, what needs the decoded
+image (dominant colour, ThumbHash) is not.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from ..delivery.url import needs_signature, parse_path
 
 
 def assert_url(url: str, key: str, spec: str | Spec | None = None) -> None:
-    """The URL is one that the service answers without a redirect, with a picture of this original;
-    with `spec`, with this very picture. Version, expiry and signature are checked, not compared."""
+    """The URL is one that the service answers without a redirect, with a variant of this original;
+    with `spec`, with this very variant. Version, expiry and signature are checked, not compared."""
     settings = conf.settings()
     prefix = settings.public_url + "/t/"
     assert url.startswith(prefix), f"{url} does not begin with {prefix}"

@@ -1,4 +1,4 @@
-"""The client of the double in memory: answers as the service does, from a dict.
+"""The client of the in-memory double, which behaves like the service.
 
 Not for use by itself: see `django_tintype.testing`.
 """
@@ -29,7 +29,7 @@ from ..api.records import Head, ImageFacts, Listed, Page, Ready, Record
 from ..api.upload import Body, SourceFailed, Upload, WrongLength
 from ..keys import check_key, encode_key, is_too_long, joined, split_extension
 
-#: What Python's own table lacks, or has otherwise.
+#: Types that Python's own table lacks, or has otherwise.
 _TYPES = {
     ".mkv": "video/x-matroska",
     ".ogv": "video/ogg",
@@ -48,7 +48,7 @@ class _Stored:
 
 
 class MemoryClient(Client):
-    """Answers as the service does, from a dict."""
+    """Behaves like the service, on a dict."""
 
     def __init__(self) -> None:
         self._files: dict[str, _Stored] = {}
@@ -148,7 +148,7 @@ class MemoryClient(Client):
         with self._lock:
             stored = self._find(key)
             self._check_match(stored, if_match)
-            # The bytes keep their ETag; it is the picture that has another version.
+            # The bytes keep their ETag; the image has another version.
             record = _versioned(_patched(stored.record, changes))
             self._files[key] = replace(stored, record=record)
             return replace(record, record_etag=record.etag)
@@ -286,7 +286,7 @@ class MemoryClient(Client):
                 raise _refused(409, "parent-not-directory", key)
 
     def _free(self, wished: str, max_length: int | None) -> str:
-        """The rule of Django's `get_available_name`, which is the service's as well."""
+        """The rule of Django's `get_available_name`, which the service shares."""
         folder, slash, file = wished.rpartition("/")
         root, extension = split_extension(file)
         key = wished
@@ -347,7 +347,7 @@ def _read(key: str, body: Body, length: int | None) -> bytes:
 
 
 def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
-    """As RFC 7396 merges, for what people may say."""
+    """Merges as in RFC 7396, the fields that clients may set."""
     unknown = changes.keys() - {"focal_point", "crops", "state", "meta"}
     if unknown:
         raise _refused(400, "invalid-request", record.key)
@@ -373,13 +373,13 @@ def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
 
 
 def _is_inside(crop: object) -> bool:
-    """Whether a crop is a part of the picture."""
+    """Whether a crop is a part of the image."""
     parts = crop if isinstance(crop, dict) else {}
     if parts.keys() != {"x", "y", "width", "height"}:
         return False
     x, y, width, height = (parts[name] for name in ("x", "y", "width", "height"))
     is_number = all(isinstance(part, int | float) and part >= 0 for part in parts.values())
-    # The service keeps millionths, so that a sum may miss 1 by less than that.
+    # The service keeps millionths, so a sum may differ from 1 by less than that.
     return is_number and width > 0 < height and max(x + width, y + height) <= 1.0000005
 
 

@@ -21,8 +21,8 @@ from django_tintype.upkeep.stat import AT_ONCE, with_records
 class Command(UpkeepCommand):
     help = (
         "Fills width, height and the other columns of image fields from what the service knows, "
-        "without opening a file: one request for every 250 rows. Sends focal points and crops "
-        "again that have not reached the service. Exit code 1 if an original is missing."
+        "without opening a file: one request for every 250 rows. Focal points and crops that have "
+        "not reached the service are sent again. Exit code 1 if an original is missing."
     )
     examples = """examples:
   manage.py tintype_fill_dimensions
@@ -93,13 +93,13 @@ def _fill_row(field: fields.Field, using: str, pk: Any, name: str, record: Recor
     elif record.image:
         size = {"width_field": record.image.width, "height_field": record.image.height}
         columns = {getattr(field, option): value for option, value in size.items()}
-        # Unless it has another file by now.
+        # Unless it has been given another file.
         row = fields.rows(field, using).filter(pk=pk, **{field.attname: name})
         row.update(**{column: value for column, value in columns.items() if column})
     if record.image is None:
         return "no picture"
     has_placeholder = isinstance(field, TintypeImageField) and field.placeholder_field
-    # Under load the service decodes later what it has only measured.
+    # Under load the service measures first and decodes later.
     return "pending" if has_placeholder and record.image.pending else "filled"
 
 

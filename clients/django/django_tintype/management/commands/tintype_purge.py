@@ -15,8 +15,8 @@ from django_tintype.upkeep.stat import AT_ONCE, batches
 
 class Command(UpkeepCommand):
     help = (
-        "Forgets the thumbnails of originals, in the service and in the caches in front of it. The "
-        "originals stay, and the next request makes the thumbnail anew."
+        "Removes the thumbnails of originals from the service and from downstream caches. The "
+        "originals stay, and the next request makes the thumbnail again."
     )
     examples = """examples:
   manage.py tintype_purge photos/lion.jpg photos/tiger.jpg
