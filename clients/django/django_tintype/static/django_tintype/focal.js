@@ -176,7 +176,7 @@
             write(this.input, point ? `${rounded(point.x)}x${rounded(point.y)}` : "");
         }
 
-        /* Whether there is a picture to show; one that is still loading counts. */
+        /* Whether there is an image to show; one that is still loading counts. */
         get isShown() {
             return this.picture.getAttribute("src") !== null && !this.isBroken;
         }
@@ -186,7 +186,7 @@
             return this.picture.getAttribute("src") !== null && complete && naturalWidth === 0;
         }
 
-        /* What is to be said instead of a picture. */
+        /* What is shown instead of an image. */
         get said() {
             if (this.trouble || this.isBroken) {
                 return this.trouble || this.dataset.failed;
@@ -365,7 +365,7 @@
             this.display();
         }
 
-        /* The picture of the chosen file, without one that which is stored. */
+        /* Shows the chosen file, or without one the stored image. */
         async display() {
             const { file } = this;
             const source = file ? await shrink(file).catch(() => null) : this.storedSource;
