@@ -68,8 +68,6 @@ class TintypeAdminMixin(_Admin):
         if PROGRESS in request.headers and response.has_header("Location"):
             # A script cannot see a redirect, and the page behind it shows its messages only once.
             response.status_code = 200
-            response["Tintype-Location"] = response["Location"]
-            del response["Location"]
         return response
 
     def render_change_form(

@@ -53,6 +53,7 @@ PUBLIC = {
     ],
     "django_tintype.fields": ["TintypeImageField"],
     "django_tintype.forms": ["TintypeImageFormField", "UploadWhileValidating"],
+    "django_tintype.keys": ["InvalidKey"],
     "django_tintype.jinja2": ["TintypeExtension", "environment"],
     "django_tintype.templatetags.tintype": ["register"],
     "django_tintype.templatetags.tintype_easy": ["register"],

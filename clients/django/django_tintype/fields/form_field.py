@@ -9,7 +9,7 @@ from django.core.validators import FileExtensionValidator
 
 from ..api.limits import Limits, limits
 from ..storages.tintype import TintypeStorage
-from .judgement import in_words, judged_by_pillow, look
+from .judgement import find_trouble, find_trouble_with_pillow, in_words
 
 #: Extensions of images. The content is checked too.
 EXTENSIONS = [
@@ -52,9 +52,9 @@ class TintypeImageFormField(forms.ImageField):
         if file is None:
             return None
         known = self.limits()
-        trouble = look(file, known)
+        trouble = find_trouble(file, known)
         if trouble is None and not self.is_judged_by_service:
-            trouble = judged_by_pillow(file)
+            trouble = find_trouble_with_pillow(file)
         if trouble and not self.allow_unrenderable:
             raise forms.ValidationError(in_words(trouble, known), code=trouble.code)
         return file

@@ -50,7 +50,7 @@ _AVIF: Final = {b"avif", b"avis"}
 _HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
-def look(file: File[Any], limits: Limits | None) -> Trouble | None:
+def find_trouble(file: File[Any], limits: Limits | None) -> Trouble | None:
     """From the first bytes, and from the header if Pillow is installed. Leaves the file at its
     start. None also means that nothing is known."""
     format = sniffed(file)
@@ -67,7 +67,7 @@ def look(file: File[Any], limits: Limits | None) -> Trouble | None:
     return None
 
 
-def judged_by_pillow(file: Any) -> Trouble | None:
+def find_trouble_with_pillow(file: Any) -> Trouble | None:
     """Like Django's own field, and sets `image` and `content_type` on the file."""
     try:
         from PIL import Image

@@ -46,7 +46,8 @@
             }
         });
         request.addEventListener("load", ({ target }) => {
-            const next = target.getResponseHeader("Tintype-Location");
+            // Without the status of a redirect, which would have been followed.
+            const next = target.getResponseHeader("Location");
             if (next !== null) {
                 // What was sent is saved, so the request stays until this page goes.
                 location.assign(new URL(next, address));
