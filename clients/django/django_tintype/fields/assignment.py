@@ -12,7 +12,7 @@ from .columns import FACTS, MARKS, column_of, empty_value, name_of
 from .marks import Marks
 from .row import Row
 from .size import local_size
-from .state import Columns
+from .state import ColumnState
 
 #: Replaces the name of a file that was replaced before it was loaded. No file has it.
 UNSEEN = "\0"
@@ -84,7 +84,7 @@ def _take_over(row: Row, value: FieldFile) -> None:
             row.values.pop(ours, None)
         elif ours:
             setattr(row.instance, ours, empty_value(row.field, ours))
-    row.change(columns=Columns.SAVED if is_same_row else Columns.CHANGED)
+    row.change(columns=ColumnState.SAVED if is_same_row else ColumnState.CHANGED)
     _remember_as(row, value)
 
 

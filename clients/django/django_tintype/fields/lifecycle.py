@@ -16,7 +16,7 @@ from .cleanup import Cleanup
 from .columns import FACTS, MARKS, TEXT, columns_of, empty_value, name_of, writes
 from .marks import Marks, read_focal, write_focal
 from .row import Row
-from .state import Columns, Known
+from .state import ColumnState, Known
 
 if TYPE_CHECKING:
     from .field import TintypeImageField
@@ -83,8 +83,8 @@ class Lifecycle:
                 row.forget_marks_of_replaced_file()
         if self.field.version_field and row.changes(update_fields):
             row.empty_version()
-        if row.state.columns is Columns.CHANGED:
-            row.change(columns=Columns.READY)
+        if row.state.columns is ColumnState.CHANGED:
+            row.change(columns=ColumnState.READY)
 
     def _tidy_marks(self, row: Row, update_fields: frozenset[str] | None) -> None:
         """Forms give None for an empty JSON field, and a focal point may be given as a pair: both
@@ -112,9 +112,9 @@ class Lifecycle:
         changes, columns = row.changes(update_fields), row.state.columns
         belonging = [version] if changes and version else []
         is_written = update_fields
-        if writes(update_fields, self.field.name) and columns is not Columns.SAVED:
+        if writes(update_fields, self.field.name) and columns is not ColumnState.SAVED:
             belonging = columns_of(self.field, (*FACTS, *MARKS))
-            if columns is Columns.CHANGED:
+            if columns is ColumnState.CHANGED:
                 # Another receiver has assigned a file, which Django uploaded after it had read the
                 # columns before it.
                 is_written = frozenset()
@@ -129,7 +129,7 @@ class Lifecycle:
 
 def _settle(row: Row, name: str | None) -> None:
     if row.name == name:
-        row.change(columns=Columns.SAVED)
+        row.change(columns=ColumnState.SAVED)
 
 
 def _write_what_was_left(

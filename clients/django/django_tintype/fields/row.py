@@ -12,7 +12,7 @@ from django.db.models.expressions import DatabaseDefault
 from ..api.records import Record
 from .columns import FACTS, column_of, empty_value, facts, name_of, pk_of, writes
 from .marks import Marks, read_crops, read_focal
-from .state import Columns, Known, RowState
+from .state import ColumnState, Known, RowState
 
 if TYPE_CHECKING:
     from .field import TintypeImageField
@@ -65,14 +65,14 @@ class Row:
         """Sets the columns from the response to an upload."""
         for name, value in facts(self.field, record).items():
             setattr(self.instance, name, value)
-        self.change(columns=Columns.CHANGED, is_version_emptied=False)
+        self.change(columns=ColumnState.CHANGED, is_version_emptied=False)
         self.remember(self.marks())
 
     def clear(self) -> None:
         """Empties the columns for facts, which describe another file."""
         for option in FACTS:
             self.empty(option)
-        self.change(columns=Columns.CHANGED)
+        self.change(columns=ColumnState.CHANGED)
 
     def empty_version(self) -> None:
         """Written along with a change: if anything fails later, the row shows that the service does

@@ -21,7 +21,7 @@ class Known(NamedTuple):
     deferred: tuple[str, ...] = ()
 
 
-class Columns(Enum):
+class ColumnState(Enum):
     """Whether the columns of an instance equal those of its row."""
 
     SAVED = "saved"
@@ -38,7 +38,7 @@ class RowState:
 
     #: None until the row is loaded or its marks are read.
     known: Known | None = None
-    columns: Columns = Columns.SAVED
+    columns: ColumnState = ColumnState.SAVED
     #: Whether the version was removed from the row, and is not back yet.
     is_version_emptied: bool = False
     #: Names that the row has had, for `delete_orphans`; None if unknown.
