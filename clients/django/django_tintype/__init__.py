@@ -9,35 +9,35 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .deferred import DeferredTintypeStorage as DeferredTintypeStorage
-    from .errors import PreconditionFailed as PreconditionFailed
-    from .errors import TintypeAuthError as TintypeAuthError
-    from .errors import TintypeError as TintypeError
-    from .errors import TintypeRejected as TintypeRejected
-    from .errors import TintypeUnavailable as TintypeUnavailable
-    from .fields import TintypeImageField as TintypeImageField
-    from .sources import Source as Source
-    from .spec import Spec as Spec
-    from .storage import TintypeStorage as TintypeStorage
-    from .urls import original_url as original_url
-    from .urls import url as url
+from .version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from .api.errors import PreconditionFailed as PreconditionFailed
+    from .api.errors import TintypeAuthError as TintypeAuthError
+    from .api.errors import TintypeError as TintypeError
+    from .api.errors import TintypeRejected as TintypeRejected
+    from .api.errors import TintypeUnavailable as TintypeUnavailable
+    from .delivery.source import Source as Source
+    from .delivery.spec import Spec as Spec
+    from .delivery.url import original_url as original_url
+    from .delivery.url import url as url
+    from .fields import TintypeImageField as TintypeImageField
+    from .storages.deferred import DeferredTintypeStorage as DeferredTintypeStorage
+    from .storages.tintype import TintypeStorage as TintypeStorage
 
 _HOMES = {
-    "DeferredTintypeStorage": "deferred",
-    "PreconditionFailed": "errors",
-    "Source": "sources",
-    "Spec": "spec",
-    "TintypeAuthError": "errors",
-    "TintypeError": "errors",
+    "DeferredTintypeStorage": "storages.deferred",
+    "PreconditionFailed": "api.errors",
+    "Source": "delivery.source",
+    "Spec": "delivery.spec",
+    "TintypeAuthError": "api.errors",
+    "TintypeError": "api.errors",
     "TintypeImageField": "fields",
-    "TintypeRejected": "errors",
-    "TintypeStorage": "storage",
-    "TintypeUnavailable": "errors",
-    "original_url": "urls",
-    "url": "urls",
+    "TintypeRejected": "api.errors",
+    "TintypeStorage": "storages.tintype",
+    "TintypeUnavailable": "api.errors",
+    "original_url": "delivery.url",
+    "url": "delivery.url",
 }
 
 __all__ = ["__version__", *_HOMES]

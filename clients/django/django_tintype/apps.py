@@ -7,4 +7,4 @@ class TintypeConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the system checks.
-        from . import checks, deferred  # noqa: F401
+        from .checks import deferred, settings  # noqa: F401

@@ -1,7 +1,7 @@
 """The one owner of the `TINTYPE` setting: its keys, defaults, meanings and checks.
 
-Everything wrong is said at once, in one ImproperlyConfigured, with the key and the fix. Texts of
-errors and the repr never hold a secret.
+All mistakes are reported at once, in one ImproperlyConfigured, with the key and the fix. Neither
+messages nor the repr ever contain a secret.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.functional import Promise
 
-from .spec import SpecError, check_preset
+from .delivery.spec import SpecError, check_preset
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 DEFAULT_WIDTHS = (320, 480, 640, 960, 1280, 1600, 1920, 2560)
@@ -49,21 +49,21 @@ class Settings:
     #: Whether the service serves originals without a signature.
     originals: Literal["public", "signed"] = "public"
     presets: Mapping[str, str] = field(default_factory=dict)
-    #: What editors read below the cut of a preset, where that is not its name.
+    #: What editors see below the crop of a preset, where that is not its name.
     preset_labels: Mapping[str, Any] = field(default_factory=dict)
-    #: Presets whose cuts the picker does not show.
+    #: Presets whose crops the picker does not show.
     unpicked: frozenset[str] = frozenset()
     #: The ladder of widths of a `srcset`.
     widths: tuple[int, ...] = DEFAULT_WIDTHS
-    #: Formats that `<picture>` has sources for; none: the service negotiates by Accept.
+    #: Formats with a `<source>` of their own; empty: the service negotiates by Accept.
     formats: tuple[str, ...] = ()
-    #: Seconds to wait for each answer.
+    #: Timeout for each response, in seconds.
     timeout: float = DEFAULT_TIMEOUT
-    #: Where DeferredTintypeStorage keeps what it has not moved yet.
+    #: Where DeferredTintypeStorage keeps files that are not moved yet.
     deferred_root: Path | None = None
 
     def __hash__(self) -> int:
-        # Presets are a mapping, which has no hash; equal settings are one object nearly always.
+        # A mapping has no hash, and equal settings are nearly always one object.
         return hash((self.url, self.public_url, self.widths, self.formats, self.timeout))
 
 
@@ -86,7 +86,7 @@ setting_changed.connect(_forget, dispatch_uid="django_tintype.conf")
 
 
 def read(values: object) -> Settings:
-    """Checks a `TINTYPE` dict. Raises ImproperlyConfigured with all that is wrong with it."""
+    """Checks a `TINTYPE` dict. Raises ImproperlyConfigured with all its mistakes."""
     if not isinstance(values, Mapping):
         raise ImproperlyConfigured("TINTYPE must be a dict, such as TINTYPE = {'TOKEN': 'dev'}")
     return _Reader(values).read()
@@ -113,7 +113,7 @@ class _Reader:
         url = self.value("URL", _url, DEFAULT_URL)
         signing_key = self.secret("SIGNING_KEY", _signing_key)
         presets: dict[str, str] = self.value("PRESETS", _presets, {})
-        # What is wrong with them was told just now.
+        # Mistakes in them were reported above.
         given: Any = self.values.get("PRESETS") if presets else {}
         entries = [(name, given[name]) for name in presets if _is_entry(given[name])]
         read = Settings(
@@ -205,7 +205,7 @@ def _url(value: object) -> str:
     except ValueError:
         raise _Problem(f"is not a URL; {example}") from None
     if "@" in parts.netloc:
-        # Not repeated in the message: it may be a password.
+        # Not quoted: it may be a password.
         raise _Problem("must not hold a user or a password; the token goes into TOKEN")
     if parts.scheme not in ("http", "https") or not parts.hostname or not has_port_of_sense:
         raise _Problem(f"is not an http or https URL; {example}")
@@ -277,7 +277,7 @@ def _presets(value: object) -> dict[str, str]:
         if _is_entry(spec):
             spec = _spec_of_entry(name, spec)
         elif isinstance(spec, Mapping):
-            # The shape of THUMBNAIL_ALIASES, which only the compatibility layer understands.
+            # In the form of THUMBNAIL_ALIASES, which only the compatibility layer understands.
             from .compat import preset_of_alias
 
             try:

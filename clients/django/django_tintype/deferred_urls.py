@@ -1,7 +1,6 @@
-"""The address of files that have not reached the service yet: include this in the URLconf.
+"""URLs of files that have not reached the service yet: include this in the URLconf.
 
-A page that was made while a file waited may be looked at when it has been moved. So the address
-goes on to answer, with a redirect.
+A page may be viewed after one of its files was moved, so the URL keeps working, as a redirect.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ from django.urls import path
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
-from .deferred import folder, signature
-from .urls import original_url
+from .delivery.url import original_url
+from .storages.deferred import signature
+from .storages.folder import folder
 
-#: What a browser may show in the site's own origin. Everything else is a download.
+#: Types that may be shown inline on the site's own origin. Everything else is a download.
 SHOWN = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"))
 
 

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.core.validators import FileExtensionValidator
 from django.forms.models import InlineForeignKeyField
 from django.utils.translation import gettext_lazy as _
 
-from .errors import TintypeError, TintypeRejected
-from .judgement import Trouble, in_words, look, sniffed
-from .limits import Limits, limits
-from .storage import TintypeStorage
+from .api.errors import TintypeError, TintypeRejected
+from .api.limits import limits
+from .api.trouble import Trouble
+from .fields import TintypeImageField
+from .fields.form_field import TintypeImageFormField as TintypeImageFormField
+from .fields.judgement import in_words, sniffed
+from .storages.tintype import TintypeStorage
 
 if TYPE_CHECKING:
-    from .fields import TintypeImageField
-    from .records import Record
+    from .api.records import Record
 
     _ModelForm = forms.ModelForm[Any]
 else:
@@ -26,68 +27,18 @@ else:
 
 logger = logging.getLogger("django_tintype")
 
-#: What pictures are called: what is in them is looked at besides.
-EXTENSIONS = [
-    *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp", "bmp", "dib", "tif", "tiff"),
-    *("heic", "heif", "avif", "jxl", "jp2", "j2k", "psd", "ico"),
-]
-_ANY = "image/*"
-
-
-def validate_picture_extension(value: Any) -> None:
-    """As Django's, without a list that depends on Pillow."""
-    FileExtensionValidator(EXTENSIONS)(value)
-
-
-class TintypeImageFormField(forms.ImageField):
-    """Says before an upload what can be told of a file then: its kind, its size. Where the form is
-    one that uploads while it validates, the rest is for the service to say; else Pillow looks, if
-    it is installed."""
-
-    default_validators = [validate_picture_extension]  # noqa: RUF012 - Django's way to write it
-
-    #: Where the file goes, which is asked for what it takes.
-    storage: TintypeStorage | None = None
-    #: Whether a picture that cannot be shown is taken all the same, with a warning.
-    allow_unrenderable = False
-    #: Whether the form uploads the file while it is validated.
-    is_judged_by_service = False
-
-    def limits(self, *, ask: bool = False) -> Limits | None:
-        return None if self.storage is None else limits(self.storage.client, ask=ask)
-
-    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
-        # The service is asked for a form that is about to be filled in; one that comes back has
-        # what was known then.
-        known = self.limits(ask=not form.is_bound)
-        if known and not self.allow_unrenderable and self.widget.attrs.get("accept") == _ANY:
-            self.widget.attrs["accept"] = ",".join(known.taken)
-        return super().get_bound_field(form, field_name)
-
-    def to_python(self, data: Any) -> Any:
-        file = forms.FileField.to_python(self, data)
-        if file is None:
-            return None
-        known = self.limits()
-        trouble = look(file, known)
-        if trouble is None and not self.is_judged_by_service:
-            trouble = _judged_by_pillow(file)
-        if trouble and not self.allow_unrenderable:
-            raise forms.ValidationError(in_words(trouble, known), code=trouble.code)
-        return file
-
 
 class UploadWhileValidating(_ModelForm):
-    """For a ModelForm, before it: what the service refuses, or cannot show, and that it is away,
-    are errors of the form, rather than of `save()`, where nobody can show them.
+    """Put before ModelForm: what the service refuses or cannot show, or that it is unavailable, is
+    an error of the form rather than of `save()`, where it could not be shown.
 
-    Files are uploaded once everything else is valid. What is never saved after that is an original
-    without a row, which `tintype_orphans` finds.
+    Files are uploaded once everything else is valid. A file whose form is never saved is an
+    original without a row, which `tintype_orphans` finds.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: What a person is to know of pictures that were taken: the names of fields, and sentences.
+        #: Warnings about images that were accepted: the names of fields, and sentences.
         self.picture_warnings: list[tuple[str, str]] = []
         for field in self.fields.values():
             if isinstance(field, TintypeImageFormField):
@@ -97,8 +48,6 @@ class UploadWhileValidating(_ModelForm):
         super().full_clean()
         if not self.is_bound or self.errors or self.cleaned_data.get("DELETE"):
             return
-        from .fields import TintypeImageField
-
         for field in self.instance._meta.concrete_fields:
             if not isinstance(field, TintypeImageField) or field.name not in self.changed_data:
                 continue
@@ -106,7 +55,7 @@ class UploadWhileValidating(_ModelForm):
             if not file or file._committed or not field.is_in_tintype:
                 continue
             if callable(field.upload_to) and self._has_new_parent():
-                # The name may be made of what the parent gets when it is saved.
+                # `upload_to` may need what the parent gets when it is saved.
                 continue
             self._upload(field, file)
 
@@ -142,11 +91,11 @@ class UploadWhileValidating(_ModelForm):
             logger.warning("%s, which cannot be shown, is left as an orphan: %s", record.key, error)
 
     def warn(self, name: str, text: str) -> None:
-        """Of a picture that is taken all the same."""
+        """Called for an image that is accepted all the same."""
         self.picture_warnings.append((name, text))
 
     def _has_new_parent(self) -> bool:
-        """Whether this is a form of an inline, on a page that adds the row above it as well."""
+        """Whether this form belongs to an inline of a row that is being added too."""
         return any(
             isinstance(field, InlineForeignKeyField) and field.parent_instance.pk is None
             for field in self.fields.values()
@@ -156,32 +105,10 @@ class UploadWhileValidating(_ModelForm):
 def _refused(
     error: TintypeRejected, content: Any, field: TintypeImageField
 ) -> forms.ValidationError:
-    """What the service did not take, for an editor."""
+    """The refusal of the service, for an editor."""
     known = limits(cast(TintypeStorage, field.storage).client, ask=False)
     if error.code not in ("too-large", "type-not-allowed"):
         return forms.ValidationError(error.detail, code=error.code)
     limit = known.max_upload_bytes if known else None
     trouble = Trouble(error.code, sniffed(content), limit=limit)
     return forms.ValidationError(in_words(trouble, known), code=error.code)
-
-
-def _judged_by_pillow(file: Any) -> Trouble | None:
-    """As Django's own field does it, and leaves the picture behind for others to look at."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None
-    format = sniffed(file)
-    try:
-        image = Image.open(file)
-        image.verify()
-        file.image, file.content_type = image, Image.MIME.get(image.format or "")
-    except Exception:
-        # What Pillow does not know is no reason yet: it may lack a decoder.
-        if format is None:
-            return Trouble("not-a-picture")
-        is_known = format in ("jpeg", "png", "gif", "bmp", "tiff", "webp")
-        return Trouble("corrupt-image", format) if is_known else None
-    finally:
-        file.seek(0)
-    return None

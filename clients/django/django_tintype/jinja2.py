@@ -15,11 +15,11 @@ from typing import Any
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from . import pictures
+from .html import pictures
 
 
 def _shown(function: Callable[..., object]) -> Callable[..., object]:
-    """Where there is no picture a page shows nothing; Jinja2 would write None."""
+    """Jinja2 would write None where there is no image; a page shows nothing instead."""
 
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> object:
@@ -46,7 +46,7 @@ class TintypeExtension(Extension):
 
 
 def environment(**options: Any) -> Environment:
-    """For `OPTIONS["environment"]` where there is none yet."""
+    """For `OPTIONS["environment"]` if there is none yet."""
     made = Environment(**options)
     made.globals.update(GLOBALS)
     return made

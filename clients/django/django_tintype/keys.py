@@ -1,7 +1,7 @@
 """What an original may be called: the one rule for keys, which is the service's own.
 
-`tests/vectors/keys.json` of the repository has the cases that hold here and there. Keys are never
-changed; names of a storage become keys by `plain`, once, before anybody asks about them.
+The cases in `tests/vectors/keys.json` of the repository hold for both. Keys are never changed;
+names of a storage become keys by `plain`, once, before they are used.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from urllib.parse import quote
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from .spec import shortened
+from .text import shortened
 
 #: Of a new original. An adopted bucket may have longer keys.
 MAX_KEY_BYTES: Final = 900
 MAX_EXISTING_BYTES: Final = 1024
-#: The longest file name of every common file system.
+#: The limit of every common file system.
 MAX_SEGMENT_BYTES: Final = 255
-#: The service's own folder, in any case of letters: some file systems do not tell them apart.
+#: The service's own folder, in any case of letters, since some file systems ignore case.
 RESERVED: Final = ".tintype"
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-#: Characters of a hash that tell a renamed file from others: one in 2^40.
+#: Characters of a hash that keep renamed files apart: a collision in 2^40.
 _MARK_CHARACTERS: Final = 10
 
 
 class InvalidKey(SuspiciousFileOperation):
-    """A name that cannot be that of an original."""
+    """A name that no original can have."""
 
 
 def is_too_long(key: str) -> bool:
-    """As a new key: the service has a code of its own for it."""
+    """For a new key. The service has a separate code for this."""
     segments = map(_bytes, key.split("/"))
     return _bytes(key) > MAX_KEY_BYTES or any(length > MAX_SEGMENT_BYTES for length in segments)
 
 
 def check_key(key: str) -> None:
-    """Refuses what the service would refuse to create."""
+    """Refuses keys that the service would refuse to create."""
     _check(key, MAX_KEY_BYTES)
     segments = key.split("/")
     problem = None
@@ -58,8 +58,8 @@ def check_key(key: str) -> None:
 
 @lru_cache(maxsize=1024)
 def encode_key(key: str) -> str:
-    """A key as it is written in URLs; raises `InvalidKey` for what no original is called, not even
-    one that was adopted."""
+    """A key as written in URLs; raises `InvalidKey` for what no original can be called, not even an
+    adopted one."""
     _check(key, MAX_EXISTING_BYTES)
     return quote(key, safe="/")
 
@@ -80,7 +80,7 @@ def _check(key: str, limit: int) -> None:
     elif "\0" in key:
         problem = "has the control character U+0000"
     elif "." in segments or ".." in segments:
-        # Every client and proxy would take it for another path.
+        # Clients and proxies would resolve it to another path.
         problem = "has a segment that is . or .."
     elif next(filter(None, segments)).lower() == RESERVED:
         problem = f"lies under {RESERVED}/, which is reserved"
@@ -89,13 +89,13 @@ def _check(key: str, limit: int) -> None:
 
 
 def composed(name: object) -> str:
-    """A name in the one spelling that a storage knows it by: NFC, with slashes."""
+    """A name in the one spelling that a storage uses: NFC, with slashes."""
     return unicodedata.normalize("NFC", str(name).replace("\\", "/"))
 
 
 def plain(name: object) -> str:
-    """A name as a path that is read: composed, and without the `.` and `..` that a path may have
-    and a key may not. What leads out of the storage is refused, as by Django's own."""
+    """A name to be read: composed, and without the `.` and `..` that a path may have and a key may
+    not. A name that leads out of the storage is refused, as in Django's own."""
     text = composed(name)
     if text.startswith("/"):
         raise SuspiciousFileOperation(f"name {shortened(text)!r} is not relative to the storage")
@@ -111,22 +111,22 @@ def plain(name: object) -> str:
 
 
 def tidied(name: object) -> str:
-    """The name of a new file: as `plain`, and without empty parts, as a file system reads them.
-    `..` stays, for Django to refuse."""
+    """The name of a new file: like `plain`, and without empty segments, as in a file system. `..`
+    stays, for Django to refuse."""
     text = composed(name)
     rooted = "/" if text.startswith("/") else ""
     return rooted + "/".join(segment for segment in text.split("/") if segment not in ("", "."))
 
 
 def split_extension(file: str) -> tuple[str, str]:
-    """Root and all suffixes, as Django tells them apart: `a` and `.tar.gz`."""
+    """Root and all suffixes, as Django splits them: `a` and `.tar.gz`."""
     extension = "".join(PurePosixPath(file).suffixes)
     return file.removesuffix(extension), extension
 
 
 def joined(root: str, ending: str) -> str:
-    """Both as one file name. If it has more bytes than a file name can have, the root gives way,
-    as it does to `max_length`; where there would be none left, the name is refused later."""
+    """Both as one file name. If it is too long for a file name, the root is shortened, as for
+    `max_length`; if nothing would be left of it, the name is refused later."""
     room = MAX_SEGMENT_BYTES - _bytes(ending)
     if 0 < room < _bytes(root):
         root = root.encode(errors="surrogatepass")[:room].decode(errors="ignore")
@@ -134,9 +134,9 @@ def joined(root: str, ending: str) -> str:
 
 
 def allowed(name: str, room: int = 0, max_length: int | None = None) -> str:
-    """A name like this one that the service accepts, and always the same: it ends with a hash of
-    the old one, so that no two become one. `room` is what a location in front of it takes, in
-    bytes, and `max_length` counts characters."""
+    """A similar name that the service accepts, always the same one: it ends with a hash of the old
+    name, so that two names stay two. `room` is the length of a location in front of it in bytes,
+    and `max_length` counts characters."""
     mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_MARK_CHARACTERS]
     text = name.encode(errors="surrogatepass").decode(errors="replace")
     text = "".join("_" if _is_control(char) else char for char in composed(text))
@@ -147,7 +147,7 @@ def allowed(name: str, room: int = 0, max_length: int | None = None) -> str:
     root, extension = split_extension(file)
     ending = f"_{mark}{extension}"
     if len(ending.encode()) > MAX_SEGMENT_BYTES // 2:
-        # An extension that long is none.
+        # Too long to be an extension.
         root, ending = file, f"_{mark}"
     file = joined(root or "file", ending)
 

@@ -1,7 +1,7 @@
-"""Actions of the admin that block pictures for everybody, and show them again.
+"""Admin actions that block images for everybody, and show them again.
 
-A block is the service's: by key and by content, with a reason and with who asked for it. It
-outlives the file and the row, so the reason has to be one that is understood years later.
+The service keeps a block by key and by content, with a reason and an actor. It outlives the file
+and the row, so the reason should make sense years later.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from .errors import TintypeError
+from .api.errors import TintypeError
 from .fields import TintypeImageField
 
 if TYPE_CHECKING:

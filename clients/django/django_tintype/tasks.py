@@ -1,14 +1,14 @@
-"""Work for the workers of Django's task framework, which Django has since 6.0."""
+"""Tasks for Django's task framework, which exists since Django 6.0."""
 
 from __future__ import annotations
 
 from django.tasks import task
 
-from .client import client
-from .deferred import folder
+from .api.client import client
+from .storages.folder import folder
 
 
 @task()
 def move_original(key: str) -> str:
-    """Moves one upload to the service. What fails here waits for `tintype_move`."""
+    """Moves one upload to the service. What fails is left to `tintype_move`."""
     return folder().move(key, client())

@@ -1,8 +1,8 @@
-"""A file input that shows the picture, lets the focal point be moved, and previews the cuts of the
+"""A file input that shows the image, lets the focal point be moved, and previews the cuts of the
 presets.
 
 All of it is one custom element, `<tintype-focal>`: no inline script or style, and nothing to be set
-up when a formset adds a form. Without JavaScript the picture is shown, and the focal point stays
+up when a formset adds a form. Without JavaScript the image is shown, and the focal point stays
 the text that it is.
 """
 
@@ -15,16 +15,16 @@ from django import forms
 from django.db.models.fields.files import FieldFile
 
 from . import conf
-from .spec import Spec
-from .urls import url
+from .delivery.spec import Spec
+from .delivery.url import url
 
-#: Large enough for the picker on a screen of two pixels per CSS pixel.
+#: Large enough for the picker on a screen with two pixels per CSS pixel.
 PREVIEW_WIDTH = 960
 
 
 class TintypeImageInput(forms.ClearableFileInput):
     template_name = "django_tintype/image_input.html"
-    #: The input that is shown below the picture.
+    #: The input below the image.
     input_template_name = forms.ClearableFileInput.template_name
 
     class Media:
@@ -59,14 +59,14 @@ class TintypeImageInput(forms.ClearableFileInput):
 
 
 def preview_url(value: Any) -> str | None:
-    """The whole picture, in one size for everything that is shown of it."""
+    """The whole image, in one size for every preview."""
     if not isinstance(value, FieldFile) or not value or not getattr(value, "_committed", True):
         return None
     return url(value, Spec(w=PREVIEW_WIDTH))
 
 
 def previewed_crops() -> Iterator[dict[str, Any]]:
-    """The presets whose cut follows the focal point, unless they are left out."""
+    """The presets whose crop follows the focal point, unless they are hidden."""
     settings = conf.settings()
     for name, text in settings.presets.items():
         if name in settings.unpicked:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser import Browser
+from tests.bucket import started_bucket
 from tests.service import Service
 
 StartService = Callable[..., Service]
@@ -24,6 +25,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     )
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="session")
+def bucket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service that keeps its files in a bucket, one for all."""
+    folder = tmp_path_factory.mktemp("bucket")
+    with started_bucket(folder) as environment:
+        running = Service(folder / "media", environment)
+        yield running.url
+        running.stop()
 
 
 @pytest.fixture

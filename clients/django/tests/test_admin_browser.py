@@ -22,7 +22,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from django_tintype import url
-from django_tintype.client import client
+from django_tintype.api.client import client
 from tests.browser import Browser
 from tests.conftest import StartService
 from tests.gallery.models import Album, Picture

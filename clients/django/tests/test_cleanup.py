@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.migrations.writer import MigrationWriter
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from tests.gallery.models import Picture, Tidy, TidyChild
 from tests.service import Service
 from tests.test_field import jpeg

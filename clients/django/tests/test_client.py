@@ -30,13 +30,13 @@ from django_tintype import (
     TintypeStorage,
     TintypeUnavailable,
 )
-from django_tintype.client import client
-from django_tintype.errors import TintypeBlocked
-from django_tintype.upload import Upload, WrongLength
+from django_tintype.api.client import client
+from django_tintype.api.errors import TintypeBlocked
+from django_tintype.api.upload import Upload, WrongLength
 from tests.conftest import StartService
 from tests.service import Service, free_ports
 from tests.shelf.models import Document
-from tests.test_storage import stream
+from tests.storages import stream
 from tests.wire import Wire, wire
 
 
@@ -381,7 +381,7 @@ def test_a_service_that_takes_bytes_slowly_has_all_the_time(
     between: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Connecting is what has to be quick.
-    monkeypatch.setattr("django_tintype.transport.CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr("django_tintype.api.transport.CONNECT_TIMEOUT", 0.2)
     slow = threading.Event()
 
     def hold_up(data: bytes) -> bytes:

@@ -16,7 +16,7 @@ from django.core.files.storage import FileSystemStorage
 from PIL import Image
 
 from django_tintype.compat import easy, sorl
-from django_tintype.geometry import Geometry, Size, resolve
+from django_tintype.delivery.geometry import Geometry, Size, resolve
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # theirs

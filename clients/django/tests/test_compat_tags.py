@@ -18,9 +18,9 @@ from pytest_django import Settings as SiteSettings
 
 from django_tintype.compat import preset_of_alias, presets_of_aliases
 from django_tintype.compat.errors import CompatError
-from django_tintype.sources import Source
+from django_tintype.delivery.source import Source
+from tests.markup import asking_nobody
 from tests.shelf.models import Photo
-from tests.test_pictures import asking_nobody
 
 HOST = "http://media.example"
 ALIASES: dict[str, dict[str, dict[str, Any]]] = {

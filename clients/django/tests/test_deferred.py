@@ -32,11 +32,12 @@ from django.db import transaction
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from django_tintype import deferred, deferred_folder
-from django_tintype.client import Client, Page, client
+from django_tintype.api.client import Client, Page, client
 from django_tintype.conf import settings as settings_in_force
-from django_tintype.deferred import DeferredTintypeStorage, folder, has_workers
-from django_tintype.deferred_folder import DeferredFolder
+from django_tintype.storages import deferred
+from django_tintype.storages import folder as deferred_folder
+from django_tintype.storages.deferred import DeferredTintypeStorage, has_workers
+from django_tintype.storages.folder import DeferredFolder, folder
 from tests.service import Service, free_ports, poll
 
 STATED = "DEFERRED_ROOT_IS_SHARED_AND_DURABLE"

@@ -6,6 +6,7 @@ is none. What it does with focal points and crops is in `test_marks`.
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ from PIL import Image
 from pytest_django import Settings
 
 from django_tintype import TintypeImageField
-from django_tintype.client import client
+from django_tintype.api.client import client
+from django_tintype.fields.state import RowState
 from tests.conftest import StartService
 from tests.gallery.models import (
     Album,
@@ -38,9 +40,10 @@ from tests.gallery.models import (
     PictureProxy,
     Poster,
     Scan,
+    Tidy,
 )
 from tests.service import Service
-from tests.test_storage import stream
+from tests.storages import stream
 
 # Real commits, because that is when changes are sent.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -294,6 +297,28 @@ def test_loading_and_measuring_ask_nobody(fresh_service: Service) -> None:
         assert pickle.loads(pickle.dumps(picture)).image.width == 300
     assert methods == []
     assert len(queries) == 1
+
+
+def test_what_an_instance_remembers_is_one_value_that_copies_do_not_share(
+    fresh_service: Service,
+) -> None:
+    def remembered(instance: models.Model) -> list[RowState]:
+        return [value for name, value in vars(instance).items() if name.startswith("_tintype")]
+
+    picture = Picture.objects.create(image=jpeg())
+    picture.focal = "0.1x0.2"
+    picture.save()
+    for tidy in (Tidy.objects.create(image=jpeg()), Tidy.objects.get()):
+        assert [type(value) for value in remembered(tidy)] == [RowState]
+    (before,) = remembered(picture)
+    assert before.known and before.known.marks.focal == (0.1, 0.2)
+    other = copy.copy(picture)
+    other.focal = "0.3x0.4"
+    other.image = jpeg(name="b.jpg")
+    other.save()
+    assert remembered(picture) == [before]
+    for twin in (copy.deepcopy(picture), pickle.loads(pickle.dumps(picture))):
+        assert remembered(twin) == [before]
 
 
 def test_a_row_without_dimensions_is_not_measured_by_loading_it(fresh_service: Service) -> None:

@@ -14,7 +14,7 @@ from django.forms import ModelForm
 from django.test import Client as Visitor
 from PIL import Image
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.forms import UploadWhileValidating
 from tests.conftest import StartService
 from tests.gallery.models import Album, Picture

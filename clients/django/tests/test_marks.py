@@ -17,8 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from django_tintype import url
-from django_tintype.after_commit import bring_up_to_date
-from django_tintype.client import client
+from django_tintype.api.client import client
+from django_tintype.fields.sync import bring_up_to_date
 from tests.gallery.models import Picture
 from tests.service import Service
 from tests.test_field import FIELD, SQUARE, asked, jpeg, row

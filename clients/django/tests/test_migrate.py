@@ -22,7 +22,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.upkeep.checkpoint import Checkpoint
 from django_tintype.upkeep.renaming import Renaming
 from tests.service import Service

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import django_tintype
-from django_tintype import transport
+from django_tintype.api import transport
 from tests.service import CHECKOUT
 
 HERE = Path(__file__).resolve().parents[1]

@@ -218,7 +218,7 @@ def test_named_cuts_are_made_moved_and_removed(
     assert picture.crops.keys() == {"hero"}
 
 
-def test_an_upload_says_that_it_goes_on(
+def test_an_upload_by_the_browser_says_that_it_goes_on(
     browser: Browser, live_server: LiveServer, picture: Picture
 ) -> None:
     open_form(browser, live_server, picture)
@@ -236,6 +236,9 @@ def test_an_upload_says_that_it_goes_on(
     poll(upload.is_displayed, "the upload is told")
     assert "Uploading 122 kB" in upload.text
     assert browser.one(".tintype-progress").is_displayed()
+    # Else it would be saved into the database of the next test.
+    stored = picture.image.name
+    poll(lambda: Picture.objects.get().image.name != stored, "the upload arrives")
     browser.complaints()
 
 

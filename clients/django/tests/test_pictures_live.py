@@ -17,18 +17,19 @@ from django.core.files.base import ContentFile
 from django.template import Context, Template
 from PIL import Image
 
-from django_tintype import conf, placeholder
-from django_tintype.client import client
+from django_tintype import conf
+from django_tintype.api.client import client
 from django_tintype.compat import easy, sorl
 from django_tintype.compat.thumbnails import Thumbnail, at_density
-from django_tintype.geometry import Size, resolve
-from django_tintype.sources import Source
-from django_tintype.spec import COMPASS, Spec
-from django_tintype.storage import SavedName, TintypeStorage
-from django_tintype.urls import original_url, url
+from django_tintype.delivery.geometry import Size, resolve
+from django_tintype.delivery.source import Source
+from django_tintype.delivery.spec import COMPASS, Spec
+from django_tintype.delivery.url import original_url, url
+from django_tintype.html import placeholder
+from django_tintype.storages.tintype import SavedName, TintypeStorage
 from tests.conftest import StartService
+from tests.markup import elements
 from tests.service import Service
-from tests.test_pictures import elements
 
 KEY = "0123456789abcdef0123456789abcdef"
 PRESETS = {"card": "w_300~h_200~fit_cover"}

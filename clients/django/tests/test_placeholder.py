@@ -9,7 +9,7 @@ import io
 import pytest
 from PIL import Image
 
-from django_tintype import placeholder
+from django_tintype.html import placeholder
 
 # The expected pixels (first, last of the first row, middle of the last, last) were decoded by
 # another implementation of the algorithm, thumbhash-python 1.0.1.

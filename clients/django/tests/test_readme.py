@@ -20,8 +20,8 @@ from PIL import Image
 from pytest_django import Settings as SiteSettings
 
 from django_tintype.conf import KEYS
+from django_tintype.delivery.source import Source
 from django_tintype.jinja2 import environment
-from django_tintype.sources import Source
 from tests.browser import Browser
 from tests.service import Service, free_ports, poll
 

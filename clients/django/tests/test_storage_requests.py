@@ -19,7 +19,7 @@ from django.test import override_settings
 from PIL import Image
 
 from django_tintype import TintypeStorage
-from django_tintype.client import client
+from django_tintype.api.client import client
 from tests.service import Service
 from tests.shelf.models import Document, Photo
 from tests.wire import Wire, wire

@@ -19,7 +19,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from django_tintype import TintypeStorage
-from django_tintype.client import client
+from django_tintype.api.client import client
 from tests.bucket import started_bucket
 from tests.conftest import StartService
 from tests.service import Service, poll

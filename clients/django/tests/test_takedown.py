@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client as Visitor
 
 from django_tintype import TintypeStorage
-from django_tintype.client import client
+from django_tintype.api.client import client
 from tests.conftest import StartService
 from tests.gallery.models import Picture
 from tests.service import Service

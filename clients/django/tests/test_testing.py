@@ -18,7 +18,7 @@ from django.test import override_settings
 from PIL import Image
 
 from django_tintype import Spec, TintypeError, original_url, url
-from django_tintype.client import Client
+from django_tintype.api.client import Client
 from django_tintype.conf import Settings
 from django_tintype.testing import InMemoryTintype, assert_original_url, assert_url
 from tests.service import Service

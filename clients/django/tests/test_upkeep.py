@@ -25,7 +25,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from PIL import Image
 from pytest_django import DjangoDbBlocker, Settings
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.upkeep.fields import pages, rows
 from django_tintype.upkeep.report import Report
 from tests.conftest import StartService

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from django_tintype import geometry, keys, urls
-from django_tintype.signing import sign, verify
-from django_tintype.spec import Spec, SpecError
+from django_tintype import keys
+from django_tintype.delivery import geometry
+from django_tintype.delivery import url as urls
+from django_tintype.delivery.signing import sign, verify
+from django_tintype.delivery.spec import Spec, SpecError
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors"
 
@@ -43,7 +45,7 @@ def test_signatures(case: dict[str, str]) -> None:
     assert sign(case["signing_key"], key, spec) == signature
     assert verify(case["signing_key"], key, spec, signature)
     assert not verify(case["signing_key"] + ".", key, spec, signature)
-    assert f"/t/{urls.encode_key(key)}/{spec}~sig_{signature}" == case["path"]
+    assert f"/t/{keys.encode_key(key)}/{spec}~sig_{signature}" == case["path"]
 
 
 @pytest.mark.parametrize("case", cases("keys.json", "cases", 46), ids=name)
@@ -78,7 +80,7 @@ def test_paths(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("path", cases("canonical.json", "refused_paths", 19), ids=name)
 def test_refused_paths(path: str) -> None:
-    with pytest.raises((ValueError, urls.InvalidKey)):
+    with pytest.raises((ValueError, keys.InvalidKey)):
         urls.parse_path(path)
 
 

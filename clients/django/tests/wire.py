@@ -23,6 +23,7 @@ class Wire:
         #: Bytes of an answer after which the connection breaks, one number for each time.
         self.break_after: list[int] = []
         self.damage: Damage = bytes
+        self._is_cut = False
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = [self._server]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -30,6 +31,15 @@ class Wire:
     def close(self) -> None:
         for end in self._ends:
             _shut(end)
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Breaks the connections that there are, and those that come meanwhile."""
+        self._is_cut = True
+        for end in self._ends[1:]:
+            _shut(end)
+        yield
+        self._is_cut = False
 
     def _accept(self) -> None:
         while True:
@@ -39,6 +49,10 @@ class Wire:
             except OSError:
                 return
             self.connections += 1
+            if self._is_cut:
+                _shut(client)
+                _shut(service)
+                continue
             self._ends += [client, service]
             threading.Thread(target=self._requests, args=(client, service), daemon=True).start()
             threading.Thread(target=self._answers, args=(service, client), daemon=True).start()

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..geometry import GeometryError, Rect, Size, resolve
-from ..spec import Spec
+from ..delivery.geometry import GeometryError, Rect, Size, resolve
+from ..delivery.spec import Spec
 from .errors import CompatError
 
-#: In pixels of the answer: packages round halves in different directions.
+#: In pixels of the variant: packages round halves in different directions.
 TOLERANCE = 1.0
 
 
 class Cut(NamedTuple):
-    #: The whole picture, resized.
+    #: The whole image, resized.
     scaled: Size
     #: What is kept of it.
     box: Rect
-    #: What it is put on, if it does not fill the answer.
+    #: What it is put on, if it does not fill the variant.
     canvas: Size | None = None
 
     @property

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings as site
 
-from ..geometry import Rect, Size
-from ..spec import MAX_BOX, Spec, written
+from ..delivery.geometry import Rect, Size
+from ..delivery.spec import MAX_BOX, Spec, written
 from .cuts import Cut, choose
 from .errors import CompatError, unsupported
 from .values import changed, colour, must_be_true, quality, refused, whole_number

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings as site
 
-from ..geometry import Rect, Size
-from ..spec import FORMATS, MAX_BOX, Spec
+from ..delivery.geometry import Rect, Size
+from ..delivery.spec import FORMATS, MAX_BOX, Spec
 from .cuts import Cut, choose
 from .errors import CompatError, unsupported
 from .values import changed, colour, must_be_true, quality, refused, whole_number
@@ -20,7 +20,7 @@ _GEOMETRY = re.compile("([0-9]{1,5})?(?:x([0-9]{1,5}))?")
 _OFFSET = re.compile("([0-9]{1,5})(%|px)")
 _ACROSS = {"left": "0%", "center": "50%", "right": "100%"}
 _DOWN = {"top": "0%", "center": "50%", "bottom": "100%"}
-#: The centre is left to the focal point of the picture, if it has one.
+#: The centre is left to the focal point of the image, if it has one.
 _COMPASS: dict[tuple[int | None, int | None], str | None] = {
     (0, 0): "nw", (50, 0): "n", (100, 0): "ne",
     (0, 50): "w", (50, 50): None, (100, 50): "e",
@@ -29,7 +29,7 @@ _COMPASS: dict[tuple[int | None, int | None], str | None] = {
 
 
 class Offset(NamedTuple):
-    """Where the cut begins: a share of the free length, else pixels of the resized picture."""
+    """Where the cut begins: a share of the free length, else pixels of the resized image."""
 
     percent: int | None
     pixels: int = 0
@@ -62,7 +62,7 @@ def spec_of(geometry: object, options: Mapping[str, Any], size: Size | None) -> 
 
 
 def parse_geometry(geometry: object, ratio: float | None = None) -> tuple[int | None, int | None]:
-    """`200x100`, `200` or `x100`; with the ratio of a picture the other side is filled in."""
+    """`200x100`, `200` or `x100`; with the ratio of an image the other side is filled in."""
     found = _GEOMETRY.fullmatch(str(geometry).strip())
     if not found or not (found[1] or found[2]):
         raise CompatError("geometry", f"must be 200x100, 200 or x100, not {str(geometry)[:40]!r}")

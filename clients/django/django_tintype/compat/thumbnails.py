@@ -11,10 +11,10 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import conf
-from ..geometry import GeometryError, Size, resolve
-from ..sources import Source
-from ..spec import Spec
-from ..urls import parse_path, path, url
+from ..delivery.geometry import GeometryError, Size, resolve
+from ..delivery.source import Source
+from ..delivery.spec import Spec
+from ..delivery.url import parse_path, path, url
 from .errors import CompatError, SizeUnknown
 
 
@@ -99,7 +99,7 @@ def source_of(value: object) -> Source:
 
 
 def size_of(value: object) -> Size | None:
-    """The size of a picture or of a thumbnail, as far as it is known."""
+    """The size of an image or of a thumbnail, as far as it is known."""
     if isinstance(value, Thumbnail):
         return value.size
     size = source_of(value).size

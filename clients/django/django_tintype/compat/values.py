@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..spec import Spec, SpecError
+from ..delivery.spec import Spec, SpecError
 from .errors import CompatError, unsupported
 
 #: Some names of colours that templates use, beside hex digits.

@@ -17,18 +17,18 @@ from django.template.base import (
     render_value_in_context,
 )
 
-from ..arguments import ArgumentError, Arguments, check_names, read
-from ..pictures import ArtDirection, img_of, picture_of, url_of
+from ..html.arguments import ArgumentError, Arguments, check_names, read
+from ..html.pictures import ArtDirection, img_of, picture_of, url_of
 
 register = Library()
 
 _HYPHENATED = re.compile("[a-z]+(?:-[a-z0-9]+)+")
-#: In the context while the body of a tt_picture is rendered: where its sources are collected.
+#: Set in the context while the body of a tt_picture is rendered, to collect its sources.
 _SOURCES = "django_tintype.sources"
 
 
 class Call:
-    """A tag's name, picture and arguments, judged as far as they are literals."""
+    """A tag's name, image and arguments, checked as far as they are literals."""
 
     def __init__(self, parser: Parser, token: Token, *, needs_value: bool = True) -> None:
         self.tag, *bits = token.split_contents()
@@ -63,7 +63,7 @@ class Call:
         return TemplateSyntaxError(f"{self.tag}: {message}")
 
     def _judge(self) -> Arguments | None:
-        """The arguments themselves where all of them are literals."""
+        """The arguments, if all of them are literals."""
         literals = {}
         for name, expression in self.given.items():
             is_literal, value = literal(expression)
@@ -88,7 +88,7 @@ class Call:
         except ArgumentError as error:
             if given.get(error.name) != "":
                 raise
-            # As Django has it where a variable is misspelt.
+            # As Django does for a misspelt variable.
             reason = f"{self.given[error.name].token} has no value here"
             raise ArgumentError(self.tag, error.name, reason) from None
 
@@ -195,7 +195,8 @@ def tt_source(parser: Parser, token: Token) -> Node:
 
 
 def _has_end(parser: Parser) -> bool:
-    """Whether the next of these tags is an end: a tt_picture without art direction needs none."""
+    """Whether the next of these tags is an end tag: a tt_picture without art direction needs
+    none."""
     for token in reversed(parser.tokens):
         if isinstance(token, Token) and token.token_type == TokenType.BLOCK:
             names = token.contents.split(maxsplit=1)[:1]

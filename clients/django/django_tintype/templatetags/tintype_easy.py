@@ -14,9 +14,9 @@ from django.template.base import FilterExpression, Parser, Token, render_value_i
 from ..compat.easy import OPTIONS, alias_options, read_option, spec_of
 from ..compat.errors import CompatError
 from ..compat.thumbnails import Thumbnail, is_debug, source_of, target_of
-from ..geometry import Size
-from ..sources import Source
-from ..urls import original_url
+from ..delivery.geometry import Size
+from ..delivery.source import Source
+from ..delivery.url import original_url
 from .tintype import literal
 
 register = Library()
@@ -27,11 +27,11 @@ _SYNTAX = "thumbnail: expected source size [option …] [as variable]"
 
 
 class Thumbnailer:
-    """A picture and its aliases: {{ photo.small.url }}"""
+    """An image and its aliases: {{ photo.small.url }}"""
 
     def __init__(self, source: Source, target: str | None = None) -> None:
         self.source, self.target = source, target
-        #: Only for templates that ask: nothing is ever generated here.
+        #: For templates that check it: nothing is ever generated here.
         self.generate = True
 
     def __bool__(self) -> bool:
@@ -89,7 +89,7 @@ class ThumbnailNode(Node):
                 if isinstance(expression, FilterExpression):
                     is_literal, value = literal(expression)
                 if name == "size" or name not in OPTIONS:
-                    # A name that is none is refused whatever its value will be.
+                    # An unknown name is refused whatever its value.
                     raise CompatError(name, f"is not an option: {', '.join([*OPTIONS][1:])}")
                 if is_literal:
                     read_option(name, value)
@@ -101,7 +101,7 @@ class ThumbnailNode(Node):
         try:
             thumbnail = self._thumbnail(context)
         except Exception:
-            # As easy-thumbnails does: one picture less is better than no page.
+            # As easy-thumbnails does: one image less is better than no page.
             if is_debug():
                 raise
             logger.exception("thumbnail: cannot be shown")
@@ -146,7 +146,7 @@ def thumbnailer(picture: object, relative_name: str | None = None) -> Thumbnaile
 
 @register.filter
 def thumbnailer_passive(picture: object) -> Thumbnailer:
-    """The same: a thumbnail is made when somebody looks at it, never by a template."""
+    """The same: thumbnails are made on request, never by a template."""
     made = thumbnailer(picture)
     made.generate = False
     return made
@@ -154,7 +154,7 @@ def thumbnailer_passive(picture: object) -> Thumbnailer:
 
 @register.filter
 def thumbnail_url(picture: object, alias: str) -> str:
-    """{{ person.photo|thumbnail_url:"small" }}; empty where there is no picture or alias."""
+    """{{ person.photo|thumbnail_url:"small" }}; empty without an image or alias."""
     try:
         return thumbnailer(picture)[alias].url
     except Exception:

@@ -13,7 +13,7 @@ from django.template.base import FilterExpression, Parser, Token, render_value_i
 from ..compat.errors import CompatError
 from ..compat.sorl import parse_geometry, read_option, spec_of
 from ..compat.thumbnails import Thumbnail, at_density, is_debug, size_of, source_of
-from ..geometry import Size
+from ..delivery.geometry import Size
 from .tintype import literal
 
 register = Library()
@@ -57,7 +57,7 @@ class ThumbnailNode(Node):
             for name, expression in self.options:
                 is_literal, value = literal(expression)
                 if name != "options":
-                    # A name that is none is refused whatever its value will be.
+                    # An unknown name is refused whatever its value.
                     read_option(name, value) if is_literal else _check_name(name)
         except CompatError as error:
             raise TemplateSyntaxError(f"thumbnail: {error}") from error
@@ -67,7 +67,7 @@ class ThumbnailNode(Node):
         try:
             thumbnail = self._thumbnail(context)
         except Exception:
-            # As sorl-thumbnail does: one picture less is better than no page.
+            # As sorl-thumbnail does: one image less is better than no page.
             if is_debug():
                 raise
             logger.exception("thumbnail: cannot be shown")
@@ -114,7 +114,7 @@ _T = TypeVar("_T")
 
 
 def _safe(instead: _T) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """As sorl-thumbnail's filters: what cannot be told is logged, and no reason for no page."""
+    """Like sorl-thumbnail's filters: errors are logged, and do not break the page."""
 
     def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
         @wraps(function)

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 
 
 class Checkpoint:
-    """A file with a line for everything that is done, so that the next run need not look at it.
+    """A file with one line per finished item, so that the next run can skip it.
 
-    The first line says what is done. A process may be killed at any point, and a disk be full: a
-    line that is not whole is not believed, nor what is behind it.
+    The first line says what the run is about. A process may be killed and a disk may be full at any
+    point: an incomplete line is ignored, and so is what follows it.
     """
 
     def __init__(self, path: Path, work: dict[str, str]) -> None:
@@ -49,7 +49,7 @@ class Checkpoint:
         for line in self._file:
             name = _entry(line).get("done")
             if not isinstance(name, str):
-                # Of a process that was killed. Its work is done again.
+                # From a process that was killed. Its work is done again.
                 self._file.truncate(end)
                 break
             done.add(name)
@@ -69,13 +69,13 @@ class Checkpoint:
             ) from None
 
     def close(self) -> None:
-        # What could not be written is tried once more, in vain.
+        # Buffered text that could not be written is tried once more, in vain.
         with suppress(OSError):
             self._file.close()
 
 
 def _entry(line: bytes) -> dict[str, object]:
-    """What a line says; nothing if it is not whole."""
+    """The content of a line; nothing if it is incomplete."""
     try:
         entry = json.loads(line) if line.endswith(b"\n") else {}
     except ValueError:

@@ -14,21 +14,21 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from ..errors import TintypeError
+from ..api.errors import TintypeError
 from .report import Report
 
 
 class Formatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Django's, which leaves the examples below the options as they were written."""
+    """Django's own, which keeps the examples below the options as written."""
 
 
 class UpkeepCommand(BaseCommand):
-    """Exit code 0 when all is well, 1 when something is not (each is told), 2 for a wrong command
-    line."""
+    """Exit code 0 when all is well, 1 when something is not (each is reported), 2 for a wrong
+    command line."""
 
     requires_system_checks = ()
     examples = ""
-    #: Outcomes that are told one by one, and end the command with 1.
+    #: Outcomes that are reported one by one, and end the command with 1.
     problems: Collection[str] = ("failed",)
     threads = 8
 
@@ -57,14 +57,14 @@ class UpkeepCommand(BaseCommand):
                 self.stderr.write("")  # below the bar
             raise CommandError("interrupted; run it again for the rest", returncode=130) from None
         except BrokenPipeError:
-            # Whoever reads has enough (`| head`). Python would try to write the rest at its end.
+            # The reader has had enough (`| head`). Python would try to write the rest at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141)  # as if SIGPIPE had ended it
         except TintypeError as error:
-            # Nothing of ours is to be looked for in a traceback.
+            # A traceback would not help.
             raise CommandError(str(error)) from error
         except ImproperlyConfigured as error:
-            # Such as a token file that whoever runs this may not read.
+            # Such as a token file that this user may not read.
             raise CommandError(str(error), returncode=2) from error
 
     def report(self, options: dict[str, Any], total: int | None = None) -> Report:

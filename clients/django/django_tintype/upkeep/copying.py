@@ -1,4 +1,4 @@
-"""Copies one file from another storage into tintype, or finds out whether it is there already."""
+"""Copies one file from another storage into tintype, or finds out that it is there already."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 
 from django.core.files.storage import Storage
 
-from django_tintype.deferred import DeferredTintypeStorage
+from django_tintype.api.records import Record
 from django_tintype.keys import check_key
-from django_tintype.records import Record
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.deferred import DeferredTintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 Outcome = Literal["copied", "there already", "to be copied", "differs", "waiting", "missing"]
 
@@ -22,7 +22,7 @@ class Copy:
     name: str
     source: Storage
     target: TintypeStorage
-    #: The name that it gets instead of its own, which the service refuses.
+    #: Replaces a name that the service refuses.
     new_name: str | None = None
 
     @property
@@ -31,22 +31,22 @@ class Copy:
 
 
 def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, int]:
-    """What came of it, and how many bytes were sent. Nothing is ever written over."""
+    """The outcome, and how many bytes were sent. Nothing is ever overwritten."""
     try:
         size = item.source.size(item.name)
     except FileNotFoundError:
-        # It is missing where it should come from. If it has arrived, that is all that is wanted.
+        # Missing at its source. If it has arrived, all is well.
         return "there already" if known else _elsewhere(item), 0
     if known is not None:
         return _compare(item, known), 0
-    # So that a dry run tells which names will be refused.
+    # So that a dry run reports names that will be refused.
     check_key(item.key)
     if dry_run:
         return "to be copied", size
     client = item.target.client
     with item.source.open(item.name, "rb") as file:
         try:
-            # The client compares the digest of what it sent with that of what was stored.
+            # The client compares the digest of the bytes that it sent with that of the stored ones.
             return "copied", client.put(item.key, file, length=size).size
         except FileExistsError as taken:
             try:
@@ -54,23 +54,23 @@ def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, i
             except FileNotFoundError:
                 # By a folder, or a part of the name is a file.
                 raise taken from None
-    # Somebody was faster.
+    # Another process was faster.
     return _compare(item, known), 0
 
 
 def _elsewhere(item: Copy) -> Outcome:
     if isinstance(item.target, DeferredTintypeStorage) and item.target.pending(item.name):
         return "waiting"
-    # Perhaps it was uploaded, or moved, since it was asked for.
+    # It may have been uploaded or moved since.
     return "there already" if item.target.client.exists(item.key) else "missing"
 
 
 def _compare(item: Copy, known: Record) -> Outcome:
-    # Not by their sizes: a storage may tell that of what it keeps, which is compressed.
+    # Not by size: a storage may report that of compressed files.
     with item.source.open(item.name, "rb") as file:
         here = _sha256(file.chunks())
     client = item.target.client
-    # An original that nobody has asked for yet has not been hashed.
+    # An original that was never requested has not been hashed.
     there = known.sha256 or client.record(item.key).sha256
     if there is None:
         with client.get(item.key) as download:

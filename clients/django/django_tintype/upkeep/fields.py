@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections, router
 from django.db.models import FileField, Model, Q, QuerySet
 
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 #: Rows read at a time.
 ROWS = 2000
@@ -31,7 +31,7 @@ def label(field: Field) -> str:
 
 
 def file_fields(labels: Sequence[str], kind: type[Field] = FileField) -> list[Field]:
-    """The fields that labels name; every one of this kind without any."""
+    """The fields that labels name; without labels, every one of this kind."""
     found = {
         label(field): field
         for model in apps.get_models()
@@ -73,12 +73,11 @@ def storage_of(field: Field) -> TintypeStorage:
 
 def is_waiting(field: Field, name: str) -> bool:
     """Whether a deferred upload has not been moved to the service yet."""
-    pending = getattr(field.storage, "pending", None)
-    return pending is not None and bool(pending(name))
+    return in_tintype(field) and storage_of(field).pending(name)
 
 
 def rows(field: Field, using: str | None = None) -> QuerySet[Model]:
-    """The rows that have a file. Not a manager's: those may hide some."""
+    """The rows that have a file. Not through a manager, which may hide some."""
     model = field.model
     everything: QuerySet[Model] = QuerySet(model, using=using or router.db_for_read(model))
     with_file: QuerySet[Model] = everything.exclude(Q(**{field.name: ""}) | Q(**{field.name: None}))
@@ -106,7 +105,7 @@ def _has_table(field: Field, using: str) -> bool:
     try:
         QuerySet(model, using=using).exists()
     except DatabaseError:
-        # A database may be there for other things; without a router Django does not know.
+        # The database may serve other purposes; without a router Django does not know.
         connection = connections[using]
         table = connection.introspection.identifier_converter(model._meta.db_table)
         with connection.cursor() as cursor:
@@ -117,14 +116,14 @@ def _has_table(field: Field, using: str) -> bool:
 
 
 def names(field: Field, using: str | None = None) -> Iterator[tuple[Any, str]]:
-    """Key and name of the file of each row."""
+    """Primary key and file name of each row."""
     for page in pages(rows(field, using), field.attname):
         yield from page
 
 
 def pages(queryset: QuerySet[Model], *columns: str, size: int = ROWS) -> Iterator[list[Any]]:
-    """Key and columns of the rows, in pages: no transaction and no cursor is open in between, and
-    rows may be changed meanwhile."""
+    """Primary key and columns of the rows, in pages: no transaction and no cursor is open in
+    between, and rows may be changed meanwhile."""
     queryset = queryset.order_by("pk")
     last: Any = None
     while True:

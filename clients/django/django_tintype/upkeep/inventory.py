@@ -1,4 +1,4 @@
-"""Which keys there are, and which of them rows name: on the disk, so that millions fit."""
+"""Which keys exist, and which of them rows name: on disk, so that millions fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from django_tintype.records import Record
+from django_tintype.api.records import Record
 
 
 class Orphan(NamedTuple):
@@ -19,7 +19,7 @@ class Orphan(NamedTuple):
 
 class Inventory:
     def __init__(self) -> None:
-        # Without a name SQLite keeps it in a file that ends with the connection.
+        # Without a name SQLite uses a temporary file that ends with the connection.
         self._db = sqlite3.connect("")
         self._db.execute(
             "CREATE TABLE originals (key TEXT PRIMARY KEY, etag TEXT, size INTEGER, modified REAL, "
@@ -42,7 +42,7 @@ class Inventory:
         )
 
     def name(self, key: str) -> bool:
-        """Notes that a row names the key; whether there is such an original."""
+        """Marks the key as named by a row; returns whether the original exists."""
         cursor = self._db.execute("UPDATE originals SET is_named = 1 WHERE key = ?", (key,))
         return bool(cursor.rowcount)
 

@@ -11,10 +11,10 @@ _R = TypeVar("_R")
 def parallel(
     work: Callable[[_T], _R], items: Iterable[_T], threads: int
 ) -> Iterator[tuple[_T, _R | Exception]]:
-    """Does the work of each item in threads, and yields what came of it, in any order.
+    """Works on items in threads, and yields the results in any order.
 
-    Items are taken as threads get free, so any number of them needs no memory. They are taken in
-    the caller's thread: an iterator over a database stays on the caller's connection.
+    Items are taken as threads become free, so that any number of them needs no memory, and in the
+    caller's thread, so that an iterator over a database stays on the caller's connection.
     """
     waiting: dict[Future[_R], _T] = {}
     with ThreadPoolExecutor(threads) as pool:
@@ -26,7 +26,7 @@ def parallel(
             while waiting:
                 yield from _done(waiting)
         finally:
-            # Whoever stops listening, or presses Control-C, waits for what is under way alone.
+            # If the caller stops, or on Control-C, only running work is waited for.
             for future in waiting:
                 future.cancel()
 

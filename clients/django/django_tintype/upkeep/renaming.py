@@ -1,4 +1,4 @@
-"""Other names for files whose own the service refuses, and the rows that name them."""
+"""New names for files whose names the service refuses, and updates of their rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from django_tintype.keys import allowed, check_key
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 from . import fields
 from .copying import Copy
@@ -40,8 +40,8 @@ class Renaming:
         self._places = places
 
     def renamed(self, item: Copy) -> Copy:
-        """With another name where its own cannot be given to a new original, and none that was
-        adopted has it. The same one each time: whoever was killed goes on."""
+        """The item with another name if a new original cannot have its own, and no adopted one has
+        it. Always the same name, so that an interrupted run continues."""
         with suppress(SuspiciousFileOperation):
             check_key(item.key)
             return item
@@ -60,7 +60,7 @@ class Renaming:
         )
 
     def update_rows(self, item: Copy) -> int:
-        """How many rows name the file by its new name now."""
+        """Lets the rows name the file by its new name; returns how many there were."""
         return sum(
             QuerySet(field.model, using=using)
             .filter(**{field.attname: item.name})

@@ -17,8 +17,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-
 
 
 class Report:
-    """Counts what came of each item, and tells: a bar on a terminal, a line now and then without
-    one, and each problem as it happens. With `as_json` there are JSON lines instead."""
+    """Counts outcomes, and reports them: a bar on a terminal, a line now and then without one, and
+    each problem as it happens. With `as_json` as JSON lines."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Report:
 
     @property
     def trouble(self) -> str:
-        """The problems that there were, counted; empty if there were none."""
+        """The number of problems by kind; empty if there were none."""
         found = [(self.counts[problem], problem) for problem in sorted(self._problems)]
         return ", ".join(f"{count} {problem}" for count, problem in found if count)
 
     def add(
         self, name: str, outcome: str, detail: str = "", *, size: int = 0, tell: bool = False
     ) -> None:
-        """One more item; its line is told where it is a problem, or is asked for."""
+        """Counts an item; it is reported if it is a problem, or with `tell`."""
         self.counts[outcome] += 1
         self.bytes += size
         if outcome in self._problems or tell:
@@ -58,14 +58,14 @@ class Report:
             self._progress()
 
     def tell(self, name: str, outcome: str, detail: str = "") -> None:
-        # A folder may hold names that are no text at all.
+        # Names of files need not be valid text.
         name = name.encode(errors="backslashreplace").decode()
         if self._as_json:
             line = {"name": name, "outcome": outcome}
             self._write(json.dumps({**line, "detail": detail} if detail else line))
         else:
             text = f"{outcome}: {name}" + (f": {detail}" if detail else "")
-            # One line for each, whatever is in the name.
+            # One line per item, whatever its name contains.
             self._write(_CONTROL.sub(lambda char: repr(char[0])[1:-1], text))
 
     def finish(self, **more: Any) -> None:

@@ -5,12 +5,12 @@ from http import HTTPStatus
 from itertools import islice
 from typing import TypeVar
 
-from django_tintype.client import Client
-from django_tintype.records import Record
+from django_tintype.api.client import Client
+from django_tintype.api.records import Record
 
 _T = TypeVar("_T")
 
-#: Keys that the service is asked about at once. It takes 1,000; fewer keep threads busier.
+#: Keys per request. The service allows 1,000; fewer keep threads busier.
 AT_ONCE = 250
 
 
@@ -23,7 +23,7 @@ def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 def with_records(
     client: Client, items: Iterable[_T], key: Callable[[_T], str]
 ) -> Iterator[tuple[_T, Record | None]]:
-    """Each item with what the service knows of its key; None where there is no such original."""
+    """Each item with the record of its key; None if there is no such original."""
     for batch in batches(items, AT_ONCE):
         answers = client.batch("stat", [key(item) for item in batch])
         for item, answer in zip(batch, answers, strict=True):
@@ -32,7 +32,8 @@ def with_records(
             elif answer["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
                 yield item, None
             else:
-                # Its store is away, or the token may not know: asked for again, or raised.
+                # Its store is unavailable, or the token lacks the scope: requested again, or
+                # raised.
                 yield item, _alone(client, key(item))
 
 

@@ -18,7 +18,7 @@ from django.core.files.storage import filesystem
 from django.utils._os import safe_join
 from django.utils.deconstruct import deconstructible
 
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 
 ROOT = os.path.realpath(os.environ["TINTYPE_ROOT"])
 

@@ -6,13 +6,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_tintype import conf, live
-from django_tintype.storage import TintypeStorage
+from django_tintype import conf
+from django_tintype.checks import live
+from django_tintype.storages.tintype import TintypeStorage
 
 
 class Command(BaseCommand):
-    help = "Asks the running service whether it and the settings fit together. Exit code 1 if not."
-    # The service is what is looked at; wrong settings are told below, in the same form.
+    help = "Checks that the running service and the settings match. Exit code 1 if they do not."
+    # The service is checked here; mistakes in the settings are reported below, in the same form.
     requires_system_checks: list[str] = []  # noqa: RUF012
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,4 +49,4 @@ class Command(BaseCommand):
             if finding.fix:
                 self.stdout.write(f"         {finding.fix}")
         if errors:
-            raise CommandError(f"{errors} of these have to be mended")
+            raise CommandError(f"{errors} {'check' if errors == 1 else 'checks'} failed")

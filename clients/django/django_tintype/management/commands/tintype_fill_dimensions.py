@@ -7,10 +7,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import router
 from django.db.models import ImageField, Model, Q, QuerySet
 
-from django_tintype import after_commit
-from django_tintype.client import client
-from django_tintype.fields import FACTS, TintypeImageField
-from django_tintype.records import Record
+from django_tintype.api.client import client
+from django_tintype.api.records import Record
+from django_tintype.fields import TintypeImageField
+from django_tintype.fields.columns import FACTS, columns_of
+from django_tintype.fields.sync import bring_up_to_date
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.report import Report
@@ -20,8 +21,8 @@ from django_tintype.upkeep.stat import AT_ONCE, with_records
 class Command(UpkeepCommand):
     help = (
         "Fills width, height and the other columns of image fields from what the service knows, "
-        "without opening a file: one request for every 250 rows. Sends focal points and crops "
-        "again that have not reached the service. Exit code 1 if an original is missing."
+        "without opening a file: one request for every 250 rows. Focal points and crops that have "
+        "not reached the service are sent again. Exit code 1 if an original is missing."
     )
     examples = """examples:
   manage.py tintype_fill_dimensions
@@ -88,23 +89,23 @@ class Command(UpkeepCommand):
 
 def _fill_row(field: fields.Field, using: str, pk: Any, name: str, record: Record) -> str:
     if isinstance(field, TintypeImageField):
-        after_commit.bring_up_to_date(field, field.model(pk=pk), using, record)
+        bring_up_to_date(field, field.model(pk=pk), using, record)
     elif record.image:
         size = {"width_field": record.image.width, "height_field": record.image.height}
         columns = {getattr(field, option): value for option, value in size.items()}
-        # Unless it has another file by now.
+        # Unless it has been given another file.
         row = fields.rows(field, using).filter(pk=pk, **{field.attname: name})
         row.update(**{column: value for column, value in columns.items() if column})
     if record.image is None:
         return "no picture"
     has_placeholder = isinstance(field, TintypeImageField) and field.placeholder_field
-    # Under load the service decodes later what it has only measured.
+    # Under load the service measures first and decodes later.
     return "pending" if has_placeholder and record.image.pending else "filled"
 
 
 def _columns(field: fields.Field) -> list[str]:
     options = FACTS if isinstance(field, TintypeImageField) else FACTS[:2]
-    return [column for option in options if (column := getattr(field, option, None))]
+    return columns_of(field, options)
 
 
 def _empty(field: fields.Field, column: str) -> Any:

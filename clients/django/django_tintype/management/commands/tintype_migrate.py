@@ -15,10 +15,10 @@ from django.core.files.storage import (
 )
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
+from django_tintype.api.client import client
+from django_tintype.api.records import Record
 from django_tintype.keys import InvalidKey, encode_key
-from django_tintype.records import Record
-from django_tintype.storage import TintypeStorage
+from django_tintype.storages.tintype import TintypeStorage
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.checkpoint import Checkpoint
 from django_tintype.upkeep.command import UpkeepCommand, one_line
@@ -32,8 +32,8 @@ from django_tintype.upkeep.stat import with_records
 class Command(UpkeepCommand):
     help = (
         "Copies files from MEDIA_ROOT or another storage into tintype, under the same names, so "
-        "that no row changes (but see --rename). Every copy is hashed on its way and compared with "
-        "what was stored. Nothing is written over or deleted; a second run does what is left. "
+        "that no row changes (but see --rename). Every copy is hashed as it is sent and compared "
+        "with what was stored. Nothing is overwritten or deleted; a second run does what is left. "
         "Exit code 1 unless everything has arrived."
     )
     examples = """examples:
@@ -76,15 +76,15 @@ point it there.
             "--checkpoint",
             type=Path,
             metavar="FILE",
-            help="remember there what has arrived, and do not look at it again next time",
+            help="a file that records what has arrived, so that the next run skips it",
         )
         parser.add_argument(
             "--rename",
             action="store_true",
             help="give files whose names the service refuses (control characters, parts longer "
-            "than 255 bytes) another one, in their rows as well; each is told",
+            "than 255 bytes) another one, in their rows as well; each is reported",
         )
-        parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+        parser.add_argument("--dry-run", action="store_true", help="only report what would be done")
 
     def handle(
         self,
@@ -141,7 +141,7 @@ point it there.
                         report.add(item.name, "failed", _told(error, rename))
                         continue
                     if key in done:
-                        done.remove(key)  # its memory is for those that are read meanwhile
+                        done.remove(key)  # for files that are read meanwhile
                         report.add(item.name, "done before")
                     else:
                         yield item
@@ -228,19 +228,19 @@ def _all(source: Storage, target: TintypeStorage, report: Report) -> Iterator[Co
         try:
             inner, files = source.listdir(folder)
         except OSError as error:
-            # What is in the others arrives nevertheless.
+            # The files in other folders are copied anyway.
             report.add(f"{folder}/", "failed", one_line(error))
             continue
         prefix = f"{folder}/" if folder else ""
-        # The service's own, where both are the same folder.
+        # The service's own folder, where both are the same.
         folders += [f"{prefix}{name}" for name in inner if prefix or name != ".tintype"]
         for name in files:
             yield _copy(f"{prefix}{name}", source, target)
 
 
 def _leads_back(source: Storage, folder: str) -> bool:
-    """Whether this is a link to a folder that one has come through: everything would be found again
-    below it, and again."""
+    """Whether this is a link to a folder above it: everything would be found again below it,
+    endlessly."""
     try:
         path = Path(source.path(folder))
     except NotImplementedError:

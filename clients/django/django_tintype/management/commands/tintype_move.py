@@ -10,9 +10,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
-from django_tintype.deferred import folder
-from django_tintype.deferred_folder import DeferredFolder
+from django_tintype.api.client import client
+from django_tintype.storages.folder import DeferredFolder, folder
 from django_tintype.upkeep.command import UpkeepCommand, between, one_line
 from django_tintype.upkeep.parallel import parallel
 from django_tintype.upkeep.report import Report
@@ -20,9 +19,9 @@ from django_tintype.upkeep.report import Report
 
 class Command(UpkeepCommand):
     help = (
-        "Moves the uploads that DeferredTintypeStorage has kept to the service. May run anywhere "
-        "that sees the folder, several times at once, and be killed at any point. "
-        "Exit code 1 unless everything has arrived; what could not be moved waits on."
+        "Moves uploads of DeferredTintypeStorage to the service. May run wherever the folder is "
+        "mounted, several times at once, and may be killed at any point. "
+        "Exit code 1 unless everything has arrived; what could not be moved stays."
     )
     examples = """examples:
   manage.py tintype_move               one pass, for cron or a timer
@@ -37,7 +36,7 @@ class Command(UpkeepCommand):
             "--watch",
             type=between(1, 3600),
             metavar="SECONDS",
-            help="go on with a pass every so many seconds, until SIGTERM or SIGINT",
+            help="repeat after so many seconds, until SIGTERM or SIGINT",
         )
 
     def handle(self, *, watch: int | None, parallel: int, **options: Any) -> None:
@@ -84,7 +83,7 @@ class Command(UpkeepCommand):
 
 @contextmanager
 def _until_stopped() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: files that are under way arrive first."""
+    """An event set by SIGTERM and SIGINT: files that are being moved arrive first."""
     stopped = threading.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stopped.set()) for number in signals]

@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage, storages
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
-from django_tintype.errors import PreconditionFailed
-from django_tintype.storage import TintypeStorage
+from django_tintype.api.client import client
+from django_tintype.api.errors import PreconditionFailed
+from django_tintype.storages.tintype import TintypeStorage
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.ages import age
 from django_tintype.upkeep.command import UpkeepCommand, one_line
@@ -21,7 +21,7 @@ from django_tintype.upkeep.parallel import parallel
 from django_tintype.upkeep.report import Report
 from django_tintype.upkeep.stat import batches, with_records
 
-#: Orphans that are compared with the rows once more at a time, just before they are deleted.
+#: Orphans that are compared with the rows again at a time, just before they are deleted.
 AT_ONCE = 100
 
 
@@ -49,18 +49,18 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
             action="append",
             dest="prefixes",
             metavar="PREFIX",
-            help="look at keys that begin so; may be repeated (default: the folders of all fields)",
+            help="only keys with this prefix; may be repeated (default: the folders of all fields)",
         )
         parser.add_argument(
             "--min-age",
             type=age,
             default=timedelta(hours=24),
             metavar="AGE",
-            help="leave originals alone that are younger, because their rows may be about to be "
-            "saved: 30m, 24h, 7d (default 24h)",
+            help="skip younger originals, whose rows may not be saved yet: 30m, 24h, 7d "
+            "(default 24h)",
         )
         parser.add_argument(
-            "--delete", action="store_true", help="delete orphans; wants --prefix to be said"
+            "--delete", action="store_true", help="delete orphans; requires --prefix"
         )
 
     def handle(
@@ -83,7 +83,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
             prefixes = [f"{location}/" if location else "" for location in sorted(locations)]
         report = self.report(options)
         with Inventory() as inventory:
-            # In this order: a row that is saved meanwhile names its original.
+            # In this order, so that an original whose row is saved meanwhile is not an orphan.
             for prefix in prefixes:
                 inventory.add(client().walk(prefix, records=False))
             total = len(inventory)
@@ -115,14 +115,15 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
                             report.add(name, "failed", one_line(error))
                         continue
                     for keeper in keepers:
-                        # An adopted original may have the name as it was written; it is the row's.
+                        # An adopted original may have the name as written; then it belongs to the
+                        # row.
                         inventory.name(f"{keeper.location}/{name}".lstrip("/"))
                     for key in keys:
                         is_known = not key.startswith(tuple(prefixes)) or inventory.name(key)
                         if is_ours and not is_known and not fields.is_waiting(field, name):
                             yield key, f"{fields.label(field)} {pk}"
 
-        # Perhaps it was uploaded after the list was made.
+        # It may have been uploaded since the list was made.
         for (key, row), record in with_records(client(), unknown(), lambda item: item[0]):
             if record is None:
                 report.add(key, "missing", row)
@@ -138,7 +139,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
         self, places: list[Place], orphans: Iterator[Orphan], report: Report, threads: int
     ) -> None:
         def still_orphans() -> Iterator[Orphan]:
-            # A row may have been given the name since.
+            # A row may name it since.
             for batch in batches(orphans, AT_ONCE):
                 named = _named(places, [orphan.key for orphan in batch])
                 for orphan in batch:
@@ -148,7 +149,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
                         yield orphan
 
         def delete(orphan: Orphan) -> None:
-            # Only what was looked at: somebody may have replaced it.
+            # Only the version that was found: it may have been replaced.
             client().delete(orphan.key, if_match=orphan.etag)
 
         for orphan, error in parallel(delete, still_orphans(), threads):
@@ -162,7 +163,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
 
 
 class Place(NamedTuple):
-    """A field in one database, and where the files may be that its rows name."""
+    """A field in one database, and where the files of its rows may be."""
 
     field: fields.Field
     using: str
@@ -171,8 +172,8 @@ class Place(NamedTuple):
 
 
 def _places() -> list[Place]:
-    """All fields. One that is kept elsewhere may be about to move in or out: its names stand for
-    the originals of these names in each of our storages."""
+    """All fields. One with another storage may be about to move in or out, so its names protect the
+    originals of these names in each of our storages."""
     everywhere = list(fields.everywhere(fields.file_fields([])))
     used: list[Storage] = [field.storage for field, _ in everywhere]
     for alias in django_settings.STORAGES:
@@ -188,7 +189,7 @@ def _places() -> list[Place]:
 
 
 def _defaults(places: list[Place]) -> Iterator[str]:
-    """What rows will name that are saved without a file of their own."""
+    """The names that rows get without a file of their own."""
     for field, _, keepers, _ in places:
         for default in (field.default, field.db_default):
             name = default() if callable(default) else default
@@ -197,7 +198,7 @@ def _defaults(places: list[Place]) -> Iterator[str]:
 
 
 def _named(places: list[Place], keys: list[str]) -> set[str]:
-    """Those of the keys that a row names now."""
+    """The keys that a row names now."""
     found: set[str] = set()
     for field, using, keepers, _ in places:
         for keeper in keepers:

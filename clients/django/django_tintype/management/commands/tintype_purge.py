@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, one_line
 from django_tintype.upkeep.report import Report
@@ -15,8 +15,8 @@ from django_tintype.upkeep.stat import AT_ONCE, batches
 
 class Command(UpkeepCommand):
     help = (
-        "Forgets the thumbnails of originals, in the service and in the caches in front of it. The "
-        "originals stay, and the next request makes the thumbnail anew."
+        "Removes the thumbnails of originals from the service and from downstream caches. The "
+        "originals stay, and the next request makes the thumbnail again."
     )
     examples = """examples:
   manage.py tintype_purge photos/lion.jpg photos/tiger.jpg

@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.management.base import CommandError, CommandParser
 
-from django_tintype.client import client
+from django_tintype.api.client import client
 from django_tintype.conf import settings
-from django_tintype.spec import Spec, SpecError
+from django_tintype.delivery.spec import Spec, SpecError
+from django_tintype.delivery.url import url
 from django_tintype.upkeep import fields
 from django_tintype.upkeep.command import UpkeepCommand, between, one_line
 from django_tintype.upkeep.parallel import parallel
 from django_tintype.upkeep.report import Report
-from django_tintype.urls import url
 
-#: What a browser of each class says. The service makes one variant for each.
+#: The Accept header of each class of browsers. The service makes one variant per class.
 ACCEPT = {"avif": "image/avif,image/webp,*/*", "webp": "image/webp,*/*", "legacy": "*/*"}
 
-#: Times that a service is asked again which says that it has too much to do.
+#: Attempts with a service that is overloaded.
 MAX_WAITS = 8
 MAX_WAIT_SECONDS = 10.0
 
@@ -33,8 +33,8 @@ class Original(NamedTuple):
 
 class Command(UpkeepCommand):
     help = (
-        "Has thumbnails made before anybody waits for them. Those that are there already cost a "
-        "request and no work. Exit code 1 if some could not be made."
+        "Makes thumbnails ahead of the first visitor. Existing ones cost a request and no work. "
+        "Exit code 1 if some could not be made."
     )
     examples = """examples:
   manage.py tintype_warm blog.Post.picture                       all presets
@@ -114,7 +114,7 @@ class Command(UpkeepCommand):
         for text in texts:
             try:
                 spec = Spec.parse(text)
-                # Also what signing it takes.
+                # Including the time for signing.
                 url("key", spec)
             except (SpecError, ImproperlyConfigured) as error:
                 raise CommandError(f"--spec {text}: {error}", returncode=2) from None
@@ -143,7 +143,7 @@ def _of_fields(labels: list[str], report: Report) -> Iterator[Original]:
                         continue
                     yield Original(storage.key(name), (versions or [None])[0] or None)
                 except SuspiciousFileOperation:
-                    # `tintype_orphans` tells.
+                    # Reported by `tintype_orphans`.
                     continue
 
 

@@ -128,7 +128,7 @@
             });
             // A browser that comes back to a page fills the form in again, and tells nobody.
             listen(window, "pageshow", () => {
-                this.upload.hidden = true;
+                this.idle();
                 if (this.fileInput?.files.length) {
                     this.display();
                 } else {
@@ -154,6 +154,11 @@
             return this.querySelector("input[type=file]");
         }
 
+        /* The file that the form would send. */
+        get file() {
+            return this.fileInput?.files[0] ?? null;
+        }
+
         /* The input of the focal point or of the cuts, if the form has one that can be changed. */
         field(name) {
             return beside(this.fileInput, this.dataset.image, this.dataset[name]);
@@ -171,7 +176,7 @@
             write(this.input, point ? `${rounded(point.x)}x${rounded(point.y)}` : "");
         }
 
-        /* Whether there is a picture to show; one that is still loading counts. */
+        /* Whether there is an image to show; one that is still loading counts. */
         get isShown() {
             return this.picture.getAttribute("src") !== null && !this.isBroken;
         }
@@ -181,7 +186,7 @@
             return this.picture.getAttribute("src") !== null && complete && naturalWidth === 0;
         }
 
-        /* What is to be said instead of a picture. */
+        /* What is shown instead of an image. */
         get said() {
             if (this.trouble || this.isBroken) {
                 return this.trouble || this.dataset.failed;
@@ -360,11 +365,11 @@
             this.display();
         }
 
-        /* The picture of the chosen file, without one that which is stored. */
+        /* Shows the chosen file, or without one the stored image. */
         async display() {
-            const file = this.fileInput.files[0];
+            const { file } = this;
             const source = file ? await shrink(file).catch(() => null) : this.storedSource;
-            if (this.fileInput.files[0] !== file) {
+            if (this.file !== file) {
                 return; // another one was chosen meanwhile
             }
             this.trouble = file && !source ? this.dataset.unseen : "";
@@ -378,13 +383,54 @@
             this.show();
         }
 
-        /* The page stays as it is until the whole file has been sent. */
+        /* The browser sends the form: the page stays as it is meanwhile, and nobody can tell how
+           much of it has gone. */
         send(event) {
-            const file = this.fileInput?.files[0];
-            if (file && !event.defaultPrevented) {
-                const text = this.dataset.uploading.replace("{size}", sizeOf(file));
-                this.upload.querySelector(".tintype-uploading").textContent = text;
+            if (this.file && !event.defaultPrevented) {
+                this.uploading(null);
+            }
+        }
+
+        /* `share` of the form has been sent, from 0 to 1; null where nobody can tell. */
+        uploading(share) {
+            this.tell(this.dataset.uploading.replace("{size}", sizeOf(this.file)), share);
+        }
+
+        /* Everything has been sent, and the answer is still to come. */
+        saving() {
+            this.tell(this.dataset.saving, null);
+        }
+
+        /* The form is as it was, and can be sent again. */
+        lost() {
+            this.tell(this.dataset.lost, null);
+            this.upload.querySelector(".tintype-progress").hidden = true;
+        }
+
+        idle() {
+            this.upload.hidden = true;
+        }
+
+        tell(text, share) {
+            const find = (name) => this.upload.querySelector(`.tintype-${name}`);
+            const [bar, said] = [find("progress"), find("uploading")];
+            const percent = Math.floor((share ?? 0) * 100);
+            bar.hidden = false;
+            if (share === null) {
+                bar.removeAttribute("value");
+            } else {
+                bar.value = percent;
+            }
+            find("percent").textContent = share === null ? "" : `${percent} %`;
+            find("cancel").hidden = share === null;
+            // Read out when it changes, and not with each percent.
+            if (said.textContent !== text) {
+                said.textContent = text;
+            }
+            if (this.upload.hidden) {
                 this.upload.hidden = false;
+                // The button is at an end of the page, and this may be out of sight.
+                this.upload.scrollIntoView({ block: "nearest" });
             }
         }
     }

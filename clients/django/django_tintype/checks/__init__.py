@@ -1,0 +1,1 @@
+"""System checks, and what `tintype_check` asks the running service."""

@@ -1,0 +1,1 @@
+"""tintype as a Django storage, where a save uploads, and where the upload comes later."""

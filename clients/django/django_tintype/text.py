@@ -1,0 +1,10 @@
+"""Text in messages."""
+
+from __future__ import annotations
+
+MAX_CHARACTERS = 40
+
+
+def shortened(text: str) -> str:
+    """Text from outside as a message may quote it: bounded, since it may be hostile."""
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"
