@@ -83,7 +83,7 @@ def test_ports_and_paths_agree(aws, own):
         "TargetGroups"
     ]
     assert [targets["Port"], int(targets["HealthCheckPort"])] == ports
-    admin_routes = (ROOT / "crates/tintype-server/src/routes/admin.rs").read_text()
+    admin_routes = (ROOT / "crates/tintype-server/src/service/admin.rs").read_text()
     assert f'.route("{targets["HealthCheckPath"]}"' in admin_routes
     health = own.container["healthCheck"]["command"]
     assert health[0] == "CMD"
@@ -138,7 +138,7 @@ def test_a_role_has_the_actions_of_what_is_called_and_no_others(own, guest):
     source = (ROOT / "crates/tintype-store/src/s3/operation.rs").read_text()
     of_s3 = set(re.findall(r'"(s3:\w+)"', source.partition("#[cfg(test)]")[0]))
     assert len(of_s3) >= 7
-    purger = (ROOT / "crates/tintype-server/src/purgers/cloudfront.rs").read_text()
+    purger = (ROOT / "crates/tintype-server/src/invalidation/purgers/cloudfront.rs").read_text()
     calls = set(re.findall(r"client\s*\.(\w+)\(\)", purger))
     of_cloudfront = {"cloudfront:" + "".join(map(str.title, call.split("_"))) for call in calls}
     assert of_cloudfront == {"cloudfront:CreateInvalidation"}

@@ -1,46 +1,27 @@
-//! HTTP: routes, configuration, authentication, caches, admission, metrics.
+//! HTTP: who may have what, when it is made, and what the answer says.
 //!
-//! Pixels belong to `tintype-imaging`, bytes at rest to `tintype-store`; this crate decides who may
-//! have what, when it is made, and what the answer says.
+//! Pixels belong to `tintype-imaging`, bytes at rest to `tintype-store`. To read it, begin where a request does:
+//!
+//! 1. [`service`]: start, listeners, readiness, stop; [`app`] is what all requests share.
+//! 2. [`http`]: connections and their limits, and how bytes become a response ([`http::respond`]).
+//! 3. [`delivery`], the public side: [`url`] (and [`old_urls`]) says what is asked for, [`records`] what is known of the
+//!    original, [`variants`] has it, and [`workers`] make it.
+//! 4. [`api`], the side of clients with a token: [`originals`] come in and go, [`invalidation`] tells the caches.
+//! 5. [`config`], [`error`], [`telemetry`], and [`docs`], which writes the reference from all of them.
 
-pub mod access_log;
+pub mod api;
 pub mod app;
-pub mod auth;
-pub mod blocks;
-mod changing;
-pub mod coding;
 pub mod config;
-pub mod digest;
+pub mod delivery;
 pub mod docs;
-pub mod emf;
 pub mod error;
-pub mod formats;
-pub mod granted;
 pub mod http;
-pub mod idempotency;
-pub mod left_out;
-pub mod log;
-pub mod metrics;
+pub mod invalidation;
 pub mod old_urls;
-pub mod outbox;
-pub mod patch;
-pub mod placement;
-pub mod probing;
-pub mod purge;
-pub mod purgers;
-pub mod reason;
-pub mod record;
+pub mod originals;
 pub mod records;
-pub mod rename;
-pub mod respond;
-pub mod router;
-pub mod routes;
 pub mod service;
-pub mod spool;
-pub mod stores;
-pub mod tags;
 pub mod telemetry;
-pub mod upload;
 pub mod url;
 pub mod variants;
 pub mod workers;

@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(dead_code, reason = "the service uses the rest")]
 
-#[path = "../../../crates/tintype-server/src/respond/range.rs"]
+#[path = "../../../crates/tintype-server/src/http/respond/range.rs"]
 mod range;
 
 use http::header::RANGE;

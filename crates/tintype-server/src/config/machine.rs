@@ -11,7 +11,7 @@ use tintype_store::StoreUrl;
 use super::check::expired;
 use super::options::env_name;
 use super::{Config, Problem, Problems, Resources};
-use crate::granted::Granted;
+use crate::config::granted::Granted;
 
 /// `f_type` of statfs(2), from Linux's magic.h.
 const TMPFS: u64 = 0x0102_1994;

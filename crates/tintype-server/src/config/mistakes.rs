@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::granted::{Granted, Limit, Origin};
+use crate::config::granted::{Granted, Limit, Origin};
 
 const KEY: &str = "4f1c90b27da85e63b04a7f2c8d19e653";
 const OTHER: &str = "9b7e02d41f6ca8350e7d92b41c6f8a05";

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::shape::shown;
 use super::units;
-use crate::access_log::Logged;
+use crate::telemetry::access_log::Logged;
 use crate::url::{Originals, Unsigned};
 
 /// Parts between commas, or on lines of their own as in a file of secrets.

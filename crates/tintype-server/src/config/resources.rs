@@ -6,7 +6,7 @@ use tintype_imaging::memory;
 use tintype_imaging::probe::SourceFormat;
 
 use super::Config;
-use crate::granted::Granted;
+use crate::config::granted::Granted;
 use crate::http::CONNECTION_BYTES;
 
 /// Where neither the configuration nor the machine says how much there is.

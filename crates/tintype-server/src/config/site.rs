@@ -13,8 +13,8 @@ use super::options::{Opt, SITE_OPTIONS, env_name};
 use super::problems::Problems;
 use super::read::{self, list};
 use super::sources::{Values, from_table, take_table};
+use crate::invalidation::purgers::Named;
 use crate::old_urls::Rule;
-use crate::purgers::Named;
 use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
 
 #[derive(Debug)]

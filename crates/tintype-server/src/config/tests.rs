@@ -362,7 +362,7 @@ fn a_site_is_a_folder() {
 
 #[test]
 fn memory_and_threads_come_from_the_machine_unless_said() {
-    use crate::granted::{Granted, Limit, Origin};
+    use crate::config::granted::{Granted, Limit, Origin};
     use std::num::NonZeroUsize;
     let granted = Granted {
         cpus: Limit {

@@ -5,9 +5,9 @@ mod schema;
 use serde_json::{Map, Value};
 
 use super::page::{Entry, Page};
+use crate::api::DOCUMENT;
 use crate::config::Scope;
 use crate::error::Code;
-use crate::routes::api::DOCUMENT;
 
 /// In the order in which one meets them.
 const METHODS: [&str; 7] = ["put", "post", "get", "head", "patch", "delete", "options"];

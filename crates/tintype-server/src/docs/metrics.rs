@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::page::{Entry, Page};
-use crate::metrics::{Exposition, FamilyText, Kind, Metrics};
+use crate::telemetry::metrics::{Exposition, FamilyText, Kind, Metrics};
 
 pub(super) fn write(page: &mut Page) {
     page.section("metrics", "Metrics");

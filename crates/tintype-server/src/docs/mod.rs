@@ -15,6 +15,7 @@ mod metrics;
 mod options;
 mod page;
 mod playground;
+pub mod route;
 mod shell;
 mod sizing;
 mod urls;

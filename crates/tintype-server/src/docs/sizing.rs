@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::formats::{bytes, grouped};
 use super::page::Page;
+use crate::config::granted::{Granted, Limit, Origin};
 use crate::config::{Config, Dev};
-use crate::granted::{Granted, Limit, Origin};
 
 const MIB: u64 = 1024 * 1024;
 

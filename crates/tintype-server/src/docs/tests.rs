@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::api::DOCUMENT;
 use crate::config::documented;
 use crate::error::Code;
-use crate::metrics::{Exposition, Metrics};
-use crate::routes::api::DOCUMENT;
+use crate::telemetry::metrics::{Exposition, Metrics};
 use crate::url::ITEMS;
 
 fn html() -> String {
@@ -72,7 +72,7 @@ fn nothing_is_missing() {
 /// A family without a series would be told by no registry, and so be missing everywhere.
 #[test]
 fn no_metric_hides_until_it_is_counted() {
-    let source = include_str!("../metrics/mod.rs");
+    let source = include_str!("../telemetry/metrics/mod.rs");
     let registers = [
         "r.add(",
         "r.with_unit(",

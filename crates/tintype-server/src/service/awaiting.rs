@@ -21,11 +21,11 @@ use tower::Service;
 use super::StartError;
 use crate::app::App;
 use crate::config::Config;
+use crate::config::granted::Granted;
 use crate::error::{Code, Error};
-use crate::granted::Granted;
-use crate::metrics::Metrics;
-use crate::routes::admin::Readiness;
-use crate::telemetry::Tracer;
+use crate::service::admin::Readiness;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::Tracer;
 
 /// Between two attempts: an attempt takes up to two seconds of a store that is silent.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -77,7 +77,7 @@ mod tests {
     use tintype_store::HexId;
 
     use super::*;
-    use crate::respond::Representation;
+    use crate::http::respond::Representation;
 
     const LEN: usize = 1_000;
 

@@ -16,9 +16,9 @@ use tintype_store::{Key, in_background};
 use super::render::{cost_of, expected, render_original};
 use super::{Name, Variants, sealed};
 use crate::error::Error;
-use crate::formats::{self, Reason};
-use crate::record::Record;
 use crate::records::Stored;
+use crate::records::record::Record;
+use crate::variants::formats::{self, Reason};
 use crate::workers::Priority;
 
 /// How soon a variant that another replica makes is noticed here.

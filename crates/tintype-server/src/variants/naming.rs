@@ -5,7 +5,7 @@ use tintype_imaging::spec::{Format, Resolved};
 use tintype_imaging::{EPOCH, render, sniff};
 use tintype_store::{HexId, Key, KeyHash, VariantId};
 
-use crate::record::Record;
+use crate::records::record::Record;
 
 /// Whose it is, and which one.
 pub type Name = (KeyHash, VariantId);

@@ -11,10 +11,10 @@ use tintype_store::{ETag, Key, Object, in_background};
 use tokio::runtime::Handle;
 
 use super::{Variants, Work};
-use crate::coding;
 use crate::error::{Code, Error};
-use crate::record::{Encoding, Record};
+use crate::originals::coding;
 use crate::records::Stored;
+use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
 /// Reads an original, decodes it, resizes and encodes it, when its turn has come.

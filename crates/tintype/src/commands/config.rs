@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
+use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, Dev, Loaded};
-use tintype_server::granted::Granted;
 
 use super::sizes::{Size, Sizes};
 use super::{answer, fit, load};

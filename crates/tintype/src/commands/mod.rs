@@ -25,8 +25,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, Dev, Loaded, Problems};
-use tintype_server::granted::Granted;
 
 use crate::failure::Failure;
 

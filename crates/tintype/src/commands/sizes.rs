@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
+use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, Resources};
-use tintype_server::granted::Granted;
 
 /// One figure and where it is from; `None`: from the configuration.
 pub(crate) struct Size {

@@ -8,9 +8,9 @@ use clap::Args;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tintype_server::config::units;
-use tintype_server::idempotency;
+use tintype_server::originals::idempotency;
 use tintype_server::records::{self, Found};
-use tintype_server::stores::Stores;
+use tintype_server::service::stores::Stores;
 use tintype_store::{Condition, ETag, Error, KeyHash, Kind, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
 

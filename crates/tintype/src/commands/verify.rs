@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tintype_server::records::{self, Found};
-use tintype_server::stores::Stores;
+use tintype_server::service::stores::Stores;
 use tintype_store::{Body, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
 

@@ -11,7 +11,7 @@ use reqwest::Client;
 use reqwest::header::ACCEPT;
 use serde_json::json;
 use tintype_server::config::{Config, Site};
-use tintype_server::stores::Stores;
+use tintype_server::service::stores::Stores;
 use tintype_server::url::{
     Access, FormatItem, SpecUrl, authorise, parse_path, parse_spec, signed_path, variant_path,
 };

@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
-use tintype_server::coding;
+use tintype_server::originals::coding;
 use tintype_store::{HexId, Source};
 
 /// Larger ones wait in a file. Times the jobs, this is the memory that an import takes.

@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use futures_util::{Stream, StreamExt, stream};
-use tintype_server::blocks::Block;
-use tintype_server::record::Record;
+use tintype_server::records::blocks::Block;
+use tintype_server::records::record::Record;
 use tintype_store::{ETag, Key, MAX_PAGE};
 use tokio_util::sync::CancellationToken;
 

@@ -10,9 +10,9 @@ use reqwest::header::{
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tintype_server::blocks::Block;
-use tintype_server::digest::repr_digest;
-use tintype_server::record::Record;
+use tintype_server::originals::digest::repr_digest;
+use tintype_server::records::blocks::Block;
+use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
 use tintype_store::{ETag, Key, KeyError};
 

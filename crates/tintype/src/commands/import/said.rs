@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
-use tintype_server::blocks::Block;
-use tintype_server::record::{Record, State};
+use tintype_server::records::blocks::Block;
+use tintype_server::records::record::{Record, State};
 use tintype_store::{Attributes, BlockId, Condition, ETag, HexId, Key, Object, Source, Store};
 
 /// As the service bounds it.

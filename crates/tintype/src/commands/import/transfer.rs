@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
-use tintype_server::digest::repr_digest;
-use tintype_server::record::Record;
+use tintype_server::originals::digest::repr_digest;
+use tintype_server::records::record::Record;
 use tintype_store::{Attributes, Condition, HexId, Meta, Object, Store};
 
 use super::held::{self, Held};

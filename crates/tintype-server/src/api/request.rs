@@ -1,0 +1,308 @@
+//! What the handlers read from a request: the caller, the key, the query, a JSON body, conditions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Query};
+use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+use http_body_util::{BodyExt, Limited};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use tintype_store::{ETag, Key};
+
+use super::TokenSeen;
+use crate::api::auth::Principal;
+use crate::app::App;
+use crate::error::{Code, Error};
+use crate::http::respond::conditional::Tags;
+use crate::invalidation::outbox::By;
+use crate::originals::put::Conflict;
+use crate::records::patch::RecordPatch;
+
+/// A batch of 1,000 keys of 900 bytes, with room for their escapes.
+const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
+const MAX_ACTOR_BYTES: usize = 256;
+
+/// Who is asking. The first thing that every handler looks at.
+pub(super) struct Caller {
+    pub(super) principal: Principal,
+    actor: Option<String>,
+}
+
+impl Caller {
+    /// The person on whose behalf the token acts, as its holder tells; else the token itself.
+    pub(super) fn actor(&self) -> &str {
+        self.actor.as_deref().unwrap_or(&self.principal.id)
+    }
+
+    pub(super) fn by(&self) -> By<'_> {
+        By {
+            actor: self.actor(),
+            token: &self.principal.id,
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_secs());
+        let principal = Principal::of(&parts.headers, &app.config.tokens, now)?;
+        if let Some(TokenSeen(seen)) = parts.extensions.get() {
+            // Set once: a request has one caller.
+            let _ = seen.set(principal.id.clone());
+        }
+        let actor = match parts.headers.get("tintype-actor") {
+            None => None,
+            Some(value) => Some(actor(value.as_bytes())?),
+        };
+        Ok(Self { principal, actor })
+    }
+}
+
+fn actor(bytes: &[u8]) -> Result<String, Error> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    if text.trim().is_empty() || text.len() > MAX_ACTOR_BYTES || text.chars().any(char::is_control)
+    {
+        return Err(invalid(
+            "Tintype-Actor",
+            format!("must be 1 to {MAX_ACTOR_BYTES} bytes of text"),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The key of a new original, from the path as it was sent.
+pub(super) fn new_key(uri: &Uri, base: &str) -> Result<Key, Error> {
+    Ok(Key::parse(&decoded(uri, base)?)?)
+}
+
+/// The key of an original that is there, which may be odder than one that we would create.
+pub(super) fn existing_key(uri: &Uri, base: &str) -> Result<Key, Error> {
+    Ok(Key::existing(&decoded(uri, base)?)?)
+}
+
+/// Decodes the path once. What two readers could take for two names is refused, not repaired.
+fn decoded(uri: &Uri, base: &str) -> Result<String, Error> {
+    let raw = uri.path().strip_prefix(base).unwrap_or_default();
+    let refuse = |reason: &str| Err(Error::new(Code::InvalidKey).detail(format!("key {reason}")));
+    let mut rest = raw;
+    while let Some(at) = rest.find('%') {
+        let hex = rest.as_bytes().get(at + 1..at + 3);
+        match hex {
+            Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => {
+                if hex.eq_ignore_ascii_case(b"2f") {
+                    return refuse("has a slash in percent-encoding");
+                }
+            }
+            _ => return refuse("has a percent sign without two hex digits"),
+        }
+        rest = &rest[at + 3..];
+    }
+    match percent_decode_str(raw).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => refuse("is not UTF-8"),
+    }
+}
+
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
+    // A map first: of a repeated name the deserializer would quietly take one value.
+    let pairs: Vec<(String, String)> = Query::try_from_uri(uri)
+        .map(|Query(pairs)| pairs)
+        .map_err(|error| invalid("query", error.body_text()))?;
+    let mut seen = BTreeMap::new();
+    for (name, value) in pairs {
+        if seen.insert(name.clone(), value).is_some() {
+            return Err(invalid(&name, "is given twice"));
+        }
+    }
+    Query::try_from_uri(uri)
+        .map(|Query(query)| query)
+        .map_err(|error| {
+            let reason = error.body_text();
+            let reason = reason
+                .strip_prefix("Failed to deserialize query string: ")
+                .unwrap_or(&reason);
+            invalid("query", reason)
+        })
+}
+
+pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Error> {
+    let bytes = json_bytes(headers, body).await?;
+    serde_json::from_slice(&bytes).map_err(|error| invalid("body", error))
+}
+
+pub(super) async fn record_patch(headers: &HeaderMap, body: Body) -> Result<RecordPatch, Error> {
+    RecordPatch::parse(&json_bytes(headers, body).await?)
+}
+
+async fn json_bytes(headers: &HeaderMap, body: Body) -> Result<bytes::Bytes, Error> {
+    if let Some(value) = headers.get(CONTENT_TYPE) {
+        let essence = value
+            .to_str()
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        if essence != "application/json" && !essence.ends_with("+json") {
+            return Err(Error::new(Code::UnsupportedMediaType)
+                .detail("the body must be application/json or application/merge-patch+json"));
+        }
+    }
+    match Limited::new(body, MAX_JSON_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Error::new(Code::TooLarge)
+                .detail(format!("body is over the limit of {MAX_JSON_BYTES} bytes"))
+                .member("limit", MAX_JSON_BYTES))
+        }
+        Err(error) => Err(Error::body(error)),
+    }
+}
+
+/// `on_conflict` and `max_length`, as they are named everywhere.
+pub(super) fn conflict(
+    key: &Key,
+    on_conflict: Option<&str>,
+    max_length: Option<usize>,
+) -> Result<Conflict, Error> {
+    if max_length == Some(0) {
+        return Err(invalid("max_length", "must be at least 1"));
+    }
+    let conflict = match on_conflict {
+        Some("rename") => return Ok(Conflict::Rename { max_length }),
+        None | Some("fail") => Conflict::Fail,
+        Some("overwrite") => Conflict::Overwrite,
+        Some(_) => return Err(invalid("on_conflict", "must be fail, rename or overwrite")),
+    };
+    let length = key.as_str().chars().count();
+    match max_length {
+        Some(limit) if length > limit => Err(Error::new(Code::NameTooLong)
+            .detail(format!("the key has {length} characters, limit is {limit}"))
+            .member("limit", limit)),
+        _ => Ok(conflict),
+    }
+}
+
+/// The same, where headers have the last word.
+pub(super) fn conflict_or_condition(
+    headers: &HeaderMap,
+    otherwise: Conflict,
+) -> Result<Conflict, Error> {
+    let condition = if_match(headers)?;
+    match (condition, headers.get(IF_NONE_MATCH)) {
+        (Some(_), Some(_)) => Err(invalid(
+            "If-None-Match",
+            "cannot hold together with If-Match",
+        )),
+        (Some(condition), None) => Ok(condition),
+        (None, Some(value)) if value.as_bytes().trim_ascii() == b"*" => Ok(Conflict::Absent),
+        (None, Some(_)) => Err(invalid("If-None-Match", "must be * on an upload")),
+        (None, None) => Ok(otherwise),
+    }
+}
+
+/// A weak ETag never matches where something is to be changed (RFC 9110, 13.1.1).
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Conflict>, Error> {
+    match Tags::of(headers, &IF_MATCH) {
+        None => Ok(None),
+        Some(Err(unreadable)) => Err(invalid("If-Match", unreadable)),
+        Some(Ok(Tags::Any)) => Ok(Some(Conflict::Existing)),
+        Some(Ok(Tags::List(tags))) => {
+            let strong = tags.into_iter().filter(|tag| !tag.weak);
+            Ok(Some(Conflict::Match(
+                strong.map(|tag| ETag::new(tag.opaque)).collect(),
+            )))
+        }
+    }
+}
+
+pub(super) fn invalid(field: &str, reason: impl std::fmt::Display) -> Error {
+    Error::new(Code::InvalidRequest)
+        .detail(format!("{field}: {reason}"))
+        .member("field", field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(path: &str) -> Result<String, Code> {
+        let uri: Uri = format!("/api/v1/files/{path}").parse().unwrap();
+        new_key(&uri, "/api/v1/files/")
+            .map(|key| key.to_string())
+            .map_err(|error| error.code())
+    }
+
+    #[test]
+    fn a_key_is_decoded_once_and_refused_rather_than_repaired() {
+        assert_eq!(key("photos/l%C3%B6we.jpg").unwrap(), "photos/löwe.jpg");
+        assert_eq!(key("100%25.jpg").unwrap(), "100%.jpg");
+        assert_eq!(key("a%2541.jpg").unwrap(), "a%41.jpg");
+        assert_eq!(key("a+b.jpg").unwrap(), "a+b.jpg");
+        for bad in [
+            "photos%2Flion.jpg",
+            "photos%2flion.jpg",
+            "a%ff.jpg",
+            "a%C3.jpg",
+            "a%0g.jpg",
+            "a%.jpg",
+            "a%4",
+            "a//b",
+            "a/../b",
+            "%2e%2e/b",
+            "a%00b",
+            "a%5Cb",
+            ".tintype/x",
+            "a/",
+        ] {
+            assert_eq!(key(bad), Err(Code::InvalidKey), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_query_has_each_name_once_and_no_unknown_ones() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Asked {
+            limit: Option<u32>,
+        }
+        let asked = |text: &str| {
+            let uri: Uri = format!("/api/v1/list{text}").parse().unwrap();
+            query::<Asked>(&uri)
+                .map(|asked| asked.limit)
+                .map_err(|error| error.code())
+        };
+        assert_eq!(asked(""), Ok(None));
+        assert_eq!(asked("?limit=5"), Ok(Some(5)));
+        for bad in ["?limit=x", "?limit=1&limit=1", "?limits=1"] {
+            assert_eq!(asked(bad), Err(Code::InvalidRequest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn max_length_holds_whatever_is_done_about_a_conflict() {
+        let key = Key::parse("ü/lion.jpg").unwrap();
+        let code = |what, max| conflict(&key, what, max).map_err(|error| error.code());
+        assert_eq!(code(None, None), Ok(Conflict::Fail));
+        assert_eq!(code(Some("overwrite"), Some(10)), Ok(Conflict::Overwrite));
+        assert_eq!(code(Some("fail"), Some(9)), Err(Code::NameTooLong));
+        // A name that is to be cut may be too long as it is.
+        assert_eq!(
+            code(Some("rename"), Some(9)),
+            Ok(Conflict::Rename {
+                max_length: Some(9)
+            })
+        );
+        assert_eq!(code(Some("rename"), Some(0)), Err(Code::InvalidRequest));
+        assert_eq!(code(Some("replace"), None), Err(Code::InvalidRequest));
+    }
+}

@@ -1,0 +1,117 @@
+//! The original itself, bit for bit, with ranges.
+
+use std::time::Instant;
+
+use axum::response::Response;
+use http::header;
+use tintype_store::Object;
+
+use super::Ask;
+use crate::error::Error;
+use crate::http::respond::{Disposition, Representation};
+use crate::originals::changing::Looks;
+use crate::originals::coding::Coding;
+use crate::records::probing;
+use crate::records::record::Record;
+use crate::telemetry::access_log::{LogFacts, Step};
+use crate::url::Download;
+
+pub(super) async fn answer(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+    facts: &mut LogFacts,
+) -> Result<Response, Error> {
+    let mut stored = ask.record(facts).await?;
+    let mut looks = Looks::default();
+    loop {
+        match send(ask, download, &stored.record, facts).await {
+            Err(error) if error.is_outdated() => {
+                looks.again().await?;
+                stored = ask.renewed(&stored.record, facts).await?;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn send(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+    record: &Record,
+    facts: &mut LogFacts,
+) -> Result<Response, Error> {
+    let request = ask.request;
+    let coding = Coding::of(record, &request.headers);
+    let representation = representation(ask, download, record, coding);
+    let decision = coding.decide(
+        &request.method,
+        &request.headers,
+        &representation,
+        record.size,
+    );
+    let body = match decision.wanted(record.size) {
+        None => None,
+        Some(range) => {
+            let object = Object::Original(ask.key.clone());
+            // A store has no range that is empty.
+            let range = (range != (0..record.size)).then_some(range);
+            let etag = record.store_etag();
+            // Until the first bytes; the rest is the client's time.
+            let began = Instant::now();
+            let got = ask.app.store.get(&object, range, Some(&etag)).await;
+            facts.steps_mut().fetch = Some(Step::since(began));
+            let got = got?;
+            let got = got.ok_or_else(|| Error::no_original(ask.key))?;
+            Some(got.body)
+        }
+    };
+    let cache_control = ask.cache_control(record.version());
+    let limit = ask.app.config.max_upload_bytes;
+    let mut response = coding.answer(
+        decision,
+        &representation,
+        cache_control,
+        record,
+        body,
+        limit,
+    );
+    response.headers_mut().extend(ask.of_address(record));
+    Ok(response)
+}
+
+fn representation(
+    ask: &Ask<'_>,
+    download: Option<&Download>,
+    record: &Record,
+    coding: Coding,
+) -> Representation {
+    // The store's ETag changes with a move to another store; the content's own does not.
+    let etag = record
+        .sha256
+        .as_ref()
+        .map_or(record.etag.as_str(), |sha256| &sha256[..32]);
+    let etag = match coding {
+        Coding::Stored => etag.to_owned(),
+        Coding::Decoded => format!("{etag}-decoded"),
+    };
+    let name = match download {
+        Some(Download::Named(name)) => name.as_str(),
+        Some(Download::KeyName) | None => ask.key.file_name(),
+    };
+    // What a browser would run is never shown in the page's place, only saved; nor is a picture that
+    // would become a page once it is saved under its name.
+    let is_attachment = download.is_some()
+        || probing::is_active(&record.media_type)
+        || probing::is_active_name(name);
+    let disposition = if is_attachment {
+        Disposition::Attachment
+    } else {
+        Disposition::Inline
+    }
+    .with_name(name);
+    let representation = Representation::new(&etag, &record.media_type)
+        .last_modified(record.modified.into())
+        .cross_origin()
+        .header(header::CONTENT_DISPOSITION, disposition);
+    coding.label(representation, record)
+}

@@ -1,0 +1,195 @@
+//! A picture made from an original.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::{HeaderValue, header};
+use tintype_imaging::geometry::{self, Defaults};
+use tintype_imaging::render;
+use tintype_imaging::spec::{Format, Resolved, Size};
+
+use super::Ask;
+use super::freshness::Freshness;
+use super::prepared::{Prepared, accepted};
+use crate::error::{Code, Error};
+use crate::http::respond::{Disposition, Representation};
+use crate::originals::changing::Looks;
+use crate::records::Stored;
+use crate::records::record::Record;
+use crate::telemetry::access_log::LogFacts;
+use crate::telemetry::otlp::Span;
+use crate::url::{Download, FormatItem, Merged};
+use crate::variants::formats::{self, Nature};
+use crate::variants::{self, Fetched, Name, Origin, Variant, file_name};
+
+/// What there is to answer.
+struct Given {
+    name: Name,
+    fetched: Fetched,
+    /// A better format is to come.
+    interim: bool,
+}
+
+pub(super) async fn answer(
+    ask: &Ask<'_>,
+    merged: &Merged,
+    facts: &mut LogFacts,
+) -> Result<Response, Error> {
+    let mut stored = ask.record(facts).await?;
+    let mut looks = Looks::default();
+    let given = loop {
+        match give(ask, merged, &stored).await {
+            // The bytes are no longer those of the record, which is derived anew.
+            Err(error) if error.is_outdated() => {
+                looks.again().await?;
+                stored = ask.renewed(&stored.record, facts).await?;
+            }
+            given => break given?,
+        }
+    };
+    let Fetched {
+        variant,
+        origin,
+        work,
+    } = given.fetched;
+    facts.cache = Some(origin.as_str());
+    if let Some(work) = work {
+        work.add_to(facts.steps_mut());
+    }
+    let freshness = Freshness {
+        interim: given.interim,
+        ..ask.freshness(stored.record.version())
+    };
+    let prepared = Prepared {
+        key: ask.key.clone(),
+        representation: representation(ask, merged, &stored.record, &variant),
+        cache_control: ask.kept_for(freshness),
+        stored,
+        name: given.name,
+        facts: LogFacts {
+            cache: Some(Origin::Memory.as_str()),
+            steps: None,
+            ..facts.clone()
+        },
+    };
+    let response = prepared.answer(ask.app, ask.request, &variant);
+    if ask.spec.expires.is_none() && !given.interim {
+        ask.app.prepared.keep(ask.request, prepared);
+    }
+    Ok(response)
+}
+
+/// The best format that can be had now; a better one is made behind it.
+async fn give(ask: &Ask<'_>, merged: &Merged, stored: &Arc<Stored>) -> Result<Given, Error> {
+    let app = ask.app;
+    let choices = choices(ask, merged, &stored.record)?;
+    let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
+    let (mut chosen, mut interim) = (0, false);
+    if let Some((instead, reason)) = app.variants.gives_way(&stored.record, &choices) {
+        let best = name(&choices[0]);
+        if !app.variants.is_made(best, ask.key, stored).await {
+            (chosen, interim) = (instead, true);
+            app.metrics.format_deferred(reason.as_str());
+            app.variants
+                .make_later(best, ask.key, stored, choices[0].clone());
+        }
+    }
+    let name = name(&choices[chosen]);
+    let resolved = choices[chosen].clone();
+    let span = ask.request.extensions.get::<Span>().copied();
+    let fetched = app
+        .variants
+        .fetch(name, ask.key, stored, resolved, span)
+        .await?;
+    Ok(Given {
+        name,
+        fetched,
+        interim,
+    })
+}
+
+/// What is said of the bytes at this address.
+fn representation(
+    ask: &Ask<'_>,
+    merged: &Merged,
+    record: &Record,
+    variant: &Variant,
+) -> Representation {
+    let mut representation = ask.addressed(record, variant.representation.clone());
+    if merged.format == FormatItem::Auto {
+        let accept = HeaderValue::from_static("accept");
+        representation = representation.header(header::VARY, accept);
+    }
+    match &merged.download {
+        None => representation,
+        Some(Download::KeyName) => {
+            let name = file_name(ask.key.file_name(), variant.format);
+            representation.disposition(Disposition::Attachment.with_name(&name))
+        }
+        Some(Download::Named(name)) => {
+            representation.disposition(Disposition::Attachment.with_name(name))
+        }
+    }
+}
+
+/// What could be answered, best first: one where the address names a format, else every format that the
+/// client takes and that can hold a picture of this size.
+fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolved>, Error> {
+    let image = record.image.as_ref().ok_or_else(|| {
+        let detail = format!("{} is not a picture that can be read", record.media_type);
+        Error::new(Code::UnsupportedFormat).detail(detail)
+    })?;
+    if let Some(refusal) = image.refusal(ask.app.probing.max_pixels()) {
+        ask.app.metrics.decode_rejected(&refusal);
+        return Err(refusal);
+    }
+    let upright = image.upright().ok_or_else(|| {
+        Error::new(Code::UnsupportedFormat).detail("the size of the picture is not known")
+    })?;
+    if let FormatItem::Image(format) = merged.format {
+        let resolved = resolve(ask, merged, record, upright, format)?;
+        render::check_size(format, resolved.output())?;
+        return Ok(vec![resolved]);
+    }
+    let nature = Nature {
+        drawn: image.drawn == Some(true),
+        transparent: image.alpha && !is_opaque(merged),
+    };
+    let accepted = accepted(ask.request);
+    // Everybody takes JPEG and PNG.
+    let takes_original = image.format != Format::Webp.name() || accepted.webp;
+    let mut choices = Vec::new();
+    for format in formats::in_order(accepted, nature) {
+        let mut resolved = resolve(ask, merged, record, upright, format)?;
+        resolved.own_coding =
+            takes_original && image.format != format.name() && resolved.is_original(upright);
+        if render::check_size(format, resolved.output()).is_ok() {
+            choices.push(resolved);
+        }
+    }
+    Ok(choices)
+}
+
+/// Everything filled in: the record's size and focal point, our qualities.
+fn resolve(
+    ask: &Ask<'_>,
+    merged: &Merged,
+    record: &Record,
+    upright: Size,
+    format: Format,
+) -> Result<Resolved, Error> {
+    let defaults = Defaults {
+        format,
+        quality: ask.app.config.quality.of(format),
+        focal: record.focal(),
+    };
+    Ok(geometry::resolve(upright, &merged.request, &defaults)?)
+}
+
+/// A background without transparency leaves none in the picture.
+fn is_opaque(merged: &Merged) -> bool {
+    merged
+        .request
+        .background
+        .is_some_and(|background| background.a == 255)
+}

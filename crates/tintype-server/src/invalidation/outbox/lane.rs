@@ -1,0 +1,215 @@
+//! The way to one purger: a queue in the order of time, batches, and patience.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::{GIVE_UP, Pending, Shared, age};
+use crate::invalidation::purgers::{Failure, Purger};
+
+/// How often a failure that goes on is logged.
+const TOLD_EVERY: Duration = Duration::from_secs(600);
+
+/// How long a purger has to fail before the service calls itself degraded.
+const AILING: Duration = Duration::from_secs(60);
+
+pub(super) struct Lane {
+    purger: Purger,
+    queue: Mutex<Queue>,
+    more: Notify,
+    illness: Mutex<Option<Illness>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// By when it is due, and then by number.
+    due: BTreeMap<(Instant, u64), Arc<Pending>>,
+    number: u64,
+}
+
+struct Illness {
+    since: Instant,
+    told: Instant,
+    reason: String,
+}
+
+impl Lane {
+    pub(super) fn new(purger: Purger) -> Self {
+        Self {
+            purger,
+            queue: Mutex::default(),
+            more: Notify::new(),
+            illness: Mutex::default(),
+        }
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        self.purger.kind()
+    }
+
+    pub(super) fn tells_at_once(&self) -> bool {
+        self.purger.tells_at_once()
+    }
+
+    pub(super) fn push(&self, due: Instant, pending: Arc<Pending>) {
+        let mut queue = self.queue();
+        queue.number += 1;
+        let place = (due, queue.number);
+        queue.due.insert(place, pending);
+        self.more.notify_one();
+    }
+
+    pub(super) fn ailing(&self) -> Option<String> {
+        let illness = lock(&self.illness);
+        let illness = illness.as_ref()?;
+        (illness.since.elapsed() >= AILING).then(|| {
+            format!(
+                "purges have not reached {} for {} s: {}",
+                self.purger.target(),
+                illness.since.elapsed().as_secs(),
+                illness.reason
+            )
+        })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    /// Waits for something that is due, and for what comes shortly after it.
+    async fn collect(&self) -> Vec<Arc<Pending>> {
+        loop {
+            let first = self.queue().due.keys().next().map(|(due, _)| *due);
+            match first {
+                None => self.more.notified().await,
+                Some(due) if due <= Instant::now() => break,
+                Some(due) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(due.into()) => {}
+                        () = self.more.notified() => {}
+                    }
+                }
+            }
+        }
+        tokio::time::sleep(self.purger.window()).await;
+        let (mut queue, now) = (self.queue(), Instant::now());
+        let mut batch = Vec::new();
+        while batch.len() < self.purger.max_batch()
+            && let Some(first) = queue.due.first_entry()
+            && first.key().0 <= now
+        {
+            batch.push(first.remove());
+        }
+        batch
+    }
+
+    fn is_well(&self) {
+        if let Some(illness) = lock(&self.illness).take() {
+            tracing::info!(
+                purger = self.kind(),
+                target = self.purger.target(),
+                failed_for_s = illness.since.elapsed().as_secs(),
+                "purges reach {} again",
+                self.purger.target()
+            );
+        }
+    }
+
+    fn is_ill(&self, failure: &Failure) {
+        let reason = failure.to_string();
+        let mut illness = lock(&self.illness);
+        let now = Instant::now();
+        let since = illness.as_ref().map_or(now, |illness| illness.since);
+        let told = match illness.as_ref() {
+            Some(illness) if illness.told.elapsed() < TOLD_EVERY => illness.told,
+            _ => {
+                tracing::warn!(
+                    purger = self.kind(),
+                    target = self.purger.target(),
+                    failed_for_s = since.elapsed().as_secs(),
+                    "purges do not reach {}, they are tried again: {reason}",
+                    self.purger.target()
+                );
+                now
+            }
+        };
+        *illness = Some(Illness {
+            since,
+            told,
+            reason,
+        });
+    }
+}
+
+/// Delivers what comes, for as long as the outbox is there.
+pub(super) async fn run(shared: Arc<Shared>, number: usize) {
+    let (lane, timing) = (&shared.lanes[number], shared.timing);
+    // A batch whose outcome is unknown stays as it is: a purger that recognises a repetition must be
+    // given the same again.
+    let mut batch = Vec::new();
+    let mut pause = timing.first_pause;
+    loop {
+        if batch.is_empty() {
+            batch = lane.collect().await;
+        }
+        batch.retain(|pending| !gives_up(&shared, lane, pending));
+        if batch.is_empty() {
+            continue;
+        }
+        let purges: Vec<_> = batch.iter().map(|pending| &pending.purge).collect();
+        let Err(failure) = lane.purger.deliver(&purges).await else {
+            shared.metrics.purges_delivered(lane.kind(), batch.len());
+            batch.drain(..).for_each(|pending| shared.confirm(&pending));
+            lane.is_well();
+            pause = timing.first_pause;
+            continue;
+        };
+        shared.metrics.purge_failed(lane.kind());
+        lane.is_ill(&failure);
+        if matches!(failure, Failure::Refused(_)) {
+            // Perhaps because of one of them, which must not hold up the rest: halves are tried by
+            // themselves, and what is refused alone waits longer than the others do.
+            let single = batch.len() == 1;
+            let rest = batch.split_off(batch.len() / 2);
+            let due = match single {
+                true => Instant::now() + 2 * timing.last_pause,
+                false => Instant::now(),
+            };
+            rest.into_iter().for_each(|pending| lane.push(due, pending));
+            if !single {
+                tokio::time::sleep(with_jitter(timing.first_pause)).await;
+                continue;
+            }
+        }
+        tokio::time::sleep(with_jitter(pause)).await;
+        pause = (2 * pause).min(timing.last_pause);
+    }
+}
+
+fn gives_up(shared: &Shared, lane: &Lane, pending: &Pending) -> bool {
+    let entry = &pending.purge.entry;
+    if age(entry.at) < GIVE_UP {
+        return false;
+    }
+    tracing::error!(
+        purger = lane.kind(),
+        key = entry.key,
+        prefix = entry.prefix,
+        "a purge was given up after {} days",
+        GIVE_UP.as_secs() / 86_400
+    );
+    shared.confirm(pending);
+    true
+}
+
+/// Half to all of it.
+pub(super) fn with_jitter(time: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    time / 2 + (time / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,444 @@
+//! Purges on their way to the caches in front of us.
+//!
+//! A change is announced before it is made: an entry in the store names what caches have to forget,
+//! who caused it and when. Only then the change is made, and the entry goes once every purger of the
+//! site has confirmed. So a process that dies in between leaves something that others find
+//! ([`leftovers`]), and a purge is delivered at least once. A site without purgers writes nothing.
+//!
+//! Each purger has a lane of its own: one that does not answer holds up neither uploads nor the
+//! other purgers. Most are told twice, at once and again when every replica is sure to show the
+//! change: a cache that asked a replica in between may have been given the old picture.
+//!
+//! What is held in memory is bounded. An entry past the bound stays in the store, where it is found
+//! again like those of a process that died.
+
+mod entry;
+mod lane;
+mod leftovers;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tintype_store::{Attributes, Condition, Key, Object, OutboxId, Source, Store, in_background};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use entry::{By, Cause, Entry};
+
+use crate::config::{Site, Sites};
+use crate::error::{Code, Error};
+use crate::invalidation::purgers::{self, Purger};
+use crate::invalidation::tags;
+use crate::telemetry::metrics::Metrics;
+use entry::Writer;
+use lane::Lane;
+
+/// What waits in memory: some ten thousand purges by key. Each may stand in several lanes, which
+/// share it.
+const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
+
+/// What an entry costs beside its JSON.
+const ENTRY_OVERHEAD: usize = 512;
+
+/// An entry's JSON: a page of a listing has a tag for each of its keys.
+const MAX_ENTRY_BYTES: u64 = 256 * 1024;
+
+/// Entries removed from the store at a time.
+const REMOVALS_AT_ONCE: usize = 16;
+
+/// After this an undelivered purge is given up: what a cache may keep without asking again has
+/// long expired.
+pub const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How fast things go. Tests are in a hurry.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long until every replica shows a change.
+    pub settle: Duration,
+    /// The same for a change whose end was not seen, because its client went away or the store did
+    /// not answer: it may still come into effect.
+    pub unsure: Duration,
+    /// Between attempts at a purger that fails: doubled from the first to the last, with jitter.
+    pub first_pause: Duration,
+    pub last_pause: Duration,
+    /// When an entry is old enough to ask whether its writer is gone.
+    pub takeover: Duration,
+    /// Leftovers are looked for this often, or half as often.
+    pub look: Duration,
+}
+
+impl Timing {
+    pub fn new(settle: Duration) -> Self {
+        Self {
+            settle,
+            unsure: settle + Duration::from_secs(10),
+            first_pause: Duration::from_secs(1),
+            last_pause: Duration::from_secs(60),
+            takeover: settle + Duration::from_secs(15),
+            look: Duration::from_secs(60),
+        }
+    }
+}
+
+pub struct Outbox {
+    shared: Arc<Shared>,
+    /// Ended with the outbox; what is left is in the store.
+    _tasks: JoinSet<()>,
+}
+
+struct Shared {
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    lanes: Vec<Lane>,
+    /// Which lanes a site has.
+    sites: HashMap<String, (String, Vec<usize>)>,
+    held: Mutex<Held>,
+    finished: mpsc::UnboundedSender<OutboxId>,
+    writer: Writer,
+    written: AtomicU64,
+    timing: Timing,
+}
+
+#[derive(Default)]
+struct Held {
+    entries: BTreeMap<OutboxId, State>,
+    bytes: usize,
+}
+
+enum State {
+    /// The change is under way.
+    Announced(Timestamp),
+    Pending(Arc<Pending>),
+}
+
+impl State {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Announced(at) => *at,
+            Self::Pending(pending) => pending.purge.entry.at,
+        }
+    }
+}
+
+/// An entry and its name, which tells it from all others.
+#[derive(Clone, Debug)]
+pub struct Purge {
+    pub id: OutboxId,
+    pub entry: Entry,
+}
+
+struct Pending {
+    purge: Purge,
+    bytes: usize,
+    /// Confirmations that are missing.
+    left: AtomicUsize,
+}
+
+impl Outbox {
+    pub async fn open(
+        store: Arc<Store>,
+        sites: &Sites,
+        metrics: Arc<Metrics>,
+        timing: Timing,
+    ) -> Result<Self, purgers::Unfit> {
+        // Where nothing is changed there is nothing to tell, and what others have left behind could be
+        // delivered but not taken away.
+        let (purgers, sites) = match store.is_read_only() {
+            true => (Vec::new(), HashMap::new()),
+            false => purgers::of(sites).await?,
+        };
+        Ok(Self::with(store, purgers, sites, metrics, timing))
+    }
+
+    fn with(
+        store: Arc<Store>,
+        purgers: Vec<Purger>,
+        sites: HashMap<String, (String, Vec<usize>)>,
+        metrics: Arc<Metrics>,
+        timing: Timing,
+    ) -> Self {
+        let (finished, removals) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            store,
+            metrics,
+            lanes: purgers.into_iter().map(Lane::new).collect(),
+            sites,
+            held: Mutex::default(),
+            finished,
+            writer: Writer::new(),
+            written: AtomicU64::new(0),
+            timing,
+        });
+        let mut tasks = JoinSet::new();
+        if !shared.lanes.is_empty() {
+            for lane in 0..shared.lanes.len() {
+                tasks.spawn(in_background(lane::run(shared.clone(), lane)));
+            }
+            tasks.spawn(in_background(remove(shared.store.clone(), removals)));
+            tasks.spawn(in_background(leftovers::keep_looking(shared.clone())));
+        }
+        Self {
+            shared,
+            _tasks: tasks,
+        }
+    }
+
+    /// A change of one original is about to be made.
+    pub async fn announce_key(
+        &self,
+        site: &Site,
+        key: &Key,
+        cause: Cause,
+        by: By<'_>,
+    ) -> Result<Announced, Error> {
+        let entry = Entry {
+            key: Some(key.as_str().to_owned()),
+            tags: vec![tags::of_key(key)],
+            ..self.entry(vec![site.name.clone()], cause, by)
+        };
+        self.announce(entry).await
+    }
+
+    /// A content is about to be hidden or shown, whatever keys it has. Only caches that know tags can
+    /// be told; `None` until the content is known.
+    pub async fn announce_content(
+        &self,
+        sha256: Option<&str>,
+        by: By<'_>,
+    ) -> Result<Announced, Error> {
+        let Some(sha256) = sha256 else {
+            return Ok(Announced(None));
+        };
+        let sites = self.shared.sites.keys().cloned().collect();
+        let entry = Entry {
+            tags: vec![tags::of_content(sha256)],
+            ..self.entry(sites, Cause::State, by)
+        };
+        self.announce(entry).await
+    }
+
+    /// Everything under a prefix is about to be purged. A folder has a tag; of what begins with other
+    /// letters `keys` are told.
+    pub async fn announce_prefix<'a>(
+        &self,
+        prefix: &str,
+        keys: impl Iterator<Item = &'a Key>,
+        by: By<'_>,
+    ) -> Result<Announced, Error> {
+        let tags = match folder(prefix) {
+            Some(folder) => vec![tags::of_folder(folder)],
+            None => keys.map(tags::of_key).collect(),
+        };
+        let entry = Entry {
+            prefix: Some(prefix.to_owned()),
+            tags,
+            ..self.entry(self.shared.sites_of(prefix), Cause::Purge, by)
+        };
+        self.announce(entry).await
+    }
+
+    fn entry(&self, mut sites: Vec<String>, cause: Cause, by: By<'_>) -> Entry {
+        sites.sort_unstable();
+        Entry {
+            at: Timestamp::now(),
+            cause,
+            sites,
+            key: None,
+            prefix: None,
+            tags: Vec::new(),
+            actor: by.actor.to_owned(),
+            token: by.token.to_owned(),
+        }
+    }
+
+    async fn announce(&self, entry: Entry) -> Result<Announced, Error> {
+        let shared = &self.shared;
+        if shared.lanes_of(&entry).is_empty() {
+            return Ok(Announced(None));
+        }
+        let id = shared
+            .writer
+            .entry(entry.at, shared.written.fetch_add(1, Ordering::Relaxed));
+        let json =
+            serde_json::to_vec(&entry).map_err(|error| Error::new(Code::Internal).cause(error))?;
+        let bytes = json.len();
+        let object = Object::Outbox(id.clone());
+        shared
+            .store
+            .put(
+                &object,
+                Source::Bytes(json.into()),
+                &Condition::Any,
+                &Attributes::default(),
+            )
+            .await?;
+        let announced = State::Announced(entry.at);
+        shared.held().entries.insert(id.clone(), announced);
+        let purge = Purge { id, entry };
+        Ok(Announced(Some((shared.clone(), purge, bytes))))
+    }
+
+    /// How many entries wait, and the age of the oldest.
+    pub fn gauges(&self) -> (usize, Duration) {
+        let held = self.shared.held();
+        let waits = |state: &&State| matches!(state, State::Pending(_));
+        let oldest = held.entries.values().find(waits).map(State::at);
+        let age = oldest.map_or(Duration::ZERO, age);
+        (held.entries.values().filter(waits).count(), age)
+    }
+
+    /// Purgers that have failed for a while, in words for an operator.
+    pub fn ailing(&self) -> Vec<String> {
+        self.shared.lanes.iter().filter_map(Lane::ailing).collect()
+    }
+}
+
+/// The folder that a prefix names, without the slash at its end; the empty prefix is everything.
+pub fn folder(prefix: &str) -> Option<&str> {
+    match prefix {
+        "" => Some(""),
+        prefix => prefix.strip_suffix('/'),
+    }
+}
+
+/// A change that caches are to hear of. Tell it how the change ended; when it is dropped without,
+/// because the request was given up or failed, caches are told all the same: a purge too many does
+/// no harm.
+#[must_use = "the purge is delivered when this ends"]
+pub struct Announced(Option<(Arc<Shared>, Purge, usize)>);
+
+impl Announced {
+    /// The change was made.
+    pub fn made(mut self) {
+        if let Some((shared, purge, bytes)) = self.0.take() {
+            shared.take_on(purge, bytes, shared.timing.settle);
+        }
+    }
+
+    /// Nothing was changed.
+    pub async fn withdraw(mut self) {
+        let Some((shared, purge, _)) = self.0.take() else {
+            return;
+        };
+        shared.held().entries.remove(&purge.id);
+        remove_entry(&shared.store, purge.id).await;
+    }
+
+    /// Which purgers are told.
+    pub fn purgers(&self) -> BTreeSet<&'static str> {
+        let Some((shared, purge, _)) = &self.0 else {
+            return BTreeSet::new();
+        };
+        let lanes = shared.lanes_of(&purge.entry).into_iter();
+        lanes.map(|lane| shared.lanes[lane].kind()).collect()
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        if let Some((shared, purge, bytes)) = self.0.take() {
+            shared.take_on(purge, bytes, shared.timing.unsure);
+        }
+    }
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sites that have keys with this prefix.
+    fn sites_of(&self, prefix: &str) -> Vec<String> {
+        let has = |own: &str| own.starts_with(prefix) || prefix.starts_with(own);
+        let sites = self.sites.iter().filter(|(_, (own, _))| has(own));
+        sites.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn lanes_of(&self, entry: &Entry) -> BTreeSet<usize> {
+        let of = |site: &String| self.sites.get(site).map(|(_, lanes)| lanes);
+        entry
+            .sites
+            .iter()
+            .filter_map(of)
+            .flatten()
+            .copied()
+            .collect()
+    }
+
+    fn has_room(&self) -> bool {
+        self.held().bytes < MAX_HELD_BYTES
+    }
+
+    /// Puts a purge into the lanes. `settle`: when to tell again.
+    fn take_on(&self, purge: Purge, bytes: usize, settle: Duration) {
+        let lanes = self.lanes_of(&purge.entry);
+        let now = Instant::now();
+        let rounds = |lane: &usize| match self.lanes[*lane].tells_at_once() {
+            true => vec![now, now + settle],
+            false => vec![now + settle],
+        };
+        let deliveries: Vec<_> = lanes
+            .iter()
+            .flat_map(|lane| rounds(lane).into_iter().map(|due| (*lane, due)))
+            .collect();
+        let bytes = bytes + ENTRY_OVERHEAD;
+        let pending = {
+            let mut held = self.held();
+            if held.bytes + bytes > MAX_HELD_BYTES {
+                held.entries.remove(&purge.id);
+                return;
+            }
+            let pending = Arc::new(Pending {
+                left: AtomicUsize::new(deliveries.len()),
+                purge,
+                bytes,
+            });
+            let state = State::Pending(pending.clone());
+            held.entries.insert(pending.purge.id.clone(), state);
+            held.bytes += bytes;
+            pending
+        };
+        for (lane, due) in deliveries {
+            self.lanes[lane].push(due, pending.clone());
+        }
+    }
+
+    /// One delivery is over.
+    fn confirm(&self, pending: &Pending) {
+        if pending.left.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        let id = &pending.purge.id;
+        {
+            let mut held = self.held();
+            held.entries.remove(id);
+            held.bytes -= pending.bytes;
+        }
+        // Fails only when the outbox is ending.
+        let _ = self.finished.send(id.clone());
+    }
+}
+
+async fn remove(store: Arc<Store>, mut finished: mpsc::UnboundedReceiver<OutboxId>) {
+    stream::poll_fn(|context| finished.poll_recv(context))
+        .for_each_concurrent(REMOVALS_AT_ONCE, |id| remove_entry(&store, id))
+        .await;
+}
+
+/// One that stays is found by whoever looks for leftovers, and delivered once more.
+async fn remove_entry(store: &Store, id: OutboxId) {
+    if let Err(error) = store.delete(&Object::Outbox(id), &Condition::Any).await {
+        tracing::debug!(%error, "a purge that was delivered stays in the outbox");
+    }
+}
+
+fn age(at: Timestamp) -> Duration {
+    Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! CloudFront: invalidations of paths.
+//!
+//! Region, endpoint and credentials come from AWS's own variables and roles. Whoever has set
+//! `AWS_ENDPOINT_URL` for a store of another maker wants `AWS_ENDPOINT_URL_S3` instead, or this would
+//! call that store as well. The role needs `cloudfront:CreateInvalidation` on the distribution.
+//!
+//! CloudFront works on at most fifteen paths with a wildcard at a time for each distribution, and
+//! every key has one. Purges that come together therefore make one invalidation, in which too many
+//! keys become the folders that hold them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_cloudfront::Client;
+use aws_sdk_cloudfront::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudfront::types::{InvalidationBatch, Paths as Items};
+use sha2::{Digest, Sha256};
+use tintype_store::HexId;
+
+use super::{CONNECT, Failure, Paths};
+use crate::invalidation::outbox::Purge;
+
+/// How long a purge waits for others to come along.
+pub(super) const WINDOW: Duration = Duration::from_secs(1);
+
+/// Keys in one invalidation: two paths each, in up to two spellings, are below the 3,000 that
+/// CloudFront takes.
+pub(super) const MAX_BATCH: usize = 700;
+
+/// CloudFront's own limit of what is in progress.
+const MAX_WILDCARDS: usize = 15;
+
+const ANSWER: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub struct CloudFront {
+    client: Client,
+    distribution: String,
+    paths: Arc<Paths>,
+}
+
+/// Credentials are looked for at the first call.
+pub(super) async fn client() -> Client {
+    // CloudFront is everywhere; the region only tells China and governments from the rest. Nobody is
+    // asked for it, because that could hold up the start.
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+    let region = region.or_else(Region::from_static("us-east-1"));
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_timeout(ANSWER)
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .timeout_config(timeouts)
+        // Patience is the lane's business.
+        .retry_config(RetryConfig::disabled())
+        .load()
+        .await;
+    Client::new(&config)
+}
+
+impl CloudFront {
+    pub fn new(client: Client, distribution: &str, paths: Arc<Paths>) -> Self {
+        let distribution = distribution.to_owned();
+        Self {
+            client,
+            distribution,
+            paths,
+        }
+    }
+
+    pub(super) fn distribution(&self) -> &str {
+        &self.distribution
+    }
+
+    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+        let places = self.paths.places(purges.iter().map(|purge| &purge.entry));
+        let paths = places.at_most(MAX_WILDCARDS).into_paths();
+        if paths.is_empty() {
+            // A content, whose paths nobody knows.
+            return Ok(());
+        }
+        let unfit =
+            |error: aws_sdk_cloudfront::error::BuildError| Failure::Refused(error.to_string());
+        let quantity = i32::try_from(paths.len()).unwrap_or(i32::MAX);
+        let items = Items::builder()
+            .quantity(quantity)
+            .set_items(Some(paths))
+            .build()
+            .map_err(unfit)?;
+        let batch = InvalidationBatch::builder()
+            .caller_reference(reference(purges))
+            .paths(items)
+            .build()
+            .map_err(unfit)?;
+        let request = self.client.create_invalidation();
+        let request = request
+            .distribution_id(&self.distribution)
+            .invalidation_batch(batch);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(context)) => {
+                let error = context.err();
+                let code = error.code().unwrap_or("an unknown error");
+                let reason = format!("{code}: {}", error.message().unwrap_or_default());
+                let status = context.raw().status().as_u16();
+                let later = status >= 500
+                    || status == 429
+                    || code.contains("Throttl")
+                    || code == "TooManyInvalidationsInProgress"
+                    || code == "RequestLimitExceeded";
+                Err(match later {
+                    true => Failure::Again(reason),
+                    false => Failure::Refused(reason),
+                })
+            }
+            Err(error) => Err(Failure::Again(DisplayErrorContext(error).to_string())),
+        }
+    }
+}
+
+/// The same for the same purges, so that a repetition makes no second invalidation.
+fn reference(purges: &[&Purge]) -> String {
+    let mut ids: Vec<_> = purges.iter().map(|purge| purge.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let digest: [u8; 32] = Sha256::digest(ids.join("\n")).into();
+    HexId(digest).to_string()
+}

@@ -1,0 +1,209 @@
+//! Those who tell the caches in front of us what to forget.
+//!
+//! A purger is told the same more than once, and does no harm by doing it again. It answers when the
+//! cache has confirmed; how often and in what order it is asked is the business of [`crate::invalidation::outbox`].
+
+mod cloudfront;
+mod paths;
+mod varnish;
+mod webhook;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect;
+
+pub use cloudfront::CloudFront;
+pub use paths::{Paths, SitePaths};
+pub use varnish::Varnish;
+pub use webhook::Webhook;
+
+use crate::config::Sites;
+use crate::invalidation::outbox::Purge;
+use crate::url::{Originals, SigningKey};
+
+/// A cache in the same network answers in milliseconds; one that does not is tried again.
+const CONNECT: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A closed set: which kinds there are shows in every `match`.
+#[derive(Debug)]
+pub enum Purger {
+    Varnish(Varnish),
+    CloudFront(CloudFront),
+    Webhook(Webhook),
+}
+
+/// What a site names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Addresses of nodes.
+    pub varnish: Vec<String>,
+    /// Ids of distributions.
+    pub cloudfront: Vec<String>,
+    pub webhook: Option<(String, SigningKey)>,
+}
+
+/// Why a cache did not confirm.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It may have been done, or may be done later: the same again.
+    #[error("{0}")]
+    Again(String),
+    /// It was not done, and perhaps never will be.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Purgers cannot be set up on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the client for purgers cannot be set up")]
+pub struct Unfit(#[from] reqwest::Error);
+
+/// The purgers of all sites, each once, and for each site that has some its prefix and which.
+pub async fn of(
+    sites: &Sites,
+) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), Unfit> {
+    let paths = Arc::new(Paths::new(sites.iter().map(|site| {
+        let base = site.base_path().to_owned();
+        let originals = site.originals == Originals::Public;
+        (site.name.clone(), SitePaths { base, originals })
+    })));
+    let mut purgers: Vec<Purger> = Vec::new();
+    let mut of_sites = HashMap::new();
+    if sites.iter().all(|site| site.purgers == Named::default()) {
+        return Ok((purgers, of_sites));
+    }
+    let http = http()?;
+    let mut aws = None;
+    for site in sites.iter() {
+        let mut lanes = Vec::new();
+        let named = &site.purgers;
+        let mut place = |purger: Purger| {
+            let same = |known: &Purger| {
+                known.kind() == purger.kind() && known.identity() == purger.identity()
+            };
+            let at = purgers.iter().position(same).unwrap_or(purgers.len());
+            if at == purgers.len() {
+                purgers.push(purger);
+            }
+            lanes.push(at);
+        };
+        for node in &named.varnish {
+            place(Purger::Varnish(Varnish::new(http.clone(), node)));
+        }
+        for distribution in &named.cloudfront {
+            let client = match &aws {
+                Some(client) => client,
+                None => aws.insert(cloudfront::client().await),
+            };
+            place(Purger::CloudFront(CloudFront::new(
+                client.clone(),
+                distribution,
+                paths.clone(),
+            )));
+        }
+        if let Some((url, key)) = &named.webhook {
+            let webhook = Webhook::new(http.clone(), url, key.clone(), paths.clone());
+            place(Purger::Webhook(webhook));
+        }
+        if !lanes.is_empty() {
+            of_sites.insert(site.name.clone(), (site.prefix.clone(), lanes));
+        }
+    }
+    Ok((purgers, of_sites))
+}
+
+/// Follows nothing and asks no proxy: it calls what was named, and nothing else.
+fn http() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .timeout(ANSWER)
+        .build()
+}
+
+impl Purger {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Varnish(_) => "varnish",
+            Self::CloudFront(_) => "cloudfront",
+            Self::Webhook(_) => "webhook",
+        }
+    }
+
+    /// For the log: without what may be a secret in an address.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Varnish(varnish) => varnish.target(),
+            Self::CloudFront(cloudfront) => cloudfront.distribution(),
+            Self::Webhook(webhook) => webhook.target(),
+        }
+    }
+
+    fn identity(&self) -> &str {
+        match self {
+            Self::Webhook(webhook) => webhook.url(),
+            other => other.target(),
+        }
+    }
+
+    /// An invalidation of CloudFront takes longer than replicas take to show a change, and costs
+    /// money: once is enough.
+    pub fn tells_at_once(&self) -> bool {
+        !matches!(self, Self::CloudFront(_))
+    }
+
+    /// How long to wait for more.
+    pub fn window(&self) -> Duration {
+        match self {
+            Self::Varnish(_) | Self::Webhook(_) => Duration::ZERO,
+            Self::CloudFront(_) => cloudfront::WINDOW,
+        }
+    }
+
+    pub fn max_batch(&self) -> usize {
+        match self {
+            Self::Varnish(_) | Self::Webhook(_) => 100,
+            Self::CloudFront(_) => cloudfront::MAX_BATCH,
+        }
+    }
+
+    pub async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+        match self {
+            Self::Varnish(varnish) => varnish.deliver(purges).await,
+            Self::CloudFront(cloudfront) => cloudfront.deliver(purges).await,
+            Self::Webhook(webhook) => webhook.deliver(purges).await,
+        }
+    }
+}
+
+impl Failure {
+    fn of_transport(error: &reqwest::Error) -> Self {
+        let words = match () {
+            () if error.is_timeout() => "no answer in time",
+            () if error.is_connect() => "no connection",
+            () => "the connection broke off",
+        };
+        let mut source: &dyn std::error::Error = error;
+        while let Some(deeper) = source.source() {
+            source = deeper;
+        }
+        // Only the innermost: the outer ones repeat the address, which may hold a secret.
+        Self::Again(format!("{words}: {source}"))
+    }
+
+    /// Of an answer that is not a success.
+    fn of_status(status: reqwest::StatusCode) -> Self {
+        let reason = format!("answered {status}");
+        let later = status.is_server_error() || status == 408 || status == 425 || status == 429;
+        if later {
+            Self::Again(reason)
+        } else {
+            Self::Refused(reason)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A webhook: for every cache that tintype does not know.
+//!
+//! One POST of JSON, which any answer of 2xx confirms:
+//!
+//! ```json
+//! {"purges": [{
+//!     "id": "019f0c6e5a3b-5d1c0de9b6e0a7f2-0", "at": "2026-11-23T08:00:00Z", "cause": "overwrite",
+//!     "sites": ["default"], "key": "photos/lion.jpg", "tags": ["tt-0123456789abcdef"],
+//!     "paths": ["/t/photos/lion.jpg/*", "/o/photos/lion.jpg"], "actor": "desk", "token": "web"}]}
+//! ```
+//!
+//! `prefix` takes the place of `key` when everything below a prefix is to be forgotten; both are
+//! missing when a content is, whatever its keys, which only its tag names. The same `id` may come
+//! again; normally it comes twice, at once and when every replica shows the change.
+//!
+//! `Tintype-Signature: t=1795420800,v1=HEX` proves where it comes from: the HMAC-SHA256, with the
+//! key that both ends know, of the time in Unix seconds, a full stop, and the body as it was sent. A
+//! receiver refuses what is older than a few minutes, so that nobody can send it again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use reqwest::Client;
+use serde::Serialize;
+
+use super::{Failure, Paths};
+use crate::invalidation::outbox::{Entry, Purge};
+use crate::url::SigningKey;
+
+pub struct Webhook {
+    http: Client,
+    url: String,
+    /// Scheme and host: what follows may be a secret.
+    target: String,
+    key: SigningKey,
+    paths: Arc<Paths>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    purges: Vec<Told<'a>>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    id: &'a str,
+    #[serde(flatten)]
+    entry: &'a Entry,
+    paths: Vec<String>,
+}
+
+impl Webhook {
+    pub fn new(http: Client, url: &str, key: SigningKey, paths: Arc<Paths>) -> Self {
+        let host = url.split('/').take(3).collect::<Vec<_>>().join("/");
+        Self {
+            http,
+            url: url.to_owned(),
+            target: host,
+            key,
+            paths,
+        }
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+        // Both rounds of a purge may be due at once.
+        let once: BTreeMap<_, _> = purges.iter().map(|purge| (&purge.id, *purge)).collect();
+        let told = once.into_values().map(|purge| Told {
+            id: purge.id.as_str(),
+            entry: &purge.entry,
+            paths: self
+                .paths
+                .places(std::iter::once(&purge.entry))
+                .into_paths(),
+        });
+        let body = Body {
+            purges: told.collect(),
+        };
+        let body =
+            serde_json::to_vec(&body).map_err(|error| Failure::Refused(error.to_string()))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs());
+        let request = self
+            .http
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("tintype-signature", self.signature(now, &body))
+            .body(body);
+        // Nothing is read of what comes after the head of the answer.
+        let response = request.send().await;
+        let status = response
+            .map_err(|error| Failure::of_transport(&error))?
+            .status();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(Failure::of_status(status)),
+        }
+    }
+
+    fn signature(&self, now: u64, body: &[u8]) -> String {
+        let mut text = format!("{now}.").into_bytes();
+        text.extend_from_slice(body);
+        let mac = self.key.hmac(&text);
+        let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("t={now},v1={hex}")
+    }
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}

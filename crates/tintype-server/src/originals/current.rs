@@ -1,0 +1,63 @@
+//! An original together with the record that describes it.
+
+use std::sync::Arc;
+
+use tintype_store::{Key, Meta, Object};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::originals::changing::Looks;
+use crate::originals::put::describes;
+use crate::records::Stored;
+
+pub struct Current {
+    pub meta: Meta,
+    pub stored: Arc<Stored>,
+}
+
+/// Whether the original exists is always asked of the store; its record may come from memory when
+/// it describes what is there.
+pub async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error> {
+    let Some(meta) = app.store.head(&Object::Original(key.clone())).await? else {
+        return Ok(None);
+    };
+    match app.records.load(key).await? {
+        Some(stored) if describes(&stored.record, &meta) => Ok(Some(Current { meta, stored })),
+        _ => with_fresh_record(app, key, meta).await,
+    }
+}
+
+/// The same, with a record that is as new as the store's.
+pub async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, Error> {
+    match app.store.head(&Object::Original(key.clone())).await? {
+        Some(meta) => with_fresh_record(app, key, meta).await,
+        None => Ok(None),
+    }
+}
+
+/// Looks at an original that is being changed until both are of one version.
+async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Option<Current>, Error> {
+    let mut looks = Looks::default();
+    loop {
+        let stored = match app.records.read(key).await? {
+            Some(stored) if describes(&stored.record, &meta) => Some(stored),
+            Some(stored) => app.records.renew(key, &stored.record.etag).await?,
+            None => app.records.rederive(key).await?,
+        };
+        match stored {
+            Some(stored) if describes(&stored.record, &meta) => {
+                return Ok(Some(Current { meta, stored }));
+            }
+            // Gone by now, or replaced between the two looks.
+            _ => looks.again().await?,
+        }
+        meta = match app.store.head(&Object::Original(key.clone())).await? {
+            Some(meta) => meta,
+            None => return Ok(None),
+        };
+    }
+}
+
+pub fn not_found(key: &Key) -> Error {
+    Error::no_original(key)
+}

@@ -1,0 +1,82 @@
+//! Taking an original away, with its record and its variants. Takedowns stay.
+
+use tintype_store::{Condition, Key, Object};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::invalidation::outbox::{By, Cause};
+use crate::invalidation::purge;
+use crate::originals::put::Conflict;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// Nothing has the key now.
+    Gone,
+    /// The original is not in the version asked for, and stays.
+    Changed,
+}
+
+pub async fn remove(
+    app: &App,
+    key: &Key,
+    if_match: Option<&Conflict>,
+    cause: Cause,
+    by: By<'_>,
+) -> Result<Removed, Error> {
+    // Before the original goes: the record of another one that takes the name meanwhile has another
+    // ETag, and stays.
+    let record = Object::Record(key.hash());
+    let record_etag = app.store.head(&record).await?.map(|meta| meta.etag);
+
+    let original = Object::Original(key.clone());
+    let condition = match if_match {
+        None => Condition::Any,
+        Some(wanted) => {
+            let current = app.store.head(&original).await?;
+            match (wanted, current) {
+                (Conflict::Existing, Some(meta)) => Condition::Match(meta.etag),
+                (Conflict::Match(etags), Some(meta)) if etags.contains(&meta.etag) => {
+                    Condition::Match(meta.etag)
+                }
+                _ => return Ok(Removed::Changed),
+            }
+        }
+    };
+    let announced = purge::announce(app, key, cause, by).await?;
+    let was_there = match app.store.delete(&original, &condition).await {
+        Ok(was_there) => was_there,
+        Err(tintype_store::Error::Precondition { .. }) if condition != Condition::Any => {
+            announced.withdraw().await;
+            return Ok(Removed::Changed);
+        }
+        // A folder is no original, so there is none under this name.
+        Err(tintype_store::Error::IsDirectory | tintype_store::Error::Precondition { .. }) => {
+            announced.withdraw().await;
+            return Ok(Removed::Gone);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let had_record = record_etag.is_some();
+    if let Some(etag) = record_etag {
+        match app.store.delete(&record, &Condition::Match(etag)).await {
+            Ok(_) | Err(tintype_store::Error::Precondition { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    purge::forget(app, key).await?;
+    // A bucket does not always tell whether there was something; a disk does.
+    if was_there || had_record {
+        announced.made();
+        tracing::info!(
+            key = key.as_str(),
+            actor = by.actor,
+            token = by.token,
+            cause = cause.as_str(),
+            "{key} was deleted"
+        );
+    } else {
+        announced.withdraw().await;
+    }
+    Ok(Removed::Gone)
+}

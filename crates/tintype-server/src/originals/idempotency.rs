@@ -1,0 +1,258 @@
+//! Requests that may be repeated without doing their work twice, without a database.
+//!
+//! What creates an object lets the key's hash travel with it, as a store attribute: a replay walks
+//! the same names and meets its own object. What replaces an object cannot be recognised that way
+//! once somebody else has replaced it again, so it leaves an intent under `.tintype/idem/`, which
+//! remembers what was there before and, afterwards, the answer. A replay never writes over an object
+//! that is newer than the intent.
+//!
+//! Deliberately absent: a lock. Two attempts that run at the same time both go by what the store
+//! holds, and the store lets one of them win.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tintype_store::{Attributes, Condition, ETag, HexId, Key, Object, Source, Store};
+
+use crate::error::{Code, Error};
+use crate::originals::rename::Suffixes;
+
+const HEADER: &str = "idempotency-key";
+
+/// The draft standard asks for a unique value such as a UUID; this leaves room for prefixes.
+const MAX_KEY_BYTES: usize = 255;
+
+/// How long an intent speaks for its key.
+pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An intent is a name, two hashes and a record; a record with the largest `meta` fits.
+const MAX_INTENT_BYTES: u64 = 1024 * 1024;
+
+/// Hash of an idempotency key together with the token that used it, so that one client's keys mean
+/// nothing to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey([u8; 32]);
+
+impl IdempotencyKey {
+    pub fn from_headers(headers: &HeaderMap, principal: &str) -> Result<Option<Self>, Error> {
+        let mut values = headers.get_all(HEADER).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let invalid = || {
+            Error::new(Code::InvalidRequest)
+                .detail(format!(
+                    "idempotency-key must be 1 to {MAX_KEY_BYTES} printable ASCII characters, once"
+                ))
+                .member("field", "Idempotency-Key")
+        };
+        if values.next().is_some() {
+            return Err(invalid());
+        }
+        let text = value.to_str().map_err(|_| invalid())?.trim();
+        // A structured field writes a string in quotes; most clients send it bare.
+        let text = text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or(text);
+        let printable = text.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+        if text.is_empty() || text.len() > MAX_KEY_BYTES || !printable {
+            return Err(invalid());
+        }
+        Ok(Some(Self::new(principal, text)))
+    }
+
+    pub fn new(principal: &str, key: &str) -> Self {
+        let hash = Sha256::new_with_prefix(b"tintype idempotency\0")
+            .chain_update((principal.len() as u64).to_be_bytes())
+            .chain_update(principal)
+            .chain_update(key);
+        Self(hash.finalize().into())
+    }
+
+    /// What travels with an object that this request makes.
+    pub fn attribute(&self) -> String {
+        HexId(self.0).to_string()
+    }
+
+    pub fn suffixes(&self) -> Suffixes {
+        Suffixes::Derived(self.0)
+    }
+
+    fn object(&self) -> Object {
+        Object::Idem(HexId(self.0))
+    }
+}
+
+/// What a request that replaces an object was about to do, and what it answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    pub key: Key,
+    pub sha256: Option<String>,
+    pub at: Timestamp,
+    /// The store ETag of what is to be replaced; `None` when nothing was there.
+    pub before: Option<String>,
+    pub answer: Option<Answer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub created: bool,
+    pub etag: String,
+    pub record: serde_json::Value,
+}
+
+/// An intent as it is in the store, for compare-and-swap.
+#[derive(Debug)]
+pub struct Stored {
+    pub intent: Intent,
+    pub etag: ETag,
+}
+
+impl Intent {
+    pub fn new(key: &Key, sha256: Option<&str>, before: Option<&ETag>) -> Self {
+        Self {
+            key: key.clone(),
+            sha256: sha256.map(str::to_owned),
+            at: Timestamp::now(),
+            before: before.map(|etag| etag.as_str().to_owned()),
+            answer: None,
+        }
+    }
+
+    /// Refuses another request under the same key.
+    pub fn check(&self, key: &Key, sha256: Option<&str>) -> Result<(), Error> {
+        let same = self.key == *key && self.sha256.as_deref() == sha256;
+        if same { Ok(()) } else { Err(mismatch()) }
+    }
+
+    pub fn condition(&self) -> Condition {
+        match &self.before {
+            Some(etag) => Condition::Match(ETag::new(etag)),
+            None => Condition::Absent,
+        }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at).unsigned_abs() > KEPT
+    }
+}
+
+pub fn mismatch() -> Error {
+    Error::new(Code::IdempotencyMismatch)
+        .detail("this idempotency key was used for another request")
+        .member("field", "Idempotency-Key")
+}
+
+/// The intent under a key, with the ETag to replace it by; an expired one counts as nothing but has
+/// to be replaced.
+pub enum Found {
+    Nothing,
+    Expired(ETag),
+    Intent(Stored),
+}
+
+pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<Found, Error> {
+    let Some(got) = store.get(&key.object(), None, None).await? else {
+        return Ok(Found::Nothing);
+    };
+    let etag = got.meta.etag.clone();
+    let bytes = got.body.into_bytes(MAX_INTENT_BYTES).await?;
+    let intent: Intent = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::new(Code::Internal).cause(format!("an intent cannot be read: {error}"))
+    })?;
+    if intent.is_over(Timestamp::now()) {
+        return Ok(Found::Expired(etag));
+    }
+    Ok(Found::Intent(Stored { intent, etag }))
+}
+
+/// `None`: the condition did not hold, somebody else works under the same key.
+pub async fn write(
+    store: &Store,
+    key: &IdempotencyKey,
+    intent: &Intent,
+    condition: &Condition,
+) -> Result<Option<ETag>, Error> {
+    let bytes = serde_json::to_vec(intent).map_err(|error| {
+        Error::new(Code::Internal).cause(format!("an intent cannot be written: {error}"))
+    })?;
+    let source = Source::Bytes(bytes.into());
+    match store
+        .put(&key.object(), source, condition, &Attributes::default())
+        .await
+    {
+        Ok(meta) => Ok(Some(meta.etag)),
+        Err(tintype_store::Error::Precondition { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &str) -> Result<Option<IdempotencyKey>, Code> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, value.parse().unwrap());
+        IdempotencyKey::from_headers(&headers, "site").map_err(|error| error.code())
+    }
+
+    #[test]
+    fn a_key_means_the_same_with_and_without_quotes() {
+        let key = parse("8e03978e-40d5").unwrap();
+        assert!(key.is_some());
+        assert_eq!(parse("\"8e03978e-40d5\"").unwrap(), key);
+        assert_ne!(parse("8e03978e-40d6").unwrap(), key);
+    }
+
+    #[test]
+    fn a_key_belongs_to_the_token_that_used_it() {
+        assert_ne!(
+            IdempotencyKey::new("a", "bc"),
+            IdempotencyKey::new("ab", "c")
+        );
+        assert_eq!(
+            IdempotencyKey::new("a", "bc"),
+            IdempotencyKey::new("a", "bc")
+        );
+    }
+
+    #[test]
+    fn an_empty_overlong_or_repeated_key_is_refused() {
+        assert_eq!(parse(""), Err(Code::InvalidRequest));
+        assert_eq!(parse("\"\""), Err(Code::InvalidRequest));
+        assert_eq!(parse("a b"), Err(Code::InvalidRequest));
+        assert_eq!(parse("\"a"), Err(Code::InvalidRequest));
+        assert_eq!(parse(&"k".repeat(256)), Err(Code::InvalidRequest));
+        assert!(parse(&"k".repeat(255)).is_ok());
+        let mut headers = HeaderMap::new();
+        headers.append(HEADER, "a".parse().unwrap());
+        headers.append(HEADER, "a".parse().unwrap());
+        assert!(IdempotencyKey::from_headers(&headers, "site").is_err());
+        headers.clear();
+        assert_eq!(
+            IdempotencyKey::from_headers(&headers, "site").unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn an_intent_speaks_for_one_request_and_one_day() {
+        let key = Key::parse("a.jpg").unwrap();
+        let intent = Intent::new(&key, Some("00ff"), Some(&ETag::new("e1")));
+        assert!(intent.check(&key, Some("00ff")).is_ok());
+        let code = |key: &Key, sha256| intent.check(key, sha256).unwrap_err().code();
+        assert_eq!(code(&key, Some("00fe")), Code::IdempotencyMismatch);
+        assert_eq!(
+            code(&Key::parse("b.jpg").unwrap(), Some("00ff")),
+            Code::IdempotencyMismatch
+        );
+        assert_eq!(intent.condition(), Condition::Match(ETag::new("e1")));
+        assert!(!intent.is_over(intent.at + Duration::from_secs(23 * 3600)));
+        assert!(intent.is_over(intent.at + Duration::from_secs(25 * 3600)));
+    }
+}

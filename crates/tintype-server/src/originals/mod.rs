@@ -1,0 +1,17 @@
+//! Originals on their way in, and out of the store again.
+//!
+//! [`upload`]: a request body into the [`spool`], with its [`digest`], and from there to [`put`], which brings original and
+//! record into the store together, under a free name ([`rename`]) or in the place of another, once
+//! ([`idempotency`]). [`current`]: an original together with its record. [`delete`]. [`coding`]: what other programs have
+//! stored packed. [`changing`]: what other programs write to while it is read.
+
+pub mod changing;
+pub mod coding;
+pub mod current;
+pub mod delete;
+pub mod digest;
+pub mod idempotency;
+pub mod put;
+pub mod rename;
+pub mod spool;
+pub mod upload;

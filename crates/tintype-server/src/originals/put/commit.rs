@@ -1,0 +1,258 @@
+//! The record that goes with an original that is being placed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tintype_store::{Condition, ETag, Key, Meta, Object};
+
+use super::{MAX_ROUNDS, Placement, describes};
+use crate::app::App;
+use crate::error::Error;
+use crate::invalidation::purge;
+use crate::records::blocks::Block;
+use crate::records::patch::{Said, WantedState};
+use crate::records::record::{Record, State};
+use crate::records::{Found, Stored, Written};
+
+/// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
+/// record describes nothing until it is written again.
+const AHEAD: &str = "";
+
+impl Placement<'_> {
+    /// Before something hidden takes the place of something that is not: hides what is there.
+    /// Gives back the record that the new one will replace.
+    pub(super) async fn hide_first(&self, app: &App) -> Result<Option<Arc<Stored>>, Error> {
+        let key = &self.wished;
+        for _ in 0..MAX_ROUNDS {
+            let Before {
+                stored: existing,
+                condition,
+            } = before(app, key).await?;
+            let record = existing.as_deref().map(|stored| &stored.record);
+            let ahead = ahead_state(&self.said_over(record)?.state);
+            if ahead == State::Public || record.is_some_and(|record| record.state == ahead) {
+                return Ok(existing);
+            }
+            let record = match record {
+                Some(record) => Record {
+                    state: ahead,
+                    ..record.clone()
+                },
+                None => self.record_ahead(key, ahead),
+            };
+            if let Written::Stored(stored) = app.records.write(record, &condition).await? {
+                return Ok(Some(stored));
+            }
+        }
+        Err(Error::busy("object"))
+    }
+
+    /// Before a hidden original is created: writes the record that hides it.
+    pub(super) async fn write_ahead(
+        &self,
+        app: &App,
+        key: &Key,
+        said: &Said,
+    ) -> Result<Arc<Stored>, Error> {
+        let record = self.record_ahead(key, ahead_state(&said.state));
+        let mut condition = Condition::Absent;
+        for _ in 0..MAX_ROUNDS {
+            let written = app.records.write(record.clone(), &condition).await?;
+            if let Written::Stored(stored) = written {
+                return Ok(stored);
+            }
+            // Left over from an original that is gone, or somebody else is ahead of the same name.
+            condition = match app.store.head(&Object::Record(key.hash())).await? {
+                Some(meta) => Condition::Match(meta.etag),
+                None => Condition::Absent,
+            };
+        }
+        Err(Error::busy("object"))
+    }
+
+    /// Writes the record of an original that has just been put. `expected` is the record that is
+    /// thought to be there now.
+    pub(super) async fn commit(
+        &self,
+        app: &App,
+        key: &Key,
+        meta: &Meta,
+        expected: Option<Arc<Stored>>,
+    ) -> Result<Arc<Stored>, Error> {
+        let mut current = Before::of(expected);
+        for _ in 0..MAX_ROUNDS {
+            let there = current.stored.as_deref().map(|stored| &stored.record);
+            // What is created owes nothing to what once had its name, and everything to those who
+            // have found it already.
+            let kept = there.filter(|record| self.conflict.replaces() || describes(record, meta));
+            let said = self.said_over(kept)?;
+            let mut record = self.record(key, meta, kept);
+            record.focal_point = said.focal_point;
+            record.crops = said.crops;
+            record.meta = said.meta;
+            record.state = match said.state {
+                WantedState::Public => State::Public,
+                WantedState::Embargo { until } => State::Embargo { until },
+                WantedState::Blocked { reason } => {
+                    let block = Block {
+                        reason,
+                        actor: self.actor.to_owned(),
+                        at: Timestamp::now(),
+                    };
+                    let sha256 = self.sha256.as_deref();
+                    purge::take_down(app, key, sha256, &block, self.by()).await?;
+                    State::Public
+                }
+            };
+            let written = app.records.write(record.clone(), &current.condition);
+            if let Written::Stored(stored) = written.await? {
+                if self.conflict.replaces() {
+                    forget_variants(app, key).await;
+                }
+                return Ok(stored);
+            }
+            current = before(app, key).await?;
+            let Some(other) = current.stored.as_deref() else {
+                continue;
+            };
+            if other.record.etag != AHEAD && !describes(&other.record, meta) {
+                // A record that is left over gives way. That of a newer original stays, and ours is
+                // only told.
+                let now = app.store.head(&Object::Original(key.clone())).await?;
+                if now.is_none_or(|now| now.etag != meta.etag) {
+                    return Ok(Arc::new(Stored::new(record, other.etag.clone())));
+                }
+            }
+        }
+        Err(Error::busy("object"))
+    }
+
+    /// For a replay: the record may have been changed since, or never have been written.
+    pub(super) async fn commit_again(
+        &self,
+        app: &App,
+        key: &Key,
+        meta: &Meta,
+    ) -> Result<Arc<Stored>, Error> {
+        match before(app, key).await?.stored {
+            Some(stored) if describes(&stored.record, meta) => Ok(stored),
+            existing => self.commit(app, key, meta, existing).await,
+        }
+    }
+
+    /// What is to be said of an original that takes the place of another: the state stays, or becomes
+    /// stricter; `meta` stays; and what was said about the picture goes with it.
+    fn said_over(&self, existing: Option<&Record>) -> Result<Said, Error> {
+        let mut said = self.base.clone();
+        if let Some(record) = existing {
+            let before = Said::of(record, None);
+            said.state = stricter(said.state, before.state);
+            if said.meta.is_empty() {
+                said.meta = before.meta;
+            }
+        }
+        self.patch.apply(&said)
+    }
+
+    fn record(&self, key: &Key, meta: &Meta, existing: Option<&Record>) -> Record {
+        let modified = Timestamp::try_from(meta.modified).unwrap_or_else(|_| Timestamp::now());
+        let created = self.created.or(existing.map(|record| record.created));
+        Record {
+            key: key.as_str().to_owned(),
+            size: self.size,
+            etag: meta.etag.as_str().to_owned(),
+            sha256: self.sha256.clone(),
+            encoding: self.facts.encoding.clone(),
+            media_type: self.facts.media_type.clone(),
+            created: created.unwrap_or(modified),
+            modified,
+            image: self.facts.image.clone(),
+            focal_point: None,
+            crops: Default::default(),
+            state: State::Public,
+            meta: Default::default(),
+            // The same bytes again do not bring back what was made before.
+            purged: existing
+                .filter(|record| record.sha256 == self.sha256)
+                .and_then(|record| record.purged),
+        }
+    }
+
+    fn record_ahead(&self, key: &Key, state: State) -> Record {
+        let meta = Meta {
+            size: self.size,
+            etag: ETag::new(AHEAD),
+            modified: Timestamp::now().into(),
+            attributes: Default::default(),
+        };
+        Record {
+            state,
+            ..self.record(key, &meta, None)
+        }
+    }
+}
+
+/// What a record that is written takes the place of. One that is damaged gives way, and nothing is
+/// kept of it.
+struct Before {
+    stored: Option<Arc<Stored>>,
+    condition: Condition,
+}
+
+impl Before {
+    fn of(stored: Option<Arc<Stored>>) -> Self {
+        let condition = match &stored {
+            Some(stored) => Condition::Match(stored.etag.clone()),
+            None => Condition::Absent,
+        };
+        Self { stored, condition }
+    }
+}
+
+async fn before(app: &App, key: &Key) -> Result<Before, Error> {
+    Ok(match app.records.look(key).await? {
+        Found::Nothing => Before::of(None),
+        Found::Stored(stored) => Before::of(Some(Arc::from(stored))),
+        Found::Damaged { etag, reason } => {
+            tracing::warn!(
+                key = key.as_str(),
+                reason,
+                "the damaged record of {key} is replaced"
+            );
+            Before {
+                stored: None,
+                condition: Condition::Match(etag),
+            }
+        }
+    })
+}
+
+/// How an original is hidden until its own record is there. A takedown needs the original's key,
+/// which is certain only afterwards; until then an embargo without an end stands in.
+fn ahead_state(wanted: &WantedState) -> State {
+    match wanted {
+        WantedState::Public => State::Public,
+        WantedState::Embargo { until } => State::Embargo { until: *until },
+        WantedState::Blocked { .. } => State::Embargo {
+            until: Timestamp::MAX,
+        },
+    }
+}
+
+fn stricter(one: WantedState, other: WantedState) -> WantedState {
+    use WantedState::*;
+    match (one, other) {
+        (Blocked { reason }, _) | (_, Blocked { reason }) => Blocked { reason },
+        (Embargo { until: a }, Embargo { until: b }) => Embargo { until: a.max(b) },
+        (Embargo { until }, Public) | (Public, Embargo { until }) => Embargo { until },
+        (Public, Public) => Public,
+    }
+}
+
+/// Variants are named by the content they were made of, so one that is left behind is never served
+/// for the new original; it only takes room.
+async fn forget_variants(app: &App, key: &Key) {
+    if let Err(error) = purge::forget(app, key).await {
+        tracing::warn!(%error, "variants of a replaced original were not removed");
+    }
+}

@@ -1,0 +1,170 @@
+//! The story of an upload, from the first byte of its body to the answer.
+//!
+//! The gates come in the order of what they cost: who asks, how much is announced, whether there is
+//! room, then what the bytes are. Nothing is read of a body that one of the first three refuses, so a
+//! client that waits for `100 Continue` never sends it. What the bytes are is told by themselves
+//! alone; the type that a client claims is not looked at.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use tintype_store::{HexId, Key};
+
+use crate::api::auth::Principal;
+use crate::app::App;
+use crate::error::{Code, Error};
+use crate::originals::digest::Expected;
+use crate::originals::idempotency::IdempotencyKey;
+use crate::originals::put::{Conflict, Origin, Placed, Placement};
+use crate::originals::spool::{self, HEAD_BYTES, Reservation, Spooled};
+use crate::records::patch::{RecordPatch, Said};
+use crate::records::probing::{self, Input};
+use crate::telemetry::access_log::Step;
+use crate::workers::Priority;
+
+/// What is asked for, apart from the bytes.
+pub struct Upload<'a> {
+    pub principal: &'a Principal,
+    pub actor: &'a str,
+    pub key: Key,
+    pub conflict: Conflict,
+    pub idempotency: Option<IdempotencyKey>,
+    pub patch: RecordPatch,
+}
+
+/// The gates before a body is read: its announced size, and room for it.
+pub async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Error> {
+    let limit = app.config.max_upload_bytes;
+    if declared.is_some_and(|declared| declared > limit) {
+        return Err(too_large(limit));
+    }
+    // Where bodies wait in the store's own folder, that may be another one than at the start.
+    if app.store.spool_dir().is_some() {
+        app.store.check().await?;
+    }
+    app.spool.reserve(declared).map_err(|full| no_room(&full))
+}
+
+/// Takes a body in and verifies its checksums. Where the key is known already, a type that is not
+/// allowed is refused as soon as the first bytes tell it.
+pub async fn receive<S, E>(
+    app: &App,
+    reservation: Reservation,
+    body: S,
+    expected: &Expected,
+    key: Option<&Key>,
+) -> Result<Spooled, Error>
+where
+    S: Stream<Item = Result<Bytes, E>>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut body = std::pin::pin!(body);
+    let mut first = Vec::new();
+    if let Some(key) = key {
+        let mut head = Vec::new();
+        while head.len() < HEAD_BYTES {
+            let Some(chunk) = body.next().await else {
+                break;
+            };
+            if let Ok(bytes) = &chunk {
+                let missing = HEAD_BYTES - head.len();
+                head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+            }
+            let failed = chunk.is_err();
+            first.push(chunk);
+            if failed {
+                break;
+            }
+        }
+        check_type(app, &probing::media_type(&head, key))?;
+    }
+    let limit = app.config.max_upload_bytes;
+    let whole = stream::iter(first).chain(body);
+    let spooled = reservation
+        .write(whole, limit, expected)
+        .await
+        .map_err(refused)?;
+    expected.verify(spooled.digests()).map_err(|mismatch| {
+        Error::new(Code::DigestMismatch)
+            .detail(mismatch.to_string())
+            .member("field", mismatch.header.as_str())
+    })?;
+    Ok(spooled)
+}
+
+/// Brings what was received into the store.
+pub async fn place(app: &App, upload: Upload<'_>, spooled: Spooled) -> Result<Placed, Error> {
+    // Shared with the threads that look at it, which may outlive a request that is given up.
+    let spooled = Arc::new(spooled);
+    check_type(app, &probing::media_type(spooled.head(), &upload.key))?;
+    let input = Input::Spooled(spooled.clone());
+    let facts = app
+        .probing
+        .facts(&upload.key, spooled.head(), input, None, Priority::Request)
+        .await;
+    let placement = Placement {
+        principal: upload.principal,
+        actor: upload.actor,
+        wished: upload.key,
+        conflict: upload.conflict,
+        idempotency: upload.idempotency,
+        origin: Origin::Spooled(&spooled),
+        facts,
+        size: spooled.len(),
+        sha256: Some(HexId(spooled.digests().sha256).to_string()),
+        created: None,
+        base: Said::default(),
+        patch: upload.patch,
+    };
+    let began = Instant::now();
+    let mut placed = placement.place(app).await?;
+    placed.put = Some(Step::since(began));
+    // A replay stores nothing.
+    if !placed.replayed {
+        let result = if placed.created {
+            "created"
+        } else {
+            "replaced"
+        };
+        app.metrics.upload(result, spooled.len());
+    }
+    Ok(placed)
+}
+
+fn check_type(app: &App, media_type: &str) -> Result<(), Error> {
+    if app.config.allows_type(media_type) {
+        return Ok(());
+    }
+    Err(Error::new(Code::TypeNotAllowed)
+        .detail(format!(
+            "the content is {media_type}, which is not accepted here"
+        ))
+        .member("media_type", media_type))
+}
+
+fn refused<E: std::error::Error + Send + Sync + 'static>(error: spool::Error<E>) -> Error {
+    match error {
+        spool::Error::Full(full) => no_room(&full),
+        spool::Error::TooLarge { limit } => too_large(limit),
+        spool::Error::Length { .. } => Error::new(Code::InvalidRequest).detail(error.to_string()),
+        spool::Error::Body(error) => Error::body(error),
+        spool::Error::Io(error) => Error::new(Code::SpoolUnavailable)
+            .cause(format!("the spool cannot be written: {error}")),
+    }
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::new(Code::TooLarge)
+        .detail(format!(
+            "the body is larger than the limit of {limit} bytes"
+        ))
+        .member("limit", limit)
+}
+
+fn no_room(full: &spool::Full) -> Error {
+    Error::new(Code::InsufficientStorage)
+        .detail(full.to_string())
+        .retry_after(30)
+}

@@ -1,0 +1,595 @@
+//! Reading and writing records.
+//!
+//! A loaded record is believed for some seconds, and many requests for one that is not at hand make
+//! one read. While the store is away or its answer late the last known record is believed for up to
+//! [`STALE`], so that pictures in memory go on being served. An original that has no record (adopted,
+//! or changed behind our back) gets one here. Where it cannot be stored, that one stays in memory.
+
+pub mod blocks;
+mod known;
+pub mod left_out;
+pub mod patch;
+pub mod probing;
+mod pulse;
+pub mod reason;
+pub mod record;
+
+use std::future::ready;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use moka::future::Cache;
+use moka::ops::compute::{CompResult, Op};
+use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Source, Store};
+use tokio::sync::mpsc;
+
+use crate::error::{Code, Error};
+use crate::originals::changing::Looks;
+use crate::records::left_out::LeftOut;
+use crate::records::probing::Probing;
+use crate::records::record::{Image, Record, short_hash};
+use crate::workers::Priority;
+use known::Known;
+use pulse::Pulse;
+
+/// A record's JSON; `meta` is limited far below this.
+const MAX_RECORD_BYTES: u64 = 1024 * 1024;
+
+/// Bounds the memory of the cache; a record with its share of the map is about 2 KiB.
+const MAX_CACHED_RECORDS: u64 = 100_000;
+
+/// How long a record is believed while the store cannot be asked. Nothing can be taken down through
+/// a store that is away either; what was known to be blocked stays blocked.
+pub const STALE: Duration = Duration::from_secs(3600);
+
+/// How long after a failure the store is not asked again for the same record.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Compare-and-swap on one record: more rounds than any real contention needs.
+const MAX_ROUNDS: u32 = 16;
+
+/// A record and the ETag of its own object, for compare-and-swap.
+#[derive(Debug)]
+pub struct Stored {
+    pub record: Record,
+    pub etag: ETag,
+    read: Instant,
+}
+
+impl Stored {
+    pub(crate) fn new(record: Record, etag: ETag) -> Self {
+        Self {
+            record,
+            etag,
+            read: Instant::now(),
+        }
+    }
+
+    pub fn is_older_than(&self, age: Duration) -> bool {
+        self.read.elapsed() > age
+    }
+}
+
+/// What came of writing a record under a condition.
+#[derive(Debug)]
+pub enum Written {
+    Stored(Arc<Stored>),
+    /// Somebody else has written it first.
+    Raced,
+}
+
+pub struct Records {
+    store: Arc<Store>,
+    probing: Arc<Probing>,
+    cache: Cache<String, Known>,
+    keep: Duration,
+    pulse: Pulse,
+    /// Where the store is only read.
+    is_read_only: bool,
+    /// What was derived from originals and cannot be stored, whatever is said of them.
+    derived: Cache<String, Arc<Record>>,
+    /// Originals whose decoded facts were left out because the machine was busy, or whose hash
+    /// because they are large.
+    unfinished: mpsc::Sender<LeftOut>,
+}
+
+impl Records {
+    pub fn new(
+        store: Arc<Store>,
+        probing: Arc<Probing>,
+        keep: Duration,
+        unfinished: mpsc::Sender<LeftOut>,
+    ) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(MAX_CACHED_RECORDS)
+            .time_to_live(keep.max(STALE))
+            .build();
+        Self {
+            is_read_only: store.is_read_only(),
+            derived: Cache::new(MAX_CACHED_RECORDS),
+            store,
+            probing,
+            cache,
+            keep,
+            pulse: Pulse::default(),
+            unfinished,
+        }
+    }
+
+    /// The record of an original, at most some seconds old while the store answers. `None`: there is
+    /// no such original.
+    pub async fn load(self: &Arc<Self>, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+        let now = Instant::now();
+        match self.cache.get(key.as_str()).await {
+            Some(known) if known.is_believed(now) => Ok(known.stored),
+            known => self.refresh(key, now, known).await,
+        }
+    }
+
+    /// The record as it is in the store now, if the store can be asked.
+    pub async fn load_fresh(self: &Arc<Self>, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+        let known = self.cache.get(key.as_str()).await;
+        self.refresh(key, Instant::now() + self.keep, known).await
+    }
+
+    /// Asks the store unless somebody else has just done so: what is believed beyond `until` stays.
+    /// Behind the request, so that what is known is answered where the store's answer is late.
+    async fn refresh(
+        self: &Arc<Self>,
+        key: &Key,
+        until: Instant,
+        known: Option<Known>,
+    ) -> Result<Option<Arc<Stored>>, Error> {
+        let Some((last, known)) = known.and_then(|known| Some((known.last()?, known))) else {
+            return self.ask(key, until).await;
+        };
+        let (records, owned) = (self.clone(), key.clone());
+        let asking = tokio::spawn(async move { records.ask(&owned, until).await });
+        match self.pulse.await_answer(asking).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(panic)) => Err(Error::new(Code::Internal).cause(panic)),
+            None => {
+                known.believe_until(Instant::now() + PAUSE);
+                Ok(Some(last))
+            }
+        }
+    }
+
+    /// One at a time for each key, and never across [`Self::remember`] or [`Self::forget`]: what was
+    /// read before a change must not be remembered after it.
+    async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<Stored>>, Error> {
+        let asking = self.cache.entry_by_ref(key.as_str());
+        let outcome = asking
+            .and_try_compute_with(|entry| async move {
+                let known = entry.map(|entry| entry.into_value());
+                if known.as_ref().is_some_and(|known| known.is_believed(until)) {
+                    return Ok::<_, Error>(Op::Nop);
+                }
+                match self.read_or_derive(key).await {
+                    Err(error) if error.is_of_store() => {
+                        match error.is_store_away() {
+                            true => self.pulse.missed(),
+                            false => self.pulse.beat(),
+                        }
+                        let last = known.and_then(|known| known.last()).ok_or(error)?;
+                        Ok(Op::Put(Known::new(Some(last), PAUSE)))
+                    }
+                    answer => {
+                        self.pulse.beat();
+                        Ok(Op::Put(self.known(answer?)))
+                    }
+                }
+            })
+            .await?;
+        Ok(computed(outcome))
+    }
+
+    fn known(&self, stored: Option<Arc<Stored>>) -> Known {
+        Known::new(stored, self.keep)
+    }
+
+    /// The record of the bytes that are there now, where the known one is of the version `outdated`.
+    /// Many who ask at once derive it once.
+    pub async fn renew(&self, key: &Key, outdated: &str) -> Result<Option<Arc<Stored>>, Error> {
+        let entry = self.cache.entry_by_ref(key.as_str());
+        let outcome = entry
+            .and_try_compute_with(|entry| async move {
+                let known = entry.and_then(|entry| entry.into_value().stored);
+                if known.is_some_and(|known| known.record.etag != outdated) {
+                    return Ok::<_, Error>(Op::Nop);
+                }
+                let old = self.read(key).await?;
+                let stored = match old {
+                    // Another replica was first.
+                    Some(old) if old.record.etag != outdated => Some(old),
+                    old => self.derive(key, old.as_deref(), Priority::Request).await?,
+                };
+                Ok(Op::Put(self.known(stored)))
+            })
+            .await?;
+        Ok(computed(outcome))
+    }
+
+    /// Derives the record from the bytes anew: they are not those that the record describes.
+    pub async fn rederive(&self, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+        self.derive_anew(key, Priority::Request).await
+    }
+
+    async fn derive_anew(
+        &self,
+        key: &Key,
+        priority: Priority,
+    ) -> Result<Option<Arc<Stored>>, Error> {
+        let old = self.read(key).await?;
+        let derived = self.derive(key, old.as_deref(), priority).await;
+        self.forget(key).await;
+        let stored = derived?;
+        self.remember(key, stored.clone()).await;
+        Ok(stored)
+    }
+
+    async fn remember(&self, key: &Key, stored: Option<Arc<Stored>>) {
+        let entry = self.cache.entry_by_ref(key.as_str());
+        let known = self.known(stored);
+        entry.and_compute_with(|_| ready(Op::Put(known))).await;
+    }
+
+    pub async fn write(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
+        let key = Key::existing(&record.key)?;
+        let written = self.put(record, condition).await;
+        // Whatever the answer was, what is in memory may be outdated now.
+        self.forget(&key).await;
+        let written = written?;
+        if let Written::Stored(stored) = &written {
+            self.remember(&key, Some(stored.clone())).await;
+        }
+        Ok(written)
+    }
+
+    /// Leaves what is in memory to the caller, which may be about to change it.
+    async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
+        let key = Key::existing(&record.key)?;
+        let bytes =
+            serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
+        if bytes.len() as u64 > MAX_RECORD_BYTES {
+            return Err(Error::new(Code::InvalidRequest).detail(format!(
+                "the record is {} bytes, limit is {MAX_RECORD_BYTES}",
+                bytes.len()
+            )));
+        }
+        let object = Object::Record(key.hash());
+        let source = Source::Bytes(bytes.into());
+        let written = self
+            .store
+            .put(&object, source, condition, &Attributes::default())
+            .await;
+        let written = match written {
+            Err(tintype_store::Error::Precondition { .. }) => return Ok(Written::Raced),
+            written => written?,
+        };
+        let stored = Arc::new(Stored::new(record, written.etag));
+        self.note_unfinished(&stored);
+        Ok(Written::Stored(stored))
+    }
+
+    pub async fn forget(&self, key: &Key) {
+        let entry = self.cache.entry_by_ref(key.as_str());
+        entry.and_compute_with(|_| ready(Op::Remove)).await;
+    }
+
+    /// Gives the variants of an original new names, if it has a record.
+    pub async fn mark_purged(&self, key: &Key) -> Result<(), Error> {
+        for _ in 0..MAX_ROUNDS {
+            let Some(stored) = self.read(key).await? else {
+                return Ok(());
+            };
+            let record = Record {
+                purged: Some(Timestamp::now()),
+                ..stored.record.clone()
+            };
+            let condition = Condition::Match(stored.etag.clone());
+            if let Written::Stored(_) = self.write(record, &condition).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::busy("record"))
+    }
+
+    /// Fills in what was left out when the original came in or was adopted. Nobody waits for it. Gives
+    /// when there may be more to fill in.
+    pub async fn fill_in(&self, key: &Key) -> Result<Option<Timestamp>, Error> {
+        let unfinished = |stored: &Stored| self.unfinished_at(&stored.record);
+        if self.is_read_only {
+            let derived = self.derive_anew(key, Priority::Background).await?;
+            return Ok(derived.as_deref().and_then(unfinished));
+        }
+        let Some(stored) = self.read(key).await? else {
+            return Ok(None);
+        };
+        let now = Timestamp::now();
+        match unfinished(&stored) {
+            Some(at) if at <= now => {}
+            later => return Ok(later),
+        }
+        let Some(meta) = self.store.head(&Object::Original(key.clone())).await? else {
+            return Ok(None);
+        };
+        if meta.etag != stored.record.store_etag() {
+            let derived = self.derive_anew(key, Priority::Background).await?;
+            return Ok(derived.as_deref().and_then(unfinished));
+        }
+        let mut record = stored.record.clone();
+        if record.sha256.is_none() {
+            record.sha256 = Some(self.probing.hash(key, &meta.etag).await?);
+        }
+        if self.probing.next_look(&record).is_some_and(|at| at <= now) {
+            let before = record.image.as_ref();
+            let adopted = self
+                .probing
+                .adopt(key, &meta, before, Priority::Background)
+                .await?;
+            record.encoding = adopted.encoding;
+            record.media_type = adopted.media_type;
+            record.image = adopted.image;
+        }
+        let condition = Condition::Match(stored.etag.clone());
+        match self.write(record, &condition).await? {
+            Written::Stored(stored) => Ok(unfinished(&stored)),
+            // Whoever was first has said what is left to do.
+            Written::Raced => Ok(None),
+        }
+    }
+
+    /// When the bytes may tell more than the record knows. A hash that cannot be kept would be made
+    /// again and again.
+    pub fn unfinished_at(&self, record: &Record) -> Option<Timestamp> {
+        match self.is_read_only {
+            true => self.probing.next_look(record),
+            false => record.unfinished(self.probing.max_pixels()),
+        }
+    }
+
+    fn note_unfinished(&self, stored: &Stored) {
+        if let Some(at) = self.unfinished_at(&stored.record)
+            && let Ok(key) = Key::existing(&stored.record.key)
+        {
+            // When the list is full the next one to load the record puts it there.
+            let _ = self.unfinished.try_send(LeftOut { at, key });
+        }
+    }
+
+    async fn read_or_derive(&self, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+        match self.read(key).await? {
+            Some(stored) => {
+                if !self.is_read_only || !self.derived.contains_key(key.as_str()) {
+                    self.note_unfinished(&stored);
+                }
+                Ok(Some(stored))
+            }
+            None => self.derive(key, None, Priority::Request).await,
+        }
+    }
+
+    /// Only a confirmed absence means that there is no record: one that cannot be read is an error,
+    /// because taking it for "public" would publish what is under embargo.
+    pub async fn read(&self, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+        let stored = read(&self.store, &key.hash()).await?;
+        Ok(stored.map(Arc::new))
+    }
+
+    /// For whoever writes the record anew.
+    pub async fn look(&self, key: &Key) -> Result<Found, Error> {
+        look(&self.store, &key.hash()).await
+    }
+
+    /// Makes the record of an original anew where it is damaged; whether it was. What people said in it
+    /// is lost. Takedowns are not: they are kept elsewhere.
+    pub async fn mend(&self, key: &Key) -> Result<bool, Error> {
+        let Found::Damaged { etag, .. } = self.look(key).await? else {
+            return Ok(false);
+        };
+        let condition = Condition::Match(etag);
+        let object = Object::Record(key.hash());
+        if self
+            .store
+            .head(&Object::Original(key.clone()))
+            .await?
+            .is_none()
+        {
+            return Ok(self.store.delete(&object, &condition).await?);
+        }
+        let derived = self.derive_over(key, &condition, Priority::Background);
+        let derived = derived.await;
+        self.forget(key).await;
+        derived.map(|_| true)
+    }
+
+    /// From the bytes, and into the store. Changes nothing in memory.
+    async fn derive(
+        &self,
+        key: &Key,
+        old: Option<&Stored>,
+        priority: Priority,
+    ) -> Result<Option<Arc<Stored>>, Error> {
+        let Some(mut record) = self.of_bytes(key, old, priority).await? else {
+            return Ok(None);
+        };
+        let condition = match old {
+            None => Condition::Absent,
+            Some(old) => {
+                record.created = old.record.created;
+                record.state = old.record.state.clone();
+                record.meta = old.record.meta.clone();
+                if record.sha256 == old.record.sha256 {
+                    record.focal_point = old.record.focal_point;
+                    record.crops = old.record.crops.clone();
+                    record.purged = old.record.purged;
+                }
+                Condition::Match(old.etag.clone())
+            }
+        };
+        self.keep(key, record, &condition).await
+    }
+
+    /// The same in place of a record that cannot be read.
+    async fn derive_over(
+        &self,
+        key: &Key,
+        condition: &Condition,
+        priority: Priority,
+    ) -> Result<Option<Arc<Stored>>, Error> {
+        match self.of_bytes(key, None, priority).await? {
+            Some(record) => self.keep(key, record, condition).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Of an original that is being written to: of what is there when it holds still. `old` may have
+    /// been told the reasons why there is no more.
+    async fn of_bytes(
+        &self,
+        key: &Key,
+        old: Option<&Stored>,
+        priority: Priority,
+    ) -> Result<Option<Record>, Error> {
+        let mut looks = Looks::default();
+        loop {
+            let Some(meta) = self.store.head(&Object::Original(key.clone())).await? else {
+                return Ok(None);
+            };
+            let before = old.filter(|old| old.record.store_etag() == meta.etag);
+            let before = before.and_then(|old| old.record.image.as_ref());
+            match self.adopt(key, &meta, before, priority).await {
+                Err(error) if error.is_outdated() => looks.again().await?,
+                adopted => return adopted.map(Some),
+            }
+        }
+    }
+
+    /// In the store, or in memory where the store takes nothing.
+    async fn keep(
+        &self,
+        key: &Key,
+        record: Record,
+        condition: &Condition,
+    ) -> Result<Option<Arc<Stored>>, Error> {
+        if self.is_read_only {
+            let stored = unwritten(record)?;
+            self.note_unfinished(&stored);
+            return Ok(Some(stored));
+        }
+        match self.put(record.clone(), condition).await {
+            Ok(Written::Stored(stored)) => Ok(Some(stored)),
+            // Theirs counts.
+            Ok(Written::Raced) => self.read(key).await,
+            // What cannot be written can still be read.
+            Err(error) if error.is_of_store() => {
+                // Said once, and tried again with every refresh.
+                if !self.derived.contains_key(&record.key) {
+                    let cause = error.cause_text();
+                    tracing::warn!(key = key.as_str(), %error, cause, "the record of {key} cannot be stored and is kept in memory");
+                }
+                self.keep_derived(&record).await;
+                unwritten(record).map(Some)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The record that an original's bytes make. Reading them again each time that a record is looked
+    /// up would cost more than everything else.
+    async fn adopt(
+        &self,
+        key: &Key,
+        meta: &Meta,
+        before: Option<&Image>,
+        priority: Priority,
+    ) -> Result<Record, Error> {
+        let kept = self.derived.get(key.as_str()).await;
+        let kept = kept.filter(|kept| kept.etag == meta.etag.as_str());
+        if let Some(kept) = &kept
+            && (self.probing.next_look(kept)).is_none_or(|at| at > Timestamp::now())
+        {
+            return Ok((**kept).clone());
+        }
+        let before = kept.as_ref().map_or(before, |kept| kept.image.as_ref());
+        let record = self.probing.adopt(key, meta, before, priority).await?;
+        if self.is_read_only {
+            self.keep_derived(&record).await;
+        }
+        Ok(record)
+    }
+
+    async fn keep_derived(&self, record: &Record) {
+        let kept = Arc::new(record.clone());
+        self.derived.insert(record.key.clone(), kept).await;
+    }
+}
+
+/// A record that is in memory alone.
+fn unwritten(record: Record) -> Result<Arc<Stored>, Error> {
+    let json =
+        serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
+    Ok(Arc::new(Stored::new(record, ETag::new(short_hash(&json)))))
+}
+
+fn computed(outcome: CompResult<String, Known>) -> Option<Arc<Stored>> {
+    match outcome {
+        CompResult::Inserted(entry)
+        | CompResult::ReplacedWith(entry)
+        | CompResult::Unchanged(entry) => entry.into_value().stored,
+        CompResult::StillNone(_) | CompResult::Removed(_) => None,
+    }
+}
+
+/// What is there where a record should be.
+#[derive(Debug)]
+pub enum Found {
+    Nothing,
+    Stored(Box<Stored>),
+    /// Something that is no record: cut, empty, or written by somebody else.
+    Damaged {
+        etag: ETag,
+        reason: String,
+    },
+}
+
+/// The record of an original, for whoever knows only the hash of its key.
+pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<Stored>, Error> {
+    match look(store, owner).await? {
+        Found::Nothing => Ok(None),
+        Found::Stored(stored) => Ok(Some(*stored)),
+        Found::Damaged { reason, .. } => {
+            let path = Object::Record(*owner).path();
+            Err(Error::new(Code::RecordDamaged)
+                .detail(format!("the record {path} cannot be read; the original itself may be whole. Overwrite it, or run `tintype index`"))
+                .member("record", path.as_str())
+                .cause(format!("{path}: {reason}")))
+        }
+    }
+}
+
+/// The same, where a damaged one is no error.
+pub async fn look(store: &Store, owner: &KeyHash) -> Result<Found, Error> {
+    let Some(got) = store.get(&Object::Record(*owner), None, None).await? else {
+        return Ok(Found::Nothing);
+    };
+    let etag = got.meta.etag.clone();
+    let damaged = |etag, reason| Ok(Found::Damaged { etag, reason });
+    let bytes = match got.body.into_bytes(MAX_RECORD_BYTES).await {
+        Err(error @ tintype_store::Error::TooLarge { .. }) => {
+            return damaged(etag, error.to_string());
+        }
+        bytes => bytes?,
+    };
+    let mut record: Record = match serde_json::from_slice(&bytes) {
+        Ok(record) => record,
+        Err(error) => return damaged(etag, error.to_string()),
+    };
+    // A record of the store below speaks of the original as that store does.
+    if etag.below().is_some() && !record.etag.is_empty() {
+        record.etag = record.store_etag().marked().as_str().to_owned();
+    }
+    Ok(Found::Stored(Box::new(Stored::new(record, etag))))
+}

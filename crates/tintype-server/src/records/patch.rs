@@ -1,0 +1,348 @@
+//! What people say about an original, and how they change it.
+//!
+//! One form for all ways in: the `Tintype-Record` header and the `record` field of an upload, and the
+//! body of a PATCH, are JSON merge patches (RFC 7396) of the same four members. What tintype knows by
+//! itself (size, type, facts of the picture) cannot be changed and is refused rather than ignored.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Error};
+use crate::records::blocks::Block;
+use crate::records::record::{Area, Point, Record, State};
+
+const MEMBERS: [&str; 4] = ["focal_point", "crops", "state", "meta"];
+
+/// A picture has a handful of named cuts; the record is read on every request.
+const MAX_CROPS: usize = 64;
+const MAX_CROP_NAME_CHARS: usize = 64;
+/// As JSON, in bytes.
+const MAX_META_BYTES: usize = 64 * 1024;
+const MAX_REASON_CHARS: usize = 1000;
+
+/// A checked merge patch: an object that has no other members than those that may be changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordPatch(Map<String, Value>);
+
+/// Everything that people say about an original.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Said {
+    pub focal_point: Option<Point>,
+    pub crops: BTreeMap<String, Area>,
+    pub state: WantedState,
+    pub meta: Map<String, Value>,
+}
+
+/// Like [`State`], with the takedown that is kept elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+pub enum WantedState {
+    #[default]
+    Public,
+    Embargo {
+        until: Timestamp,
+    },
+    Blocked {
+        reason: String,
+    },
+}
+
+impl RecordPatch {
+    pub fn parse(json: &[u8]) -> Result<Self, Error> {
+        let value: Value = serde_json::from_slice(json)
+            .map_err(|error| invalid("record", format!("not JSON: {error}")))?;
+        let Value::Object(members) = value else {
+            return Err(invalid("record", "must be a JSON object"));
+        };
+        if let Some(name) = members
+            .keys()
+            .find(|name| !MEMBERS.contains(&name.as_str()))
+        {
+            return Err(invalid(
+                name,
+                "no such member, or one that cannot be changed",
+            ));
+        }
+        Ok(Self(members))
+    }
+
+    /// Whether it says who may see the original.
+    pub fn has_state(&self) -> bool {
+        self.0.contains_key("state")
+    }
+
+    pub fn apply(&self, said: &Said) -> Result<Said, Error> {
+        let mut document = serde_json::to_value(said).map_err(|error| {
+            Error::new(Code::Internal).cause(format!("what was said about an original: {error}"))
+        })?;
+        let mut patch = self.0.clone();
+        // Each state has members of its own. One that is named anew does not inherit the old one's.
+        let renamed = patch
+            .get("state")
+            .and_then(|state| state.get("name"))
+            .is_some();
+        if renamed {
+            document["state"] = Value::Null;
+        }
+        // A plain reset, where merging would only remove the member.
+        for name in MEMBERS {
+            if patch.get(name).is_some_and(Value::is_null) {
+                patch.remove(name);
+                if let Some(members) = document.as_object_mut() {
+                    members.remove(name);
+                }
+            }
+        }
+        merge(&mut document, Value::Object(patch));
+        let Value::Object(document) = document else {
+            return Err(invalid("record", "must be a JSON object"));
+        };
+        typed(document)
+    }
+}
+
+impl Said {
+    pub fn of(record: &Record, block: Option<&Block>) -> Self {
+        let state = match (block, &record.state) {
+            (Some(block), _) => WantedState::Blocked {
+                reason: block.reason.clone(),
+            },
+            (None, State::Public) => WantedState::Public,
+            (None, State::Embargo { until }) => WantedState::Embargo { until: *until },
+        };
+        Self {
+            focal_point: record.focal_point,
+            crops: record.crops.clone(),
+            state,
+            meta: record.meta.clone(),
+        }
+    }
+}
+
+/// RFC 7396, section 2.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(members) = target else {
+        return;
+    };
+    for (name, value) in patch {
+        if value.is_null() {
+            members.remove(&name);
+        } else {
+            merge(members.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// Member by member, so that the answer names the one that is wrong.
+fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
+    fn member<T: Default + for<'de> Deserialize<'de>>(
+        document: &mut Map<String, Value>,
+        name: &'static str,
+    ) -> Result<T, Error> {
+        let Some(value) = document.remove(name) else {
+            return Ok(T::default());
+        };
+        serde_json::from_value(value).map_err(|error| invalid(name, error.to_string()))
+    }
+    let said = Said {
+        focal_point: member(&mut document, "focal_point")?,
+        crops: member(&mut document, "crops")?,
+        state: member(&mut document, "state")?,
+        meta: member(&mut document, "meta")?,
+    };
+    if said.crops.len() > MAX_CROPS {
+        return Err(invalid(
+            "crops",
+            format!("{} crops, limit is {MAX_CROPS}", said.crops.len()),
+        ));
+    }
+    for (name, area) in &said.crops {
+        let chars = name.chars().count();
+        if !(1..=MAX_CROP_NAME_CHARS).contains(&chars) {
+            let reason = format!("a crop's name must have 1 to {MAX_CROP_NAME_CHARS} characters");
+            return Err(invalid("crops", reason));
+        }
+        let (right, bottom) = (
+            area.x.to_f64() + area.width.to_f64(),
+            area.y.to_f64() + area.height.to_f64(),
+        );
+        // Fractions are kept in millionths; adding two of them may miss 1 by less than that.
+        let past = 1.000_000_5;
+        if area.width.to_f64() <= 0.0
+            || area.height.to_f64() <= 0.0
+            || right > past
+            || bottom > past
+        {
+            return Err(invalid(
+                "crops",
+                format!("crop {name:?} is empty or leaves the picture"),
+            ));
+        }
+    }
+    let meta_bytes = serde_json::to_vec(&said.meta).map_or(usize::MAX, |json| json.len());
+    if meta_bytes > MAX_META_BYTES {
+        return Err(invalid(
+            "meta",
+            format!("{meta_bytes} bytes, limit is {MAX_META_BYTES}"),
+        ));
+    }
+    if let WantedState::Blocked { reason } = &said.state {
+        let chars = reason.trim().chars().count();
+        if !(1..=MAX_REASON_CHARS).contains(&chars) {
+            let reason = format!("a block's reason must have 1 to {MAX_REASON_CHARS} characters");
+            return Err(invalid("state", reason));
+        }
+    }
+    Ok(said)
+}
+
+fn invalid(field: &str, reason: impl std::fmt::Display) -> Error {
+    Error::new(Code::InvalidRequest)
+        .detail(format!("{field}: {reason}"))
+        .member("field", field)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn patch(value: Value) -> Result<RecordPatch, Code> {
+        RecordPatch::parse(value.to_string().as_bytes()).map_err(|error| error.code())
+    }
+
+    fn apply(value: Value, said: &Said) -> Result<Said, Code> {
+        patch(value)?.apply(said).map_err(|error| error.code())
+    }
+
+    #[track_caller]
+    fn refused(value: Value) {
+        assert_eq!(apply(value, &Said::default()), Err(Code::InvalidRequest));
+    }
+
+    /// The table of RFC 7396, appendix A.
+    #[test]
+    fn merging_follows_the_examples_of_the_rfc() {
+        for (target, patch, result) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (
+                json!({"a":"b","b":"c"}),
+                json!({"a":null}),
+                json!({"b":"c"}),
+            ),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+            (
+                json!({"a":{"b":"c"}}),
+                json!({"a":{"b":"d","c":null}}),
+                json!({"a":{"b":"d"}}),
+            ),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a":"b"}), json!(["c"]), json!(["c"])),
+            (json!({"a":"foo"}), json!(null), json!(null)),
+            (json!({"a":"foo"}), json!("bar"), json!("bar")),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (
+                json!({}),
+                json!({"a":{"bb":{"ccc":null}}}),
+                json!({"a":{"bb":{}}}),
+            ),
+        ] {
+            let mut merged = target;
+            merge(&mut merged, patch);
+            assert_eq!(merged, result);
+        }
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_keeps_the_rest() {
+        let said = apply(
+            json!({"focal_point": {"x": 0.25, "y": 0.5}, "meta": {"credit": "A", "desk": "B"}}),
+            &Said::default(),
+        )
+        .unwrap();
+        let changed = apply(
+            json!({"focal_point": {"y": 1}, "meta": {"desk": null}}),
+            &said,
+        )
+        .unwrap();
+        assert_eq!(
+            serde_json::to_value(&changed).unwrap(),
+            json!({
+                "focal_point": {"x": 0.25, "y": 1.0}, "crops": {},
+                "state": {"name": "public"}, "meta": {"credit": "A"},
+            })
+        );
+        assert_eq!(
+            apply(json!({"focal_point": null}), &said)
+                .unwrap()
+                .focal_point,
+            None
+        );
+        assert_eq!(
+            apply(json!({"meta": null}), &said).unwrap().meta,
+            Map::new()
+        );
+        assert_eq!(apply(json!({}), &said).unwrap(), said);
+    }
+
+    #[test]
+    fn a_state_named_anew_does_not_inherit_the_members_of_the_old_one() {
+        let embargo = apply(
+            json!({"state": {"name": "embargo", "until": "2030-01-01T00:00:00Z"}}),
+            &Said::default(),
+        )
+        .unwrap();
+        let public = apply(json!({"state": {"name": "public"}}), &embargo).unwrap();
+        assert_eq!(public.state, WantedState::Public);
+        let reset = apply(json!({"state": null}), &embargo).unwrap();
+        assert_eq!(reset.state, WantedState::Public);
+        let later = apply(
+            json!({"state": {"until": "2031-01-01T00:00:00Z"}}),
+            &embargo,
+        )
+        .unwrap();
+        let until = "2031-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(later.state, WantedState::Embargo { until });
+    }
+
+    #[test]
+    fn what_is_unknown_malformed_or_out_of_bounds_is_refused() {
+        assert_eq!(patch(json!([])), Err(Code::InvalidRequest));
+        assert_eq!(patch(json!({"size": 1})), Err(Code::InvalidRequest));
+        assert!(RecordPatch::parse(b"{").is_err());
+        refused(json!({"focal_point": {"x": 1.5, "y": 0}}));
+        refused(json!({"focal_point": {"x": 0.5}}));
+        refused(json!({"focal_point": {"x": 0.5, "y": 0.5, "z": 0}}));
+        refused(json!({"state": {"name": "secret"}}));
+        refused(json!({"state": {"name": "embargo"}}));
+        refused(json!({"state": {"name": "embargo", "until": "tomorrow"}}));
+        refused(json!({"state": {"name": "blocked", "reason": " "}}));
+        refused(json!({"meta": []}));
+        refused(json!({"meta": {"text": "x".repeat(65_536)}}));
+        refused(json!({"crops": {"wide": {"x": 0.5, "y": 0, "width": 0.6, "height": 1}}}));
+        refused(json!({"crops": {"none": {"x": 0.5, "y": 0, "width": 0, "height": 1}}}));
+        refused(json!({"crops": {"": {"x": 0, "y": 0, "width": 1, "height": 1}}}));
+        let area = json!({"x": 0, "y": 0, "width": 1, "height": 1});
+        let many: Map<_, _> = (0..65).map(|n| (n.to_string(), area.clone())).collect();
+        refused(json!({"crops": many}));
+        let thirds = json!({"x": 0.333333, "y": 0, "width": 0.666667, "height": 1});
+        assert!(apply(json!({"crops": {"right": thirds}}), &Said::default()).is_ok());
+    }
+}

@@ -1,0 +1,468 @@
+//! The life of the service: open the stores, serve, drain, stop.
+
+pub mod admin;
+mod awaiting;
+mod below;
+pub mod router;
+pub mod stores;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use tintype_imaging::limits::Limits;
+use tintype_store::{Store, in_background};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::granted::Granted;
+use crate::config::{Config, Resources};
+use crate::delivery::PreparedAnswers;
+use crate::error::Error;
+use crate::http;
+use crate::http::Pace;
+use crate::invalidation::outbox::{self, Outbox};
+use crate::invalidation::purge;
+use crate::invalidation::purgers;
+use crate::originals::spool::{Spool, Unwritable};
+use crate::records::Records;
+use crate::records::blocks::{self, Blocks};
+use crate::records::left_out;
+use crate::records::probing::Probing;
+use crate::service::admin::{self, Outcome, Readiness, Ready};
+use crate::service::stores::{Stores, Unopened};
+use crate::telemetry::access_log::{Observe, Observer};
+use crate::telemetry::emf;
+use crate::telemetry::log::Log;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::{self, LAST_WORDS, Tracer, Unsendable};
+use crate::variants::{self, Variants};
+use crate::workers::{self, Pool};
+use awaiting::{Late, chain};
+use below::Below;
+
+/// The part of the hot cache's memory that goes to headers rather than bytes.
+const PREPARED_SHARE: u64 = 16;
+/// Balancers and whoever collects metrics.
+const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// The part of all connections that an API with a listener of its own gets, so that readers cannot
+/// keep it out.
+const API_SHARE: usize = 4;
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Less than a check of readiness may take.
+const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
+
+/// The sockets. The caller binds them, so that it can say which one was taken.
+pub struct Listeners {
+    pub public: TcpListener,
+    pub admin: TcpListener,
+    /// The API's own, where it is not on the public one.
+    pub api: Option<TcpListener>,
+}
+
+/// What went wrong before the service could begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] Unopened),
+    #[error("the takedowns cannot be read, and without them nothing is served")]
+    Blocks(#[source] Error),
+    #[error(transparent)]
+    Purgers(purgers::Unfit),
+    #[error(
+        "TINTYPE_SPOOL_DIR: {0}; mount a folder there that it may write to, or name another one"
+    )]
+    Spool(Unwritable),
+    #[error(transparent)]
+    Telemetry(#[from] Unsendable),
+    #[error("{what} cannot be set up")]
+    System {
+        what: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether it may be over by itself: the store gave no answer.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(unopened) => unopened.may_pass(),
+            Self::Blocks(error) => error.is_store_away(),
+            Self::Purgers(_) | Self::Spool(_) | Self::Telemetry(_) | Self::System { .. } => false,
+        }
+    }
+}
+
+impl App {
+    /// Opens everything that the configuration names, within what is granted. Nothing is served yet.
+    pub async fn open(
+        config: Arc<Config>,
+        granted: &Granted,
+        metrics: Arc<Metrics>,
+        tracer: Option<Arc<Tracer>>,
+    ) -> Result<Arc<Self>, StartError> {
+        let Stores { store, derived } = Stores::open(&config).await?;
+        store.observe(observer(&metrics));
+        if config.derived_store.is_some() {
+            derived.observe(observer(&metrics));
+        }
+        let resources = config.resources(granted);
+        let prepared_bytes = resources.hot_cache_bytes / PREPARED_SHARE;
+        let pool = open_pool(&config, &resources)?;
+        let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
+        let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
+        let spool = match config.read_only {
+            true => Spool::untried(spool_dir, config.spool_bytes),
+            false => Spool::new(spool_dir, config.spool_bytes).map_err(StartError::Spool)?,
+        };
+        let imaging = imaging(&config);
+        let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
+        let blocks = Blocks::load(store.clone())
+            .await
+            .map_err(StartError::Blocks)?;
+        let settle = purge::settle(config.record_cache);
+        let timing = outbox::Timing::new(settle);
+        let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
+            .await
+            .map_err(StartError::Purgers)?;
+        let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
+        let parts = variants::Parts {
+            store: store.clone(),
+            derived: derived.clone(),
+            pool: pool.clone(),
+            imaging,
+            config: config.clone(),
+            metrics: metrics.clone(),
+            tracer,
+        };
+        let hot_bytes = resources.hot_cache_bytes - prepared_bytes;
+        let variants = Arc::new(Variants::new(parts, hot_bytes));
+        let app = Arc::new(Self {
+            records: Arc::new(Records::new(
+                store.clone(),
+                probing.clone(),
+                config.record_cache,
+                unfinished,
+            )),
+            blocks,
+            variants,
+            prepared: PreparedAnswers::new(prepared_bytes),
+            outbox,
+            metrics,
+            config,
+            resources,
+            store,
+            derived,
+            probing,
+            pool,
+            spool,
+        });
+        tokio::spawn(left_out::fill_in(Arc::downgrade(&app), left_out));
+        if !app.config.read_only {
+            tokio::spawn(sweep_leftovers(Arc::downgrade(&app)));
+        }
+        Ok(app)
+    }
+}
+
+/// Records without a service, for a tool that makes them. What is left out stays left out until it
+/// calls [`Records::fill_in`].
+pub async fn open_records(
+    config: &Config,
+    granted: &Granted,
+) -> Result<(Arc<Store>, Arc<Records>), StartError> {
+    let store = Stores::open(config).await?.store;
+    let pool = open_pool(config, &config.resources(granted))?;
+    let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
+    let (unfinished, _) = mpsc::channel(1);
+    let records = Records::new(store.clone(), probing, config.record_cache, unfinished);
+    Ok((store, Arc::new(records)))
+}
+
+fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartError> {
+    let limits = workers::Limits {
+        threads: resources.workers,
+        queue: config.queue,
+        bytes: resources.pixel_bytes(),
+        max_wait: config.queue_wait,
+    };
+    let pool = Pool::new(limits).map_err(|source| StartError::System {
+        what: "the pixel pool",
+        source,
+    })?;
+    Ok(Arc::new(pool))
+}
+
+fn imaging(config: &Config) -> Limits {
+    Limits {
+        max_pixels: config.max_pixels,
+        ..Limits::default()
+    }
+}
+
+fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
+    let metrics = metrics.clone();
+    Box::new(move |op, result, took| metrics.storage(op, result, took))
+}
+
+/// Told once the store is there.
+pub type Opened<'a> = Box<dyn FnOnce(&App) + Send + 'a>;
+
+/// Opens everything and serves until `stop`, then drains. Gives how many connections had to be cut.
+///
+/// Boxed, or all that the service ever waits for would be compiled in the program that waits for it.
+pub fn serve<'a>(
+    config: Config,
+    granted: &'a Granted,
+    listeners: Listeners,
+    log: Log,
+    stop: CancellationToken,
+    opened: Opened<'a>,
+) -> BoxFuture<'a, Result<usize, StartError>> {
+    Box::pin(run(config, granted, listeners, log, stop, opened))
+}
+
+async fn run(
+    config: Config,
+    granted: &Granted,
+    listeners: Listeners,
+    log: Log,
+    stop: CancellationToken,
+    opened: Opened<'_>,
+) -> Result<usize, StartError> {
+    let connections = config.resources(granted).connections.get();
+    let of_api = match listeners.api {
+        Some(_) => (connections / API_SHARE).max(1),
+        None => 0,
+    };
+    let count = |connections| NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
+    let settings = http::Settings {
+        header_timeout: config.header_timeout,
+        idle_timeout: config.idle_timeout,
+        body: Pace::new(config.body_min_rate, config.body_timeout),
+        write: Pace::new(config.write_min_rate, config.write_timeout),
+        max_connections: count(connections),
+        lame_duck: config.lame_duck,
+        drain: config.drain,
+    };
+    let sites = config.sites.iter().map(|site| site.name.as_str());
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), sites));
+    let config = Arc::new(config);
+    let tracer = telemetry::tracer(&config.otel)?;
+    let observer = Arc::new(Observer::new(
+        metrics.clone(),
+        log.clone(),
+        config.access_log,
+        tracer.clone(),
+    ));
+    let running: Arc<OnceLock<Arc<App>>> = Arc::default();
+    let readiness = {
+        let running = running.clone();
+        Arc::new(Readiness::new(move || health(running.get().cloned())))
+    };
+    let scrape = {
+        let (running, metrics) = (running.clone(), metrics.clone());
+        let (log, readiness) = (log.clone(), readiness.clone());
+        move || {
+            metrics.observe_draining(readiness.is_draining());
+            metrics.observe_log(log.dropped());
+            if let Some(app) = running.get() {
+                metrics.observe_app(app);
+            }
+            metrics.encode()
+        }
+    };
+    let machines = admin::router(readiness.clone(), scrape.clone());
+    let (public, api) = (Late::default(), Late::default());
+
+    let draining = {
+        let (readiness, stop) = (readiness.clone(), stop.clone());
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            readiness.set_draining();
+        })
+    };
+    // Health is told until the last request is answered.
+    let last = CancellationToken::new();
+    let at_once = http::Settings {
+        max_connections: ADMIN_CONNECTIONS,
+        lame_duck: Duration::ZERO,
+        drain: Duration::from_secs(1),
+        ..settings
+    };
+    let machines = tokio::spawn(http::serve(
+        listeners.admin,
+        machines,
+        at_once,
+        metrics.connections("admin"),
+        last.clone(),
+    ));
+    // What is told of every request is told after the last one.
+    let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
+    let shared = listeners.api.is_none();
+    let serve = |listener, late: &Late, name, connections| {
+        let open = metrics.connections(name);
+        let service = Below::new(Observe::new(late.clone(), observer.clone()), &config.sites);
+        let settings = http::Settings {
+            max_connections: count(connections),
+            ..settings
+        };
+        tokio::spawn(http::serve(listener, service, settings, open, stop.clone()))
+    };
+    let of_public = connections - of_api;
+    let serving = [
+        Some(serve(listeners.public, &public, "public", of_public)),
+        listeners
+            .api
+            .map(|listener| serve(listener, &api, "api", of_api)),
+    ];
+
+    let opening = awaiting::open(config, granted, metrics.clone(), tracer.clone(), &readiness);
+    let refreshing = tokio::select! {
+        () = stop.cancelled() => None,
+        app = opening => {
+            let app = app?;
+            public.set(router::public(app.clone(), shared));
+            api.set(router::api_alone(app.clone()));
+            opened(&app);
+            // It has just been asked everything.
+            readiness.believe(Ok(ready(&app, Vec::new())));
+            let _ = running.set(app.clone());
+            readiness.set_started();
+            Some(tokio::spawn(refresh_blocks(app, stop.clone())))
+        }
+    };
+    let mut cut = 0;
+    for listener in serving.into_iter().flatten() {
+        cut += listener.await.map_or(0, |drained| drained.cut);
+    }
+    last.cancel();
+    let last_spans = tracer.map(|tracer| off_threads(move || tracer.shut_down(LAST_WORDS)));
+    let _ = machines.await;
+    let _ = telling.await;
+    if let Some(last_spans) = last_spans {
+        let _ = last_spans.await;
+    }
+    draining.abort();
+    if let Some(refreshing) = refreshing {
+        refreshing.abort();
+    }
+    Ok(cut)
+}
+
+/// What is told of the service without being asked, until `stop`.
+async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
+    let lines = async {
+        if config.emf {
+            emf::write(&config.otel.service, &log, &scrape, stop.clone()).await;
+        }
+    };
+    let pushes = async {
+        let pushed = telemetry::push_metrics(&config.otel, &scrape, stop.clone()).await;
+        if let Err(error) = pushed {
+            tracing::error!("{error}");
+        }
+    };
+    tokio::join!(lines, pushes);
+}
+
+async fn health(app: Option<Arc<App>>) -> Outcome {
+    // Asked of a service that has started.
+    let app = app.ok_or_else(Vec::new)?;
+    // In time to be a reason: a check that takes too long as a whole makes the service unready.
+    let reason = match tokio::time::timeout(STORE_ANSWERS, app.store.check()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("the store does not answer: {}", chain(&error))),
+        Err(_) => Some("the store does not answer in time".to_owned()),
+    };
+    match reason {
+        Some(reason) if !app.store.is_shared() => Err(vec![reason]),
+        reason => {
+            let unwritable = match app.config.read_only {
+                true => Vec::new(),
+                false => unwritable(&app).await,
+            };
+            let reasons = reason.into_iter().chain(unwritable);
+            Ok(ready(&app, reasons.collect()))
+        }
+    }
+}
+
+/// What keeps uploads and changes from being taken; what is there is answered all the same.
+async fn unwritable(app: &App) -> Vec<String> {
+    let spool = app.spool.clone();
+    let spool = off_threads(move || spool.check());
+    let is_second = !Arc::ptr_eq(&app.store, &app.derived);
+    let stores = [
+        ("the store", Some(&app.store)),
+        (
+            "the store for variants",
+            Some(&app.derived).filter(|_| is_second),
+        ),
+    ];
+    let mut reasons = Vec::new();
+    for (name, store) in stores {
+        let Some(store) = store else { continue };
+        if let Err(error) = store.check_writes().await {
+            reasons.push(format!("{name} cannot be written to: {}", chain(&error)));
+        }
+    }
+    if let Ok(Err(unwritable)) = spool.await {
+        reasons.push(format!("uploads cannot be taken in: {unwritable}"));
+    }
+    reasons
+}
+
+fn ready(app: &App, reasons: Vec<String>) -> Ready {
+    let told = app.config.warnings(SystemTime::now()).into_iter();
+    Ready {
+        degraded: reasons.into_iter().chain(app.outbox.ailing()).collect(),
+        warnings: told
+            .map(|warning| warning.to_string())
+            .chain(app.store.warnings())
+            .collect(),
+    }
+}
+
+/// What processes that died have left while this one runs. The first time not at once: it was just done.
+async fn sweep_leftovers(app: Weak<App>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(app) = app.upgrade() else { return };
+        let spool = app.spool.clone();
+        let swept = off_threads(move || spool.sweep()).await;
+        if let Err(error) = swept.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            tracing::warn!(%error, "the spool cannot be swept");
+        }
+        if let Err(error) = in_background(app.store.sweep_leftovers()).await {
+            tracing::warn!(%error, "temporary files of the store cannot be swept");
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a few file operations; pixel work has a pool of its own"
+)]
+fn off_threads<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::task::spawn_blocking(job)
+}
+
+async fn refresh_blocks(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(blocks::PAUSE) => {}
+        }
+        if let Err(error) = in_background(app.blocks.refresh()).await {
+            tracing::warn!(%error, "takedowns of other replicas cannot be read");
+        }
+    }
+}

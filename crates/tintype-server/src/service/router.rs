@@ -1,0 +1,55 @@
+//! All routes and layers, in order.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use http::Uri;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::error::{Code, Error};
+use crate::{api, delivery};
+
+/// Delivery, and the API unless it has a listener of its own.
+pub fn public(app: Arc<App>, with_api: bool) -> Router {
+    let delivery = Router::new()
+        .route("/t/{*rest}", any(delivery::rendering))
+        .route("/o/{*rest}", any(delivery::original));
+    let routes = if with_api {
+        delivery.merge(api::router(&app))
+    } else {
+        delivery
+    };
+    // In production nothing is there, and nothing tells what runs.
+    let routes = match app.config.dev {
+        true => routes.route("/", any(crate::docs::route::page)),
+        false => routes,
+    };
+    finish(routes.fallback(delivery::old), app)
+}
+
+/// The API alone.
+pub fn api_alone(app: Arc<App>) -> Router {
+    finish(api::router(&app).fallback(nothing_there), app)
+}
+
+fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
+        // A panic is our mistake; it ends one request and is answered like any other refusal.
+        .layer(CatchPanicLayer::custom(|_| {
+            axum::response::IntoResponse::into_response(Error::new(Code::Internal))
+        }))
+        .with_state(app)
+}
+
+/// Without its last parts, in which there may be a signature.
+pub(crate) async fn nothing_there(uri: Uri) -> Error {
+    const MOST_CHARACTERS: usize = 40;
+    let first = uri.path().split('/').nth(1).unwrap_or_default();
+    let first: String = first.chars().take(MOST_CHARACTERS).collect();
+    let detail = format!(
+        "there is nothing at /{first}: pictures are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
+    );
+    Error::new(Code::NotFound).detail(detail)
+}
