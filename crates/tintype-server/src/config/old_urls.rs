@@ -8,12 +8,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::Site;
 use super::problems::Problems;
-use super::site::Sites;
 use crate::old_urls::{
-    Answer, Grammar, Imgproxy, Listed, Pair, Pattern, PatternText, Place, Rule, Thumbor,
-    Translated, Unmapped, Until, compile,
+    Answer, Grammar, Imgproxy, Listed, Pair, Pattern, PatternText, Place, Rule, Thumbor, Until,
+    compile,
 };
 
 /// Of one site; each is tried in turn.
@@ -319,45 +317,5 @@ fn until(value: &toml::Value) -> Result<Until, Wrong> {
     match second {
         Some(second) => Ok(Until { day, second }),
         None => wrong("until", format!("{day:?} is not a day such as 2030-01-01")),
-    }
-}
-
-/// The rule that knows an address, and what it makes of it.
-pub struct Found<'a> {
-    pub site: &'a Site,
-    pub rule: &'a Rule,
-    pub result: Result<Translated, Unmapped>,
-}
-
-impl Sites {
-    /// The first list that an address can be mapped by; else the first that it belongs to. `now` is in Unix seconds.
-    pub fn old_url(&self, raw_path: &str, query: Option<&str>, now: u64) -> Option<Found<'_>> {
-        let mut refused = None;
-        for site in self.iter() {
-            for rule in &site.old_urls {
-                let Some(result) = rule.translate(raw_path, query, &site.presets, now) else {
-                    continue;
-                };
-                let result = result.and_then(|translated| self.of_site(site, translated));
-                let found = Found { site, rule, result };
-                match found.result {
-                    Ok(_) => return Some(found),
-                    Err(_) => refused = refused.or(Some(found)),
-                }
-            }
-        }
-        refused
-    }
-
-    /// A list is of its site alone: its keys sign for no other.
-    fn of_site(&self, site: &Site, translated: Translated) -> Result<Translated, Unmapped> {
-        let of = self.of(&translated.key);
-        match of.name == site.name {
-            true => Ok(translated),
-            false => {
-                let reason = format!("the image belongs to the site {}", of.name);
-                Err(Unmapped::Key(reason))
-            }
-        }
     }
 }

@@ -7,7 +7,6 @@
 mod freshness;
 mod old;
 mod original;
-mod prepared;
 mod variant;
 
 use std::sync::Arc;
@@ -32,9 +31,9 @@ use crate::url::{
     Access, DeliveryPath, FormatItem, Originals, SpecUrl, Spelling, Version, authorise,
     original_path, parse_original_path, parse_path, variant_path,
 };
+use crate::variants::Origin;
 use freshness::Freshness;
-pub use old::old;
-pub use prepared::PreparedAnswers;
+pub use old::{nothing_there, old};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
@@ -108,7 +107,7 @@ struct Ask<'a> {
 }
 
 async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<Response, Error> {
-    if let Some(response) = prepared::find(app, request, facts).await {
+    if let Some(response) = prepared(app, request, facts).await {
         return Ok(response);
     }
     let uri = &request.uri;
@@ -139,6 +138,20 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
         now,
     };
     spec_answer(&ask, facts).await
+}
+
+/// The answer, if everything about it is as it was.
+async fn prepared(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option<Response> {
+    let prepared = app.prepared.get(request)?;
+    let stored = app.records.load(&prepared.key).await.ok()??;
+    let sha256 = stored.record.sha256.as_deref();
+    if !Arc::ptr_eq(&stored, &prepared.stored) || app.blocks.of(&prepared.key, sha256).is_some() {
+        return None;
+    }
+    let variant = app.variants.in_memory(&prepared.name)?;
+    app.metrics.cache("variants", Origin::Memory.as_str());
+    *facts = prepared.facts.clone();
+    Some(prepared.answer(&app.variants, request, &variant))
 }
 
 /// Of a request that is allowed, whatever grammar it came in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use jiff::Timestamp;
 
 use super::{Ask, answer, spec_answer, told};
@@ -14,7 +14,6 @@ use crate::config::{OldUrl, Site};
 use crate::error::{Code, Error};
 use crate::http::respond::cross_origin;
 use crate::old_urls::{Answer, Translated, Unmapped};
-use crate::service::router::nothing_there;
 use crate::telemetry::access_log::LogFacts;
 use crate::url::{Access, signed_path, variant_path};
 
@@ -30,6 +29,17 @@ pub async fn old(State(app): State<Arc<App>>, request: Request) -> Response {
     let mut facts = LogFacts::default();
     let response = answer(&request, counted(&app, &request, &found, now, &mut facts)).await;
     told(response, facts)
+}
+
+/// Without its last parts, in which there may be a signature.
+pub async fn nothing_there(uri: Uri) -> Error {
+    const MOST_CHARACTERS: usize = 40;
+    let first = uri.path().split('/').nth(1).unwrap_or_default();
+    let first: String = first.chars().take(MOST_CHARACTERS).collect();
+    let detail = format!(
+        "there is nothing at /{first}: pictures are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
+    );
+    Error::new(Code::NotFound).detail(detail)
 }
 
 async fn counted(

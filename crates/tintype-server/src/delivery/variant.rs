@@ -10,7 +10,6 @@ use tintype_imaging::spec::{Format, Resolved, Size};
 
 use super::Ask;
 use super::freshness::Freshness;
-use super::prepared::{Prepared, accepted};
 use crate::error::{Code, Error};
 use crate::http::respond::{Disposition, Representation};
 use crate::originals::changing::Looks;
@@ -20,6 +19,7 @@ use crate::telemetry::access_log::LogFacts;
 use crate::telemetry::otlp::Span;
 use crate::url::{Download, FormatItem, Merged};
 use crate::variants::formats::{self, Nature};
+use crate::variants::prepared::{Prepared, accepted};
 use crate::variants::{self, Fetched, Name, Origin, Variant, file_name};
 
 /// What there is to answer.
@@ -72,7 +72,7 @@ pub(super) async fn answer(
             ..facts.clone()
         },
     };
-    let response = prepared.answer(ask.app, ask.request, &variant);
+    let response = prepared.answer(&ask.app.variants, ask.request, &variant);
     if ask.spec.expires.is_none() && !given.interim {
         ask.app.prepared.keep(ask.request, prepared);
     }

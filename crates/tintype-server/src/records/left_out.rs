@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tintype_store::{Key, in_background};
 use tokio::sync::mpsc;
 
-use crate::app::App;
+use super::Records;
 
 /// Originals that wait. Those beyond are found again when their records are loaded.
 pub const MAX_WAITING: usize = 1_000;
@@ -26,14 +26,16 @@ pub struct LeftOut {
 }
 
 /// Until nobody can leave anything out any more.
-pub async fn fill_in(app: Weak<App>, mut left_out: mpsc::Receiver<LeftOut>) {
+pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOut>) {
     let mut waiting = Waiting::default();
     loop {
         match waiting.next_due(Timestamp::now()) {
             Next::Due(key) => {
                 tokio::time::sleep(PAUSE).await;
-                let Some(app) = app.upgrade() else { return };
-                match in_background(app.records.fill_in(&key)).await {
+                let Some(records) = records.upgrade() else {
+                    return;
+                };
+                match in_background(records.fill_in(&key)).await {
                     Ok(Some(at)) => waiting.insert(LeftOut { at, key }),
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "facts are still left out of a record"),

@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::config::granted::Granted;
 use crate::config::{Config, Resources};
-use crate::delivery::PreparedAnswers;
 use crate::error::Error;
 use crate::http;
 use crate::http::Pace;
@@ -32,15 +31,16 @@ use crate::records::Records;
 use crate::records::blocks::{self, Blocks};
 use crate::records::left_out;
 use crate::records::probing::Probing;
-use crate::service::admin::{self, Outcome, Readiness, Ready};
 use crate::service::stores::{Stores, Unopened};
 use crate::telemetry::access_log::{Observe, Observer};
 use crate::telemetry::emf;
 use crate::telemetry::log::Log;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, LAST_WORDS, Tracer, Unsendable};
+use crate::variants::prepared::PreparedAnswers;
 use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
+use admin::{Outcome, Readiness, Ready};
 use awaiting::{Late, chain};
 use below::Below;
 
@@ -162,7 +162,7 @@ impl App {
             pool,
             spool,
         });
-        tokio::spawn(left_out::fill_in(Arc::downgrade(&app), left_out));
+        tokio::spawn(left_out::fill_in(Arc::downgrade(&app.records), left_out));
         if !app.config.read_only {
             tokio::spawn(sweep_leftovers(Arc::downgrade(&app)));
         }
@@ -253,7 +253,7 @@ async fn run(
     let sites = config.sites.iter().map(|site| site.name.as_str());
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), sites));
     let config = Arc::new(config);
-    let tracer = telemetry::tracer(&config.otel)?;
+    let tracer = otlp::tracer(&config.otel)?;
     let observer = Arc::new(Observer::new(
         metrics.clone(),
         log.clone(),
@@ -363,7 +363,7 @@ async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: 
         }
     };
     let pushes = async {
-        let pushed = telemetry::push_metrics(&config.otel, &scrape, stop.clone()).await;
+        let pushed = otlp::push_metrics(&config.otel, &scrape, stop.clone()).await;
         if let Err(error) = pushed {
             tracing::error!("{error}");
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any;
-use http::Uri;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
@@ -31,7 +30,7 @@ pub fn public(app: Arc<App>, with_api: bool) -> Router {
 
 /// The API alone.
 pub fn api_alone(app: Arc<App>) -> Router {
-    finish(api::router(&app).fallback(nothing_there), app)
+    finish(api::router(&app).fallback(delivery::nothing_there), app)
 }
 
 fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
@@ -41,15 +40,4 @@ fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
             axum::response::IntoResponse::into_response(Error::new(Code::Internal))
         }))
         .with_state(app)
-}
-
-/// Without its last parts, in which there may be a signature.
-pub(crate) async fn nothing_there(uri: Uri) -> Error {
-    const MOST_CHARACTERS: usize = 40;
-    let first = uri.path().split('/').nth(1).unwrap_or_default();
-    let first: String = first.chars().take(MOST_CHARACTERS).collect();
-    let detail = format!(
-        "there is nothing at /{first}: pictures are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
-    );
-    Error::new(Code::NotFound).detail(detail)
 }

@@ -15,33 +15,33 @@ use http::{HeaderValue, header};
 use moka::sync::Cache;
 use tintype_store::Key;
 
-use crate::app::App;
 use crate::http::respond::{Representation, decide};
 use crate::records::Stored;
 use crate::records::record::State;
 use crate::telemetry::access_log::LogFacts;
 use crate::url::{Accepted, VARIANTS};
-use crate::variants::sending::{self, Place};
-use crate::variants::{Name, Origin, Variant};
+
+use super::sending::{self, Place};
+use super::{Name, Variant, Variants};
 
 /// What an entry costs beside its address: some twenty headers and the maps' own share.
 const ENTRY_BYTES: usize = 2048;
 
 /// Everything about an answer but its bytes.
-pub(super) struct Prepared {
-    pub(super) key: Key,
-    pub(super) stored: Arc<Stored>,
-    pub(super) name: Name,
-    pub(super) representation: Representation,
-    pub(super) cache_control: HeaderValue,
+pub struct Prepared {
+    pub key: Key,
+    pub stored: Arc<Stored>,
+    pub name: Name,
+    pub representation: Representation,
+    pub cache_control: HeaderValue,
     /// Of an answer from memory.
-    pub(super) facts: LogFacts,
+    pub facts: LogFacts,
 }
 
 impl Prepared {
-    pub(super) fn answer(
+    pub fn answer(
         &self,
-        app: &Arc<App>,
+        variants: &Arc<Variants>,
         request: &Parts,
         variant: &Arc<Variant>,
     ) -> Response {
@@ -54,7 +54,7 @@ impl Prepared {
             stored: &self.stored,
         };
         let body = decision.wanted(length).map_or_else(Body::empty, |range| {
-            sending::body(&app.variants, &place, variant, range)
+            sending::body(variants, &place, variant, range)
         });
         let cache_control = self.cache_control.clone();
         decision.answer(representation, cache_control, length, body)
@@ -76,12 +76,19 @@ impl PreparedAnswers {
         }))
     }
 
+    pub fn get(&self, request: &Parts) -> Option<Arc<Prepared>> {
+        match request.uri.query() {
+            None => self.of(request).get(request.uri.path()),
+            Some(_) => None,
+        }
+    }
+
     fn of(&self, request: &Parts) -> &Cache<String, Arc<Prepared>> {
         let Accepted { avif, webp } = accepted(request);
         &self.0[usize::from(avif) << 1 | usize::from(webp)]
     }
 
-    pub(super) fn keep(&self, request: &Parts, prepared: Prepared) {
+    pub fn keep(&self, request: &Parts, prepared: Prepared) {
         let path = request.uri.path();
         // An address of another grammar is not looked for here, and its query may say something.
         if prepared.stored.record.state == State::Public && path.starts_with(VARIANTS) {
@@ -91,28 +98,7 @@ impl PreparedAnswers {
     }
 }
 
-pub(super) fn accepted(request: &Parts) -> Accepted {
+pub fn accepted(request: &Parts) -> Accepted {
     let accept = request.headers.get_all(header::ACCEPT);
     Accepted::of(accept.iter().map(HeaderValue::as_bytes))
-}
-
-/// The answer, if everything about it is as it was.
-pub(super) async fn find(
-    app: &Arc<App>,
-    request: &Parts,
-    facts: &mut LogFacts,
-) -> Option<Response> {
-    if request.uri.query().is_some() {
-        return None;
-    }
-    let prepared = app.prepared.of(request).get(request.uri.path())?;
-    let stored = app.records.load(&prepared.key).await.ok()??;
-    let sha256 = stored.record.sha256.as_deref();
-    if !Arc::ptr_eq(&stored, &prepared.stored) || app.blocks.of(&prepared.key, sha256).is_some() {
-        return None;
-    }
-    let variant = app.variants.in_memory(&prepared.name)?;
-    app.metrics.cache("variants", Origin::Memory.as_str());
-    *facts = prepared.facts.clone();
-    Some(prepared.answer(app, request, &variant))
 }
