@@ -108,7 +108,6 @@ pub(crate) fn decode(
     match header.format {
         SourceFormat::Jpeg => take(jpeg::decode(
             bytes,
-            header,
             divisor(part, target),
             limits,
             deadline,
