@@ -30,9 +30,9 @@ pub fn decode(
             return Err(Error::Stopped);
         }
         for (index, plane) in planes.iter_mut().enumerate() {
-            decoder
-                .lines(index)
-                .for_each(|line| plane.samples.extend(line));
+            let stripe = decoder.stripe(index);
+            let lines = stripe.samples.chunks_exact(stripe.stride);
+            lines.for_each(|line| plane.samples.extend(&line[..plane.width]));
         }
     }
     let (width, height) = decoder.size(scale);

@@ -1,5 +1,7 @@
 //! What the components of a file mean, and YCbCr to RGB (JFIF 1.02, section 7).
 
+use fearless_simd::{Level, dispatch};
+
 /// What decoded samples mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -65,11 +67,7 @@ impl Coding {
                     out.copy_from_slice(&[*r, *g, *b]);
                 }
             }
-            (Self::YCbCr, [luma, cb, cr]) => {
-                for (((out, luma), cb), cr) in row.chunks_exact_mut(3).zip(luma).zip(cb).zip(cr) {
-                    out.copy_from_slice(&rgb_of(*luma, *cb, *cr));
-                }
-            }
+            (Self::YCbCr, [luma, cb, cr]) => to_rgb([luma, cb, cr], row),
             (Self::InvertedCmyk, [c, m, y, k]) => {
                 for ((((out, c), m), y), k) in row.chunks_exact_mut(4).zip(c).zip(m).zip(y).zip(k) {
                     out.copy_from_slice(&[255 - c, 255 - m, 255 - y, 255 - k]);
@@ -88,8 +86,20 @@ impl Coding {
     }
 }
 
+/// YCbCr to interleaved RGB.
+pub fn to_rgb(components: [&[u8]; 3], rgb: &mut [u8]) {
+    dispatch!(Level::new(), _simd => interleave(components, rgb));
+}
+
 #[inline(always)]
-pub fn rgb_of(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
+fn interleave([luma, cb, cr]: [&[u8]; 3], rgb: &mut [u8]) {
+    for (((out, luma), cb), cr) in rgb.chunks_exact_mut(3).zip(luma).zip(cb).zip(cr) {
+        out.copy_from_slice(&rgb_of(*luma, *cb, *cr));
+    }
+}
+
+#[inline(always)]
+fn rgb_of(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
     let luma = (i32::from(luma) << 16) + (1 << 15);
     let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
     let part = |value: i32| (value >> 16).clamp(0, 255) as u8;

@@ -26,6 +26,14 @@ pub struct Decoder<'a> {
     rows: usize,
 }
 
+/// Rows of samples, of which each is filled up.
+#[derive(Clone, Copy)]
+pub struct Stripe<'s> {
+    pub samples: &'s [u8],
+    /// From one row to the next.
+    pub stride: usize,
+}
+
 enum Pixels<'a> {
     Sequential(Sequential<'a>),
     Gathered(Gathered),
@@ -169,11 +177,14 @@ impl<'a> Decoder<'a> {
     }
 
     /// The rows of a component that this stripe has.
-    pub fn lines(&self, component: usize) -> impl Iterator<Item = &[u8]> {
+    pub fn stripe(&self, component: usize) -> Stripe<'_> {
         let plane = &self.planes[component];
         let left = plane.height.saturating_sub(plane.first_row * plane.side);
-        let lines = plane.samples.chunks_exact(plane.stride);
-        lines.take(left).map(|line| &line[..plane.width])
+        let lines = left.min(plane.rows * plane.side);
+        Stripe {
+            samples: &plane.samples[..lines * plane.stride],
+            stride: plane.stride,
+        }
     }
 
     /// Some data was missing or wrong, of what was read so far.

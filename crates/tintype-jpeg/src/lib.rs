@@ -35,8 +35,8 @@ mod standard;
 mod upsample;
 
 pub use assemble::{Picture, decode};
-pub use colour::{Coding, Colour, rgb_of};
-pub use decoder::{Chroma, Decoder};
+pub use colour::{Coding, Colour, to_rgb};
+pub use decoder::{Chroma, Decoder, Stripe};
 pub use frame::Frame;
 pub use markers::read_frame;
 

@@ -1,6 +1,10 @@
 //! Scans of progressive frames (T.81 G): coefficients are gathered over all scans, then become
 //! pixels.
 
+use std::slice::ChunksExact;
+
+use fearless_simd::{Level, dispatch};
+
 use crate::bits::Bits;
 use crate::decoder::{Plane, limit};
 use crate::frame::{Component, Frame, Scan};
@@ -17,6 +21,7 @@ pub(crate) struct Gathered {
     stores: Vec<Store>,
     factors: Vec<Option<Factors>>,
     damaged: bool,
+    level: Level,
 }
 
 /// The blocks of a component: of each as many coefficients as its pixels need.
@@ -88,6 +93,7 @@ impl Gathered {
                 .collect(),
             factors: planes.iter().map(|_| None).collect(),
             damaged: false,
+            level: Level::new(),
         };
         gathered.scan(&mut reader, &frame, &scan, &tables, planes, go_on)?;
         let mut scans = 1;
@@ -158,7 +164,7 @@ impl Gathered {
             if !go_on() {
                 return Err(Error::Stopped);
             }
-            walk.row(row, &mut pass);
+            dispatch!(self.level, _simd => walk.row(row, &mut pass));
             if walk.is_over() {
                 break;
             }
@@ -183,14 +189,21 @@ impl Gathered {
             let per_row = store.blocks * store.kept;
             let lines = store.coefficients.chunks_exact(per_row);
             for (y, line) in lines.enumerate().skip(first).take(plane.rows) {
-                for (x, block) in line.chunks_exact(store.kept).enumerate() {
-                    pixels(block, factors, plane, plane.place(x, y));
-                }
+                let blocks = line.chunks_exact(store.kept);
+                dispatch!(self.level, _simd => pixels_of_row(blocks, factors, plane, y));
             }
         }
     }
 }
 
+#[inline(always)]
+fn pixels_of_row(blocks: ChunksExact<'_, i16>, factors: &Factors, plane: &mut Plane, y: usize) {
+    for (x, block) in blocks.enumerate() {
+        pixels(block, factors, plane, plane.place(x, y));
+    }
+}
+
+#[inline(always)]
 fn pixels(coefficients: &[i16], factors: &Factors, plane: &mut Plane, at: usize) {
     let mut rows = Rows::new(factors, i32::from(coefficients[0]));
     // Most are zero, above all the last ones.
@@ -278,6 +291,7 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    #[inline(always)]
     fn is_zero(&self, index: usize) -> bool {
         match self.coefficients.get(index) {
             Some(coefficient) => *coefficient == 0,
@@ -285,6 +299,7 @@ impl Block<'_> {
         }
     }
 
+    #[inline(always)]
     fn set(&mut self, index: usize, value: i16) {
         match self.coefficients.get_mut(index) {
             Some(coefficient) => *coefficient = value,
@@ -306,6 +321,7 @@ impl Block<'_> {
     }
 }
 
+#[inline(always)]
 fn ac_first(
     bits: &mut Bits<'_>,
     table: &Table,
@@ -341,6 +357,7 @@ fn ac_first(
     Ok(())
 }
 
+#[inline(always)]
 fn ac_again(
     bits: &mut Bits<'_>,
     table: &Table,

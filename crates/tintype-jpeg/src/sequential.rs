@@ -1,6 +1,8 @@
 //! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are
 //! read. Where each component has a scan of its own, the scans are read side by side.
 
+use fearless_simd::{Level, dispatch};
+
 use crate::Error;
 use crate::bits::Bits;
 use crate::decoder::Plane;
@@ -33,6 +35,7 @@ struct Part {
 pub(crate) struct Sequential<'a> {
     scans: Vec<Open<'a>>,
     damaged: bool,
+    level: Level,
 }
 
 impl<'a> Sequential<'a> {
@@ -56,7 +59,11 @@ impl<'a> Sequential<'a> {
                 }
             }
         }
-        Ok(Self { scans, damaged })
+        Ok(Self {
+            scans,
+            damaged,
+            level: Level::new(),
+        })
     }
 
     pub(crate) fn is_damaged(&self) -> bool {
@@ -72,8 +79,9 @@ impl<'a> Sequential<'a> {
                 parts: &open.parts,
                 planes,
             };
+            let walk = &mut open.walk;
             for row in first..end {
-                open.walk.row(row, &mut blocks);
+                dispatch!(self.level, _simd => walk.row(row, &mut blocks));
             }
             open.row = end;
         }
