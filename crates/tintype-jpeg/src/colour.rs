@@ -1,6 +1,8 @@
 //! What the components of a file mean, and YCbCr to RGB (JFIF 1.02, section 7).
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::dispatch;
+
+use crate::level::level;
 
 /// What decoded samples mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +90,7 @@ impl Coding {
 
 /// YCbCr to interleaved RGB.
 pub fn to_rgb(components: [&[u8]; 3], rgb: &mut [u8]) {
-    dispatch!(Level::new(), _simd => interleave(components, rgb));
+    dispatch!(level(), _simd => interleave(components, rgb));
 }
 
 #[inline(always)]

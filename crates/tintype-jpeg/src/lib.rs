@@ -27,6 +27,7 @@ mod decoder;
 mod frame;
 mod huffman;
 mod idct;
+mod level;
 mod markers;
 mod progressive;
 mod scan;

@@ -10,6 +10,7 @@ use crate::decoder::{Plane, limit};
 use crate::frame::{Component, Frame, Scan};
 use crate::huffman::Table;
 use crate::idct::{Factors, Rows, last_needed};
+use crate::level::level;
 use crate::markers::{self, EOI, Head, Reader, SOS, Tables};
 use crate::scan::{Before, Blocks, Walk};
 use crate::sequential::first;
@@ -93,7 +94,7 @@ impl Gathered {
                 .collect(),
             factors: planes.iter().map(|_| None).collect(),
             damaged: false,
-            level: Level::new(),
+            level: level(),
         };
         gathered.scan(&mut reader, &frame, &scan, &tables, planes, go_on)?;
         let mut scans = 1;

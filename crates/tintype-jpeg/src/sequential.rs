@@ -9,6 +9,7 @@ use crate::decoder::Plane;
 use crate::frame::{Frame, Scan};
 use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, Table};
 use crate::idct::{Factors, Rows, last_needed};
+use crate::level::level;
 use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
 use crate::scan::{Before, Blocks, Walk};
 
@@ -62,7 +63,7 @@ impl<'a> Sequential<'a> {
         Ok(Self {
             scans,
             damaged,
-            level: Level::new(),
+            level: level(),
         })
     }
 
