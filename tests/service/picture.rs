@@ -12,10 +12,8 @@ pub struct Kind {
 /// Format by content, and size by header.
 pub fn kind(bytes: &[u8]) -> Kind {
     let (format, (width, height)) = if bytes.starts_with(&[0xff, 0xd8]) {
-        let mut decoder = jpeg_decoder::Decoder::new(bytes);
-        decoder.read_info().unwrap();
-        let info = decoder.info().unwrap();
-        ("jpeg", (info.width.into(), info.height.into()))
+        let frame = tintype_jpeg::read_frame(bytes).unwrap();
+        ("jpeg", (frame.width, frame.height))
     } else if bytes.starts_with(b"\x89PNG") {
         ("png", dimensions(bytes, ImageFormat::Png))
     } else if bytes.starts_with(b"RIFF") {

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use crate::decode::divisor;
+use crate::decode;
 use crate::probe::{Header, SourceFormat, look_size};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
@@ -114,13 +114,10 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// Entropy-coded bytes are read whole at any scale; what follows goes by the pixels of the original.
 fn decode(source: &Source, part: Size, target: Size) -> Duration {
-    let (a_byte, a_thousand_pixels) = match (source.format, scale(source, part, target)) {
-        (SourceFormat::Jpeg, 8) => (9, 500),
-        (SourceFormat::Jpeg, 4) => (9, 1_500),
-        (SourceFormat::Jpeg, 2) => (9, 3_500),
-        (SourceFormat::Jpeg, _) => (9, 6_500),
-        (SourceFormat::Png, _) => (4, 1_700),
-        (SourceFormat::Webp, _) => (0, 32_000),
+    let (a_byte, a_thousand_pixels) = match source.format {
+        SourceFormat::Jpeg => (8, 400 + 400 * eighths(source, part, target)),
+        SourceFormat::Png => (4, 1_700),
+        SourceFormat::Webp => (0, 32_000),
         _ => (0, 4_000),
     };
     let pixels = source.upright.pixels() * a_thousand_pixels / 1000;
@@ -128,17 +125,16 @@ fn decode(source: &Source, part: Size, target: Size) -> Duration {
 }
 
 fn resize(source: &Source, part: Size, target: Size) -> Duration {
-    let scale = u64::from(scale(source, part, target));
-    let decoded = part.pixels() / (scale * scale);
+    let decoded = part.pixels() * eighths(source, part, target).pow(2) / 64;
     let a_decoded_pixel = 2 + 3 * u64::from(source.has_alpha) + 2 * u64::from(source.bits > 8);
     nanoseconds(a_decoded_pixel * decoded + 8 * target.pixels())
 }
 
-/// Orientation does not matter: it turns the part and the target alike.
-pub(crate) fn scale(source: &Source, part: Size, target: Size) -> u32 {
+/// The scale at which it is decoded. Orientation does not matter: it turns the part and the target alike.
+pub(crate) fn eighths(source: &Source, part: Size, target: Size) -> u64 {
     match source.format {
-        SourceFormat::Jpeg => divisor(part, target),
-        _ => 1,
+        SourceFormat::Jpeg => u64::from(decode::eighths(part, target)),
+        _ => 8,
     }
 }
 

@@ -4,8 +4,8 @@
 //! compares both over the corpus. Never less than it takes, since a container that is out of memory is killed
 //! with everything in it; and not much more, since what is claimed and not used keeps other pictures waiting.
 
-use crate::cost::{Source, scale};
-use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES};
+use crate::cost::{Source, eighths};
+use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
 use crate::probe::{MAX_STRIP_BYTES, SourceFormat, look_size};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
@@ -90,19 +90,18 @@ fn usual(upright: Size) -> Resolved {
 
 /// Until the picture is as small as it is shown.
 fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
-    let scale = u64::from(scale(source, part, target));
+    let eighths = eighths(source, part, target);
     let (width, height) = (
         u64::from(source.upright.width),
         u64::from(source.upright.height),
     );
-    let decoded = width.div_ceil(scale) * height.div_ceil(scale);
     let all = width * height;
     let channels = u64::from(source.channels);
     let sample = u64::from(source.bits.div_ceil(8));
     let between = channels_between(source);
     // Every column that is looked at of the rows that are done, and the answer. Which side is across is the
     // orientation's to say.
-    let across = |side: u32, other: u32| u64::from(side).div_ceil(scale) * u64::from(other);
+    let across = |side: u32, other: u32| (u64::from(side) * eighths).div_ceil(8) * u64::from(other);
     let short = across(part.width, target.height).max(across(part.height, target.width));
     let short = between * (short + target.pixels());
     let in_rows = || {
@@ -112,17 +111,20 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         window.min(between * all) + bands
     };
     match source.format {
+        // Whole before it is made smaller or larger.
+        SourceFormat::Jpeg if channels == 4 || channels == 3 && !leaves_twice(part, target) => {
+            let eighths = eighths.next_power_of_two();
+            let decoded = (width * eighths).div_ceil(8) * (height * eighths).div_ceil(8);
+            let whole = channels * decoded;
+            coefficients(source, eighths) + whole.max(short) + whole
+        }
         SourceFormat::Jpeg => {
-            let coefficients = match (source.interlaced, scale) {
-                (false, _) => 0,
-                (true, 8) => 2 * channels * decoded,
-                // Of a block of 64 pixels those that are needed, and eight bytes about the others.
-                (true, 4) => (5 + 4) * channels * all / 32,
-                (true, 2) => (25 + 4) * channels * all / 32,
-                (true, _) => 2 * channels * all,
-            };
-            let planes = channels * decoded;
-            coefficients + planes.max(short) + channels * decoded
+            let side = (width.max(height) * eighths).div_ceil(8);
+            let rows =
+                6 * u64::from(part.height) * eighths / (8 * u64::from(target.height.max(1))) + 8;
+            let window = (WINDOW_BYTES as u64).max(2 * rows * side * channels);
+            let stripe = 16 * side * channels;
+            coefficients(source, eighths) + window.min(channels * all) + stripe + short
         }
         SourceFormat::Png if source.interlaced => {
             let whole = channels * sample * all;
@@ -141,6 +143,20 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         SourceFormat::Webp => 5 * all + in_rows() + short,
         _ => 2 * channels * sample * all + short,
     }
+}
+
+/// Of a progressive JPEG: two bytes for those that are needed of a block of 64 pixels, and eight about the others.
+fn coefficients(source: &Source, eighths: u64) -> u64 {
+    let of_a_block = match (source.interlaced, eighths) {
+        (false, _) => 0,
+        (true, 1) => 2,
+        (true, 2) => 2 * 5 + 8,
+        (true, 4) => 2 * 25 + 8,
+        (true, 5) => 2 * 41 + 8,
+        (true, 6) => 2 * 52 + 8,
+        (true, _) => 2 * 64,
+    };
+    u64::from(source.channels) * source.upright.pixels() * of_a_block / 64
 }
 
 /// Of what is resized: gray with alpha goes as RGBA.

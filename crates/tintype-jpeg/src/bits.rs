@@ -1,6 +1,9 @@
 //! Bits of an entropy-coded segment (T.81 F.2.2.5): most significant first, a zero byte stuffed
 //! after every 0xFF, ended by a marker.
 
+use crate::huffman::extended;
+
+#[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -31,12 +34,15 @@ impl<'a> Bits<'a> {
         if self.held >= 32 {
             return;
         }
-        if let Some(next) = self.bytes.get(self.at..self.at + 4) {
-            let word = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if let Some(next) = rest.first_chunk() {
+            let word = u64::from_be_bytes(*next);
             if !has_ff(word) {
-                self.buffer |= u64::from(word) << (32 - self.held);
-                self.held += 32;
-                self.at += 4;
+                // Of the byte that fits only in part, the next refill brings the same bits once more.
+                self.buffer |= word >> self.held;
+                let bytes = (63 - self.held) / 8;
+                self.at += bytes as usize;
+                self.held += bytes * 8;
                 return;
             }
         }
@@ -102,18 +108,13 @@ impl<'a> Bits<'a> {
         self.take(1) == 1
     }
 
-    /// A signed value of `size` bits (T.81 F.2.2.1, EXTEND).
+    /// A signed value of `size` bits (T.81 F.2.2.1).
     #[inline(always)]
     pub(crate) fn extend(&mut self, size: u32) -> i32 {
         if size == 0 {
             return 0;
         }
-        let value = self.take(size) as i32;
-        if value < 1 << (size - 1) {
-            value - (1 << size) + 1
-        } else {
-            value
-        }
+        extended(self.take(size), size)
     }
 
     /// True once bits past the end have been used up.
@@ -127,25 +128,50 @@ impl<'a> Bits<'a> {
         self.at
     }
 
-    /// Goes on behind the restart marker that ends this segment, wherever in the scan that is.
-    /// `false`: another marker, or the end of the file, comes first.
-    pub(crate) fn restart(&mut self) -> bool {
-        let Some(marker) = next_marker(self.bytes, self.at) else {
-            return false;
-        };
-        if !matches!(self.bytes[marker + 1], 0xD0..=0xD7) {
-            return false;
+    /// Goes on behind the restart marker with this number (T.81 E.2.4), wherever in the scan that is.
+    /// `false`: what it begins is missing. A marker of the next two numbers means that this one was
+    /// lost, and waits for its turn; one of the last two is late, and passed over (libjpeg,
+    /// `jpeg_resync_to_restart`).
+    pub(crate) fn restart(&mut self, number: u8) -> bool {
+        let mut at = self.at;
+        loop {
+            let Some(marker) = next_marker(self.bytes, at) else {
+                self.end_at(self.bytes.len());
+                return false;
+            };
+            match self.bytes[marker + 1] {
+                found @ 0xD0..=0xD7 => match found.wrapping_sub(number) & 7 {
+                    1 | 2 => {
+                        self.end_at(marker);
+                        return false;
+                    }
+                    6 | 7 => at = marker + 2,
+                    _ => {
+                        *self = Self::new(self.bytes, marker + 2);
+                        return true;
+                    }
+                },
+                // Not a marker that there is: damage.
+                0x01..=0xBF => at = marker + 2,
+                _ => {
+                    self.end_at(marker);
+                    return false;
+                }
+            }
         }
-        *self = Self::new(self.bytes, marker + 2);
-        true
+    }
+
+    fn end_at(&mut self, at: usize) {
+        *self = Self::new(self.bytes, at);
+        self.ended = true;
     }
 }
 
 #[inline(always)]
-fn has_ff(word: u32) -> bool {
+fn has_ff(word: u64) -> bool {
     let inverted = !word;
     // A zero byte in the inverted word (Hacker's Delight, 6-1).
-    inverted.wrapping_sub(0x0101_0101) & !inverted & 0x8080_8080 != 0
+    inverted.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0
 }
 
 /// The position of the next 0xFF that begins a marker (not stuffing, not fill).
@@ -177,9 +203,24 @@ mod tests {
         bits.refill();
         assert_eq!(bits.take(8), 0);
         assert!(bits.overrun());
-        assert!(bits.restart());
+        assert!(bits.restart(0));
         bits.refill();
         assert_eq!(bits.take(16), 0xABCD);
+    }
+
+    #[test]
+    fn a_lost_restart_is_not_taken_for_the_next() {
+        let bytes = [
+            0x12, 0xFF, 0xD2, 0x34, 0xFF, 0xD1, 0xFF, 0xD3, 0x56, 0xFF, 0xD9,
+        ];
+        let mut bits = Bits::new(&bytes, 0);
+        assert!(!bits.restart(1));
+        assert!(bits.restart(2));
+        // The one that comes late is passed over.
+        assert!(bits.restart(3));
+        bits.refill();
+        assert_eq!(bits.take(8), 0x56);
+        assert!(!bits.restart(4));
     }
 
     #[test]

@@ -1,99 +1,107 @@
-//! From planes to interleaved pixels: chroma up to size, YCbCr to RGB (JFIF 1.02, section 7).
+//! What the components of a file mean, and YCbCr to RGB (JFIF 1.02, section 7).
 
-use crate::frame::{Frame, Plane};
-use crate::{Error, Scale};
+use fearless_simd::dispatch;
+
+use crate::level::level;
+
+/// What decoded samples mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    Gray,
+    Rgb,
+    /// 255 is full ink, whichever way the file had it.
+    Cmyk,
+}
+
+impl Colour {
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::Rgb => 3,
+            Self::Cmyk => 4,
+        }
+    }
+}
 
 /// How the components of a file code colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
     Gray,
     Rgb,
     YCbCr,
-    Cmyk,
-    /// Adobe's: 255 is no ink.
+    /// 255 is no ink, as Adobe writes it; and everybody reads it so, marker or not.
     InvertedCmyk,
-    /// Adobe's: inverted CMYK, of which CMY became YCbCr as if 255 minus it were RGB. So decoding
-    /// gives ink for CMY and still inverts K.
+    /// Inverted CMYK, of which CMY became YCbCr as if 255 minus it were RGB. So decoding gives ink for
+    /// CMY and still inverts K.
     Ycck,
 }
 
-pub(crate) fn assemble(
-    frame: &Frame,
-    planes: &[Plane],
-    scale: Scale,
-    coding: Coding,
-    go_on: &dyn Fn() -> bool,
-) -> Result<Vec<u8>, Error> {
-    let width = scale.apply(frame.width) as usize;
-    let height = scale.apply(frame.height) as usize;
-    let channels = planes.len();
-    let mut samples = vec![0; width * height * channels];
-    let mut lines = vec![vec![0u8; width]; channels];
-    for (y, row) in samples.chunks_exact_mut(width * channels).enumerate() {
-        if y % 64 == 0 && !go_on() {
-            return Err(Error::Stopped);
-        }
-        for (index, line) in lines.iter_mut().enumerate() {
-            let plane = &planes[index];
-            let [(over_x, under_x), (over_y, under_y)] = frame.reach(index, plane, scale);
-            let start = y * over_y / under_y * plane.stride;
-            let source = &plane.pixels[start..start + plane.stride];
-            stretch(source, line, over_x, under_x);
-        }
-        write(row, &lines, coding);
-    }
-    Ok(samples)
-}
-
-/// Repeats the pixels of a narrower line. Repetition is centred, and the picture is going to be
-/// made smaller.
-fn stretch(source: &[u8], line: &mut [u8], over: usize, under: usize) {
-    if over == under {
-        line.copy_from_slice(&source[..line.len()]);
-    } else if under == over * 2 {
-        for (pair, &value) in line.chunks_mut(2).zip(source) {
-            pair.fill(value);
-        }
-    } else {
-        for (x, out) in line.iter_mut().enumerate() {
-            *out = source[x * over / under];
+impl Coding {
+    /// By what stands before the first scan, as libjpeg takes it: JFIF says YCbCr, else Adobe's transform
+    /// says which, else the components' identifiers. There are 1, 3 or 4 components.
+    pub(crate) fn of(ids: &[u8], jfif: bool, adobe: Option<u8>) -> Self {
+        match (ids.len(), adobe) {
+            (1, _) => Self::Gray,
+            (3, _) if jfif => Self::YCbCr,
+            (3, Some(0)) => Self::Rgb,
+            (3, None) if ids == b"RGB" => Self::Rgb,
+            (3, _) => Self::YCbCr,
+            (_, None | Some(0)) => Self::InvertedCmyk,
+            (_, Some(_)) => Self::Ycck,
         }
     }
+
+    /// What it becomes.
+    pub const fn colour(self) -> Colour {
+        match self {
+            Self::Gray => Colour::Gray,
+            Self::Rgb | Self::YCbCr => Colour::Rgb,
+            Self::InvertedCmyk | Self::Ycck => Colour::Cmyk,
+        }
+    }
+
+    /// Interleaves a line of each component.
+    pub(crate) fn write(self, row: &mut [u8], lines: &[Vec<u8>]) {
+        match (self, lines) {
+            (Self::Gray, [gray]) => row.copy_from_slice(gray),
+            (Self::Rgb, [r, g, b]) => {
+                for (((out, r), g), b) in row.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
+                    out.copy_from_slice(&[*r, *g, *b]);
+                }
+            }
+            (Self::YCbCr, [luma, cb, cr]) => to_rgb([luma, cb, cr], row),
+            (Self::InvertedCmyk, [c, m, y, k]) => {
+                for ((((out, c), m), y), k) in row.chunks_exact_mut(4).zip(c).zip(m).zip(y).zip(k) {
+                    out.copy_from_slice(&[255 - c, 255 - m, 255 - y, 255 - k]);
+                }
+            }
+            (_, [luma, cb, cr, k]) => {
+                let parts = row.chunks_exact_mut(4).zip(luma).zip(cb).zip(cr).zip(k);
+                for ((((out, luma), cb), cr), k) in parts {
+                    let [r, g, b] = rgb_of(*luma, *cb, *cr);
+                    out.copy_from_slice(&[r, g, b, 255 - k]);
+                }
+            }
+            // A coding goes with its number of components.
+            _ => {}
+        }
+    }
 }
 
-fn write(row: &mut [u8], lines: &[Vec<u8>], coding: Coding) {
-    match (coding, lines) {
-        (Coding::Gray, [gray]) => row.copy_from_slice(gray),
-        (Coding::Rgb, [r, g, b]) => {
-            for (((out, r), g), b) in row.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
-                out.copy_from_slice(&[*r, *g, *b]);
-            }
-        }
-        (Coding::YCbCr, [luma, cb, cr]) => {
-            for (((out, luma), cb), cr) in row.chunks_exact_mut(3).zip(luma).zip(cb).zip(cr) {
-                out.copy_from_slice(&rgb(*luma, *cb, *cr));
-            }
-        }
-        (Coding::Cmyk | Coding::InvertedCmyk, [c, m, y, k]) => {
-            let turn = if coding == Coding::Cmyk { 0 } else { 255 };
-            for ((((out, c), m), y), k) in row.chunks_exact_mut(4).zip(c).zip(m).zip(y).zip(k) {
-                out.copy_from_slice(&[c ^ turn, m ^ turn, y ^ turn, k ^ turn]);
-            }
-        }
-        (_, [luma, cb, cr, k]) => {
-            let parts = row.chunks_exact_mut(4).zip(luma).zip(cb).zip(cr).zip(k);
-            for ((((out, luma), cb), cr), k) in parts {
-                let [r, g, b] = rgb(*luma, *cb, *cr);
-                out.copy_from_slice(&[r, g, b, 255 - k]);
-            }
-        }
-        // A coding goes with its number of components.
-        _ => {}
+/// YCbCr to interleaved RGB.
+pub fn to_rgb(components: [&[u8]; 3], rgb: &mut [u8]) {
+    dispatch!(level(), _simd => interleave(components, rgb));
+}
+
+#[inline(always)]
+fn interleave([luma, cb, cr]: [&[u8]; 3], rgb: &mut [u8]) {
+    for (((out, luma), cb), cr) in rgb.chunks_exact_mut(3).zip(luma).zip(cb).zip(cr) {
+        out.copy_from_slice(&rgb_of(*luma, *cb, *cr));
     }
 }
 
 #[inline(always)]
-fn rgb(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
+fn rgb_of(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
     let luma = (i32::from(luma) << 16) + (1 << 15);
     let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
     let part = |value: i32| (value >> 16).clamp(0, 255) as u8;
@@ -103,4 +111,36 @@ fn rgb(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
         part(luma - 22_554 * cb - 46_802 * cr),
         part(luma + 116_130 * cb),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `jdapimin.c`, `default_decompress_parms`.
+    #[test]
+    fn colour_is_told_as_libjpeg_tells_it() {
+        use Coding::{InvertedCmyk, Rgb, YCbCr, Ycck};
+        let cases: [(&[u8], bool, Option<u8>, Coding); 12] = [
+            (&[1, 2, 3], false, None, YCbCr),
+            (&[1, 2, 3], false, Some(0), Rgb),
+            (&[1, 2, 3], false, Some(1), YCbCr),
+            (&[1, 2, 3], true, Some(0), YCbCr),
+            (b"RGB", false, None, Rgb),
+            (b"RGB", false, Some(1), YCbCr),
+            (b"RGB", true, None, YCbCr),
+            (&[0, 1, 2], false, None, YCbCr),
+            (&[1, 2, 3, 4], false, None, InvertedCmyk),
+            (&[1, 2, 3, 4], true, Some(0), InvertedCmyk),
+            (&[1, 2, 3, 4], true, Some(2), Ycck),
+            (b"CMYK", false, Some(1), Ycck),
+        ];
+        for (ids, jfif, adobe, expected) in cases {
+            assert_eq!(
+                Coding::of(ids, jfif, adobe),
+                expected,
+                "{ids:?} {jfif} {adobe:?}"
+            );
+        }
+    }
 }

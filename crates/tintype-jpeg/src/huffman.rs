@@ -9,30 +9,53 @@ const LOOK_BITS: u32 = 10;
 /// How many bits one step of [`AcSkip`] looks at.
 const SKIP_BITS: u32 = 13;
 
+/// A table as a file has it. It becomes one to decode with when a scan asks for it, for there can be
+/// any number of them in between.
 #[derive(Clone)]
+pub(crate) struct Codes {
+    /// Of each length from 1 to 16 bits.
+    counts: [u8; 16],
+    symbols: Vec<u8>,
+}
+
+impl Codes {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Error> {
+        let short = || Error::Malformed("Huffman table");
+        let counts: &[u8; 16] = body.first_chunk().ok_or_else(short)?;
+        let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
+        Ok(Self {
+            counts: *counts,
+            symbols: body.get(16..16 + total).ok_or_else(short)?.to_vec(),
+        })
+    }
+
+    /// Bytes that it takes in the file.
+    pub(crate) fn length(&self) -> usize {
+        self.counts.len() + self.symbols.len()
+    }
+}
+
+/// Of symbols.
 pub(crate) struct Table {
     /// By the next `LOOK_BITS` bits: symbol in the high byte, length in the low; 0 if longer.
-    look: Vec<u16>,
+    look: Box<[u16; 1 << LOOK_BITS]>,
     /// By length: the first code beyond that length, left-aligned to 16 bits.
-    limit: [u32; 18],
+    limit: [u32; 17],
     /// By length: what to add to a code to get the index of its symbol.
     offset: [i32; 17],
     symbols: Vec<u8>,
 }
 
 impl Table {
-    pub(crate) fn new(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, Error> {
-        let mut look = vec![0u16; 1 << LOOK_BITS];
-        let mut limit = [0u32; 18];
+    pub(crate) fn new(codes: &Codes) -> Result<Self, Error> {
+        let mut look = Box::new([0u16; 1 << LOOK_BITS]);
+        let mut limit = [0u32; 17];
         let mut offset = [0i32; 17];
         let (mut code, mut index) = (0u32, 0usize);
-        for length in 1..=16u32 {
-            let count = usize::from(counts[length as usize - 1]);
+        for (length, &count) in (1..=16u32).zip(&codes.counts) {
             offset[length as usize] = index as i32 - code as i32;
             for _ in 0..count {
-                let symbol = *symbols
-                    .get(index)
-                    .ok_or(Error::Malformed("short Huffman table"))?;
+                let symbol = codes.symbols[index];
                 if code >= 1 << length {
                     return Err(Error::Malformed("Huffman codes overflow"));
                 }
@@ -47,19 +70,17 @@ impl Table {
             limit[length as usize] = code << (16 - length);
             code <<= 1;
         }
-        limit[17] = u32::MAX;
         Ok(Self {
             look,
             limit,
             offset,
-            symbols: symbols[..index].to_vec(),
+            symbols: codes.symbols.clone(),
         })
     }
 
-    /// The next symbol; at least 16 bits must be available. A code that is in no table ends the
-    /// segment.
+    /// The next symbol; at least 16 bits must be available.
     #[inline(always)]
-    pub(crate) fn symbol(&self, bits: &mut Bits) -> Result<u8, Error> {
+    pub(crate) fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
         let entry = self.look[bits.peek(LOOK_BITS) as usize];
         if entry != 0 {
             bits.skip(u32::from(entry & 0xFF));
@@ -69,7 +90,7 @@ impl Table {
     }
 
     #[cold]
-    fn long_symbol(&self, bits: &mut Bits) -> Result<u8, Error> {
+    fn long_symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
         let code = bits.peek(16);
         for length in LOOK_BITS + 1..=16 {
             if code < self.limit[length as usize] {
@@ -81,23 +102,108 @@ impl Table {
                     .ok_or(Error::Malformed("Huffman code"));
             }
         }
+        // As libjpeg does, so that what follows damage is found at the same place.
+        bits.skip(17);
         Err(Error::Malformed("Huffman code"))
     }
 
     /// Symbol and length of the code at the front of `bits`, of which `available` are known.
-    fn look_at(&self, bits: u32, available: u32) -> Option<(u8, u32)> {
-        // `bits` is left-aligned in SKIP_BITS.
-        let entry = self.look[(bits >> (SKIP_BITS - LOOK_BITS)) as usize];
+    fn look_at(&self, bits: u32, width: u32, available: u32) -> Option<(u8, u32)> {
+        let entry = self.look[(bits << LOOK_BITS >> width) as usize & ((1 << LOOK_BITS) - 1)];
         let length = u32::from(entry & 0xFF);
         (entry != 0 && length <= available).then_some(((entry >> 8) as u8, length))
     }
 }
 
+/// What one look-up tells about AC coefficients.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Found {
+    pub(crate) value: i16,
+    /// Coefficients that are zero before it.
+    pub(crate) run: u8,
+    /// Code and value together; 0 where they do not fit in `LOOK_BITS`.
+    bits: u8,
+}
+
+/// More than a block has, and than a run can reach past its end.
+pub(crate) const END_OF_BLOCK: u8 = 80;
+
+/// Of AC coefficients: code and value in one look-up, where both are short.
+pub(crate) struct AcTable {
+    pub(crate) symbols: Table,
+    found: Box<[Found; 1 << LOOK_BITS]>,
+}
+
+impl AcTable {
+    pub(crate) fn new(codes: &Codes) -> Result<Self, Error> {
+        let symbols = Table::new(codes)?;
+        let mut found = Box::new([Found::default(); 1 << LOOK_BITS]);
+        for (pattern, found) in found.iter_mut().enumerate() {
+            *found = self::found(symbols.look[pattern], pattern as u32);
+        }
+        Ok(Self { symbols, found })
+    }
+
+    /// The next coefficient that is not zero, or the end of the block; at least 32 bits must be
+    /// available.
+    #[inline(always)]
+    pub(crate) fn next(&self, bits: &mut Bits<'_>) -> Result<Found, Error> {
+        let found = self.found[bits.peek(LOOK_BITS) as usize];
+        if found.bits != 0 {
+            bits.skip(u32::from(found.bits));
+            return Ok(found);
+        }
+        let symbol = self.symbols.symbol(bits)?;
+        let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+        let run = if size == 0 && run < 15 {
+            END_OF_BLOCK
+        } else {
+            run
+        };
+        Ok(Found {
+            value: bits.extend(size) as i16,
+            run,
+            bits: 0,
+        })
+    }
+}
+
+/// Of a pattern of `LOOK_BITS` that begins with the code of this entry of [`Table::look`].
+fn found(entry: u16, pattern: u32) -> Found {
+    let (symbol, length) = (entry >> 8, u32::from(entry & 0xFF));
+    let (run, size) = ((symbol >> 4) as u8, u32::from(symbol & 15));
+    let bits = (length + size) as u8;
+    if entry == 0 || length + size > LOOK_BITS {
+        return Found::default();
+    }
+    if size == 0 {
+        let run = if run < 15 { END_OF_BLOCK } else { run };
+        return Found {
+            value: 0,
+            run,
+            bits,
+        };
+    }
+    let value = pattern >> (LOOK_BITS - length - size) & ((1 << size) - 1);
+    Found {
+        value: extended(value, size) as i16,
+        run,
+        bits,
+    }
+}
+
+/// A signed value of `size` bits, at least one (T.81 F.2.2.1, EXTEND).
+#[inline(always)]
+pub(crate) fn extended(value: u32, size: u32) -> i32 {
+    // The first bit says whether it is positive.
+    let negative = (value >> (size - 1) ^ 1) as i32;
+    value as i32 - (negative << size) + negative
+}
+
 /// Steps over AC coefficients whose values nobody needs: one look-up passes as many whole symbols,
 /// each with its value bits, as fit in `SKIP_BITS`.
-#[derive(Clone)]
 pub(crate) struct AcSkip {
-    steps: Vec<Step>,
+    steps: Box<[Step; 1 << SKIP_BITS]>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -112,9 +218,10 @@ struct Step {
 
 impl AcSkip {
     pub(crate) fn new(table: &Table) -> Self {
-        let steps = (0..1u32 << SKIP_BITS)
-            .map(|pattern| step(table, pattern))
-            .collect();
+        let mut steps = Box::new([Step::default(); 1 << SKIP_BITS]);
+        for (pattern, step) in steps.iter_mut().enumerate() {
+            *step = self::step(table, pattern as u32);
+        }
         Self { steps }
     }
 
@@ -123,7 +230,7 @@ impl AcSkip {
     pub(crate) fn rest(
         &self,
         table: &Table,
-        bits: &mut Bits,
+        bits: &mut Bits<'_>,
         mut index: usize,
     ) -> Result<(), Error> {
         while index < 64 {
@@ -156,7 +263,7 @@ fn step(table: &Table, pattern: u32) -> Step {
     loop {
         let used = u32::from(step.bits);
         let left = (pattern << used) & ((1 << SKIP_BITS) - 1);
-        let Some((symbol, length)) = table.look_at(left, SKIP_BITS - used) else {
+        let Some((symbol, length)) = table.look_at(left, SKIP_BITS, SKIP_BITS - used) else {
             return step;
         };
         let (run, size) = (symbol >> 4, symbol & 15);
@@ -171,5 +278,40 @@ fn step(table: &Table, pattern: u32) -> Step {
         }
         step.bits = bits as u8;
         step.advance += run + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::standard;
+
+    /// The look-up with the value in it, against the symbol and its value one after the other.
+    #[test]
+    fn both_ways_to_a_coefficient_agree() {
+        // The third of the four, behind its class and number.
+        let codes = Codes::read(&standard::TABLES[59..]).unwrap();
+        let table = AcTable::new(&codes).unwrap();
+        let mut seed = 1u32;
+        let bytes: Vec<u8> = std::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8 & 0x7F
+        })
+        .take(100_000)
+        .collect();
+        let (mut one, mut two) = (Bits::new(&bytes, 0), Bits::new(&bytes, 0));
+        while !one.overrun() {
+            one.refill();
+            two.refill();
+            let Ok(found) = table.next(&mut one) else {
+                break;
+            };
+            let symbol = table.symbols.symbol(&mut two).unwrap();
+            let value = two.extend(u32::from(symbol & 15));
+            let ends = symbol & 15 == 0 && symbol < 0xF0;
+            assert_eq!(i32::from(found.value), value);
+            assert_eq!(found.run, if ends { END_OF_BLOCK } else { symbol >> 4 });
+            assert_eq!(one.position(), two.position());
+        }
     }
 }

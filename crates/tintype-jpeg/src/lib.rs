@@ -1,89 +1,79 @@
-//! A JPEG decoder that makes small pictures out of large ones.
+//! A JPEG decoder that gives a picture at the size that is wanted, row by row.
 //!
 //! ITU-T T.81 (ISO/IEC 10918-1): baseline, extended sequential and progressive, Huffman coded,
-//! 8 bits a sample, 1, 3 or 4 components. A thumbnail rarely needs every coefficient, so
-//! [`decode`] takes a [`Scale`]: each 8x8 block becomes 4, 2 or 1 pixels wide through an inverse DCT
-//! of that size over the lowest frequencies, and coefficients above them are skipped in the
-//! entropy-coded bytes, several symbols at a time, without ever being stored. Subsampled chroma is
-//! decoded at the larger scale that makes it fit, rather than enlarged afterwards. At 1/8 only the
-//! DC scans of a progressive file are decoded.
+//! 8 bits a sample, 1, 3 or 4 components. A thumbnail rarely needs every coefficient, so there is a
+//! [`Scale`]: each 8x8 block becomes 1 to 8 pixels wide through an inverse DCT of that size over
+//! the lowest frequencies, and coefficients above them are skipped in the entropy-coded bytes, several
+//! symbols at a time, without ever being stored. At 1/8 only the DC scans of a progressive file are
+//! decoded.
 //!
-//! Damaged and truncated files give what could be read, and say so ([`Picture::damaged`]).
+//! [`Decoder`] gives each component at its own resolution, in stripes of one row of MCUs, so that of
+//! a sequential file nothing else is in memory; of a progressive one the coefficients are. [`decode`]
+//! puts them together as libjpeg does.
 //!
-//! Deliberately absent: pictures at full size (other decoders do that well), encoding, colour management (the ICC profile is the caller's), arithmetic
+//! Damage costs what it damaged ([`Decoder::is_damaged`]): what is missing is gray, or as an earlier scan
+//! had it.
+//!
+//! Reading order: `frame` and `markers`, then `decoder`, then `scan` with `sequential` and
+//! `progressive`, and what they stand on: `bits`, `huffman`, `idct`.
+//!
+//! Deliberately absent: encoding, colour management (the ICC profile is the caller's), arithmetic
 //! coding, lossless and 12-bit processes.
 
+mod assemble;
 mod bits;
 mod colour;
+mod decoder;
 mod frame;
 mod huffman;
 mod idct;
+mod level;
+mod markers;
 mod progressive;
+mod scan;
 mod sequential;
 mod standard;
+mod upsample;
 
-pub use frame::{Frame, read_frame};
+pub use assemble::{Picture, decode};
+pub use colour::{Coding, Colour, to_rgb};
+pub use decoder::{Chroma, Decoder, Stripe};
+pub use frame::Frame;
+pub use markers::read_frame;
 
-/// One side of a block after decoding: the picture is `ceil(side * pixels / 8)`.
+/// One side of a block after decoding, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scale {
-    Eighth,
-    Quarter,
-    Half,
-}
+pub struct Scale(u8);
 
 impl Scale {
-    /// Pixels that a block is wide and high.
-    pub const fn block(self) -> usize {
-        match self {
-            Self::Eighth => 1,
-            Self::Quarter => 2,
-            Self::Half => 4,
+    pub const EIGHTH: Self = Self(1);
+    pub const QUARTER: Self = Self(2);
+    pub const HALF: Self = Self(4);
+    pub const FULL: Self = Self(8);
+
+    /// So many eighths, from one to all of them.
+    pub const fn eighths(count: u32) -> Self {
+        match count {
+            0 => Self::EIGHTH,
+            1..8 => Self(count as u8),
+            _ => Self::FULL,
         }
     }
 
-    pub const fn divisor(self) -> u32 {
-        8 / self.block() as u32
+    /// Pixels that a block is wide and high.
+    pub const fn block(self) -> usize {
+        self.0 as usize
     }
 
     /// What a side of `pixels` becomes.
     pub const fn apply(self, pixels: u32) -> u32 {
-        pixels.div_ceil(self.divisor())
+        (pixels as u64 * self.0 as u64).div_ceil(8) as u32
     }
-}
-
-/// What the samples of a [`Picture`] mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    Gray,
-    Rgb,
-    /// 255 is full ink, whichever way the file had it.
-    Cmyk,
-}
-
-impl Colour {
-    pub const fn channels(self) -> usize {
-        match self {
-            Self::Gray => 1,
-            Self::Rgb => 3,
-            Self::Cmyk => 4,
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Picture {
-    pub width: u32,
-    pub height: u32,
-    pub colour: Colour,
-    /// Interleaved, rows without padding.
-    pub samples: Vec<u8>,
-    /// Part of the data was missing or wrong; what could not be read is gray.
-    pub damaged: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Of the picture as it is decoded.
     pub max_pixels: u64,
     /// Progressive files can ask for any number of passes over the picture.
     pub max_scans: u32,
@@ -105,15 +95,4 @@ pub enum Error {
     },
     #[error("decoding was stopped")]
     Stopped,
-}
-
-/// Decodes a picture at a scale. `go_on` is asked once a row of blocks; `false` ends the work with
-/// [`Error::Stopped`].
-pub fn decode(
-    bytes: &[u8],
-    scale: Scale,
-    limits: &Limits,
-    go_on: &dyn Fn() -> bool,
-) -> Result<Picture, Error> {
-    frame::decode(bytes, scale, limits, go_on)
 }

@@ -1,158 +1,252 @@
 //! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are
-//! read.
+//! read. Where each component has a scan of its own, the scans are read side by side.
+
+use fearless_simd::{Level, dispatch};
 
 use crate::Error;
 use crate::bits::Bits;
-use crate::frame::{Frame, Plane, Scan, Tables};
-use crate::huffman::{AcSkip, Table};
-use crate::idct::{self, ZIGZAG};
+use crate::decoder::Plane;
+use crate::frame::{Frame, Scan};
+use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, Table};
+use crate::idct::{Factors, Rows, last_needed};
+use crate::level::level;
+use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
+use crate::scan::{Before, Blocks, Walk};
 
-struct Part<'a> {
-    component: usize,
-    dc: &'a Table,
-    ac: &'a Table,
-    skip: &'a AcSkip,
-    factors: [f32; 64],
-    predicted: i32,
+/// One scan, and how far it was read.
+struct Open<'a> {
+    parts: Vec<Part>,
+    /// Rows of MCUs that are left of it, and that make one of the frame.
+    rows: usize,
+    rows_at_once: usize,
+    row: usize,
+    walk: Walk<'a>,
 }
 
-/// Reads one scan from `at`. Gives whether it was whole, and where to read on.
-pub(crate) fn scan(
-    bytes: &[u8],
-    at: usize,
+struct Part {
+    component: usize,
+    dc: Table,
+    ac: AcTable,
+    /// Where not all coefficients are needed.
+    skip: Option<AcSkip>,
+    factors: Factors,
+}
+
+/// The scans that give each component once.
+pub(crate) struct Sequential<'a> {
+    scans: Vec<Open<'a>>,
+    damaged: bool,
+    level: Level,
+}
+
+impl<'a> Sequential<'a> {
+    pub(crate) fn new(head: Head<'a>, planes: &[Plane]) -> Result<Self, Error> {
+        let Head {
+            frame,
+            mut tables,
+            scan,
+            mut reader,
+        } = head;
+        let mut scans = vec![open(&frame, scan, &mut tables, &reader, planes)?];
+        let mut damaged = false;
+        while frame.components.len() > scans.iter().map(|open| open.parts.len()).sum() {
+            reader.at = reader.end_of_scan();
+            match next(&frame, &mut reader, &mut tables, planes, &scans) {
+                Ok(Some(open)) => scans.push(open),
+                Ok(None) => {}
+                Err(_) => {
+                    damaged = true;
+                    break;
+                }
+            }
+        }
+        Ok(Self {
+            scans,
+            damaged,
+            level: level(),
+        })
+    }
+
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged || self.scans.iter().any(|open| open.walk.is_damaged())
+    }
+
+    /// Reads a row of MCUs of the frame.
+    pub(crate) fn row(&mut self, planes: &mut [Plane]) {
+        for open in &mut self.scans {
+            let first = open.row;
+            let end = (first + open.rows_at_once).min(open.rows);
+            let mut blocks = Stripe {
+                parts: &open.parts,
+                planes,
+            };
+            let walk = &mut open.walk;
+            for row in first..end {
+                dispatch!(self.level, _simd => walk.row(row, &mut blocks));
+            }
+            open.row = end;
+        }
+    }
+}
+
+/// The next scan with components that have none so far; `None` for a segment of another kind.
+fn next<'a>(
     frame: &Frame,
-    scan: &Scan,
-    tables: &Tables,
-    planes: &mut [Plane],
-    go_on: &dyn Fn() -> bool,
-) -> Result<(bool, usize), Error> {
-    let missing = Error::Malformed("missing Huffman table");
+    reader: &mut Reader<'a>,
+    tables: &mut Tables,
+    planes: &[Plane],
+    so_far: &[Open<'a>],
+) -> Result<Option<Open<'a>>, Error> {
+    match reader.segment()? {
+        (EOI, _) => Err(Error::Malformed("components without a scan")),
+        (SOS, body) => {
+            let scan = scan(frame, body)?;
+            let is_known = |component: usize| {
+                let mut parts = so_far.iter().flat_map(|open| &open.parts);
+                parts.any(|part| part.component == component)
+            };
+            if scan.parts.iter().any(|part| is_known(part.component)) {
+                return Ok(None);
+            }
+            open(frame, scan, tables, reader, planes).map(Some)
+        }
+        (marker, body) => tables.read(marker, body).map(|()| None),
+    }
+}
+
+fn open<'a>(
+    frame: &Frame,
+    scan: Scan,
+    tables: &mut Tables,
+    reader: &Reader<'a>,
+    planes: &[Plane],
+) -> Result<Open<'a>, Error> {
+    tables.fill_in()?;
+    let (columns, rows) = frame.mcus_of(&scan.parts);
+    let shapes = frame.shapes_of(&scan.parts);
+    let rows_at_once = match scan.parts.as_slice() {
+        [only] => frame.components[only.component].v,
+        _ => 1,
+    };
     let mut parts = Vec::with_capacity(scan.parts.len());
-    for part in &scan.parts {
+    for part in scan.parts {
+        let component = &frame.components[part.component];
+        let side = planes[part.component].side;
+        let ac = AcTable::new(tables.ac(part.ac)?)?;
         parts.push(Part {
             component: part.component,
-            dc: tables.dc[part.dc].as_ref().ok_or(missing.clone())?,
-            ac: tables.ac[part.ac].as_ref().ok_or(missing.clone())?,
-            skip: tables.skip[part.ac].as_ref().ok_or(missing.clone())?,
-            factors: planes[part.component].factors.ok_or(missing.clone())?,
-            predicted: 0,
+            dc: Table::new(tables.dc(part.dc)?)?,
+            skip: (last_needed(side) < 63).then(|| AcSkip::new(&ac.symbols)),
+            ac,
+            factors: Factors::new(tables.quantisation(component)?, side),
         });
     }
-    let alone = parts.len() == 1;
-    let (columns, rows) = match parts.as_slice() {
-        [only] => {
-            let component = &frame.components[only.component];
-            (component.blocks_x, component.blocks_y)
-        }
-        _ => frame.mcus(),
-    };
-
-    let mut bits = Bits::new(bytes, at);
-    let mut whole = true;
-    let mut until_restart = tables.restart;
-    'rows: for row in 0..rows {
-        if !go_on() {
-            return Err(Error::Stopped);
-        }
-        for column in 0..columns {
-            if tables.restart != 0 {
-                if until_restart == 0 {
-                    if !bits.restart() {
-                        whole = false;
-                        break 'rows;
-                    }
-                    parts.iter_mut().for_each(|part| part.predicted = 0);
-                    until_restart = tables.restart;
-                }
-                until_restart -= 1;
-            }
-            for part in &mut parts {
-                let component = &frame.components[part.component];
-                let (h, v) = if alone {
-                    (1, 1)
-                } else {
-                    (component.h, component.v)
-                };
-                let plane = &mut planes[part.component];
-                for y in 0..v {
-                    for x in 0..h {
-                        let (block_x, block_y) = (column * h + x, row * v + y);
-                        let start = (block_y * plane.stride + block_x) * plane.side;
-                        let read = match plane.side {
-                            1 => block::<1>(&mut bits, part, plane, start),
-                            2 => block::<2>(&mut bits, part, plane, start),
-                            4 => block::<4>(&mut bits, part, plane, start),
-                            _ => block::<8>(&mut bits, part, plane, start),
-                        };
-                        // Rubbish is left behind at the next restart marker, if there is one.
-                        if read.is_err() || bits.overrun() {
-                            whole = false;
-                            if tables.restart == 0 {
-                                break 'rows;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-    Ok((whole, bits.position()))
+    let bits = Bits::new(reader.bytes, reader.at);
+    Ok(Open {
+        parts,
+        rows,
+        rows_at_once,
+        row: 0,
+        walk: Walk::new(bits, columns, shapes, tables.restart),
+    })
 }
 
+/// Where the blocks of a row of MCUs go.
+struct Stripe<'s> {
+    parts: &'s [Part],
+    planes: &'s mut [Plane],
+}
+
+impl Blocks for Stripe<'_> {
+    /// Codes find back to their beat, as a rule, and are then right but for what was missed.
+    const GO_ON: bool = true;
+
+    #[inline(always)]
+    fn read(
+        &mut self,
+        bits: &mut Bits<'_>,
+        before: &mut Before,
+        [index, x, y]: [usize; 3],
+    ) -> Result<(), Error> {
+        let part = &self.parts[index];
+        let plane = &mut self.planes[part.component];
+        let dc = &mut before.dc[index & 3];
+        let at = plane.place(x, y);
+        match plane.side {
+            1 => block::<1>(bits, part, dc, plane, at),
+            2 => block::<2>(bits, part, dc, plane, at),
+            3 => block::<3>(bits, part, dc, plane, at),
+            4 => block::<4>(bits, part, dc, plane, at),
+            5 => block::<5>(bits, part, dc, plane, at),
+            6 => block::<6>(bits, part, dc, plane, at),
+            7 => block::<7>(bits, part, dc, plane, at),
+            _ => block::<8>(bits, part, dc, plane, at),
+        }
+    }
+
+    fn missing(&mut self, [index, x, y]: [usize; 3]) {
+        self.planes[self.parts[index].component].fill_block(x, y);
+    }
+}
+
+/// What can be read is written: the block in which data breaks off, up to there.
 #[inline(always)]
 fn block<const SIDE: usize>(
-    bits: &mut Bits,
-    part: &mut Part,
+    bits: &mut Bits<'_>,
+    part: &Part,
+    dc: &mut i32,
     plane: &mut Plane,
     at: usize,
 ) -> Result<(), Error> {
+    // In registers, other than through the reference.
+    let mut local = *bits;
+    let mut read = first(&mut local, &part.dc, dc);
+    let mut rows = Rows::new(&part.factors, *dc);
+    if read.is_ok() {
+        read = others::<SIDE>(&mut local, part, &mut rows);
+    }
+    rows.write::<SIDE>(&mut plane.samples, at, plane.stride);
+    *bits = local;
+    read
+}
+
+/// The first coefficient, as a difference from that of the block before.
+#[inline(always)]
+pub(crate) fn first(bits: &mut Bits<'_>, table: &Table, dc: &mut i32) -> Result<(), Error> {
     bits.refill();
-    let size = part.dc.symbol(bits)?;
+    let size = table.symbol(bits)?;
     if size > 15 {
         return Err(Error::Malformed("DC coefficient"));
     }
-    part.predicted = part.predicted.wrapping_add(bits.extend(u32::from(size)));
-    let dc = part.predicted as f32 * part.factors[0];
+    *dc = dc.wrapping_add(bits.extend(u32::from(size)));
+    Ok(())
+}
 
-    let last = const { idct::last_needed(SIDE) };
-    if last == 0 {
-        part.skip.rest(part.ac, bits, 1)?;
-        plane.pixels[at] = idct::one(dc);
-        return Ok(());
-    }
-    let mut coefficients = [0.0f32; 64];
-    coefficients[0] = dc;
-    let mut only_dc = true;
+#[inline(always)]
+fn others<const SIDE: usize>(
+    bits: &mut Bits<'_>,
+    part: &Part,
+    rows: &mut Rows<'_>,
+) -> Result<(), Error> {
+    let last = const { last_needed(SIDE) };
     let mut index = 1;
     while index <= last {
         bits.refill();
-        let symbol = part.ac.symbol(bits)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if run < 15 {
-                index = 64;
-                break;
-            }
-            index += 16;
-            continue;
+        let found = part.ac.next(bits)?;
+        index += usize::from(found.run);
+        if index <= last {
+            rows.add(index, found.value);
         }
-        index += run;
-        let value = bits.extend(size);
-        if index > last {
-            index += 1;
-            break;
-        }
-        coefficients[ZIGZAG[index]] = value as f32 * part.factors[index];
-        only_dc = false;
         index += 1;
     }
-    if last < 63 {
-        part.skip.rest(part.ac, bits, index)?;
+    if index > usize::from(END_OF_BLOCK) {
+        return Ok(());
     }
-    if only_dc {
-        idct::fill(dc, SIDE, &mut plane.pixels, at, plane.stride);
-    } else {
-        idct::transform(&coefficients, SIDE, &mut plane.pixels, at, plane.stride);
+    if index > 64 {
+        return Err(Error::Malformed("AC coefficient"));
     }
-    Ok(())
+    match &part.skip {
+        Some(skip) => skip.rest(&part.ac.symbols, bits, index),
+        None => Ok(()),
+    }
 }

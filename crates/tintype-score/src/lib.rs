@@ -12,6 +12,7 @@ use std::io::Cursor;
 
 use image::{ImageFormat, ImageReader};
 use ssimulacra2::{ColorPrimaries, Rgb, TransferCharacteristic, compute_frame_ssimulacra2};
+use tintype_jpeg::{Colour, Scale};
 
 /// 8-bit sRGB, interleaved.
 pub struct Picture {
@@ -56,15 +57,19 @@ impl Picture {
 }
 
 fn jpeg(bytes: &[u8]) -> Picture {
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    let mut rgb = decoder.decode().unwrap();
-    let info = decoder.info().unwrap();
-    if info.pixel_format == jpeg_decoder::PixelFormat::L8 {
-        rgb = rgb.iter().flat_map(|&gray| [gray; 3]).collect();
-    }
+    let limits = tintype_jpeg::Limits {
+        max_pixels: u64::MAX,
+        max_scans: u32::MAX,
+        max_coefficient_bytes: u64::MAX,
+    };
+    let picture = tintype_jpeg::decode(bytes, Scale::FULL, &limits, &|| true).unwrap();
+    let rgb = match picture.colour {
+        Colour::Gray => picture.samples.iter().flat_map(|&gray| [gray; 3]).collect(),
+        Colour::Rgb | Colour::Cmyk => picture.samples,
+    };
     Picture {
-        width: info.width.into(),
-        height: info.height.into(),
+        width: picture.width as usize,
+        height: picture.height as usize,
         rgb,
     }
 }

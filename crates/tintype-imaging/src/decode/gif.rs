@@ -105,6 +105,7 @@ pub(super) fn decode(
         take(Band {
             size: canvas,
             divisor: 1,
+            plane: None,
             layout,
             samples: Samples::Eight(band.as_slice().into()),
         })?;

@@ -1,63 +1,67 @@
-//! JPEG: our own decoder at 1/2, 1/4 and 1/8; `jpeg-decoder` at full size.
+//! JPEG: each component at its own resolution, row by row, so that what is stored smaller is never made large
+//! only to be made small again. Inks come as whole pixels, since their conversion is for pixels; and so does what has to
+//! be enlarged, where chroma is spread as libjpeg spreads it.
 
-use std::io::Cursor;
 use std::time::Instant;
 
-use tintype_jpeg::{Colour, Scale};
+use tintype_jpeg::{Chroma, Coding, Colour, Decoder, Scale};
 
-use super::{Band, Layout, Samples};
+use super::{Band, Layout, Plane, Samples, Take, eighths, leaves_twice};
 use crate::Error;
-use crate::limits::{DeadlineReader, Limits};
-use crate::probe::Header;
+use crate::limits::{Limits, check_deadline};
 use crate::spec::Size;
 
 pub(super) fn decode(
     bytes: &[u8],
-    header: &Header,
-    divisor: u32,
+    (part, target): (Size, Size),
     limits: &Limits,
     deadline: Instant,
-) -> Result<Band<'static>, Error> {
-    let scale = match divisor {
-        8 => Scale::Eighth,
-        4 => Scale::Quarter,
-        2 => Scale::Half,
-        _ => {
-            return match full(bytes, header, limits, deadline) {
-                // Damaged: at half the size there is a decoder that shows what is left.
-                Err(Error::Malformed(_) | Error::Unsupported(_)) => {
-                    reduced(bytes, Scale::Half, limits, deadline)
-                }
-                other => other,
-            };
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let eighths = eighths(part, target);
+    let coding = tintype_jpeg::read_frame(bytes).map_err(error)?.coding;
+    if coding.colour() == Colour::Cmyk || coding != Coding::Gray && !leaves_twice(part, target) {
+        return take(whole(bytes, eighths, limits, deadline)?);
+    }
+    let scale = Scale::eighths(eighths);
+    let go_on = || Instant::now() < deadline;
+    let limits = jpeg_limits(limits);
+    let mut decoder =
+        Decoder::new(bytes, scale, Chroma::Scaled(scale), &limits, &go_on).map_err(error)?;
+    let sizes = decoder.sizes();
+    let reaches = decoder.reaches();
+    while decoder.advance() {
+        check_deadline(deadline)?;
+        for (index, (size, reach)) in sizes.iter().zip(&reaches).enumerate() {
+            let stripe = decoder.stripe(index);
+            take(Band {
+                size: Size::new(size.0 as u32, size.1 as u32),
+                divisor: 1,
+                plane: Some(Plane {
+                    index,
+                    coding,
+                    reach: *reach,
+                    stride: stripe.stride,
+                }),
+                layout: Layout::Gray,
+                samples: Samples::Eight(stripe.samples.into()),
+            })?;
         }
-    };
-    reduced(bytes, scale, limits, deadline)
+    }
+    Ok(())
 }
 
-fn reduced(
+fn whole(
     bytes: &[u8],
-    scale: Scale,
+    eighths: u32,
     limits: &Limits,
     deadline: Instant,
 ) -> Result<Band<'static>, Error> {
-    let jpeg_limits = tintype_jpeg::Limits {
-        max_pixels: limits.max_pixels,
-        max_scans: limits.max_scans,
-        max_coefficient_bytes: limits.max_decoded_bytes,
-    };
+    let eighths = eighths.next_power_of_two();
     let go_on = || Instant::now() < deadline;
+    let scale = Scale::eighths(eighths);
     let picture =
-        tintype_jpeg::decode(bytes, scale, &jpeg_limits, &go_on).map_err(|error| match error {
-            tintype_jpeg::Error::Malformed(why) => Error::malformed(why),
-            tintype_jpeg::Error::Unsupported(what) => {
-                Error::unsupported(format!("JPEG with {what}"))
-            }
-            tintype_jpeg::Error::OverLimit { what, is, limit } => {
-                Error::OverLimit { what, is, limit }
-            }
-            tintype_jpeg::Error::Stopped => Error::DeadlineExceeded,
-        })?;
+        tintype_jpeg::decode(bytes, scale, &jpeg_limits(limits), &go_on).map_err(error)?;
     let layout = match picture.colour {
         Colour::Gray => Layout::Gray,
         Colour::Rgb => Layout::Rgb,
@@ -65,58 +69,43 @@ fn reduced(
     };
     Ok(Band {
         size: Size::new(picture.width, picture.height),
-        divisor: scale.divisor(),
+        divisor: 8 / eighths,
+        plane: None,
         layout,
         samples: Samples::Eight(picture.samples.into()),
     })
 }
 
-fn full(
-    bytes: &[u8],
-    header: &Header,
-    limits: &Limits,
-    deadline: Instant,
-) -> Result<Band<'static>, Error> {
-    use jpeg_decoder::PixelFormat;
-    let channels = if header.interlaced { 3 } else { 1 } * 4;
-    Error::check(
-        "bytes of the decoded picture",
-        header.size.pixels() * channels,
-        limits.max_decoded_bytes,
-    )?;
-    let mut decoder = jpeg_decoder::Decoder::new(DeadlineReader::new(Cursor::new(bytes), deadline));
-    decoder.set_max_decoding_buffer_size(limits.max_decoded_bytes as usize);
-    let mut samples = decoder.decode().map_err(|error| match error {
-        jpeg_decoder::Error::Unsupported(what) => Error::unsupported(format!("JPEG with {what:?}")),
-        _ if Instant::now() >= deadline => Error::DeadlineExceeded,
-        other => Error::malformed(other.to_string()),
-    })?;
-    let info = decoder
-        .info()
-        .ok_or_else(|| Error::internal("a decoded JPEG has no size"))?;
-    let layout = match info.pixel_format {
-        PixelFormat::L8 => Layout::Gray,
-        PixelFormat::RGB24 => Layout::Rgb,
-        PixelFormat::CMYK32 => Layout::Cmyk,
-        PixelFormat::L16 => return Err(Error::unsupported("lossless JPEG")),
-    };
-    // It takes every CMYK file for one of Adobe's, which are inverted.
-    if layout == Layout::Cmyk && !is_from_adobe(bytes) {
-        samples
-            .iter_mut()
-            .for_each(|sample| *sample = 255 - *sample);
+fn jpeg_limits(limits: &Limits) -> tintype_jpeg::Limits {
+    tintype_jpeg::Limits {
+        max_pixels: limits.max_pixels,
+        max_scans: limits.max_scans,
+        max_coefficient_bytes: limits.max_decoded_bytes,
     }
-    Ok(Band {
-        size: Size::new(u32::from(info.width), u32::from(info.height)),
-        divisor: 1,
-        layout,
-        samples: Samples::Eight(samples.into()),
-    })
 }
 
-/// Whether there is an APP14 segment of Adobe's; it stands near the front, by custom before the frame.
-fn is_from_adobe(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(1024 * 1024)];
-    head.windows(9)
-        .any(|window| window.starts_with(b"\xff\xee") && window.ends_with(b"Adobe"))
+fn error(error: tintype_jpeg::Error) -> Error {
+    match error {
+        tintype_jpeg::Error::Malformed(why) => Error::malformed(why),
+        tintype_jpeg::Error::Unsupported(what) => Error::unsupported(format!("JPEG with {what}")),
+        tintype_jpeg::Error::OverLimit { what, is, limit } => Error::OverLimit { what, is, limit },
+        tintype_jpeg::Error::Stopped => Error::DeadlineExceeded,
+    }
+}
+
+/// Components to the pixels that they stand for.
+pub(crate) fn rgb(coding: Coding, planes: [&[u8]; 3]) -> Vec<u8> {
+    let mut samples = vec![0; planes[0].len() * 3];
+    match coding {
+        Coding::Rgb => {
+            for (index, plane) in planes.into_iter().enumerate() {
+                let places = samples.iter_mut().skip(index).step_by(3);
+                places
+                    .zip(plane)
+                    .for_each(|(place, sample)| *place = *sample);
+            }
+        }
+        _ => tintype_jpeg::to_rgb(planes, &mut samples),
+    }
+    samples
 }

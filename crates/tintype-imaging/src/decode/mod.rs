@@ -13,11 +13,14 @@ mod tiff;
 mod webp;
 mod whole;
 
+pub(crate) use jpeg::rgb;
 pub(crate) use png::MAX_SIXTEEN_BYTES;
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Instant;
+
+use tintype_jpeg::Coding;
 
 use crate::Error;
 use crate::limits::Limits;
@@ -29,8 +32,22 @@ pub(crate) struct Band<'a> {
     /// Of the whole picture; smaller than the original by `divisor`, rounded up.
     pub(crate) size: Size,
     pub(crate) divisor: u32,
+    /// Set where these are rows of one component.
+    pub(crate) plane: Option<Plane>,
     pub(crate) layout: Layout,
     pub(crate) samples: Samples<'a>,
+}
+
+/// A component of a JPEG, which comes at a resolution of its own: the size of its bands is its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Plane {
+    pub(crate) index: usize,
+    /// What it makes together with the others.
+    pub(crate) coding: Coding,
+    /// Pixels of the original that a sample is wide and high.
+    pub(crate) reach: (f64, f64),
+    /// Samples from one row to the next.
+    pub(crate) stride: usize,
 }
 
 /// Interleaved, rows without padding.
@@ -106,13 +123,7 @@ pub(crate) fn decode(
         u64::from(limits.max_side),
     )?;
     match header.format {
-        SourceFormat::Jpeg => take(jpeg::decode(
-            bytes,
-            header,
-            divisor(part, target),
-            limits,
-            deadline,
-        )?),
+        SourceFormat::Jpeg => jpeg::decode(bytes, (part, target), limits, deadline, take),
         SourceFormat::Png => png::decode(bytes, limits, deadline, take),
         SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
         SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
@@ -124,9 +135,29 @@ pub(crate) fn decode(
     }
 }
 
-/// The largest scale that leaves twice the target: below that, the low-pass of a reduced inverse DCT
-/// begins to show.
-pub(crate) fn divisor(part: Size, target: Size) -> u32 {
+/// The smallest scale of a JPEG, in eighths, that leaves twice the target: below that, the low-pass of a reduced
+/// inverse DCT begins to show. Three and seven take as long as the next, and are sharper than what they become.
+pub(crate) fn eighths(part: Size, target: Size) -> u32 {
+    let needed = |part: u32, target: u32| (16 * u64::from(target)).div_ceil(u64::from(part.max(1)));
+    match needed(part.width, target.width).max(needed(part.height, target.height)) {
+        0 | 1 => 1,
+        2 => 2,
+        3 | 4 => 4,
+        5 => 5,
+        6 => 6,
+        _ => 8,
+    }
+}
+
+/// Whether the target is half of the part or less, on both sides: chroma, which may be stored at half the size, is
+/// then never enlarged.
+pub(crate) fn leaves_twice(part: Size, target: Size) -> bool {
+    let leaves = |part: u32, target: u32| u64::from(part) >= 2 * u64::from(target);
+    leaves(part.width, target.width) && leaves(part.height, target.height)
+}
+
+/// By how much a WebP is made smaller while it is decoded.
+fn divisor(part: Size, target: Size) -> u32 {
     let fits = |divisor: u32| {
         let enough =
             |part: u32, target: u32| u64::from(part) >= 2 * u64::from(divisor) * u64::from(target);
@@ -146,17 +177,21 @@ mod tests {
     fn a_scale_leaves_twice_the_target_on_both_sides() {
         let source = Size::new(6000, 4000);
         let cases = [
-            ((300, 200), 8),
-            ((375, 250), 8),
-            ((376, 250), 4),
-            ((1200, 800), 2),
-            ((1501, 1000), 1),
-            ((300, 300), 4),
-            ((6000, 4000), 1),
+            ((300, 200), 1),
+            ((375, 250), 1),
+            ((376, 250), 2),
+            ((1000, 667), 4),
+            ((1200, 800), 4),
+            ((1501, 1000), 5),
+            ((2200, 1467), 6),
+            ((2500, 1667), 8),
+            ((300, 300), 2),
+            ((6000, 4000), 8),
+            ((9000, 6000), 8),
         ];
         for ((width, height), expected) in cases {
             assert_eq!(
-                divisor(source, Size::new(width, height)),
+                eighths(source, Size::new(width, height)),
                 expected,
                 "{width}x{height}"
             );

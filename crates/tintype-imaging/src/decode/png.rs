@@ -55,6 +55,7 @@ pub(super) fn decode(
         take(Band {
             size,
             divisor: 1,
+            plane: None,
             layout,
             samples,
         })

@@ -87,6 +87,7 @@ fn band(read: TiffResult<DecodingResult>, size: Size, layout: Layout) -> Option<
     (samples.len() > 0 && samples.len().is_multiple_of(stride)).then_some(Band {
         size,
         divisor: 1,
+        plane: None,
         layout,
         samples,
     })

@@ -39,6 +39,7 @@ pub(super) fn decode(
     Ok(Band {
         size,
         divisor: 1,
+        plane: None,
         layout,
         samples,
     })

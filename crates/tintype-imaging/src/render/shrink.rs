@@ -9,18 +9,20 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use tintype_jpeg::Coding;
+
 use super::colour::ToEightBits;
 use super::drawn::Judge;
 use super::pixels::Layout;
 use super::resize::{self, Part};
 use super::{Pixels, Stored};
 use crate::Error;
-use crate::decode::{BAND_BYTES, Band};
+use crate::decode::{self, BAND_BYTES, Band, Samples};
 use crate::limits::check_deadline;
 use crate::probe::Container;
 use crate::spec::Size;
 
-/// A window holds about this much, or twice what neighbouring windows share.
+/// A window, or those of all components, hold about this much, or twice what neighbouring windows share.
 pub(crate) const WINDOW_BYTES: usize = 1024 * 1024;
 
 /// Of Lanczos3, in pixels of whichever side is coarser.
@@ -32,8 +34,10 @@ pub(super) struct Shrink<'a> {
     deadline: Instant,
     /// Set where it is asked whether the picture is drawn.
     judge: Option<Judge>,
-    /// From the first band on.
-    rows: Option<Rows>,
+    /// From the first band on; of each component, where they come apart.
+    rows: Vec<Rows>,
+    /// How components become pixels.
+    coding: Option<Coding>,
     spent: Duration,
 }
 
@@ -54,7 +58,8 @@ impl<'a> Shrink<'a> {
             stored,
             deadline,
             judge: None,
-            rows: None,
+            rows: Vec::new(),
+            coding: None,
             spent: Duration::ZERO,
         }
     }
@@ -70,12 +75,14 @@ impl<'a> Shrink<'a> {
 
     pub(super) fn take(&mut self, band: Band<'_>) -> Result<(), Error> {
         let start = Instant::now();
-        let rows = match &mut self.rows {
-            Some(rows) => rows,
-            None => self
-                .rows
-                .insert(Rows::new(&band, self.container, self.stored)?),
-        };
+        let index = band.plane.map_or(0, |plane| plane.index);
+        if self.rows.len() == index {
+            self.coding = band.plane.map(|plane| plane.coding);
+            self.rows
+                .push(Rows::new(&band, self.container, self.stored)?);
+        }
+        let rows = self.rows.get_mut(index);
+        let rows = rows.ok_or_else(|| Error::internal("components out of order"))?;
         rows.take(band, self.judge.as_mut())?;
         self.spent += start.elapsed();
         check_deadline(self.deadline)
@@ -83,14 +90,26 @@ impl<'a> Shrink<'a> {
 
     pub(super) fn finish(self) -> Result<Shrunk, Error> {
         let start = Instant::now();
-        let rows = self.rows.ok_or_else(|| Error::malformed("no pixels"))?;
+        let is_srgb = self.rows.iter().any(|rows| rows.to_eight_bits.is_srgb);
+        let planes: Result<Vec<Pixels>, Error> = self.rows.into_iter().map(Rows::finish).collect();
         Ok(Shrunk {
-            is_srgb: rows.to_eight_bits.is_srgb,
-            pixels: rows.finish()?,
+            is_srgb,
+            pixels: together(planes?, self.coding)?,
             is_drawn: self.judge.is_some_and(|judge| judge.is_drawn()),
             spent: self.spent + start.elapsed(),
         })
     }
+}
+
+fn together(mut planes: Vec<Pixels>, coding: Option<Coding>) -> Result<Pixels, Error> {
+    if let ([one, two, three], Some(coding)) = (planes.as_slice(), coding) {
+        return Ok(Pixels {
+            size: one.size,
+            layout: Layout::Rgb,
+            samples: decode::rgb(coding, [&one.samples, &two.samples, &three.samples]),
+        });
+    }
+    planes.pop().ok_or_else(|| Error::malformed("no pixels"))
 }
 
 /// One side of the cut, in decoded pixels.
@@ -103,9 +122,10 @@ struct Side {
 }
 
 impl Side {
-    fn new(start: u32, length: u32, decoded: u32, divisor: u32, target: u32) -> Self {
-        let start = f64::from(start) / f64::from(divisor);
-        let length = (f64::from(length) / f64::from(divisor)).min(f64::from(decoded) - start);
+    /// `reach`: pixels of the original that a decoded one stands for.
+    fn new(start: u32, length: u32, decoded: u32, reach: f64, target: u32) -> Self {
+        let start = f64::from(start) / reach;
+        let length = (f64::from(length) / reach).min(f64::from(decoded) - start);
         Self {
             start,
             length,
@@ -161,19 +181,21 @@ struct Rows {
 
 impl Rows {
     fn new(band: &Band<'_>, container: &Container, stored: &Stored) -> Result<Self, Error> {
-        let (decoded, divisor, crop) = (band.size, band.divisor, stored.crop);
+        let (decoded, crop) = (band.size, stored.crop);
+        let divisor = f64::from(band.divisor);
+        let (reach_across, reach_down) = band.plane.map_or((divisor, divisor), |plane| plane.reach);
         let across = Side::new(
             crop.x,
             crop.width,
             decoded.width,
-            divisor,
+            reach_across,
             stored.size.width,
         );
         let down = Side::new(
             crop.y,
             crop.height,
             decoded.height,
-            divisor,
+            reach_down,
             stored.size.height,
         );
         let to_eight_bits = ToEightBits::new(band, container)?;
@@ -183,6 +205,9 @@ impl Rows {
         };
         let columns = across.needed(decoded.width);
         let stride = decoded.width as usize * layout.channels();
+        let windows = band
+            .plane
+            .map_or(1, |plane| plane.coding.colour().channels());
         let shared = (2.0 * down.reach() + down.scale()).ceil() as usize * stride;
         let short = columns.len() * down.target as usize * layout.channels();
         Ok(Self {
@@ -197,7 +222,7 @@ impl Rows {
             next: 0,
             window: Vec::new(),
             window_top: 0,
-            window_limit: WINDOW_BYTES.max(2 * shared),
+            window_limit: (WINDOW_BYTES / windows).max(2 * shared),
             short: Vec::with_capacity(short),
             done: 0,
         })
@@ -216,6 +241,9 @@ impl Rows {
     }
 
     fn take(&mut self, band: Band<'_>, mut judge: Option<&mut Judge>) -> Result<(), Error> {
+        if let (Some(plane), Samples::Eight(samples)) = (band.plane, &band.samples) {
+            return self.add(samples, plane.stride);
+        }
         let stride = self.decoded.width as usize * self.channels;
         let is_used_as_it_is = !self.to_eight_bits.is_needed()
             && self.layout == self.to_eight_bits.layout
@@ -246,7 +274,7 @@ impl Rows {
                 judge.rows(&samples, self.decoded, self.to_eight_bits.layout);
             }
             let samples = self.prepared(samples)?;
-            self.add(&samples)?;
+            self.add(&samples, self.stride())?;
             start = end;
         }
         Ok(())
@@ -271,9 +299,9 @@ impl Rows {
         Ok(samples.into())
     }
 
-    /// Whole rows, which follow those before.
-    fn add(&mut self, rows: &[u8]) -> Result<(), Error> {
-        let stride = self.stride();
+    /// Whole rows, which follow those before, with `stride` samples from one to the next.
+    fn add(&mut self, rows: &[u8], stride: usize) -> Result<(), Error> {
+        let width = self.stride();
         let top = self.next;
         let end = top + (rows.len() / stride) as u32;
         self.next = end;
@@ -284,13 +312,18 @@ impl Rows {
         }
         let rows = &rows[(first - top) as usize * stride..(last - top) as usize * stride];
         let are_last = last == self.needed.end;
-        if self.window.is_empty() && are_last {
+        if self.window.is_empty() && are_last && stride == width {
             return self.resize(rows, first);
         }
         if self.window.is_empty() {
             self.window_top = first;
         }
-        self.window.extend(rows);
+        if stride == width {
+            self.window.extend(rows);
+        } else {
+            let lines = rows.chunks_exact(stride);
+            lines.for_each(|line| self.window.extend(&line[..width]));
+        }
         if self.window.len() < self.window_limit && !are_last {
             return Ok(());
         }
@@ -298,7 +331,7 @@ impl Rows {
         self.resize(&window, self.window_top)?;
         let kept = self.down.start + f64::from(self.done) * self.down.scale() - self.down.reach();
         let kept = (kept.floor().max(0.0) as u32).clamp(self.window_top, last);
-        window.drain(..(kept - self.window_top) as usize * stride);
+        window.drain(..(kept - self.window_top) as usize * width);
         self.window_top = kept;
         self.window = window;
         Ok(())
@@ -337,7 +370,7 @@ impl Rows {
         // It broke off: what is missing is black, or nothing where there is alpha.
         let missing = vec![0; (BAND_BYTES / self.stride()).max(1) * self.stride()];
         while self.next < self.needed.end {
-            self.add(&missing)?;
+            self.add(&missing, self.stride())?;
         }
         self.window = Vec::new();
         let size = Size::new(self.across.target, self.down.target);
@@ -379,7 +412,6 @@ mod tests {
     use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
     use super::*;
-    use crate::decode::{self, Samples};
     use crate::probe::{Blocks, ColourSpace, Colouring, Header, SourceFormat};
     use crate::spec::Rect;
 
@@ -428,6 +460,7 @@ mod tests {
             let band = Band {
                 size: DECODED,
                 divisor: 1,
+                plane: None,
                 layout: decode::Layout::Rgba,
                 samples: Samples::Eight(band.into()),
             };

@@ -69,7 +69,9 @@ fn check(q: u8, near: f64) {
 
 #[test]
 fn what_nobody_asked_for_looks_the_same() {
-    check(80, 2.0);
+    // Two points over the 25 photographs of `cargo bench --bench quality`; these three are a little further apart
+    // since JPEG is read as libjpeg reads it.
+    check(80, 2.25);
 }
 
 #[test]

@@ -190,6 +190,7 @@ impl Bands {
             take(Band {
                 size: self.size,
                 divisor: self.divisor,
+                plane: None,
                 layout,
                 samples: Samples::Eight((&band[..rows * stride]).into()),
             })?;

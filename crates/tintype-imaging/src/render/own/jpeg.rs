@@ -95,9 +95,9 @@ pub(super) fn is_whole(
     };
     // At 1/8 the later scans of a progressive file are passed over.
     let scale = if progressive {
-        Scale::Half
+        Scale::HALF
     } else {
-        Scale::Eighth
+        Scale::EIGHTH
     };
     let go_on = || Instant::now() < deadline;
     match tintype_jpeg::decode(cleaned, scale, &jpeg_limits, &go_on) {

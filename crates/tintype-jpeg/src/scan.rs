@@ -1,0 +1,125 @@
+//! The walk over the MCUs of a scan (T.81 A.2, E.2), the same for all processes: from restart to restart,
+//! with what was lost in between passed over.
+
+use crate::Error;
+use crate::bits::Bits;
+
+/// What blocks of a scan need of those before them.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Before {
+    /// First coefficients, by the place of the component in the scan.
+    pub(crate) dc: [i32; 4],
+    /// Blocks that have nothing more in this band; for progressive frames.
+    pub(crate) end_of_band: u32,
+}
+
+/// What is done with the blocks of a scan. They are told by the place of their component in the scan,
+/// column and row.
+pub(crate) trait Blocks {
+    /// Whether blocks behind a wrong code are still worth reading.
+    const GO_ON: bool;
+
+    fn read(
+        &mut self,
+        bits: &mut Bits<'_>,
+        before: &mut Before,
+        place: [usize; 3],
+    ) -> Result<(), Error>;
+
+    /// Nothing is left to read for this one.
+    fn missing(&mut self, place: [usize; 3]);
+}
+
+pub(crate) struct Walk<'a> {
+    bits: Bits<'a>,
+    columns: usize,
+    /// Blocks of an MCU across and down, by the place of the component in the scan.
+    shapes: Vec<(usize, usize)>,
+    before: Before,
+    /// MCUs between restart markers; 0 without them.
+    interval: usize,
+    until_restart: usize,
+    /// Number of the next restart marker.
+    number: u8,
+    /// There is nothing more to read before the next restart marker.
+    lost: bool,
+    damaged: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(
+        bits: Bits<'a>,
+        columns: usize,
+        shapes: Vec<(usize, usize)>,
+        interval: usize,
+    ) -> Self {
+        Self {
+            bits,
+            columns,
+            shapes,
+            before: Before::default(),
+            interval,
+            until_restart: interval,
+            number: 0,
+            lost: false,
+            damaged: false,
+        }
+    }
+
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// Nothing follows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lost && self.interval == 0
+    }
+
+    /// Where the next marker is looked for.
+    pub(crate) fn position(&self) -> usize {
+        self.bits.position()
+    }
+
+    /// Reads a row of MCUs.
+    #[inline(always)]
+    pub(crate) fn row<B: Blocks>(&mut self, row: usize, blocks: &mut B) {
+        for column in 0..self.columns {
+            if self.interval != 0 {
+                if self.until_restart == 0 {
+                    self.restart();
+                }
+                self.until_restart -= 1;
+            }
+            for part in 0..self.shapes.len() {
+                let (h, v) = self.shapes[part];
+                for y in 0..v {
+                    for x in 0..h {
+                        self.block([part, column * h + x, row * v + y], blocks);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn block<B: Blocks>(&mut self, place: [usize; 3], blocks: &mut B) {
+        if self.lost {
+            blocks.missing(place);
+            return;
+        }
+        let read = blocks.read(&mut self.bits, &mut self.before, place);
+        if read.is_err() || self.bits.overrun() {
+            self.damaged = true;
+            self.lost = self.bits.overrun() || !B::GO_ON;
+        }
+    }
+
+    #[cold]
+    fn restart(&mut self) {
+        self.lost = !self.bits.restart(self.number);
+        self.damaged |= self.lost;
+        self.number = (self.number + 1) & 7;
+        self.until_restart = self.interval;
+        self.before = Before::default();
+    }
+}

@@ -1,0 +1,10 @@
+//! What libjpeg-turbo makes of a file is what we make of it, at every scale and whatever is wrong with it.
+//!
+//! Needs Debian's `libjpeg-turbo-progs`, which `tests/run` installs.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::print_stdout, reason = "a test says what it saw")]
+
+mod colour;
+mod corpus;
+mod damage;
+mod djpeg;
