@@ -48,7 +48,7 @@ impl Whole {
 
 /// The neighbour of the near line, above or below; the line beyond an edge is the one at it.
 fn far(y: usize) -> usize {
-    if y % 2 == 0 {
+    if y.is_multiple_of(2) {
         (y / 2).saturating_sub(1)
     } else {
         y / 2 + 1

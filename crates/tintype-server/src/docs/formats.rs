@@ -159,7 +159,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let whole = units
         .into_iter()
-        .find(|(_, bits)| bytes >= 1 << bits && bytes % (1 << bits) == 0);
+        .find(|(_, bits)| bytes >= 1 << bits && bytes.is_multiple_of(1 << bits));
     match whole {
         // The space does not break.
         Some((unit, bits)) => format!("{}\u{a0}{unit}", grouped(bytes >> bits)),

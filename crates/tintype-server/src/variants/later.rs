@@ -73,7 +73,7 @@ impl Variants {
         if self.in_memory(&name).is_some() {
             return true;
         }
-        let look = async { self.from_store(&name, key, &stored.record).await.is_some() };
+        let look = async { self.read_stored(&name, key, &stored.record).await.is_some() };
         self.later.looked_up.get_with(name, look).await
     }
 

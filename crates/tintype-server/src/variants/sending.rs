@@ -106,7 +106,7 @@ impl Sending {
             None => {
                 let record = &self.stored.record;
                 self.variants
-                    .from_store(&self.name, &self.key, record)
+                    .read_stored(&self.name, &self.key, record)
                     .await
             }
         };

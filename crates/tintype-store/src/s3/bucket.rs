@@ -50,7 +50,7 @@ pub(super) struct Bucket {
 pub(super) enum Settled<T> {
     Done(T),
     /// An earlier attempt had succeeded, and its answer was lost.
-    Ours(Found),
+    Ours(Box<Found>),
     /// The multipart upload is gone, and nothing came of it.
     Lost,
 }
@@ -217,7 +217,7 @@ impl Bucket {
                     return Err(Error::Precondition { current: None });
                 }
                 Kind::Precondition | Kind::NoUpload => match self.look(path).await? {
-                    Some(found) if write.made(&found) => return Ok(Settled::Ours(found)),
+                    Some(found) if write.made(&found) => return Ok(Settled::Ours(Box::new(found))),
                     Some(found) if *condition != Condition::Any => {
                         return Err(taken(found));
                     }
@@ -232,7 +232,9 @@ impl Bucket {
                         tokio::time::sleep(TRY_EVERY).await;
                     }
                     match self.look(path).await {
-                        Ok(Some(found)) if write.made(&found) => return Ok(Settled::Ours(found)),
+                        Ok(Some(found)) if write.made(&found) => {
+                            return Ok(Settled::Ours(Box::new(found)));
+                        }
                         // Away also for those who look.
                         _ => last = Some(failure),
                     }
@@ -246,7 +248,7 @@ impl Bucket {
         }
         // Conflicts to the last: whoever won is there by now.
         match self.look(path).await? {
-            Some(found) if write.made(&found) => Ok(Settled::Ours(found)),
+            Some(found) if write.made(&found) => Ok(Settled::Ours(Box::new(found))),
             Some(found) if *condition == Condition::Absent => Err(taken(found)),
             Some(found) if *condition != Condition::Match(found.meta.etag.clone()) => {
                 Err(taken(found))

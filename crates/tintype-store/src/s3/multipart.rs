@@ -194,7 +194,7 @@ impl Upload {
         self.open = false;
         match settled {
             Settled::Lost => Ok(None),
-            Settled::Ours(found) => bucket.whole(&self.path, found, len, write).await.map(Some),
+            Settled::Ours(found) => bucket.whole(&self.path, *found, len, write).await.map(Some),
             // The answer tells no size, and a server may say what is not so.
             Settled::Done(etag) => match bucket.look(&self.path).await? {
                 Some(found) if write.made(&found) || found.meta.etag.as_str() == etag => {

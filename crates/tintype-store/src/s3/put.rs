@@ -70,7 +70,7 @@ impl Bucket {
                 modified: attributes::now(),
                 attributes: write.attributes.clone(),
             }),
-            Settled::Ours(found) => self.whole(path, found, content.len, write).await,
+            Settled::Ours(found) => self.whole(path, *found, content.len, write).await,
             Settled::Lost => Err(Error::unavailable("writing an object", "no such upload")),
         }
     }
