@@ -14,7 +14,9 @@ use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::spec::{Decimal, Size};
 use tintype_store::{ETag, Key};
 
+use super::probing::ADOPT_WHOLE_BYTES;
 use crate::error::{Code, Error};
+use crate::originals::coding::is_gzip;
 use crate::records::reason::Reason;
 use crate::url::Version;
 
@@ -257,12 +259,14 @@ impl Record {
             || self.state != State::Public
     }
 
-    /// Of what a decoder reads, in bytes.
+    /// Of what a decoder reads, in bytes; of what is packed and not counted, the most that is unpacked for one.
     pub fn decoded_size(&self) -> u64 {
-        let encoding = self.encoding.as_ref();
-        encoding
-            .and_then(|encoding| encoding.decoded)
-            .unwrap_or(self.size)
+        match &self.encoding {
+            Some(encoding) if is_gzip(&encoding.name) => {
+                encoding.decoded.unwrap_or(ADOPT_WHOLE_BYTES)
+            }
+            _ => self.size,
+        }
     }
 
     pub fn store_etag(&self) -> ETag {
@@ -395,6 +399,21 @@ mod tests {
         let mut bytes = base;
         bytes.sha256 = Some("cd".repeat(32));
         assert_ne!(bytes.version().unwrap(), version);
+    }
+
+    #[test]
+    fn what_is_packed_and_not_counted_is_taken_for_the_most() {
+        let mut packed = record();
+        assert_eq!(packed.decoded_size(), packed.size);
+        for (name, decoded, size) in [
+            ("gzip", Some(7), 7),
+            ("gzip", None, ADOPT_WHOLE_BYTES),
+            ("br", None, packed.size),
+        ] {
+            let name = name.to_owned();
+            packed.encoding = Some(Encoding { name, decoded });
+            assert_eq!(packed.decoded_size(), size);
+        }
     }
 
     #[test]

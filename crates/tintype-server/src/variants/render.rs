@@ -30,12 +30,12 @@ pub(super) async fn render_original(
     let cost = cost_of(record, &resolved).ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
     let runtime = Handle::current();
     let (shared, key, etag) = (variants.clone(), key.clone(), record.store_etag());
-    let encoding = record.encoding.clone();
+    let (encoding, unpacked) = (record.encoding.clone(), record.decoded_size());
     let job = move |shift: &mut Shift| {
         let deadline = shift.deadline;
         // Read when the turn has come: what waits in line holds no bytes, and the bytes that are
         // read were set aside.
-        let reading = read_original(&shared, &key, &etag, encoding.as_ref(), deadline);
+        let reading = read_original(&shared, &key, &etag, encoding.as_ref(), unpacked, deadline);
         let bytes = shift.fetch(|| match priority {
             Priority::Request => runtime.block_on(reading),
             Priority::Background => runtime.block_on(in_background(reading)),
@@ -82,6 +82,7 @@ async fn read_original(
     key: &Key,
     etag: &ETag,
     encoding: Option<&Encoding>,
+    unpacked: u64,
     deadline: Instant,
 ) -> Result<Bytes, Error> {
     let reading = async {
@@ -92,7 +93,8 @@ async fn read_original(
         let bytes = got.body.into_bytes(limit).await?;
         match encoding.filter(|encoding| coding::is_gzip(&encoding.name)) {
             None => Ok(bytes),
-            Some(_) => match coding::decode(bytes, limit).await {
+            // No more than was claimed for it.
+            Some(_) => match coding::decode(bytes, unpacked).await {
                 Ok(decoded) => Ok(decoded.bytes),
                 Err(error) => Err(Error::new(Code::CorruptImage).cause(error)),
             },
