@@ -6,11 +6,12 @@
 //! 2. [`http`]: connections and their limits, and how bytes become a response ([`http::respond`]).
 //! 3. [`delivery`], the public side: [`url`] (and [`old_urls`]) says what is asked for, [`records`] what is known of the
 //!    original, [`variants`] has it, and [`workers`] make it.
-//! 4. [`api`], the side of clients with a token: [`originals`] come in and go, [`invalidation`] tells the caches.
+//! 4. [`api`], the side of clients with a token ([`auth`]): [`originals`] come in and go, [`invalidation`] tells the caches.
 //! 5. [`config`], [`error`], [`telemetry`], and [`docs`], which writes the reference from all of them.
 
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod config;
 pub mod delivery;
 pub mod docs;

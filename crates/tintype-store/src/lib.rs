@@ -41,7 +41,7 @@ pub use held::Held;
 pub use key::{Key, KeyError};
 pub use memory::Memory;
 pub use meta::{Attributes, Condition, ETag, Listed, Meta, Objects, Own, Page, Source, Survey};
-pub use object::{BlockId, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
+pub use object::{BlockId, ContentHash, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
 pub use overlay::Overlay;
 pub use reader::Reader;
 pub use s3::S3;

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, Key, Object};
+use crate::{ContentHash, Error, Key, Object};
 
 /// Names one write of one object within one store. Opaque, without quotes; compare, never parse.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ETag(String);
 
 impl ETag {
@@ -88,7 +89,7 @@ pub struct Attributes {
     pub idempotency: Option<String>,
     /// Drawn anew for every write, so that a writer recognises its own after a lost answer.
     pub nonce: Option<String>,
-    pub sha256: Option<[u8; 32]>,
+    pub sha256: Option<ContentHash>,
     /// The content coding that the bytes are in (RFC 9110, 8.4.1), such as `gzip`. Only other programs store
     /// so; a copy keeps it.
     pub encoding: Option<String>,

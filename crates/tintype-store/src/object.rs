@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::Key;
 use crate::key::RESERVED;
 
@@ -11,6 +13,8 @@ pub struct HexId<const N: usize>(pub [u8; N]);
 
 /// SHA-256 of a key: names what belongs to an original, whatever characters its key has.
 pub type KeyHash = HexId<32>;
+/// SHA-256 of the bytes of an original, as they are stored.
+pub type ContentHash = HexId<32>;
 /// Names one rendering of an original; what it is a hash of is the server's business.
 pub type VariantId = HexId<16>;
 
@@ -25,6 +29,14 @@ impl<const N: usize> HexId<N> {
             *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
         }
         Some(Self(bytes))
+    }
+
+    /// Its first M bytes.
+    pub fn first<const M: usize>(&self) -> HexId<M> {
+        const { assert!(M <= N) };
+        let mut bytes = [0; M];
+        bytes.copy_from_slice(&self.0[..M]);
+        HexId(bytes)
     }
 }
 
@@ -48,11 +60,26 @@ impl<const N: usize> fmt::Debug for HexId<N> {
     }
 }
 
+impl<const N: usize> Serialize for HexId<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for HexId<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("must be {} lower-case hex digits", 2 * N))
+        })
+    }
+}
+
 /// What a takedown is about: a name, or bytes whatever their name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlockId {
     Key(KeyHash),
-    Sha256(HexId<32>),
+    Sha256(ContentHash),
 }
 
 /// 1 to 64 characters of `a-z0-9-`; start it with a time and the outbox is read in order.

@@ -16,6 +16,7 @@ mod webp;
 
 use std::fmt;
 use std::io::{BufRead, Seek};
+use std::str::FromStr;
 use std::time::Instant;
 
 use crate::Error;
@@ -63,11 +64,6 @@ impl SourceFormat {
         Self::Ico,
         Self::Svg,
     ];
-
-    /// The format of this name, as [`Self::as_str`] gives it.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == name)
-    }
 
     /// The format of this media type.
     pub fn of(media_type: &str) -> Option<Self> {
@@ -132,6 +128,29 @@ impl fmt::Display for SourceFormat {
     }
 }
 
+/// As [`SourceFormat::as_str`] gives it.
+impl FromStr for SourceFormat {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        word(Self::ALL, SourceFormat::as_str, text)
+    }
+}
+
+/// A word that is none of its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such word")]
+pub struct UnknownWord;
+
+fn word<T: Copy, const N: usize>(
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    text: &str,
+) -> Result<T, UnknownWord> {
+    let found = all.into_iter().find(|word| name(*word) == text);
+    found.ok_or(UnknownWord)
+}
+
 /// What the samples mean, as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ColourSpace {
@@ -141,14 +160,31 @@ pub enum ColourSpace {
     Lab,
 }
 
-impl fmt::Display for ColourSpace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl ColourSpace {
+    const ALL: [Self; 4] = [Self::Gray, Self::Rgb, Self::Cmyk, Self::Lab];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Gray => "gray",
             Self::Rgb => "rgb",
             Self::Cmyk => "cmyk",
             Self::Lab => "lab",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ColourSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// As [`ColourSpace::as_str`] gives it.
+impl FromStr for ColourSpace {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        word(Self::ALL, ColourSpace::as_str, text)
     }
 }
 
@@ -190,24 +226,6 @@ impl Header {
             scans: 1,
             interlaced: false,
             truncated: false,
-        }
-    }
-
-    pub const fn media_type(&self) -> &'static str {
-        match self.format {
-            SourceFormat::Jpeg => "image/jpeg",
-            SourceFormat::Png => "image/png",
-            SourceFormat::Webp => "image/webp",
-            SourceFormat::Gif => "image/gif",
-            SourceFormat::Bmp => "image/bmp",
-            SourceFormat::Tiff => "image/tiff",
-            SourceFormat::Avif => "image/avif",
-            SourceFormat::Heic => "image/heic",
-            SourceFormat::Jxl => "image/jxl",
-            SourceFormat::Jp2 => "image/jp2",
-            SourceFormat::Psd => "image/vnd.adobe.photoshop",
-            SourceFormat::Ico => "image/vnd.microsoft.icon",
-            SourceFormat::Svg => "image/svg+xml",
         }
     }
 

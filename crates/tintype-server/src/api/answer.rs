@@ -4,13 +4,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tintype_store::HexId;
+use tintype_store::ContentHash;
 
 use super::{IDEMPOTENCY_REPLAYED, TINTYPE_IMAGE};
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::originals::digest;
-use crate::originals::put::{Placed, Told};
+use crate::originals::put::Placed;
 use crate::records::record::Image;
 use crate::telemetry::access_log::{LogFacts, Source};
 use crate::url::encode_key;
@@ -23,7 +23,8 @@ pub(super) fn placed(app: &App, placed: &Placed) -> Result<Response, Error> {
     } else {
         StatusCode::OK
     };
-    let record = placed.api_json(app);
+    let view = placed.view(app);
+    let record = &view.record;
     let mut headers = HeaderMap::new();
     set(&mut headers, ETAG, format!("\"{}\"", placed.etag))?;
     set(
@@ -31,10 +32,7 @@ pub(super) fn placed(app: &App, placed: &Placed) -> Result<Response, Error> {
         LOCATION,
         format!("/api/v1/files/{}", encode_key(&placed.key)),
     )?;
-    let image = serde_json::from_value::<Option<Image>>(record["image"].clone())
-        .ok()
-        .flatten();
-    describe(&mut headers, record["sha256"].as_str(), image.as_ref())?;
+    describe(&mut headers, record.sha256, record.image.as_ref())?;
     if placed.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("?1"));
     }
@@ -45,20 +43,18 @@ pub(super) fn placed(app: &App, placed: &Placed) -> Result<Response, Error> {
     if let Some(put) = placed.put {
         facts.steps_mut().put = Some(put);
     }
-    if let Told::Stored(stored) = &placed.record {
-        facts.source = Source::of(&stored.record);
-    }
-    Ok((status, headers, Extension(facts), Json(record)).into_response())
+    facts.source = Source::of(record);
+    Ok((status, headers, Extension(facts), Json(view.json())).into_response())
 }
 
 /// What is told of the bytes wherever they come in or go out.
 pub(super) fn describe(
     headers: &mut HeaderMap,
-    sha256: Option<&str>,
+    sha256: Option<ContentHash>,
     image: Option<&Image>,
 ) -> Result<(), Error> {
-    if let Some(HexId(sha256)) = sha256.and_then(HexId::parse) {
-        set(headers, REPR_DIGEST, digest::repr_digest(&sha256))?;
+    if let Some(sha256) = sha256 {
+        set(headers, REPR_DIGEST, digest::repr_digest(sha256))?;
     }
     if let Some(Image {
         width: Some(width),

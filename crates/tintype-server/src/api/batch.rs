@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use tintype_store::Key;
 
 use super::request;
-use super::request::{Caller, invalid};
+use super::request::invalid;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::Error;
-use crate::invalidation::outbox::Cause;
+use crate::invalidation::notice::Cause;
 use crate::invalidation::purge;
 use crate::originals::current::{self, not_found};
 use crate::originals::delete::{Removed, remove};
@@ -91,16 +92,16 @@ async fn carry_out(app: &App, caller: &Caller, op: Op, key: &str) -> Result<Opti
             let found = current::find(app, &key)
                 .await?
                 .ok_or_else(|| not_found(&key))?;
-            let block = app.blocks.of(&key, found.stored.record.sha256.as_deref());
+            let block = app.blocks.of(&key, found.stored.record.sha256);
             Ok(Some(found.stored.record.api_json(block.as_deref())))
         }
         Op::Delete | Op::Purge if app.config.read_only => Err(Error::read_only()),
         Op::Delete => {
             // Without a condition there is one outcome.
-            let _: Removed = remove(app, &key, None, Cause::Delete, caller.by()).await?;
+            let _: Removed = remove(app, &key, None, Cause::Delete, caller.actor()).await?;
             Ok(None)
         }
-        Op::Purge => purge::purge(app, &key, caller.by()).await.map(|_| None),
+        Op::Purge => purge::purge(app, &key, caller.actor()).await.map(|_| None),
     }
 }
 

@@ -12,20 +12,22 @@ use tintype_store::Error::{Changed, Precondition};
 use tintype_store::Object;
 
 use super::request::{
-    Caller, conflict, conflict_or_condition, existing_key, if_match, invalid, new_key, query,
+    conflict, conflict_or_condition, existing_key, if_match, invalid, new_key, query,
 };
 use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_MODIFIED, TINTYPE_RECORD, answer};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::http::respond::Representation;
-use crate::invalidation::outbox::Cause;
+use crate::invalidation::notice::Cause;
 use crate::originals::changing::Looks;
 use crate::originals::coding::Coding;
 use crate::originals::current::{self, Current, not_found};
 use crate::originals::delete::{Removed, remove};
 use crate::originals::digest::Expected;
 use crate::originals::idempotency::IdempotencyKey;
+use crate::originals::put::permit;
 use crate::originals::upload::{self, Upload};
 use crate::records::patch::RecordPatch;
 
@@ -46,13 +48,11 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Error> {
     let key = new_key(&uri, BASE)?;
+    // First of all, so that a token that may not write learns nothing of what else is wrong.
     caller.principal.require(Scope::Write, &key)?;
     let asked: PutQuery = query(&uri)?;
     let otherwise = conflict(&key, asked.on_conflict.as_deref(), asked.max_length)?;
     let conflict = conflict_or_condition(&headers, otherwise)?;
-    if conflict.replaces() {
-        caller.principal.require(Scope::Replace, &key)?;
-    }
     if headers.contains_key(CONTENT_RANGE) {
         return Err(invalid(
             "Content-Range",
@@ -64,24 +64,20 @@ pub(super) async fn put(
         Some(json) => RecordPatch::parse(json.as_bytes())?,
         None => RecordPatch::default(),
     };
-    if conflict.replaces() && patch.has_state() {
-        caller.principal.require(Scope::Takedown, &key)?;
-    }
+    permit(&caller.principal, &key, &conflict, &patch)?;
     let expected = expected(&headers)?;
 
     let reservation = upload::reserve(&app, content_length(&headers)?).await?;
     let body = body.into_data_stream();
-    let spooled = upload::receive(&app, reservation, body, &expected, Some(&key)).await?;
-    let actor = caller.actor();
+    let received = upload::receive(&app, reservation, body, &expected, Some(&key)).await?;
     let upload = Upload {
-        principal: &caller.principal,
-        actor,
+        caller: &caller,
         key,
         conflict,
         idempotency,
         patch,
     };
-    let placed = upload::place(&app, upload, spooled).await?;
+    let placed = upload::place(&app, upload, received).await?;
     answer::placed(&app, &placed)
 }
 
@@ -100,7 +96,7 @@ pub(super) async fn get(
             .await?
             .ok_or_else(|| not_found(&key))?;
         let record = &found.stored.record;
-        if let Some(block) = app.blocks.of(&key, record.sha256.as_deref()) {
+        if let Some(block) = app.blocks.of(&key, record.sha256) {
             let detail = format!("this was taken down: {}", block.reason);
             return Err(Error::new(Code::Blocked)
                 .detail(detail)
@@ -140,7 +136,7 @@ fn representation(found: &Current, coding: Coding) -> Result<Representation, Err
     let record = &found.stored.record;
     let mut headers = HeaderMap::new();
     // A digest is of what goes out (RFC 9530, 3), and the ETag is what a change is bound to, so it stays.
-    let sha256 = record.sha256.as_deref();
+    let sha256 = record.sha256;
     answer::describe(
         &mut headers,
         sha256.filter(|_| coding == Coding::Stored),
@@ -148,7 +144,7 @@ fn representation(found: &Current, coding: Coding) -> Result<Representation, Err
     )?;
     answer::set(&mut headers, TINTYPE_CREATED, record.created.to_string())?;
     answer::set(&mut headers, TINTYPE_MODIFIED, record.modified.to_string())?;
-    let representation = Representation::new(found.meta.etag.as_str(), &record.media_type)
+    let representation = Representation::new(found.meta.etag.as_str(), record.media_type.as_str())
         .last_modified(found.meta.modified);
     let representation =
         headers
@@ -169,7 +165,7 @@ pub(super) async fn delete(
     let key = existing_key(&uri, BASE)?;
     caller.principal.require(Scope::Delete, &key)?;
     let wanted = if_match(&headers)?;
-    match remove(&app, &key, wanted.as_ref(), Cause::Delete, caller.by()).await? {
+    match remove(&app, &key, wanted.as_ref(), Cause::Delete, caller.actor()).await? {
         Removed::Gone => Ok(StatusCode::NO_CONTENT),
         Removed::Changed => Err(Error::not_in_version("object")),
     }

@@ -7,8 +7,8 @@ use axum::extract::State;
 use serde::Serialize;
 use tintype_imaging::probe::SourceFormat;
 
-use super::request::Caller;
 use crate::app::App;
+use crate::auth::Caller;
 
 #[derive(Serialize)]
 pub(super) struct Limits {

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tintype_store::{Listed, MAX_PAGE};
 
-use super::request::{Caller, invalid, query};
+use super::request::{invalid, query};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::Error;
 use crate::records::Found;
@@ -103,9 +104,9 @@ async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Erro
         };
         Some(
             stored
-                .filter(|stored| stored.record.etag == listed.etag.as_str())
+                .filter(|stored| stored.record.etag == listed.etag)
                 .map_or(Value::Null, |stored| {
-                    let block = app.blocks.of(&listed.key, stored.record.sha256.as_deref());
+                    let block = app.blocks.of(&listed.key, stored.record.sha256);
                     stored.record.api_json(block.as_deref())
                 }),
         )

@@ -4,7 +4,6 @@
 //! [`crate::originals::put`] and its neighbours. Answers are for the one who asked and are never cached.
 
 mod answer;
-pub mod auth;
 mod batch;
 mod copy;
 mod files;

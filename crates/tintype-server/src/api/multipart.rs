@@ -12,14 +12,14 @@ use tintype_store::Key;
 
 use super::answer;
 use super::files::{content_length, expected};
-use super::request::{Caller, conflict, invalid};
+use super::request::{conflict, invalid};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::originals::digest::Expected;
 use crate::originals::idempotency::IdempotencyKey;
-use crate::originals::spool::Spooled;
-use crate::originals::upload::{self, Upload};
+use crate::originals::upload::{self, Received, Upload};
 use crate::records::patch::RecordPatch;
 
 const MAX_PARTS: usize = 16;
@@ -27,7 +27,7 @@ const MAX_FIELD_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 struct Form {
-    file: Option<(Spooled, Option<String>)>,
+    file: Option<(Received, Option<String>)>,
     key: Option<String>,
     prefix: Option<String>,
     on_conflict: Option<String>,
@@ -68,7 +68,7 @@ pub(super) async fn upload(
             ))
         })?;
     let form = Form::read(&app, &mut multipart).await?;
-    let (spooled, file_name) = form.file.ok_or_else(|| invalid("file", "is missing"))?;
+    let (received, file_name) = form.file.ok_or_else(|| invalid("file", "is missing"))?;
     let key = match (form.key, form.prefix, file_name) {
         (Some(key), None, _) => key,
         (None, Some(prefix), Some(name)) => prefix + &name,
@@ -91,16 +91,14 @@ pub(super) async fn upload(
         Some(json) => RecordPatch::parse(json.as_bytes())?,
         None => RecordPatch::default(),
     };
-    let actor = caller.actor();
     let upload = Upload {
-        principal: &caller.principal,
-        actor,
+        caller: &caller,
         key,
         conflict,
         idempotency,
         patch,
     };
-    let placed = upload::place(&app, upload, spooled).await?;
+    let placed = upload::place(&app, upload, received).await?;
     answer::placed(&app, &placed)
 }
 
@@ -130,8 +128,8 @@ impl Form {
                     .map(str::to_owned);
                 let reservation = upload::reserve(app, None).await?;
                 let expected = Expected::default();
-                let spooled = upload::receive(app, reservation, field, &expected, None).await?;
-                if form.file.replace((spooled, file_name)).is_some() {
+                let received = upload::receive(app, reservation, field, &expected, None).await?;
+                if form.file.replace((received, file_name)).is_some() {
                     return Err(invalid("file", "is given twice"));
                 }
                 continue;

@@ -12,14 +12,13 @@ use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt, Limited};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
-use tintype_store::{ETag, Key};
+use tintype_store::Key;
 
 use super::TokenSeen;
-use crate::api::auth::Principal;
 use crate::app::App;
+use crate::auth::{Caller, Principal};
 use crate::error::{Code, Error};
 use crate::http::respond::conditional::Tags;
-use crate::invalidation::outbox::By;
 use crate::originals::put::Conflict;
 use crate::records::patch::RecordPatch;
 
@@ -27,26 +26,7 @@ use crate::records::patch::RecordPatch;
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ACTOR_BYTES: usize = 256;
 
-/// Who is asking. The first thing that every handler looks at.
-pub(super) struct Caller {
-    pub(super) principal: Principal,
-    actor: Option<String>,
-}
-
-impl Caller {
-    /// The person on whose behalf the token acts, as its holder tells; else the token itself.
-    pub(super) fn actor(&self) -> &str {
-        self.actor.as_deref().unwrap_or(&self.principal.id)
-    }
-
-    pub(super) fn by(&self) -> By<'_> {
-        By {
-            actor: self.actor(),
-            token: &self.principal.id,
-        }
-    }
-}
-
+/// The first thing that every handler looks at.
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Error;
 
@@ -59,11 +39,14 @@ impl FromRequestParts<Arc<App>> for Caller {
             // Set once: a request has one caller.
             let _ = seen.set(principal.id.clone());
         }
-        let actor = match parts.headers.get("tintype-actor") {
+        let on_behalf_of = match parts.headers.get("tintype-actor") {
             None => None,
             Some(value) => Some(actor(value.as_bytes())?),
         };
-        Ok(Self { principal, actor })
+        Ok(Self {
+            principal,
+            on_behalf_of,
+        })
     }
 }
 
@@ -203,7 +186,7 @@ pub(super) fn conflict_or_condition(
             "If-None-Match",
             "cannot hold together with If-Match",
         )),
-        (Some(condition), None) => Ok(condition),
+        (Some(tags), None) => Ok(Conflict::Match(tags)),
         (None, Some(value)) if value.as_bytes().trim_ascii() == b"*" => Ok(Conflict::Absent),
         (None, Some(_)) => Err(invalid("If-None-Match", "must be * on an upload")),
         (None, None) => Ok(otherwise),
@@ -211,18 +194,9 @@ pub(super) fn conflict_or_condition(
 }
 
 /// A weak ETag never matches where something is to be changed (RFC 9110, 13.1.1).
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Conflict>, Error> {
-    match Tags::of(headers, &IF_MATCH) {
-        None => Ok(None),
-        Some(Err(unreadable)) => Err(invalid("If-Match", unreadable)),
-        Some(Ok(Tags::Any)) => Ok(Some(Conflict::Existing)),
-        Some(Ok(Tags::List(tags))) => {
-            let strong = tags.into_iter().filter(|tag| !tag.weak);
-            Ok(Some(Conflict::Match(
-                strong.map(|tag| ETag::new(tag.opaque)).collect(),
-            )))
-        }
-    }
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Tags>, Error> {
+    let tags = Tags::of(headers, &IF_MATCH).transpose();
+    tags.map_err(|unreadable| invalid("If-Match", unreadable))
 }
 
 pub(super) fn invalid(field: &str, reason: impl std::fmt::Display) -> Error {

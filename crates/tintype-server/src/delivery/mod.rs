@@ -25,7 +25,7 @@ use crate::error::{Code, Error};
 use crate::http::respond::{Representation, cross_origin};
 use crate::invalidation::tags::Tags;
 use crate::records::Stored;
-use crate::records::record::Record;
+use crate::records::record::{Record, short_hash};
 use crate::telemetry::access_log::{LogFacts, Source, Step};
 use crate::url::{
     Access, DeliveryPath, FormatItem, Originals, SpecUrl, Spelling, Version, authorise,
@@ -144,7 +144,7 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
 async fn prepared(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option<Response> {
     let prepared = app.prepared.get(request)?;
     let stored = app.records.load(&prepared.key).await.ok()??;
-    let sha256 = stored.record.sha256.as_deref();
+    let sha256 = stored.record.sha256;
     if !Arc::ptr_eq(&stored, &prepared.stored) || app.blocks.of(&prepared.key, sha256).is_some() {
         return None;
     }
@@ -249,7 +249,7 @@ impl Ask<'_> {
         }
         let stored = stored.ok_or_else(missing)?;
         let record = &stored.record;
-        if let Some(block) = self.app.blocks.of(self.key, record.sha256.as_deref()) {
+        if let Some(block) = self.app.blocks.of(self.key, record.sha256) {
             return Err(Error::new(Code::Blocked).detail(block.reason.clone()));
         }
         if let Some(until) = record.state.embargoed_until(self.now) {
@@ -316,7 +316,7 @@ impl Ask<'_> {
         let stored = self.record(facts).await?;
         let record = &stored.record;
         let text = record.public_json().to_string();
-        let etag = crate::records::record::short_hash(text.as_bytes());
+        let etag = short_hash(text.as_bytes()).to_string();
         let representation = Representation::new(&etag, "application/json")
             .last_modified(record.modified.into())
             .cross_origin();

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::respond::{Disposition, Representation};
 use crate::originals::changing::Looks;
 use crate::originals::coding::Coding;
-use crate::records::probing;
+use crate::records::media_type::is_active_name;
 use crate::records::record::Record;
 use crate::telemetry::access_log::{LogFacts, Step};
 use crate::url::Download;
@@ -55,10 +55,10 @@ async fn send(
             let object = Object::Original(ask.key.clone());
             // A store has no range that is empty.
             let range = (range != (0..record.size)).then_some(range);
-            let etag = record.store_etag();
+            let etag = &record.etag;
             // Until the first bytes; the rest is the client's time.
             let began = Instant::now();
-            let got = ask.app.store.get(&object, range, Some(&etag)).await;
+            let got = ask.app.store.get(&object, range, Some(etag)).await;
             facts.steps_mut().fetch = Some(Step::since(began));
             let got = got?;
             let got = got.ok_or_else(|| Error::no_original(ask.key))?;
@@ -86,12 +86,12 @@ fn representation(
     coding: Coding,
 ) -> Representation {
     // The store's ETag changes with a move to another store; the content's own does not.
-    let etag = record
-        .sha256
-        .as_ref()
-        .map_or(record.etag.as_str(), |sha256| &sha256[..32]);
+    let etag = match record.sha256 {
+        Some(sha256) => sha256.first::<16>().to_string(),
+        None => record.etag.to_string(),
+    };
     let etag = match coding {
-        Coding::Stored => etag.to_owned(),
+        Coding::Stored => etag,
         Coding::Decoded => format!("{etag}-decoded"),
     };
     let name = match download {
@@ -100,16 +100,14 @@ fn representation(
     };
     // What a browser would run is never shown in the page's place, only saved; nor is a picture that
     // would become a page once it is saved under its name.
-    let is_attachment = download.is_some()
-        || probing::is_active(&record.media_type)
-        || probing::is_active_name(name);
+    let is_attachment = download.is_some() || record.media_type.is_active() || is_active_name(name);
     let disposition = if is_attachment {
         Disposition::Attachment
     } else {
         Disposition::Inline
     }
     .with_name(name);
-    let representation = Representation::new(&etag, &record.media_type)
+    let representation = Representation::new(&etag, record.media_type.as_str())
         .last_modified(record.modified.into())
         .cross_origin()
         .header(header::CONTENT_DISPOSITION, disposition);

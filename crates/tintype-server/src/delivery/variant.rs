@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use tintype_imaging::geometry::{self, Defaults};
+use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::render;
 use tintype_imaging::spec::{Format, Resolved, Size};
 
@@ -157,12 +158,13 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
     };
     let accepted = accepted(ask.request);
     // Everybody takes JPEG and PNG.
-    let takes_original = image.format != Format::Webp.name() || accepted.webp;
+    let stored = image.format.known().map(SourceFormat::as_str);
+    let takes_original = stored != Some(Format::Webp.name()) || accepted.webp;
     let mut choices = Vec::new();
     for format in formats::in_order(accepted, nature) {
         let mut resolved = resolve(ask, merged, record, upright, format)?;
         resolved.own_coding =
-            takes_original && image.format != format.name() && resolved.is_original(upright);
+            takes_original && stored != Some(format.name()) && resolved.is_original(upright);
         if render::check_size(format, resolved.output()).is_ok() {
             choices.push(resolved);
         }

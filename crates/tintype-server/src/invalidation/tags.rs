@@ -4,7 +4,7 @@
 //! Hashes, because a tag must not tell a stranger the names of other files, and must be short.
 
 use http::HeaderValue;
-use tintype_store::Key;
+use tintype_store::{ContentHash, Key};
 
 use crate::records::record::{Record, short_hash};
 
@@ -15,9 +15,9 @@ pub fn of_key(key: &Key) -> String {
     format!("tt-{}", short_hash(key.as_str().as_bytes()))
 }
 
-/// By its SHA-256 in hex: the same under every key that has these bytes.
-pub fn of_content(sha256: &str) -> String {
-    format!("tc-{}", short_hash(sha256.as_bytes()))
+/// The same under every key that has these bytes.
+pub fn of_content(sha256: ContentHash) -> String {
+    format!("tc-{}", short_hash(sha256.to_string().as_bytes()))
 }
 
 /// `path` without a slash at its end; empty is everything.
@@ -32,7 +32,7 @@ pub struct Tags(Vec<String>);
 impl Tags {
     pub fn of(key: &Key, record: &Record, site: &str, preset: Option<&str>) -> Self {
         let mut tags = vec![of_key(key), of_folder("")];
-        tags.extend(record.sha256.as_deref().map(of_content));
+        tags.extend(record.sha256.map(of_content));
         tags.extend(preset.map(|preset| format!("tp-{site}-{preset}")));
         let mut folder = key.as_str();
         let mut bytes: usize = tags.iter().map(|tag| tag.len() + 1).sum();
@@ -60,7 +60,7 @@ mod tests {
 
     fn record(key: &Key) -> Record {
         serde_json::from_value(serde_json::json!({
-            "key": key, "size": 1, "etag": "e", "sha256": "ab", "type": "image/jpeg",
+            "key": key, "size": 1, "etag": "e", "sha256": "ab".repeat(32), "type": "image/jpeg",
             "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
             "image": null, "focal_point": null,
         }))
@@ -75,7 +75,7 @@ mod tests {
         let expected = [
             format!("tt-{}", hash("a/b/c.jpg")),
             format!("tf-{}", hash("")),
-            format!("tc-{}", hash("ab")),
+            format!("tc-{}", hash(&"ab".repeat(32))),
             String::from("tp-default-card"),
             format!("tf-{}", hash("a/b")),
             format!("tf-{}", hash("a")),

@@ -4,9 +4,9 @@ use tintype_store::{Condition, Key, Object};
 
 use crate::app::App;
 use crate::error::Error;
-use crate::invalidation::outbox::{By, Cause};
+use crate::http::respond::conditional::Tags;
+use crate::invalidation::notice::{Actor, Cause};
 use crate::invalidation::purge;
-use crate::originals::put::Conflict;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub enum Removed {
 pub async fn remove(
     app: &App,
     key: &Key,
-    if_match: Option<&Conflict>,
+    if_match: Option<&Tags>,
     cause: Cause,
-    by: By<'_>,
+    by: Actor<'_>,
 ) -> Result<Removed, Error> {
     // Before the original goes: the record of another one that takes the name meanwhile has another
     // ETag, and stays.
@@ -33,12 +33,9 @@ pub async fn remove(
     let condition = match if_match {
         None => Condition::Any,
         Some(wanted) => {
-            let current = app.store.head(&original).await?;
-            match (wanted, current) {
-                (Conflict::Existing, Some(meta)) => Condition::Match(meta.etag),
-                (Conflict::Match(etags), Some(meta)) if etags.contains(&meta.etag) => {
-                    Condition::Match(meta.etag)
-                }
+            let current = app.store.head(&original).await?.map(|meta| meta.etag);
+            match current {
+                Some(etag) if wanted.match_strongly(Some(etag.as_str())) => Condition::Match(etag),
                 _ => return Ok(Removed::Changed),
             }
         }
@@ -70,7 +67,7 @@ pub async fn remove(
         announced.made();
         tracing::info!(
             key = key.as_str(),
-            actor = by.actor,
+            actor = by.name,
             token = by.token,
             cause = cause.as_str(),
             "{key} was deleted"

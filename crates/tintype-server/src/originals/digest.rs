@@ -12,6 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderName};
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512};
+use tintype_store::{ContentHash, HexId};
 
 /// RFC 8941 section 4.2.7: padding may be missing and its bits need not be zero.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -139,7 +140,7 @@ impl Expected {
     pub fn verify(&self, digests: &Digests) -> Result<(), Mismatch> {
         for (header, algorithm, expected) in &self.digests {
             let actual = match algorithm {
-                Algorithm::Sha256 => Some(digests.sha256.as_slice()),
+                Algorithm::Sha256 => Some(digests.sha256.0.as_slice()),
                 Algorithm::Sha512 => digests.sha512.as_ref().map(<[u8; 64]>::as_slice),
                 Algorithm::Md5 => digests.md5.as_ref().map(<[u8; 16]>::as_slice),
             };
@@ -175,7 +176,7 @@ impl Hasher {
 
     pub fn finish(self) -> Digests {
         Digests {
-            sha256: self.sha256.finalize().into(),
+            sha256: HexId(self.sha256.finalize().into()),
             sha512: self.sha512.map(|hasher| hasher.finalize().into()),
             md5: self.md5.map(|hasher| hasher.finalize().into()),
         }
@@ -184,14 +185,14 @@ impl Hasher {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digests {
-    pub sha256: [u8; 32],
+    pub sha256: ContentHash,
     pub sha512: Option<[u8; 64]>,
     pub md5: Option<[u8; 16]>,
 }
 
 /// The value of `Repr-Digest` in an answer.
-pub fn repr_digest(sha256: &[u8; 32]) -> String {
-    format!("sha-256=:{}:", BASE64.encode(sha256))
+pub fn repr_digest(sha256: ContentHash) -> String {
+    format!("sha-256=:{}:", BASE64.encode(sha256.0))
 }
 
 /// RFC 8941 section 4.2.2, for dictionaries whose every value is a byte sequence. Parameters are
@@ -394,6 +395,6 @@ mod tests {
         let expected = Expected::from_headers(&headers(&[("repr-digest", SHA256)])).unwrap();
         let mut hasher = expected.hasher();
         hasher.update(BODY);
-        assert_eq!(repr_digest(&hasher.finish().sha256), SHA256);
+        assert_eq!(repr_digest(hasher.finish().sha256), SHA256);
     }
 }

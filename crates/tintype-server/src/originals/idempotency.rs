@@ -15,10 +15,11 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tintype_store::{Attributes, Condition, ETag, HexId, Key, Object, Source, Store};
+use tintype_store::{Attributes, Condition, ContentHash, ETag, HexId, Key, Object, Source, Store};
 
 use crate::error::{Code, Error};
 use crate::originals::rename::Suffixes;
+use crate::records::record::RecordView;
 
 const HEADER: &str = "idempotency-key";
 
@@ -91,18 +92,18 @@ impl IdempotencyKey {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     pub key: Key,
-    pub sha256: Option<String>,
+    pub sha256: Option<ContentHash>,
     pub at: Timestamp,
     /// The store ETag of what is to be replaced; `None` when nothing was there.
-    pub before: Option<String>,
+    pub before: Option<ETag>,
     pub answer: Option<Answer>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     pub created: bool,
-    pub etag: String,
-    pub record: serde_json::Value,
+    pub etag: ETag,
+    pub told: RecordView,
 }
 
 /// An intent as it is in the store, for compare-and-swap.
@@ -113,25 +114,25 @@ pub struct Stored {
 }
 
 impl Intent {
-    pub fn new(key: &Key, sha256: Option<&str>, before: Option<&ETag>) -> Self {
+    pub fn new(key: &Key, sha256: Option<ContentHash>, before: Option<&ETag>) -> Self {
         Self {
             key: key.clone(),
-            sha256: sha256.map(str::to_owned),
+            sha256,
             at: Timestamp::now(),
-            before: before.map(|etag| etag.as_str().to_owned()),
+            before: before.cloned(),
             answer: None,
         }
     }
 
     /// Refuses another request under the same key.
-    pub fn check(&self, key: &Key, sha256: Option<&str>) -> Result<(), Error> {
-        let same = self.key == *key && self.sha256.as_deref() == sha256;
+    pub fn check(&self, key: &Key, sha256: Option<ContentHash>) -> Result<(), Error> {
+        let same = self.key == *key && self.sha256 == sha256;
         if same { Ok(()) } else { Err(mismatch()) }
     }
 
     pub fn condition(&self) -> Condition {
         match &self.before {
-            Some(etag) => Condition::Match(ETag::new(etag)),
+            Some(etag) => Condition::Match(etag.clone()),
             None => Condition::Absent,
         }
     }
@@ -243,12 +244,13 @@ mod tests {
     #[test]
     fn an_intent_speaks_for_one_request_and_one_day() {
         let key = Key::parse("a.jpg").unwrap();
-        let intent = Intent::new(&key, Some("00ff"), Some(&ETag::new("e1")));
-        assert!(intent.check(&key, Some("00ff")).is_ok());
+        let [one, other] = [1, 2].map(|n| Some(HexId([n; 32])));
+        let intent = Intent::new(&key, one, Some(&ETag::new("e1")));
+        assert!(intent.check(&key, one).is_ok());
         let code = |key: &Key, sha256| intent.check(key, sha256).unwrap_err().code();
-        assert_eq!(code(&key, Some("00fe")), Code::IdempotencyMismatch);
+        assert_eq!(code(&key, other), Code::IdempotencyMismatch);
         assert_eq!(
-            code(&Key::parse("b.jpg").unwrap(), Some("00ff")),
+            code(&Key::parse("b.jpg").unwrap(), one),
             Code::IdempotencyMismatch
         );
         assert_eq!(intent.condition(), Condition::Match(ETag::new("e1")));

@@ -2,14 +2,17 @@
 //!
 //! [`upload`]: a request body into the [`spool`], with its [`digest`], and from there to [`put`], which brings original and
 //! record into the store together, under a free name ([`rename`]) or in the place of another, once
-//! ([`idempotency`]). [`current`]: an original together with its record. [`delete`]. [`coding`]: what other programs have
+//! ([`idempotency`]). [`copy`]: the same bytes under
+//! another name. [`edit`]: what people say of one. [`current`]: an original together with its record. [`delete`]. [`coding`]: what other programs have
 //! stored packed. [`changing`]: what other programs write to while it is read.
 
 pub mod changing;
 pub mod coding;
+pub mod copy;
 pub mod current;
 pub mod delete;
 pub mod digest;
+pub mod edit;
 pub mod idempotency;
 pub mod put;
 pub mod rename;

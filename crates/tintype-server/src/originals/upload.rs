@@ -10,24 +10,25 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tintype_store::{HexId, Key};
+use tintype_imaging::sniff::{Sniffed, sniff};
+use tintype_store::Key;
 
-use crate::api::auth::Principal;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::error::{Code, Error};
 use crate::originals::digest::Expected;
 use crate::originals::idempotency::IdempotencyKey;
 use crate::originals::put::{Conflict, Origin, Placed, Placement};
 use crate::originals::spool::{self, HEAD_BYTES, Reservation, Spooled};
+use crate::records::media_type::MediaType;
 use crate::records::patch::{RecordPatch, Said};
-use crate::records::probing::{self, Input};
+use crate::records::probing::Input;
 use crate::telemetry::access_log::Step;
 use crate::workers::Priority;
 
 /// What is asked for, apart from the bytes.
 pub struct Upload<'a> {
-    pub principal: &'a Principal,
-    pub actor: &'a str,
+    pub caller: &'a Caller,
     pub key: Key,
     pub conflict: Conflict,
     pub idempotency: Option<IdempotencyKey>,
@@ -47,6 +48,12 @@ pub async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Er
     app.spool.reserve(declared).map_err(|full| no_room(&full))
 }
 
+/// A body that is here, whole and as its checksums say.
+pub struct Received {
+    pub spooled: Spooled,
+    pub sniffed: Sniffed,
+}
+
 /// Takes a body in and verifies its checksums. Where the key is known already, a type that is not
 /// allowed is refused as soon as the first bytes tell it.
 pub async fn receive<S, E>(
@@ -55,30 +62,32 @@ pub async fn receive<S, E>(
     body: S,
     expected: &Expected,
     key: Option<&Key>,
-) -> Result<Spooled, Error>
+) -> Result<Received, Error>
 where
     S: Stream<Item = Result<Bytes, E>>,
     E: std::error::Error + Send + Sync + 'static,
 {
     let mut body = std::pin::pin!(body);
     let mut first = Vec::new();
-    if let Some(key) = key {
-        let mut head = Vec::new();
-        while head.len() < HEAD_BYTES {
-            let Some(chunk) = body.next().await else {
-                break;
-            };
-            if let Ok(bytes) = &chunk {
-                let missing = HEAD_BYTES - head.len();
-                head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
-            }
-            let failed = chunk.is_err();
-            first.push(chunk);
-            if failed {
-                break;
-            }
+    let mut head = Vec::new();
+    while head.len() < HEAD_BYTES {
+        let Some(chunk) = body.next().await else {
+            break;
+        };
+        if let Ok(bytes) = &chunk {
+            let missing = HEAD_BYTES - head.len();
+            head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
         }
-        check_type(app, &probing::media_type(&head, key))?;
+        let failed = chunk.is_err();
+        first.push(chunk);
+        if failed {
+            break;
+        }
+    }
+    let sniffed = sniff(&head);
+    drop(head);
+    if let Some(key) = key {
+        check_type(app, &MediaType::of(sniffed, key))?;
     }
     let limit = app.config.max_upload_bytes;
     let whole = stream::iter(first).chain(body);
@@ -91,29 +100,30 @@ where
             .detail(mismatch.to_string())
             .member("field", mismatch.header.as_str())
     })?;
-    Ok(spooled)
+    Ok(Received { spooled, sniffed })
 }
 
 /// Brings what was received into the store.
-pub async fn place(app: &App, upload: Upload<'_>, spooled: Spooled) -> Result<Placed, Error> {
+pub async fn place(app: &App, upload: Upload<'_>, received: Received) -> Result<Placed, Error> {
+    let Received { spooled, sniffed } = received;
     // Shared with the threads that look at it, which may outlive a request that is given up.
     let spooled = Arc::new(spooled);
-    check_type(app, &probing::media_type(spooled.head(), &upload.key))?;
+    let media_type = MediaType::of(sniffed, &upload.key);
+    check_type(app, &media_type)?;
     let input = Input::Spooled(spooled.clone());
     let facts = app
         .probing
-        .facts(&upload.key, spooled.head(), input, None, Priority::Request)
+        .facts(sniffed, media_type, input, None, Priority::Request)
         .await;
     let placement = Placement {
-        principal: upload.principal,
-        actor: upload.actor,
+        caller: upload.caller,
         wished: upload.key,
         conflict: upload.conflict,
         idempotency: upload.idempotency,
         origin: Origin::Spooled(&spooled),
         facts,
         size: spooled.len(),
-        sha256: Some(HexId(spooled.digests().sha256).to_string()),
+        sha256: Some(spooled.digests().sha256),
         created: None,
         base: Said::default(),
         patch: upload.patch,
@@ -133,15 +143,15 @@ pub async fn place(app: &App, upload: Upload<'_>, spooled: Spooled) -> Result<Pl
     Ok(placed)
 }
 
-fn check_type(app: &App, media_type: &str) -> Result<(), Error> {
-    if app.config.allows_type(media_type) {
+fn check_type(app: &App, media_type: &MediaType) -> Result<(), Error> {
+    if app.config.allows_type(media_type.essence()) {
         return Ok(());
     }
     Err(Error::new(Code::TypeNotAllowed)
         .detail(format!(
             "the content is {media_type}, which is not accepted here"
         ))
-        .member("media_type", media_type))
+        .member("media_type", media_type.as_str()))
 }
 
 fn refused<E: std::error::Error + Send + Sync + 'static>(error: spool::Error<E>) -> Error {

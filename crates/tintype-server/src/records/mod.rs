@@ -8,6 +8,8 @@
 pub mod blocks;
 mod known;
 pub mod left_out;
+pub mod media_type;
+pub mod named;
 pub mod patch;
 pub mod probing;
 mod pulse;
@@ -47,7 +49,7 @@ pub const STALE: Duration = Duration::from_secs(3600);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Compare-and-swap on one record: more rounds than any real contention needs.
-const MAX_ROUNDS: u32 = 16;
+pub const MAX_ROUNDS: u32 = 16;
 
 /// A record and the ETag of its own object, for compare-and-swap.
 #[derive(Debug)]
@@ -191,18 +193,18 @@ impl Records {
 
     /// The record of the bytes that are there now, where the known one is of the version `outdated`.
     /// Many who ask at once derive it once.
-    pub async fn renew(&self, key: &Key, outdated: &str) -> Result<Option<Arc<Stored>>, Error> {
+    pub async fn renew(&self, key: &Key, outdated: &ETag) -> Result<Option<Arc<Stored>>, Error> {
         let entry = self.cache.entry_by_ref(key.as_str());
         let outcome = entry
             .and_try_compute_with(|entry| async move {
                 let known = entry.and_then(|entry| entry.into_value().stored);
-                if known.is_some_and(|known| known.record.etag != outdated) {
+                if known.is_some_and(|known| known.record.etag != *outdated) {
                     return Ok::<_, Error>(Op::Nop);
                 }
                 let old = self.read(key).await?;
                 let stored = match old {
                     // Another replica was first.
-                    Some(old) if old.record.etag != outdated => Some(old),
+                    Some(old) if old.record.etag != *outdated => Some(old),
                     old => self.derive(key, old.as_deref(), Priority::Request).await?,
                 };
                 Ok(Op::Put(self.known(stored)))
@@ -236,7 +238,7 @@ impl Records {
     }
 
     pub async fn write(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
-        let key = Key::existing(&record.key)?;
+        let key = record.key.clone();
         let written = self.put(record, condition).await;
         // Whatever the answer was, what is in memory may be outdated now.
         self.forget(&key).await;
@@ -249,7 +251,6 @@ impl Records {
 
     /// Leaves what is in memory to the caller, which may be about to change it.
     async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
-        let key = Key::existing(&record.key)?;
         let bytes =
             serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
         if bytes.len() as u64 > MAX_RECORD_BYTES {
@@ -258,7 +259,7 @@ impl Records {
                 bytes.len()
             )));
         }
-        let object = Object::Record(key.hash());
+        let object = Object::Record(record.key.hash());
         let source = Source::Bytes(bytes.into());
         let written = self
             .store
@@ -315,7 +316,7 @@ impl Records {
         let Some(meta) = self.store.head(&Object::Original(key.clone())).await? else {
             return Ok(None);
         };
-        if meta.etag != stored.record.store_etag() {
+        if meta.etag != stored.record.etag {
             let derived = self.derive_anew(key, Priority::Background).await?;
             return Ok(derived.as_deref().and_then(unfinished));
         }
@@ -351,9 +352,8 @@ impl Records {
     }
 
     fn note_unfinished(&self, stored: &Stored) {
-        if let Some(at) = self.unfinished_at(&stored.record)
-            && let Ok(key) = Key::existing(&stored.record.key)
-        {
+        if let Some(at) = self.unfinished_at(&stored.record) {
+            let key = stored.record.key.clone();
             // When the list is full the next one to load the record puts it there.
             let _ = self.unfinished.try_send(LeftOut { at, key });
         }
@@ -458,7 +458,7 @@ impl Records {
             let Some(meta) = self.store.head(&Object::Original(key.clone())).await? else {
                 return Ok(None);
             };
-            let before = old.filter(|old| old.record.store_etag() == meta.etag);
+            let before = old.filter(|old| old.record.etag == meta.etag);
             let before = before.and_then(|old| old.record.image.as_ref());
             match self.adopt(key, &meta, before, priority).await {
                 Err(error) if error.is_outdated() => looks.again().await?,
@@ -486,7 +486,7 @@ impl Records {
             // What cannot be written can still be read.
             Err(error) if error.is_of_store() => {
                 // Said once, and tried again with every refresh.
-                if !self.derived.contains_key(&record.key) {
+                if !self.derived.contains_key(record.key.as_str()) {
                     let cause = error.cause_text();
                     tracing::warn!(key = key.as_str(), %error, cause, "the record of {key} cannot be stored and is kept in memory");
                 }
@@ -507,7 +507,7 @@ impl Records {
         priority: Priority,
     ) -> Result<Record, Error> {
         let kept = self.derived.get(key.as_str()).await;
-        let kept = kept.filter(|kept| kept.etag == meta.etag.as_str());
+        let kept = kept.filter(|kept| kept.etag == meta.etag);
         if let Some(kept) = &kept
             && (self.probing.next_look(kept)).is_none_or(|at| at > Timestamp::now())
         {
@@ -523,7 +523,7 @@ impl Records {
 
     async fn keep_derived(&self, record: &Record) {
         let kept = Arc::new(record.clone());
-        self.derived.insert(record.key.clone(), kept).await;
+        self.derived.insert(record.key.to_string(), kept).await;
     }
 }
 
@@ -531,7 +531,10 @@ impl Records {
 fn unwritten(record: Record) -> Result<Arc<Stored>, Error> {
     let json =
         serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
-    Ok(Arc::new(Stored::new(record, ETag::new(short_hash(&json)))))
+    Ok(Arc::new(Stored::new(
+        record,
+        ETag::new(short_hash(&json).to_string()),
+    )))
 }
 
 fn computed(outcome: CompResult<String, Known>) -> Option<Arc<Stored>> {
@@ -588,8 +591,8 @@ pub async fn look(store: &Store, owner: &KeyHash) -> Result<Found, Error> {
         Err(error) => return damaged(etag, error.to_string()),
     };
     // A record of the store below speaks of the original as that store does.
-    if etag.below().is_some() && !record.etag.is_empty() {
-        record.etag = record.store_etag().marked().as_str().to_owned();
+    if etag.below().is_some() && !record.etag.as_str().is_empty() {
+        record.etag = record.etag.marked();
     }
     Ok(Found::Stored(Box::new(Stored::new(record, etag))))
 }

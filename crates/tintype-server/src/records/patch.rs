@@ -33,14 +33,14 @@ pub struct RecordPatch(Map<String, Value>);
 pub struct Said {
     pub focal_point: Option<Point>,
     pub crops: BTreeMap<String, Area>,
-    pub state: WantedState,
+    pub state: RequestedState,
     pub meta: Map<String, Value>,
 }
 
 /// Like [`State`], with the takedown that is kept elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
-pub enum WantedState {
+pub enum RequestedState {
     #[default]
     Public,
     Embargo {
@@ -49,6 +49,12 @@ pub enum WantedState {
     Blocked {
         reason: String,
     },
+}
+
+impl RequestedState {
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Self::Blocked { .. })
+    }
 }
 
 impl RecordPatch {
@@ -73,6 +79,12 @@ impl RecordPatch {
     /// Whether it says who may see the original.
     pub fn has_state(&self) -> bool {
         self.0.contains_key("state")
+    }
+
+    /// Whether it takes the original down.
+    pub fn is_of_block(&self) -> bool {
+        let name = self.0.get("state").and_then(|state| state.get("name"));
+        name.is_some_and(|name| name == "blocked")
     }
 
     pub fn apply(&self, said: &Said) -> Result<Said, Error> {
@@ -108,11 +120,11 @@ impl RecordPatch {
 impl Said {
     pub fn of(record: &Record, block: Option<&Block>) -> Self {
         let state = match (block, &record.state) {
-            (Some(block), _) => WantedState::Blocked {
+            (Some(block), _) => RequestedState::Blocked {
                 reason: block.reason.clone(),
             },
-            (None, State::Public) => WantedState::Public,
-            (None, State::Embargo { until }) => WantedState::Embargo { until: *until },
+            (None, State::Public) => RequestedState::Public,
+            (None, State::Embargo { until }) => RequestedState::Embargo { until: *until },
         };
         Self {
             focal_point: record.focal_point,
@@ -197,7 +209,7 @@ fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
             format!("{meta_bytes} bytes, limit is {MAX_META_BYTES}"),
         ));
     }
-    if let WantedState::Blocked { reason } = &said.state {
+    if let RequestedState::Blocked { reason } = &said.state {
         let chars = reason.trim().chars().count();
         if !(1..=MAX_REASON_CHARS).contains(&chars) {
             let reason = format!("a block's reason must have 1 to {MAX_REASON_CHARS} characters");
@@ -310,16 +322,16 @@ mod tests {
         )
         .unwrap();
         let public = apply(json!({"state": {"name": "public"}}), &embargo).unwrap();
-        assert_eq!(public.state, WantedState::Public);
+        assert_eq!(public.state, RequestedState::Public);
         let reset = apply(json!({"state": null}), &embargo).unwrap();
-        assert_eq!(reset.state, WantedState::Public);
+        assert_eq!(reset.state, RequestedState::Public);
         let later = apply(
             json!({"state": {"until": "2031-01-01T00:00:00Z"}}),
             &embargo,
         )
         .unwrap();
         let until = "2031-01-01T00:00:00Z".parse().unwrap();
-        assert_eq!(later.state, WantedState::Embargo { until });
+        assert_eq!(later.state, RequestedState::Embargo { until });
     }
 
     #[test]

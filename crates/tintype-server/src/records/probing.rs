@@ -13,15 +13,17 @@ use sha2::{Digest, Sha256};
 use tintype_imaging::Error as Imaging;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header, Look, SourceFormat, Stopped};
-use tintype_imaging::sniff::{self, Kind};
+use tintype_imaging::sniff::{Sniffed, sniff};
 use tintype_imaging::spec::Size;
 use tintype_imaging::{cost, memory};
-use tintype_store::{ETag, HexId, Key, Meta, Object, Store};
+use tintype_store::{ContentHash, ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
 use crate::error::{Code, Error};
 use crate::originals::coding;
 use crate::originals::spool::{HEAD_BYTES, Spooled};
+use crate::records::media_type::MediaType;
+use crate::records::named::Named;
 use crate::records::record::{Encoding, Image, Record, State};
 use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
@@ -54,7 +56,7 @@ pub struct Probing {
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub encoding: Option<Encoding>,
-    pub media_type: String,
+    pub media_type: MediaType,
     pub image: Option<Image>,
 }
 
@@ -93,18 +95,17 @@ impl Probing {
     /// picture is stored all the same, and says why. `before` is what was known of the same bytes.
     pub async fn facts(
         &self,
-        key: &Key,
-        head: &[u8],
+        sniffed: Sniffed,
+        media_type: MediaType,
         input: Input,
         before: Option<&Image>,
         priority: Priority,
     ) -> Facts {
-        let format = SourceFormat::of(sniff::sniff(head).media_type);
+        let format = SourceFormat::of(sniffed.media_type);
         let image = match format.filter(|format| format.is_picture()) {
             Some(format) => Some(self.picture(format, input, before, priority).await),
             None => None,
         };
-        let media_type = media_type(head, key);
         Facts {
             encoding: None,
             media_type,
@@ -135,10 +136,11 @@ impl Probing {
         let got = got.ok_or_else(|| Error::no_original(key))?;
         let name = got.meta.attributes.encoding;
         let bytes = got.body.into_bytes(ADOPT_WHOLE_BYTES).await?;
-        let known = meta.attributes.sha256.map(HexId);
+        let known = meta.attributes.sha256;
         let sha256 = known.or_else(|| whole.then(|| HexId(Sha256::digest(&bytes).into())));
         let (encoding, bytes, whole) = unpacked(name, bytes, whole).await;
-        let head = bytes.slice(..bytes.len().min(HEAD_BYTES));
+        let sniffed = sniff(&bytes);
+        let media_type = MediaType::of(sniffed, key);
         let input = match whole {
             true => Input::Bytes(bytes),
             false => Input::Head {
@@ -146,13 +148,14 @@ impl Probing {
                 size: meta.size,
             },
         };
-        let facts = self.facts(key, &head, input, before, priority).await;
+        let facts = self.facts(sniffed, media_type, input, before, priority);
+        let facts = facts.await;
         let modified = Timestamp::try_from(meta.modified).unwrap_or(Timestamp::UNIX_EPOCH);
         Ok(Record {
-            key: key.as_str().to_owned(),
+            key: key.clone(),
             size: meta.size,
-            etag: meta.etag.as_str().to_owned(),
-            sha256: sha256.map(|hash| hash.to_string()),
+            etag: meta.etag.clone(),
+            sha256,
             encoding,
             media_type: facts.media_type,
             created: modified,
@@ -166,8 +169,8 @@ impl Probing {
         })
     }
 
-    /// SHA-256 of one version of an original, in hex, a chunk at a time.
-    pub async fn hash(&self, key: &Key, etag: &ETag) -> Result<String, Error> {
+    /// SHA-256 of one version of an original, a chunk at a time.
+    pub async fn hash(&self, key: &Key, etag: &ETag) -> Result<ContentHash, Error> {
         let object = Object::Original(key.clone());
         let got = self.store.get(&object, None, Some(etag)).await?;
         let mut body = got.ok_or_else(|| Error::no_original(key))?.body;
@@ -175,7 +178,7 @@ impl Probing {
         while let Some(chunk) = body.next().await {
             hash.update(&chunk?);
         }
-        Ok(HexId::<32>(hash.finalize().into()).to_string())
+        Ok(HexId(hash.finalize().into()))
     }
 
     async fn picture(
@@ -351,13 +354,13 @@ fn image_of(header: &Header) -> Image {
     let Size { width, height } = header.upright();
     let is_known = width > 0 && height > 0;
     Image {
-        format: header.format.to_string(),
+        format: Named::Known(header.format),
         width: is_known.then_some(width),
         height: is_known.then_some(height),
         orientation: header.orientation,
         frames: header.frames,
         alpha: header.has_alpha,
-        colour_space: header.colour_space.to_string(),
+        colour_space: Named::Known(header.colour_space),
         bits: header.bits,
         channels: Some(header.channels()),
         interlaced: Some(header.interlaced),
@@ -378,91 +381,4 @@ fn tell(image: &mut Image, look: &Look) {
     image.thumbhash = Some(engine.encode(&look.thumbhash));
     image.alpha = look.has_alpha;
     image.drawn = Some(look.is_drawn);
-}
-
-/// The media type of an original. The content decides about pictures and about everything that a
-/// browser would run; the extension only chooses among passive types, where the content says no
-/// more than "text" or "zip".
-pub fn media_type(head: &[u8], key: &Key) -> String {
-    let sniffed = sniff::sniff(head);
-    if let Some(refined) = refined(sniffed.media_type, key) {
-        return refined.to_owned();
-    }
-    match sniffed.kind {
-        Kind::Picture | Kind::Active | Kind::Passive => return sniffed.media_type.to_owned(),
-        Kind::Unknown => {}
-    }
-    let guess = mime_guess::from_path(key.file_name()).first();
-    let passive = guess.filter(|guess| {
-        guess.type_() != mime_guess::mime::IMAGE && !is_active(guess.essence_str())
-    });
-    passive.map_or_else(
-        || sniffed.media_type.to_owned(),
-        |guess| guess.essence_str().to_owned(),
-    )
-}
-
-/// What a name says more of a container than its content does, or better than the table of names:
-/// which has no USDZ, takes every `.ts` for a stream, even TypeScript, and calls it by a name that
-/// players do not know.
-fn refined(media_type: &str, key: &Key) -> Option<&'static str> {
-    let (_, extension) = key.file_name().rsplit_once('.')?;
-    Some(match (media_type, &*extension.to_ascii_lowercase()) {
-        ("application/zip", "usdz") => "model/vnd.usdz+zip",
-        ("audio/ogg", "ogv") => "video/ogg",
-        ("video/webm", "mkv" | "mk3d") => "video/x-matroska",
-        ("video/webm", "weba") => "audio/webm",
-        ("video/webm" | "video/x-matroska", "mka") => "audio/x-matroska",
-        ("video/mp4", "m4a") => "audio/mp4",
-        ("application/octet-stream", "ts" | "mts" | "m2ts") => "video/mp2t",
-        ("text/plain", "ts" | "mts") => "text/plain",
-        _ => return None,
-    })
-}
-
-/// Whether a file of this name would be opened as something that runs script.
-pub fn is_active_name(name: &str) -> bool {
-    mime_guess::from_path(name).iter_raw().any(is_active)
-}
-
-/// Types that a browser may run script in. They are never served inline.
-pub fn is_active(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    essence.ends_with("+xml")
-        || essence.contains("html")
-        || essence.contains("javascript")
-        || essence.contains("ecmascript")
-        || matches!(
-            essence,
-            "text/xml" | "application/xml" | "application/x-shockwave-flash"
-        )
-}
-
-#[cfg(test)]
-mod tests {
-    //! The content decides what a file is; where it names a container alone, the name says more.
-
-    use super::*;
-
-    #[test]
-    fn a_name_tells_what_is_in_a_container_and_never_more_than_its_content_allows() {
-        for (head, name, expected) in [
-            (&b"\x1a\x45\xdf\xa3\0"[..], "a.mkv", "video/x-matroska"),
-            (b"\x1a\x45\xdf\xa3\0", "a.webm", "video/webm"),
-            (b"\x1a\x45\xdf\xa3\0", "a.MKA", "audio/x-matroska"),
-            (b"OggS\0", "a.ogv", "video/ogg"),
-            (b"OggS\0", "a.ogg", "audio/ogg"),
-            (b"PK\x03\x04\0", "a.usdz", "model/vnd.usdz+zip"),
-            (b"PK\x03\x04\0", "a.zip", "application/zip"),
-            (b"\0\x01\x02", "a.ts", "video/mp2t"),
-            (b"export const a: number = 1;", "a.ts", "text/plain"),
-            (b"WEBVTT", "a.vtt", "text/vtt"),
-            (b"%PDF-1.7", "a.ogv", "application/pdf"),
-            (b"<html>", "a.mkv", "text/html"),
-            (b"\xff\xd8\xff", "a.ts", "image/jpeg"),
-        ] {
-            let key = Key::parse(name).unwrap();
-            assert_eq!(media_type(head, &key), expected, "{name}");
-        }
-    }
 }

@@ -10,30 +10,33 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use tintype_imaging::cost;
-use tintype_imaging::probe::SourceFormat;
+use tintype_imaging::probe::{ColourSpace, SourceFormat};
 use tintype_imaging::spec::{Decimal, Size};
-use tintype_store::{ETag, Key};
+use tintype_store::{ContentHash, ETag, HexId, Key};
 
+use super::blocks::Block;
+use super::media_type::MediaType;
+use super::named::Named;
 use super::probing::ADOPT_WHOLE_BYTES;
+use super::reason::Reason;
 use crate::error::{Code, Error};
 use crate::originals::coding::is_gzip;
-use crate::records::reason::Reason;
 use crate::url::Version;
 
 /// The record of one original, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    pub key: String,
+    pub key: Key,
     pub size: u64,
     /// The store's ETag of the bytes described here. A read of the original is bound to it.
-    pub etag: String,
-    /// Hex, of the bytes as they are stored. `None` until an adopted original has been read once.
-    pub sha256: Option<String>,
+    pub etag: ETag,
+    /// `None` until an adopted original has been read once.
+    pub sha256: Option<ContentHash>,
     /// `None`: the bytes are not packed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
     #[serde(rename = "type")]
-    pub media_type: String,
+    pub media_type: MediaType,
     pub created: Timestamp,
     pub modified: Timestamp,
     /// `None`: not a picture.
@@ -62,7 +65,7 @@ pub struct Encoding {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
-    pub format: String,
+    pub format: Named<SourceFormat>,
     /// Upright, in pixels; null where the bytes do not tell.
     pub width: Option<u32>,
     pub height: Option<u32>,
@@ -70,7 +73,7 @@ pub struct Image {
     pub orientation: u8,
     pub frames: u32,
     pub alpha: bool,
-    pub colour_space: String,
+    pub colour_space: Named<ColourSpace>,
     pub bits: u8,
     /// As they are decoded, alpha included; null in records from before this was kept.
     #[serde(default)]
@@ -150,7 +153,7 @@ impl Image {
     /// What decides about the cost of a rendering, of a file of this size. `None`: a format that only
     /// another release knows.
     pub fn source(&self, bytes: u64) -> Option<cost::Source> {
-        let format = SourceFormat::named(&self.format)?;
+        let format = self.format.known()?;
         Some(cost::Source {
             format,
             upright: self.upright()?,
@@ -210,11 +213,24 @@ impl State {
     }
 }
 
+/// A record as it is told to a client with a token: with the takedown that covers it, which is kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordView {
+    pub record: Record,
+    pub block: Option<Block>,
+}
+
+impl RecordView {
+    pub fn json(&self) -> serde_json::Value {
+        self.record.api_json(self.block.as_ref())
+    }
+}
+
 impl Record {
     /// `None` until the bytes have been hashed.
     pub fn version(&self) -> Option<Version> {
         let mut hash = Sha256::new();
-        hash.update(self.sha256.as_deref()?.as_bytes());
+        hash.update(self.sha256?.to_string());
         if let Some(point) = self.focal_point {
             hash.update(format!("\nfocal {}x{}", point.x, point.y));
         }
@@ -226,9 +242,7 @@ impl Record {
                 area.x, area.y, area.width, area.height
             ));
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut version = [0; 8];
-        version.copy_from_slice(&digest[..8]);
+        let HexId(version) = HexId::<32>(hash.finalize().into()).first();
         Some(Version::from_bytes(version))
     }
 
@@ -237,7 +251,7 @@ impl Record {
         match &self.image {
             Some(image) => image.next_look(max_pixels),
             // Records were once without a word on pictures that cannot be read.
-            None => SourceFormat::of(&self.media_type)
+            None => SourceFormat::of(self.media_type.as_str())
                 .is_some_and(SourceFormat::is_picture)
                 .then_some(Timestamp::MIN),
         }
@@ -269,10 +283,6 @@ impl Record {
         }
     }
 
-    pub fn store_etag(&self) -> ETag {
-        ETag::new(&self.etag)
-    }
-
     pub fn focal(&self) -> Option<(Decimal, Decimal)> {
         self.focal_point.map(|point| (point.x, point.y))
     }
@@ -292,7 +302,7 @@ impl Record {
     }
 
     /// What the API tells a client with a token.
-    pub fn api_json(&self, block: Option<&crate::records::blocks::Block>) -> serde_json::Value {
+    pub fn api_json(&self, block: Option<&Block>) -> serde_json::Value {
         let state = match block {
             Some(block) => {
                 serde_json::json!({"name": "blocked", "reason": block.reason, "actor": block.actor, "at": block.at})
@@ -316,19 +326,11 @@ impl Record {
             "meta": self.meta,
         })
     }
-
-    pub fn key(&self) -> Option<Key> {
-        Key::existing(&self.key).ok()
-    }
 }
 
 /// 16 hex digits of a SHA-256: enough to tell things apart, too few to be a secret.
-pub fn short_hash(bytes: &[u8]) -> String {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+pub fn short_hash(bytes: &[u8]) -> HexId<8> {
+    HexId::<32>(Sha256::digest(bytes).into()).first()
 }
 
 fn fraction_out<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
@@ -348,16 +350,19 @@ fn fraction_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D:
 
 #[cfg(test)]
 mod tests {
+    use tintype_imaging::sniff::sniff;
+
     use super::*;
 
     fn record() -> Record {
+        let key = Key::parse("photos/lion.jpg").unwrap();
         Record {
-            key: "photos/lion.jpg".into(),
+            key: key.clone(),
             size: 3,
-            etag: "e1".into(),
-            sha256: Some("ab".repeat(32)),
+            etag: ETag::new("e1"),
+            sha256: Some(HexId([0xab; 32])),
             encoding: None,
-            media_type: "image/jpeg".into(),
+            media_type: MediaType::of(sniff(b"\xff\xd8\xff"), &key),
             created: Timestamp::UNIX_EPOCH,
             modified: Timestamp::UNIX_EPOCH,
             image: None,
@@ -375,7 +380,7 @@ mod tests {
         let version = base.version().unwrap();
 
         let mut same = base.clone();
-        same.etag = "another store".into();
+        same.etag = ETag::new("another store");
         same.modified = Timestamp::now();
         same.purged = Some(same.modified);
         same.meta.insert("credit".into(), "somebody".into());
@@ -397,7 +402,7 @@ mod tests {
         assert_ne!(cropped.version().unwrap(), version);
 
         let mut bytes = base;
-        bytes.sha256 = Some("cd".repeat(32));
+        bytes.sha256 = Some(HexId([0xcd; 32]));
         assert_ne!(bytes.version().unwrap(), version);
     }
 
@@ -433,5 +438,14 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), full);
         assert!(serde_json::from_str::<Point>(r#"{"x":1.1,"y":0}"#).is_err());
+    }
+
+    #[test]
+    fn words_of_another_release_are_kept_as_they_are() {
+        for (text, known) in [("\"jpeg\"", Some(SourceFormat::Jpeg)), ("\"jpeg3\"", None)] {
+            let word: Named<SourceFormat> = serde_json::from_str(text).unwrap();
+            assert_eq!(word.known(), known);
+            assert_eq!(serde_json::to_string(&word).unwrap(), text);
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod admin;
 mod awaiting;
 mod below;
+mod gauges;
 pub mod router;
 pub mod stores;
 
@@ -272,7 +273,7 @@ async fn run(
             metrics.observe_draining(readiness.is_draining());
             metrics.observe_log(log.dropped());
             if let Some(app) = running.get() {
-                metrics.observe_app(app);
+                gauges::observe(app);
             }
             metrics.encode()
         }

@@ -14,7 +14,10 @@ pub type Name = (KeyHash, VariantId);
 /// depends on the build, the encoder.
 pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> Name {
     // An adopted original that is still to be hashed is known by its store's ETag.
-    let content = record.sha256.as_ref().unwrap_or(&record.etag);
+    let content = match record.sha256 {
+        Some(sha256) => sha256.to_string(),
+        None => record.etag.to_string(),
+    };
     let mut text = format!("tintype variant {EPOCH}\n{content}\n{resolved}");
     if resolved.format == Format::Avif {
         text.push_str(&format!("\n{}", render::AVIF_ENCODER));
@@ -22,10 +25,8 @@ pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> Name {
     if let Some(purged) = record.purged {
         text.push_str(&format!("\n{purged}"));
     }
-    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest[..16]);
-    (key.hash(), HexId(id))
+    let id = HexId::<32>(Sha256::digest(text.as_bytes()).into());
+    (key.hash(), id.first())
 }
 
 pub(super) fn media_type(format: Format) -> &'static str {

@@ -29,7 +29,7 @@ pub(super) async fn render_original(
     let record = &stored.record;
     let cost = cost_of(record, &resolved).ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
     let runtime = Handle::current();
-    let (shared, key, etag) = (variants.clone(), key.clone(), record.store_etag());
+    let (shared, key, etag) = (variants.clone(), key.clone(), record.etag.clone());
     let (encoding, unpacked) = (record.encoding.clone(), record.decoded_size());
     let job = move |shift: &mut Shift| {
         let deadline = shift.deadline;

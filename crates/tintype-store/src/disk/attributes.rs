@@ -17,7 +17,7 @@ const SHA256: &str = "user.tintype.sha256";
 const ENCODING: &str = "user.tintype.encoding";
 
 pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
-    let sha256 = attributes.sha256.map(|hash| HexId(hash).to_string());
+    let sha256 = attributes.sha256.map(|hash| hash.to_string());
     for (name, value) in [
         (IDEMPOTENCY, attributes.idempotency.as_deref()),
         (NONCE, attributes.nonce.as_deref()),
@@ -43,9 +43,7 @@ pub(super) fn read(file: &File) -> Attributes {
     let attributes = Attributes {
         idempotency: text(IDEMPOTENCY),
         nonce: text(NONCE),
-        sha256: text(SHA256)
-            .and_then(|hex| HexId::parse(&hex))
-            .map(|hash| hash.0),
+        sha256: text(SHA256).and_then(|hex| HexId::parse(&hex)),
         encoding: text(ENCODING),
     };
     match attributes.check() {

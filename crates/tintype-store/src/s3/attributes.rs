@@ -61,7 +61,7 @@ impl Write {
         let ours = [
             (IDEMPOTENCY, idempotency.clone()),
             (NONCE, nonce.clone()),
-            (SHA256, sha256.map(|sha256| HexId(sha256).to_string())),
+            (SHA256, sha256.map(|sha256| sha256.to_string())),
             (WRITE, self.id.clone()),
         ];
         let mut metadata = self.foreign.clone();
@@ -131,10 +131,7 @@ impl Found {
         let attributes = Attributes {
             idempotency: metadata.get(IDEMPOTENCY).cloned(),
             nonce: metadata.get(NONCE).cloned(),
-            sha256: metadata
-                .get(SHA256)
-                .and_then(|hex| HexId::parse(hex))
-                .map(|hash| hash.0),
+            sha256: metadata.get(SHA256).and_then(|hex| HexId::parse(hex)),
             encoding: encoding.and_then(self::encoding),
         };
         let meta = Meta {

@@ -163,7 +163,7 @@ impl Bucket {
         let whole = content.whole();
         Ok(match attributes.sha256 {
             _ if self.md5 => Checksum::Md5(base64(&whole.md5().await?)),
-            Some(sha256) => Checksum::Sha256(base64(&sha256)),
+            Some(sha256) => Checksum::Sha256(base64(&sha256.0)),
             None => Checksum::Crc32(base64(&whole.crc32().await?.to_be_bytes())),
         })
     }

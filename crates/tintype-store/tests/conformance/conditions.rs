@@ -73,7 +73,7 @@ pub(crate) async fn keeps_attributes_with_the_bytes(store: &Store) {
     let attributes = Attributes {
         idempotency: Some("a1".into()),
         nonce: Some("b2".into()),
-        sha256: Some(Sha256::digest(b"x").into()),
+        sha256: Some(HexId(Sha256::digest(b"x").into())),
         encoding: Some("gzip".into()),
     };
     let source = || Source::Bytes(Bytes::from_static(b"x"));

@@ -422,10 +422,8 @@ async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::Stored>
         Ok(Found::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),
         Err(error) => return (Fate::Unknown(upkeep::reason(&error)), None),
     };
-    let Some(key) = stored.record.key() else {
-        return (Fate::Unknown("its record names no key".to_owned()), None);
-    };
-    let fate = match store.head(&Object::Original(key)).await {
+    let original = Object::Original(stored.record.key.clone());
+    let fate = match store.head(&original).await {
         Ok(None) => Fate::NoOriginal,
         Ok(Some(_)) => {
             let since = stored.record.purged.unwrap_or(stored.record.modified);

@@ -10,7 +10,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tintype_server::records::{self, Found};
 use tintype_server::service::stores::Stores;
-use tintype_store::{Body, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store};
+use tintype_store::{
+    Body, ContentHash, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::support::{self, PROGRESS, Report, Telling};
@@ -209,10 +211,10 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             return done(0, Some(Finding::BadRecord(key.hash(), reason)));
         }
     };
-    let Some(expected) = &stored.record.sha256 else {
+    let Some(expected) = stored.record.sha256 else {
         return done(0, Some(Finding::NotHashed));
     };
-    let etag = stored.record.store_etag();
+    let etag = stored.record.etag.clone();
     let object = Object::Original(key.clone());
     match store.get(&object, None, Some(&etag)).await {
         Ok(Some(got)) => {
@@ -220,7 +222,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             let packed = stored.record.encoding.clone();
             done(
                 bytes,
-                match found == *expected {
+                match found == expected {
                     true => packed.map(|encoding| Finding::Packed(encoding.name)),
                     false => Some(Finding::Changed),
                 },
@@ -237,14 +239,14 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
     }
 }
 
-async fn hash(mut body: Body) -> Result<(u64, String), Error> {
+async fn hash(mut body: Body) -> Result<(u64, ContentHash), Error> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     while let Some(chunk) = body.next().await {
         let chunk = chunk?;
         bytes += chunk.len() as u64;
         hash.update(&chunk);
     }
-    Ok((bytes, HexId::<32>(hash.finalize().into()).to_string()))
+    Ok((bytes, HexId(hash.finalize().into())))
 }
 
 /// Only what the walk through the originals cannot find: a record whose original is gone.
@@ -277,10 +279,11 @@ async fn record(store: Arc<Store>, own: Own, prefix: &str) -> Result<Option<Chec
         }
         Err(_) => return Ok(None),
     };
-    let Some(key) = record.key().filter(|key| key.as_str().starts_with(prefix)) else {
-        return Ok(None);
-    };
-    if is_there(&store, &key).await? || !is_there_record(&store, &key).await? {
+    let key = &record.key;
+    if !key.starts_with(prefix)
+        || is_there(&store, key).await?
+        || !is_there_record(&store, key).await?
+    {
         return Ok(None);
     }
     checked(key.as_str(), Finding::Missing)

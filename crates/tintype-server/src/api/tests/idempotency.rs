@@ -149,7 +149,7 @@ async fn a_move_that_is_repeated_is_answered_again_although_its_source_is_gone()
 /// What a process leaves that is killed while it overwrites: an intent without an answer.
 mod unfinished {
     use jiff::{SignedDuration, Timestamp};
-    use tintype_store::{Condition, Key, Object};
+    use tintype_store::{Condition, HexId, Key, Object};
 
     use super::{files, put, replayed};
     use crate::api::tests::Api;
@@ -220,7 +220,11 @@ mod unfinished {
         let before = tintype_store::ETag::new(etag);
         leave(
             &api,
-            &Intent::new(&Key::parse("a.txt").unwrap(), Some(sha256), Some(&before)),
+            &Intent::new(
+                &Key::parse("a.txt").unwrap(),
+                HexId::parse(sha256),
+                Some(&before),
+            ),
         )
         .await;
         let again = put(&api, PATH, "k1", b"1").await;

@@ -9,6 +9,7 @@ use http::header::{
     HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
 use http::{HeaderMap, Method};
+use tintype_store::ETag;
 
 /// More tags than any cache holds of one address.
 const MAX_TAGS: usize = 256;
@@ -80,6 +81,15 @@ impl Tags {
                 return Err(Unreadable);
             }
         }
+    }
+
+    /// Exactly this version.
+    pub fn of_etag(etag: &ETag) -> Self {
+        let opaque = etag.as_str().to_owned();
+        Self::List(vec![Tag {
+            weak: false,
+            opaque,
+        }])
     }
 
     /// For `If-None-Match`: weak tags count.

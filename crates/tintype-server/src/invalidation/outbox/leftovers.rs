@@ -11,10 +11,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tintype_store::{Attributes, Condition, Kind, MAX_PAGE, Object, OutboxId, Source};
 
-use super::entry::{self, Entry, Name, Writer};
 use super::lane::with_jitter;
-use super::{GIVE_UP, MAX_ENTRY_BYTES, Purge, Shared, State, age, remove_entry};
+use super::name::{self, Name, Writer};
+use super::{GIVE_UP, MAX_ENTRY_BYTES, Shared, State, age, remove_entry};
 use crate::error::Error;
+use crate::invalidation::notice::{Entry, Purge};
 
 /// How often a beat is written while there is reason to.
 const BEAT: Duration = Duration::from_secs(30);
@@ -75,7 +76,7 @@ async fn beat(shared: &Shared, last: &mut Option<Instant>) {
 
 /// Whether nobody has looked a moment ago.
 pub(super) async fn is_due(shared: &Shared) -> bool {
-    match shared.store.head(&Object::Outbox(entry::looked())).await {
+    match shared.store.head(&Object::Outbox(name::looked())).await {
         Ok(Some(meta)) => meta.modified.elapsed().unwrap_or_default() >= shared.timing.look / 2,
         Ok(None) | Err(_) => true,
     }
@@ -83,7 +84,7 @@ pub(super) async fn is_due(shared: &Shared) -> bool {
 
 pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
     let now = SystemTime::now();
-    let (looked, mark) = (Object::Outbox(entry::looked()), Source::Bytes("{}".into()));
+    let (looked, mark) = (Object::Outbox(name::looked()), Source::Bytes("{}".into()));
     let (any, attributes) = (Condition::Any, Attributes::default());
     shared.store.put(&looked, mark, &any, &attributes).await?;
     let mut gone = BTreeMap::from([(shared.writer.clone(), true)]);

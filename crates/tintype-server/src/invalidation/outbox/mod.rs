@@ -12,9 +12,9 @@
 //! What is held in memory is bounded. An entry past the bound stays in the store, where it is found
 //! again like those of a process that died.
 
-mod entry;
 mod lane;
 mod leftovers;
+mod name;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,19 +23,20 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tintype_store::{Attributes, Condition, Key, Object, OutboxId, Source, Store, in_background};
+use tintype_store::{
+    Attributes, Condition, ContentHash, Key, Object, OutboxId, Source, Store, in_background,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub use entry::{By, Cause, Entry};
-
 use crate::config::{Site, Sites};
 use crate::error::{Code, Error};
+use crate::invalidation::notice::{Actor, Cause, Entry, Purge};
 use crate::invalidation::purgers::{self, Purger};
 use crate::invalidation::tags;
 use crate::telemetry::metrics::Metrics;
-use entry::Writer;
 use lane::Lane;
+use name::Writer;
 
 /// What waits in memory: some ten thousand purges by key. Each may stand in several lanes, which
 /// share it.
@@ -124,13 +125,6 @@ impl State {
     }
 }
 
-/// An entry and its name, which tells it from all others.
-#[derive(Clone, Debug)]
-pub struct Purge {
-    pub id: OutboxId,
-    pub entry: Entry,
-}
-
 struct Pending {
     purge: Purge,
     bytes: usize,
@@ -193,7 +187,7 @@ impl Outbox {
         site: &Site,
         key: &Key,
         cause: Cause,
-        by: By<'_>,
+        by: Actor<'_>,
     ) -> Result<Announced, Error> {
         let entry = Entry {
             key: Some(key.as_str().to_owned()),
@@ -207,8 +201,8 @@ impl Outbox {
     /// be told; `None` until the content is known.
     pub async fn announce_content(
         &self,
-        sha256: Option<&str>,
-        by: By<'_>,
+        sha256: Option<ContentHash>,
+        by: Actor<'_>,
     ) -> Result<Announced, Error> {
         let Some(sha256) = sha256 else {
             return Ok(Announced(None));
@@ -227,7 +221,7 @@ impl Outbox {
         &self,
         prefix: &str,
         keys: impl Iterator<Item = &'a Key>,
-        by: By<'_>,
+        by: Actor<'_>,
     ) -> Result<Announced, Error> {
         let tags = match folder(prefix) {
             Some(folder) => vec![tags::of_folder(folder)],
@@ -241,7 +235,7 @@ impl Outbox {
         self.announce(entry).await
     }
 
-    fn entry(&self, mut sites: Vec<String>, cause: Cause, by: By<'_>) -> Entry {
+    fn entry(&self, mut sites: Vec<String>, cause: Cause, by: Actor<'_>) -> Entry {
         sites.sort_unstable();
         Entry {
             at: Timestamp::now(),
@@ -250,7 +244,7 @@ impl Outbox {
             key: None,
             prefix: None,
             tags: Vec::new(),
-            actor: by.actor.to_owned(),
+            actor: by.name.to_owned(),
             token: by.token.to_owned(),
         }
     }

@@ -9,17 +9,18 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use http::{HeaderMap, Method, StatusCode};
-use tintype_store::{Kind, StoreUrl};
+use tintype_store::{ContentHash, HexId, Kind, StoreUrl};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::{Config, Dev};
 use crate::invalidation::purgers::{CloudFront, Paths, SitePaths};
 
-const BY: By<'static> = By {
-    actor: "desk",
+const BY: Actor<'static> = Actor {
+    name: "desk",
     token: "web",
 };
+const CONTENT: ContentHash = HexId([0xff; 32]);
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Far above anything that happens on a busy machine.
@@ -179,7 +180,8 @@ impl Desk {
     }
 
     fn counts(&self, line: &str) -> bool {
-        self.metrics.observe_outbox(&self.outbox);
+        let (pending, oldest) = self.outbox.gauges();
+        self.metrics.observe_purges(pending, oldest);
         let text = self.metrics.encode();
         text.lines().any(|other| other == line)
     }
@@ -446,11 +448,11 @@ async fn a_content_is_told_to_every_site_and_costs_cloudfront_nothing() {
     let desk = Desk::open(&store, &toml, hurried()).await;
     let (outbox, _) = cloudfront(&store, &b);
     for outbox in [&desk.outbox, &outbox] {
-        let announced = outbox.announce_content(Some("00ff"), BY).await.unwrap();
+        let announced = outbox.announce_content(Some(CONTENT), BY).await.unwrap();
         announced.made();
     }
     until("the entries go", async || waiting(&store).await == 0).await;
-    assert!(node.has_heard_of(&tags::of_content("00ff")));
+    assert!(node.has_heard_of(&tags::of_content(CONTENT)));
     assert_eq!(cloud.calls().len(), 0);
 }
 

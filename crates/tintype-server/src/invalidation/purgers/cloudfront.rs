@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tintype_store::HexId;
 
 use super::{CONNECT, Failure, Paths};
-use crate::invalidation::outbox::Purge;
+use crate::invalidation::notice::Purge;
 
 /// How long a purge waits for others to come along.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);

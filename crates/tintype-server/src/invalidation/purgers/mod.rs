@@ -20,7 +20,7 @@ pub use varnish::Varnish;
 pub use webhook::Webhook;
 
 use crate::config::Sites;
-use crate::invalidation::outbox::Purge;
+use crate::invalidation::notice::Purge;
 use crate::url::{Originals, SigningKey};
 
 /// A cache in the same network answers in milliseconds; one that does not is tried again.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::invalidation::outbox::Entry;
+use crate::invalidation::notice::Entry;
 use crate::url::encode_text;
 
 /// CloudFront's own words are "unsafe characters as defined in RFC 1738"; others it wants as they
@@ -144,7 +144,7 @@ fn parent(place: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invalidation::outbox::Cause;
+    use crate::invalidation::notice::Cause;
 
     fn paths() -> Paths {
         let site = |base: &str, originals| SitePaths {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::{Client, Method};
 
 use super::Failure;
-use crate::invalidation::outbox::Purge;
+use crate::invalidation::notice::Purge;
 
 /// Names of tags that stay well below the 8 KiB that Varnish takes for a header by default.
 const TAGS_AT_ONCE: usize = 100;

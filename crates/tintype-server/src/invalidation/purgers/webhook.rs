@@ -23,9 +23,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::Client;
 use serde::Serialize;
+use tintype_store::HexId;
 
 use super::{Failure, Paths};
-use crate::invalidation::outbox::{Entry, Purge};
+
+use crate::invalidation::notice::{Entry, Purge};
 use crate::url::SigningKey;
 
 pub struct Webhook {
@@ -109,8 +111,7 @@ impl Webhook {
         let mut text = format!("{now}.").into_bytes();
         text.extend_from_slice(body);
         let mac = self.key.hmac(&text);
-        let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("t={now},v1={hex}")
+        format!("t={now},v1={}", HexId(mac))
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tintype_store::{Condition, ETag, Key, Meta, Object};
 
-use super::{MAX_ROUNDS, Placement, describes};
+use super::{Placement, describes};
 use crate::app::App;
 use crate::error::Error;
 use crate::invalidation::purge;
 use crate::records::blocks::Block;
-use crate::records::patch::{Said, WantedState};
+use crate::records::patch::{RequestedState, Said};
 use crate::records::record::{Record, State};
-use crate::records::{Found, Stored, Written};
+use crate::records::{Found, MAX_ROUNDS, Stored, Written};
 
 /// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
 /// record describes nothing until it is written again.
@@ -91,16 +91,15 @@ impl Placement<'_> {
             record.crops = said.crops;
             record.meta = said.meta;
             record.state = match said.state {
-                WantedState::Public => State::Public,
-                WantedState::Embargo { until } => State::Embargo { until },
-                WantedState::Blocked { reason } => {
+                RequestedState::Public => State::Public,
+                RequestedState::Embargo { until } => State::Embargo { until },
+                RequestedState::Blocked { reason } => {
                     let block = Block {
                         reason,
-                        actor: self.actor.to_owned(),
+                        actor: self.caller.actor().name.to_owned(),
                         at: Timestamp::now(),
                     };
-                    let sha256 = self.sha256.as_deref();
-                    purge::take_down(app, key, sha256, &block, self.by()).await?;
+                    purge::take_down(app, key, self.sha256, &block, self.caller.actor()).await?;
                     State::Public
                 }
             };
@@ -115,7 +114,7 @@ impl Placement<'_> {
             let Some(other) = current.stored.as_deref() else {
                 continue;
             };
-            if other.record.etag != AHEAD && !describes(&other.record, meta) {
+            if other.record.etag.as_str() != AHEAD && !describes(&other.record, meta) {
                 // A record that is left over gives way. That of a newer original stays, and ours is
                 // only told.
                 let now = app.store.head(&Object::Original(key.clone())).await?;
@@ -158,10 +157,10 @@ impl Placement<'_> {
         let modified = Timestamp::try_from(meta.modified).unwrap_or_else(|_| Timestamp::now());
         let created = self.created.or(existing.map(|record| record.created));
         Record {
-            key: key.as_str().to_owned(),
+            key: key.clone(),
             size: self.size,
-            etag: meta.etag.as_str().to_owned(),
-            sha256: self.sha256.clone(),
+            etag: meta.etag.clone(),
+            sha256: self.sha256,
             encoding: self.facts.encoding.clone(),
             media_type: self.facts.media_type.clone(),
             created: created.unwrap_or(modified),
@@ -229,18 +228,18 @@ async fn before(app: &App, key: &Key) -> Result<Before, Error> {
 
 /// How an original is hidden until its own record is there. A takedown needs the original's key,
 /// which is certain only afterwards; until then an embargo without an end stands in.
-fn ahead_state(wanted: &WantedState) -> State {
+fn ahead_state(wanted: &RequestedState) -> State {
     match wanted {
-        WantedState::Public => State::Public,
-        WantedState::Embargo { until } => State::Embargo { until: *until },
-        WantedState::Blocked { .. } => State::Embargo {
+        RequestedState::Public => State::Public,
+        RequestedState::Embargo { until } => State::Embargo { until: *until },
+        RequestedState::Blocked { .. } => State::Embargo {
             until: Timestamp::MAX,
         },
     }
 }
 
-fn stricter(one: WantedState, other: WantedState) -> WantedState {
-    use WantedState::*;
+fn stricter(one: RequestedState, other: RequestedState) -> RequestedState {
+    use RequestedState::*;
     match (one, other) {
         (Blocked { reason }, _) | (_, Blocked { reason }) => Blocked { reason },
         (Embargo { until: a }, Embargo { until: b }) => Embargo { until: a.max(b) },

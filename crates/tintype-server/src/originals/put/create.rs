@@ -6,11 +6,10 @@ use tintype_store::{Condition, Key, Meta, Object};
 
 use super::{Conflict, Placed, Placement};
 use crate::app::App;
-use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::originals::rename::{Candidates, MAX_ATTEMPTS, Suffixes};
 use crate::records::Stored;
-use crate::records::patch::{Said, WantedState};
+use crate::records::patch::{RequestedState, Said};
 
 /// Something has the name already; what, unless it is a folder.
 struct Taken(Option<Meta>);
@@ -28,10 +27,7 @@ impl Placement<'_> {
         let names = Candidates::new(self.wished.as_str(), max_length, suffixes);
         for attempt in 0..attempts {
             let key = Key::parse(&names.name(attempt)?)?;
-            self.principal.require(Scope::Write, &key)?;
-            if matches!(said.state, WantedState::Blocked { .. }) {
-                self.principal.require(Scope::Takedown, &key)?;
-            }
+            self.permit(&key)?;
             match self.create_at(app, &key, &said).await? {
                 Ok((meta, ahead)) => {
                     let stored = self.commit(app, &key, &meta, ahead).await?;
@@ -62,7 +58,7 @@ impl Placement<'_> {
         said: &Said,
     ) -> Result<Result<(Meta, Option<Arc<Stored>>), Taken>, Error> {
         let mut ahead = None;
-        if said.state != WantedState::Public {
+        if said.state != RequestedState::Public {
             // Before anything is written ahead: an adopted original without a record may have this
             // name, and must not be hidden by an upload that comes to nothing.
             if let Some(meta) = app.store.head(&Object::Original(key.clone())).await? {

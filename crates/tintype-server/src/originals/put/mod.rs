@@ -12,24 +12,20 @@ mod replace;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
-use tintype_store::{Attributes, Condition, ETag, HexId, Key, Meta, Object};
+use tintype_store::{Attributes, Condition, ContentHash, ETag, Key, Meta, Object};
 
-use crate::api::auth::Principal;
 use crate::app::App;
+use crate::auth::{Caller, Principal};
 use crate::config::Scope;
 use crate::error::Error;
-use crate::invalidation::outbox::By;
+use crate::http::respond::conditional::Tags;
 use crate::originals::idempotency::{self, Answer, IdempotencyKey, Intent};
 use crate::originals::spool::Spooled;
 use crate::records::Stored;
 use crate::records::patch::{RecordPatch, Said};
 use crate::records::probing::Facts;
-use crate::records::record::Record;
+use crate::records::record::{Record, RecordView};
 use crate::telemetry::access_log::Step;
-
-/// Compare-and-swap on one record or intent: more rounds than any real contention needs.
-const MAX_ROUNDS: u32 = 16;
 
 /// What to do when the name is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +37,13 @@ pub enum Conflict {
         max_length: Option<usize>,
     },
     Overwrite,
-    /// `If-Match: *`.
-    Existing,
-    /// `If-Match` with ETags.
-    Match(Vec<ETag>),
+    /// `If-Match`.
+    Match(Tags),
 }
 
 impl Conflict {
     pub fn replaces(&self) -> bool {
-        matches!(self, Self::Overwrite | Self::Existing | Self::Match(_))
+        matches!(self, Self::Overwrite | Self::Match(_))
     }
 }
 
@@ -61,17 +55,15 @@ pub enum Origin<'a> {
 }
 
 pub struct Placement<'a> {
-    pub principal: &'a Principal,
-    /// Who a takedown is put down to.
-    pub actor: &'a str,
+    pub caller: &'a Caller,
     pub wished: Key,
     pub conflict: Conflict,
     pub idempotency: Option<IdempotencyKey>,
     pub origin: Origin<'a>,
     pub facts: Facts,
     pub size: u64,
-    /// Hex. `None`: a large adopted original that has never been read whole.
-    pub sha256: Option<String>,
+    /// `None`: a large adopted original that has never been read whole.
+    pub sha256: Option<ContentHash>,
     /// A moved original keeps the time at which it was made.
     pub created: Option<Timestamp>,
     /// What comes along with the bytes: nothing for an upload, everything for a copy.
@@ -89,17 +81,36 @@ pub struct Placed {
     pub replayed: bool,
     /// The store ETag of the original.
     pub etag: ETag,
-    pub record: Told,
+    told: Told,
     /// The time that it took to place it, where that was measured.
     pub put: Option<Step>,
 }
 
 /// The record as it is to be told.
 #[derive(Debug)]
-pub enum Told {
+enum Told {
     Stored(Arc<Stored>),
     /// As the first answer told it.
-    Remembered(Value),
+    Remembered(Box<RecordView>),
+}
+
+/// Whether a token may put an original under a key. Asked before the body is read, and again of the name that it
+/// gets.
+pub fn permit(
+    principal: &Principal,
+    key: &Key,
+    conflict: &Conflict,
+    patch: &RecordPatch,
+) -> Result<(), Error> {
+    principal.require(Scope::Write, key)?;
+    if conflict.replaces() {
+        principal.require(Scope::Replace, key)?;
+    }
+    // Who creates an original may put it under an embargo; what is there already is not theirs to show or hide.
+    if patch.is_of_block() || conflict.replaces() && patch.has_state() {
+        principal.require(Scope::Takedown, key)?;
+    }
+    Ok(())
 }
 
 impl Placement<'_> {
@@ -107,11 +118,7 @@ impl Placement<'_> {
         if !self.conflict.replaces() {
             return self.create(app).await;
         }
-        self.principal.require(Scope::Write, &self.wished)?;
-        self.principal.require(Scope::Replace, &self.wished)?;
-        if self.patch.has_state() {
-            self.principal.require(Scope::Takedown, &self.wished)?;
-        }
+        self.permit(&self.wished)?;
         match &self.idempotency {
             None => self.replace(app).await,
             Some(key) => self.replace_once(app, key).await,
@@ -127,11 +134,7 @@ impl Placement<'_> {
         let attributes = Attributes {
             idempotency: self.idempotency.map(|key| key.attribute()),
             nonce: None,
-            sha256: self
-                .sha256
-                .as_deref()
-                .and_then(HexId::parse)
-                .map(|HexId(bytes)| bytes),
+            sha256: self.sha256,
             encoding: None,
         };
         match self.origin {
@@ -145,11 +148,8 @@ impl Placement<'_> {
         }
     }
 
-    fn by(&self) -> By<'_> {
-        By {
-            actor: self.actor,
-            token: &self.principal.id,
-        }
+    fn permit(&self, key: &Key) -> Result<(), Error> {
+        permit(&self.caller.principal, key, &self.conflict, &self.patch)
     }
 
     /// Whether an object was made by this request, at an earlier attempt.
@@ -160,11 +160,7 @@ impl Placement<'_> {
         if meta.attributes.idempotency.as_deref() != Some(&*key.attribute()) {
             return Ok(false);
         }
-        let theirs = meta
-            .attributes
-            .sha256
-            .map(|sha256| HexId(sha256).to_string());
-        if theirs == self.sha256 {
+        if meta.attributes.sha256 == self.sha256 {
             Ok(true)
         } else {
             Err(idempotency::mismatch())
@@ -174,13 +170,13 @@ impl Placement<'_> {
 
 impl Placed {
     fn new(key: &Key, created: bool, replayed: bool, meta: &Meta, stored: Arc<Stored>) -> Self {
-        let (etag, record) = (meta.etag.clone(), Told::Stored(stored));
+        let (etag, told) = (meta.etag.clone(), Told::Stored(stored));
         Self {
             key: key.clone(),
             created,
             replayed,
             etag,
-            record,
+            told,
             put: None,
         }
     }
@@ -190,8 +186,8 @@ impl Placed {
             key: key.clone(),
             created: answer.created,
             replayed: true,
-            etag: ETag::new(answer.etag),
-            record: Told::Remembered(answer.record),
+            etag: answer.etag,
+            told: Told::Remembered(Box::new(answer.told)),
             put: None,
         }
     }
@@ -209,23 +205,25 @@ impl Placed {
 
     /// Tells another record than the one that was written.
     pub fn tell(&mut self, stored: Arc<Stored>) {
-        self.record = Told::Stored(stored);
+        self.told = Told::Stored(stored);
     }
 
     fn answer(&self, app: &App) -> Answer {
         Answer {
             created: self.created,
-            etag: self.etag.as_str().to_owned(),
-            record: self.api_json(app),
+            etag: self.etag.clone(),
+            told: self.view(app),
         }
     }
 
-    pub fn api_json(&self, app: &App) -> Value {
-        match &self.record {
-            Told::Remembered(json) => json.clone(),
+    pub fn view(&self, app: &App) -> RecordView {
+        match &self.told {
+            Told::Remembered(view) => (**view).clone(),
             Told::Stored(stored) => {
-                let block = app.blocks.of(&self.key, stored.record.sha256.as_deref());
-                stored.record.api_json(block.as_deref())
+                let record = stored.record.clone();
+                let block = app.blocks.of(&self.key, record.sha256);
+                let block = block.as_deref().cloned();
+                RecordView { record, block }
             }
         }
     }
@@ -233,5 +231,5 @@ impl Placed {
 
 /// Whether the record describes the bytes that are in the store.
 pub fn describes(record: &Record, meta: &Meta) -> bool {
-    record.etag == meta.etag.as_str()
+    record.etag == meta.etag
 }

@@ -2,12 +2,14 @@
 
 use tintype_store::{Condition, ETag, Meta, Object};
 
-use super::{Conflict, MAX_ROUNDS, Placed, Placement};
+use super::{Conflict, Placed, Placement};
 use crate::app::App;
 use crate::error::Error;
-use crate::invalidation::outbox::{Announced, Cause};
+use crate::invalidation::notice::Cause;
+use crate::invalidation::outbox::Announced;
 use crate::invalidation::purge;
 use crate::originals::idempotency::{self, Found, IdempotencyKey, Intent};
+use crate::records::MAX_ROUNDS;
 
 impl Placement<'_> {
     pub(super) async fn replace(&self, app: &App) -> Result<Placed, Error> {
@@ -46,7 +48,7 @@ impl Placement<'_> {
         if !replaces {
             return Ok(None);
         }
-        let announced = purge::announce(app, &self.wished, Cause::Overwrite, self.by());
+        let announced = purge::announce(app, &self.wished, Cause::Overwrite, self.caller.actor());
         announced.await.map(Some)
     }
 
@@ -57,7 +59,7 @@ impl Placement<'_> {
         idempotency: &IdempotencyKey,
     ) -> Result<Placed, Error> {
         let key = &self.wished;
-        let sha256 = self.sha256.as_deref();
+        let sha256 = self.sha256;
         // The intent that this very attempt wrote. As long as nobody has written it since, nothing
         // of this request can lie under whatever object is there now.
         let mut mine: Option<ETag> = None;
@@ -85,7 +87,7 @@ impl Placement<'_> {
             };
             if first && !own {
                 self.condition(current.as_ref())?;
-            } else if !own && intent.before.as_deref() != etag.map(ETag::as_str) {
+            } else if !own && intent.before.as_ref() != etag {
                 return Err(Error::not_in_version("object")
                     .detail("the object was changed since this request was first made"));
             }
@@ -137,8 +139,9 @@ impl Placement<'_> {
         match (&self.conflict, current) {
             (Conflict::Overwrite, None) => Ok(Condition::Absent),
             (Conflict::Overwrite, Some(_)) => Ok(Condition::Any),
-            (Conflict::Existing, Some(meta)) => Ok(Condition::Match(meta.etag.clone())),
-            (Conflict::Match(wanted), Some(meta)) if wanted.contains(&meta.etag) => {
+            (Conflict::Match(wanted), Some(meta))
+                if wanted.match_strongly(Some(meta.etag.as_str())) =>
+            {
                 Ok(Condition::Match(meta.etag.clone()))
             }
             _ => Err(Error::not_in_version("object")),

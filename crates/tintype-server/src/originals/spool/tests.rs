@@ -58,7 +58,7 @@ async fn a_body_comes_out_as_it_went_in() {
                 .unwrap();
             assert_eq!(spooled.len(), len as u64);
             assert_eq!(spooled.head()[..], sent[..len.min(HEAD_BYTES)]);
-            assert_eq!(spooled.digests().sha256[..], Sha256::digest(&sent)[..]);
+            assert_eq!(spooled.digests().sha256.0[..], Sha256::digest(&sent)[..]);
             assert_eq!(spooled.read().unwrap(), sent);
             let mut read = Vec::new();
             let mut reader = spooled.reader().unwrap();

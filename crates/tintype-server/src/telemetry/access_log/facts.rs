@@ -39,7 +39,7 @@ impl Source {
         let image = record.image.as_ref()?;
         Some(Self {
             pixels: image.upright()?.pixels(),
-            format: SourceFormat::named(&image.format)?,
+            format: image.format.known()?,
         })
     }
 }

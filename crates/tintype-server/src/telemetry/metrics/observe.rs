@@ -1,57 +1,41 @@
 //! Gauges and counts of what other parts hold, brought up to date when somebody looks.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use tintype_store::{Breakers, Counts, Store, StoreUrl};
+use tintype_store::{Breakers, Counts, Store};
 
 use super::labels::{Breaker, Disk, Event, Kind, Reason};
 use super::{Metrics, set, signed};
-use crate::app::App;
-use crate::invalidation::outbox::Outbox;
 use crate::workers::{Pool, Priority, Tallies};
 
 impl Metrics {
-    pub fn observe_app(&self, app: &App) {
-        self.observe_pool(&app.pool);
-        self.observe_outbox(&app.outbox);
-        self.observe_stores(&app.store, &app.derived);
-        let (bytes, entries) = app.variants.held();
+    pub fn observe_hot_cache(&self, bytes: u64, entries: u64, limit: u64) {
         self.hot_cache_bytes.set(signed(bytes));
         self.hot_cache_entries.set(signed(entries));
-        let limit = app.resources.hot_cache_bytes;
         self.hot_cache_limit.set(signed(limit));
-        self.spool_bytes.set(signed(app.spool.reserved_bytes()));
-        self.spool_limit.set(signed(app.config.spool_bytes));
-        self.observe_disks(app);
-        let connections = app.resources.connections.get();
-        self.connections_limit.set(signed(connections as u64));
     }
 
-    fn observe_disks(&self, app: &App) {
-        let folder = |url: &StoreUrl| match url {
-            StoreUrl::Disk(settings) => Some(settings.root.clone()),
-            StoreUrl::S3(_) | StoreUrl::Memory => None,
-        };
-        let variants = app.config.derived_store.as_ref();
-        for (disk, folder) in [
-            ("spool", Some(app.spool.folder().to_owned())),
-            ("store", folder(&app.config.store)),
-            ("variants", variants.and_then(folder)),
-        ] {
-            if let Some(free) = folder.and_then(|folder| free_bytes(&folder)) {
-                self.disk_free
-                    .get_or_create(&Disk { disk })
-                    .set(signed(free));
-            }
-        }
+    pub fn observe_spool(&self, bytes: u64, limit: u64) {
+        self.spool_bytes.set(signed(bytes));
+        self.spool_limit.set(signed(limit));
     }
 
-    pub fn observe_outbox(&self, outbox: &Outbox) {
-        let (pending, oldest) = outbox.gauges();
+    /// `disk` is what is kept there.
+    pub fn observe_disk(&self, disk: &'static str, free_bytes: u64) {
+        let gauge = self.disk_free.get_or_create(&Disk { disk });
+        gauge.set(signed(free_bytes));
+    }
+
+    pub fn observe_connections(&self, limit: usize) {
+        self.connections_limit.set(signed(limit as u64));
+    }
+
+    /// Purges that are still to be delivered, and the age of the oldest.
+    pub fn observe_purges(&self, pending: usize, oldest: Duration) {
         self.purges_pending.set(signed(pending as u64));
         self.purges_oldest.set(signed(oldest.as_secs()));
     }
@@ -131,10 +115,4 @@ fn observe_shed(shed: &Family<Reason, Counter>, tallies: &Tallies) {
         let counter = shed.get_or_create(&Reason { reason });
         counter.inner().store(tally.load(Relaxed), Relaxed);
     }
-}
-
-/// That a process without privileges may still write.
-fn free_bytes(folder: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
 }

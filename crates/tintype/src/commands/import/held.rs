@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt, stream};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tintype_server::originals::coding;
-use tintype_store::{HexId, Source};
+use tintype_store::{ContentHash, HexId, Source};
 
 /// Larger ones wait in a file. Times the jobs, this is the memory that an import takes.
 const IN_MEMORY: u64 = 4 * 1024 * 1024;
@@ -23,7 +23,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 pub(super) struct Held {
     pub(super) bytes: Kept,
     pub(super) len: u64,
-    pub(super) sha256: [u8; 32],
+    pub(super) sha256: ContentHash,
     /// The coding that they are in.
     pub(super) encoding: Option<String>,
 }
@@ -122,7 +122,7 @@ impl Held {
         Ok(Self {
             bytes,
             len,
-            sha256: hash.finalize().into(),
+            sha256: HexId(hash.finalize().into()),
             encoding: None,
         })
     }
@@ -136,14 +136,12 @@ impl Held {
             },
         }
     }
-
-    pub(super) fn hex(&self) -> String {
-        HexId(self.sha256).to_string()
-    }
 }
 
 /// Hashes a body that nobody keeps.
-pub(super) async fn hash<E>(body: impl Stream<Item = Result<Bytes, E>>) -> anyhow::Result<[u8; 32]>
+pub(super) async fn hash<E>(
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> anyhow::Result<ContentHash>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
@@ -152,7 +150,7 @@ where
     while let Some(chunk) = body.next().await {
         hash.update(&chunk.context("an original broke off while it was read")?);
     }
-    Ok(hash.finalize().into())
+    Ok(HexId(hash.finalize().into()))
 }
 
 /// Under a name that the store sweeps, should this process die.

@@ -16,7 +16,7 @@ use clap::Args;
 use futures_util::{Stream, StreamExt, stream};
 use tintype_server::records::blocks::Block;
 use tintype_server::records::record::Record;
-use tintype_store::{ETag, Key, MAX_PAGE};
+use tintype_store::{ContentHash, ETag, Key, MAX_PAGE};
 use tokio_util::sync::CancellationToken;
 
 use self::place::{Address, Place};
@@ -91,7 +91,7 @@ struct Item {
     size: u64,
     etag: ETag,
     /// Where a service tells it.
-    sha256: Option<String>,
+    sha256: Option<ContentHash>,
     record: Option<Record>,
     block: Option<Block>,
 }

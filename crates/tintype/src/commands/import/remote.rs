@@ -14,7 +14,7 @@ use tintype_server::originals::digest::repr_digest;
 use tintype_server::records::blocks::Block;
 use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
-use tintype_store::{ETag, Key, KeyError};
+use tintype_store::{ETag, HexId, Key, KeyError};
 
 use super::held::{Held, Kept};
 use super::{Item, There};
@@ -202,7 +202,7 @@ impl Remote {
     ) -> anyhow::Result<()> {
         let mut request = self
             .file(Method::PUT, key)
-            .header("repr-digest", repr_digest(&held.sha256))
+            .header("repr-digest", repr_digest(held.sha256))
             .header(reqwest::header::CONTENT_LENGTH, held.len);
         request = match replaces {
             None => request.header(IF_NONE_MATCH, "*"),
@@ -222,7 +222,7 @@ impl Remote {
         };
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();
-        if told.is_none_or(|told| told.as_bytes() != repr_digest(&held.sha256).as_bytes()) {
+        if told.is_none_or(|told| told.as_bytes() != repr_digest(held.sha256).as_bytes()) {
             anyhow::bail!("the service has other bytes than were sent to it");
         }
         match later.is_empty() {
@@ -284,7 +284,7 @@ fn item(key: Key, file: File) -> Item {
         key,
         size: file.size,
         etag: ETag::new(file.etag),
-        sha256: told["sha256"].as_str().map(str::to_owned),
+        sha256: told["sha256"].as_str().and_then(HexId::parse),
         record,
         block,
     }

@@ -7,7 +7,9 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 use tintype_server::records::blocks::Block;
 use tintype_server::records::record::{Record, State};
-use tintype_store::{Attributes, BlockId, Condition, ETag, HexId, Key, Object, Source, Store};
+use tintype_store::{
+    Attributes, BlockId, Condition, ContentHash, ETag, Key, Object, Source, Store,
+};
 
 /// As the service bounds it.
 const MAX_JSON_BYTES: u64 = 1024 * 1024;
@@ -28,12 +30,16 @@ pub(super) async fn read(store: &Store, key: &Key) -> anyhow::Result<Option<(Rec
 
 /// The record for the same bytes in another store. One that does not describe what is there is read
 /// for what was said, and the facts are derived anew on first use.
-pub(super) fn moved(record: &Record, describes: bool, etag: &ETag, sha256: &str) -> Record {
+pub(super) fn moved(record: &Record, describes: bool, etag: &ETag, sha256: ContentHash) -> Record {
     Record {
-        etag: if describes { etag.as_str() } else { NO_ETAG }.to_owned(),
+        etag: if describes {
+            etag.clone()
+        } else {
+            ETag::new(NO_ETAG)
+        },
         sha256: match describes {
-            true => Some(sha256.to_owned()),
-            false => record.sha256.clone(),
+            true => Some(sha256),
+            false => record.sha256,
         },
         ..record.clone()
     }
@@ -43,7 +49,7 @@ pub(super) fn moved(record: &Record, describes: bool, etag: &ETag, sha256: &str)
 pub(super) fn ahead(record: &Record) -> Option<Record> {
     let hidden = record.state != State::Public;
     hidden.then(|| Record {
-        etag: NO_ETAG.to_owned(),
+        etag: ETag::new(NO_ETAG),
         ..record.clone()
     })
 }
@@ -112,7 +118,7 @@ impl Blocks {
         Ok(Self(blocks))
     }
 
-    pub(super) fn of(&self, key: &Key, sha256: Option<&str>) -> Option<&Block> {
+    pub(super) fn of(&self, key: &Key, sha256: Option<ContentHash>) -> Option<&Block> {
         ids(key, sha256).find_map(|id| self.0.get(&id))
     }
 
@@ -132,7 +138,7 @@ impl Blocks {
 pub(super) async fn block(
     store: &Store,
     key: &Key,
-    sha256: Option<&str>,
+    sha256: Option<ContentHash>,
     block: &Block,
 ) -> anyhow::Result<()> {
     for id in ids(key, sha256) {
@@ -153,7 +159,7 @@ async fn put(store: &Store, id: BlockId, block: &Block) -> anyhow::Result<()> {
     }
 }
 
-fn ids(key: &Key, sha256: Option<&str>) -> impl Iterator<Item = BlockId> {
-    let content = sha256.and_then(HexId::parse).map(BlockId::Sha256);
+fn ids(key: &Key, sha256: Option<ContentHash>) -> impl Iterator<Item = BlockId> {
+    let content = sha256.map(BlockId::Sha256);
     std::iter::once(BlockId::Key(key.hash())).chain(content)
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use tintype_server::originals::digest::repr_digest;
 use tintype_server::records::record::Record;
-use tintype_store::{Attributes, Condition, HexId, Meta, Object, Store};
+use tintype_store::{Attributes, Condition, ContentHash, HexId, Meta, Object, Store};
 
 use super::held::{self, Held};
 use super::place::Place;
@@ -45,7 +45,7 @@ impl Transfer {
                 return Ok(Outcome::Blocked);
             };
             if !self.dry_run && self.records {
-                said::block(store, &item.key, item.sha256.as_deref(), block).await?;
+                said::block(store, &item.key, item.sha256, block).await?;
             }
             return Ok(Outcome::Blocked);
         }
@@ -121,7 +121,7 @@ impl Transfer {
         if there.mark.as_ref() == Some(&mark(item)) {
             return Ok(true);
         }
-        let is_packed = match record.filter(|record| record.etag == item.etag.as_str()) {
+        let is_packed = match record.filter(|record| record.etag == item.etag) {
             Some(record) => record.encoding.is_some(),
             // Only what is packed has another size where it was copied to.
             None => there.size != item.size && self.is_packed(item).await?,
@@ -140,7 +140,7 @@ impl Transfer {
             }
         };
         match (&self.to, &there.digest) {
-            (_, Some(digest)) => Ok(*digest == repr_digest(&here)),
+            (_, Some(digest)) => Ok(*digest == repr_digest(here)),
             (Place::Store(store), None) => {
                 let object = Object::Original(item.key.clone());
                 let got = store.get(&object, None, Some(&there.etag)).await?;
@@ -168,10 +168,10 @@ impl Transfer {
         &self,
         item: &Item,
         record: Option<&Record>,
-    ) -> anyhow::Result<Option<[u8; 32]>> {
-        let of_record = record.filter(|record| record.etag == item.etag.as_str());
-        let told = of_record.and_then(|record| record.sha256.as_deref());
-        if let Some(HexId(sha256)) = told.or(item.sha256.as_deref()).and_then(HexId::parse) {
+    ) -> anyhow::Result<Option<ContentHash>> {
+        let of_record = record.filter(|record| record.etag == item.etag);
+        let told = of_record.and_then(|record| record.sha256);
+        if let Some(sha256) = told.or(item.sha256) {
             return Ok(Some(sha256));
         }
         let Place::Store(store) = &self.from else {
@@ -217,7 +217,7 @@ impl Transfer {
                         "it is packed with {encoding}, which cannot be unpacked, and a service takes no packed uploads"
                     );
                 }
-                let said = self.said(item, record, &held.hex());
+                let said = self.said(item, record, Some(held.sha256));
                 return remote.write(&item.key, held, &said, replaces).await;
             }
         };
@@ -243,7 +243,7 @@ impl Transfer {
             self.compare(store, &object, &meta, held).await?;
         }
         if let Some(record) = record {
-            let moved = moved(item, record, &meta, &held.hex());
+            let moved = moved(item, record, &meta, held.sha256);
             said::write(store, key, &moved, true).await?;
         }
         Ok(())
@@ -282,18 +282,17 @@ impl Transfer {
         };
         match &self.to {
             Place::Service(remote) => {
-                let said = self.said(item, Some(record), record.sha256.as_deref().unwrap_or(""));
+                let said = self.said(item, Some(record), record.sha256);
                 remote.say(&item.key, &said).await
             }
             Place::Store(store) => {
                 let sha256 = self.known(item, Some(record)).await?;
-                let sha256 = sha256.map(|sha256| HexId(sha256).to_string());
                 let Some(sha256) = sha256 else {
                     return Ok(());
                 };
                 // What is packed is not so where it went, and is looked at anew.
-                let describes = record.etag == item.etag.as_str() && record.encoding.is_none();
-                let moved = said::moved(record, describes, &there.etag, &sha256);
+                let describes = record.etag == item.etag && record.encoding.is_none();
+                let moved = said::moved(record, describes, &there.etag, sha256);
                 said::write(store, &item.key, &moved, self.overwrite).await
             }
         }
@@ -303,9 +302,9 @@ impl Transfer {
         &self,
         item: &Item,
         record: Option<&Record>,
-        sha256: &str,
+        sha256: Option<ContentHash>,
     ) -> serde_json::Map<String, serde_json::Value> {
-        let block = self.blocks.of(&item.key, Some(sha256));
+        let block = self.blocks.of(&item.key, sha256);
         match (record, block) {
             (Some(record), block) => said::said(record, block),
             (None, Some(block)) => {
@@ -317,8 +316,8 @@ impl Transfer {
     }
 }
 
-fn moved(item: &Item, record: &Record, meta: &Meta, sha256: &str) -> Record {
-    let describes = record.etag == item.etag.as_str();
+fn moved(item: &Item, record: &Record, meta: &Meta, sha256: ContentHash) -> Record {
+    let describes = record.etag == item.etag;
     let encoding = record.encoding.clone();
     Record {
         size: meta.size,
@@ -341,7 +340,7 @@ impl From<Meta> for There {
         Self {
             size: meta.size,
             etag: meta.etag,
-            digest: meta.attributes.sha256.as_ref().map(repr_digest),
+            digest: meta.attributes.sha256.map(repr_digest),
             mark: meta.attributes.nonce,
         }
     }
