@@ -142,9 +142,18 @@ impl Collected {
 
     /// The span of a request, as soon as it is there.
     fn span(&self, name: &str) -> Span {
+        self.wait_for(name, |_| true)
+    }
+
+    fn child(&self, parent: &Span, name: &str) -> Span {
+        self.wait_for(name, |span| span.parent_span_id == parent.span_id)
+    }
+
+    fn wait_for(&self, name: &str, is_it: impl Fn(&Span) -> bool) -> Span {
         let began = Instant::now();
         loop {
-            let found = self.spans().into_iter().find(|span| span.name == name);
+            let mut spans = self.spans().into_iter();
+            let found = spans.find(|span| span.name == name && is_it(span));
             if let Some(span) = found {
                 return span;
             }
@@ -159,11 +168,6 @@ impl Collected {
 
     fn spans(&self) -> Vec<Span> {
         self.0.lock().unwrap().spans.clone()
-    }
-
-    fn children(&self, parent: &Span) -> Vec<Span> {
-        let is_child = |span: &Span| span.parent_span_id == parent.span_id;
-        self.spans().into_iter().filter(is_child).collect()
     }
 }
 
@@ -212,13 +216,10 @@ fn a_request_is_a_span_with_a_child_for_each_step() {
     ] {
         assert_eq!(value(&span.attributes, name), expected, "{name}");
     }
-    // The variant is kept after the answer.
-    collected.span("put");
     let wanted = ["record", "queue", "fetch", "decode", "resize", "encode"];
-    let children = collected.children(&span);
     for name in wanted.into_iter().chain(["put"]) {
-        let child = children.iter().find(|child| child.name == name);
-        let child = child.unwrap_or_else(|| panic!("{name} in {children:?}"));
+        // The variant is kept after the answer.
+        let child = collected.child(&span, name);
         assert_eq!(child.trace_id, span.trace_id);
         assert!(child.start_time_unix_nano <= child.end_time_unix_nano);
         if name != "put" {
@@ -227,12 +228,7 @@ fn a_request_is_a_span_with_a_child_for_each_step() {
         }
     }
     let upload = collected.span("PUT files");
-    assert!(
-        collected
-            .children(&upload)
-            .iter()
-            .any(|child| child.name == "put")
-    );
+    collected.child(&upload, "put");
 
     let (status, stdout, _) = app.stop();
     assert!(status.success());

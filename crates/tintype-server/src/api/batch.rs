@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tintype_store::Key;
 
 use super::request;
-use super::request::invalid;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
@@ -29,7 +28,7 @@ const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct BatchRequest {
     op: Op,
     keys: Vec<String>,
 }
@@ -43,7 +42,7 @@ enum Op {
 }
 
 #[derive(Serialize)]
-pub(super) struct Answers {
+pub(super) struct BatchResponse {
     results: Vec<Value>,
 }
 
@@ -52,10 +51,10 @@ pub(super) async fn batch(
     caller: Caller,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Answers>, Error> {
-    let asked: Asked = request::json(&headers, body).await?;
+) -> Result<Json<BatchResponse>, Error> {
+    let asked: BatchRequest = request::json(&headers, body).await?;
     if asked.keys.len() > MAX_KEYS {
-        let error = invalid(
+        let error = Error::invalid(
             "keys",
             format!("{} keys, limit is {MAX_KEYS}", asked.keys.len()),
         );
@@ -68,7 +67,7 @@ pub(super) async fn batch(
         .buffered(AT_ONCE)
         .collect()
         .await;
-    Ok(Json(Answers { results }))
+    Ok(Json(BatchResponse { results }))
 }
 
 async fn answer(app: &App, caller: &Caller, op: Op, key: String) -> Value {

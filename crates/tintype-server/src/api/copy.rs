@@ -9,9 +9,9 @@ use http::HeaderMap;
 use serde::Deserialize;
 use tintype_store::Key;
 
-use super::answer;
 use super::request;
-use super::request::{conflict, invalid};
+use super::request::conflict;
+use super::response;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
@@ -36,7 +36,7 @@ pub(super) async fn copy(
 ) -> Result<Response, Error> {
     let copying = parse(&caller, &headers, body).await?;
     let placed = copying.copy(&app).await?;
-    answer::placed(&app, &placed)
+    response::placed(&app, &placed)
 }
 
 pub(super) async fn rename(
@@ -48,7 +48,7 @@ pub(super) async fn rename(
     let copying = parse(&caller, &headers, body).await?;
     caller.principal.require(Scope::Delete, &copying.from)?;
     let placed = copying.rename(&app).await?;
-    answer::placed(&app, &placed)
+    response::placed(&app, &placed)
 }
 
 async fn parse<'a>(
@@ -62,7 +62,7 @@ async fn parse<'a>(
     caller.principal.require(Scope::Write, &from)?;
     caller.principal.require(Scope::Write, &to)?;
     if from == to {
-        return Err(invalid("to", "is the same as from"));
+        return Err(Error::invalid("to", "is the same as from"));
     }
     let conflict = conflict(&to, request.on_conflict.as_deref(), request.max_length)?;
     let idempotency = IdempotencyKey::from_headers(headers, &caller.principal.id)?;

@@ -11,10 +11,8 @@ use serde::Deserialize;
 use tintype_store::Error::{Changed, Precondition};
 use tintype_store::Object;
 
-use super::request::{
-    conflict, conflict_or_condition, existing_key, if_match, invalid, new_key, query,
-};
-use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_MODIFIED, TINTYPE_RECORD, answer};
+use super::request::{conflict, conflict_or_condition, existing_key, if_match, new_key, query};
+use super::{PRIVATE, TINTYPE_CREATED, TINTYPE_MODIFIED, TINTYPE_RECORD, response};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
@@ -54,7 +52,7 @@ pub(super) async fn put(
     let otherwise = conflict(&key, asked.on_conflict.as_deref(), asked.max_length)?;
     let conflict = conflict_or_condition(&headers, otherwise)?;
     if headers.contains_key(CONTENT_RANGE) {
-        return Err(invalid(
+        return Err(Error::invalid(
             "Content-Range",
             "cannot be used, an upload is always whole",
         ));
@@ -78,7 +76,7 @@ pub(super) async fn put(
         patch,
     };
     let placed = upload::place(&app, upload, received).await?;
-    answer::placed(&app, &placed)
+    response::placed(&app, &placed)
 }
 
 pub(super) async fn get(
@@ -137,13 +135,13 @@ fn representation(found: &Current, coding: Coding) -> Result<Representation, Err
     let mut headers = HeaderMap::new();
     // A digest is of what goes out (RFC 9530, 3), and the ETag is what a change is bound to, so it stays.
     let sha256 = record.sha256;
-    answer::describe(
+    response::describe(
         &mut headers,
         sha256.filter(|_| coding == Coding::Stored),
         record.image.as_ref(),
     )?;
-    answer::set(&mut headers, TINTYPE_CREATED, record.created.to_string())?;
-    answer::set(&mut headers, TINTYPE_MODIFIED, record.modified.to_string())?;
+    response::set(&mut headers, TINTYPE_CREATED, record.created.to_string())?;
+    response::set(&mut headers, TINTYPE_MODIFIED, record.modified.to_string())?;
     let representation = Representation::new(found.meta.etag.as_str(), record.media_type.as_str())
         .last_modified(found.meta.modified);
     let representation =
@@ -186,5 +184,5 @@ pub(super) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> 
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
     length
         .map(Some)
-        .ok_or_else(|| invalid("Content-Length", "must be a number of bytes"))
+        .ok_or_else(|| Error::invalid("Content-Length", "must be a number of bytes"))
 }

@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tintype_store::{Listed, MAX_PAGE};
 
-use super::request::{invalid, query};
+use super::request::query;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::Error;
-use crate::records::Found;
+use crate::records::FoundRecord;
 
 /// Records read at a time for one page.
 const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct ListQuery {
     #[serde(default)]
     prefix: String,
     delimiter: Option<String>,
@@ -55,7 +55,7 @@ pub(super) async fn list(
     caller: Caller,
     uri: Uri,
 ) -> Result<Json<Listing>, Error> {
-    let asked: Asked = query(&uri)?;
+    let asked: ListQuery = query(&uri)?;
     caller
         .principal
         .require_prefix(Scope::List, &asked.prefix)?;
@@ -67,16 +67,16 @@ pub(super) async fn list(
                 .require_prefix(Scope::Read, &asked.prefix)?;
             true
         }
-        Some(_) => return Err(invalid("records", "must be 0 or 1")),
+        Some(_) => return Err(Error::invalid("records", "must be 0 or 1")),
     };
     let delimiter = match asked.delimiter.as_deref() {
         None => false,
         Some("/") => true,
-        Some(_) => return Err(invalid("delimiter", "must be /")),
+        Some(_) => return Err(Error::invalid("delimiter", "must be /")),
     };
     let limit = asked.limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(invalid("limit", format!("must be 1 to {MAX_PAGE}")));
+        return Err(Error::invalid("limit", format!("must be 1 to {MAX_PAGE}")));
     }
     let page = app
         .store
@@ -98,9 +98,9 @@ async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Erro
     let record = if with_record {
         // Not derived: a listing must not read every original of an adopted folder.
         let stored = match app.records.look(&listed.key).await? {
-            Found::Stored(stored) => Some(stored),
+            FoundRecord::Stored(stored) => Some(stored),
             // One that is damaged is no reason to show none of the others.
-            Found::Nothing | Found::Damaged { .. } => None,
+            FoundRecord::Nothing | FoundRecord::Damaged { .. } => None,
         };
         Some(
             stored

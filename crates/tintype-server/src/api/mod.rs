@@ -3,7 +3,6 @@
 //! A handler parses, calls and answers; what a call does to the store is told in
 //! [`crate::originals::put`] and its neighbours. Answers are for the one who asked and are never cached.
 
-mod answer;
 mod batch;
 mod copy;
 mod files;
@@ -14,6 +13,7 @@ mod openapi;
 mod purge;
 mod records;
 mod request;
+mod response;
 
 use std::sync::{Arc, OnceLock};
 

@@ -10,9 +10,9 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use tintype_store::Key;
 
-use super::answer;
 use super::files::{content_length, expected};
-use super::request::{conflict, invalid};
+use super::request::conflict;
+use super::response;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
@@ -44,7 +44,7 @@ pub(super) async fn upload(
     let headers = request.headers();
     let idempotency = IdempotencyKey::from_headers(headers, &caller.principal.id)?;
     if !expected(headers)?.is_empty() {
-        return Err(invalid(
+        return Err(Error::invalid(
             "Content-Digest",
             "is not for a form, whose digest is not the file's",
         ));
@@ -68,14 +68,24 @@ pub(super) async fn upload(
             ))
         })?;
     let form = Form::read(&app, &mut multipart).await?;
-    let (received, file_name) = form.file.ok_or_else(|| invalid("file", "is missing"))?;
+    let (received, file_name) = form
+        .file
+        .ok_or_else(|| Error::invalid("file", "is missing"))?;
     let key = match (form.key, form.prefix, file_name) {
         (Some(key), None, _) => key,
         (None, Some(prefix), Some(name)) => prefix + &name,
         (None, Some(_), None) => {
-            return Err(invalid("file", "has no name to put behind the prefix"));
+            return Err(Error::invalid(
+                "file",
+                "has no name to put behind the prefix",
+            ));
         }
-        _ => return Err(invalid("key", "or prefix must be given, one of them")),
+        _ => {
+            return Err(Error::invalid(
+                "key",
+                "or prefix must be given, one of them",
+            ));
+        }
     };
     let key = Key::parse(&key)?;
     caller.principal.require(Scope::Write, &key)?;
@@ -83,7 +93,7 @@ pub(super) async fn upload(
         None => None,
         Some(text) => Some(
             text.parse()
-                .map_err(|_| invalid("max_length", "must be a whole number"))?,
+                .map_err(|_| Error::invalid("max_length", "must be a whole number"))?,
         ),
     };
     let conflict = conflict(&key, form.on_conflict.as_deref(), max_length)?;
@@ -99,7 +109,7 @@ pub(super) async fn upload(
         patch,
     };
     let placed = upload::place(&app, upload, received).await?;
-    answer::placed(&app, &placed)
+    response::placed(&app, &placed)
 }
 
 impl Form {
@@ -113,7 +123,7 @@ impl Form {
         {
             parts += 1;
             if parts > MAX_PARTS {
-                return Err(invalid(
+                return Err(Error::invalid(
                     "body",
                     format!("has more parts than the limit of {MAX_PARTS}"),
                 )
@@ -130,7 +140,7 @@ impl Form {
                 let expected = Expected::default();
                 let received = upload::receive(app, reservation, field, &expected, None).await?;
                 if form.file.replace((received, file_name)).is_some() {
-                    return Err(invalid("file", "is given twice"));
+                    return Err(Error::invalid("file", "is given twice"));
                 }
                 continue;
             }
@@ -140,10 +150,10 @@ impl Form {
                 "on_conflict" => &mut form.on_conflict,
                 "max_length" => &mut form.max_length,
                 "record" => &mut form.record,
-                _ => return Err(invalid(&name, "no such field")),
+                _ => return Err(Error::invalid(&name, "no such field")),
             };
             if place.replace(text(field, &name).await?).is_some() {
-                return Err(invalid(&name, "is given twice"));
+                return Err(Error::invalid(&name, "is given twice"));
             }
         }
         Ok(form)
@@ -155,16 +165,16 @@ async fn text(mut field: Field<'_>, name: &str) -> Result<String, Error> {
     while let Some(chunk) = field.next().await {
         bytes.extend_from_slice(&chunk.map_err(|error| unreadable(&error))?);
         if bytes.len() > MAX_FIELD_BYTES {
-            return Err(invalid(
+            return Err(Error::invalid(
                 name,
                 format!("is over the limit of {MAX_FIELD_BYTES} bytes"),
             )
             .member("limit", MAX_FIELD_BYTES));
         }
     }
-    String::from_utf8(bytes).map_err(|_| invalid(name, "is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| Error::invalid(name, "is not UTF-8"))
 }
 
 fn unreadable(error: &axum::extract::multipart::MultipartError) -> Error {
-    invalid("body", error.body_text())
+    Error::invalid("body", error.body_text())
 }

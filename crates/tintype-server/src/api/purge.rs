@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use tintype_store::Key;
 
 use super::request;
-use super::request::invalid;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
@@ -20,25 +19,25 @@ use crate::invalidation::purge;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct PurgeRequest {
     key: Option<String>,
     prefix: Option<String>,
     cursor: Option<String>,
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct Purged {
+pub(super) struct PurgeResponse {
     /// Originals gone through.
     purged: u64,
     /// Variants removed from the store.
     variants: u64,
-    /// Kinds of caches in front that are being told.
+    /// Kinds of downstream caches that are being told.
     purgers: BTreeSet<&'static str>,
     /// Where to go on; null when all is done.
     cursor: Option<String>,
 }
 
-impl From<purge::Purged> for Purged {
+impl From<purge::Purged> for PurgeResponse {
     fn from(done: purge::Purged) -> Self {
         Self {
             purged: done.originals,
@@ -54,8 +53,8 @@ pub(super) async fn purge(
     caller: Caller,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Purged>, Error> {
-    let asked: Asked = request::json(&headers, body).await?;
+) -> Result<Json<PurgeResponse>, Error> {
+    let asked: PurgeRequest = request::json(&headers, body).await?;
     match (asked.key, asked.prefix, asked.cursor) {
         (Some(key), None, None) => {
             let key = Key::existing(&key)?;
@@ -68,7 +67,7 @@ pub(super) async fn purge(
             let purged = purge::purge_prefix(&app, &prefix, cursor, caller.actor()).await?;
             Ok(Json(purged.into()))
         }
-        _ => Err(invalid(
+        _ => Err(Error::invalid(
             "body",
             "must have either key, or prefix with an optional cursor",
         )),

@@ -15,7 +15,7 @@ use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::Error;
 use crate::originals::current;
-use crate::originals::edit::{Told, edit};
+use crate::originals::edit::{TaggedView, edit};
 
 const BASE: &str = "/api/v1/records/";
 
@@ -28,7 +28,7 @@ pub(super) async fn get(
     caller.principal.require(Scope::Read, &key)?;
     let current = current::find_fresh(&app, &key).await?;
     let current = current.ok_or_else(|| Error::no_original(&key))?;
-    Ok(answer(&Told::of(&app, &key, &current.stored)))
+    Ok(answer(&TaggedView::of(&app, &key, &current.stored)))
 }
 
 pub(super) async fn patch(
@@ -49,7 +49,7 @@ pub(super) async fn patch(
     Ok(answer(&told))
 }
 
-fn answer(told: &Told) -> Response {
+fn answer(told: &TaggedView) -> Response {
     let mut response = Json(told.view.json()).into_response();
     if let Ok(value) = HeaderValue::try_from(format!("\"{}\"", told.etag)) {
         response.headers_mut().insert(ETAG, value);

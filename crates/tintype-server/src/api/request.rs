@@ -10,7 +10,6 @@ use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt, Limited};
-use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tintype_store::Key;
 
@@ -21,6 +20,7 @@ use crate::error::{Code, Error};
 use crate::http::respond::conditional::Tags;
 use crate::originals::put::Conflict;
 use crate::records::patch::RecordPatch;
+use crate::url::decode;
 
 /// A batch of 1,000 keys of 900 bytes, with room for their escapes.
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
@@ -54,7 +54,7 @@ fn actor(bytes: &[u8]) -> Result<String, Error> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     if text.trim().is_empty() || text.len() > MAX_ACTOR_BYTES || text.chars().any(char::is_control)
     {
-        return Err(invalid(
+        return Err(Error::invalid(
             "Tintype-Actor",
             format!("must be 1 to {MAX_ACTOR_BYTES} bytes of text"),
         ));
@@ -75,35 +75,22 @@ pub(super) fn existing_key(uri: &Uri, base: &str) -> Result<Key, Error> {
 /// Decodes the path once. What two readers could take for two names is refused, not repaired.
 fn decoded(uri: &Uri, base: &str) -> Result<String, Error> {
     let raw = uri.path().strip_prefix(base).unwrap_or_default();
-    let refuse = |reason: &str| Err(Error::new(Code::InvalidKey).detail(format!("key {reason}")));
-    let mut rest = raw;
-    while let Some(at) = rest.find('%') {
-        let hex = rest.as_bytes().get(at + 1..at + 3);
-        match hex {
-            Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => {
-                if hex.eq_ignore_ascii_case(b"2f") {
-                    return refuse("has a slash in percent-encoding");
-                }
-            }
-            _ => return refuse("has a percent sign without two hex digits"),
-        }
-        rest = &rest[at + 3..];
+    let text = decode(raw)?;
+    if raw.to_ascii_lowercase().contains("%2f") {
+        return Err(Error::new(Code::InvalidKey).detail("key has a slash in percent-encoding"));
     }
-    match percent_decode_str(raw).decode_utf8() {
-        Ok(text) => Ok(text.into_owned()),
-        Err(_) => refuse("is not UTF-8"),
-    }
+    Ok(text.into_owned())
 }
 
 pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
     // A map first: of a repeated name the deserializer would quietly take one value.
     let pairs: Vec<(String, String)> = Query::try_from_uri(uri)
         .map(|Query(pairs)| pairs)
-        .map_err(|error| invalid("query", error.body_text()))?;
+        .map_err(|error| Error::invalid("query", error.body_text()))?;
     let mut seen = BTreeMap::new();
     for (name, value) in pairs {
         if seen.insert(name.clone(), value).is_some() {
-            return Err(invalid(&name, "is given twice"));
+            return Err(Error::invalid(&name, "is given twice"));
         }
     }
     Query::try_from_uri(uri)
@@ -113,13 +100,13 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
             let reason = reason
                 .strip_prefix("Failed to deserialize query string: ")
                 .unwrap_or(&reason);
-            invalid("query", reason)
+            Error::invalid("query", reason)
         })
 }
 
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Error> {
     let bytes = json_bytes(headers, body).await?;
-    serde_json::from_slice(&bytes).map_err(|error| invalid("body", error))
+    serde_json::from_slice(&bytes).map_err(|error| Error::invalid("body", error))
 }
 
 pub(super) async fn record_patch(headers: &HeaderMap, body: Body) -> Result<RecordPatch, Error> {
@@ -158,13 +145,18 @@ pub(super) fn conflict(
     max_length: Option<usize>,
 ) -> Result<Conflict, Error> {
     if max_length == Some(0) {
-        return Err(invalid("max_length", "must be at least 1"));
+        return Err(Error::invalid("max_length", "must be at least 1"));
     }
     let conflict = match on_conflict {
         Some("rename") => return Ok(Conflict::Rename { max_length }),
         None | Some("fail") => Conflict::Fail,
         Some("overwrite") => Conflict::Overwrite,
-        Some(_) => return Err(invalid("on_conflict", "must be fail, rename or overwrite")),
+        Some(_) => {
+            return Err(Error::invalid(
+                "on_conflict",
+                "must be fail, rename or overwrite",
+            ));
+        }
     };
     let length = key.as_str().chars().count();
     match max_length {
@@ -182,13 +174,13 @@ pub(super) fn conflict_or_condition(
 ) -> Result<Conflict, Error> {
     let condition = if_match(headers)?;
     match (condition, headers.get(IF_NONE_MATCH)) {
-        (Some(_), Some(_)) => Err(invalid(
+        (Some(_), Some(_)) => Err(Error::invalid(
             "If-None-Match",
             "cannot hold together with If-Match",
         )),
         (Some(tags), None) => Ok(Conflict::Match(tags)),
         (None, Some(value)) if value.as_bytes().trim_ascii() == b"*" => Ok(Conflict::Absent),
-        (None, Some(_)) => Err(invalid("If-None-Match", "must be * on an upload")),
+        (None, Some(_)) => Err(Error::invalid("If-None-Match", "must be * on an upload")),
         (None, None) => Ok(otherwise),
     }
 }
@@ -196,13 +188,7 @@ pub(super) fn conflict_or_condition(
 /// A weak ETag never matches where something is to be changed (RFC 9110, 13.1.1).
 pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Tags>, Error> {
     let tags = Tags::of(headers, &IF_MATCH).transpose();
-    tags.map_err(|unreadable| invalid("If-Match", unreadable))
-}
-
-pub(super) fn invalid(field: &str, reason: impl std::fmt::Display) -> Error {
-    Error::new(Code::InvalidRequest)
-        .detail(format!("{field}: {reason}"))
-        .member("field", field)
+    tags.map_err(|unreadable| Error::invalid("If-Match", unreadable))
 }
 
 #[cfg(test)]
@@ -246,12 +232,12 @@ mod tests {
     fn a_query_has_each_name_once_and_no_unknown_ones() {
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Asked {
+        struct TestQuery {
             limit: Option<u32>,
         }
         let asked = |text: &str| {
             let uri: Uri = format!("/api/v1/list{text}").parse().unwrap();
-            query::<Asked>(&uri)
+            query::<TestQuery>(&uri)
                 .map(|asked| asked.limit)
                 .map_err(|error| error.code())
         };

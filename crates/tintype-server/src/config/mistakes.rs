@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::config::granted::{Granted, Limit, Origin};
+use crate::config::granted::{Granted, Limit, LimitSource};
 
 const KEY: &str = "4f1c90b27da85e63b04a7f2c8d19e653";
 const OTHER: &str = "9b7e02d41f6ca8350e7d92b41c6f8a05";
@@ -52,11 +52,11 @@ fn task() -> Granted {
     Granted {
         cpus: Limit {
             value: NonZeroUsize::new(2).unwrap(),
-            from: Origin::TaskMetadata,
+            from: LimitSource::TaskMetadata,
         },
         memory_bytes: Some(Limit {
             value: 2 << 30,
-            from: Origin::TaskMetadata,
+            from: LimitSource::TaskMetadata,
         }),
         unread: None,
     }

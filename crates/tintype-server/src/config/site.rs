@@ -29,7 +29,7 @@ pub struct Site {
     pub public_url: Option<String>,
     pub originals: Originals,
     pub unsigned: Unsigned,
-    /// The caches in front that are told what to forget.
+    /// Downstream caches that are told what to forget.
     pub purgers: Named,
     /// Tried in this order.
     pub old_urls: Vec<Rule>,

@@ -362,16 +362,16 @@ fn a_site_is_a_folder() {
 
 #[test]
 fn memory_and_threads_come_from_the_machine_unless_said() {
-    use crate::config::granted::{Granted, Limit, Origin};
+    use crate::config::granted::{Granted, Limit, LimitSource};
     use std::num::NonZeroUsize;
     let granted = Granted {
         cpus: Limit {
             value: NonZeroUsize::new(2).unwrap(),
-            from: Origin::Machine,
+            from: LimitSource::Machine,
         },
         memory_bytes: Some(Limit {
             value: 4 << 30,
-            from: Origin::TaskMetadata,
+            from: LimitSource::TaskMetadata,
         }),
         unread: None,
     };

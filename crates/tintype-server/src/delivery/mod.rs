@@ -24,7 +24,7 @@ use crate::config::Site;
 use crate::error::{Code, Error};
 use crate::http::respond::{Representation, cross_origin};
 use crate::invalidation::tags::Tags;
-use crate::records::Stored;
+use crate::records::StoredRecord;
 use crate::records::record::{Record, short_hash};
 use crate::telemetry::access_log::{LogFacts, Source, Step};
 use crate::url::{
@@ -95,7 +95,7 @@ fn preflight() -> Response {
 }
 
 /// A request that may be answered, and everything that the answer depends on.
-struct Ask<'a> {
+struct RequestContext<'a> {
     app: &'a Arc<App>,
     request: &'a Parts,
     site: &'a Site,
@@ -107,7 +107,7 @@ struct Ask<'a> {
 }
 
 async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<Response, Error> {
-    if let Some(response) = prepared(app, request, facts).await {
+    if let Some(response) = cached(app, request, facts).await {
         return Ok(response);
     }
     let uri = &request.uri;
@@ -127,7 +127,7 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
     if path.spelling == Spelling::Other {
         return Ok(moved(site, &path, access));
     }
-    let ask = Ask {
+    let ask = RequestContext {
         app,
         request,
         site,
@@ -141,21 +141,21 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
 }
 
 /// The answer, if everything about it is as it was.
-async fn prepared(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option<Response> {
-    let prepared = app.prepared.get(request)?;
-    let stored = app.records.load(&prepared.key).await.ok()??;
+async fn cached(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option<Response> {
+    let cached = app.response_cache.get(request)?;
+    let stored = app.records.load(&cached.key).await.ok()??;
     let sha256 = stored.record.sha256;
-    if !Arc::ptr_eq(&stored, &prepared.stored) || app.blocks.of(&prepared.key, sha256).is_some() {
+    if !Arc::ptr_eq(&stored, &cached.stored) || app.blocks.of(&cached.key, sha256).is_some() {
         return None;
     }
-    let variant = app.variants.in_memory(&prepared.name)?;
+    let variant = app.variants.in_memory(&cached.name)?;
     app.metrics.cache("variants", Origin::Memory.as_str());
-    *facts = prepared.facts.clone();
-    Some(prepared.answer(&app.variants, request, &variant))
+    *facts = cached.facts.clone();
+    Some(cached.answer(&app.variants, request, &variant))
 }
 
 /// Of a request that is allowed, whatever grammar it came in.
-async fn spec_answer(ask: &Ask<'_>, facts: &mut LogFacts) -> Result<Response, Error> {
+async fn spec_answer(ask: &RequestContext<'_>, facts: &mut LogFacts) -> Result<Response, Error> {
     let merged = ask.spec.with_preset(&ask.site.presets)?;
     match merged.format {
         FormatItem::Json => ask.public_record(facts).await,
@@ -183,7 +183,7 @@ async fn plain_original(
     }
     let spec = SpecUrl::default();
     let now = Timestamp::now();
-    let ask = Ask {
+    let ask = RequestContext {
         app,
         request,
         site,
@@ -223,9 +223,9 @@ fn redirect(location: HeaderValue) -> Response {
     response
 }
 
-impl Ask<'_> {
+impl RequestContext<'_> {
     /// The record, unless its state keeps it from everybody.
-    async fn record(&self, facts: &mut LogFacts) -> Result<Arc<Stored>, Error> {
+    async fn record(&self, facts: &mut LogFacts) -> Result<Arc<StoredRecord>, Error> {
         let began = Instant::now();
         let stored = self.believed().await;
         facts.steps_mut().record = Some(Step::since(began));
@@ -236,7 +236,7 @@ impl Ask<'_> {
         stored
     }
 
-    async fn believed(&self) -> Result<Arc<Stored>, Error> {
+    async fn believed(&self) -> Result<Arc<StoredRecord>, Error> {
         // The same for an embargo, whose very name may be news.
         let missing = || Error::no_original(self.key).cache_for(NOT_FOUND_SECONDS);
         let mut stored = self.app.records.load(self.key).await?;
@@ -261,7 +261,11 @@ impl Ask<'_> {
     }
 
     /// The same of the bytes that are there now, when they are not those of this record.
-    async fn renewed(&self, outdated: &Record, facts: &mut LogFacts) -> Result<Arc<Stored>, Error> {
+    async fn renewed(
+        &self,
+        outdated: &Record,
+        facts: &mut LogFacts,
+    ) -> Result<Arc<StoredRecord>, Error> {
         self.app.records.renew(self.key, &outdated.etag).await?;
         self.record(facts).await
     }

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri, header};
 use jiff::Timestamp;
 
-use super::{Ask, answer, spec_answer, told};
+use super::{RequestContext, answer, spec_answer, told};
 use crate::app::App;
 use crate::config::{OldUrl, Site};
 use crate::error::{Code, Error};
@@ -85,7 +85,7 @@ async fn of(
     if rule.answer == Answer::Redirect {
         return Ok(moved(site, &path, translated));
     }
-    let ask = Ask {
+    let ask = RequestContext {
         app,
         request,
         site,

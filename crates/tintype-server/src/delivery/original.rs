@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::header;
 use tintype_store::Object;
 
-use super::Ask;
+use super::RequestContext;
 use crate::error::Error;
 use crate::http::respond::{Disposition, Representation};
 use crate::originals::changing::Looks;
@@ -17,7 +17,7 @@ use crate::telemetry::access_log::{LogFacts, Step};
 use crate::url::Download;
 
 pub(super) async fn answer(
-    ask: &Ask<'_>,
+    ask: &RequestContext<'_>,
     download: Option<&Download>,
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
@@ -35,7 +35,7 @@ pub(super) async fn answer(
 }
 
 async fn send(
-    ask: &Ask<'_>,
+    ask: &RequestContext<'_>,
     download: Option<&Download>,
     record: &Record,
     facts: &mut LogFacts,
@@ -80,7 +80,7 @@ async fn send(
 }
 
 fn representation(
-    ask: &Ask<'_>,
+    ask: &RequestContext<'_>,
     download: Option<&Download>,
     record: &Record,
     coding: Coding,

@@ -9,30 +9,30 @@ use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::render;
 use tintype_imaging::spec::{Format, Resolved, Size};
 
-use super::Ask;
+use super::RequestContext;
 use super::freshness::Freshness;
 use crate::error::{Code, Error};
 use crate::http::respond::{Disposition, Representation};
 use crate::originals::changing::Looks;
-use crate::records::Stored;
+use crate::records::StoredRecord;
 use crate::records::record::Record;
 use crate::telemetry::access_log::LogFacts;
 use crate::telemetry::otlp::Span;
 use crate::url::{Download, FormatItem, Merged};
 use crate::variants::formats::{self, Nature};
-use crate::variants::prepared::{Prepared, accepted};
-use crate::variants::{self, Fetched, Name, Origin, Variant, file_name};
+use crate::variants::response_cache::{CachedResponse, accepted};
+use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 
 /// What there is to answer.
 struct Given {
-    name: Name,
+    name: VariantName,
     fetched: Fetched,
     /// A better format is to come.
     interim: bool,
 }
 
 pub(super) async fn answer(
-    ask: &Ask<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
@@ -61,7 +61,7 @@ pub(super) async fn answer(
         interim: given.interim,
         ..ask.freshness(stored.record.version())
     };
-    let prepared = Prepared {
+    let cached = CachedResponse {
         key: ask.key.clone(),
         representation: representation(ask, merged, &stored.record, &variant),
         cache_control: ask.kept_for(freshness),
@@ -73,15 +73,19 @@ pub(super) async fn answer(
             ..facts.clone()
         },
     };
-    let response = prepared.answer(&ask.app.variants, ask.request, &variant);
+    let response = cached.answer(&ask.app.variants, ask.request, &variant);
     if ask.spec.expires.is_none() && !given.interim {
-        ask.app.prepared.keep(ask.request, prepared);
+        ask.app.response_cache.keep(ask.request, cached);
     }
     Ok(response)
 }
 
 /// The best format that can be had now; a better one is made behind it.
-async fn give(ask: &Ask<'_>, merged: &Merged, stored: &Arc<Stored>) -> Result<Given, Error> {
+async fn give(
+    ask: &RequestContext<'_>,
+    merged: &Merged,
+    stored: &Arc<StoredRecord>,
+) -> Result<Given, Error> {
     let app = ask.app;
     let choices = choices(ask, merged, &stored.record)?;
     let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
@@ -111,7 +115,7 @@ async fn give(ask: &Ask<'_>, merged: &Merged, stored: &Arc<Stored>) -> Result<Gi
 
 /// What is said of the bytes at this address.
 fn representation(
-    ask: &Ask<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     record: &Record,
     variant: &Variant,
@@ -135,7 +139,11 @@ fn representation(
 
 /// What could be answered, best first: one where the address names a format, else every format that the
 /// client takes and that can hold a picture of this size.
-fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolved>, Error> {
+fn choices(
+    ask: &RequestContext<'_>,
+    merged: &Merged,
+    record: &Record,
+) -> Result<Vec<Resolved>, Error> {
     let image = record.image.as_ref().ok_or_else(|| {
         let detail = format!("{} is not a picture that can be read", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
@@ -174,7 +182,7 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
 
 /// Everything filled in: the record's size and focal point, our qualities.
 fn resolve(
-    ask: &Ask<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     record: &Record,
     upright: Size,

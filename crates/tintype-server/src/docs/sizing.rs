@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::formats::{bytes, grouped};
 use super::page::Page;
-use crate::config::granted::{Granted, Limit, Origin};
+use crate::config::granted::{Granted, Limit, LimitSource};
 use crate::config::{Config, Dev};
 
 const MIB: u64 = 1024 * 1024;
@@ -35,12 +35,12 @@ fn row(memory_bytes: u64) -> Option<[String; 5]> {
         .config;
     let limit = Limit {
         value: memory_bytes,
-        from: Origin::Machine,
+        from: LimitSource::Machine,
     };
     let granted = Granted {
         cpus: Limit {
             value: NonZeroUsize::MIN,
-            from: Origin::Machine,
+            from: LimitSource::Machine,
         },
         memory_bytes: Some(limit),
         unread: None,

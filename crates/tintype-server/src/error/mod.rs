@@ -90,6 +90,13 @@ impl Error {
         Self(Arc::new(inner), Audience::Anybody)
     }
 
+    /// A field of a request has a value that it must not have.
+    pub fn invalid(field: &str, reason: impl fmt::Display) -> Self {
+        Self::new(Code::InvalidRequest)
+            .detail(format!("{field}: {reason}"))
+            .member("field", field)
+    }
+
     /// A 404 names what is absent.
     pub fn no_original(key: &Key) -> Self {
         Self::new(Code::NotFound)

@@ -21,8 +21,8 @@ use tokio::sync::Notify;
 use tower::Service;
 
 use super::body::{Busy, RequestBody, ResponseBody};
+use super::idle_timeout::IdleTimeout;
 use super::io::{Shared, TimedStream};
-use super::patience::Patience;
 use super::{MAX_HEAD_BYTES, MAX_READ_BYTES, Settings};
 use crate::error::{Code, Error};
 
@@ -33,7 +33,7 @@ pub(super) struct Ending {
     pub(super) draining: AtomicBool,
     /// Idle connections close, others after their answer.
     pub(super) closing: AtomicBool,
-    /// Told when `closing` is set.
+    /// Findings when `closing` is set.
     pub(super) changed: Notify,
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn serve_one<S>(
     let mut changed = pin!(ending.changed.notified());
     let mut is_waiting = false;
     let mut is_told = false;
-    let mut patience = Patience::new(settings, &shared);
+    let mut idle_timeout = IdleTimeout::new(settings, &shared);
     let result = poll_fn(|cx| {
         if !is_waiting {
             is_waiting = true;
@@ -103,7 +103,7 @@ pub(super) async fn serve_one<S>(
         }
         match connection.as_mut().poll(cx) {
             // A client that sends no request is told nothing: dropping the connection closes it.
-            Poll::Pending => patience.poll(cx).map(Ok),
+            Poll::Pending => idle_timeout.poll(cx).map(Ok),
             ready => ready,
         }
     })

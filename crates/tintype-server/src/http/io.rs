@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
 use super::pace::{Pace, Stopwatch};
-use super::watch::{Told, Watch};
+use super::watch::{Findings, Watch};
 
 /// How long, and for how much, a client that still sends is listened to after the last answer.
 /// Closing with unread bytes resets the connection, and the client never sees the answer.
@@ -37,7 +37,7 @@ pub(super) struct Shared {
     pub(super) requests: AtomicUsize,
     /// How many times bytes have arrived.
     pub(super) arrivals: AtomicUsize,
-    pub(super) told: Told,
+    pub(super) told: Findings,
 }
 
 pub(super) struct TimedStream {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 /// What the watch finds and what hyper makes of it; both are polled by one task.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Findings {
     /// What is wrong with the head that was handed on last.
     fault: AtomicU8,
     /// Bytes of the body that follows it, or one of these two.
@@ -20,7 +20,7 @@ pub(super) struct Told {
 const UNKNOWN: u64 = u64::MAX;
 const CHUNKED: u64 = u64::MAX - 1;
 
-impl Default for Told {
+impl Default for Findings {
     fn default() -> Self {
         Self {
             fault: AtomicU8::new(0),
@@ -44,7 +44,7 @@ impl Fault {
     }
 }
 
-impl Told {
+impl Findings {
     /// To be called for each head that has been understood, with the length of its body, `None` for one in
     /// chunks.
     pub(super) fn understood(&self, body: Option<u64>) -> Option<Fault> {
@@ -88,7 +88,7 @@ enum Place {
 impl Watch {
     /// How many of these bytes may be handed on: none from behind the end of a head, because how to go on is
     /// known only once it is understood.
-    pub(super) fn see(&mut self, bytes: &[u8], told: &Told) -> usize {
+    pub(super) fn see(&mut self, bytes: &[u8], told: &Findings) -> usize {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             match &mut self.place {
@@ -141,7 +141,7 @@ impl Watch {
     }
 
     /// One byte of a head or of trailers; whether a head ends with it.
-    fn line(&mut self, byte: u8, told: &Told) -> bool {
+    fn line(&mut self, byte: u8, told: &Findings) -> bool {
         let is_after_cr = std::mem::replace(&mut self.is_after_cr, byte == b'\r');
         match byte {
             b'\n' => {
@@ -190,7 +190,7 @@ mod tests {
 
     /// Requests as they are found, with what was wrong with each, however the bytes arrive.
     fn heads(stream: &[u8], step: usize, bodies: &[Option<u64>]) -> Vec<Option<Fault>> {
-        let (mut watch, told) = (Watch::default(), Told::default());
+        let (mut watch, told) = (Watch::default(), Findings::default());
         let (mut found, mut bodies) = (Vec::new(), bodies.iter());
         for mut piece in stream.chunks(step) {
             while !piece.is_empty() {

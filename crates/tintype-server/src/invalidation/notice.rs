@@ -41,7 +41,7 @@ pub struct Actor<'a> {
 
 /// What caches are to forget. Members that a newer version adds are ignored by an older one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct PurgeEntry {
     pub at: Timestamp,
     pub cause: Cause,
     /// Whose purgers are told.
@@ -59,7 +59,7 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Purge {
     pub id: OutboxId,
-    pub entry: Entry,
+    pub entry: PurgeEntry,
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
     fn what_a_newer_version_adds_is_ignored() {
         let json = r#"{"at":"2026-11-01T00:00:00Z","cause":"purge","sites":["default"],
             "key":"a.jpg","tags":["tt-1"],"actor":"desk","token":"web","more":1}"#;
-        let entry: Entry = serde_json::from_str(json).unwrap();
+        let entry: PurgeEntry = serde_json::from_str(json).unwrap();
         assert_eq!((entry.key.as_deref(), entry.prefix), (Some("a.jpg"), None));
     }
 }

@@ -1,9 +1,9 @@
-//! Forgetting what was made from an original: here, in other replicas, and in the caches in front.
+//! Cache invalidation after an original changed: here, in other replicas, and in downstream caches.
 //!
 //! A variant is named by what it is made of, so none of ours is ever shown for another picture. What
 //! has to be forgotten is what somebody else keeps under an address, and what is to be gone.
 //!
-//! | change | our variants | caches in front are told |
+//! | change | our variants | downstream caches are told |
 //! |---|---|---|
 //! | overwrite, delete, move away | removed | the key |
 //! | focal point, crops | kept: those that depend on it have other names now | the key |
@@ -14,13 +14,13 @@
 //! How long it takes, as long as the store answers:
 //! - the replica that made the change shows it at once;
 //! - the others within `record_cache` (5 s), and a takedown within [`blocks::REFRESH`] (5 s);
-//! - caches in front are told at once and again one second after the longer of these two ([`settle`]),
+//! - downstream caches are told at once and again one second after the longer of these two ([`settle`]),
 //!   CloudFront only then, which needs some minutes itself;
 //! - what a replica that died had still to tell is told within half a minute of a restart and by other
 //!   replicas within three minutes, or one more where it had been trying in vain.
 //!
 //! Deliberately absent: files that are changed behind our back in a folder or bucket. They are noticed
-//! when they are next read, but caches in front are not told; a purge does.
+//! when they are next read, but downstream caches are not told; a purge does.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -108,7 +108,7 @@ pub async fn purge(app: &App, key: &Key, by: Actor<'_>) -> Result<Purged, Error>
 
 /// Purges all originals under a prefix, some ten thousand at a time, from `cursor` on.
 ///
-/// Caches in front are told of a folder by its tag, once; of a prefix that is no folder by the keys of each page,
+/// Downstream caches are told of a folder by its tag, once; of a prefix that is no folder by the keys of each page,
 /// because tags know whole names only.
 pub async fn purge_prefix(
     app: &App,

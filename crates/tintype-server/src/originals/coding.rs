@@ -18,7 +18,7 @@ use tokio::io::{AsyncBufRead, AsyncReadExt};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use crate::http::respond::{Decision, Representation, decide};
-use crate::records::record::Record;
+use crate::records::record::{Record, is_gzip};
 
 /// Decoded at a time, in bytes: whoever else has something to do comes in between.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -34,7 +34,7 @@ pub enum Coding {
 impl Coding {
     pub fn of(record: &Record, headers: &HeaderMap) -> Self {
         match &record.encoding {
-            Some(encoding) if is_gzip(&encoding.name) && !accepts_gzip(headers) => Self::Decoded,
+            Some(encoding) if encoding.is_gzip() && !accepts_gzip(headers) => Self::Decoded,
             _ => Self::Stored,
         }
     }
@@ -107,10 +107,6 @@ pub struct Decoded {
     pub bytes: Bytes,
     /// False where they break off, or are more than was to be decoded.
     pub is_whole: bool,
-}
-
-pub fn is_gzip(encoding: &str) -> bool {
-    matches!(encoding, "gzip" | "x-gzip")
 }
 
 /// Fails where the bytes are not what their coding says from the first of them on.

@@ -14,10 +14,10 @@ use crate::invalidation::notice::Cause;
 use crate::invalidation::purge;
 use crate::originals::current::{self, Current};
 use crate::originals::delete::{Removed, remove};
-use crate::originals::idempotency::{self, Found, IdempotencyKey};
-use crate::originals::put::{Conflict, Origin, Placed, Placement, describes};
+use crate::originals::idempotency::{self, FoundIntent, IdempotencyKey};
+use crate::originals::put::{BytesFrom, Conflict, Placed, Placement, describes};
 use crate::originals::rename::{Candidates, MAX_ATTEMPTS};
-use crate::records::patch::{RecordPatch, Said};
+use crate::records::patch::{EditableFields, RecordPatch};
 use crate::records::probing::Facts;
 
 pub struct Copying<'a> {
@@ -64,7 +64,7 @@ impl Copying<'_> {
             wished: self.to.clone(),
             conflict: self.conflict.clone(),
             idempotency: self.idempotency,
-            origin: Origin::Original(&self.from),
+            origin: BytesFrom::Original(&self.from),
             facts: Facts {
                 encoding: record.encoding.clone(),
                 media_type: record.media_type.clone(),
@@ -73,7 +73,7 @@ impl Copying<'_> {
             size: record.size,
             sha256: record.sha256,
             created: moved.then_some(record.created),
-            base: Said::of(record, None),
+            base: EditableFields::of(record, None),
             patch: RecordPatch::default(),
         };
         let mut placed = placement.place(app).await?;
@@ -95,8 +95,8 @@ impl Copying<'_> {
         let placed = match (&self.idempotency, self.conflict.replaces()) {
             (None, _) => None,
             (Some(key), true) => match idempotency::find(&app.store, key).await? {
-                Found::Intent(stored) => Placed::from_intent(&self.to, stored.intent),
-                Found::Nothing | Found::Expired(_) => None,
+                FoundIntent::Intent(stored) => Placed::from_intent(&self.to, stored.intent),
+                FoundIntent::Nothing | FoundIntent::Expired(_) => None,
             },
             (Some(key), false) => self.created_before(app, key).await?,
         };

@@ -8,11 +8,11 @@ use crate::app::App;
 use crate::error::Error;
 use crate::originals::changing::Looks;
 use crate::originals::put::describes;
-use crate::records::Stored;
+use crate::records::StoredRecord;
 
 pub struct Current {
     pub meta: Meta,
-    pub stored: Arc<Stored>,
+    pub stored: Arc<StoredRecord>,
 }
 
 /// Whether the original exists is always asked of the store; its record may come from memory when

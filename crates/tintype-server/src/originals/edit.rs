@@ -10,18 +10,18 @@ use crate::invalidation::notice::{Actor, Cause};
 use crate::invalidation::purge;
 use crate::originals::current;
 use crate::records::blocks::Block;
-use crate::records::patch::{RecordPatch, RequestedState, Said};
+use crate::records::patch::{EditableFields, RecordPatch, RequestedState};
 use crate::records::record::{Record, RecordView, State};
-use crate::records::{MAX_ROUNDS, Stored, Written};
+use crate::records::{MAX_ROUNDS, StoredRecord, Written};
 
 /// A record as it is told, and the ETag of that.
-pub struct Told {
+pub struct TaggedView {
     pub view: RecordView,
     pub etag: ETag,
 }
 
-impl Told {
-    pub fn of(app: &App, key: &Key, stored: &Stored) -> Self {
+impl TaggedView {
+    pub fn of(app: &App, key: &Key, stored: &StoredRecord) -> Self {
         let record = stored.record.clone();
         let block = app.blocks.of(key, record.sha256).as_deref().cloned();
         // A takedown changes what is told of an original, but not its record.
@@ -41,16 +41,16 @@ pub async fn edit(
     if_match: Option<&Tags>,
     patch: &RecordPatch,
     actor: Actor<'_>,
-) -> Result<Told, Error> {
+) -> Result<TaggedView, Error> {
     let mut announced = None;
     for _ in 0..MAX_ROUNDS {
         let found = current::find_fresh(app, key).await?;
         let stored = found.ok_or_else(|| Error::no_original(key))?.stored;
-        let told = Told::of(app, key, &stored);
+        let told = TaggedView::of(app, key, &stored);
         if if_match.is_some_and(|wanted| !wanted.match_strongly(Some(told.etag.as_str()))) {
             return Err(Error::not_in_version("record"));
         }
-        let before = Said::of(&stored.record, told.view.block.as_ref());
+        let before = EditableFields::of(&stored.record, told.view.block.as_ref());
         let change = Change::between(before, patch)?;
         let Some(change) = change else {
             return Ok(told);
@@ -69,20 +69,20 @@ pub async fn edit(
         if let Some(announced) = announced {
             announced.made();
         }
-        return Ok(Told::of(app, key, &stored));
+        return Ok(TaggedView::of(app, key, &stored));
     }
     Err(Error::busy("record"))
 }
 
 /// What is said of an original before and after.
 struct Change {
-    before: Said,
-    after: Said,
+    before: EditableFields,
+    after: EditableFields,
 }
 
 impl Change {
     /// `None`: the patch changes nothing.
-    fn between(before: Said, patch: &RecordPatch) -> Result<Option<Self>, Error> {
+    fn between(before: EditableFields, patch: &RecordPatch) -> Result<Option<Self>, Error> {
         let after = patch.apply(&before)?;
         Ok((after != before).then_some(Self { before, after }))
     }

@@ -108,7 +108,7 @@ pub struct Answer {
 
 /// An intent as it is in the store, for compare-and-swap.
 #[derive(Debug)]
-pub struct Stored {
+pub struct StoredIntent {
     pub intent: Intent,
     pub etag: ETag,
 }
@@ -150,15 +150,15 @@ pub fn mismatch() -> Error {
 
 /// The intent under a key, with the ETag to replace it by; an expired one counts as nothing but has
 /// to be replaced.
-pub enum Found {
+pub enum FoundIntent {
     Nothing,
     Expired(ETag),
-    Intent(Stored),
+    Intent(StoredIntent),
 }
 
-pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<Found, Error> {
+pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<FoundIntent, Error> {
     let Some(got) = store.get(&key.object(), None, None).await? else {
-        return Ok(Found::Nothing);
+        return Ok(FoundIntent::Nothing);
     };
     let etag = got.meta.etag.clone();
     let bytes = got.body.into_bytes(MAX_INTENT_BYTES).await?;
@@ -166,9 +166,9 @@ pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<Found, Error> {
         Error::new(Code::Internal).cause(format!("an intent cannot be read: {error}"))
     })?;
     if intent.is_over(Timestamp::now()) {
-        return Ok(Found::Expired(etag));
+        return Ok(FoundIntent::Expired(etag));
     }
-    Ok(Found::Intent(Stored { intent, etag }))
+    Ok(FoundIntent::Intent(StoredIntent { intent, etag }))
 }
 
 /// `None`: the condition did not hold, somebody else works under the same key.

@@ -18,10 +18,10 @@ use crate::auth::Caller;
 use crate::error::{Code, Error};
 use crate::originals::digest::Expected;
 use crate::originals::idempotency::IdempotencyKey;
-use crate::originals::put::{Conflict, Origin, Placed, Placement};
+use crate::originals::put::{BytesFrom, Conflict, Placed, Placement};
 use crate::originals::spool::{self, HEAD_BYTES, Reservation, Spooled};
 use crate::records::media_type::MediaType;
-use crate::records::patch::{RecordPatch, Said};
+use crate::records::patch::{EditableFields, RecordPatch};
 use crate::records::probing::Input;
 use crate::telemetry::access_log::Step;
 use crate::workers::Priority;
@@ -120,12 +120,12 @@ pub async fn place(app: &App, upload: Upload<'_>, received: Received) -> Result<
         wished: upload.key,
         conflict: upload.conflict,
         idempotency: upload.idempotency,
-        origin: Origin::Spooled(&spooled),
+        origin: BytesFrom::Spooled(&spooled),
         facts,
         size: spooled.len(),
         sha256: Some(spooled.digests().sha256),
         created: None,
-        base: Said::default(),
+        base: EditableFields::default(),
         patch: upload.patch,
     };
     let began = Instant::now();

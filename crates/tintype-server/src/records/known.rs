@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use super::{STALE, Stored};
+use super::{STALE, StoredRecord};
 
 /// Times are counted from here.
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -12,14 +12,14 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 #[derive(Clone)]
 pub(super) struct Known {
     /// `None`: there is no such original.
-    pub(super) stored: Option<Arc<Stored>>,
+    pub(super) stored: Option<Arc<StoredRecord>>,
     /// Milliseconds since [`BEGAN`]. Of all copies, so that it can be put off while somebody else has
     /// the entry.
     believed_until: Arc<AtomicU64>,
 }
 
 impl Known {
-    pub(super) fn new(stored: Option<Arc<Stored>>, keep: Duration) -> Self {
+    pub(super) fn new(stored: Option<Arc<StoredRecord>>, keep: Duration) -> Self {
         let until = millis(Instant::now() + keep);
         Self {
             stored,
@@ -37,7 +37,7 @@ impl Known {
     }
 
     /// What may be answered without the store.
-    pub(super) fn last(&self) -> Option<Arc<Stored>> {
+    pub(super) fn last(&self) -> Option<Arc<StoredRecord>> {
         let stored = self.stored.as_ref();
         stored
             .filter(|stored| !stored.is_older_than(STALE))

@@ -53,13 +53,13 @@ pub const MAX_ROUNDS: u32 = 16;
 
 /// A record and the ETag of its own object, for compare-and-swap.
 #[derive(Debug)]
-pub struct Stored {
+pub struct StoredRecord {
     pub record: Record,
     pub etag: ETag,
     read: Instant,
 }
 
-impl Stored {
+impl StoredRecord {
     pub(crate) fn new(record: Record, etag: ETag) -> Self {
         Self {
             record,
@@ -76,7 +76,7 @@ impl Stored {
 /// What came of writing a record under a condition.
 #[derive(Debug)]
 pub enum Written {
-    Stored(Arc<Stored>),
+    Stored(Arc<StoredRecord>),
     /// Somebody else has written it first.
     Raced,
 }
@@ -121,7 +121,7 @@ impl Records {
 
     /// The record of an original, at most some seconds old while the store answers. `None`: there is
     /// no such original.
-    pub async fn load(self: &Arc<Self>, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+    pub async fn load(self: &Arc<Self>, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         let now = Instant::now();
         match self.cache.get(key.as_str()).await {
             Some(known) if known.is_believed(now) => Ok(known.stored),
@@ -130,7 +130,10 @@ impl Records {
     }
 
     /// The record as it is in the store now, if the store can be asked.
-    pub async fn load_fresh(self: &Arc<Self>, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+    pub async fn load_fresh(
+        self: &Arc<Self>,
+        key: &Key,
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let known = self.cache.get(key.as_str()).await;
         self.refresh(key, Instant::now() + self.keep, known).await
     }
@@ -142,7 +145,7 @@ impl Records {
         key: &Key,
         until: Instant,
         known: Option<Known>,
-    ) -> Result<Option<Arc<Stored>>, Error> {
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let Some((last, known)) = known.and_then(|known| Some((known.last()?, known))) else {
             return self.ask(key, until).await;
         };
@@ -160,7 +163,7 @@ impl Records {
 
     /// One at a time for each key, and never across [`Self::remember`] or [`Self::forget`]: what was
     /// read before a change must not be remembered after it.
-    async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<Stored>>, Error> {
+    async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
         let asking = self.cache.entry_by_ref(key.as_str());
         let outcome = asking
             .and_try_compute_with(|entry| async move {
@@ -187,13 +190,17 @@ impl Records {
         Ok(computed(outcome))
     }
 
-    fn known(&self, stored: Option<Arc<Stored>>) -> Known {
+    fn known(&self, stored: Option<Arc<StoredRecord>>) -> Known {
         Known::new(stored, self.keep)
     }
 
     /// The record of the bytes that are there now, where the known one is of the version `outdated`.
     /// Many who ask at once derive it once.
-    pub async fn renew(&self, key: &Key, outdated: &ETag) -> Result<Option<Arc<Stored>>, Error> {
+    pub async fn renew(
+        &self,
+        key: &Key,
+        outdated: &ETag,
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let entry = self.cache.entry_by_ref(key.as_str());
         let outcome = entry
             .and_try_compute_with(|entry| async move {
@@ -214,7 +221,7 @@ impl Records {
     }
 
     /// Derives the record from the bytes anew: they are not those that the record describes.
-    pub async fn rederive(&self, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+    pub async fn rederive(&self, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         self.derive_anew(key, Priority::Request).await
     }
 
@@ -222,7 +229,7 @@ impl Records {
         &self,
         key: &Key,
         priority: Priority,
-    ) -> Result<Option<Arc<Stored>>, Error> {
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let old = self.read(key).await?;
         let derived = self.derive(key, old.as_deref(), priority).await;
         self.forget(key).await;
@@ -231,7 +238,7 @@ impl Records {
         Ok(stored)
     }
 
-    async fn remember(&self, key: &Key, stored: Option<Arc<Stored>>) {
+    async fn remember(&self, key: &Key, stored: Option<Arc<StoredRecord>>) {
         let entry = self.cache.entry_by_ref(key.as_str());
         let known = self.known(stored);
         entry.and_compute_with(|_| ready(Op::Put(known))).await;
@@ -269,7 +276,7 @@ impl Records {
             Err(tintype_store::Error::Precondition { .. }) => return Ok(Written::Raced),
             written => written?,
         };
-        let stored = Arc::new(Stored::new(record, written.etag));
+        let stored = Arc::new(StoredRecord::new(record, written.etag));
         self.note_unfinished(&stored);
         Ok(Written::Stored(stored))
     }
@@ -300,7 +307,7 @@ impl Records {
     /// Fills in what was left out when the original came in or was adopted. Nobody waits for it. Gives
     /// when there may be more to fill in.
     pub async fn fill_in(&self, key: &Key) -> Result<Option<Timestamp>, Error> {
-        let unfinished = |stored: &Stored| self.unfinished_at(&stored.record);
+        let unfinished = |stored: &StoredRecord| self.unfinished_at(&stored.record);
         if self.is_read_only {
             let derived = self.derive_anew(key, Priority::Background).await?;
             return Ok(derived.as_deref().and_then(unfinished));
@@ -351,7 +358,7 @@ impl Records {
         }
     }
 
-    fn note_unfinished(&self, stored: &Stored) {
+    fn note_unfinished(&self, stored: &StoredRecord) {
         if let Some(at) = self.unfinished_at(&stored.record) {
             let key = stored.record.key.clone();
             // When the list is full the next one to load the record puts it there.
@@ -359,7 +366,7 @@ impl Records {
         }
     }
 
-    async fn read_or_derive(&self, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+    async fn read_or_derive(&self, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         match self.read(key).await? {
             Some(stored) => {
                 if !self.is_read_only || !self.derived.contains_key(key.as_str()) {
@@ -373,20 +380,20 @@ impl Records {
 
     /// Only a confirmed absence means that there is no record: one that cannot be read is an error,
     /// because taking it for "public" would publish what is under embargo.
-    pub async fn read(&self, key: &Key) -> Result<Option<Arc<Stored>>, Error> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         let stored = read(&self.store, &key.hash()).await?;
         Ok(stored.map(Arc::new))
     }
 
     /// For whoever writes the record anew.
-    pub async fn look(&self, key: &Key) -> Result<Found, Error> {
+    pub async fn look(&self, key: &Key) -> Result<FoundRecord, Error> {
         look(&self.store, &key.hash()).await
     }
 
     /// Makes the record of an original anew where it is damaged; whether it was. What people said in it
     /// is lost. Takedowns are not: they are kept elsewhere.
     pub async fn mend(&self, key: &Key) -> Result<bool, Error> {
-        let Found::Damaged { etag, .. } = self.look(key).await? else {
+        let FoundRecord::Damaged { etag, .. } = self.look(key).await? else {
             return Ok(false);
         };
         let condition = Condition::Match(etag);
@@ -409,9 +416,9 @@ impl Records {
     async fn derive(
         &self,
         key: &Key,
-        old: Option<&Stored>,
+        old: Option<&StoredRecord>,
         priority: Priority,
-    ) -> Result<Option<Arc<Stored>>, Error> {
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let Some(mut record) = self.of_bytes(key, old, priority).await? else {
             return Ok(None);
         };
@@ -438,7 +445,7 @@ impl Records {
         key: &Key,
         condition: &Condition,
         priority: Priority,
-    ) -> Result<Option<Arc<Stored>>, Error> {
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         match self.of_bytes(key, None, priority).await? {
             Some(record) => self.keep(key, record, condition).await,
             None => Ok(None),
@@ -450,7 +457,7 @@ impl Records {
     async fn of_bytes(
         &self,
         key: &Key,
-        old: Option<&Stored>,
+        old: Option<&StoredRecord>,
         priority: Priority,
     ) -> Result<Option<Record>, Error> {
         let mut looks = Looks::default();
@@ -473,7 +480,7 @@ impl Records {
         key: &Key,
         record: Record,
         condition: &Condition,
-    ) -> Result<Option<Arc<Stored>>, Error> {
+    ) -> Result<Option<Arc<StoredRecord>>, Error> {
         if self.is_read_only {
             let stored = unwritten(record)?;
             self.note_unfinished(&stored);
@@ -485,7 +492,7 @@ impl Records {
             Ok(Written::Raced) => self.read(key).await,
             // What cannot be written can still be read.
             Err(error) if error.is_of_store() => {
-                // Said once, and tried again with every refresh.
+                // EditableFields once, and tried again with every refresh.
                 if !self.derived.contains_key(record.key.as_str()) {
                     let cause = error.cause_text();
                     tracing::warn!(key = key.as_str(), %error, cause, "the record of {key} cannot be stored and is kept in memory");
@@ -528,16 +535,16 @@ impl Records {
 }
 
 /// A record that is in memory alone.
-fn unwritten(record: Record) -> Result<Arc<Stored>, Error> {
+fn unwritten(record: Record) -> Result<Arc<StoredRecord>, Error> {
     let json =
         serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
-    Ok(Arc::new(Stored::new(
+    Ok(Arc::new(StoredRecord::new(
         record,
         ETag::new(short_hash(&json).to_string()),
     )))
 }
 
-fn computed(outcome: CompResult<String, Known>) -> Option<Arc<Stored>> {
+fn computed(outcome: CompResult<String, Known>) -> Option<Arc<StoredRecord>> {
     match outcome {
         CompResult::Inserted(entry)
         | CompResult::ReplacedWith(entry)
@@ -548,9 +555,9 @@ fn computed(outcome: CompResult<String, Known>) -> Option<Arc<Stored>> {
 
 /// What is there where a record should be.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundRecord {
     Nothing,
-    Stored(Box<Stored>),
+    Stored(Box<StoredRecord>),
     /// Something that is no record: cut, empty, or written by somebody else.
     Damaged {
         etag: ETag,
@@ -559,11 +566,11 @@ pub enum Found {
 }
 
 /// The record of an original, for whoever knows only the hash of its key.
-pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<Stored>, Error> {
+pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<StoredRecord>, Error> {
     match look(store, owner).await? {
-        Found::Nothing => Ok(None),
-        Found::Stored(stored) => Ok(Some(*stored)),
-        Found::Damaged { reason, .. } => {
+        FoundRecord::Nothing => Ok(None),
+        FoundRecord::Stored(stored) => Ok(Some(*stored)),
+        FoundRecord::Damaged { reason, .. } => {
             let path = Object::Record(*owner).path();
             Err(Error::new(Code::RecordDamaged)
                 .detail(format!("the record {path} cannot be read; the original itself may be whole. Overwrite it, or run `tintype index`"))
@@ -574,12 +581,12 @@ pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<Stored>, Erro
 }
 
 /// The same, where a damaged one is no error.
-pub async fn look(store: &Store, owner: &KeyHash) -> Result<Found, Error> {
+pub async fn look(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> {
     let Some(got) = store.get(&Object::Record(*owner), None, None).await? else {
-        return Ok(Found::Nothing);
+        return Ok(FoundRecord::Nothing);
     };
     let etag = got.meta.etag.clone();
-    let damaged = |etag, reason| Ok(Found::Damaged { etag, reason });
+    let damaged = |etag, reason| Ok(FoundRecord::Damaged { etag, reason });
     let bytes = match got.body.into_bytes(MAX_RECORD_BYTES).await {
         Err(error @ tintype_store::Error::TooLarge { .. }) => {
             return damaged(etag, error.to_string());
@@ -594,5 +601,7 @@ pub async fn look(store: &Store, owner: &KeyHash) -> Result<Found, Error> {
     if etag.below().is_some() && !record.etag.as_str().is_empty() {
         record.etag = record.etag.marked();
     }
-    Ok(Found::Stored(Box::new(Stored::new(record, etag))))
+    Ok(FoundRecord::Stored(Box::new(StoredRecord::new(
+        record, etag,
+    ))))
 }

@@ -30,7 +30,7 @@ pub struct RecordPatch(Map<String, Value>);
 /// Everything that people say about an original.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Said {
+pub struct EditableFields {
     pub focal_point: Option<Point>,
     pub crops: BTreeMap<String, Area>,
     pub state: RequestedState,
@@ -60,15 +60,15 @@ impl RequestedState {
 impl RecordPatch {
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let value: Value = serde_json::from_slice(json)
-            .map_err(|error| invalid("record", format!("not JSON: {error}")))?;
+            .map_err(|error| Error::invalid("record", format!("not JSON: {error}")))?;
         let Value::Object(members) = value else {
-            return Err(invalid("record", "must be a JSON object"));
+            return Err(Error::invalid("record", "must be a JSON object"));
         };
         if let Some(name) = members
             .keys()
             .find(|name| !MEMBERS.contains(&name.as_str()))
         {
-            return Err(invalid(
+            return Err(Error::invalid(
                 name,
                 "no such member, or one that cannot be changed",
             ));
@@ -87,7 +87,7 @@ impl RecordPatch {
         name.is_some_and(|name| name == "blocked")
     }
 
-    pub fn apply(&self, said: &Said) -> Result<Said, Error> {
+    pub fn apply(&self, said: &EditableFields) -> Result<EditableFields, Error> {
         let mut document = serde_json::to_value(said).map_err(|error| {
             Error::new(Code::Internal).cause(format!("what was said about an original: {error}"))
         })?;
@@ -111,13 +111,13 @@ impl RecordPatch {
         }
         merge(&mut document, Value::Object(patch));
         let Value::Object(document) = document else {
-            return Err(invalid("record", "must be a JSON object"));
+            return Err(Error::invalid("record", "must be a JSON object"));
         };
         typed(document)
     }
 }
 
-impl Said {
+impl EditableFields {
     pub fn of(record: &Record, block: Option<&Block>) -> Self {
         let state = match (block, &record.state) {
             (Some(block), _) => RequestedState::Blocked {
@@ -157,7 +157,7 @@ fn merge(target: &mut Value, patch: Value) {
 }
 
 /// Member by member, so that the answer names the one that is wrong.
-fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
+fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
     fn member<T: Default + for<'de> Deserialize<'de>>(
         document: &mut Map<String, Value>,
         name: &'static str,
@@ -165,16 +165,16 @@ fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
         let Some(value) = document.remove(name) else {
             return Ok(T::default());
         };
-        serde_json::from_value(value).map_err(|error| invalid(name, error.to_string()))
+        serde_json::from_value(value).map_err(|error| Error::invalid(name, error.to_string()))
     }
-    let said = Said {
+    let said = EditableFields {
         focal_point: member(&mut document, "focal_point")?,
         crops: member(&mut document, "crops")?,
         state: member(&mut document, "state")?,
         meta: member(&mut document, "meta")?,
     };
     if said.crops.len() > MAX_CROPS {
-        return Err(invalid(
+        return Err(Error::invalid(
             "crops",
             format!("{} crops, limit is {MAX_CROPS}", said.crops.len()),
         ));
@@ -183,7 +183,7 @@ fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
         let chars = name.chars().count();
         if !(1..=MAX_CROP_NAME_CHARS).contains(&chars) {
             let reason = format!("a crop's name must have 1 to {MAX_CROP_NAME_CHARS} characters");
-            return Err(invalid("crops", reason));
+            return Err(Error::invalid("crops", reason));
         }
         let (right, bottom) = (
             area.x.to_f64() + area.width.to_f64(),
@@ -196,7 +196,7 @@ fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
             || right > past
             || bottom > past
         {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "crops",
                 format!("crop {name:?} is empty or leaves the picture"),
             ));
@@ -204,7 +204,7 @@ fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
     }
     let meta_bytes = serde_json::to_vec(&said.meta).map_or(usize::MAX, |json| json.len());
     if meta_bytes > MAX_META_BYTES {
-        return Err(invalid(
+        return Err(Error::invalid(
             "meta",
             format!("{meta_bytes} bytes, limit is {MAX_META_BYTES}"),
         ));
@@ -213,16 +213,10 @@ fn typed(mut document: Map<String, Value>) -> Result<Said, Error> {
         let chars = reason.trim().chars().count();
         if !(1..=MAX_REASON_CHARS).contains(&chars) {
             let reason = format!("a block's reason must have 1 to {MAX_REASON_CHARS} characters");
-            return Err(invalid("state", reason));
+            return Err(Error::invalid("state", reason));
         }
     }
     Ok(said)
-}
-
-fn invalid(field: &str, reason: impl std::fmt::Display) -> Error {
-    Error::new(Code::InvalidRequest)
-        .detail(format!("{field}: {reason}"))
-        .member("field", field)
 }
 
 #[cfg(test)]
@@ -235,13 +229,16 @@ mod tests {
         RecordPatch::parse(value.to_string().as_bytes()).map_err(|error| error.code())
     }
 
-    fn apply(value: Value, said: &Said) -> Result<Said, Code> {
+    fn apply(value: Value, said: &EditableFields) -> Result<EditableFields, Code> {
         patch(value)?.apply(said).map_err(|error| error.code())
     }
 
     #[track_caller]
     fn refused(value: Value) {
-        assert_eq!(apply(value, &Said::default()), Err(Code::InvalidRequest));
+        assert_eq!(
+            apply(value, &EditableFields::default()),
+            Err(Code::InvalidRequest)
+        );
     }
 
     /// The table of RFC 7396, appendix A.
@@ -286,7 +283,7 @@ mod tests {
     fn a_patch_changes_what_it_names_and_keeps_the_rest() {
         let said = apply(
             json!({"focal_point": {"x": 0.25, "y": 0.5}, "meta": {"credit": "A", "desk": "B"}}),
-            &Said::default(),
+            &EditableFields::default(),
         )
         .unwrap();
         let changed = apply(
@@ -318,7 +315,7 @@ mod tests {
     fn a_state_named_anew_does_not_inherit_the_members_of_the_old_one() {
         let embargo = apply(
             json!({"state": {"name": "embargo", "until": "2030-01-01T00:00:00Z"}}),
-            &Said::default(),
+            &EditableFields::default(),
         )
         .unwrap();
         let public = apply(json!({"state": {"name": "public"}}), &embargo).unwrap();
@@ -355,6 +352,12 @@ mod tests {
         let many: Map<_, _> = (0..65).map(|n| (n.to_string(), area.clone())).collect();
         refused(json!({"crops": many}));
         let thirds = json!({"x": 0.333333, "y": 0, "width": 0.666667, "height": 1});
-        assert!(apply(json!({"crops": {"right": thirds}}), &Said::default()).is_ok());
+        assert!(
+            apply(
+                json!({"crops": {"right": thirds}}),
+                &EditableFields::default()
+            )
+            .is_ok()
+        );
     }
 }

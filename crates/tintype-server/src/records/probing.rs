@@ -24,7 +24,7 @@ use crate::originals::coding;
 use crate::originals::spool::{HEAD_BYTES, Spooled};
 use crate::records::media_type::MediaType;
 use crate::records::named::Named;
-use crate::records::record::{Encoding, Image, Record, State};
+use crate::records::record::{ADOPT_WHOLE_BYTES, Encoding, Image, Record, State, is_gzip};
 use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
 /// Adopted originals are read whole to be hashed; a few at a time keep that from crowding out the
@@ -33,9 +33,6 @@ const ADOPTIONS_AT_ONCE: usize = 2;
 
 /// The same for those that nobody waits for, which leave the others their places.
 const BACKGROUND_ADOPTIONS_AT_ONCE: usize = 1;
-
-/// Adopted originals up to this size are read whole on first use; of larger ones only the head.
-pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long the facts of a picture may hold up an upload: what its header says, and what its pixels
 /// (dominant colour, ThumbHash).
@@ -271,7 +268,7 @@ async fn unpacked(
     let Some(name) = name else {
         return (None, bytes, whole);
     };
-    if !coding::is_gzip(&name) {
+    if !is_gzip(&name) {
         let decoded = None;
         return (Some(Encoding { name, decoded }), bytes, whole);
     }

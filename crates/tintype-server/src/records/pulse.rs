@@ -47,7 +47,7 @@ impl Default for Pulse {
 }
 
 impl Last {
-    fn is_ill(&self) -> bool {
+    fn is_failing(&self) -> bool {
         self.missed
             .is_some_and(|missed| missed.elapsed() < BELIEVED)
     }
@@ -73,14 +73,14 @@ impl Pulse {
         let asked = Instant::now();
         let mut last = self.last.subscribe();
         let mut answer = std::pin::pin!(answer);
-        let is_ill = tokio::select! {
+        let is_failing = tokio::select! {
             // First, so that an answer that is there is taken.
             biased;
             answer = &mut answer => return Some(answer),
-            _ = last.wait_for(Last::is_ill) => true,
+            _ = last.wait_for(Last::is_failing) => true,
             () = sleep(LATE) => false,
         };
-        if is_ill {
+        if is_failing {
             return timeout(GRACE, answer).await.ok();
         }
         if last.borrow().answer.is_none_or(|answer| answer < asked) {

@@ -17,11 +17,13 @@ use tintype_store::{ContentHash, ETag, HexId, Key};
 use super::blocks::Block;
 use super::media_type::MediaType;
 use super::named::Named;
-use super::probing::ADOPT_WHOLE_BYTES;
 use super::reason::Reason;
 use crate::error::{Code, Error};
-use crate::originals::coding::is_gzip;
 use crate::url::Version;
+
+/// Adopted originals up to this size are read whole on first use; of larger ones only the head. In bytes, and of a
+/// packed one also the most that is unpacked for a look.
+pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The record of one original, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,17 @@ pub struct Encoding {
     pub name: String,
     /// Bytes without the coding; null where nobody has counted them.
     pub decoded: Option<u64>,
+}
+
+impl Encoding {
+    pub fn is_gzip(&self) -> bool {
+        is_gzip(&self.name)
+    }
+}
+
+/// RFC 9110, 8.4.1.3; `x-gzip` is the same.
+pub fn is_gzip(encoding: &str) -> bool {
+    matches!(encoding, "gzip" | "x-gzip")
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -276,9 +289,7 @@ impl Record {
     /// Of what a decoder reads, in bytes; of what is packed and not counted, the most that is unpacked for one.
     pub fn decoded_size(&self) -> u64 {
         match &self.encoding {
-            Some(encoding) if is_gzip(&encoding.name) => {
-                encoding.decoded.unwrap_or(ADOPT_WHOLE_BYTES)
-            }
+            Some(encoding) if encoding.is_gzip() => encoding.decoded.unwrap_or(ADOPT_WHOLE_BYTES),
             _ => self.size,
         }
     }

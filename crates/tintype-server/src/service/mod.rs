@@ -38,7 +38,7 @@ use crate::telemetry::emf;
 use crate::telemetry::log::Log;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, LAST_WORDS, Tracer, Unsendable};
-use crate::variants::prepared::PreparedAnswers;
+use crate::variants::response_cache::ResponseCache;
 use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
 use admin::{Outcome, Readiness, Ready};
@@ -46,7 +46,7 @@ use awaiting::{Late, chain};
 use below::Below;
 
 /// The part of the hot cache's memory that goes to headers rather than bytes.
-const PREPARED_SHARE: u64 = 16;
+const RESPONSE_SHARE: u64 = 16;
 /// Balancers and whoever collects metrics.
 const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 /// The part of all connections that an API with a listener of its own gets, so that readers cannot
@@ -73,7 +73,7 @@ pub enum StartError {
     #[error("the takedowns cannot be read, and without them nothing is served")]
     Blocks(#[source] Error),
     #[error(transparent)]
-    Purgers(purgers::Unfit),
+    Purgers(purgers::ClientError),
     #[error(
         "TINTYPE_SPOOL_DIR: {0}; mount a folder there that it may write to, or name another one"
     )]
@@ -113,7 +113,7 @@ impl App {
             derived.observe(observer(&metrics));
         }
         let resources = config.resources(granted);
-        let prepared_bytes = resources.hot_cache_bytes / PREPARED_SHARE;
+        let response_bytes = resources.hot_cache_bytes / RESPONSE_SHARE;
         let pool = open_pool(&config, &resources)?;
         let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
         let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
@@ -141,7 +141,7 @@ impl App {
             metrics: metrics.clone(),
             tracer,
         };
-        let hot_bytes = resources.hot_cache_bytes - prepared_bytes;
+        let hot_bytes = resources.hot_cache_bytes - response_bytes;
         let variants = Arc::new(Variants::new(parts, hot_bytes));
         let app = Arc::new(Self {
             records: Arc::new(Records::new(
@@ -152,7 +152,7 @@ impl App {
             )),
             blocks,
             variants,
-            prepared: PreparedAnswers::new(prepared_bytes),
+            response_cache: ResponseCache::new(response_bytes),
             outbox,
             metrics,
             config,
@@ -422,7 +422,7 @@ async fn unwritable(app: &App) -> Vec<String> {
 fn ready(app: &App, reasons: Vec<String>) -> Ready {
     let told = app.config.warnings(SystemTime::now()).into_iter();
     Ready {
-        degraded: reasons.into_iter().chain(app.outbox.ailing()).collect(),
+        degraded: reasons.into_iter().chain(app.outbox.failing()).collect(),
         warnings: told
             .map(|warning| warning.to_string())
             .chain(app.store.warnings())

@@ -15,8 +15,8 @@ pub const MAX_SPEC_BYTES: usize = 1_024;
 const MAX_BOX: u32 = 8_192;
 const MAX_CROP: u32 = 1_000_000;
 const MAX_FILE_NAME_BYTES: usize = 128;
-/// The end of the year 9999.
-const LAST_SECOND: u64 = 253_402_300_799;
+/// The end of the year 9999, the last that a date in a header field can have, in Unix seconds.
+pub const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Reads the decoded last segment of a delivery path.
 pub fn parse_spec(text: &str) -> Result<SpecUrl, SpecError> {

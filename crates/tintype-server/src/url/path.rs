@@ -136,7 +136,7 @@ pub fn original_path(key: &Key) -> String {
 /// Decoded first and split then, so that there is one reading of `%2F`. The last segment is the
 /// spec.
 pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, PathError> {
-    let text = decode(raw_path, VARIANTS)?;
+    let text = decode_after(raw_path, VARIANTS)?;
     let (key, spec_text) = text.rsplit_once('/').ok_or_else(|| no_spec(&text))?;
     let key = Key::existing(key)?;
     let spec = parse_spec(spec_text).map_err(|error| match is_file_name(spec_text) {
@@ -164,7 +164,7 @@ pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, P
 }
 
 pub fn parse_original_path(raw_path: &str, query: Option<&str>) -> Result<OriginalPath, PathError> {
-    let key = Key::existing(&decode(raw_path, ORIGINALS)?)?;
+    let key = Key::existing(&decode_after(raw_path, ORIGINALS)?)?;
     let spelling = Spelling::of(raw_path, query, &original_path(&key));
     Ok(OriginalPath { key, spelling })
 }
@@ -204,19 +204,22 @@ pub fn encode_text(text: &str) -> String {
 }
 
 /// The path after its prefix, decoded exactly once.
-fn decode<'a>(raw_path: &'a str, prefix: &'static str) -> Result<Cow<'a, str>, PathError> {
-    let rest = raw_path
-        .strip_prefix(prefix)
-        .ok_or(PathError::Prefix(prefix))?;
+fn decode_after<'a>(raw_path: &'a str, prefix: &'static str) -> Result<Cow<'a, str>, PathError> {
+    let rest = raw_path.strip_prefix(prefix);
+    decode(rest.ok_or(PathError::Prefix(prefix))?)
+}
+
+/// A part of a path, decoded exactly once.
+pub fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
     // The decoder would leave a stray percent sign as it is, and then `%` and `%25` were one key.
     let is_escape = |text: &str| {
         let digits = text.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    if !rest.split('%').skip(1).all(is_escape) {
+    if !raw.split('%').skip(1).all(is_escape) {
         return Err(PathError::Percent);
     }
-    percent_decode_str(rest)
+    percent_decode_str(raw)
         .decode_utf8()
         .map_err(|_| PathError::NotUtf8)
 }

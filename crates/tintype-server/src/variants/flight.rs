@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use super::{Name, Outcome};
+use super::{FetchResult, VariantName};
 
-pub(super) type Flight = Shared<BoxFuture<'static, Outcome>>;
+pub(super) type Flight = Shared<BoxFuture<'static, FetchResult>>;
 
 /// The flights that are under way.
 #[derive(Clone, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Flights(Arc<Mutex<Board>>);
 #[derive(Default)]
 struct Board {
     /// Each with its number.
-    flights: HashMap<Name, (u64, WeakShared<BoxFuture<'static, Outcome>>)>,
+    flights: HashMap<VariantName, (u64, WeakShared<BoxFuture<'static, FetchResult>>)>,
     started: u64,
 }
 
@@ -28,8 +28,8 @@ impl Flights {
     /// The flight of this name; whether somebody else has begun it, or `work` was begun now.
     pub(super) fn join(
         &self,
-        name: Name,
-        work: impl Future<Output = Outcome> + Send + 'static,
+        name: VariantName,
+        work: impl Future<Output = FetchResult> + Send + 'static,
     ) -> (Flight, bool) {
         let mut board = self.board();
         let flying = board.flights.get(&name);
@@ -63,7 +63,7 @@ impl Flights {
 /// Takes a flight off the board when its work ends, or is given up by its last waiter.
 struct Landing {
     flights: Flights,
-    name: Name,
+    name: VariantName,
     number: u64,
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use moka::sync::Cache;
 use tintype_store::KeyHash;
 
-use super::{Name, Variant};
+use super::{Variant, VariantName};
 
 /// What an entry costs beside its bytes: keys, headers and the map's own share.
 const ENTRY_OVERHEAD: u32 = 512;
 
-pub(super) struct Hot(Cache<Name, Arc<Kept>>);
+pub(super) struct Hot(Cache<VariantName, Arc<Kept>>);
 
 /// What the map has. It frees an entry some time after it has dropped it, when no thread can be looking at it any
 /// more; the picture is let go of at once.
@@ -40,11 +40,11 @@ impl Hot {
         Self(cache)
     }
 
-    pub(super) fn get(&self, name: &Name) -> Option<Arc<Variant>> {
+    pub(super) fn get(&self, name: &VariantName) -> Option<Arc<Variant>> {
         self.0.get(name)?.slot().clone()
     }
 
-    pub(super) fn insert(&self, name: Name, variant: Arc<Variant>) {
+    pub(super) fn insert(&self, name: VariantName, variant: Arc<Variant>) {
         let bytes = u32::try_from(variant.bytes.len()).unwrap_or(u32::MAX);
         let kept = Kept {
             weight: bytes.saturating_add(ENTRY_OVERHEAD),
@@ -81,7 +81,7 @@ mod tests {
 
     const LEN: usize = 1_000;
 
-    fn name(number: u8) -> Name {
+    fn name(number: u8) -> VariantName {
         (HexId([number; 32]), HexId([0; 16]))
     }
 

@@ -14,9 +14,9 @@ use tintype_imaging::spec::Resolved;
 use tintype_store::{Key, in_background};
 
 use super::render::{cost_of, expected, render_original};
-use super::{Name, Variants, sealed};
+use super::{VariantName, Variants, sealed};
 use crate::error::Error;
-use crate::records::Stored;
+use crate::records::StoredRecord;
 use crate::records::record::Record;
 use crate::variants::formats::{self, Reason};
 use crate::workers::Priority;
@@ -35,9 +35,9 @@ const DEADLINES: u32 = 20;
 
 pub(super) struct Later {
     /// Whether the store has them.
-    looked_up: future::Cache<Name, bool>,
+    looked_up: future::Cache<VariantName, bool>,
     /// Queued, under way, or tried.
-    begun: Cache<Name, ()>,
+    begun: Cache<VariantName, ()>,
 }
 
 impl Default for Later {
@@ -69,7 +69,7 @@ impl Variants {
 
     /// Whether the variant can be had without making it. Many who ask at once are one question to the
     /// store.
-    pub async fn is_made(&self, name: Name, key: &Key, stored: &Stored) -> bool {
+    pub async fn is_made(&self, name: VariantName, key: &Key, stored: &StoredRecord) -> bool {
         if self.in_memory(&name).is_some() {
             return true;
         }
@@ -80,9 +80,9 @@ impl Variants {
     /// Has the variant made, unless that has begun already.
     pub fn make_later(
         self: &Arc<Self>,
-        name: Name,
+        name: VariantName,
         key: &Key,
-        stored: &Arc<Stored>,
+        stored: &Arc<StoredRecord>,
         resolved: Resolved,
     ) {
         if !self.later.begun.entry(name).or_insert(()).is_fresh() {
@@ -108,9 +108,9 @@ impl Variants {
 
     async fn make_in_background(
         self: &Arc<Self>,
-        name: Name,
+        name: VariantName,
         key: &Key,
-        stored: &Stored,
+        stored: &StoredRecord,
         resolved: Resolved,
     ) -> Result<(), Error> {
         let deadline = Instant::now() + DEADLINES * self.config.render_deadline;

@@ -8,11 +8,11 @@ use tintype_store::{HexId, Key, KeyHash, VariantId};
 use crate::records::record::Record;
 
 /// Whose it is, and which one.
-pub type Name = (KeyHash, VariantId);
+pub type VariantName = (KeyHash, VariantId);
 
 /// Names a variant by what decides its bytes: the content, the work, our own pixel code and, where it
 /// depends on the build, the encoder.
-pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> Name {
+pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> VariantName {
     // An adopted original that is still to be hashed is known by its store's ETag.
     let content = match record.sha256 {
         Some(sha256) => sha256.to_string(),

@@ -13,15 +13,15 @@ use tokio::runtime::Handle;
 use super::{Variants, Work};
 use crate::error::{Code, Error};
 use crate::originals::coding;
-use crate::records::Stored;
+use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// Reads an original, decodes it, resizes and encodes it, when its turn has come.
+/// Renders an original on a pixel thread: read, decode, resize, encode.
 pub(super) async fn render_original(
     variants: &Arc<Variants>,
     key: &Key,
-    stored: &Stored,
+    stored: &StoredRecord,
     resolved: Resolved,
     priority: Priority,
     deadline: Instant,
@@ -91,7 +91,7 @@ async fn read_original(
         let got = got.ok_or_else(|| Error::no_original(key))?;
         let limit = variants.imaging.max_file_bytes;
         let bytes = got.body.into_bytes(limit).await?;
-        match encoding.filter(|encoding| coding::is_gzip(&encoding.name)) {
+        match encoding.filter(|encoding| encoding.is_gzip()) {
             None => Ok(bytes),
             // No more than was claimed for it.
             Some(_) => match coding::decode(bytes, unpacked).await {

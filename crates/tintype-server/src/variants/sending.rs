@@ -13,17 +13,17 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tintype_store::{Held, Key, LEAST_CHUNK_BYTES, Share};
 
-use super::{Name, Variant, Variants};
-use crate::records::Stored;
+use super::{Variant, VariantName, Variants};
+use crate::records::StoredRecord;
 
 /// What the kernel mostly takes at once.
 const SMALL: usize = 64 * 1024;
 
 /// Where a variant is found again.
 pub struct Place<'a> {
-    pub name: &'a Name,
+    pub name: &'a VariantName,
     pub key: &'a Key,
-    pub stored: &'a Arc<Stored>,
+    pub stored: &'a Arc<StoredRecord>,
 }
 
 /// The bytes of a range, which lies within the variant.
@@ -59,9 +59,9 @@ pub fn body(
 
 struct Sending {
     variants: Arc<Variants>,
-    name: Name,
+    name: VariantName,
     key: Key,
-    stored: Arc<Stored>,
+    stored: Arc<StoredRecord>,
     /// Of the variant.
     len: usize,
     left: Range<usize>,

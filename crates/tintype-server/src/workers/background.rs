@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::budget::Budget;
-use super::line::{Entry, Turn};
+use super::line::{QueuedJob, Turn};
 use super::{Priority, Refusal};
 
 /// Jobs that may wait. A job is little more than a key, but what is not done today can be done when
@@ -13,12 +13,12 @@ pub(super) const QUEUE: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Background {
-    waiting: VecDeque<Entry>,
+    waiting: VecDeque<QueuedJob>,
     is_busy: bool,
 }
 
 impl Background {
-    pub(super) fn push(&mut self, entry: Entry, now: Instant) -> Result<(), Refusal> {
+    pub(super) fn push(&mut self, entry: QueuedJob, now: Instant) -> Result<(), Refusal> {
         self.sweep(now);
         if self.waiting.len() >= QUEUE {
             return Err(Refusal::QueueFull { limit: QUEUE });
@@ -30,7 +30,7 @@ impl Background {
     pub(super) fn take(&mut self, budget: &mut Budget) -> Option<Turn> {
         let bytes = self.waiting.front()?.cost.bytes;
         let claim = budget.claim(Priority::Background, bytes)?;
-        let Entry { cost, run, .. } = self.waiting.pop_front()?;
+        let QueuedJob { cost, run, .. } = self.waiting.pop_front()?;
         self.is_busy = true;
         Some(Turn { cost, run, claim })
     }
@@ -47,7 +47,7 @@ impl Background {
         }
     }
 
-    pub(super) fn clear(&mut self) -> impl Iterator<Item = Entry> + use<> {
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = QueuedJob> + use<> {
         std::mem::take(&mut self.waiting).into_iter()
     }
 

@@ -22,13 +22,13 @@ const PATIENCE: u32 = 2;
 /// How many jobs may pass one that does not fit into the bytes left.
 const MAX_PASSED: u32 = 16;
 
-pub(super) struct Entry {
+pub(super) struct QueuedJob {
     pub(super) deadline: Instant,
     pub(super) cost: Cost,
     pub(super) run: Box<dyn Run>,
 }
 
-impl Entry {
+impl QueuedJob {
     /// Nobody waits for it any more, or it is too late.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.deadline <= now || self.run.is_abandoned()
@@ -43,7 +43,7 @@ pub(super) struct Turn {
 }
 
 struct Waiting {
-    entry: Entry,
+    entry: QueuedJob,
     foreseen: Duration,
     rank: Instant,
     /// By how many, for want of bytes.
@@ -80,7 +80,7 @@ impl Line {
         }
     }
 
-    pub(super) fn push(&mut self, entry: Entry, now: Instant) -> Result<(), Refusal> {
+    pub(super) fn push(&mut self, entry: QueuedJob, now: Instant) -> Result<(), Refusal> {
         // Room that only the dead take up is room, and nobody waits for them.
         self.sweep(now);
         // A free thread is no queue: with a queue of none, a job may still run at once.
@@ -205,7 +205,7 @@ impl Line {
         }
     }
 
-    pub(super) fn clear(&mut self) -> impl Iterator<Item = Entry> + use<> {
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = QueuedJob> + use<> {
         std::mem::take(&mut self.waiting)
             .into_iter()
             .map(|waiting| waiting.entry)

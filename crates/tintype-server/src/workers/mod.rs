@@ -37,7 +37,7 @@ use budget::Budget;
 pub use cost::{Account, Cost, Kind};
 use job::Job;
 pub use job::{Done, Shift};
-use line::Entry;
+use line::QueuedJob;
 use queue::Queue;
 pub use refusal::{Refusal, Tallies};
 
@@ -138,7 +138,7 @@ impl Pool {
             deadline,
             job,
         });
-        let entry = Entry {
+        let entry = QueuedJob {
             deadline,
             cost,
             run,

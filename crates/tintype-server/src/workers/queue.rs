@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use super::background::Background;
 use super::budget::{Budget, Claim};
 use super::job::Spent;
-use super::line::{Entry, Line, Turn};
+use super::line::{Line, QueuedJob, Turn};
 use super::{Account, Cost, Gauges, Kind, Limits, Priority, Refusal};
 
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// For pixel threads: a request was queued, bytes were given back, or the queue was closed.
     changed: Condvar,
     /// For the background thread: no request waits, something was queued for it, or the queue was
@@ -18,7 +18,7 @@ pub(super) struct Queue {
     quiet: Condvar,
 }
 
-struct State {
+struct QueueState {
     line: Line,
     background: Background,
     budget: Budget,
@@ -28,7 +28,7 @@ struct State {
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(QueueState {
                 line: Line::new(limits),
                 background: Background::default(),
                 budget: Budget::new(limits.bytes),
@@ -39,7 +39,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn push(&self, priority: Priority, entry: Entry) -> Result<(), Refusal> {
+    pub(super) fn push(&self, priority: Priority, entry: QueuedJob) -> Result<(), Refusal> {
         let now = Instant::now();
         let mut state = self.lock();
         if state.closed {
@@ -143,12 +143,12 @@ impl Queue {
     }
 
     /// No code of a job runs under the lock, so a poisoned lock still guards a sound state.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     fn next(&mut self, thread: usize) -> Option<Turn> {
         let now = Instant::now();
         self.line.sweep(now);
@@ -166,6 +166,6 @@ impl State {
     }
 }
 
-fn wait<'a>(woken: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+fn wait<'a>(woken: &Condvar, state: MutexGuard<'a, QueueState>) -> MutexGuard<'a, QueueState> {
     woken.wait(state).unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use tintype_server::config::Config;
 use tintype_server::config::granted::Granted;
 use tintype_server::error::Error;
 use tintype_server::records::Records;
-use tintype_server::records::probing::ADOPT_WHOLE_BYTES;
+use tintype_server::records::record::ADOPT_WHOLE_BYTES;
 use tintype_server::service;
 use tintype_store::{KeyHash, Kind, Listed, MAX_PAGE, Object, Store};
 use tokio::sync::oneshot;

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tintype_server::config::units;
 use tintype_server::originals::idempotency;
-use tintype_server::records::{self, Found};
+use tintype_server::records::{self, FoundRecord};
 use tintype_server::service::stores::Stores;
 use tintype_store::{Condition, ETag, Error, KeyHash, Kind, Object, Own, Store};
 use tokio_util::sync::CancellationToken;
@@ -415,11 +415,11 @@ fn owner(own: &Own) -> Option<KeyHash> {
 }
 
 /// Only a confirmed absence is one.
-async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::Stored>) {
+async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::StoredRecord>) {
     let stored = match records::look(store, owner).await {
-        Ok(Found::Stored(stored)) => *stored,
-        Ok(Found::Nothing) => return (Fate::NoRecord, None),
-        Ok(Found::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),
+        Ok(FoundRecord::Stored(stored)) => *stored,
+        Ok(FoundRecord::Nothing) => return (Fate::NoRecord, None),
+        Ok(FoundRecord::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),
         Err(error) => return (Fate::Unknown(upkeep::reason(&error)), None),
     };
     let original = Object::Original(stored.record.key.clone());

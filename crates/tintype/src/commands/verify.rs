@@ -8,7 +8,7 @@ use clap::Args;
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tintype_server::records::{self, Found};
+use tintype_server::records::{self, FoundRecord};
 use tintype_server::service::stores::Stores;
 use tintype_store::{
     Body, ContentHash, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store,
@@ -205,9 +205,9 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
     };
     let looked = records::look(store, &key.hash()).await;
     let stored = match looked.map_err(|error| upkeep::reason(&error))? {
-        Found::Stored(stored) => stored,
-        Found::Nothing => return done(0, Some(Finding::NoRecord)),
-        Found::Damaged { reason, .. } => {
+        FoundRecord::Stored(stored) => stored,
+        FoundRecord::Nothing => return done(0, Some(Finding::NoRecord)),
+        FoundRecord::Damaged { reason, .. } => {
             return done(0, Some(Finding::BadRecord(key.hash(), reason)));
         }
     };
@@ -266,12 +266,12 @@ async fn record(store: Arc<Store>, own: Own, prefix: &str) -> Result<Option<Chec
         }))
     };
     let record = match records::look(&store, &owner).await {
-        Ok(Found::Stored(stored)) => stored.record,
-        Ok(Found::Damaged { reason, .. }) if prefix.is_empty() => {
+        Ok(FoundRecord::Stored(stored)) => stored.record,
+        Ok(FoundRecord::Damaged { reason, .. }) if prefix.is_empty() => {
             let path = Object::Record(owner).path();
             return checked(&path, Finding::BadRecord(owner, reason));
         }
-        Ok(Found::Nothing | Found::Damaged { .. }) => return Ok(None),
+        Ok(FoundRecord::Nothing | FoundRecord::Damaged { .. }) => return Ok(None),
         // Of a key that cannot be told. With a prefix it may be somebody else's.
         Err(error) if prefix.is_empty() => {
             let path = Object::Record(owner).path();

@@ -153,7 +153,7 @@ mod unfinished {
 
     use super::{files, put, replayed};
     use crate::api::tests::Api;
-    use crate::originals::idempotency::{self, Found, IdempotencyKey, Intent};
+    use crate::originals::idempotency::{self, FoundIntent, IdempotencyKey, Intent};
 
     const PATH: &str = "a.txt?on_conflict=overwrite";
 
@@ -163,7 +163,7 @@ mod unfinished {
 
     async fn intent(api: &Api) -> Intent {
         match idempotency::find(&api.app.store, &key()).await.unwrap() {
-            Found::Intent(stored) => stored.intent,
+            FoundIntent::Intent(stored) => stored.intent,
             _ => panic!("no intent"),
         }
     }

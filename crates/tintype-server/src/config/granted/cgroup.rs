@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use super::{Limit, Origin};
+use super::{Limit, LimitSource};
 
 /// Version 1 writes "no limit" as the largest whole page count; no machine has this much.
 const UNLIMITED: u64 = 1 << 60;
@@ -67,7 +67,7 @@ fn limits<T>(
                     let file = file.strip_prefix(root).unwrap_or(&file);
                     Limit {
                         value,
-                        from: Origin::Cgroup(Path::new("/").join(file)),
+                        from: LimitSource::Cgroup(Path::new("/").join(file)),
                     }
                 }));
             }

@@ -27,11 +27,11 @@ pub struct Granted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit<T> {
     pub value: T,
-    pub from: Origin,
+    pub from: LimitSource,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum LimitSource {
     /// What is there, as far as this process may use it.
     Machine,
     /// The file that says it.
@@ -39,7 +39,7 @@ pub enum Origin {
     TaskMetadata,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for LimitSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine => f.write_str("machine"),
@@ -50,7 +50,7 @@ impl fmt::Display for Origin {
 }
 
 impl<T> Limit<T> {
-    fn of(value: T, from: Origin) -> Self {
+    fn of(value: T, from: LimitSource) -> Self {
         Self { value, from }
     }
 }
@@ -69,8 +69,10 @@ impl Granted {
 
     /// `root` stands for `/`. A figure that two say is ascribed to the one nearer to the process.
     fn tightest(root: &Path, cpus: NonZeroUsize, told: task::Limits) -> Self {
-        let of_machine = Limit::of(cpus, Origin::Machine);
-        let of_task = told.cpus.map(|cpus| Limit::of(cpus, Origin::TaskMetadata));
+        let of_machine = Limit::of(cpus, LimitSource::Machine);
+        let of_task = told
+            .cpus
+            .map(|cpus| Limit::of(cpus, LimitSource::TaskMetadata));
         let cpus = cgroup::cpus(root)
             .into_iter()
             .chain(of_task)
@@ -80,8 +82,8 @@ impl Granted {
         let of_task = told.memory_bytes;
         let memory = cgroup::memory(root)
             .into_iter()
-            .chain(of_task.map(|bytes| Limit::of(bytes, Origin::TaskMetadata)))
-            .chain(machine_memory(root).map(|bytes| Limit::of(bytes, Origin::Machine)));
+            .chain(of_task.map(|bytes| Limit::of(bytes, LimitSource::TaskMetadata)))
+            .chain(machine_memory(root).map(|bytes| Limit::of(bytes, LimitSource::Machine)));
         Self {
             cpus,
             memory_bytes: memory.min_by_key(|limit| limit.value),

@@ -29,7 +29,7 @@ pub(super) struct Limits {
 
 /// What both answers have in common. A task without a size has no limits.
 #[derive(Deserialize)]
-struct Told<T> {
+struct TaskLimits<T> {
     #[serde(rename = "Limits")]
     limits: Option<T>,
 }
@@ -113,7 +113,7 @@ where
         Ok(answer) => answer.map_err(|reason| format!("{url}: {reason}"))?,
         Err(_) => return Err(format!("{url}: no answer within {} s", PATIENCE.as_secs())),
     };
-    let told: Told<T> = serde_json::from_slice(&bytes)
+    let told: TaskLimits<T> = serde_json::from_slice(&bytes)
         .map_err(|error| format!("{url}: the answer is not understood: {error}"))?;
     Ok(told.limits.unwrap_or_default())
 }

@@ -206,6 +206,6 @@ fn the_tightest_of_machine_cgroup_and_task_holds() {
 fn a_quarter_is_left_for_what_is_not_counted() {
     let mut granted = Granted::detect(None);
     assert!(granted.memory_bytes.is_some());
-    granted.memory_bytes = Some(Limit::of(4 << 30, Origin::Machine));
+    granted.memory_bytes = Some(Limit::of(4 << 30, LimitSource::Machine));
     assert_eq!(granted.memory_budget(), Some(3 << 30));
 }

@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::conditional::Validators;
+use crate::url::LAST_SECOND;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
@@ -20,9 +21,6 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Length, Content-Range, ETag, Content-Disposition, Content-Location, Server-Timing, \
      Tintype-Request-Id",
 );
-
-/// The end of the year 9999, the last that a date in a field can have.
-const LAST_SECOND: u64 = 253_402_300_799;
 
 /// One sequence of bytes and what is said about it. Build it once, share it, answer from it often.
 #[derive(Clone, Debug)]

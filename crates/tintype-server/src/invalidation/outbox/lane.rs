@@ -13,13 +13,13 @@ use crate::invalidation::purgers::{Failure, Purger};
 const TOLD_EVERY: Duration = Duration::from_secs(600);
 
 /// How long a purger has to fail before the service calls itself degraded.
-const AILING: Duration = Duration::from_secs(60);
+const FAILING: Duration = Duration::from_secs(60);
 
 pub(super) struct Lane {
     purger: Purger,
     queue: Mutex<Queue>,
     more: Notify,
-    illness: Mutex<Option<Illness>>,
+    failing_since: Mutex<Option<FailingSince>>,
 }
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct Queue {
     number: u64,
 }
 
-struct Illness {
+struct FailingSince {
     since: Instant,
     told: Instant,
     reason: String,
@@ -41,7 +41,7 @@ impl Lane {
             purger,
             queue: Mutex::default(),
             more: Notify::new(),
-            illness: Mutex::default(),
+            failing_since: Mutex::default(),
         }
     }
 
@@ -61,15 +61,15 @@ impl Lane {
         self.more.notify_one();
     }
 
-    pub(super) fn ailing(&self) -> Option<String> {
-        let illness = lock(&self.illness);
-        let illness = illness.as_ref()?;
-        (illness.since.elapsed() >= AILING).then(|| {
+    pub(super) fn failing(&self) -> Option<String> {
+        let failing_since = lock(&self.failing_since);
+        let failing_since = failing_since.as_ref()?;
+        (failing_since.since.elapsed() >= FAILING).then(|| {
             format!(
                 "purges have not reached {} for {} s: {}",
                 self.purger.target(),
-                illness.since.elapsed().as_secs(),
-                illness.reason
+                failing_since.since.elapsed().as_secs(),
+                failing_since.reason
             )
         })
     }
@@ -106,24 +106,26 @@ impl Lane {
     }
 
     fn is_well(&self) {
-        if let Some(illness) = lock(&self.illness).take() {
+        if let Some(failing_since) = lock(&self.failing_since).take() {
             tracing::info!(
                 purger = self.kind(),
                 target = self.purger.target(),
-                failed_for_s = illness.since.elapsed().as_secs(),
+                failed_for_s = failing_since.since.elapsed().as_secs(),
                 "purges reach {} again",
                 self.purger.target()
             );
         }
     }
 
-    fn is_ill(&self, failure: &Failure) {
+    fn is_failing(&self, failure: &Failure) {
         let reason = failure.to_string();
-        let mut illness = lock(&self.illness);
+        let mut failing_since = lock(&self.failing_since);
         let now = Instant::now();
-        let since = illness.as_ref().map_or(now, |illness| illness.since);
-        let told = match illness.as_ref() {
-            Some(illness) if illness.told.elapsed() < TOLD_EVERY => illness.told,
+        let since = failing_since
+            .as_ref()
+            .map_or(now, |failing_since| failing_since.since);
+        let told = match failing_since.as_ref() {
+            Some(failing_since) if failing_since.told.elapsed() < TOLD_EVERY => failing_since.told,
             _ => {
                 tracing::warn!(
                     purger = self.kind(),
@@ -135,7 +137,7 @@ impl Lane {
                 now
             }
         };
-        *illness = Some(Illness {
+        *failing_since = Some(FailingSince {
             since,
             told,
             reason,
@@ -167,7 +169,7 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) {
             continue;
         };
         shared.metrics.purge_failed(lane.kind());
-        lane.is_ill(&failure);
+        lane.is_failing(&failure);
         if matches!(failure, Failure::Refused(_)) {
             // Perhaps because of one of them, which must not hold up the rest: halves are tried by
             // themselves, and what is refused alone waits longer than the others do.

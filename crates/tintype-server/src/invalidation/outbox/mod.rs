@@ -1,9 +1,9 @@
-//! Purges on their way to the caches in front of us.
+//! Purges on their way to downstream caches.
 //!
 //! A change is announced before it is made: an entry in the store names what caches have to forget,
 //! who caused it and when. Only then the change is made, and the entry goes once every purger of the
 //! site has confirmed. So a process that dies in between leaves something that others find
-//! ([`leftovers`]), and a purge is delivered at least once. A site without purgers writes nothing.
+//! ([`recovery`]), and a purge is delivered at least once. A site without purgers writes nothing.
 //!
 //! Each purger has a lane of its own: one that does not answer holds up neither uploads nor the
 //! other purgers. Most are told twice, at once and again when every replica is sure to show the
@@ -13,8 +13,8 @@
 //! again like those of a process that died.
 
 mod lane;
-mod leftovers;
 mod name;
+mod recovery;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Site, Sites};
 use crate::error::{Code, Error};
-use crate::invalidation::notice::{Actor, Cause, Entry, Purge};
+use crate::invalidation::notice::{Actor, Cause, Purge, PurgeEntry};
 use crate::invalidation::purgers::{self, Purger};
 use crate::invalidation::tags;
 use crate::telemetry::metrics::Metrics;
@@ -106,17 +106,17 @@ struct Shared {
 
 #[derive(Default)]
 struct Held {
-    entries: BTreeMap<OutboxId, State>,
+    entries: BTreeMap<OutboxId, EntryState>,
     bytes: usize,
 }
 
-enum State {
+enum EntryState {
     /// The change is under way.
     Announced(Timestamp),
     Pending(Arc<Pending>),
 }
 
-impl State {
+impl EntryState {
     fn at(&self) -> Timestamp {
         match self {
             Self::Announced(at) => *at,
@@ -138,7 +138,7 @@ impl Outbox {
         sites: &Sites,
         metrics: Arc<Metrics>,
         timing: Timing,
-    ) -> Result<Self, purgers::Unfit> {
+    ) -> Result<Self, purgers::ClientError> {
         // Where nothing is changed there is nothing to tell, and what others have left behind could be
         // delivered but not taken away.
         let (purgers, sites) = match store.is_read_only() {
@@ -173,7 +173,7 @@ impl Outbox {
                 tasks.spawn(in_background(lane::run(shared.clone(), lane)));
             }
             tasks.spawn(in_background(remove(shared.store.clone(), removals)));
-            tasks.spawn(in_background(leftovers::keep_looking(shared.clone())));
+            tasks.spawn(in_background(recovery::run(shared.clone())));
         }
         Self {
             shared,
@@ -189,7 +189,7 @@ impl Outbox {
         cause: Cause,
         by: Actor<'_>,
     ) -> Result<Announced, Error> {
-        let entry = Entry {
+        let entry = PurgeEntry {
             key: Some(key.as_str().to_owned()),
             tags: vec![tags::of_key(key)],
             ..self.entry(vec![site.name.clone()], cause, by)
@@ -208,7 +208,7 @@ impl Outbox {
             return Ok(Announced(None));
         };
         let sites = self.shared.sites.keys().cloned().collect();
-        let entry = Entry {
+        let entry = PurgeEntry {
             tags: vec![tags::of_content(sha256)],
             ..self.entry(sites, Cause::State, by)
         };
@@ -227,7 +227,7 @@ impl Outbox {
             Some(folder) => vec![tags::of_folder(folder)],
             None => keys.map(tags::of_key).collect(),
         };
-        let entry = Entry {
+        let entry = PurgeEntry {
             prefix: Some(prefix.to_owned()),
             tags,
             ..self.entry(self.shared.sites_of(prefix), Cause::Purge, by)
@@ -235,9 +235,9 @@ impl Outbox {
         self.announce(entry).await
     }
 
-    fn entry(&self, mut sites: Vec<String>, cause: Cause, by: Actor<'_>) -> Entry {
+    fn entry(&self, mut sites: Vec<String>, cause: Cause, by: Actor<'_>) -> PurgeEntry {
         sites.sort_unstable();
-        Entry {
+        PurgeEntry {
             at: Timestamp::now(),
             cause,
             sites,
@@ -249,7 +249,7 @@ impl Outbox {
         }
     }
 
-    async fn announce(&self, entry: Entry) -> Result<Announced, Error> {
+    async fn announce(&self, entry: PurgeEntry) -> Result<Announced, Error> {
         let shared = &self.shared;
         if shared.lanes_of(&entry).is_empty() {
             return Ok(Announced(None));
@@ -270,7 +270,7 @@ impl Outbox {
                 &Attributes::default(),
             )
             .await?;
-        let announced = State::Announced(entry.at);
+        let announced = EntryState::Announced(entry.at);
         shared.held().entries.insert(id.clone(), announced);
         let purge = Purge { id, entry };
         Ok(Announced(Some((shared.clone(), purge, bytes))))
@@ -279,15 +279,15 @@ impl Outbox {
     /// How many entries wait, and the age of the oldest.
     pub fn gauges(&self) -> (usize, Duration) {
         let held = self.shared.held();
-        let waits = |state: &&State| matches!(state, State::Pending(_));
-        let oldest = held.entries.values().find(waits).map(State::at);
+        let waits = |state: &&EntryState| matches!(state, EntryState::Pending(_));
+        let oldest = held.entries.values().find(waits).map(EntryState::at);
         let age = oldest.map_or(Duration::ZERO, age);
         (held.entries.values().filter(waits).count(), age)
     }
 
     /// Purgers that have failed for a while, in words for an operator.
-    pub fn ailing(&self) -> Vec<String> {
-        self.shared.lanes.iter().filter_map(Lane::ailing).collect()
+    pub fn failing(&self) -> Vec<String> {
+        self.shared.lanes.iter().filter_map(Lane::failing).collect()
     }
 }
 
@@ -309,7 +309,7 @@ impl Announced {
     /// The change was made.
     pub fn made(mut self) {
         if let Some((shared, purge, bytes)) = self.0.take() {
-            shared.take_on(purge, bytes, shared.timing.settle);
+            shared.accept(purge, bytes, shared.timing.settle);
         }
     }
 
@@ -335,7 +335,7 @@ impl Announced {
 impl Drop for Announced {
     fn drop(&mut self) {
         if let Some((shared, purge, bytes)) = self.0.take() {
-            shared.take_on(purge, bytes, shared.timing.unsure);
+            shared.accept(purge, bytes, shared.timing.unsure);
         }
     }
 }
@@ -352,7 +352,7 @@ impl Shared {
         sites.map(|(name, _)| name.clone()).collect()
     }
 
-    fn lanes_of(&self, entry: &Entry) -> BTreeSet<usize> {
+    fn lanes_of(&self, entry: &PurgeEntry) -> BTreeSet<usize> {
         let of = |site: &String| self.sites.get(site).map(|(_, lanes)| lanes);
         entry
             .sites
@@ -368,7 +368,7 @@ impl Shared {
     }
 
     /// Puts a purge into the lanes. `settle`: when to tell again.
-    fn take_on(&self, purge: Purge, bytes: usize, settle: Duration) {
+    fn accept(&self, purge: Purge, bytes: usize, settle: Duration) {
         let lanes = self.lanes_of(&purge.entry);
         let now = Instant::now();
         let rounds = |lane: &usize| match self.lanes[*lane].tells_at_once() {
@@ -391,7 +391,7 @@ impl Shared {
                 purge,
                 bytes,
             });
-            let state = State::Pending(pending.clone());
+            let state = EntryState::Pending(pending.clone());
             held.entries.insert(pending.purge.id.clone(), state);
             held.bytes += bytes;
             pending
@@ -423,7 +423,7 @@ async fn remove(store: Arc<Store>, mut finished: mpsc::UnboundedReceiver<OutboxI
         .await;
 }
 
-/// One that stays is found by whoever looks for leftovers, and delivered once more.
+/// One that stays is found by whoever looks for recovery, and delivered once more.
 async fn remove_entry(store: &Store, id: OutboxId) {
     if let Err(error) = store.delete(&Object::Outbox(id), &Condition::Any).await {
         tracing::debug!(%error, "a purge that was delivered stays in the outbox");

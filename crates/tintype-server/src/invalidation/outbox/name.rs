@@ -11,13 +11,13 @@ pub(super) struct Writer(String);
 
 /// What the name of an object of the outbox tells.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Name {
-    Entry {
+pub(super) enum ObjectName {
+    PurgeEntry {
         writer: Writer,
         at: SystemTime,
     },
     /// Written again and again by a process that holds entries for long.
-    Beat(Writer),
+    Heartbeat(Writer),
 }
 
 impl Writer {
@@ -33,7 +33,7 @@ impl Writer {
         id(&format!("{millis:012x}-{}-{number:x}", self.0))
     }
 
-    pub(super) fn beat(&self) -> OutboxId {
+    pub(super) fn heartbeat(&self) -> OutboxId {
         id(&format!("beat-{}", self.0))
     }
 }
@@ -47,19 +47,19 @@ fn id(text: &str) -> OutboxId {
     OutboxId::parse(text).expect("hex digits and dashes, well below the limit")
 }
 
-impl Name {
+impl ObjectName {
     /// `None`: not ours, or of a version that is still to come.
     pub(super) fn parse(id: &OutboxId) -> Option<Self> {
         let mut parts = id.as_str().split('-');
         let (first, writer, number) = (parts.next()?, parts.next()?, parts.next());
         let writer = Writer(writer.to_owned());
         match number {
-            None if first == "beat" => Some(Self::Beat(writer)),
+            None if first == "beat" => Some(Self::Heartbeat(writer)),
             None => None,
             Some(_) => {
                 let millis = u64::from_str_radix(first, 16).ok()?;
                 let at = UNIX_EPOCH.checked_add(Duration::from_millis(millis))?;
-                Some(Self::Entry { writer, at })
+                Some(Self::PurgeEntry { writer, at })
             }
         }
     }
@@ -74,23 +74,23 @@ mod tests {
         let writer = Writer::new();
         let at = Timestamp::from_millisecond(1_795_000_000_123).unwrap();
         let first = writer.entry(at, 7);
-        let name = Name::parse(&first).unwrap();
-        let expected = Name::Entry {
+        let name = ObjectName::parse(&first).unwrap();
+        let expected = ObjectName::PurgeEntry {
             writer: writer.clone(),
             at: at.into(),
         };
         assert_eq!(name, expected);
         assert_eq!(
-            Name::parse(&writer.beat()),
-            Some(Name::Beat(writer.clone()))
+            ObjectName::parse(&writer.heartbeat()),
+            Some(ObjectName::Heartbeat(writer.clone()))
         );
         let later = Timestamp::from_millisecond(1_795_000_000_124).unwrap();
         assert!(first < writer.entry(later, 0));
-        assert!(writer.entry(later, 0) < writer.beat());
+        assert!(writer.entry(later, 0) < writer.heartbeat());
         for foreign in ["readme", "0123", "x-y-z", "zz"] {
             let foreign = OutboxId::parse(foreign).unwrap();
-            assert_eq!(Name::parse(&foreign), None, "{foreign:?}");
+            assert_eq!(ObjectName::parse(&foreign), None, "{foreign:?}");
         }
-        assert_eq!(Name::parse(&looked()), None);
+        assert_eq!(ObjectName::parse(&looked()), None);
     }
 }

@@ -367,9 +367,9 @@ async fn who_has_just_looked_has_looked_for_all() {
     let [first, others @ ..] = &desks[..] else {
         return;
     };
-    leftovers::look(&first.outbox.shared).await.unwrap();
+    recovery::look(&first.outbox.shared).await.unwrap();
     for other in others {
-        assert!(!leftovers::is_due(&other.outbox.shared).await);
+        assert!(!recovery::is_due(&other.outbox.shared).await);
     }
 }
 
@@ -381,7 +381,7 @@ async fn what_a_living_process_has_still_to_deliver_is_left_to_it() {
     let one = Desk::open(&store, &format!("purge_varnish = \"{a}\""), hurried()).await;
     let _two = Desk::open(&store, &format!("purge_varnish = \"{b}\""), hurried()).await;
     one.change("a.jpg").await;
-    until("a beat", async || objects(&store, true).await == 1).await;
+    until("a heartbeat", async || objects(&store, true).await == 1).await;
     let lists = store.counts().lists();
     until("both have looked", async || {
         store.counts().lists() > lists + 20
@@ -389,7 +389,7 @@ async fn what_a_living_process_has_still_to_deliver_is_left_to_it() {
     .await;
     assert_eq!((other.calls().len(), waiting(&store).await), (0, 1));
     ill.answers(&[]);
-    until("entry and beat go", async || {
+    until("entry and heartbeat go", async || {
         waiting(&store).await + objects(&store, true).await == 0
     })
     .await;

@@ -1,4 +1,4 @@
-//! Those who tell the caches in front of us what to forget.
+//! Clients that purge downstream caches.
 //!
 //! A purger is told the same more than once, and does no harm by doing it again. It answers when the
 //! cache has confirmed; how often and in what order it is asked is the business of [`crate::invalidation::outbox`].
@@ -59,12 +59,12 @@ pub enum Failure {
 /// Purgers cannot be set up on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("the client for purgers cannot be set up")]
-pub struct Unfit(#[from] reqwest::Error);
+pub struct ClientError(#[from] reqwest::Error);
 
 /// The purgers of all sites, each once, and for each site that has some its prefix and which.
 pub async fn of(
     sites: &Sites,
-) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), Unfit> {
+) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), ClientError> {
     let paths = Arc::new(Paths::new(sites.iter().map(|site| {
         let base = site.base_path().to_owned();
         let originals = site.originals == Originals::Public;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::invalidation::notice::Entry;
+use crate::invalidation::notice::PurgeEntry;
 use crate::url::encode_text;
 
 /// CloudFront's own words are "unsafe characters as defined in RFC 1738"; others it wants as they
@@ -55,7 +55,7 @@ impl Paths {
         Self(sites.collect())
     }
 
-    pub(super) fn places<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Places {
+    pub(super) fn places<'a>(&self, entries: impl Iterator<Item = &'a PurgeEntry>) -> Places {
         let mut places = Places::default();
         for entry in entries {
             let sites = entry.sites.iter().filter_map(|site| self.0.get(site));
@@ -128,7 +128,7 @@ impl Places {
         });
     }
 
-    /// With a star behind what everything below goes of.
+    /// Appends `*` to every prefix.
     pub(super) fn into_paths(self) -> Vec<String> {
         let below = self.below.into_iter().map(|place| format!("{place}*"));
         below.chain(self.exact).collect()
@@ -158,8 +158,8 @@ mod tests {
         Paths::new(sites.into_iter())
     }
 
-    fn entry(site: &str, key: Option<&str>, prefix: Option<&str>) -> Entry {
-        Entry {
+    fn entry(site: &str, key: Option<&str>, prefix: Option<&str>) -> PurgeEntry {
+        PurgeEntry {
             at: jiff::Timestamp::UNIX_EPOCH,
             cause: Cause::Purge,
             sites: vec![site.to_owned()],
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(entries: &[Entry], expected: &[&str]) {
+    fn check(entries: &[PurgeEntry], expected: &[&str]) {
         let places = paths().places(entries.iter());
         assert_eq!(places.at_most(15).into_paths(), expected);
     }

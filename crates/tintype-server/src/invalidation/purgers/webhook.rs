@@ -27,7 +27,7 @@ use tintype_store::HexId;
 
 use super::{Failure, Paths};
 
-use crate::invalidation::notice::{Entry, Purge};
+use crate::invalidation::notice::{Purge, PurgeEntry};
 use crate::url::SigningKey;
 
 pub struct Webhook {
@@ -41,14 +41,14 @@ pub struct Webhook {
 
 #[derive(Serialize)]
 struct Body<'a> {
-    purges: Vec<Told<'a>>,
+    purges: Vec<Notification<'a>>,
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct Notification<'a> {
     id: &'a str,
     #[serde(flatten)]
-    entry: &'a Entry,
+    entry: &'a PurgeEntry,
     paths: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Webhook {
     pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
         // Both rounds of a purge may be due at once.
         let once: BTreeMap<_, _> = purges.iter().map(|purge| (&purge.id, *purge)).collect();
-        let told = once.into_values().map(|purge| Told {
+        let told = once.into_values().map(|purge| Notification {
             id: purge.id.as_str(),
             entry: &purge.entry,
             paths: self

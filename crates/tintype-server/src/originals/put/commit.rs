@@ -10,9 +10,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::invalidation::purge;
 use crate::records::blocks::Block;
-use crate::records::patch::{RequestedState, Said};
+use crate::records::patch::{EditableFields, RequestedState};
 use crate::records::record::{Record, State};
-use crate::records::{Found, MAX_ROUNDS, Stored, Written};
+use crate::records::{FoundRecord, MAX_ROUNDS, StoredRecord, Written};
 
 /// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
 /// record describes nothing until it is written again.
@@ -21,7 +21,7 @@ const AHEAD: &str = "";
 impl Placement<'_> {
     /// Before something hidden takes the place of something that is not: hides what is there.
     /// Gives back the record that the new one will replace.
-    pub(super) async fn hide_first(&self, app: &App) -> Result<Option<Arc<Stored>>, Error> {
+    pub(super) async fn hide_first(&self, app: &App) -> Result<Option<Arc<StoredRecord>>, Error> {
         let key = &self.wished;
         for _ in 0..MAX_ROUNDS {
             let Before {
@@ -29,7 +29,7 @@ impl Placement<'_> {
                 condition,
             } = before(app, key).await?;
             let record = existing.as_deref().map(|stored| &stored.record);
-            let ahead = ahead_state(&self.said_over(record)?.state);
+            let ahead = ahead_state(&self.fields_over(record)?.state);
             if ahead == State::Public || record.is_some_and(|record| record.state == ahead) {
                 return Ok(existing);
             }
@@ -52,8 +52,8 @@ impl Placement<'_> {
         &self,
         app: &App,
         key: &Key,
-        said: &Said,
-    ) -> Result<Arc<Stored>, Error> {
+        said: &EditableFields,
+    ) -> Result<Arc<StoredRecord>, Error> {
         let record = self.record_ahead(key, ahead_state(&said.state));
         let mut condition = Condition::Absent;
         for _ in 0..MAX_ROUNDS {
@@ -77,15 +77,15 @@ impl Placement<'_> {
         app: &App,
         key: &Key,
         meta: &Meta,
-        expected: Option<Arc<Stored>>,
-    ) -> Result<Arc<Stored>, Error> {
+        expected: Option<Arc<StoredRecord>>,
+    ) -> Result<Arc<StoredRecord>, Error> {
         let mut current = Before::of(expected);
         for _ in 0..MAX_ROUNDS {
             let there = current.stored.as_deref().map(|stored| &stored.record);
             // What is created owes nothing to what once had its name, and everything to those who
             // have found it already.
             let kept = there.filter(|record| self.conflict.replaces() || describes(record, meta));
-            let said = self.said_over(kept)?;
+            let said = self.fields_over(kept)?;
             let mut record = self.record(key, meta, kept);
             record.focal_point = said.focal_point;
             record.crops = said.crops;
@@ -119,7 +119,7 @@ impl Placement<'_> {
                 // only told.
                 let now = app.store.head(&Object::Original(key.clone())).await?;
                 if now.is_none_or(|now| now.etag != meta.etag) {
-                    return Ok(Arc::new(Stored::new(record, other.etag.clone())));
+                    return Ok(Arc::new(StoredRecord::new(record, other.etag.clone())));
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Placement<'_> {
         app: &App,
         key: &Key,
         meta: &Meta,
-    ) -> Result<Arc<Stored>, Error> {
+    ) -> Result<Arc<StoredRecord>, Error> {
         match before(app, key).await?.stored {
             Some(stored) if describes(&stored.record, meta) => Ok(stored),
             existing => self.commit(app, key, meta, existing).await,
@@ -141,10 +141,10 @@ impl Placement<'_> {
 
     /// What is to be said of an original that takes the place of another: the state stays, or becomes
     /// stricter; `meta` stays; and what was said about the picture goes with it.
-    fn said_over(&self, existing: Option<&Record>) -> Result<Said, Error> {
+    fn fields_over(&self, existing: Option<&Record>) -> Result<EditableFields, Error> {
         let mut said = self.base.clone();
         if let Some(record) = existing {
-            let before = Said::of(record, None);
+            let before = EditableFields::of(record, None);
             said.state = stricter(said.state, before.state);
             if said.meta.is_empty() {
                 said.meta = before.meta;
@@ -194,12 +194,12 @@ impl Placement<'_> {
 /// What a record that is written takes the place of. One that is damaged gives way, and nothing is
 /// kept of it.
 struct Before {
-    stored: Option<Arc<Stored>>,
+    stored: Option<Arc<StoredRecord>>,
     condition: Condition,
 }
 
 impl Before {
-    fn of(stored: Option<Arc<Stored>>) -> Self {
+    fn of(stored: Option<Arc<StoredRecord>>) -> Self {
         let condition = match &stored {
             Some(stored) => Condition::Match(stored.etag.clone()),
             None => Condition::Absent,
@@ -210,9 +210,9 @@ impl Before {
 
 async fn before(app: &App, key: &Key) -> Result<Before, Error> {
     Ok(match app.records.look(key).await? {
-        Found::Nothing => Before::of(None),
-        Found::Stored(stored) => Before::of(Some(Arc::from(stored))),
-        Found::Damaged { etag, reason } => {
+        FoundRecord::Nothing => Before::of(None),
+        FoundRecord::Stored(stored) => Before::of(Some(Arc::from(stored))),
+        FoundRecord::Damaged { etag, reason } => {
             tracing::warn!(
                 key = key.as_str(),
                 reason,

@@ -8,8 +8,8 @@ use super::{Conflict, Placed, Placement};
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::originals::rename::{Candidates, MAX_ATTEMPTS, Suffixes};
-use crate::records::Stored;
-use crate::records::patch::{RequestedState, Said};
+use crate::records::StoredRecord;
+use crate::records::patch::{EditableFields, RequestedState};
 
 /// Something has the name already; what, unless it is a folder.
 struct Taken(Option<Meta>);
@@ -55,8 +55,8 @@ impl Placement<'_> {
         &self,
         app: &App,
         key: &Key,
-        said: &Said,
-    ) -> Result<Result<(Meta, Option<Arc<Stored>>), Taken>, Error> {
+        said: &EditableFields,
+    ) -> Result<Result<(Meta, Option<Arc<StoredRecord>>), Taken>, Error> {
         let mut ahead = None;
         if said.state != RequestedState::Public {
             // Before anything is written ahead: an adopted original without a record may have this

@@ -21,8 +21,8 @@ use crate::error::Error;
 use crate::http::respond::conditional::Tags;
 use crate::originals::idempotency::{self, Answer, IdempotencyKey, Intent};
 use crate::originals::spool::Spooled;
-use crate::records::Stored;
-use crate::records::patch::{RecordPatch, Said};
+use crate::records::StoredRecord;
+use crate::records::patch::{EditableFields, RecordPatch};
 use crate::records::probing::Facts;
 use crate::records::record::{Record, RecordView};
 use crate::telemetry::access_log::Step;
@@ -49,7 +49,7 @@ impl Conflict {
 
 /// Where the bytes come from.
 #[derive(Clone, Copy)]
-pub enum Origin<'a> {
+pub enum BytesFrom<'a> {
     Spooled(&'a Spooled),
     Original(&'a Key),
 }
@@ -59,7 +59,7 @@ pub struct Placement<'a> {
     pub wished: Key,
     pub conflict: Conflict,
     pub idempotency: Option<IdempotencyKey>,
-    pub origin: Origin<'a>,
+    pub origin: BytesFrom<'a>,
     pub facts: Facts,
     pub size: u64,
     /// `None`: a large adopted original that has never been read whole.
@@ -67,7 +67,7 @@ pub struct Placement<'a> {
     /// A moved original keeps the time at which it was made.
     pub created: Option<Timestamp>,
     /// What comes along with the bytes: nothing for an upload, everything for a copy.
-    pub base: Said,
+    pub base: EditableFields,
     pub patch: RecordPatch,
 }
 
@@ -81,15 +81,15 @@ pub struct Placed {
     pub replayed: bool,
     /// The store ETag of the original.
     pub etag: ETag,
-    told: Told,
+    told: PlacedRecord,
     /// The time that it took to place it, where that was measured.
     pub put: Option<Step>,
 }
 
 /// The record as it is to be told.
 #[derive(Debug)]
-enum Told {
-    Stored(Arc<Stored>),
+enum PlacedRecord {
+    Stored(Arc<StoredRecord>),
     /// As the first answer told it.
     Remembered(Box<RecordView>),
 }
@@ -138,13 +138,13 @@ impl Placement<'_> {
             encoding: None,
         };
         match self.origin {
-            Origin::Spooled(spooled) => {
+            BytesFrom::Spooled(spooled) => {
                 let object = Object::Original(key.clone());
                 app.store
                     .put(&object, spooled.source(), condition, &attributes)
                     .await
             }
-            Origin::Original(from) => app.store.copy(from, key, condition, &attributes).await,
+            BytesFrom::Original(from) => app.store.copy(from, key, condition, &attributes).await,
         }
     }
 
@@ -169,8 +169,14 @@ impl Placement<'_> {
 }
 
 impl Placed {
-    fn new(key: &Key, created: bool, replayed: bool, meta: &Meta, stored: Arc<Stored>) -> Self {
-        let (etag, told) = (meta.etag.clone(), Told::Stored(stored));
+    fn new(
+        key: &Key,
+        created: bool,
+        replayed: bool,
+        meta: &Meta,
+        stored: Arc<StoredRecord>,
+    ) -> Self {
+        let (etag, told) = (meta.etag.clone(), PlacedRecord::Stored(stored));
         Self {
             key: key.clone(),
             created,
@@ -187,13 +193,13 @@ impl Placed {
             created: answer.created,
             replayed: true,
             etag: answer.etag,
-            told: Told::Remembered(Box::new(answer.told)),
+            told: PlacedRecord::Remembered(Box::new(answer.told)),
             put: None,
         }
     }
 
     /// For a copy whose source is gone by now.
-    pub fn again(key: &Key, meta: &Meta, stored: Arc<Stored>) -> Self {
+    pub fn again(key: &Key, meta: &Meta, stored: Arc<StoredRecord>) -> Self {
         Self::new(key, true, true, meta, stored)
     }
 
@@ -204,8 +210,8 @@ impl Placed {
     }
 
     /// Tells another record than the one that was written.
-    pub fn tell(&mut self, stored: Arc<Stored>) {
-        self.told = Told::Stored(stored);
+    pub fn tell(&mut self, stored: Arc<StoredRecord>) {
+        self.told = PlacedRecord::Stored(stored);
     }
 
     fn answer(&self, app: &App) -> Answer {
@@ -218,8 +224,8 @@ impl Placed {
 
     pub fn view(&self, app: &App) -> RecordView {
         match &self.told {
-            Told::Remembered(view) => (**view).clone(),
-            Told::Stored(stored) => {
+            PlacedRecord::Remembered(view) => (**view).clone(),
+            PlacedRecord::Stored(stored) => {
                 let record = stored.record.clone();
                 let block = app.blocks.of(&self.key, record.sha256);
                 let block = block.as_deref().cloned();

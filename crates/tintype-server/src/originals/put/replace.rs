@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::invalidation::notice::Cause;
 use crate::invalidation::outbox::Announced;
 use crate::invalidation::purge;
-use crate::originals::idempotency::{self, Found, IdempotencyKey, Intent};
+use crate::originals::idempotency::{self, FoundIntent, IdempotencyKey, Intent};
 use crate::records::MAX_ROUNDS;
 
 impl Placement<'_> {
@@ -43,7 +43,7 @@ impl Placement<'_> {
         Err(Error::busy("object"))
     }
 
-    /// Of what was not there no cache knows.
+    /// No cache can hold an object that did not exist.
     async fn announce(&self, app: &App, replaces: bool) -> Result<Option<Announced>, Error> {
         if !replaces {
             return Ok(None);
@@ -74,9 +74,9 @@ impl Placement<'_> {
             let (intent, condition, first) = match mine.take() {
                 Some(held) => fresh(Condition::Match(held)),
                 None => match idempotency::find(&app.store, idempotency).await? {
-                    Found::Nothing => fresh(Condition::Absent),
-                    Found::Expired(held) => fresh(Condition::Match(held)),
-                    Found::Intent(stored) => {
+                    FoundIntent::Nothing => fresh(Condition::Absent),
+                    FoundIntent::Expired(held) => fresh(Condition::Match(held)),
+                    FoundIntent::Intent(stored) => {
                         stored.intent.check(key, sha256)?;
                         if let Some(answer) = stored.intent.answer {
                             return Ok(Placed::remembered(key, answer));

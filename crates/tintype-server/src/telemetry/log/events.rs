@@ -22,7 +22,7 @@ impl Events {
 impl<S: Subscriber> Layer<S> for Events {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        let mut said = Said::default();
+        let mut said = EditableFields::default();
         event.record(&mut said);
         let level = match *metadata.level() {
             Level::ERROR => "error",
@@ -56,13 +56,13 @@ pub fn report_panics() {
 
 /// The fields of one event.
 #[derive(Default)]
-struct Said {
+struct EditableFields {
     event: Option<String>,
     message: Option<String>,
     others: Map<String, Value>,
 }
 
-impl Said {
+impl EditableFields {
     fn write(self, bytes: &mut Vec<u8>, level: &str, target: &str) -> serde_json::Result<()> {
         use serde::ser::{SerializeMap, Serializer};
         let mut serializer = serde_json::Serializer::new(bytes);
@@ -97,7 +97,7 @@ impl Said {
     }
 }
 
-impl Visit for Said {
+impl Visit for EditableFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, value.into());
     }

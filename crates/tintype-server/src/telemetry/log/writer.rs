@@ -28,13 +28,13 @@ pub struct Writer {
 
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
     changed: Condvar,
     dropped: AtomicU64,
 }
 
 #[derive(Default)]
-struct State {
+struct WriterState {
     buffer: Vec<u8>,
     closed: bool,
 }
@@ -95,7 +95,7 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WriterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -160,111 +160,113 @@ impl Metrics {
         let queue_wait = histogram();
         r.0.register_with_unit(
             "queue_wait",
-            "How long jobs waited for a pixel thread",
+            "Time jobs waited for a pixel thread",
             Unit::Seconds,
             queue_wait.clone(),
         );
         let metrics = Self {
             process,
             queue_wait,
-            requests: r.add("http_requests", "Requests answered"),
+            requests: r.add("http_requests", "Requests"),
             request_duration: r.durations(
                 "http_request_duration",
-                "From the head of a request to the end of its answer",
+                "Time from the head of a request to the end of its response",
             ),
             response_bytes: of_routes(&mut r),
             sites: of_sites(sites, &mut r),
-            stage_duration: r.durations("stage_duration", "Steps on the way to a variant"),
-            cache_events: r.add("cache_events", "What caches had"),
-            in_flight: r.add("inflight", "Requests being answered"),
-            connections: r.add("connections", "Connections of clients, by listener"),
+            stage_duration: r.durations("stage_duration", "Time of each step of a variant"),
+            cache_events: r.add("cache_events", "Cache lookups, by cache and result"),
+            in_flight: r.add("inflight", "Requests in progress"),
+            connections: r.add("connections", "Open client connections, by listener"),
             connections_limit: r.add(
                 "connections_limit",
-                "The most of the public listener and the API's together",
+                "Limit of connections, public and API listeners together",
             ),
             draining: r.add("draining", "1 after the signal to stop"),
             queue_depth: r.add("queue_depth", "Jobs waiting for a pixel thread"),
             workers: r.add("workers", "Pixel threads"),
-            workers_busy: r.add("workers_busy", "Pixel threads at work"),
+            workers_busy: r.add("workers_busy", "Busy pixel threads"),
             workers_busy_time: r.with_unit(
                 "workers_busy",
                 Unit::Seconds,
-                "Time that pixel threads were at work, waiting for the store included",
+                "Time pixel threads were busy, including waits for the store",
             ),
             jobs_foreseen: r.with_unit(
                 "jobs_foreseen",
                 Unit::Seconds,
-                "What finished jobs were expected to take of a pixel thread, by kind",
+                "Estimated pixel thread time of finished jobs, by kind",
             ),
-            jobs_taken: r.with_unit("jobs_taken", Unit::Seconds, "What the same jobs took"),
+            jobs_taken: r.with_unit(
+                "jobs_taken",
+                Unit::Seconds,
+                "Measured pixel thread time of the same jobs, by kind",
+            ),
             memory_used: r.with_unit(
                 "memory_budget_used",
                 Unit::Bytes,
-                "Memory for decoded pictures that running jobs have claimed",
+                "Memory claimed by running jobs for decoded images",
             ),
-            memory_limit: r.with_unit(
-                "memory_budget_limit",
+            memory_limit: r.with_unit("memory_budget_limit", Unit::Bytes, "Limit of that memory"),
+            hot_cache_bytes: r.with_unit(
+                "hot_cache",
                 Unit::Bytes,
-                "The most that they may claim together",
+                "Size of the variants held in memory",
             ),
-            hot_cache_bytes: r.with_unit("hot_cache", Unit::Bytes, "Variants held in memory"),
             hot_cache_entries: r.add("hot_cache_entries", "Variants held in memory"),
             hot_cache_limit: r.with_unit(
                 "hot_cache_limit",
                 Unit::Bytes,
-                "Memory that hot variants and their headers may take",
+                "Limit of the hot cache, headers included",
             ),
-            spool_bytes: r.with_unit("spool", Unit::Bytes, "Room promised to bodies of uploads"),
-            spool_limit: r.with_unit("spool_limit", Unit::Bytes, "The most that is promised"),
-            disk_free: r.with_unit("disk_free", Unit::Bytes, "Free on the disk of each folder"),
+            spool_bytes: r.with_unit("spool", Unit::Bytes, "Spool space reserved for uploads"),
+            spool_limit: r.with_unit("spool_limit", Unit::Bytes, "Limit of the spool"),
+            disk_free: r.with_unit("disk_free", Unit::Bytes, "Free disk space, by folder"),
             shed: r.add("shed", "Requests refused because of load"),
             background_depth: r.add(
                 "background_depth",
-                "Background jobs waiting for the requests to be done",
+                "Background jobs waiting until no request waits",
             ),
-            background_busy: r.add("background_busy", "Background jobs at work"),
+            background_busy: r.add("background_busy", "Busy background threads"),
             background_shed: r.add("background_shed", "Background jobs refused because of load"),
-            decode_rejected: r.add(
-                "decode_rejected",
-                "Originals that no picture was made of, because of what they are",
-            ),
-            decode_panics: r.add("decode_panics", "Panics of pixel code"),
+            decode_rejected: r.add("decode_rejected", "Originals that could not be decoded"),
+            decode_panics: r.add("decode_panics", "Panics caught while decoding or encoding"),
             formats_deferred: r.add(
                 "formats_deferred",
-                "Answers in another format, because the best one would have cost too much then",
+                "Responses in another format because the best one cost too much at that moment",
             ),
             formats_made_later: r.add(
                 "formats_made_later",
-                "Better formats made behind such answers, or not",
+                "Best formats rendered in the background after such responses, by result",
             ),
-            uploads: r.add("uploads", "Uploads by how they ended"),
+            uploads: r.add("uploads", "Uploads, by result"),
             upload_bytes: r.with_unit("upload", Unit::Bytes, "Bytes of stored uploads"),
             storage_duration: r.durations("storage_request_duration", "Requests to the store"),
             storage_events: r.add(
                 "storage_events",
-                "Requests to a bucket sent again, sent twice because one was late, and how often it stopped answering",
+                "Bucket requests retried or hedged, and circuit breakers opened",
             ),
             breaker_open: r.add(
                 "breaker_open",
-                "1 while a bucket is asked no more than once a second, because it does not answer",
+                "1 while a circuit breaker is open: the bucket is tried once a second",
             ),
             purges: r.add(
                 "purges",
-                "Purges delivered to caches in front, and attempts that failed",
+                "Purges delivered to downstream caches, and failed attempts",
             ),
             purges_pending: r.add(
                 "purges_pending",
-                "Purges that a cache in front has still to confirm",
+                "Purges that a downstream cache has not confirmed yet",
             ),
-            purges_oldest: r.with_unit("purges_oldest", Unit::Seconds, "Age of the oldest of them"),
+            purges_oldest: r.with_unit(
+                "purges_oldest",
+                Unit::Seconds,
+                "Age of the oldest unconfirmed purge",
+            ),
             old_urls: OldUrls::new(r.add(
                 "old_urls",
-                "Requests for addresses of a former server, by its grammar and how they ended",
+                "Requests for URLs of a former server, by grammar and result",
             )),
-            log_lines_dropped: r.add(
-                "log_lines_dropped",
-                "Lines that the log could not take in time",
-            ),
+            log_lines_dropped: r.add("log_lines_dropped", "Log lines dropped"),
             registry: Registry::default(),
         };
         metrics.begin_at_nothing();
@@ -484,25 +486,20 @@ impl Metrics {
 
 /// A series of each route, so that a hit finds it without a lock.
 fn of_routes(r: &mut Making<'_>) -> HashMap<&'static str, Counter> {
-    let bytes: Family<Route, Counter> = r.with_unit(
-        "http_response",
-        Unit::Bytes,
-        "Bodies of answers, as far as they were handed on",
-    );
+    let bytes: Family<Route, Counter> =
+        r.with_unit("http_response", Unit::Bytes, "Response body bytes sent");
     let of_route = |&route: &&'static str| (route, bytes.get_or_create(&Route { route }).clone());
     ROUTES.iter().map(of_route).collect()
 }
 
 /// A series of each site, so that the label is made once.
 fn of_sites<'a>(sites: impl IntoIterator<Item = &'a str>, r: &mut Making<'_>) -> BySite<OfSite> {
-    let answers: Family<SiteStatus, Counter> = r.add(
-        "site_requests",
-        "Requests answered, by site and first digit",
-    );
+    let answers: Family<SiteStatus, Counter> =
+        r.add("site_requests", "Requests by site and status class");
     let bytes: Family<Site, Counter> = r.with_unit(
         "site_response",
         Unit::Bytes,
-        "Bodies of answers by site, as far as they were handed on",
+        "Response body bytes sent, by site",
     );
     let sites = sites.into_iter().take(MAX_SITES).chain([OTHER_SITES]);
     let of_site = |site: &str| {

@@ -54,7 +54,7 @@ impl Parent {
                 let (key, value) = part.trim().split_once('=')?;
                 (key == name).then_some(value)
             });
-            // Said twice is not said.
+            // EditableFields twice is not said.
             found.next().filter(|_| found.next().is_none())
         };
         let (seconds, rest) = field("Root")?.strip_prefix("1-")?.split_once('-')?;

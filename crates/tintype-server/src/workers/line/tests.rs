@@ -50,7 +50,7 @@ impl Scene {
             deadline,
             job: |_: &mut Shift| Ok::<_, ()>(()),
         };
-        let entry = Entry {
+        let entry = QueuedJob {
             deadline,
             cost,
             run: Box::new(job),

@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt, stream};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tintype_server::originals::coding;
+use tintype_server::records::record::is_gzip;
 use tintype_store::{ContentHash, HexId, Source};
 
 /// Larger ones wait in a file. Times the jobs, this is the memory that an import takes.
@@ -59,7 +60,7 @@ impl Held {
     /// What another program has packed with gzip, unpacked. What is in another coding stays in it, and so does
     /// what is not packed at all, whatever is said of it.
     pub(super) async fn unpacked(self, folder: Option<PathBuf>) -> anyhow::Result<Self> {
-        if !self.encoding.as_deref().is_some_and(coding::is_gzip) {
+        if !self.encoding.as_deref().is_some_and(is_gzip) {
             return Ok(self);
         }
         let mut body = std::pin::pin!(self.read_again()?);

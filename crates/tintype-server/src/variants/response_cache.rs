@@ -1,10 +1,9 @@
-//! Answers that were given before, ready to be given again.
+//! Cache of complete response headers.
 //!
-//! What an answer owes to its address and to the record (parsing, signature, geometry, names, tags)
-//! is done once and kept under the address as it was sent. What may have changed since is looked at
-//! by every request: the record, which has to be the very one that the answer was made from, the
-//! takedowns, and the bytes in the hot cache. An address that expires is never kept, and neither is
-//! an answer about a record that is not public.
+//! What depends on the URL and the record alone (parsing, signature, geometry, names, tags) is worked out once and
+//! kept under the URL as it was sent. Every request checks what may have changed since: the record, which has to
+//! be the very one that the response was made from, takedowns, and the bytes in the hot cache. URLs that expire
+//! and records that are not public are never kept.
 
 use std::sync::Arc;
 
@@ -16,29 +15,29 @@ use moka::sync::Cache;
 use tintype_store::Key;
 
 use crate::http::respond::{Representation, decide};
-use crate::records::Stored;
+use crate::records::StoredRecord;
 use crate::records::record::State;
 use crate::telemetry::access_log::LogFacts;
 use crate::url::{Accepted, VARIANTS};
 
 use super::sending::{self, Place};
-use super::{Name, Variant, Variants};
+use super::{Variant, VariantName, Variants};
 
-/// What an entry costs beside its address: some twenty headers and the maps' own share.
+/// What an entry costs beside its URL: some twenty headers and the maps' own share.
 const ENTRY_BYTES: usize = 2048;
 
-/// Everything about an answer but its bytes.
-pub struct Prepared {
+/// Everything about a response but its bytes.
+pub struct CachedResponse {
     pub key: Key,
-    pub stored: Arc<Stored>,
-    pub name: Name,
+    pub stored: Arc<StoredRecord>,
+    pub name: VariantName,
     pub representation: Representation,
     pub cache_control: HeaderValue,
-    /// Of an answer from memory.
+    /// Of a response from memory.
     pub facts: LogFacts,
 }
 
-impl Prepared {
+impl CachedResponse {
     pub fn answer(
         &self,
         variants: &Arc<Variants>,
@@ -61,10 +60,10 @@ impl Prepared {
     }
 }
 
-/// By address, for each answer to which formats are accepted.
-pub struct PreparedAnswers([Cache<String, Arc<Prepared>>; 4]);
+/// By URL, for each combination of accepted formats.
+pub struct ResponseCache([Cache<String, Arc<CachedResponse>>; 4]);
 
-impl PreparedAnswers {
+impl ResponseCache {
     pub fn new(max_bytes: u64) -> Self {
         Self([(); 4].map(|()| {
             Cache::builder()
@@ -76,24 +75,24 @@ impl PreparedAnswers {
         }))
     }
 
-    pub fn get(&self, request: &Parts) -> Option<Arc<Prepared>> {
+    pub fn get(&self, request: &Parts) -> Option<Arc<CachedResponse>> {
         match request.uri.query() {
             None => self.of(request).get(request.uri.path()),
             Some(_) => None,
         }
     }
 
-    fn of(&self, request: &Parts) -> &Cache<String, Arc<Prepared>> {
+    fn of(&self, request: &Parts) -> &Cache<String, Arc<CachedResponse>> {
         let Accepted { avif, webp } = accepted(request);
         &self.0[usize::from(avif) << 1 | usize::from(webp)]
     }
 
-    pub fn keep(&self, request: &Parts, prepared: Prepared) {
+    pub fn keep(&self, request: &Parts, response: CachedResponse) {
         let path = request.uri.path();
-        // An address of another grammar is not looked for here, and its query may say something.
-        if prepared.stored.record.state == State::Public && path.starts_with(VARIANTS) {
+        // URLs of another grammar are not looked up here, and their query may matter.
+        if response.stored.record.state == State::Public && path.starts_with(VARIANTS) {
             let path = path.to_owned();
-            self.of(request).insert(path, Arc::new(prepared));
+            self.of(request).insert(path, Arc::new(response));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Entries that their writers have left behind.
 //!
-//! A process that holds entries for long says so with an object of its own, its beat, which it
-//! writes again and again. Entries that are old and whose writer's beat is old or missing are
+//! A process that holds entries for long says so with an object of its own, its heartbeat, which it
+//! writes again and again. Entries that are old and whose writer's heartbeat is old or missing are
 //! delivered by whoever finds them; two that find the same both deliver it, which does no harm. Who has
 //! just looked says so as well, so that a hundred processes do not list the outbox a hundred times.
 
@@ -12,22 +12,22 @@ use std::time::{Duration, Instant, SystemTime};
 use tintype_store::{Attributes, Condition, Kind, MAX_PAGE, Object, OutboxId, Source};
 
 use super::lane::with_jitter;
-use super::name::{self, Name, Writer};
-use super::{GIVE_UP, MAX_ENTRY_BYTES, Shared, State, age, remove_entry};
+use super::name::{self, ObjectName, Writer};
+use super::{EntryState, GIVE_UP, MAX_ENTRY_BYTES, Shared, age, remove_entry};
 use crate::error::Error;
-use crate::invalidation::notice::{Entry, Purge};
+use crate::invalidation::notice::{Purge, PurgeEntry};
 
-/// How often a beat is written while there is reason to.
-const BEAT: Duration = Duration::from_secs(30);
+/// How often a heartbeat is written while there is reason to.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// A writer whose beat is older than this is gone.
+/// A writer whose heartbeat is older than this is gone.
 const GONE: Duration = Duration::from_secs(90);
 
 /// Pages of the outbox that are looked through at once: far more than processes can hold.
 const MAX_PAGES: usize = 100;
 
 /// As long as the outbox is there.
-pub(super) async fn keep_looking(shared: Arc<Shared>) {
+pub(super) async fn run(shared: Arc<Shared>) {
     let timing = shared.timing;
     // Not before the time at which everything that was there at the start is old enough.
     let mut next_look = Instant::now() + timing.takeover + with_jitter(timing.takeover / 4);
@@ -36,7 +36,7 @@ pub(super) async fn keep_looking(shared: Arc<Shared>) {
     let mut is_first = true;
     loop {
         tokio::time::sleep(timing.takeover / 6).await;
-        beat(&shared, &mut last_beat).await;
+        heartbeat(&shared, &mut last_beat).await;
         if Instant::now() < next_look {
             continue;
         }
@@ -48,12 +48,12 @@ pub(super) async fn keep_looking(shared: Arc<Shared>) {
     }
 }
 
-async fn beat(shared: &Shared, last: &mut Option<Instant>) {
-    let oldest = shared.held().entries.values().next().map(State::at);
+async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
+    let oldest = shared.held().entries.values().next().map(EntryState::at);
     let is_old = oldest.is_some_and(|at| age(at) > shared.timing.takeover / 2);
-    let beat = Object::Outbox(shared.writer.beat());
+    let heartbeat = Object::Outbox(shared.writer.heartbeat());
     let outcome = match last {
-        Some(when) if is_old && when.elapsed() < BEAT => return,
+        Some(when) if is_old && when.elapsed() < HEARTBEAT => return,
         None if !is_old => return,
         _ if is_old => {
             *last = Some(Instant::now());
@@ -61,12 +61,16 @@ async fn beat(shared: &Shared, last: &mut Option<Instant>) {
             let attributes = Attributes::default();
             let put = shared
                 .store
-                .put(&beat, source, &Condition::Any, &attributes);
+                .put(&heartbeat, source, &Condition::Any, &attributes);
             put.await.map(drop)
         }
         _ => {
             *last = None;
-            shared.store.delete(&beat, &Condition::Any).await.map(drop)
+            shared
+                .store
+                .delete(&heartbeat, &Condition::Any)
+                .await
+                .map(drop)
         }
     };
     if let Err(error) = outcome {
@@ -96,8 +100,8 @@ pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
             .await?;
         for object in page.objects {
             let Object::Outbox(id) = object else { continue };
-            match Name::parse(&id) {
-                Some(Name::Entry { writer, at }) => {
+            match ObjectName::parse(&id) {
+                Some(ObjectName::PurgeEntry { writer, at }) => {
                     let age = now.duration_since(at).unwrap_or_default();
                     let is_held = shared.held().entries.contains_key(&id);
                     if is_held || age < shared.timing.takeover {
@@ -110,7 +114,7 @@ pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
                         take_over(shared, id, age).await?;
                     }
                 }
-                Some(Name::Beat(writer)) => {
+                Some(ObjectName::Heartbeat(writer)) => {
                     let others = writer != shared.writer;
                     let is_over = others && is_gone(shared, &mut gone, writer).await?;
                     if is_over {
@@ -137,9 +141,12 @@ async fn is_gone(
     if let Some(gone) = known.get(&writer) {
         return Ok(*gone);
     }
-    let beat = shared.store.head(&Object::Outbox(writer.beat())).await?;
+    let heartbeat = shared
+        .store
+        .head(&Object::Outbox(writer.heartbeat()))
+        .await?;
     let age = |meta: tintype_store::Meta| meta.modified.elapsed().unwrap_or_default();
-    let gone = beat.is_none_or(|meta| age(meta) > GONE);
+    let gone = heartbeat.is_none_or(|meta| age(meta) > GONE);
     known.insert(writer, gone);
     Ok(gone)
 }
@@ -154,7 +161,7 @@ async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), E
         .into_bytes(MAX_ENTRY_BYTES)
         .await
         .unwrap_or_default();
-    let entry = serde_json::from_slice::<Entry>(&json).ok();
+    let entry = serde_json::from_slice::<PurgeEntry>(&json).ok();
     match entry.filter(|entry| !shared.lanes_of(entry).is_empty()) {
         Some(entry) => {
             tracing::info!(
@@ -164,7 +171,7 @@ async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), E
                 age_s = age.as_secs(),
                 "a purge that was left behind is delivered"
             );
-            shared.take_on(Purge { id, entry }, json.len(), shared.timing.settle);
+            shared.accept(Purge { id, entry }, json.len(), shared.timing.settle);
         }
         // For replicas of another version or configuration, as long as there may be some.
         None if age < GIVE_UP => {}

@@ -10,7 +10,7 @@ use super::Settings;
 use super::deadline::Deadline;
 use super::io::Shared;
 
-pub(super) struct Patience<'a> {
+pub(super) struct IdleTimeout<'a> {
     settings: Settings,
     shared: &'a Shared,
     phase: Phase,
@@ -26,7 +26,7 @@ enum Phase {
     Head,
 }
 
-impl<'a> Patience<'a> {
+impl<'a> IdleTimeout<'a> {
     pub(super) fn new(settings: Settings, shared: &'a Shared) -> Self {
         let deadline = Deadline::after(settings.header_timeout);
         Self {
