@@ -27,6 +27,7 @@ mod invalidation; // what caches in front are told, and when
 mod logs; // what is said on standard output
 mod management; // records, list, batch, copy, move, delete, state
 mod memory; // what an upload costs
+mod mezzanine; // the sizes of a page share one read and one decode
 mod monitoring; // metrics, alarms and the dashboard
 mod nginx; // proxies that write addresses anew, and our configuration for it
 mod odd_files; // what is told of a file that cannot be rendered, and how often it is tried

@@ -66,6 +66,27 @@ pub fn render(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<Rendered, Error> {
+    render_as(bytes, None, resolved, limits, deadline)
+}
+
+/// The same from a smaller copy of an upright original of the size `of`, whose pixels `resolved` counts.
+pub fn render_copy(
+    bytes: &[u8],
+    of: Size,
+    resolved: &Resolved,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Rendered, Error> {
+    render_as(bytes, Some(of), resolved, limits, deadline)
+}
+
+fn render_as(
+    bytes: &[u8],
+    of: Option<Size>,
+    resolved: &Resolved,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Rendered, Error> {
     match (resolved.format, resolved.metadata) {
         (Format::Gif, _) => return Err(Error::NotYetSupported("gif output")),
         (_, Metadata::Keep) => return Err(Error::NotYetSupported("meta_keep")),
@@ -78,6 +99,7 @@ pub fn render(
     let turn = Turn::of_orientation(container.header.orientation);
     let wanted = Wanted {
         crop: resolved.crop,
+        of: of.unwrap_or_else(|| container.header.upright()),
         turn: turn
             .then(Turn::of_rotation(resolved.rotate))
             .then(Turn::of_flip(resolved.flip)),
@@ -137,6 +159,7 @@ pub(crate) fn small(
             width: upright.width,
             height: upright.height,
         },
+        of: upright,
         turn: Turn::of_orientation(header.orientation),
         size,
     };
@@ -154,6 +177,8 @@ pub(crate) fn small(
 struct Wanted {
     /// Of the upright original.
     crop: Rect,
+    /// The upright original, of which there may be a smaller copy.
+    of: Size,
     /// From stored to shown.
     turn: Turn,
     /// As shown.
@@ -164,11 +189,13 @@ struct Wanted {
 struct Stored {
     crop: Rect,
     size: Size,
+    /// How many pixels of the crop one of the file stands for, across and down: more than one in a smaller copy.
+    reach: (f64, f64),
 }
 
 impl Wanted {
     fn stored(&self, header: &Header) -> Result<Stored, Error> {
-        let upright = header.upright();
+        let upright = self.of;
         let Rect {
             x,
             y,
@@ -186,8 +213,21 @@ impl Wanted {
         } else {
             self.size
         };
-        let crop = Turn::of_orientation(header.orientation).undo(self.crop, upright);
-        Ok(Stored { crop, size })
+        let turn = Turn::of_orientation(header.orientation);
+        let of = if turn.transposes() {
+            upright.transposed()
+        } else {
+            upright
+        };
+        let reach = |of: u32, file: u32| f64::from(of) / f64::from(file.max(1));
+        Ok(Stored {
+            crop: turn.undo(self.crop, upright),
+            size,
+            reach: (
+                reach(of.width, header.size.width),
+                reach(of.height, header.size.height),
+            ),
+        })
     }
 }
 
@@ -200,7 +240,11 @@ fn open(
     deadline: Instant,
     mut shrink: Shrink<'_>,
 ) -> Result<Shrunk, Error> {
-    let part = Size::new(stored.crop.width, stored.crop.height);
+    let in_file = |pixels: u32, reach: f64| ((f64::from(pixels) / reach).round() as u32).max(1);
+    let part = Size::new(
+        in_file(stored.crop.width, stored.reach.0),
+        in_file(stored.crop.height, stored.reach.1),
+    );
     // Whether a picture is drawn is seen in its own pixels alone.
     let sizes = (
         part,

@@ -184,6 +184,8 @@ impl Rows {
         let (decoded, crop) = (band.size, stored.crop);
         let divisor = f64::from(band.divisor);
         let (reach_across, reach_down) = band.plane.map_or((divisor, divisor), |plane| plane.reach);
+        let (reach_across, reach_down) =
+            (reach_across * stored.reach.0, reach_down * stored.reach.1);
         let across = Side::new(
             crop.x,
             crop.width,
@@ -513,6 +515,7 @@ mod tests {
                     height,
                 },
                 size: Size::new(size.0, size.1),
+                reach: (1.0, 1.0),
             };
             let expected = in_one_pass(&samples, &stored);
             for rows in [1, 7, 300, 1000] {
@@ -543,6 +546,7 @@ mod tests {
                 height: DECODED.height,
             },
             size: Size::new(64, 100),
+            reach: (1.0, 1.0),
         };
         let mut samples = noise(DECODED.pixels() as usize * 4);
         let half = samples.len() / 2;

@@ -178,6 +178,7 @@ impl Reader {
         let webp = self.optional("quality_webp", read::quality);
         let avif = self.optional("quality_avif", read::quality);
         let format_budget = self.optional("format_budget", units::duration);
+        let mezzanine = self.optional("mezzanine", read::switch);
         let max_age = self.optional("max_age", read::cache_time);
         let s_maxage = self.optional("s_maxage", read::cache_time);
         let record_cache = self.optional("record_cache", units::duration);
@@ -219,6 +220,7 @@ impl Reader {
                 avif: avif?,
             },
             format_budget: format_budget?,
+            mezzanine: mezzanine?,
             max_age: max_age?,
             s_maxage: s_maxage?,
             record_cache: record_cache?,

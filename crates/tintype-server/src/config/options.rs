@@ -58,6 +58,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     plain("quality_webp", "80"),
     plain("quality_avif", "80"),
     plain("format_budget", "200ms"),
+    plain("mezzanine", "1"),
     plain("max_age", "60s"),
     plain("s_maxage", "1d"),
     plain("record_cache", "5s"),

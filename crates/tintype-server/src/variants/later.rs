@@ -13,7 +13,7 @@ use moka::sync::Cache;
 use tintype_imaging::spec::Resolved;
 use tintype_store::{Key, in_background};
 
-use super::render::{cost_of, expected, render_original};
+use super::render::{cost_of, expected, render_variant};
 use super::{VariantName, Variants, sealed};
 use crate::error::Error;
 use crate::records::StoredRecord;
@@ -110,12 +110,12 @@ impl Variants {
         self: &Arc<Self>,
         name: VariantName,
         key: &Key,
-        stored: &StoredRecord,
+        stored: &Arc<StoredRecord>,
         resolved: Resolved,
     ) -> Result<(), Error> {
         let deadline = Instant::now() + DEADLINES * self.config.render_deadline;
         let rendered =
-            render_original(self, key, stored, resolved, Priority::Background, deadline).await?;
+            render_variant(self, key, stored, resolved, Priority::Background, deadline).await?;
         let (rendered, _) = rendered;
         let bytes = Bytes::from(rendered.bytes);
         let sum = sealed::sum(&bytes);

@@ -10,31 +10,65 @@ use tintype_imaging::{cost, memory};
 use tintype_store::{ETag, Key, Object, in_background};
 use tokio::runtime::Handle;
 
-use super::{Variants, Work};
+use super::mezzanine::Mezzanine;
+use super::{Fetched, Variants, Work};
 use crate::error::{Code, Error};
 use crate::originals::coding;
 use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// Renders an original on a pixel thread: read, decode, resize, encode.
-pub(super) async fn render_original(
+/// Renders a variant, by way of the mezzanine where that is good enough for it.
+pub(super) async fn render_variant(
     variants: &Arc<Variants>,
     key: &Key,
-    stored: &StoredRecord,
+    stored: &Arc<StoredRecord>,
     resolved: Resolved,
     priority: Priority,
     deadline: Instant,
 ) -> Result<(Rendered, Work), Error> {
-    let record = &stored.record;
+    let Some(mezzanine) = mezzanine(variants, &stored.record, &resolved) else {
+        let record = &stored.record;
+        return render_original(variants, key, record, resolved, priority, deadline).await;
+    };
+    let fetched = variants.fetch_mezzanine(key, stored, mezzanine.resolved.clone());
+    let Fetched { variant, work, .. } = fetched.await?;
+    // All of it at most, whatever the crop.
+    let whole = Resolved::whole(mezzanine.resolved.size, resolved.output(), resolved.format);
+    let cost = cost(&mezzanine.source(variant.bytes.len()), &whole);
+    let (shared, of) = (variants.clone(), mezzanine.of);
+    let job = move |shift: &mut Shift| {
+        let (bytes, limits) = (&variant.bytes, &shared.imaging);
+        let rendered = render::render_copy(bytes, of, &resolved, limits, shift.deadline);
+        rendered.map_err(Error::from)
+    };
+    let (rendered, own) = run(variants, cost, job, priority, deadline).await?;
+    Ok((rendered, own.after(work)))
+}
+
+fn mezzanine(variants: &Variants, record: &Record, resolved: &Resolved) -> Option<Mezzanine> {
+    let mezzanine = Mezzanine::of(record, resolved).filter(|_| variants.config.mezzanine)?;
+    // One that takes more memory than there is for all jobs is not made.
+    let fits = |cost: Cost| cost.bytes <= variants.pool.limits().bytes;
+    let cost = cost_of(record, &mezzanine.resolved);
+    cost.is_some_and(fits).then_some(mezzanine)
+}
+
+async fn render_original(
+    variants: &Arc<Variants>,
+    key: &Key,
+    record: &Record,
+    resolved: Resolved,
+    priority: Priority,
+    deadline: Instant,
+) -> Result<(Rendered, Work), Error> {
     let cost = cost_of(record, &resolved).ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
     let runtime = Handle::current();
     let (shared, key, etag) = (variants.clone(), key.clone(), record.etag.clone());
     let (encoding, unpacked) = (record.encoding.clone(), record.decoded_size());
     let job = move |shift: &mut Shift| {
         let deadline = shift.deadline;
-        // Read when the turn has come: what waits in line holds no bytes, and the bytes that are
-        // read were set aside.
+        // Read inside the worker, so that queued jobs hold no bytes; the budget already covers them.
         let reading = read_original(&shared, &key, &etag, encoding.as_ref(), unpacked, deadline);
         let bytes = shift.fetch(|| match priority {
             Priority::Request => runtime.block_on(reading),
@@ -44,6 +78,17 @@ pub(super) async fn render_original(
         let rendered = rendered.map_err(Error::from);
         rendered.inspect_err(|error| shared.metrics.decode_rejected(error))
     };
+    run(variants, cost, job, priority, deadline).await
+}
+
+/// Renders on a pixel thread.
+async fn run(
+    variants: &Variants,
+    cost: Cost,
+    job: impl FnOnce(&mut Shift) -> Result<Rendered, Error> + Send + 'static,
+    priority: Priority,
+    deadline: Instant,
+) -> Result<(Rendered, Work), Error> {
     let done = variants.pool.run(priority, deadline, cost, job).await?;
     let rendered = done.result?;
     let work = Work {
@@ -65,11 +110,15 @@ pub(super) async fn render_original(
 /// `None`: of this original nothing can be rendered.
 pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
     let source = record.image.as_ref()?.source(record.decoded_size())?;
-    Some(Cost {
+    Some(cost(&source, resolved))
+}
+
+fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
+    Cost {
         kind: Kind::Render(resolved.format),
-        time: cost::expect(&source, resolved).total(),
-        bytes: memory::render(&source, resolved),
-    })
+        time: cost::expect(source, resolved).total(),
+        bytes: memory::render(source, resolved),
+    }
 }
 
 pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::Expected> {

@@ -19,21 +19,13 @@ use super::alive::Alive;
 use super::failure::Failure;
 use super::gate::TRY_EVERY;
 use super::lane::Lane;
-use super::operation::Operation;
+use super::operation::{Class, Operation};
 use super::places::{Ids, Places};
 use crate::{Breakers, Counts, background};
 
 /// After this long without an answer it is found out whether there are any, which takes up to a second:
 /// then whoever waits has waited as long as one who asks for an object that is stuck.
 const LATE: Duration = Duration::from_millis(900);
-
-/// The kinds of operation that are judged apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Class {
-    Read,
-    Write,
-    List,
-}
 
 /// What a request is, and of what.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,14 @@
 //! Every request that is ever sent to S3: what it counts as, and what a role needs to send it.
 
-use super::health::Class;
 use crate::Counts;
+
+/// The kinds of operation that are judged apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    Read,
+    Write,
+    List,
+}
 
 macro_rules! operations {
     ($($name:ident)*) => {
