@@ -250,27 +250,11 @@ impl Records {
     /// Leaves what is in memory to the caller, which may be about to change it.
     async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
         let key = Key::existing(&record.key)?;
-        let bytes =
-            serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
-        if bytes.len() as u64 > MAX_RECORD_BYTES {
-            return Err(Error::new(Code::InvalidRequest).detail(format!(
-                "the record is {} bytes, limit is {MAX_RECORD_BYTES}",
-                bytes.len()
-            )));
+        let written = put(&self.store, &key, record, condition).await?;
+        if let Written::Stored(stored) = &written {
+            self.note_unfinished(stored);
         }
-        let object = Object::Record(key.hash());
-        let source = Source::Bytes(bytes.into());
-        let written = self
-            .store
-            .put(&object, source, condition, &Attributes::default())
-            .await;
-        let written = match written {
-            Err(tintype_store::Error::Precondition { .. }) => return Ok(Written::Raced),
-            written => written?,
-        };
-        let stored = Arc::new(Stored::new(record, written.etag));
-        self.note_unfinished(&stored);
-        Ok(Written::Stored(stored))
+        Ok(written)
     }
 
     pub async fn forget(&self, key: &Key) {
@@ -592,4 +576,28 @@ pub async fn look(store: &Store, owner: &KeyHash) -> Result<Found, Error> {
         record.etag = record.store_etag().marked().as_str().to_owned();
     }
     Ok(Found::Stored(Box::new(Stored::new(record, etag))))
+}
+
+/// Writes the record of an original, for whoever remembers none.
+pub async fn put(
+    store: &Store,
+    key: &Key,
+    record: Record,
+    condition: &Condition,
+) -> Result<Written, Error> {
+    let bytes =
+        serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
+    if bytes.len() as u64 > MAX_RECORD_BYTES {
+        return Err(Error::new(Code::InvalidRequest).detail(format!(
+            "the record is {} bytes, limit is {MAX_RECORD_BYTES}",
+            bytes.len()
+        )));
+    }
+    let (object, source) = (Object::Record(key.hash()), Source::Bytes(bytes.into()));
+    let nothing = Attributes::default();
+    match store.put(&object, source, condition, &nothing).await {
+        Ok(meta) => Ok(Written::Stored(Arc::new(Stored::new(record, meta.etag)))),
+        Err(tintype_store::Error::Precondition { .. }) => Ok(Written::Raced),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -28,6 +28,8 @@ use crate::records::probing::Facts;
 use crate::records::record::Record;
 use crate::telemetry::access_log::Step;
 
+pub use commit::AHEAD;
+
 /// Compare-and-swap on one record or intent: more rounds than any real contention needs.
 const MAX_ROUNDS: u32 = 16;
 
