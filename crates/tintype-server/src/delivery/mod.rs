@@ -286,7 +286,7 @@ impl Ask<'_> {
 
     fn kept_for(&self, freshness: Freshness) -> HeaderValue {
         let config = &self.app.config;
-        freshness::cache_control(freshness, config.max_age, config.s_maxage)
+        freshness::cache_control(freshness, config.caching.max_age, config.caching.s_maxage)
     }
 
     fn tags(&self, record: &Record) -> [(HeaderName, HeaderValue); 2] {

@@ -36,7 +36,7 @@ pub struct Upload<'a> {
 
 /// The gates before a body is read: its announced size, and room for it.
 pub async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Error> {
-    let limit = app.config.max_upload_bytes;
+    let limit = app.config.uploads.max_upload_bytes;
     if declared.is_some_and(|declared| declared > limit) {
         return Err(too_large(limit));
     }
@@ -80,7 +80,7 @@ where
         }
         check_type(app, &probing::media_type(&head, key))?;
     }
-    let limit = app.config.max_upload_bytes;
+    let limit = app.config.uploads.max_upload_bytes;
     let whole = stream::iter(first).chain(body);
     let spooled = reservation
         .write(whole, limit, expected)
@@ -134,7 +134,7 @@ pub async fn place(app: &App, upload: Upload<'_>, spooled: Spooled) -> Result<Pl
 }
 
 fn check_type(app: &App, media_type: &str) -> Result<(), Error> {
-    if app.config.allows_type(media_type) {
+    if app.config.uploads.allows_type(media_type) {
         return Ok(());
     }
     Err(Error::new(Code::TypeNotAllowed)

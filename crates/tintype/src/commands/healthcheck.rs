@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         // Whatever else the service may need, only its address matters here.
-        let address = local(load_for_health()?.admin_bind);
+        let address = local(load_for_health()?.addresses.admin_bind);
         Ok(ask(address, if self.ready { "/readyz" } else { "/livez" })?)
     }
 }

@@ -43,7 +43,8 @@ impl Arguments {
             Some(url) => url,
             None => {
                 let config = load_for_tools()?;
-                let address = support::local(config.api_bind.unwrap_or(config.bind));
+                let address =
+                    support::local(config.addresses.api_bind.unwrap_or(config.addresses.bind));
                 format!("http://{address}")
             }
         };

@@ -69,7 +69,7 @@ impl Arguments {
         let options = Options {
             keys,
             specs,
-            url: url.unwrap_or_else(|| format!("http://{}", support::local(config.bind))),
+            url: url.unwrap_or_else(|| format!("http://{}", support::local(config.addresses.bind))),
             jobs: usize::from(self.jobs),
         };
         support::walk(&self.telling, async |session| {

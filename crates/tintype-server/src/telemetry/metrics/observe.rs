@@ -25,7 +25,7 @@ impl Metrics {
         let limit = app.resources.hot_cache_bytes;
         self.hot_cache_limit.set(signed(limit));
         self.spool_bytes.set(signed(app.spool.reserved_bytes()));
-        self.spool_limit.set(signed(app.config.spool_bytes));
+        self.spool_limit.set(signed(app.config.uploads.spool_bytes));
         self.observe_disks(app);
         let connections = app.resources.connections.get();
         self.connections_limit.set(signed(connections as u64));
@@ -36,10 +36,10 @@ impl Metrics {
             StoreUrl::Disk(settings) => Some(settings.root.clone()),
             StoreUrl::S3(_) | StoreUrl::Memory => None,
         };
-        let variants = app.config.derived_store.as_ref();
+        let variants = app.config.stores.derived_store.as_ref();
         for (disk, folder) in [
             ("spool", Some(app.spool.folder().to_owned())),
-            ("store", folder(&app.config.store)),
+            ("store", folder(&app.config.stores.store)),
             ("variants", variants.and_then(folder)),
         ] {
             if let Some(free) = folder.and_then(|folder| free_bytes(&folder)) {

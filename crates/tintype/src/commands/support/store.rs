@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// in the wrong folder must not make one, find it empty and be content.
 pub(crate) fn load() -> Result<Config, Failure> {
     let config = load_for_tools()?;
-    if let StoreUrl::Disk(settings) = &config.store
+    if let StoreUrl::Disk(settings) = &config.stores.store
         && !settings.root.is_dir()
     {
         return Err(Failure::Usage(format!(
@@ -24,7 +24,7 @@ pub(crate) fn load() -> Result<Config, Failure> {
 /// The same for a command that changes something.
 pub(crate) fn load_to_change() -> Result<Config, Failure> {
     let config = load()?;
-    if config.read_only {
+    if config.stores.read_only {
         return Err(Failure::Usage(
             "TINTYPE_READ_ONLY: this command writes to the store; unset it to go on".to_owned(),
         ));
