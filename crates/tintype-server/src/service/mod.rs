@@ -1,9 +1,9 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
-pub mod admin;
+mod admin;
 mod awaiting;
 mod below;
-pub mod router;
+mod router;
 pub mod stores;
 
 use std::num::NonZeroUsize;
@@ -221,8 +221,8 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
     Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
-/// Told once the store is there.
-pub type Opened<'a> = Box<dyn FnOnce(&App) + Send + 'a>;
+/// Called once the store is there.
+pub type Opened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
 
 /// Opens everything and serves until `stop`, then drains. Gives how many connections had to be cut.
 ///
@@ -346,7 +346,7 @@ async fn run(
             let app = app?;
             public.set(router::public(app.clone(), shared));
             api.set(router::api_alone(app.clone()));
-            opened(&app);
+            opened(&app.config);
             // It has just been asked everything.
             readiness.believe(Ok(ready(&app, Vec::new())));
             let _ = running.set(app.clone());

@@ -8,11 +8,11 @@ use tintype_store::{HexId, Key, KeyHash, VariantId};
 use crate::records::record::Record;
 
 /// Whose it is, and which one.
-pub type Name = (KeyHash, VariantId);
+pub(crate) type Name = (KeyHash, VariantId);
 
 /// Names a variant by what decides its bytes: the content, the work, our own pixel code and, where it
 /// depends on the build, the encoder.
-pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> Name {
+pub(crate) fn name(key: &Key, record: &Record, resolved: &Resolved) -> Name {
     // An adopted original that is still to be hashed is known by its store's ETag.
     let content = record.sha256.as_ref().unwrap_or(&record.etag);
     let mut text = format!("tintype variant {EPOCH}\n{content}\n{resolved}");
@@ -53,7 +53,7 @@ pub(super) fn format_of(bytes: &[u8]) -> Option<Format> {
 }
 
 /// The key's last segment with the extension of the format: `lion.jpg` as WebP is `lion.webp`.
-pub fn file_name(name: &str, format: Format) -> String {
+pub(crate) fn file_name(name: &str, format: Format) -> String {
     let (extensions, extension): (&[&str], _) = match format {
         Format::Jpeg => (&["jpg", "jpeg", "jpe"], "jpg"),
         Format::Png => (&["png"], "png"),

@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
-use tintype_server::app::App;
 use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, DEV_TOKEN, Dev, random_secret};
 use tintype_server::service::{self, Listeners};
@@ -122,8 +121,8 @@ async fn serve(
 
     let farewell = farewell(&config);
     let stop = CancellationToken::new();
-    let greet = Box::new(|app: &App| {
-        tell_start(&app.config, granted, public);
+    let greet = Box::new(|config: &Config| {
+        tell_start(config, granted, public);
         // Nobody may be reading it.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
     });
