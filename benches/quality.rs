@@ -102,7 +102,11 @@ fn defaults() -> Quality {
         anywhere: Some(String::new()),
     };
     let loaded = Config::load([], Path::new("no file"), Some(&dev));
-    loaded.expect("the defaults are valid").config.quality
+    loaded
+        .expect("the defaults are valid")
+        .config
+        .pictures
+        .quality
 }
 
 /// A photograph at a width: what an encoder is given, in a form that costs little to read.

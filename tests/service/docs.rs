@@ -51,6 +51,26 @@ fn every_metric_of_a_service_at_work_is_on_it() {
     }
 }
 
+#[test]
+fn every_option_is_in_the_file_on_the_page_and_in_the_help() {
+    let (page, help) = (printed(&["docs"]), printed(&["config", "--help"]));
+    let file = include_str!("../../config/tintype.toml");
+    let options = file.lines().take_while(|line| *line != "[presets]");
+    let options = options.filter_map(|line| line.strip_prefix('#')?.split_once(" = \""));
+    let options: Vec<_> = options.filter(|(name, _)| !name.contains(' ')).collect();
+    assert!(options.len() > 45, "{options:?}");
+    for (name, default) in options {
+        assert!(page.contains(&format!("id=\"option-{name}\"")), "{name}");
+        let variable = format!("TINTYPE_{}", name.to_uppercase());
+        let line = format!("{variable} {}", default.trim_end_matches('"'));
+        let lines = help
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut lines = lines.map(|words| words.join(" "));
+        assert!(lines.any(|told| told == line.trim()), "{line} in {help}");
+    }
+}
+
 /// `dev` is no secret; whatever else is accepted is.
 #[test]
 fn no_secret_is_handed_out() {

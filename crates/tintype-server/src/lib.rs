@@ -9,14 +9,17 @@
 //! 4. [`api`], the side of clients with a token ([`auth`]): [`originals`] come in and go, [`invalidation`] tells the caches.
 //! 5. [`config`], [`error`], [`telemetry`], and [`docs`], which writes the reference from all of them.
 
+mod app;
+mod auth;
+mod delivery;
+mod http;
+mod variants;
+mod workers;
+
 pub mod api;
-pub mod app;
-pub mod auth;
 pub mod config;
-pub mod delivery;
 pub mod docs;
 pub mod error;
-pub mod http;
 pub mod invalidation;
 pub mod old_urls;
 pub mod originals;
@@ -24,5 +27,3 @@ pub mod records;
 pub mod service;
 pub mod telemetry;
 pub mod url;
-pub mod variants;
-pub mod workers;

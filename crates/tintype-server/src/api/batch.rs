@@ -94,7 +94,7 @@ async fn carry_out(app: &App, caller: &Caller, op: Op, key: &str) -> Result<Opti
             let block = app.blocks.of(&key, found.stored.record.sha256);
             Ok(Some(found.stored.record.api_json(block.as_deref())))
         }
-        Op::Delete | Op::Purge if app.config.read_only => Err(Error::read_only()),
+        Op::Delete | Op::Purge if app.config.stores.read_only => Err(Error::read_only()),
         Op::Delete => {
             // Without a condition there is one outcome.
             let _: Removed = remove(app, &key, None, Cause::Delete, caller.actor()).await?;

@@ -125,7 +125,7 @@ pub(super) async fn get(
                 }
             }
         };
-        let limit = app.config.max_upload_bytes;
+        let limit = app.config.uploads.max_upload_bytes;
         return Ok(coding.answer(decision, &representation, PRIVATE, record, body, limit));
     }
 }

@@ -29,8 +29,8 @@ pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limit
         .map(SourceFormat::media_type);
     Json(Limits {
         renderable: renderable.collect(),
-        allowed: app.config.allow_types.clone(),
-        max_pixels: app.config.max_pixels,
-        max_upload_bytes: app.config.max_upload_bytes,
+        allowed: app.config.uploads.allow_types.clone(),
+        max_pixels: app.config.pictures.max_pixels,
+        max_upload_bytes: app.config.uploads.max_upload_bytes,
     })
 }

@@ -1,15 +1,14 @@
-//! The options as people read of them: in the groups and the words of `config/tintype.toml`.
+//! The options as people read of them.
 
-use super::options::{OPTIONS, SITE_OPTIONS, env_name};
-
-const FILE: &str = include_str!("../../../../config/tintype.toml");
+use super::option::{Opt, OptionGroup};
+use super::options::GROUPS;
 
 /// Options under one heading.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Group {
-    /// Empty for what comes before the first heading.
+    /// Empty for what is said of all options.
     pub title: &'static str,
-    /// What is said of all of them, in Markdown.
+    /// What is said of those under it, in Markdown.
     pub notes: String,
     pub options: Vec<Documented>,
 }
@@ -22,71 +21,69 @@ pub struct Documented {
     /// Empty where there is none, or where it depends on other things.
     pub default: &'static str,
     pub is_secret: bool,
+    /// Whether a site may have its own.
+    pub is_of_site: bool,
     /// In Markdown.
     pub help: String,
 }
 
-/// The names of what a site's own table may hold.
-pub fn site_options() -> impl Iterator<Item = &'static str> {
-    SITE_OPTIONS.iter().map(|option| option.name)
-}
+/// Sections of text alone, by title: what comes before all options, and tables that are no options. What is set in by
+/// two spaces is as it would stand in the file.
+pub(super) const HEAD: &str = include_str!("prose/head.md");
+pub(super) const TABLES: [(&str, &str); 3] = [
+    ("Presets", include_str!("prose/presets.md")),
+    ("Sites", include_str!("prose/sites.md")),
+    ("Old addresses", include_str!("prose/old-urls.md")),
+];
 
 pub fn documented() -> Vec<Group> {
-    let mut groups = vec![Group::default()];
-    // What is said of the options that follow, as long as no blank line comes between.
-    let mut said: Vec<String> = Vec::new();
-    let mut is_said = false;
-    for line in FILE.lines().chain([""]) {
-        let Some(group) = groups.last_mut() else {
-            break;
-        };
-        if let Some(title) = line.strip_prefix("# ---- ") {
-            let title = title.trim_end_matches(['-', ' ']);
-            groups.push(Group {
-                title,
-                ..Group::default()
-            });
-        } else if let Some(option) = line.strip_prefix('#').and_then(option) {
-            let help = markdown(&said);
-            group.options.push(Documented { help, ..option });
-            is_said = true;
-        } else if let Some(text) = line.strip_prefix('#') {
-            if std::mem::take(&mut is_said) {
-                said.clear();
-            }
-            // What touches its mark is an example.
-            let text = match text.strip_prefix(' ') {
-                Some(text) => text.to_owned(),
-                None if text.is_empty() => String::new(),
-                None => format!("  {text}"),
-            };
-            said.push(text);
-        } else {
-            if !is_said {
-                group.notes.push_str(&markdown(&said));
-            }
-            said.clear();
-            is_said = false;
+    let section = |title, text: &'static str| Group {
+        title,
+        notes: markdown(text.lines()),
+        options: Vec::new(),
+    };
+    let tables = TABLES.iter().map(|(title, text)| section(title, text));
+    let options = GROUPS.iter().map(group);
+    [section("", HEAD)]
+        .into_iter()
+        .chain(options)
+        .chain(tables)
+        .collect()
+}
+
+fn group(group: &OptionGroup) -> Group {
+    let mut help: &[&str] = &[];
+    let options = group.options.iter().map(|option| {
+        if !option.help.is_empty() {
+            help = option.help;
         }
+        documented_option(option, help)
+    });
+    Group {
+        title: group.title,
+        options: options.collect(),
+        notes: markdown(lines(group.notes)),
     }
-    groups
 }
 
-/// `name = "default"`, the name being one of ours.
-fn option(line: &'static str) -> Option<Documented> {
-    let (name, _) = line.split_once(" = ")?;
-    let option = OPTIONS.iter().find(|option| option.name == name)?;
-    Some(Documented {
+fn documented_option(option: &Opt, help: &[&'static str]) -> Documented {
+    Documented {
         name: option.name,
-        variable: env_name(name),
+        variable: option.variable(),
         default: option.default,
-        is_secret: option.secret,
-        help: String::new(),
-    })
+        is_secret: option.is_secret,
+        is_of_site: option.is_of_site,
+        help: markdown(lines(help)),
+    }
 }
 
-/// Lines of a comment; what is set in is as it would stand in the file.
-fn markdown(lines: &[String]) -> String {
+/// Lines of a doc comment, which begin with a space.
+pub(super) fn lines(comment: &[&'static str]) -> impl Iterator<Item = &'static str> {
+    let strip = |line: &&'static str| line.strip_prefix(' ').unwrap_or(line);
+    comment.iter().map(strip).collect::<Vec<_>>().into_iter()
+}
+
+fn markdown(lines: impl Iterator<Item = &'static str>) -> String {
     let mut text = String::new();
     let mut in_code = false;
     for line in lines {
@@ -107,7 +104,16 @@ fn markdown(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    //! `config/tintype.toml` is what the tables say, at whose defaults it sets nothing.
+
+    use std::path::Path;
+
     use super::*;
+    use crate::config::options::OPTIONS;
+    use crate::config::{Config, Dev};
+
+    const FILE: &str = include_str!("../../../../config/tintype.toml");
+    const COLUMNS: usize = 96;
 
     #[test]
     fn every_option_is_explained() {
@@ -125,5 +131,72 @@ mod tests {
         let keys = &group("Stores").options;
         let of = |name| keys.iter().find(|option| option.name == name).unwrap();
         assert_eq!(of("s3_bucket_key").help, of("s3_encryption").help);
+    }
+
+    #[test]
+    fn the_documented_file_is_the_defaults() {
+        let expected = file();
+        if FILE != expected {
+            let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tintype.toml");
+            std::fs::create_dir_all(written.parent().unwrap()).unwrap();
+            std::fs::write(&written, expected).unwrap();
+            panic!(
+                "config/tintype.toml is another one than the options say: copy target/tintype.toml over it"
+            );
+        }
+        // As it is delivered, the file sets nothing and is valid.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tintype.toml");
+        std::fs::write(&path, FILE).unwrap();
+        assert!(Config::load([], &path, Some(&Dev::default())).is_ok());
+    }
+
+    fn file() -> String {
+        let mut text = comment(HEAD.lines());
+        for group in &GROUPS {
+            text += &heading(group.title);
+            if !group.notes.is_empty() {
+                text += &format!("{}\n", comment(lines(group.notes)));
+            }
+            for (at, option) in group.options.iter().enumerate() {
+                if at > 0 && !option.help.is_empty() {
+                    text.push('\n');
+                }
+                text += &comment(lines(option.help));
+                text += &format!("#{} = {:?}\n", option.name, option.default);
+            }
+        }
+        for (title, prose) in TABLES {
+            text += &heading(title);
+            text += &match title {
+                // The one table that can stand empty.
+                "Presets" => prose.lines().map(in_force).collect(),
+                _ => comment(prose.lines()),
+            };
+        }
+        text
+    }
+
+    fn heading(title: &str) -> String {
+        let dashes = "-".repeat(COLUMNS - "# ----  ".len() - title.len());
+        format!("\n# ---- {title} {dashes}\n\n")
+    }
+
+    /// What is set in, without its mark where it sets nothing.
+    fn in_force(line: &str) -> String {
+        match line.strip_prefix("  ") {
+            Some(table) if table.starts_with('[') => format!("{table}\n"),
+            Some(example) => format!("#{example}\n"),
+            None if line.is_empty() => String::new(),
+            None => format!("# {line}\n"),
+        }
+    }
+
+    fn comment(lines: impl Iterator<Item = &'static str>) -> String {
+        let line = |line: &str| match line {
+            "" => String::from("#\n"),
+            line => format!("# {line}\n"),
+        };
+        lines.map(line).collect()
     }
 }

@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
+use super::access::{ORIGINALS_WORDS, UNSIGNED_WORDS};
 use super::options::OPTIONS;
 use super::shape::shown;
-use super::sources::Values;
+use super::values::Values;
 use super::{Config, Site};
-use crate::url::{Originals, Unsigned};
 
 pub(super) fn text(config: &Config, values: &Values) -> String {
     let mut lines = String::new();
-    for option in OPTIONS {
+    for option in OPTIONS.iter() {
         let name = option.name;
         let line = match values.get(name) {
-            Some(value) if option.secret => format!("{name} = \"…\"  # from {}", value.name),
+            Some(value) if option.is_secret => format!("{name} = \"…\"  # from {}", value.name),
             Some(value) => format!("{name} = {:?}  # from {}", shown(&value.text), value.name),
             None if option.default.is_empty() => format!("# {name} is not set"),
             None => format!("{name} = {:?}  # default", option.default),
@@ -31,7 +31,8 @@ pub(super) fn text(config: &Config, values: &Values) -> String {
 }
 
 fn write_site(lines: &mut String, site: &Site) -> std::fmt::Result {
-    let (unsigned, originals) = (unsigned(site.unsigned), originals(site.originals));
+    let unsigned = UNSIGNED_WORDS.of(site.unsigned);
+    let originals = ORIGINALS_WORDS.of(site.originals);
     writeln!(lines, "\n# The site {}:", site.name)?;
     writeln!(lines, "#   prefix = {:?}", site.prefix)?;
     writeln!(lines, "#   signing_keys: {}", site.signing_keys.len())?;
@@ -61,19 +62,4 @@ fn write_site(lines: &mut String, site: &Site) -> std::fmt::Result {
         writeln!(lines, "#   presets.{name} = \"{spec}\"")?;
     }
     Ok(())
-}
-
-fn unsigned(unsigned: Unsigned) -> &'static str {
-    match unsigned {
-        Unsigned::None => "none",
-        Unsigned::Presets => "presets",
-        Unsigned::Any => "any",
-    }
-}
-
-fn originals(originals: Originals) -> &'static str {
-    match originals {
-        Originals::Public => "public",
-        Originals::Signed => "signed",
-    }
 }

@@ -9,7 +9,13 @@ use tintype_imaging::probe::SourceFormat;
 use tintype_store::StoreUrl;
 
 use super::check::expired;
-use super::options::env_name;
+use super::connections::MAX_CONNECTIONS;
+use super::option::Opt;
+use super::pictures::MAX_PIXELS;
+use super::read;
+use super::stores::STORE;
+use super::uploads::{SPOOL_BYTES, SPOOL_DIR};
+use super::work::{HOT_CACHE_BYTES, MEMORY_BUDGET, WORKERS};
 use super::{Config, Problem, Problems, Resources};
 use crate::config::granted::Granted;
 
@@ -43,9 +49,9 @@ impl Config {
     fn check_memory(&self, granted: &Granted, resources: &Resources, problems: &mut Problems) {
         let budget = resources.memory_budget;
         if let Some(limit) = &granted.memory_bytes
-            && self.memory_budget.is_some()
+            && self.work.memory_budget.is_some()
         {
-            let (name, value) = (env_name("memory_budget"), limit.value);
+            let (name, value) = (MEMORY_BUDGET.variable(), limit.value);
             let fix = "leave it out for three quarters of what there is";
             let of_limit = format!(
                 "{budget} of the {value} bytes that there are (by {})",
@@ -63,7 +69,7 @@ impl Config {
                 problems.warn(&name, reason, fix);
             }
         }
-        if let Some(hot) = self.hot_cache_bytes
+        if let Some(hot) = self.work.hot_cache_bytes
             && hot > resources.hot_cache_bytes
         {
             let reason = format!(
@@ -71,7 +77,7 @@ impl Config {
                 resources.hot_cache_bytes
             );
             problems.warn(
-                &env_name("hot_cache_bytes"),
+                &HOT_CACHE_BYTES.variable(),
                 reason,
                 "make it smaller, or give more memory",
             );
@@ -80,12 +86,12 @@ impl Config {
 
     /// Pictures that are taken in, and that there is no memory to render.
     fn check_pictures(&self, resources: &Resources, problems: &mut Problems) {
-        let whole = self.max_pixels / 1_000_000 * 1_000_000;
+        let whole = self.pictures.max_pixels / 1_000_000 * 1_000_000;
         let too_large = |format: &SourceFormat| {
-            memory::largest(*format, resources.pixel_bytes(), self.max_pixels) < whole
+            memory::largest(*format, resources.pixel_bytes(), self.pictures.max_pixels) < whole
         };
-        let default = 100_000_000;
-        let is_said = self.memory_budget.is_some() || self.max_pixels != default;
+        let default = read::pixels(MAX_PIXELS.default).unwrap_or(u64::MAX);
+        let is_said = self.work.memory_budget.is_some() || self.pictures.max_pixels != default;
         let formats: Vec<_> = match is_said {
             true => SourceFormat::ALL
                 .into_iter()
@@ -96,17 +102,17 @@ impl Config {
         if !formats.iter().any(too_large) {
             return;
         }
-        let name = match self.max_pixels > default {
-            true => "max_pixels",
-            false => "memory_budget",
+        let option = match self.pictures.max_pixels > default {
+            true => MAX_PIXELS,
+            false => MEMORY_BUDGET,
         };
         let reason = format!(
             "the largest pictures that memory is enough for have fewer megapixels than max_pixels ({}): {}",
             whole / 1_000_000,
-            resources.largest(self.max_pixels)
+            resources.largest(self.pictures.max_pixels)
         );
         problems.warn(
-            &env_name(name),
+            &option.variable(),
             reason,
             "give more memory, or lower max_pixels",
         );
@@ -119,7 +125,7 @@ impl Config {
                 "{workers} threads for {cpus} cpus (by {})",
                 granted.cpus.from
             );
-            problems.warn(&env_name("workers"), reason, "leave it out for one each");
+            problems.warn(&WORKERS.variable(), reason, "leave it out for one each");
         }
         let needed = resources.connections.get() as u64 + OTHER_DESCRIPTORS;
         if let Some(limit) = getrlimit(Resource::Nofile).current
@@ -130,7 +136,7 @@ impl Config {
                 resources.connections
             );
             problems.warn(
-                &env_name("max_connections"),
+                &MAX_CONNECTIONS.variable(),
                 reason,
                 "raise the limit, or make it smaller",
             );
@@ -138,19 +144,19 @@ impl Config {
     }
 
     fn check_folders(&self, problems: &mut Problems) {
-        if let StoreUrl::Disk(disk) = &self.store
+        if let StoreUrl::Disk(disk) = &self.stores.store
             && !disk.make
             && let Some(kind) = passing(&disk.root)
         {
             let reason = format!("{} is {kind}", disk.root.display());
-            problems.warn(&env_name("store"), reason, "mount a volume there");
+            problems.warn(&STORE.variable(), reason, "mount a volume there");
             return;
         }
-        if self.read_only {
+        if self.stores.read_only {
             return;
         }
         let (spool, option) = self.spool();
-        let (name, spool_bytes) = (env_name(option), self.spool_bytes);
+        let (name, spool_bytes) = (option.variable(), self.uploads.spool_bytes);
         if kind(&spool) == Some(TMPFS) {
             let reason = format!(
                 "{} is memory, of which bodies that wait take up to {spool_bytes} bytes",
@@ -176,11 +182,11 @@ impl Config {
     }
 
     /// Where bodies wait, or what is there before the store is opened, and the option to change it by.
-    fn spool(&self) -> (PathBuf, &'static str) {
-        match (&self.spool_dir, &self.store) {
-            (Some(folder), _) => (folder.clone(), "spool_dir"),
-            (None, StoreUrl::Disk(disk)) => (disk.root.clone(), "spool_bytes"),
-            (None, _) => (std::env::temp_dir(), "spool_bytes"),
+    fn spool(&self) -> (PathBuf, Opt) {
+        match (&self.uploads.spool_dir, &self.stores.store) {
+            (Some(folder), _) => (folder.clone(), SPOOL_DIR),
+            (None, StoreUrl::Disk(disk)) => (disk.root.clone(), SPOOL_BYTES),
+            (None, _) => (std::env::temp_dir(), SPOOL_BYTES),
         }
     }
 }

@@ -1,102 +1,40 @@
-//! Every flat option: its name, its default and whether it is a secret. What it means stands in
-//! `config/tintype.toml`, which a test holds against this table.
+//! All options. From their tables come `config/tintype.toml`, the reference, the help of `tintype config`, and what is
+//! refused as unknown.
 
-/// One option. In the environment it is `TINTYPE_` and the name in capitals.
-#[derive(Debug)]
-pub(super) struct Opt {
-    pub(super) name: &'static str,
-    /// As it would be written; empty: there is none, or it depends on other things.
-    pub(super) default: &'static str,
-    /// Masked when shown, and may be given as `…_file`: the path of a file that holds it.
-    pub(super) secret: bool,
-}
+use std::sync::LazyLock;
 
-const fn plain(name: &'static str, default: &'static str) -> Opt {
-    Opt {
-        name,
-        default,
-        secret: false,
-    }
-}
+use super::option::{Opt, OptionGroup};
+use super::{
+    access, addresses, caching, connections, logging, pictures, purging, stopping, stores, uploads,
+    work,
+};
 
-const fn secret(name: &'static str) -> Opt {
-    Opt {
-        name,
-        default: "",
-        secret: true,
-    }
-}
-
-pub(super) const OPTIONS: &[Opt] = &[
-    plain("bind", "127.0.0.1:8080"),
-    plain("admin_bind", "127.0.0.1:8081"),
-    plain("api_bind", ""),
-    plain("store", ""),
-    plain("derived_store", ""),
-    plain("fallback_store", ""),
-    plain("s3_encryption", ""),
-    plain("s3_kms_key", ""),
-    plain("s3_bucket_key", "0"),
-    plain("s3_storage_class", ""),
-    plain("read_only", "0"),
-    plain("public_url", ""),
-    secret("signing_keys"),
-    secret("ticket_keys"),
-    secret("tokens"),
-    plain("unsigned", ""),
-    plain("originals", ""),
-    plain("purge_varnish", ""),
-    plain("purge_cloudfront", ""),
-    plain("purge_webhook", ""),
-    secret("purge_webhook_key"),
-    plain("spool_dir", ""),
-    plain("spool_bytes", "2GiB"),
-    plain("allow_types", "*"),
-    plain("max_upload_bytes", "5GiB"),
-    plain("max_pixels", "100MP"),
-    plain("quality_jpeg", "80"),
-    plain("quality_webp", "80"),
-    plain("quality_avif", "80"),
-    plain("format_budget", "200ms"),
-    plain("mezzanine", "1"),
-    plain("max_age", "60s"),
-    plain("s_maxage", "1d"),
-    plain("record_cache", "5s"),
-    plain("memory_budget", ""),
-    plain("hot_cache_bytes", ""),
-    plain("workers", ""),
-    plain("queue", "64"),
-    plain("queue_wait", "5s"),
-    plain("render_deadline", "15s"),
-    plain("max_connections", "4096"),
-    plain("header_timeout", "10s"),
-    plain("body_timeout", "90s"),
-    plain("body_min_rate", "1KiB"),
-    plain("idle_timeout", "75s"),
-    plain("write_timeout", "90s"),
-    plain("write_min_rate", "1KiB"),
-    plain("lame_duck", "15s"),
-    plain("drain", "10s"),
-    plain("log", "info"),
-    plain("access_log", "all"),
-    plain("emf", "0"),
+/// In the order in which people read of them.
+pub(super) const GROUPS: [OptionGroup; 11] = [
+    addresses::GROUP,
+    stores::GROUP,
+    access::GROUP,
+    purging::GROUP,
+    uploads::GROUP,
+    pictures::GROUP,
+    caching::GROUP,
+    work::GROUP,
+    connections::GROUP,
+    stopping::GROUP,
+    logging::GROUP,
 ];
 
-/// What a site's own table may hold besides `presets`.
-pub(super) const SITE_OPTIONS: &[Opt] = &[
-    plain("prefix", ""),
-    plain("public_url", ""),
-    secret("signing_keys"),
-    secret("ticket_keys"),
-    plain("unsigned", ""),
-    plain("originals", ""),
-    plain("purge_varnish", ""),
-    plain("purge_cloudfront", ""),
-    plain("purge_webhook", ""),
-    secret("purge_webhook_key"),
-];
+/// The keys of a site begin with this. The site of the flat options has all that no other claims.
+pub(super) const PREFIX: Opt = Opt::new("prefix", "", &[]);
 
-/// How an option is called in the environment.
-pub(super) fn env_name(name: &str) -> String {
-    format!("TINTYPE_{}", name.to_ascii_uppercase())
-}
+/// Every flat option.
+pub(super) static OPTIONS: LazyLock<Vec<Opt>> = LazyLock::new(|| {
+    let options = GROUPS.iter().flat_map(|group| group.options);
+    options.copied().collect()
+});
+
+/// What a site's own table may hold besides `presets` and `old_urls`.
+pub(super) static SITE_OPTIONS: LazyLock<Vec<Opt>> = LazyLock::new(|| {
+    let of_site = OPTIONS.iter().filter(|option| option.is_of_site);
+    [PREFIX].iter().chain(of_site).copied().collect()
+});

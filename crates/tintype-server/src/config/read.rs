@@ -10,7 +10,29 @@ use tracing_subscriber::EnvFilter;
 use super::shape::shown;
 use super::units;
 use crate::telemetry::access_log::Logged;
-use crate::url::{Originals, Unsigned};
+
+/// The words of an option that takes one of a few.
+pub(super) struct Words<T: 'static>(pub(super) &'static [(&'static str, T)]);
+
+impl<T: Copy + PartialEq> Words<T> {
+    pub(super) fn read(&self, text: &str) -> Result<T, String> {
+        let found = self.0.iter().find(|(word, _)| *word == text);
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<_> = self.0.iter().map(|(word, _)| *word).collect();
+            match &words[..] {
+                [one, other] => format!("{text:?} is neither {one} nor {other}"),
+                [most @ .., last] => format!("{text:?} is none of {} and {last}", most.join(", ")),
+                [] => format!("{text:?} is no word that there is"),
+            }
+        })
+    }
+
+    /// The word for a value; every one has its own.
+    pub(super) fn of(&self, value: T) -> &'static str {
+        let found = self.0.iter().find(|(_, known)| *known == value);
+        found.map_or("", |(word, _)| word)
+    }
+}
 
 /// Parts between commas, or on lines of their own as in a file of secrets.
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
@@ -205,23 +227,6 @@ pub(super) fn logged(text: &str) -> Result<Logged, String> {
                 format!("{text:?} is none of all, errors and one in so many, such as 1/100")
             })
         }
-    }
-}
-
-pub(super) fn unsigned(text: &str) -> Result<Unsigned, String> {
-    match text {
-        "none" => Ok(Unsigned::None),
-        "presets" => Ok(Unsigned::Presets),
-        "any" => Ok(Unsigned::Any),
-        _ => Err(format!("{text:?} is none of none, presets and any")),
-    }
-}
-
-pub(super) fn originals(text: &str) -> Result<Originals, String> {
-    match text {
-        "public" => Ok(Originals::Public),
-        "signed" => Ok(Originals::Signed),
-        _ => Err(format!("{text:?} is neither public nor signed")),
     }
 }
 

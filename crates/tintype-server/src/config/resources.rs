@@ -55,20 +55,20 @@ impl Config {
     /// What is configured, or else what the machine grants.
     pub fn resources(&self, granted: &Granted) -> Resources {
         let granted_budget = || granted.memory_budget().unwrap_or(UNKNOWN_MEMORY);
-        let (memory_budget, most_hot) = match self.memory_budget {
+        let (memory_budget, most_hot) = match self.work.memory_budget {
             Some(budget) => (budget, budget),
             // A small container with a large cache configured still has to render.
             None => (granted_budget(), granted_budget() / 2),
         };
-        let hot_cache_bytes = self.hot_cache_bytes.unwrap_or(memory_budget / 4);
+        let hot_cache_bytes = self.work.hot_cache_bytes.unwrap_or(memory_budget / 4);
         let connections = memory_budget / CONNECTIONS_SHARE / CONNECTION_BYTES;
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
         let connections = NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
         Resources {
-            workers: self.workers.unwrap_or(granted.cpus.value),
+            workers: self.work.workers.unwrap_or(granted.cpus.value),
             memory_budget,
             hot_cache_bytes: hot_cache_bytes.min(most_hot),
-            connections: self.max_connections.min(connections),
+            connections: self.connections.max_connections.min(connections),
         }
     }
 }

@@ -2,15 +2,12 @@
 
 use tintype_store::{S3Encryption, S3Writing, StoreUrl};
 
-use super::load::Reader;
+use super::option::Opt;
 use super::read;
+use super::reader::Reader;
+use super::stores::{S3_BUCKET_KEY, S3_ENCRYPTION, S3_KMS_KEY, S3_STORAGE_CLASS};
 
-const OPTIONS: [&str; 4] = [
-    "s3_encryption",
-    "s3_kms_key",
-    "s3_bucket_key",
-    "s3_storage_class",
-];
+const OPTIONS: [Opt; 4] = [S3_ENCRYPTION, S3_KMS_KEY, S3_BUCKET_KEY, S3_STORAGE_CLASS];
 
 /// From which an object can be read at once.
 const STORAGE_CLASSES: [&str; 7] = [
@@ -41,31 +38,27 @@ impl Reader {
             }
         }
         if !has_bucket && writing != S3Writing::default() {
-            let set = OPTIONS.iter().find(|option| self.is_set(option));
-            let name = self.name(set.unwrap_or(&OPTIONS[0]));
+            let set = OPTIONS.into_iter().find(|option| self.is_set(*option));
             let fix = "leave it out, or name a store s3://bucket/location";
-            self.problems
-                .add(&name, "set, and no store is a bucket", fix);
+            let option = set.unwrap_or(S3_ENCRYPTION);
+            self.refuse(&[option], "set, and no store is a bucket", fix);
         }
         stores
     }
 
     fn s3_writing(&mut self) -> S3Writing {
-        let encryption = self.optional("s3_encryption", encryption);
-        let key = self.optional("s3_kms_key", kms_key);
-        let bucket_key = self.optional("s3_bucket_key", read::switch);
-        let storage_class = self.optional("s3_storage_class", storage_class);
+        let encryption = self.optional(S3_ENCRYPTION, encryption);
+        let key = self.optional(S3_KMS_KEY, kms_key);
+        let bucket_key = self.optional(S3_BUCKET_KEY, read::switch);
+        let storage_class = self.optional(S3_STORAGE_CLASS, storage_class);
         let bucket_key = bucket_key.unwrap_or_default();
         let encryption = match encryption {
             Some(S3Encryption::Kms { .. }) => Some(S3Encryption::Kms { key, bucket_key }),
             other => {
-                for (option, is_set) in
-                    [("s3_kms_key", key.is_some()), ("s3_bucket_key", bucket_key)]
-                {
+                for (option, is_set) in [(S3_KMS_KEY, key.is_some()), (S3_BUCKET_KEY, bucket_key)] {
                     if is_set {
-                        let name = self.name(option);
                         let fix = "set s3_encryption = \"aws:kms\", or leave it out";
-                        self.problems.add(&name, "set without aws:kms", fix);
+                        self.refuse(&[option], "set without aws:kms", fix);
                     }
                 }
                 other
@@ -77,7 +70,7 @@ impl Reader {
         }
     }
 
-    fn is_set(&self, option: &str) -> bool {
+    fn is_set(&self, option: Opt) -> bool {
         self.text(option).is_some_and(|text| text != "0")
     }
 }

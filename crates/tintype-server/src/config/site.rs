@@ -8,11 +8,18 @@ use std::collections::HashSet;
 
 use tintype_store::Key;
 
+use super::access::{
+    ORIGINALS, ORIGINALS_WORDS, SIGNING_KEYS, TICKET_KEYS, UNSIGNED, UNSIGNED_WORDS,
+};
+use super::addresses::PUBLIC_URL;
 use super::old_urls;
-use super::options::{Opt, SITE_OPTIONS, env_name};
+use super::option::Opt;
+use super::options::{PREFIX, SITE_OPTIONS};
 use super::problems::Problems;
+use super::purging::{PURGE_CLOUDFRONT, PURGE_VARNISH, PURGE_WEBHOOK, PURGE_WEBHOOK_KEY};
 use super::read::{self, list};
-use super::sources::{Values, from_table, take_table};
+use super::sources::{from_table, take_table};
+use super::values::Values;
 use crate::invalidation::purgers::Named;
 use crate::old_urls::Rule;
 use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
@@ -125,7 +132,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         }
         let presets = take_table(&mut table, "presets", &path, problems);
         let old_urls = old_urls::take(&mut table, &path, problems);
-        let values = from_table(table, SITE_OPTIONS, &path, problems);
+        let values = from_table(table, &SITE_OPTIONS, &path, problems);
         let mut reader = Reader {
             site: &name,
             values: &values,
@@ -190,26 +197,26 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn site(&mut self, prefix: String, presets: toml::Table) -> Site {
-        let signing_keys = self.keys("signing_keys");
-        let ticket_keys = self.keys("ticket_keys");
+        let signing_keys = self.keys(SIGNING_KEYS);
+        let ticket_keys = self.keys(TICKET_KEYS);
         if ticket_keys.iter().any(|key| signing_keys.contains(key)) {
             let reason = "a signing key is a ticket key as well";
             let fix = "make another with `openssl rand -hex 32`";
-            self.add("ticket_keys", reason, fix);
+            self.add(TICKET_KEYS, reason, fix);
         }
-        let has_keys = self.values.contains_key("signing_keys");
+        let has_keys = self.values.contains_key(SIGNING_KEYS.name);
         let unsigned = self
-            .optional("unsigned", read::unsigned)
+            .optional(UNSIGNED, |text| UNSIGNED_WORDS.read(text))
             .unwrap_or_else(|| match self.implied {
-                _ if self.values.contains_key("unsigned") => Unsigned::None,
+                _ if self.values.contains_key(UNSIGNED.name) => Unsigned::None,
                 _ if has_keys => Unsigned::Presets,
                 Some(implied) => implied,
-                None if self.problems.tell_of(&self.name("signing_keys")) => Unsigned::None,
+                None if self.problems.tell_of(&self.name(SIGNING_KEYS)) => Unsigned::None,
                 None => {
                     let reason = "not set, so no address could be signed";
                     let fix = "set one of 32 characters or more, or set unsigned to any to let \
                                everybody ask for any picture";
-                    self.add("signing_keys", reason, fix);
+                    self.add(SIGNING_KEYS, reason, fix);
                     Unsigned::None
                 }
             });
@@ -224,9 +231,9 @@ impl Reader<'_> {
             signing_keys,
             ticket_keys,
             presets: self.presets(presets),
-            public_url: self.optional("public_url", read::site_url),
+            public_url: self.optional(PUBLIC_URL, read::site_url),
             originals: self
-                .optional("originals", read::originals)
+                .optional(ORIGINALS, |text| ORIGINALS_WORDS.read(text))
                 .unwrap_or(originals),
             unsigned,
             purgers: self.purgers(),
@@ -238,25 +245,25 @@ impl Reader<'_> {
 
     /// What can be read and makes little sense together.
     fn check(&mut self, site: &Site) {
-        let is_said = |option: &str| self.values.contains_key(option);
-        let (has_keys, is_said_unsigned) = (is_said("signing_keys"), is_said("unsigned"));
+        let is_said = |option: Opt| self.values.contains_key(option.name);
+        let (has_keys, is_said_unsigned) = (is_said(SIGNING_KEYS), is_said(UNSIGNED));
         let (is_said_signed, has_presets) = (
-            is_said("originals") && site.originals == Originals::Signed,
+            is_said(ORIGINALS) && site.originals == Originals::Signed,
             site.presets.iter().next().is_some(),
         );
         match site.unsigned {
             Unsigned::Any if has_keys => self.warn(
-                "unsigned",
+                UNSIGNED,
                 "any, so that signing_keys keep nobody from anything but originals",
                 "leave it out, or say presets",
             ),
             Unsigned::None if is_said_unsigned && !has_keys => self.warn(
-                "unsigned",
+                UNSIGNED,
                 "none, and without signing_keys no picture can be asked for at all",
                 "set signing_keys",
             ),
             Unsigned::Presets if is_said_unsigned && !has_keys && !has_presets => self.warn(
-                "unsigned",
+                UNSIGNED,
                 "presets, and there are neither presets nor signing_keys: no picture can be asked for",
                 "write presets, or set signing_keys",
             ),
@@ -264,9 +271,9 @@ impl Reader<'_> {
         }
         if is_said_signed && !has_keys {
             let reason = "signed, and without signing_keys nobody can have an original";
-            self.warn("originals", reason, "set signing_keys, or say public");
+            self.warn(ORIGINALS, reason, "set signing_keys, or say public");
         }
-        for option in ["signing_keys", "ticket_keys", "purge_webhook_key"] {
+        for option in [SIGNING_KEYS, TICKET_KEYS, PURGE_WEBHOOK_KEY] {
             let text = self.text(option).unwrap_or_default();
             if list(text).any(is_guessable) {
                 let fix = "make one with `openssl rand -hex 32`";
@@ -283,15 +290,15 @@ impl Reader<'_> {
         {
             let reason = "not https, and no page on https shows a picture from there";
             self.warn(
-                "public_url",
+                PUBLIC_URL,
                 reason,
                 "write https:// where the CDN has a certificate",
             );
         }
         let named = &site.purgers;
         for (option, named) in [
-            ("purge_varnish", &named.varnish),
-            ("purge_cloudfront", &named.cloudfront),
+            (PURGE_VARNISH, &named.varnish),
+            (PURGE_CLOUDFRONT, &named.cloudfront),
         ] {
             if (1..named.len()).any(|at| named[..at].contains(&named[at])) {
                 self.warn(option, "names one twice", "name each once");
@@ -302,7 +309,7 @@ impl Reader<'_> {
         {
             let reason = "a signing or ticket key as well, which its receiver must not know";
             self.add(
-                "purge_webhook_key",
+                PURGE_WEBHOOK_KEY,
                 reason,
                 "make another with `openssl rand -hex 32`",
             );
@@ -310,26 +317,26 @@ impl Reader<'_> {
     }
 
     fn purgers(&mut self) -> Named {
-        let varnish = self.optional("purge_varnish", read::nodes);
-        let cloudfront = self.optional("purge_cloudfront", read::distributions);
-        let url = self.optional("purge_webhook", read::webhook);
-        let keys = self.keys("purge_webhook_key");
-        let has = |option: &str| self.values.contains_key(option);
-        let (has_url, has_key) = (has("purge_webhook"), has("purge_webhook_key"));
+        let varnish = self.optional(PURGE_VARNISH, read::nodes);
+        let cloudfront = self.optional(PURGE_CLOUDFRONT, read::distributions);
+        let url = self.optional(PURGE_WEBHOOK, read::webhook);
+        let keys = self.keys(PURGE_WEBHOOK_KEY);
+        let has = |option: Opt| self.values.contains_key(option.name);
+        let (has_url, has_key) = (has(PURGE_WEBHOOK), has(PURGE_WEBHOOK_KEY));
         match (has_url, has_key) {
-            (true, false) if !self.problems.tell_of(&self.name("purge_webhook_key")) => {
+            (true, false) if !self.problems.tell_of(&self.name(PURGE_WEBHOOK_KEY)) => {
                 let reason = "not set, so the receiver could not tell us from anybody else";
                 let fix = "make one with `openssl rand -hex 32`";
-                self.add("purge_webhook_key", reason, fix);
+                self.add(PURGE_WEBHOOK_KEY, reason, fix);
             }
             (false, true) => {
                 let reason = "set, and purge_webhook is not";
-                self.add("purge_webhook_key", reason, "set both or neither");
+                self.add(PURGE_WEBHOOK_KEY, reason, "set both or neither");
             }
             _ if keys.len() > 1 => {
                 let reason = "more than one key";
                 let fix = "keep the one that the receiver knows";
-                self.add("purge_webhook_key", reason, fix);
+                self.add(PURGE_WEBHOOK_KEY, reason, fix);
             }
             _ => {}
         }
@@ -342,16 +349,16 @@ impl Reader<'_> {
 
     /// A folder, so that `news/` is not the site of `newsletter/a.jpg`.
     fn prefix(&mut self) -> String {
-        let prefix = self.text("prefix").unwrap_or_default().to_owned();
+        let prefix = self.text(PREFIX).unwrap_or_default().to_owned();
         let folder = prefix.strip_suffix('/').map(Key::parse);
         if !matches!(folder, Some(Ok(_))) {
             let reason = format!("{prefix:?} is not the name of a folder with a slash at its end");
-            self.add("prefix", reason, "write it like \"magazine/\"");
+            self.add(PREFIX, reason, "write it like \"magazine/\"");
         }
         prefix
     }
 
-    fn keys(&mut self, option: &str) -> Vec<SigningKey> {
+    fn keys(&mut self, option: Opt) -> Vec<SigningKey> {
         let text = self.text(option).unwrap_or_default().to_owned();
         let mut keys = Vec::new();
         if !text.is_empty() && list(&text).next().is_none() {
@@ -387,10 +394,10 @@ impl Reader<'_> {
     fn presets(&mut self, table: toml::Table) -> Presets {
         let mut presets = Presets::default();
         for (name, spec) in table {
-            let option = format!("presets.{name}");
+            let option = format!("{}presets.{name}", self.path);
             let Some(preset) = PresetName::parse(&name) else {
                 let fix = "begin with a letter; a-z, 0-9 and - may follow";
-                self.add(&option, "not a name for a preset", fix);
+                self.problems.add(&option, "not a name for a preset", fix);
                 continue;
             };
             let inserted = match spec.as_str() {
@@ -401,19 +408,21 @@ impl Reader<'_> {
             };
             if let Err(reason) = inserted {
                 let fix = "write it as in a URL, such as w_640~h_480~fit_cover";
-                self.add(&option, reason, fix);
+                self.problems.add(&option, reason, fix);
             }
         }
         presets
     }
 
-    fn text(&self, option: &str) -> Option<&str> {
-        self.values.get(option).map(|value| value.text.as_str())
+    fn text(&self, option: Opt) -> Option<&str> {
+        self.values
+            .get(option.name)
+            .map(|value| value.text.as_str())
     }
 
     fn optional<T>(
         &mut self,
-        option: &str,
+        option: Opt,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         match read(self.text(option)?) {
@@ -425,20 +434,20 @@ impl Reader<'_> {
         }
     }
 
-    fn add(&mut self, option: &str, reason: impl Into<String>, fix: &str) {
+    fn add(&mut self, option: Opt, reason: impl Into<String>, fix: &str) {
         self.problems.add(&self.name(option), reason, fix);
     }
 
-    fn warn(&mut self, option: &str, reason: impl Into<String>, fix: &str) {
+    fn warn(&mut self, option: Opt, reason: impl Into<String>, fix: &str) {
         self.problems.warn(&self.name(option), reason, fix);
     }
 
     /// By which the writer knows the option.
-    fn name(&self, option: &str) -> String {
-        match self.values.get(option) {
+    fn name(&self, option: Opt) -> String {
+        match self.values.get(option.name) {
             Some(value) => value.name.clone(),
-            None if self.path.is_empty() && !option.contains('.') => env_name(option),
-            None => format!("{}{option}", self.path),
+            None if self.path.is_empty() => option.variable(),
+            None => format!("{}{}", self.path, option.name),
         }
     }
 }

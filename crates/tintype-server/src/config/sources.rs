@@ -1,15 +1,17 @@
 //! Where values come from: the environment over TOML. Every value becomes text under the name of its
 //! option, so that there is one reading of it wherever it was written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::options::{OPTIONS, Opt, env_name};
+use super::option::{Opt, env_name};
+use super::options::OPTIONS;
 use super::otel;
 use super::problems::Problems;
 use super::shape::misshapen;
+use super::values::{Value, Values};
 use super::{bucket, old_urls};
 use crate::old_urls::Rule;
 
@@ -22,25 +24,6 @@ const TASK_METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
 const AWS: &str = "AWS_";
 /// Of a file with configuration or a secret: thousands of presets and sites.
 const MAX_BYTES: u64 = 1024 * 1024;
-
-/// A value and the name its writer knows it by.
-#[derive(Clone, Debug)]
-pub(super) struct Value {
-    pub(super) text: String,
-    pub(super) name: String,
-    /// The file that it was read from, where it has one of its own.
-    pub(super) file: Option<PathBuf>,
-}
-
-impl Value {
-    pub(super) fn new(text: String, name: String) -> Self {
-        let file = None;
-        Self { text, name, file }
-    }
-}
-
-/// The values that are set, none of them empty.
-pub(super) type Values = HashMap<&'static str, Value>;
 
 /// All that was written down.
 pub(super) struct Sources {
@@ -83,7 +66,7 @@ impl Sources {
         let presets = take_table(&mut table, "presets", "", problems);
         let sites = take_table(&mut table, "sites", "", problems);
         let old_urls = old_urls::take(&mut table, "", problems);
-        let mut flat = from_table(table, OPTIONS, "", problems);
+        let mut flat = from_table(table, &OPTIONS, "", problems);
         flat.extend(from_environment(environment, problems));
         Self {
             flat,
@@ -233,7 +216,13 @@ fn from_environment(environment: BTreeMap<String, String>, problems: &mut Proble
     for (name, text) in environment {
         let key = name[PREFIX.len()..].to_ascii_lowercase();
         if name == env_name(&key) {
-            place(&key, Value::new(text, name), OPTIONS, &mut values, problems);
+            place(
+                &key,
+                Value::new(text, name),
+                &OPTIONS,
+                &mut values,
+                problems,
+            );
         } else {
             problems.add(&name, "unknown variable", "write it in capitals");
         }
@@ -253,7 +242,7 @@ fn place(
     let from_file = || {
         key.strip_suffix("_file")
             .and_then(of)
-            .filter(|option| option.secret)
+            .filter(|option| option.is_secret)
     };
     let option = match (of(key), from_file()) {
         (Some(option), _) => option,
@@ -289,7 +278,7 @@ fn place(
         );
         return;
     }
-    if let Some((reason, fix)) = misshapen(&value.text, option.secret) {
+    if let Some((reason, fix)) = misshapen(&value.text, option.is_secret) {
         problems.add(&name, reason, fix);
         return;
     }

@@ -1,16 +1,13 @@
-//! Every mistake is found before a port is bound, and all of them at once; the documented file is
-//! the code's own defaults.
+//! Every mistake is found before a port is bound, and all of them at once.
 
 use std::path::Path;
 
 use tintype_store::Key;
 
-use super::options::OPTIONS;
 use super::*;
 use crate::url::{Originals, Unsigned};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-const FILE: &str = include_str!("../../../../config/tintype.toml");
 
 fn load(environment: &[(&str, &str)], dev: Option<&Dev>) -> Result<Loaded, Vec<Problem>> {
     let environment = environment
@@ -33,7 +30,7 @@ fn dev(environment: &[(&str, &str)]) -> Config {
 #[test]
 fn dev_needs_nothing() {
     let config = dev(&[]);
-    assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.addresses.bind.to_string(), "127.0.0.1:8080");
     let site = config.sites.of(&Key::parse("a.jpg").unwrap());
     assert_eq!(
         (site.unsigned, site.originals),
@@ -292,7 +289,7 @@ fn an_empty_variable_is_not_set() {
         ("TINTYPE_TOKENS", ""),
         ("TINTYPE_CONFIG", ""),
     ]);
-    assert_eq!(config.store.to_string(), "file://./media");
+    assert_eq!(config.stores.store.to_string(), "file://./media");
     assert_eq!(config.tokens[0].id, "dev");
 }
 
@@ -436,7 +433,10 @@ fn the_environment_wins_over_the_file_and_secrets_come_from_files() {
     let environment = environment.map(|(name, value)| (name.to_owned(), value));
     let loaded = Config::load(environment, &file, Some(&Dev::default())).unwrap();
     assert_eq!(
-        (loaded.config.queue, loaded.config.max_age.as_secs()),
+        (
+            loaded.config.work.queue,
+            loaded.config.caching.max_age.as_secs()
+        ),
         (8, 9)
     );
     let site = loaded.config.sites.of(&Key::parse("a.jpg").unwrap());
@@ -449,33 +449,6 @@ fn the_environment_wins_over_the_file_and_secrets_come_from_files() {
         "{}",
         loaded.effective
     );
-}
-
-#[test]
-fn the_documented_file_is_the_defaults() {
-    let documented: Vec<(&str, &str)> = FILE
-        .lines()
-        .take_while(|line| *line != "[presets]")
-        .filter_map(|line| {
-            line.strip_prefix('#')
-                .filter(|line| !line.starts_with([' ', '#']))
-        })
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(name, value)| (name, value.trim_matches('"')))
-        .collect();
-    let mut expected: Vec<_> = OPTIONS
-        .iter()
-        .map(|option| (option.name, option.default))
-        .collect();
-    let mut found = documented.clone();
-    expected.sort_unstable();
-    found.sort_unstable();
-    assert_eq!(found, expected);
-    // As it is delivered, the file sets nothing and is valid.
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tintype.toml");
-    std::fs::write(&file, FILE).unwrap();
-    assert!(Config::load([], &file, Some(&Dev::default())).is_ok());
 }
 
 #[test]

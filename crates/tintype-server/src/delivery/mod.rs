@@ -33,7 +33,7 @@ use crate::url::{
 };
 use crate::variants::Origin;
 use freshness::Freshness;
-pub use old::{nothing_there, old};
+pub(crate) use old::{nothing_there, old};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
@@ -47,7 +47,7 @@ const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
 /// `/t/{key}/{spec}`
-pub async fn rendering(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(crate) async fn rendering(State(app): State<Arc<App>>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let mut facts = LogFacts::default();
     let response = answer(&request, spec(&app, &request, &mut facts)).await;
@@ -55,7 +55,7 @@ pub async fn rendering(State(app): State<Arc<App>>, request: Request) -> Respons
 }
 
 /// `/o/{key}`
-pub async fn original(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(crate) async fn original(State(app): State<Arc<App>>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let mut facts = LogFacts::default();
     let response = answer(&request, plain_original(&app, &request, &mut facts)).await;
@@ -290,7 +290,7 @@ impl RequestContext<'_> {
 
     fn kept_for(&self, freshness: Freshness) -> HeaderValue {
         let config = &self.app.config;
-        freshness::cache_control(freshness, config.max_age, config.s_maxage)
+        freshness::cache_control(freshness, config.caching.max_age, config.caching.s_maxage)
     }
 
     fn tags(&self, record: &Record) -> [(HeaderName, HeaderValue); 2] {

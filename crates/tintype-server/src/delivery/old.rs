@@ -18,7 +18,7 @@ use crate::telemetry::access_log::LogFacts;
 use crate::url::{Access, signed_path, variant_path};
 
 /// Whatever no route has.
-pub async fn old(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(crate) async fn old(State(app): State<Arc<App>>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let uri = &request.uri;
     let now = Timestamp::now();
@@ -32,7 +32,7 @@ pub async fn old(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// Without its last parts, in which there may be a signature.
-pub async fn nothing_there(uri: Uri) -> Error {
+pub(crate) async fn nothing_there(uri: Uri) -> Error {
     const MOST_CHARACTERS: usize = 40;
     let first = uri.path().split('/').nth(1).unwrap_or_default();
     let first: String = first.chars().take(MOST_CHARACTERS).collect();

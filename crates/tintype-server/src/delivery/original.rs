@@ -66,7 +66,7 @@ async fn send(
         }
     };
     let cache_control = ask.cache_control(record.version());
-    let limit = ask.app.config.max_upload_bytes;
+    let limit = ask.app.config.uploads.max_upload_bytes;
     let mut response = coding.answer(
         decision,
         &representation,

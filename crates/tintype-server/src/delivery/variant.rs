@@ -190,7 +190,7 @@ fn resolve(
 ) -> Result<Resolved, Error> {
     let defaults = Defaults {
         format,
-        quality: ask.app.config.quality.of(format),
+        quality: ask.app.config.pictures.quality.of(format),
         focal: record.focal(),
     };
     Ok(geometry::resolve(upright, &merged.request, &defaults)?)

@@ -1,7 +1,7 @@
 //! Every option, with what `config/tintype.toml` says of it.
 
 use super::page::{Entry, Page};
-use crate::config::{Group, documented, site_options};
+use crate::config::{Group, documented};
 
 pub(super) fn write(page: &mut Page) {
     page.section("configuration", "Configuration");
@@ -21,7 +21,6 @@ pub(super) fn write(page: &mut Page) {
             let secret = option.is_secret.then_some(("warm", "secret".to_owned()));
             let default = Some(format!("`{}`", option.default));
             let default = default.filter(|_| !option.default.is_empty());
-            let site = site_options().any(|name| name == option.name);
             page.entry(Entry {
                 id: format!("option-{}", option.name),
                 name: option.name,
@@ -30,7 +29,10 @@ pub(super) fn write(page: &mut Page) {
                 facts: vec![
                     ("Environment", format!("`{}`", option.variable)),
                     ("Default", default.unwrap_or_default()),
-                    ("Of a site", if site { "yes" } else { "" }.to_owned()),
+                    (
+                        "Of a site",
+                        if option.is_of_site { "yes" } else { "" }.to_owned(),
+                    ),
                 ],
             });
         }

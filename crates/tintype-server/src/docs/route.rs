@@ -24,7 +24,12 @@ pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
             .into_response();
     }
     // With an address of its own the API is another origin, and takes no page's requests.
-    let live = app.config.api_bind.is_none().then(|| Live::of(&app));
+    let live = app
+        .config
+        .addresses
+        .api_bind
+        .is_none()
+        .then(|| Live::of(&app));
     let document = docs::document(live.as_ref());
     let policy = HeaderValue::try_from(document.policy).expect("a policy is visible ASCII");
     let mut response = Response::new(Body::from(document.html));

@@ -51,6 +51,6 @@ fn row(memory_bytes: u64) -> Option<[String; 5]> {
         bytes(resources.memory_budget),
         bytes(resources.hot_cache_bytes),
         grouped(resources.connections.get() as u64),
-        resources.largest(config.max_pixels),
+        resources.largest(config.pictures.max_pixels),
     ])
 }

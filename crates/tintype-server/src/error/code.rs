@@ -103,9 +103,6 @@ codes! {
     TicketInvalid = 403 "ticket-invalid", No, "the ticket is not valid for this",
         cause "Reserved for tickets of direct uploads, which this release does not take.",
         cure "Upload with a token, through a server of yours.";
-    TicketExpired = 403 "ticket-expired", No, "the ticket has expired",
-        cause "Reserved for tickets of direct uploads, which this release does not take.",
-        cure "Upload with a token, through a server of yours.";
     SignatureMissing = 403 "signature-missing", No, "the address must be signed",
         cause "The site delivers this only by signed address: `TINTYPE_UNSIGNED` is `none`, or is `presets` and this \
                is more than a preset with `dpr`, `v` and an image format; or it is an original and \
@@ -162,9 +159,6 @@ codes! {
     UploadExpired = 410 "upload-expired", No, "the upload has expired",
         cause "Reserved for uploads in parts, which this release does not take.",
         cure "Upload the file in one request.";
-    LengthRequired = 411 "length-required", No, "the length must be declared",
-        cause "Reserved for requests that have to declare their length. Bodies without one are taken.",
-        cure "Send `Content-Length`.";
     PreconditionFailed = 412 "precondition-failed", No, "a precondition does not hold",
         cause "`If-Match` names a version that the original or record is not in, or `If-None-Match: *` met an \
                original: somebody else was faster.",

@@ -20,7 +20,7 @@ type BoxError = Box<dyn error::Error + Send + Sync>;
 /// The client stopped sending in the middle of a body. Handlers find it among the sources of the
 /// error that ends the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BodyTimeout {
+pub(crate) struct BodyTimeout {
     pub seconds: u64,
     pub bytes: u64,
 }

@@ -10,14 +10,14 @@ use super::deadline::Deadline;
 /// How long a client may be waited for, and how many bytes earn it all that time anew; fewer earn
 /// their part. So it may pause, and may be slow for ever, but not so slow that it only pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub(crate) struct Pace {
     pub bytes: u64,
     pub within: Duration,
 }
 
 impl Pace {
     /// Of a rate in bytes a second; without one, any byte will do.
-    pub fn new(rate: u64, within: Duration) -> Self {
+    pub(crate) fn new(rate: u64, within: Duration) -> Self {
         let bytes = u128::from(rate) * within.as_millis() / 1_000;
         Self {
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX).max(1),

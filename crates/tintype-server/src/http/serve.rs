@@ -27,7 +27,7 @@ const MAX_REFUSALS: usize = 256;
 
 /// How the end went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained {
+pub(crate) struct Drained {
     /// Connections that had to be cut at the end of the time allowed.
     pub cut: usize,
 }
@@ -35,7 +35,7 @@ pub struct Drained {
 /// Serves until `shutdown`, then drains: for the lame-duck time everything goes on, except that
 /// answers say `Connection: close`; then the listener closes and requests finish, up to the drain
 /// time. Dropping the future cuts everything at once. `open` counts connections.
-pub async fn serve<S>(
+pub(crate) async fn serve<S>(
     listener: TcpListener,
     service: S,
     settings: Settings,

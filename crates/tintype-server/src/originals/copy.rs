@@ -20,7 +20,7 @@ use crate::originals::rename::{Candidates, MAX_ATTEMPTS};
 use crate::records::patch::{EditableFields, RecordPatch};
 use crate::records::probing::Facts;
 
-pub struct Copying<'a> {
+pub(crate) struct Copying<'a> {
     pub caller: &'a Caller,
     pub from: Key,
     pub to: Key,
@@ -29,14 +29,14 @@ pub struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    pub async fn copy(&self, app: &App) -> Result<Placed, Error> {
+    pub(crate) async fn copy(&self, app: &App) -> Result<Placed, Error> {
         match current::find_fresh(app, &self.from).await? {
             Some(source) => self.copy_from(app, &source, false).await,
             None => self.done_before(app).await,
         }
     }
 
-    pub async fn rename(&self, app: &App) -> Result<Placed, Error> {
+    pub(crate) async fn rename(&self, app: &App) -> Result<Placed, Error> {
         let Some(source) = current::find_fresh(app, &self.from).await? else {
             return self.done_before(app).await;
         };

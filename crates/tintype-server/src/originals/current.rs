@@ -10,14 +10,14 @@ use crate::originals::changing::Looks;
 use crate::originals::put::describes;
 use crate::records::StoredRecord;
 
-pub struct Current {
+pub(crate) struct Current {
     pub meta: Meta,
     pub stored: Arc<StoredRecord>,
 }
 
 /// Whether the original exists is always asked of the store; its record may come from memory when
 /// it describes what is there.
-pub async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error> {
+pub(crate) async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error> {
     let Some(meta) = app.store.head(&Object::Original(key.clone())).await? else {
         return Ok(None);
     };
@@ -28,7 +28,7 @@ pub async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error> {
 }
 
 /// The same, with a record that is as new as the store's.
-pub async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, Error> {
+pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, Error> {
     match app.store.head(&Object::Original(key.clone())).await? {
         Some(meta) => with_fresh_record(app, key, meta).await,
         None => Ok(None),
@@ -58,6 +58,6 @@ async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Optio
     }
 }
 
-pub fn not_found(key: &Key) -> Error {
+pub(crate) fn not_found(key: &Key) -> Error {
     Error::no_original(key)
 }

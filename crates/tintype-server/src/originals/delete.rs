@@ -10,14 +10,14 @@ use crate::invalidation::purge;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removed {
+pub(crate) enum Removed {
     /// Nothing has the key now.
     Gone,
     /// The original is not in the version asked for, and stays.
     Changed,
 }
 
-pub async fn remove(
+pub(crate) async fn remove(
     app: &App,
     key: &Key,
     if_match: Option<&Tags>,

@@ -15,13 +15,13 @@ use crate::records::record::{Record, RecordView, State};
 use crate::records::{MAX_ROUNDS, StoredRecord, Written};
 
 /// A record as it is told, and the ETag of that.
-pub struct TaggedView {
+pub(crate) struct TaggedView {
     pub view: RecordView,
     pub etag: ETag,
 }
 
 impl TaggedView {
-    pub fn of(app: &App, key: &Key, stored: &StoredRecord) -> Self {
+    pub(crate) fn of(app: &App, key: &Key, stored: &StoredRecord) -> Self {
         let record = stored.record.clone();
         let block = app.blocks.of(key, record.sha256).as_deref().cloned();
         // A takedown changes what is told of an original, but not its record.
@@ -35,7 +35,7 @@ impl TaggedView {
 }
 
 /// Applies a patch to the record of an original, and tells the caches. `if_match` is of the record.
-pub async fn edit(
+pub(crate) async fn edit(
     app: &App,
     key: &Key,
     if_match: Option<&Tags>,

@@ -6,15 +6,17 @@
 //! another name. [`edit`]: what people say of one. [`current`]: an original together with its record. [`delete`]. [`coding`]: what other programs have
 //! stored packed. [`changing`]: what other programs write to while it is read.
 
-pub mod changing;
+pub(crate) mod changing;
 pub mod coding;
-pub mod copy;
-pub mod current;
-pub mod delete;
+pub(crate) mod copy;
+pub(crate) mod current;
+pub(crate) mod delete;
 pub mod digest;
-pub mod edit;
+pub(crate) mod edit;
 pub mod idempotency;
-pub mod put;
-pub mod rename;
+pub(crate) mod put;
+pub(crate) mod rename;
 pub mod spool;
-pub mod upload;
+pub(crate) mod upload;
+
+pub use put::AHEAD;

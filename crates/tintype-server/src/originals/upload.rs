@@ -27,7 +27,7 @@ use crate::telemetry::access_log::Step;
 use crate::workers::Priority;
 
 /// What is asked for, apart from the bytes.
-pub struct Upload<'a> {
+pub(crate) struct Upload<'a> {
     pub caller: &'a Caller,
     pub key: Key,
     pub conflict: Conflict,
@@ -36,8 +36,8 @@ pub struct Upload<'a> {
 }
 
 /// The gates before a body is read: its announced size, and room for it.
-pub async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Error> {
-    let limit = app.config.max_upload_bytes;
+pub(crate) async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Error> {
+    let limit = app.config.uploads.max_upload_bytes;
     if declared.is_some_and(|declared| declared > limit) {
         return Err(too_large(limit));
     }
@@ -49,14 +49,14 @@ pub async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Er
 }
 
 /// A body that is here, whole and as its checksums say.
-pub struct Received {
+pub(crate) struct Received {
     pub spooled: Spooled,
     pub sniffed: Sniffed,
 }
 
 /// Takes a body in and verifies its checksums. Where the key is known already, a type that is not
 /// allowed is refused as soon as the first bytes tell it.
-pub async fn receive<S, E>(
+pub(crate) async fn receive<S, E>(
     app: &App,
     reservation: Reservation,
     body: S,
@@ -89,7 +89,7 @@ where
     if let Some(key) = key {
         check_type(app, &MediaType::of(sniffed, key))?;
     }
-    let limit = app.config.max_upload_bytes;
+    let limit = app.config.uploads.max_upload_bytes;
     let whole = stream::iter(first).chain(body);
     let spooled = reservation
         .write(whole, limit, expected)
@@ -104,7 +104,11 @@ where
 }
 
 /// Brings what was received into the store.
-pub async fn place(app: &App, upload: Upload<'_>, received: Received) -> Result<Placed, Error> {
+pub(crate) async fn place(
+    app: &App,
+    upload: Upload<'_>,
+    received: Received,
+) -> Result<Placed, Error> {
     let Received { spooled, sniffed } = received;
     // Shared with the threads that look at it, which may outlive a request that is given up.
     let spooled = Arc::new(spooled);
@@ -144,7 +148,7 @@ pub async fn place(app: &App, upload: Upload<'_>, received: Received) -> Result<
 }
 
 fn check_type(app: &App, media_type: &MediaType) -> Result<(), Error> {
-    if app.config.allows_type(media_type.essence()) {
+    if app.config.uploads.allows_type(media_type.essence()) {
         return Ok(());
     }
     Err(Error::new(Code::TypeNotAllowed)

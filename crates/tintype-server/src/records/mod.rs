@@ -258,27 +258,11 @@ impl Records {
 
     /// Leaves what is in memory to the caller, which may be about to change it.
     async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
-        let bytes =
-            serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
-        if bytes.len() as u64 > MAX_RECORD_BYTES {
-            return Err(Error::new(Code::InvalidRequest).detail(format!(
-                "the record is {} bytes, limit is {MAX_RECORD_BYTES}",
-                bytes.len()
-            )));
+        let written = put(&self.store, record, condition).await?;
+        if let Written::Stored(stored) = &written {
+            self.note_unfinished(stored);
         }
-        let object = Object::Record(record.key.hash());
-        let source = Source::Bytes(bytes.into());
-        let written = self
-            .store
-            .put(&object, source, condition, &Attributes::default())
-            .await;
-        let written = match written {
-            Err(tintype_store::Error::Precondition { .. }) => return Ok(Written::Raced),
-            written => written?,
-        };
-        let stored = Arc::new(StoredRecord::new(record, written.etag));
-        self.note_unfinished(&stored);
-        Ok(Written::Stored(stored))
+        Ok(written)
     }
 
     pub async fn forget(&self, key: &Key) {
@@ -604,4 +588,28 @@ pub async fn look(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> 
     Ok(FoundRecord::Stored(Box::new(StoredRecord::new(
         record, etag,
     ))))
+}
+
+/// Writes the record of an original, for whoever remembers none.
+pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result<Written, Error> {
+    let bytes =
+        serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
+    if bytes.len() as u64 > MAX_RECORD_BYTES {
+        return Err(Error::new(Code::InvalidRequest).detail(format!(
+            "the record is {} bytes, limit is {MAX_RECORD_BYTES}",
+            bytes.len()
+        )));
+    }
+    let (object, source) = (
+        Object::Record(record.key.hash()),
+        Source::Bytes(bytes.into()),
+    );
+    let nothing = Attributes::default();
+    match store.put(&object, source, condition, &nothing).await {
+        Ok(meta) => Ok(Written::Stored(Arc::new(StoredRecord::new(
+            record, meta.etag,
+        )))),
+        Err(tintype_store::Error::Precondition { .. }) => Ok(Written::Raced),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -30,24 +30,24 @@ const BELIEVED: Duration = Duration::from_secs(5);
 const CHECK_TIME: Duration = Duration::from_secs(2);
 
 /// Why no requests should come, in words for an operator.
-pub type Reasons = Vec<String>;
+pub(super) type Reasons = Vec<String>;
 
 /// What an operator should know of a service that takes requests.
 #[derive(Clone, Debug, Default)]
-pub struct Ready {
+pub(super) struct Ready {
     /// Why not everything can be answered just now.
     pub degraded: Reasons,
     /// What falls short for good, by the way things are set up.
     pub warnings: Vec<String>,
 }
 
-pub type Outcome = Result<Ready, Reasons>;
+pub(super) type Outcome = Result<Ready, Reasons>;
 
 type Checking = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Check = Box<dyn Fn() -> Checking + Send + Sync>;
 
 /// Whether requests should come; shared by the admin listener and by whoever starts and stops.
-pub struct Readiness {
+pub(super) struct Readiness {
     started: AtomicBool,
     /// What is waited for before that.
     waiting: std::sync::Mutex<Option<String>>,
@@ -58,7 +58,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    pub fn new<F, C>(check: F) -> Self
+    pub(super) fn new<F, C>(check: F) -> Self
     where
         F: Fn() -> C + Send + Sync + 'static,
         C: Future<Output = Outcome> + Send + 'static,
@@ -73,7 +73,7 @@ impl Readiness {
     }
 
     /// Why it has not started yet. Whether that is news.
-    pub fn set_waiting(&self, reason: String) -> bool {
+    pub(super) fn set_waiting(&self, reason: String) -> bool {
         let mut waiting = self.waiting();
         waiting.replace(reason.clone()) != Some(reason)
     }
@@ -88,7 +88,7 @@ impl Readiness {
     }
 
     /// Spares the first check, where everything has just been asked.
-    pub fn believe(&self, outcome: Outcome) {
+    pub(super) fn believe(&self, outcome: Outcome) {
         // Held only by a check, which comes after the start.
         if let Ok(mut last) = self.last.try_lock() {
             *last = Some((Instant::now(), outcome));
@@ -96,24 +96,24 @@ impl Readiness {
     }
 
     /// Requests can be answered.
-    pub fn set_started(&self) {
+    pub(super) fn set_started(&self) {
         self.started.store(true, Ordering::Release);
     }
 
-    pub fn is_draining(&self) -> bool {
+    pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
 
     /// The signal to stop has come.
-    pub fn set_draining(&self) {
+    pub(super) fn set_draining(&self) {
         self.draining.store(true, Ordering::Release);
     }
 
-    pub fn is_started(&self) -> bool {
+    pub(super) fn is_started(&self) -> bool {
         self.started.load(Ordering::Acquire)
     }
 
-    pub async fn check(&self) -> Outcome {
+    pub(super) async fn check(&self) -> Outcome {
         if self.is_draining() {
             return Err(vec!["the service is stopping".to_owned()]);
         }
@@ -140,7 +140,7 @@ impl Readiness {
 }
 
 /// `scrape` brings the gauges up to date and encodes them.
-pub fn router(
+pub(super) fn router(
     readiness: Arc<Readiness>,
     scrape: impl Fn() -> String + Clone + Send + Sync + 'static,
 ) -> Router {

@@ -14,7 +14,7 @@ pub(super) fn observe(app: &App) {
     metrics.observe_stores(&app.store, &app.derived);
     let (bytes, entries) = app.variants.held();
     metrics.observe_hot_cache(bytes, entries, app.resources.hot_cache_bytes);
-    metrics.observe_spool(app.spool.reserved_bytes(), app.config.spool_bytes);
+    metrics.observe_spool(app.spool.reserved_bytes(), app.config.uploads.spool_bytes);
     metrics.observe_connections(app.resources.connections.get());
     observe_disks(app);
 }
@@ -24,10 +24,10 @@ fn observe_disks(app: &App) {
         StoreUrl::Disk(settings) => Some(settings.root.clone()),
         StoreUrl::S3(_) | StoreUrl::Memory => None,
     };
-    let variants = app.config.derived_store.as_ref();
+    let variants = app.config.stores.derived_store.as_ref();
     for (disk, folder) in [
         ("spool", Some(app.spool.folder().to_owned())),
-        ("store", folder(&app.config.store)),
+        ("store", folder(&app.config.stores.store)),
         ("variants", variants.and_then(folder)),
     ] {
         if let Some(free) = folder.and_then(|folder| free_bytes(&folder)) {

@@ -1,10 +1,10 @@
 //! The life of the service: open the stores, serve, drain, stop.
 
-pub mod admin;
+mod admin;
 mod awaiting;
 mod below;
 mod gauges;
-pub mod router;
+mod router;
 pub mod stores;
 
 use std::num::NonZeroUsize;
@@ -109,24 +109,30 @@ impl App {
     ) -> Result<Arc<Self>, StartError> {
         let Stores { store, derived } = Stores::open(&config).await?;
         store.observe(observer(&metrics));
-        if config.derived_store.is_some() {
+        if config.stores.derived_store.is_some() {
             derived.observe(observer(&metrics));
         }
         let resources = config.resources(granted);
         let response_bytes = resources.hot_cache_bytes / RESPONSE_SHARE;
         let pool = open_pool(&config, &resources)?;
-        let spool_dir = config.spool_dir.clone().or_else(|| store.spool_dir());
+        let spool_dir = config
+            .uploads
+            .spool_dir
+            .clone()
+            .or_else(|| store.spool_dir());
         let spool_dir = spool_dir.unwrap_or_else(std::env::temp_dir);
-        let spool = match config.read_only {
-            true => Spool::untried(spool_dir, config.spool_bytes),
-            false => Spool::new(spool_dir, config.spool_bytes).map_err(StartError::Spool)?,
+        let spool = match config.stores.read_only {
+            true => Spool::untried(spool_dir, config.uploads.spool_bytes),
+            false => {
+                Spool::new(spool_dir, config.uploads.spool_bytes).map_err(StartError::Spool)?
+            }
         };
         let imaging = imaging(&config);
         let probing = Arc::new(Probing::new(store.clone(), pool.clone(), imaging.clone()));
         let blocks = Blocks::load(store.clone())
             .await
             .map_err(StartError::Blocks)?;
-        let settle = purge::settle(config.record_cache);
+        let settle = purge::settle(config.caching.record_cache);
         let timing = outbox::Timing::new(settle);
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
             .await
@@ -147,7 +153,7 @@ impl App {
             records: Arc::new(Records::new(
                 store.clone(),
                 probing.clone(),
-                config.record_cache,
+                config.caching.record_cache,
                 unfinished,
             )),
             blocks,
@@ -164,7 +170,7 @@ impl App {
             spool,
         });
         tokio::spawn(left_out::fill_in(Arc::downgrade(&app.records), left_out));
-        if !app.config.read_only {
+        if !app.config.stores.read_only {
             tokio::spawn(sweep_leftovers(Arc::downgrade(&app)));
         }
         Ok(app)
@@ -181,16 +187,21 @@ pub async fn open_records(
     let pool = open_pool(config, &config.resources(granted))?;
     let probing = Arc::new(Probing::new(store.clone(), pool, imaging(config)));
     let (unfinished, _) = mpsc::channel(1);
-    let records = Records::new(store.clone(), probing, config.record_cache, unfinished);
+    let records = Records::new(
+        store.clone(),
+        probing,
+        config.caching.record_cache,
+        unfinished,
+    );
     Ok((store, Arc::new(records)))
 }
 
 fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartError> {
     let limits = workers::Limits {
         threads: resources.workers,
-        queue: config.queue,
+        queue: config.work.queue,
         bytes: resources.pixel_bytes(),
-        max_wait: config.queue_wait,
+        max_wait: config.work.queue_wait,
     };
     let pool = Pool::new(limits).map_err(|source| StartError::System {
         what: "the pixel pool",
@@ -201,7 +212,7 @@ fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartE
 
 fn imaging(config: &Config) -> Limits {
     Limits {
-        max_pixels: config.max_pixels,
+        max_pixels: config.pictures.max_pixels,
         ..Limits::default()
     }
 }
@@ -211,8 +222,8 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
     Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
-/// Told once the store is there.
-pub type Opened<'a> = Box<dyn FnOnce(&App) + Send + 'a>;
+/// Called once the store is there.
+pub type Opened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
 
 /// Opens everything and serves until `stop`, then drains. Gives how many connections had to be cut.
 ///
@@ -243,13 +254,19 @@ async fn run(
     };
     let count = |connections| NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN);
     let settings = http::Settings {
-        header_timeout: config.header_timeout,
-        idle_timeout: config.idle_timeout,
-        body: Pace::new(config.body_min_rate, config.body_timeout),
-        write: Pace::new(config.write_min_rate, config.write_timeout),
+        header_timeout: config.connections.header_timeout,
+        idle_timeout: config.connections.idle_timeout,
+        body: Pace::new(
+            config.connections.body_min_rate,
+            config.connections.body_timeout,
+        ),
+        write: Pace::new(
+            config.connections.write_min_rate,
+            config.connections.write_timeout,
+        ),
         max_connections: count(connections),
-        lame_duck: config.lame_duck,
-        drain: config.drain,
+        lame_duck: config.stopping.lame_duck,
+        drain: config.stopping.drain,
     };
     let sites = config.sites.iter().map(|site| site.name.as_str());
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), sites));
@@ -258,7 +275,7 @@ async fn run(
     let observer = Arc::new(Observer::new(
         metrics.clone(),
         log.clone(),
-        config.access_log,
+        config.logging.access_log,
         tracer.clone(),
     ));
     let running: Arc<OnceLock<Arc<App>>> = Arc::default();
@@ -330,7 +347,7 @@ async fn run(
             let app = app?;
             public.set(router::public(app.clone(), shared));
             api.set(router::api_alone(app.clone()));
-            opened(&app);
+            opened(&app.config);
             // It has just been asked everything.
             readiness.believe(Ok(ready(&app, Vec::new())));
             let _ = running.set(app.clone());
@@ -359,7 +376,7 @@ async fn run(
 /// What is told of the service without being asked, until `stop`.
 async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
     let lines = async {
-        if config.emf {
+        if config.logging.emf {
             emf::write(&config.otel.service, &log, &scrape, stop.clone()).await;
         }
     };
@@ -384,7 +401,7 @@ async fn health(app: Option<Arc<App>>) -> Outcome {
     match reason {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),
         reason => {
-            let unwritable = match app.config.read_only {
+            let unwritable = match app.config.stores.read_only {
                 true => Vec::new(),
                 false => unwritable(&app).await,
             };

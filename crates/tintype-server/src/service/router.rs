@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::{api, delivery};
 
 /// Delivery, and the API unless it has a listener of its own.
-pub fn public(app: Arc<App>, with_api: bool) -> Router {
+pub(super) fn public(app: Arc<App>, with_api: bool) -> Router {
     let delivery = Router::new()
         .route("/t/{*rest}", any(delivery::rendering))
         .route("/o/{*rest}", any(delivery::original));
@@ -29,7 +29,7 @@ pub fn public(app: Arc<App>, with_api: bool) -> Router {
 }
 
 /// The API alone.
-pub fn api_alone(app: Arc<App>) -> Router {
+pub(super) fn api_alone(app: Arc<App>) -> Router {
     finish(api::router(&app).fallback(delivery::nothing_there), app)
 }
 

@@ -32,14 +32,21 @@ impl Unopened {
 
 impl Stores {
     pub async fn open(config: &Config) -> Result<Self, Unopened> {
-        let store = open("TINTYPE_STORE", &config.store, config.read_only).await?;
-        let store = match &config.fallback_store {
+        let store = open(
+            "TINTYPE_STORE",
+            &config.stores.store,
+            config.stores.read_only,
+        )
+        .await?;
+        let store = match &config.stores.fallback_store {
             Some(url) => Store::Overlay(Overlay::new(store, fallback(url).await?)),
             None => store,
         };
         let store = Arc::new(store);
-        let derived = match &config.derived_store {
-            Some(url) => Arc::new(open("TINTYPE_DERIVED_STORE", url, config.read_only).await?),
+        let derived = match &config.stores.derived_store {
+            Some(url) => {
+                Arc::new(open("TINTYPE_DERIVED_STORE", url, config.stores.read_only).await?)
+            }
             None => store.clone(),
         };
         Ok(Self { store, derived })

@@ -17,7 +17,12 @@ const NAMESPACE: &str = "tintype";
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Writes a line a minute of what `scrape` gives, and one for what is left of a minute at `stop`.
-pub async fn write(service: &str, log: &Log, scrape: impl Fn() -> String, stop: CancellationToken) {
+pub(crate) async fn write(
+    service: &str,
+    log: &Log,
+    scrape: impl Fn() -> String,
+    stop: CancellationToken,
+) {
     let mut before = Totals::of(&scrape());
     let mut ticks = interval_at(tokio::time::Instant::now() + EVERY, EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,8 +3,8 @@
 //! [`log`]: lines on standard output. [`access_log`]: the facts of each request, for the log, metrics and traces.
 //! [`metrics`]: Prometheus. [`emf`]: CloudWatch, by way of the log. [`otlp`]: traces and metrics to a collector.
 
-pub mod access_log;
-pub mod emf;
+pub(crate) mod access_log;
+pub(crate) mod emf;
 pub mod log;
-pub mod metrics;
-pub mod otlp;
+pub(crate) mod metrics;
+pub(crate) mod otlp;

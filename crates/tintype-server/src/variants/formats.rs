@@ -16,13 +16,13 @@ use crate::url::Accepted;
 
 /// What a picture is, as far as the choice depends on it.
 #[derive(Clone, Copy, Debug)]
-pub struct Nature {
+pub(crate) struct Nature {
     pub drawn: bool,
     pub transparent: bool,
 }
 
 /// Best first; never empty.
-pub fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item = Format> {
+pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item = Format> {
     let Nature { drawn, transparent } = nature;
     let last = match drawn || transparent {
         true => Format::Png,
@@ -53,7 +53,11 @@ impl Reason {
 
 /// Which of the formats is answered in place of the first, if that has not been made yet. `wait` is how
 /// long a request waits for a pixel thread now.
-pub fn gives_way(costs: &[Expected], budget: Duration, wait: Duration) -> Option<(usize, Reason)> {
+pub(crate) fn gives_way(
+    costs: &[Expected],
+    budget: Duration,
+    wait: Duration,
+) -> Option<(usize, Reason)> {
     let (best, others) = costs.split_first()?;
     let (reason, most) = if best.encode > budget {
         (Reason::Dear, best.total())

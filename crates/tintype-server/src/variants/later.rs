@@ -64,7 +64,7 @@ impl Variants {
             .map(|resolved| expected(record, resolved))
             .collect();
         let wait = self.pool.expected_wait(&cost_of(record, best)?);
-        formats::gives_way(&costs?, self.config.format_budget, wait)
+        formats::gives_way(&costs?, self.config.pictures.format_budget, wait)
     }
 
     /// Whether the variant can be had without making it. Many who ask at once are one question to the
@@ -113,7 +113,7 @@ impl Variants {
         stored: &Arc<StoredRecord>,
         resolved: Resolved,
     ) -> Result<(), Error> {
-        let deadline = Instant::now() + DEADLINES * self.config.render_deadline;
+        let deadline = Instant::now() + DEADLINES * self.config.work.render_deadline;
         let rendered =
             render_variant(self, key, stored, resolved, Priority::Background, deadline).await?;
         let (rendered, _) = rendered;

@@ -8,11 +8,11 @@ use tintype_store::{HexId, Key, KeyHash, VariantId};
 use crate::records::record::Record;
 
 /// Whose it is, and which one.
-pub type VariantName = (KeyHash, VariantId);
+pub(crate) type VariantName = (KeyHash, VariantId);
 
 /// Names a variant by what decides its bytes: the content, the work, our own pixel code and, where it
 /// depends on the build, the encoder.
-pub fn name(key: &Key, record: &Record, resolved: &Resolved) -> VariantName {
+pub(crate) fn name(key: &Key, record: &Record, resolved: &Resolved) -> VariantName {
     // An adopted original that is still to be hashed is known by its store's ETag.
     let content = match record.sha256 {
         Some(sha256) => sha256.to_string(),
@@ -54,7 +54,7 @@ pub(super) fn format_of(bytes: &[u8]) -> Option<Format> {
 }
 
 /// The key's last segment with the extension of the format: `lion.jpg` as WebP is `lion.webp`.
-pub fn file_name(name: &str, format: Format) -> String {
+pub(crate) fn file_name(name: &str, format: Format) -> String {
     let (extensions, extension): (&[&str], _) = match format {
         Format::Jpeg => (&["jpg", "jpeg", "jpe"], "jpg"),
         Format::Png => (&["png"], "png"),

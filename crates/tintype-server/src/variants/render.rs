@@ -47,7 +47,8 @@ pub(super) async fn render_variant(
 }
 
 fn mezzanine(variants: &Variants, record: &Record, resolved: &Resolved) -> Option<Mezzanine> {
-    let mezzanine = Mezzanine::of(record, resolved).filter(|_| variants.config.mezzanine)?;
+    let mezzanine =
+        Mezzanine::of(record, resolved).filter(|_| variants.config.pictures.mezzanine)?;
     // One that takes more memory than there is for all jobs is not made.
     let fits = |cost: Cost| cost.bytes <= variants.pool.limits().bytes;
     let cost = cost_of(record, &mezzanine.resolved);

@@ -97,7 +97,7 @@ impl ResponseCache {
     }
 }
 
-pub fn accepted(request: &Parts) -> Accepted {
+pub(crate) fn accepted(request: &Parts) -> Accepted {
     let accept = request.headers.get_all(header::ACCEPT);
     Accepted::of(accept.iter().map(HeaderValue::as_bytes))
 }

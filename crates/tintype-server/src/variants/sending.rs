@@ -20,14 +20,14 @@ use crate::records::StoredRecord;
 const SMALL: usize = 64 * 1024;
 
 /// Where a variant is found again.
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     pub name: &'a VariantName,
     pub key: &'a Key,
     pub stored: &'a Arc<StoredRecord>,
 }
 
 /// The bytes of a range, which lies within the variant.
-pub fn body(
+pub(crate) fn body(
     variants: &Arc<Variants>,
     place: &Place<'_>,
     variant: &Arc<Variant>,

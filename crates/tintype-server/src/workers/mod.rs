@@ -34,12 +34,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use budget::Budget;
-pub use cost::{Account, Cost, Kind};
+pub(crate) use cost::{Account, Cost, Kind};
 use job::Job;
-pub use job::{Done, Shift};
+pub(crate) use job::{Done, Shift};
 use line::QueuedJob;
 use queue::Queue;
-pub use refusal::{Refusal, Tallies};
+pub(crate) use refusal::{Refusal, Tallies};
 
 /// What the pool may hold.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
 use tintype_server::config::granted::Granted;
-use tintype_server::config::{Config, Dev, Loaded};
+use tintype_server::config::{Config, Dev, Group, Loaded, documented};
 
 use super::sizes::{Size, Sizes};
 use super::{answer, fit, load};
@@ -16,14 +16,37 @@ use crate::failure::Failure;
 /// Every option with where it comes from; secrets are masked. Mistakes are all told at once, and what works less
 /// well than it is meant to is told at the end.
 #[derive(Args)]
-#[command(after_help = "\
-Examples:
-  tintype config
-  TINTYPE_STORE=file:///srv/media tintype config --dev")]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", options()))]
 pub(crate) struct Arguments {
     /// As `tintype serve --dev` would fill in
     #[arg(long)]
     dev: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tintype config
+  TINTYPE_STORE=file:///srv/media tintype config --dev";
+
+/// Every option with its default; what each means takes a page.
+fn options() -> String {
+    let mut text = "\
+Options, by the variables that set them. config/tintype.toml and tintype docs say what each means."
+        .to_owned();
+    for Group { title, options, .. } in documented() {
+        if options.is_empty() {
+            continue;
+        }
+        text += &format!("\n\n{title}:");
+        for option in options {
+            let (variable, default) = (&option.variable, option.default);
+            text += &match default {
+                "" => format!("\n  {variable}"),
+                default => format!("\n  {variable:<26} {default}"),
+            };
+        }
+    }
+    text
 }
 
 impl Arguments {

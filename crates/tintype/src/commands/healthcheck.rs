@@ -1,13 +1,14 @@
 //! `tintype healthcheck`: for containers, which have neither a shell nor curl.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use super::load_for_health;
+use super::support::local;
 use crate::failure::Failure;
 
 /// Less than the shortest interval at which anything asks.
@@ -31,13 +32,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         // Whatever else the service may need, only its address matters here.
-        let mut address = load_for_health()?.admin_bind;
-        if address.ip().is_unspecified() {
-            address.set_ip(match address.ip() {
-                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
+        let address = local(load_for_health()?.addresses.admin_bind);
         Ok(ask(address, if self.ready { "/readyz" } else { "/livez" })?)
     }
 }

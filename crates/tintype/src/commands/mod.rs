@@ -16,10 +16,8 @@ pub(crate) mod url;
 pub(crate) mod verify;
 pub(crate) mod warm;
 
-mod service;
 mod sizes;
 mod support;
-mod upkeep;
 
 use std::io::Write;
 use std::path::Path;

@@ -51,7 +51,7 @@ impl Arguments {
         };
         let config = load_for_tools()?;
         let limits = Limits {
-            max_pixels: config.max_pixels,
+            max_pixels: config.pictures.max_pixels,
             ..Limits::default()
         };
         let bytes = std::fs::read(&self.input)
@@ -60,7 +60,7 @@ impl Arguments {
         let header = probe::header(std::io::Cursor::new(&bytes), &limits, deadline)?;
         let defaults = Defaults {
             format,
-            quality: config.quality.of(format),
+            quality: config.pictures.quality.of(format),
             focal: None,
         };
         let resolved = geometry::resolve(header.upright(), &merged.request, &defaults)

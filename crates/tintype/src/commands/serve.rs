@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::Args;
 use tintype_imaging::render::AVIF_ENCODER;
-use tintype_server::app::App;
 use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, DEV_TOKEN, Dev, random_secret};
 use tintype_server::service::{self, Listeners};
@@ -63,7 +62,7 @@ impl Arguments {
             anywhere,
         });
         let mut config = load(dev.as_ref())?.config;
-        let filter = EnvFilter::try_new(&config.log)
+        let filter = EnvFilter::try_new(&config.logging.log)
             .map_err(|error| Failure::Usage(format!("TINTYPE_LOG: {error}")))?;
         // Dropped last: it writes what is left.
         let writer = Writer::stdout()?;
@@ -106,9 +105,9 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listeners = Listeners {
-        public: bind("TINTYPE_BIND", config.bind).await?,
-        admin: bind("TINTYPE_ADMIN_BIND", config.admin_bind).await?,
-        api: match config.api_bind {
+        public: bind("TINTYPE_BIND", config.addresses.bind).await?,
+        admin: bind("TINTYPE_ADMIN_BIND", config.addresses.admin_bind).await?,
+        api: match config.addresses.api_bind {
             Some(address) => Some(bind("TINTYPE_API_BIND", address).await?),
             None => None,
         },
@@ -122,8 +121,8 @@ async fn serve(
 
     let farewell = farewell(&config);
     let stop = CancellationToken::new();
-    let greet = Box::new(|app: &App| {
-        tell_start(&app.config, granted, public);
+    let greet = Box::new(|config: &Config| {
+        tell_start(config, granted, public);
         // Nobody may be reading it.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
     });
@@ -157,8 +156,12 @@ async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// For whoever pressed Ctrl-C and still sees it run.
 fn farewell(config: &Config) -> String {
-    let longest = config.lame_duck.saturating_add(config.drain).as_secs();
-    let lame_duck = match config.lame_duck.as_secs() {
+    let longest = config
+        .stopping
+        .lame_duck
+        .saturating_add(config.stopping.drain)
+        .as_secs();
+    let lame_duck = match config.stopping.lame_duck.as_secs() {
         0 => String::new(),
         seconds => format!("serving on for {seconds} s until balancers have noticed, then "),
     };
@@ -186,7 +189,7 @@ fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
         version,
         avif = %AVIF_ENCODER,
         address = %public,
-        store = %config.store,
+        store = %config.stores.store,
         cpus = cpus.value,
         cpus_from = cpus.from(SET),
         memory_bytes = memory.map(|memory| memory.value),
@@ -199,7 +202,7 @@ fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
         hot_cache_from = hot_cache_bytes.from(SET),
         connections = max_connections.value,
         connections_from = max_connections.from(SET),
-        spool_bytes = config.spool_bytes,
+        spool_bytes = config.uploads.spool_bytes,
         largest_megapixels = largest,
         traces_to = config.otel.traces.as_ref().map(|signal| &*signal.endpoint),
         metrics_to = config.otel.metrics.as_ref().map(|signal| &*signal.endpoint),
@@ -230,7 +233,7 @@ fn greeting(config: &Config, listeners: &Listeners, token: &str) -> Result<Strin
     writeln!(out, "  API        http://{api}/api/v1/openapi.json")?;
     writeln!(out, "  reference  http://{public}/ with a playground")?;
     writeln!(out, "  health     http://{admin}/readyz and /metrics")?;
-    writeln!(out, "  files      {}", config.store)?;
+    writeln!(out, "  files      {}", config.stores.store)?;
     writeln!(out)?;
     writeln!(
         out,

@@ -45,7 +45,7 @@ pub(crate) struct Sizes {
 impl Sizes {
     pub(crate) fn of(config: &Config, granted: &Granted) -> Self {
         let resources = config.resources(granted);
-        let largest = resources.largest(config.max_pixels);
+        let largest = resources.largest(config.pictures.max_pixels);
         let Resources {
             workers,
             memory_budget,
@@ -60,22 +60,22 @@ impl Sizes {
                 .map(|memory| Size::new(memory.value, format_args!("from {}", memory.from))),
             workers: Size::or_set(
                 workers.get() as u64,
-                config.workers.is_some(),
+                config.work.workers.is_some(),
                 "one for each of the cpus",
             ),
             memory_budget: Size::or_set(
                 memory_budget,
-                config.memory_budget.is_some(),
+                config.work.memory_budget.is_some(),
                 "three quarters of memory",
             ),
             hot_cache_bytes: Size::or_set(
                 hot_cache_bytes,
-                config.hot_cache_bytes.is_some(),
+                config.work.hot_cache_bytes.is_some(),
                 "a quarter of memory_budget",
             ),
             max_connections: Size::or_set(
                 connections.get() as u64,
-                connections == config.max_connections,
+                connections == config.connections.max_connections,
                 "what an eighth of memory_budget holds",
             ),
             largest,

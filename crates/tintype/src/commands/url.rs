@@ -59,7 +59,7 @@ impl Arguments {
         let base = site.public_url.clone();
         answer(&format!(
             "{}{path}",
-            base.unwrap_or_else(|| format!("http://{}", config.bind))
+            base.unwrap_or_else(|| format!("http://{}", config.addresses.bind))
         ))
     }
 }

@@ -174,11 +174,9 @@ async fn app(spool: &Path) -> Arc<App> {
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value));
     let loaded = Config::load(environment, "no such file".as_ref(), Some(&Dev::default()));
-    let mut config = Config {
-        store: StoreUrl::Memory,
-        spool_dir: Some(spool.to_owned()),
-        ..loaded.unwrap().config
-    };
+    let mut config = loaded.unwrap().config;
+    config.stores.store = StoreUrl::Memory;
+    config.uploads.spool_dir = Some(spool.to_owned());
     config.tokens.extend([desk, old]);
     let metrics = Arc::new(Metrics::new("test", []));
     App::open(Arc::new(config), &Granted::detect(None), metrics, None)

@@ -77,7 +77,7 @@ async fn a_checksum_that_does_not_agree_stores_nothing() {
 #[tokio::test]
 async fn what_is_too_large_is_refused_before_it_is_read() {
     let api = Api::new().await;
-    let limit = api.app.config.max_upload_bytes;
+    let limit = api.app.config.uploads.max_upload_bytes;
     let declared = (limit + 1).to_string();
     let answer = api
         .put("a.bin", &[("content-length", &declared)], b"never read")

@@ -1,7 +1,9 @@
 //! Who can reach what.
 
 use super::super::Config;
-use super::super::load::Reader;
+use super::super::addresses::{ADMIN_BIND, API_BIND, BIND, PUBLIC_URL};
+use super::super::purging::{PURGE_CLOUDFRONT, PURGE_VARNISH, PURGE_WEBHOOK};
+use super::super::reader::Reader;
 use super::super::site::is_loopback;
 
 impl Reader {
@@ -11,9 +13,9 @@ impl Reader {
         }
         let is_task = config.task_metadata.is_some();
         let addresses = [
-            ("bind", Some(config.bind)),
-            ("admin_bind", Some(config.admin_bind)),
-            ("api_bind", config.api_bind),
+            (BIND, Some(config.addresses.bind)),
+            (ADMIN_BIND, Some(config.addresses.admin_bind)),
+            (API_BIND, config.addresses.api_bind),
         ];
         for (option, address) in addresses {
             let Some(address) = address else { continue };
@@ -27,28 +29,28 @@ impl Reader {
                 self.warn(&[option], reason, fix);
             }
         }
-        let is_reached = !config.bind.ip().is_loopback();
+        let is_reached = !config.addresses.bind.ip().is_loopback();
         for site in config.sites.iter() {
             if let Some(url) = site.public_url.as_ref().filter(|url| is_loopback(url))
                 && is_reached
             {
                 let reason = format!("{url} is every reader's own machine");
                 self.warn(
-                    &["public_url"],
+                    &[PUBLIC_URL],
                     reason,
                     "name the CDN, or where this is reached",
                 );
             }
-            let port = format!(":{}", config.bind.port());
+            let port = format!(":{}", config.addresses.bind.port());
             let is_itself = |node: &&String| is_loopback(node) && node.ends_with(&port);
             if let Some(node) = site.purgers.varnish.iter().find(is_itself) {
                 let reason = format!("{node} is this service itself");
                 let fix = "name Varnish, and give it a port of its own";
-                self.refuse(&["purge_varnish"], reason, fix);
+                self.refuse(&[PURGE_VARNISH], reason, fix);
             }
-            if config.read_only && site.purgers != Default::default() {
+            if config.stores.read_only && site.purgers != Default::default() {
                 let reason = "set, and a service that is read-only purges nothing";
-                let purgers = ["purge_varnish", "purge_cloudfront", "purge_webhook"];
+                let purgers = [PURGE_VARNISH, PURGE_CLOUDFRONT, PURGE_WEBHOOK];
                 self.warn(
                     &purgers,
                     reason,

@@ -10,7 +10,7 @@ mod tokens;
 use std::path::Path;
 
 use super::Config;
-use super::load::Reader;
+use super::reader::Reader;
 
 pub(super) use tokens::expired;
 
@@ -26,19 +26,5 @@ impl Reader {
         self.check_times(config);
         self.check_patience(config);
         self.check_tokens(config);
-    }
-
-    fn warn(&mut self, options: &[&str], reason: impl Into<String>, fix: impl Into<String>) {
-        let name = self.name_of(options);
-        self.problems.warn(&name, reason, fix);
-    }
-
-    fn refuse(&mut self, options: &[&str], reason: impl Into<String>, fix: impl Into<String>) {
-        let name = self.name_of(options);
-        self.problems.add(&name, reason, fix);
-    }
-
-    fn is_said(&self, option: &str) -> bool {
-        self.values.contains_key(option)
     }
 }

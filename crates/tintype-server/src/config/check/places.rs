@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tintype_store::StoreUrl;
 
-use super::super::load::Reader;
-use super::super::options::env_name;
+use super::super::option::env_name;
+use super::super::reader::Reader;
+use super::super::stores::{DERIVED_STORE, FALLBACK_STORE, STORE};
+use super::super::uploads::SPOOL_DIR;
 use super::super::{Config, Problem};
 
 #[derive(PartialEq, Eq)]
@@ -48,37 +50,37 @@ fn resolved(path: &Path) -> PathBuf {
 
 impl Reader {
     pub(super) fn check_places(&mut self, config: &Config, file: Option<&Path>) {
-        let store = &config.store;
-        if let Some(derived) = &config.derived_store {
+        let store = &config.stores.store;
+        if let Some(derived) = &config.stores.derived_store {
             match overlap(derived, store) {
                 Some(Overlap::Same) => {
                     let fix = "leave it out: variants lie under .tintype/ in the store by default";
-                    self.refuse(&["derived_store"], "the same as store", fix);
+                    self.refuse(&[DERIVED_STORE], "the same as store", fix);
                 }
                 Some(Overlap::In) => {
                     let reason = "lies in store, where variants would be taken for originals";
-                    self.refuse(&["derived_store"], reason, "name a place beside it");
+                    self.refuse(&[DERIVED_STORE], reason, "name a place beside it");
                 }
                 Some(Overlap::Around) => {
                     let reason = "store lies in it, and what is derived may be deleted at any time";
-                    self.warn(&["derived_store"], reason, "name a place beside it");
+                    self.warn(&[DERIVED_STORE], reason, "name a place beside it");
                 }
                 None => {}
             }
         }
-        if let Some(fallback) = &config.fallback_store {
-            let derived = config.derived_store.as_ref();
+        if let Some(fallback) = &config.stores.fallback_store {
+            let derived = config.stores.derived_store.as_ref();
             let fix = "name the one to read through, or leave it out";
             match overlap(fallback, store) {
-                Some(Overlap::Same) => self.refuse(&["fallback_store"], "the same as store", fix),
+                Some(Overlap::Same) => self.refuse(&[FALLBACK_STORE], "the same as store", fix),
                 Some(_) => {
                     let reason = "one of it and store lies in the other";
-                    self.warn(&["fallback_store"], reason, "name places beside each other");
+                    self.warn(&[FALLBACK_STORE], reason, "name places beside each other");
                 }
                 None => {}
             }
             if derived.and_then(|derived| overlap(fallback, derived)) == Some(Overlap::Same) {
-                self.refuse(&["fallback_store"], "the same as derived_store", fix);
+                self.refuse(&[FALLBACK_STORE], "the same as derived_store", fix);
             }
         }
         if let StoreUrl::Disk(disk) = store {
@@ -93,7 +95,7 @@ impl Reader {
         ];
         if SYSTEM.iter().any(|system| root == Path::new(system)) {
             let reason = format!("{} is the system's, and would be delivered", root.display());
-            self.refuse(&["store"], reason, "name a folder of its own");
+            self.refuse(&[STORE], reason, "name a folder of its own");
         }
         let secrets = self.values.values().filter_map(|value| {
             let file = value.file.clone()?;
@@ -116,23 +118,23 @@ impl Reader {
     }
 
     pub(super) fn check_spool(&mut self, config: &Config) {
-        let Some(spool) = &config.spool_dir else {
+        let Some(spool) = &config.uploads.spool_dir else {
             return;
         };
         if spool.exists() && !spool.is_dir() {
             let reason = format!("{} is no folder", spool.display());
             self.refuse(
-                &["spool_dir"],
+                &[SPOOL_DIR],
                 reason,
                 "name one that the service may write to",
             );
         }
-        if let StoreUrl::Disk(disk) = &config.store {
+        if let StoreUrl::Disk(disk) = &config.stores.store {
             let (spool, root) = (resolved(spool), resolved(&disk.root));
             if spool.starts_with(&root) && !spool.starts_with(root.join(".tintype")) {
                 let reason = "lies in store, where what is not whole yet would be an original";
                 let fix = "leave it out: by default it is in the store, out of sight";
-                self.refuse(&["spool_dir"], reason, fix);
+                self.refuse(&[SPOOL_DIR], reason, fix);
             }
         }
     }

@@ -5,75 +5,81 @@ use std::num::NonZeroUsize;
 use tintype_store::StoreUrl;
 
 use super::super::Config;
-use super::super::load::Reader;
+use super::super::connections::{BODY_MIN_RATE, MAX_CONNECTIONS, WRITE_MIN_RATE};
+use super::super::pictures::{MAX_PIXELS, QUALITY_AVIF, QUALITY_JPEG, QUALITY_WEBP};
+use super::super::reader::Reader;
+use super::super::stores::S3_STORAGE_CLASS;
+use super::super::uploads::{MAX_UPLOAD_BYTES, SPOOL_BYTES};
+use super::super::work::{HOT_CACHE_BYTES, QUEUE};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
 impl Reader {
     pub(super) fn check_sizes(&mut self, config: &Config) {
-        let (spool, upload) = (config.spool_bytes, config.max_upload_bytes);
-        let is_said = self.is_said("spool_bytes") || self.is_said("max_upload_bytes");
+        let (spool, upload) = (config.uploads.spool_bytes, config.uploads.max_upload_bytes);
+        let is_said = self.is_said(SPOOL_BYTES) || self.is_said(MAX_UPLOAD_BYTES);
         if spool < upload && is_said {
             let reason = format!(
                 "an upload may have {upload} bytes and the spool holds {spool}, so that larger ones are always refused (507)"
             );
             let fix =
                 "make spool_bytes as large as max_upload_bytes, and as several uploads at once";
-            self.warn(&["spool_bytes", "max_upload_bytes"], reason, fix);
+            self.warn(&[SPOOL_BYTES, MAX_UPLOAD_BYTES], reason, fix);
         }
         if upload < 64 * KIB {
             let reason = format!("{upload} bytes are less than a photograph has");
-            self.warn(&["max_upload_bytes"], reason, "is its unit missing?");
+            self.warn(&[MAX_UPLOAD_BYTES], reason, "is its unit missing?");
         }
-        if config.max_pixels < 1_000_000 {
+        if config.pictures.max_pixels < 1_000_000 {
             let reason = format!(
                 "{} pixels are less than a photograph has",
-                config.max_pixels
+                config.pictures.max_pixels
             );
-            self.warn(&["max_pixels"], reason, "write millions of pixels as 100MP");
+            self.warn(&[MAX_PIXELS], reason, "write millions of pixels as 100MP");
         }
         if config
+            .work
             .hot_cache_bytes
             .is_some_and(|hot| (1..MIB).contains(&hot))
         {
             let reason = "holds hardly one variant";
             self.warn(
-                &["hot_cache_bytes"],
+                &[HOT_CACHE_BYTES],
                 reason,
                 "is its unit missing? 0 is to have none",
             );
         }
         for (option, quality) in [
-            ("quality_jpeg", config.quality.jpeg),
-            ("quality_webp", config.quality.webp),
-            ("quality_avif", config.quality.avif),
+            (QUALITY_JPEG, config.pictures.quality.jpeg),
+            (QUALITY_WEBP, config.pictures.quality.webp),
+            (QUALITY_AVIF, config.pictures.quality.avif),
         ] {
             if quality < 20 {
                 let reason = format!("at {quality} pictures fall to pieces");
                 self.warn(&[option], reason, "80 is the default, 60 is little");
             }
         }
-        let has_originals_in_bucket = matches!(config.store, StoreUrl::S3(_));
-        if self.is_said("s3_storage_class") && !has_originals_in_bucket {
+        let has_originals_in_bucket = matches!(config.stores.store, StoreUrl::S3(_));
+        if self.is_said(S3_STORAGE_CLASS) && !has_originals_in_bucket {
             let reason = "set, and it is for originals, which are in no bucket";
-            self.warn(&["s3_storage_class"], reason, "leave it out");
+            self.warn(&[S3_STORAGE_CLASS], reason, "leave it out");
         }
     }
 
     pub(super) fn check_connections(&mut self, config: &Config) {
-        let connections = config.max_connections;
+        let connections = config.connections.max_connections;
         if connections < NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN) {
             let reason = format!("{connections} are fewer than one browser and a balancer open");
-            self.warn(&["max_connections"], reason, "leave it out for 4096");
+            self.warn(&[MAX_CONNECTIONS], reason, "leave it out for 4096");
         }
-        if config.queue > connections.get() {
+        if config.work.queue > connections.get() {
             let reason = "more may wait than max_connections can ask";
-            self.warn(&["queue", "max_connections"], reason, "make it smaller");
+            self.warn(&[QUEUE, MAX_CONNECTIONS], reason, "make it smaller");
         }
         for (option, rate) in [
-            ("body_min_rate", config.body_min_rate),
-            ("write_min_rate", config.write_min_rate),
+            (BODY_MIN_RATE, config.connections.body_min_rate),
+            (WRITE_MIN_RATE, config.connections.write_min_rate),
         ] {
             if rate > MIB {
                 let reason = format!("{rate} bytes a second are more than many a line carries");

@@ -5,7 +5,12 @@ use std::time::Duration;
 use tintype_store::StoreUrl;
 
 use super::super::Config;
-use super::super::load::Reader;
+use super::super::caching::{MAX_AGE, RECORD_CACHE};
+use super::super::connections::{BODY_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT};
+use super::super::pictures::FORMAT_BUDGET;
+use super::super::reader::Reader;
+use super::super::stopping::{DRAIN, LAME_DUCK, Stopping};
+use super::super::work::{QUEUE_WAIT, RENDER_DEADLINE};
 
 /// The longest stop timeout of a container on Fargate.
 const LONGEST_STOP: Duration = Duration::from_secs(120);
@@ -18,32 +23,23 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Reader {
     pub(super) fn check_times(&mut self, config: &Config) {
-        let Config {
-            queue_wait,
-            render_deadline,
-            lame_duck,
-            drain,
-            ..
-        } = *config;
+        let (queue_wait, render_deadline) = (config.work.queue_wait, config.work.render_deadline);
+        let Stopping { lame_duck, drain } = config.stopping;
         if queue_wait > render_deadline {
             let reason = format!(
                 "a picture may wait for {queue_wait:?} and has {render_deadline:?} in all, waiting included"
             );
             let fix = "make queue_wait shorter than render_deadline";
-            self.warn(&["queue_wait", "render_deadline"], reason, fix);
+            self.warn(&[QUEUE_WAIT, RENDER_DEADLINE], reason, fix);
         }
-        if config.format_budget > render_deadline {
+        if config.pictures.format_budget > render_deadline {
             let reason = "longer than render_deadline, which it is a part of";
-            self.warn(
-                &["format_budget", "render_deadline"],
-                reason,
-                "make it shorter",
-            );
+            self.warn(&[FORMAT_BUDGET, RENDER_DEADLINE], reason, "make it shorter");
         }
         if render_deadline >= CDN_WAITS {
             let reason = format!("CloudFront gives up after {CDN_WAITS:?} by default");
             self.warn(
-                &["render_deadline"],
+                &[RENDER_DEADLINE],
                 reason,
                 "make it shorter, or let the CDN wait longer",
             );
@@ -54,54 +50,54 @@ impl Reader {
                 "lame_duck and drain take {stop:?}, and a container is killed after {LONGEST_STOP:?} at most"
             );
             let fix = "make them less together than the stop timeout of the container";
-            self.warn(&["drain", "lame_duck"], reason, fix);
+            self.warn(&[DRAIN, LAME_DUCK], reason, fix);
         }
         if drain.is_zero() {
             let reason = "requests under way are cut off when the service stops";
-            self.warn(&["drain"], reason, "10s is the default");
+            self.warn(&[DRAIN], reason, "10s is the default");
         }
         if lame_duck.is_zero() && config.task_metadata.is_some() {
             let reason = "the balancer still sends requests when the service has stopped listening";
-            self.warn(&["lame_duck"], reason, "15s is the default");
+            self.warn(&[LAME_DUCK], reason, "15s is the default");
         }
     }
 
     pub(super) fn check_patience(&mut self, config: &Config) {
-        if config.idle_timeout <= BALANCER_IDLE {
+        if config.connections.idle_timeout <= BALANCER_IDLE {
             let reason = format!(
                 "a balancer keeps idle connections for {BALANCER_IDLE:?}, and would send a request while this end closes"
             );
             self.warn(
-                &["idle_timeout"],
+                &[IDLE_TIMEOUT],
                 reason,
                 "make it longer than the balancer's; 75s is the default",
             );
         }
-        if config.header_timeout > 2 * MINUTE {
+        if config.connections.header_timeout > 2 * MINUTE {
             let reason = "a client that sends nothing holds a connection for as long";
-            self.warn(&["header_timeout"], reason, "10s is the default");
+            self.warn(&[HEADER_TIMEOUT], reason, "10s is the default");
         }
         for (option, time) in [
-            ("body_timeout", config.body_timeout),
-            ("write_timeout", config.write_timeout),
-            ("idle_timeout", config.idle_timeout),
+            (BODY_TIMEOUT, config.connections.body_timeout),
+            (WRITE_TIMEOUT, config.connections.write_timeout),
+            (IDLE_TIMEOUT, config.connections.idle_timeout),
         ] {
             if time > HOUR {
                 let reason = "a client that is gone holds a connection for as long";
                 self.warn(&[option], reason, "90s is enough for a phone in a tunnel");
             }
         }
-        if config.max_age > DAY {
+        if config.caching.max_age > DAY {
             let reason = "browsers keep pictures for as long whose addresses have no version, and nobody can tell them";
-            self.warn(&["max_age"], reason, "shorten it, and use addresses with v");
+            self.warn(&[MAX_AGE], reason, "shorten it, and use addresses with v");
         }
-        if config.record_cache > 5 * MINUTE {
+        if config.caching.record_cache > 5 * MINUTE {
             let reason = "changes through another replica are not seen for as long, and caches in front are told again only then";
-            self.warn(&["record_cache"], reason, "5s is the default");
+            self.warn(&[RECORD_CACHE], reason, "5s is the default");
         }
-        if config.record_cache.is_zero() && matches!(config.store, StoreUrl::S3(_)) {
+        if config.caching.record_cache.is_zero() && matches!(config.stores.store, StoreUrl::S3(_)) {
             let reason = "every request then asks the bucket, which costs money and time";
-            self.warn(&["record_cache"], reason, "5s is the default");
+            self.warn(&[RECORD_CACHE], reason, "5s is the default");
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::super::load::Reader;
-use super::super::options::env_name;
+use super::super::access::TOKENS;
 use super::super::problems::problem;
+use super::super::reader::Reader;
 use super::super::{Config, Problem, Scope};
 
 impl Reader {
@@ -14,12 +14,12 @@ impl Reader {
             let id = &token.id;
             if let Some(twin) = tokens[..at].iter().find(|known| known.hash == token.hash) {
                 let reason = format!("tokens {} and {id} have the same secret", twin.id);
-                self.warn(&["tokens"], reason, "make one with `tintype token new`");
+                self.warn(&[TOKENS], reason, "make one with `tintype token new`");
             }
             if token.prefixes.iter().any(|prefix| prefix.starts_with('/')) {
                 let reason =
                     format!("token {id} has a prefix with a slash at its start; keys have none");
-                self.warn(&["tokens"], reason, "write photos/");
+                self.warn(&[TOKENS], reason, "write photos/");
             }
             let signs = config.sites.iter().any(|site| !site.ticket_keys.is_empty());
             let is_dev = id.starts_with("dev");
@@ -29,7 +29,7 @@ impl Reader {
                 && !is_dev
             {
                 let reason = format!("token {id} may mint tickets, and there are no ticket_keys");
-                self.warn(&["tokens"], reason, "set ticket_keys, or leave mint out");
+                self.warn(&[TOKENS], reason, "set ticket_keys, or leave mint out");
             }
         }
     }
@@ -52,5 +52,5 @@ pub(in super::super) fn expired(config: &Config, now: SystemTime) -> Option<Prob
         _ => format!("expired: {}", ids.join(", ")),
     };
     let fix = "make one with `tintype token new`, and take the old one out";
-    Some(problem(&env_name("tokens"), reason, fix))
+    Some(problem(&TOKENS.variable(), reason, fix))
 }

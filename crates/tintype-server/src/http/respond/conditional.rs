@@ -16,7 +16,7 @@ const MAX_TAGS: usize = 256;
 
 /// One entity tag; `opaque` is what stands between the quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag {
+pub(crate) struct Tag {
     pub weak: bool,
     pub opaque: String,
 }
@@ -29,7 +29,7 @@ impl Tag {
 
 /// `If-Match` or `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tags {
+pub(crate) enum Tags {
     Any,
     List(Vec<Tag>),
 }
@@ -37,11 +37,11 @@ pub enum Tags {
 /// The field is not a list of entity tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a list of quoted entity tags")]
-pub struct Unreadable;
+pub(crate) struct Unreadable;
 
 impl Tags {
     /// All lines of the field together; `None` when there is none.
-    pub fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Result<Self, Unreadable>> {
+    pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Result<Self, Unreadable>> {
         let mut lines = headers.get_all(name).iter().peekable();
         lines.peek()?;
         let mut tags = Vec::new();
@@ -84,7 +84,7 @@ impl Tags {
     }
 
     /// Exactly this version.
-    pub fn of_etag(etag: &ETag) -> Self {
+    pub(crate) fn of_etag(etag: &ETag) -> Self {
         let opaque = etag.as_str().to_owned();
         Self::List(vec![Tag {
             weak: false,
@@ -93,12 +93,12 @@ impl Tags {
     }
 
     /// For `If-None-Match`: weak tags count.
-    pub fn match_weakly(&self, opaque: Option<&str>) -> bool {
+    pub(crate) fn match_weakly(&self, opaque: Option<&str>) -> bool {
         self.matches(opaque, |_| true)
     }
 
     /// For `If-Match`: weak tags never match.
-    pub fn match_strongly(&self, opaque: Option<&str>) -> bool {
+    pub(crate) fn match_strongly(&self, opaque: Option<&str>) -> bool {
         self.matches(opaque, |tag| !tag.weak)
     }
 
@@ -141,14 +141,18 @@ pub struct Validators<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Proceed,
     NotModified,
     Failed,
 }
 
 /// The order of RFC 9110, 13.2.2, steps 1 to 4. `current` is `None` where nothing is stored.
-pub fn evaluate(method: &Method, headers: &HeaderMap, current: Option<Validators<'_>>) -> Verdict {
+pub(crate) fn evaluate(
+    method: &Method,
+    headers: &HeaderMap,
+    current: Option<Validators<'_>>,
+) -> Verdict {
     let etag = current.map(|current| current.etag);
     let modified = current
         .and_then(|current| current.last_modified)
@@ -183,7 +187,7 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, current: Option<Validators
 
 /// Step 5: whether `Range` applies. A tag is compared strongly. A date has to be the very one that
 /// was sent; a change within the same second goes unnoticed, which is why a tag is always offered.
-pub fn range_applies(headers: &HeaderMap, current: Validators<'_>) -> bool {
+pub(crate) fn range_applies(headers: &HeaderMap, current: Validators<'_>) -> bool {
     let mut lines = headers.get_all(IF_RANGE).iter();
     let Some(line) = lines.next() else {
         return true;

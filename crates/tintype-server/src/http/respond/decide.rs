@@ -30,7 +30,7 @@ pub enum Decision {
 }
 
 /// Preconditions first, then the range (RFC 9110, 13.2.2). `length` is that of all the bytes.
-pub fn decide(
+pub(crate) fn decide(
     method: &Method,
     headers: &HeaderMap,
     representation: &Representation,
@@ -57,7 +57,7 @@ pub fn decide(
 }
 
 /// The answer where all the bytes are in memory.
-pub fn bytes(
+pub(crate) fn bytes(
     method: &Method,
     headers: &HeaderMap,
     representation: &Representation,

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub(crate) enum Disposition {
     Inline,
     Attachment,
 }
@@ -32,7 +32,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 
 impl Disposition {
     /// The header for a file of this name.
-    pub fn with_name(self, name: &str) -> HeaderValue {
+    pub(crate) fn with_name(self, name: &str) -> HeaderValue {
         let name = clean(name);
         // Some browsers decode `%` in the plain form, and a quote or backslash would need escapes
         // that not all of them undo.

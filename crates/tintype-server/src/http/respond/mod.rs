@@ -4,15 +4,15 @@
 //! caller says what depends on the address and not on the bytes: `Cache-Control` here, `Vary` and
 //! cache tags on the response afterwards. There is no compression: pictures are compressed already.
 
-pub mod conditional;
+pub(crate) mod conditional;
 mod decide;
 mod disposition;
-pub mod range;
+pub(crate) mod range;
 mod representation;
 
-pub use decide::{Decision, bytes, decide};
-pub use disposition::Disposition;
-pub use representation::{Representation, cross_origin};
+pub(crate) use decide::{Decision, bytes, decide};
+pub(crate) use disposition::Disposition;
+pub(crate) use representation::{Representation, cross_origin};
 
 #[cfg(test)]
 mod tests;

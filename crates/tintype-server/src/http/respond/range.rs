@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::RANGE;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
+pub(crate) enum Selection {
     /// No range, or one that is to be ignored.
     Whole,
     /// Never empty, never past the end.
@@ -17,7 +17,7 @@ pub enum Selection {
     Unsatisfiable,
 }
 
-pub fn select(headers: &HeaderMap, length: u64) -> Selection {
+pub(crate) fn select(headers: &HeaderMap, length: u64) -> Selection {
     let mut lines = headers.get_all(RANGE).iter();
     let line = lines.next().filter(|_| lines.next().is_none());
     match line.and_then(|line| line.to_str().ok()) {

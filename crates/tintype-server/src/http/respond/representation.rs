@@ -102,7 +102,7 @@ impl Representation {
 }
 
 /// What lets every origin use an answer; also for refusals and for `OPTIONS`.
-pub fn cross_origin(headers: &mut HeaderMap) {
+pub(crate) fn cross_origin(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
         CROSS_ORIGIN_RESOURCE_POLICY,

@@ -31,7 +31,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Drained, Pace, Settings, serve};
+use super::serve::{Drained, serve};
+use super::{Pace, Settings};
 use crate::error::Error;
 
 const SOON: Duration = Duration::from_millis(100);

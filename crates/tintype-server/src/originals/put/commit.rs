@@ -16,7 +16,7 @@ use crate::records::{FoundRecord, MAX_ROUNDS, StoredRecord, Written};
 
 /// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
 /// record describes nothing until it is written again.
-const AHEAD: &str = "";
+pub const AHEAD: &str = "";
 
 impl Placement<'_> {
     /// Before something hidden takes the place of something that is not: hides what is there.

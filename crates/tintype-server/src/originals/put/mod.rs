@@ -27,9 +27,11 @@ use crate::records::probing::Facts;
 use crate::records::record::{Record, RecordView};
 use crate::telemetry::access_log::Step;
 
+pub use commit::AHEAD;
+
 /// What to do when the name is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Conflict {
+pub(crate) enum Conflict {
     Fail,
     /// `If-None-Match: *`: like `Fail`, and answered as a precondition.
     Absent,
@@ -42,19 +44,19 @@ pub enum Conflict {
 }
 
 impl Conflict {
-    pub fn replaces(&self) -> bool {
+    pub(crate) fn replaces(&self) -> bool {
         matches!(self, Self::Overwrite | Self::Match(_))
     }
 }
 
 /// Where the bytes come from.
 #[derive(Clone, Copy)]
-pub enum BytesFrom<'a> {
+pub(crate) enum BytesFrom<'a> {
     Spooled(&'a Spooled),
     Original(&'a Key),
 }
 
-pub struct Placement<'a> {
+pub(crate) struct Placement<'a> {
     pub caller: &'a Caller,
     pub wished: Key,
     pub conflict: Conflict,
@@ -73,7 +75,7 @@ pub struct Placement<'a> {
 
 /// How it ended.
 #[derive(Debug)]
-pub struct Placed {
+pub(crate) struct Placed {
     pub key: Key,
     /// False: something was replaced.
     pub created: bool,
@@ -96,7 +98,7 @@ enum PlacedRecord {
 
 /// Whether a token may put an original under a key. Asked before the body is read, and again of the name that it
 /// gets.
-pub fn permit(
+pub(crate) fn permit(
     principal: &Principal,
     key: &Key,
     conflict: &Conflict,
@@ -114,7 +116,7 @@ pub fn permit(
 }
 
 impl Placement<'_> {
-    pub async fn place(&self, app: &App) -> Result<Placed, Error> {
+    pub(crate) async fn place(&self, app: &App) -> Result<Placed, Error> {
         if !self.conflict.replaces() {
             return self.create(app).await;
         }
@@ -199,18 +201,18 @@ impl Placed {
     }
 
     /// For a copy whose source is gone by now.
-    pub fn again(key: &Key, meta: &Meta, stored: Arc<StoredRecord>) -> Self {
+    pub(crate) fn again(key: &Key, meta: &Meta, stored: Arc<StoredRecord>) -> Self {
         Self::new(key, true, true, meta, stored)
     }
 
     /// `None`: the request was never finished.
-    pub fn from_intent(key: &Key, intent: Intent) -> Option<Self> {
+    pub(crate) fn from_intent(key: &Key, intent: Intent) -> Option<Self> {
         let answer = intent.answer.filter(|_| intent.key == *key)?;
         Some(Self::remembered(key, answer))
     }
 
     /// Tells another record than the one that was written.
-    pub fn tell(&mut self, stored: Arc<StoredRecord>) {
+    pub(crate) fn tell(&mut self, stored: Arc<StoredRecord>) {
         self.told = PlacedRecord::Stored(stored);
     }
 
@@ -222,7 +224,7 @@ impl Placed {
         }
     }
 
-    pub fn view(&self, app: &App) -> RecordView {
+    pub(crate) fn view(&self, app: &App) -> RecordView {
         match &self.told {
             PlacedRecord::Remembered(view) => (**view).clone(),
             PlacedRecord::Stored(stored) => {
@@ -236,6 +238,6 @@ impl Placed {
 }
 
 /// Whether the record describes the bytes that are in the store.
-pub fn describes(record: &Record, meta: &Meta) -> bool {
+pub(crate) fn describes(record: &Record, meta: &Meta) -> bool {
     record.etag == meta.etag
 }

@@ -29,7 +29,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Where observations go.
-pub struct Observer {
+pub(crate) struct Observer {
     metrics: Arc<Metrics>,
     log: Log,
     choice: Choice,
@@ -38,7 +38,7 @@ pub struct Observer {
 }
 
 impl Observer {
-    pub fn new(
+    pub(crate) fn new(
         metrics: Arc<Metrics>,
         log: Log,
         logged: Logged,
@@ -55,13 +55,13 @@ impl Observer {
 
 /// Wraps the router, outside of every other layer.
 #[derive(Clone)]
-pub struct Observe<S> {
+pub(crate) struct Observe<S> {
     inner: S,
     observer: Arc<Observer>,
 }
 
 impl<S> Observe<S> {
-    pub fn new(inner: S, observer: Arc<Observer>) -> Self {
+    pub(crate) fn new(inner: S, observer: Arc<Observer>) -> Self {
         Self { inner, observer }
     }
 }

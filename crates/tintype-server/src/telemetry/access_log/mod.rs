@@ -12,11 +12,11 @@ mod request_id;
 mod route;
 mod which;
 
-pub use facts::{LogFacts, Source, Step, Steps};
-pub use layer::{Observe, Observer};
-pub use request_id::RequestId;
+pub(crate) use facts::{LogFacts, Source, Step, Steps};
+pub(crate) use layer::{Observe, Observer};
+pub(crate) use request_id::RequestId;
 pub(crate) use route::{ROUTES, key};
-pub use which::Logged;
+pub(crate) use which::Logged;
 
 #[cfg(test)]
 mod tests;

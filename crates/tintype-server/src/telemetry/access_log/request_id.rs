@@ -11,7 +11,7 @@ const FOREIGN: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Also an extension of the request, for handlers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub(crate) struct RequestId(HeaderValue);
 
 /// Tells processes and restarts apart; within one, a counter does. Nobody relies on ids being
 /// unguessable.
@@ -39,7 +39,7 @@ impl RequestId {
         Self(HeaderValue::from_maybe_shared(text).expect("letters and digits are visible ASCII"))
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 

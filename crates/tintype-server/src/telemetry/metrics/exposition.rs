@@ -5,9 +5,9 @@
 use std::fmt::Write;
 
 /// All families at one moment.
-pub struct Exposition<'a>(Vec<Family<'a>>);
+pub(crate) struct Exposition<'a>(Vec<Family<'a>>);
 
-pub struct Family<'a> {
+pub(crate) struct Family<'a> {
     pub name: &'a str,
     pub help: &'a str,
     pub kind: Kind,
@@ -17,13 +17,13 @@ pub struct Family<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Counter,
     Gauge,
     Histogram,
 }
 
-pub struct Sample<'a> {
+pub(crate) struct Sample<'a> {
     /// With what its kind adds: `_total`, `_bucket`, `_sum`, `_count`.
     pub name: &'a str,
     pub labels: Vec<(&'a str, &'a str)>,
@@ -32,7 +32,7 @@ pub struct Sample<'a> {
 
 impl<'a> Exposition<'a> {
     /// Of text of our own; what it cannot have is left out.
-    pub fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let mut families: Vec<Family<'a>> = Vec::new();
         for line in text.lines() {
             let Some(comment) = line.strip_prefix("# ") else {
@@ -69,12 +69,12 @@ impl<'a> Exposition<'a> {
         Self(families)
     }
 
-    pub fn families(&self) -> &[Family<'a>] {
+    pub(crate) fn families(&self) -> &[Family<'a>] {
         &self.0
     }
 
     /// The sum of the samples of this name that fit.
-    pub fn sum(&self, name: &str, fits: impl Fn(&Sample<'_>) -> bool) -> f64 {
+    pub(crate) fn sum(&self, name: &str, fits: impl Fn(&Sample<'_>) -> bool) -> f64 {
         let of_name = |family: &&Family<'_>| name.starts_with(family.name);
         let samples = self.0.iter().filter(of_name).flat_map(Family::samples);
         samples
@@ -85,7 +85,7 @@ impl<'a> Exposition<'a> {
 
     /// The text of Prometheus, version 0.0.4: a counter is called what its samples are, and there are no
     /// units and no end.
-    pub fn to_prometheus(&self) -> String {
+    pub(crate) fn to_prometheus(&self) -> String {
         let mut text = String::new();
         for family in &self.0 {
             let (ending, kind) = match family.kind {
@@ -106,13 +106,13 @@ impl<'a> Exposition<'a> {
 }
 
 impl<'a> Family<'a> {
-    pub fn samples(&self) -> impl Iterator<Item = Sample<'a>> {
+    pub(crate) fn samples(&self) -> impl Iterator<Item = Sample<'a>> {
         self.lines.iter().filter_map(|line| sample(line))
     }
 }
 
 impl Sample<'_> {
-    pub fn label(&self, name: &str) -> &str {
+    pub(crate) fn label(&self, name: &str) -> &str {
         let found = self.labels.iter().find(|(label, _)| *label == name);
         found.map_or("", |(_, value)| value)
     }

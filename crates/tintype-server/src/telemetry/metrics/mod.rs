@@ -29,12 +29,12 @@ use tintype_imaging::render::AVIF_ENCODER;
 use crate::error::{Code, Error};
 use crate::telemetry::access_log::ROUTES;
 use crate::workers::Tallies;
-pub use exposition::{Exposition, Family as FamilyText, Kind, Sample};
+pub(crate) use exposition::{Exposition, Family as FamilyText, Kind, Sample};
 use labels::{
     Breaker, Build, BySite, CacheEvent, Disk, Event, Kind as KindLabel, Listener, OTHER_SITES,
     Outcome, Purges, Reason, Request, Route, Site, SiteStatus, Stage, StorageRequest,
 };
-pub use old_urls::OldUrls;
+pub(crate) use old_urls::OldUrls;
 use process::Process;
 
 /// Seconds: from a hit in memory to a request that was given up.

@@ -22,7 +22,7 @@ async fn names_and_labels_are_fixed() {
         took,
     });
     metrics.stage("decode", took);
-    metrics.cache("hot", "hit");
+    metrics.cache("variants", "hit");
     metrics.queue_waited(took);
     for code in [
         Code::CorruptImage,
@@ -75,7 +75,7 @@ async fn names_and_labels_are_fixed() {
         "tintype_http_request_duration_seconds_count{route=\"variant\"} 1",
         "tintype_inflight 1",
         "tintype_stage_duration_seconds_count{stage=\"decode\"} 1",
-        "tintype_cache_events_total{tier=\"hot\",event=\"hit\"} 1",
+        "tintype_cache_events_total{tier=\"variants\",event=\"hit\"} 1",
         "tintype_queue_depth 0",
         "tintype_old_urls_total{grammar=\"thumbor\",host=\"old.example\",result=\"here\"} 1",
         "tintype_queue_wait_seconds_count 1",

@@ -24,7 +24,7 @@ use crate::telemetry::metrics::{Exposition, FamilyText as Family, Kind, Sample};
 
 /// Sends what `scrape` gives, once in each interval, and a last time at `stop`. Nothing where no metrics are
 /// asked for.
-pub async fn push_metrics(
+pub(crate) async fn push_metrics(
     otel: &Otel,
     scrape: impl Fn() -> String,
     stop: CancellationToken,

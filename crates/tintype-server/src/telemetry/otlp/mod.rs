@@ -19,12 +19,12 @@ use opentelemetry_sdk::Resource;
 
 use crate::config::Otel;
 pub(crate) use client::Unsendable;
-pub use metrics::push_metrics;
-pub use parent::{Parent, SpanId, TraceId};
-pub use spans::{Answer, Span, Tracer};
+pub(crate) use metrics::push_metrics;
+pub(crate) use parent::{Parent, SpanId, TraceId};
+pub(crate) use spans::{Answer, Span, Tracer};
 
 /// How long the end waits for a collector to take what is left: a stop has to end in time.
-pub const LAST_WORDS: Duration = Duration::from_secs(2);
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Who speaks.
 fn resource(otel: &Otel) -> Resource {
@@ -37,7 +37,7 @@ fn resource(otel: &Otel) -> Resource {
 const SCOPE: &str = "tintype";
 
 /// `None` where no traces are asked for.
-pub fn tracer(otel: &Otel) -> Result<Option<Arc<Tracer>>, Unsendable> {
+pub(crate) fn tracer(otel: &Otel) -> Result<Option<Arc<Tracer>>, Unsendable> {
     let Some(traces) = &otel.traces else {
         return Ok(None);
     };

@@ -31,8 +31,8 @@ impl Progress {
     }
 
     /// More work has been found.
-    pub(crate) fn found(&self, more: usize) {
-        self.bar.inc_length(more as u64);
+    pub(crate) fn found(&self, more: u64) {
+        self.bar.inc_length(more);
     }
 
     pub(crate) fn did(&self, what: &str) {

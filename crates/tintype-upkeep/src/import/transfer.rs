@@ -1,22 +1,27 @@
 //! The way of one original: look, read, compare, write, compare again.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use tintype_server::originals::digest::repr_digest;
+use tintype_server::originals::spool::Spool;
+use tintype_server::records::blocks::{self, Blocks};
 use tintype_server::records::record::Record;
 use tintype_store::{Attributes, Condition, ContentHash, HexId, Meta, Object, Store};
 
 use super::held::{self, Held};
 use super::place::Place;
-use super::said::{self, Blocks};
+use super::said;
 use super::{Item, There};
 
 pub(super) struct Transfer {
     pub(super) from: Place,
     pub(super) to: Place,
-    pub(super) blocks: Blocks,
+    /// Where originals wait on their way.
+    pub(super) spool: Spool,
+    /// Takedowns of a store that is FROM.
+    pub(super) blocks: Option<Blocks>,
     pub(super) records: bool,
     pub(super) overwrite: bool,
     pub(super) dry_run: bool,
@@ -45,7 +50,8 @@ impl Transfer {
                 return Ok(Outcome::Blocked);
             };
             if !self.dry_run && self.records {
-                said::block(store, &item.key, item.sha256, block).await?;
+                let (ids, block) = (blocks::ids(&item.key, item.sha256), Arc::new(block.clone()));
+                blocks::carry_over(store, ids.map(|id| (id, block.clone()))).await?;
             }
             return Ok(Outcome::Blocked);
         }
@@ -68,26 +74,18 @@ impl Transfer {
         let held = self.read(item).await?;
         if let Some(known) = self.known(item, record.as_ref()).await? {
             ensure!(
-                known == held.sha256,
+                known == held.sha256(),
                 "the bytes are not those that its record describes; run `tintype verify` there"
             );
         }
-        let packed = held.sha256;
-        let held = held.unpacked(self.folder()).await?;
+        let packed = held.sha256();
+        let held = held.unpacked(&self.spool).await?;
         self.write(item, &held, record.as_ref(), there.as_ref())
             .await?;
-        Ok(match held.sha256 == packed {
+        Ok(match held.sha256() == packed {
             true => Outcome::Copied,
             false => Outcome::Unpacked,
         })
-    }
-
-    /// Where a large one waits on its way.
-    fn folder(&self) -> Option<PathBuf> {
-        match &self.to {
-            Place::Store(store) => store.spool_dir(),
-            Place::Service(_) => None,
-        }
     }
 
     async fn record(&self, item: &Item) -> anyhow::Result<Option<Record>> {
@@ -96,7 +94,7 @@ impl Transfer {
             Place::Service(_) => Ok(item.record.clone()),
             Place::Store(store) => {
                 let read = said::read(store, &item.key).await?;
-                Ok(read.map(|(record, _)| record))
+                Ok(read.map(|stored| stored.record))
             }
         }
     }
@@ -132,11 +130,11 @@ impl Transfer {
         let here = match self.known(item, record).await? {
             Some(known) if !is_packed => known,
             _ => {
-                let held = self.read(item).await?.unpacked(self.folder()).await?;
-                if held.len != there.size {
+                let held = self.read(item).await?.unpacked(&self.spool).await?;
+                if held.len() != there.size {
                     return Ok(false);
                 }
-                held.sha256
+                held.sha256()
             }
         };
         match (&self.to, &there.digest) {
@@ -185,7 +183,7 @@ impl Transfer {
 
     async fn read(&self, item: &Item) -> anyhow::Result<Held> {
         let store = match &self.from {
-            Place::Service(remote) => return remote.read(item).await,
+            Place::Service(remote) => return remote.read(item, &self.spool).await,
             Place::Store(store) => store,
         };
         let object = Object::Original(item.key.clone());
@@ -195,7 +193,7 @@ impl Transfer {
             got => got?.context(changed)?,
         };
         let encoding = got.meta.attributes.encoding;
-        let held = Held::read(got.body, item.size, self.folder()).await?;
+        let held = Held::read(&self.spool, got.body, item.size).await?;
         // Other programs write into a folder in place, even while it is read.
         let after = store.head(&object).await?;
         ensure!(after.is_some_and(|meta| meta.etag == item.etag), changed);
@@ -217,7 +215,7 @@ impl Transfer {
                         "it is packed with {encoding}, which cannot be unpacked, and a service takes no packed uploads"
                     );
                 }
-                let said = self.said(item, record, Some(held.sha256));
+                let said = self.said(item, record, Some(held.sha256()));
                 return remote.write(&item.key, held, &said, replaces).await;
             }
         };
@@ -231,7 +229,7 @@ impl Transfer {
         };
         let attributes = Attributes {
             nonce: Some(mark(item)),
-            sha256: Some(held.sha256),
+            sha256: Some(held.sha256()),
             idempotency: None,
             encoding: held.encoding.clone(),
         };
@@ -243,7 +241,7 @@ impl Transfer {
             self.compare(store, &object, &meta, held).await?;
         }
         if let Some(record) = record {
-            let moved = moved(item, record, &meta, held.sha256);
+            let moved = moved(item, record, &meta, held.sha256());
             said::write(store, key, &moved, true).await?;
         }
         Ok(())
@@ -262,7 +260,7 @@ impl Transfer {
             Err(tintype_store::Error::Precondition { .. }) | Ok(None) => return Ok(()),
             got => got?.context("it went away")?,
         };
-        if held::hash(got.body).await? == held.sha256 {
+        if held::hash(got.body).await? == held.sha256() {
             return Ok(());
         }
         let condition = Condition::Match(meta.etag.clone());
@@ -304,15 +302,9 @@ impl Transfer {
         record: Option<&Record>,
         sha256: Option<ContentHash>,
     ) -> serde_json::Map<String, serde_json::Value> {
-        let block = self.blocks.of(&item.key, sha256);
-        match (record, block) {
-            (Some(record), block) => said::said(record, block),
-            (None, Some(block)) => {
-                let state = serde_json::json!({"name": "blocked", "reason": block.reason});
-                [("state".to_owned(), state)].into_iter().collect()
-            }
-            (None, None) => serde_json::Map::new(),
-        }
+        let blocks = self.blocks.as_ref();
+        let block = blocks.and_then(|blocks| blocks.of(&item.key, sha256));
+        said::said(record, block.as_deref())
     }
 }
 

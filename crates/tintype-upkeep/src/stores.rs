@@ -1,44 +1,13 @@
-//! What the commands that look after a store share: the stores of the configuration, and walks
-//! through everything in them that never hold more than a page.
+//! Walks through everything in a store, which never hold more than a page.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::{Stream, TryStreamExt, stream};
-use tintype_server::config::Config;
-use tintype_store::{Error, Key, Kind, Listed, MAX_PAGE, Own, Store, StoreUrl};
-
-use super::load_for_tools;
-use crate::failure::Failure;
-
-/// The configuration of the service, whose store has to be there already: a command that was started
-/// in the wrong folder must not make one, find it empty and be content.
-pub(super) fn load() -> Result<Config, Failure> {
-    let config = load_for_tools()?;
-    if let StoreUrl::Disk(settings) = &config.store
-        && !settings.root.is_dir()
-    {
-        return Err(Failure::Usage(format!(
-            "TINTYPE_STORE: {} is no folder; name the store of the service",
-            settings.root.display()
-        )));
-    }
-    Ok(config)
-}
-
-/// The same for a command that changes something.
-pub(super) fn load_to_change() -> Result<Config, Failure> {
-    let config = load()?;
-    if config.read_only {
-        return Err(Failure::Usage(
-            "TINTYPE_READ_ONLY: this command writes to the store; unset it to go on".to_owned(),
-        ));
-    }
-    Ok(config)
-}
+use tintype_store::{Error, Kind, Listed, MAX_PAGE, Own, Store};
 
 /// Every original whose key starts with `prefix`, in the order of the keys' bytes, `after` one.
-pub(super) fn originals(
+pub(crate) fn originals(
     store: Arc<Store>,
     prefix: String,
     after: Option<String>,
@@ -56,7 +25,7 @@ pub(super) fn originals(
 
 /// Everything of one kind that is tintype's own, a page at a time, in the order of their paths, `after`
 /// one.
-pub(super) fn own(
+pub(crate) fn own(
     store: Arc<Store>,
     kind: Kind,
     after: Option<&str>,
@@ -102,7 +71,7 @@ where
 }
 
 /// What lies under none of the names of this store is more often a slip than a fact.
-pub(super) fn nothing_found(prefix: &str, after: Option<&str>) -> String {
+pub fn nothing_found(prefix: &str, after: Option<&str>) -> String {
     let place = match prefix {
         "" => "in the store".to_owned(),
         prefix => format!("under {prefix:?}"),
@@ -110,18 +79,5 @@ pub(super) fn nothing_found(prefix: &str, after: Option<&str>) -> String {
     match after {
         None => format!("nothing was found {place}"),
         Some(after) => format!("nothing was found {place} after {after:?}"),
-    }
-}
-
-/// A key on the command line, not percent-encoded.
-pub(super) fn key(text: &str) -> Result<Key, String> {
-    Key::existing(text).map_err(|error| error.to_string())
-}
-
-/// An error with its causes, in one line.
-pub(super) fn reason(error: &tintype_server::error::Error) -> String {
-    match error.cause_text() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tintype_store::{DiskSettings, Reader, Store, StoreUrl};
 
 use super::remote::Remote;
+use crate::client::is_bare;
 
 /// A folder, a store or a service, as it is written on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
+pub enum Address {
     Store(StoreUrl),
     Service(String),
 }
@@ -22,7 +24,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with("http://") || text.starts_with("https://") {
             let url = reqwest::Url::parse(text).map_err(|error| format!("{text}: {error}"))?;
-            if url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
+            if !is_bare(&url) {
                 return Err(format!(
                     "{text}: name only the host, as in https://media.example.org, and give the token by TINTYPE_IMPORT_TOKEN"
                 ));
@@ -61,7 +63,7 @@ impl Address {
     }
 
     /// Whether one lies in the other, so that what is written would be read again.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         let real = |address: &Self| address.folder().and_then(|path| path.canonicalize().ok());
         match (real(self), real(other)) {
             (Some(one), Some(other)) => one.starts_with(&other) || other.starts_with(&one),
@@ -71,7 +73,7 @@ impl Address {
 }
 
 pub(super) enum Place {
-    Store(Store),
+    Store(Arc<Store>),
     Service(Remote),
 }
 
@@ -80,10 +82,9 @@ impl Place {
     pub(super) async fn source(address: &Address, token: Option<&str>) -> anyhow::Result<Self> {
         match address {
             Address::Store(url) => {
-                let opened = Reader::open(url).await.map(Store::ReadOnly);
-                Ok(Self::Store(opened.with_context(|| {
-                    format!("FROM: {url} cannot be opened")
-                })?))
+                let opened = Reader::open(url).await;
+                let opened = opened.with_context(|| format!("FROM: {url} cannot be opened"))?;
+                Ok(Self::Store(Arc::new(Store::ReadOnly(opened))))
             }
             Address::Service(base) => Ok(Self::Service(Remote::new(base, token)?)),
         }
@@ -105,9 +106,8 @@ impl Place {
             true => Store::open_read_only(url).await,
             false => Store::open(url).await,
         };
-        Ok(Self::Store(
-            opened.with_context(|| format!("TO: {url} cannot be opened"))?,
-        ))
+        let opened = opened.with_context(|| format!("TO: {url} cannot be opened"))?;
+        Ok(Self::Store(Arc::new(opened)))
     }
 }
 

@@ -1,62 +1,29 @@
 //! Another tintype, through its API.
 
-use std::fmt;
-use std::time::Duration;
-
 use anyhow::Context;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
 };
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tintype_server::originals::digest::repr_digest;
+use tintype_server::originals::spool::Spool;
 use tintype_server::records::blocks::Block;
 use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
-use tintype_store::{ETag, HexId, Key, KeyError};
+use tintype_store::{ETag, HexId, Key, KeyError, Source};
 
-use super::held::{Held, Kept};
+use super::held::Held;
 use super::{Item, There};
+use crate::client::{Client, Refused, send};
 
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long an answer or a body may stand still.
-const SILENCE: Duration = Duration::from_secs(60);
 /// The service bounds the head of a request; what is longer is said in a request of its own.
 const MAX_SAID_BYTES: usize = 4 * 1024;
 /// As it is stored, so that its hash can be compared; what is packed is unpacked here.
 const ANY_CODING: &str = "gzip, *";
 
-pub(super) struct Remote {
-    client: Client,
-    base: String,
-    token: Option<HeaderValue>,
-}
-
-/// An answer that says no.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) status: StatusCode,
-    text: String,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Refused {}
-
-impl Refused {
-    /// Whether the same request may succeed later.
-    pub(super) fn is_transient(&self) -> bool {
-        matches!(
-            self.status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS
-        ) || self.status.is_server_error()
-    }
-}
+pub(super) struct Remote(Client);
 
 #[derive(Deserialize)]
 struct Listing {
@@ -81,36 +48,11 @@ pub(super) struct Listed {
 
 impl Remote {
     pub(super) fn new(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            // A token must not follow to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("the HTTP client cannot be set up")?;
-        let token = match token {
-            None => None,
-            Some(token) => {
-                let value = HeaderValue::try_from(format!("Bearer {token}"));
-                let mut value = value.context("the token has characters that no token has")?;
-                value.set_sensitive(true);
-                Some(value)
-            }
-        };
-        Ok(Self {
-            client,
-            base: format!("{base}/api/v1"),
-            token,
-        })
+        Client::far(base, token).map(Self)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}/{path}", self.base));
-        match &self.token {
-            Some(token) => request.header(reqwest::header::AUTHORIZATION, token),
-            None => request,
-        }
+        self.0.request(method, &format!("/api/v1/{path}"))
     }
 
     fn file(&self, method: Method, key: &Key) -> RequestBuilder {
@@ -123,15 +65,15 @@ impl Remote {
         cursor: Option<&str>,
         records: bool,
     ) -> anyhow::Result<Listed> {
-        let mut url = reqwest::Url::parse(&format!("{}/list", self.base))?;
-        url.query_pairs_mut()
-            .append_pair("prefix", prefix)
-            .append_pair("records", if records { "1" } else { "0" });
-        if let Some(cursor) = cursor {
-            url.query_pairs_mut().append_pair("cursor", cursor);
-        }
-        let query = url.query().unwrap_or_default();
-        let answer = send(self.request(Method::GET, &format!("list?{query}"))).await?;
+        let mut query = vec![
+            ("prefix", prefix),
+            ("records", if records { "1" } else { "0" }),
+        ];
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        // Only for its query.
+        let url = Url::parse_with_params("http://service/", query)?;
+        let path = format!("list?{}", url.query().unwrap_or_default());
+        let answer = send(self.request(Method::GET, &path)).await?;
         let bytes = answer.bytes().await?;
         let listing: Listing =
             serde_json::from_slice(&bytes).context("the listing cannot be read")?;
@@ -149,14 +91,14 @@ impl Remote {
         Ok(listed)
     }
 
-    pub(super) async fn read(&self, item: &Item) -> anyhow::Result<Held> {
+    pub(super) async fn read(&self, item: &Item, spool: &Spool) -> anyhow::Result<Held> {
         let request = self.file(Method::GET, &item.key);
         let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
         if etag(&answer).as_ref() != Some(&item.etag) {
             anyhow::bail!("it was changed since it was listed; import again");
         }
         let encoding = encoding(&answer);
-        let held = Held::read(answer.bytes_stream(), item.size, None).await?;
+        let held = Held::read(spool, answer.bytes_stream(), item.size).await?;
         Ok(held.of_coding(encoding))
     }
 
@@ -202,8 +144,8 @@ impl Remote {
     ) -> anyhow::Result<()> {
         let mut request = self
             .file(Method::PUT, key)
-            .header("repr-digest", repr_digest(held.sha256))
-            .header(reqwest::header::CONTENT_LENGTH, held.len);
+            .header("repr-digest", repr_digest(held.sha256()))
+            .header(CONTENT_LENGTH, held.len());
         request = match replaces {
             None => request.header(IF_NONE_MATCH, "*"),
             Some(there) => request.header(IF_MATCH, format!("\"{}\"", there.etag)),
@@ -213,16 +155,13 @@ impl Remote {
             let value = HeaderValue::from_bytes(Value::Object(first).to_string().as_bytes())?;
             request = request.header("tintype-record", value);
         }
-        let body = match &held.bytes {
-            Kept::Memory(bytes) => reqwest::Body::from(bytes.clone()),
-            Kept::File(file) => {
-                let file = tokio::fs::File::from_std(file.reopen()?);
-                reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file))
-            }
+        let body = match held.source() {
+            Source::Bytes(bytes) => Body::from(bytes),
+            Source::File { .. } => Body::wrap_stream(held.body().await?),
         };
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();
-        if told.is_none_or(|told| told.as_bytes() != repr_digest(held.sha256).as_bytes()) {
+        if told.is_none_or(|told| told.as_bytes() != repr_digest(held.sha256()).as_bytes()) {
             anyhow::bail!("the service has other bytes than were sent to it");
         }
         match later.is_empty() {
@@ -298,19 +237,4 @@ fn etag(answer: &Response) -> Option<ETag> {
 fn encoding(answer: &Response) -> Option<String> {
     let text = answer.headers().get(CONTENT_ENCODING)?.to_str().ok()?;
     Some(text.to_ascii_lowercase())
-}
-
-async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
-    let answer = request.send().await?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let problem = answer.bytes().await.unwrap_or_default();
-    let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
-    let text = match (problem["code"].as_str(), problem["detail"].as_str()) {
-        (Some(code), Some(detail)) => format!("{status}: {code}: {detail}"),
-        _ => status.to_string(),
-    };
-    Err(Refused { status, text }.into())
 }

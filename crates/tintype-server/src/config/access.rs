@@ -1,0 +1,88 @@
+//! Who may have what: signatures for readers, tokens for clients of the API.
+
+use super::Token;
+use super::dev::{DEV_TOKEN, Dev};
+use super::option::options;
+use super::read::{Words, list};
+use super::reader::Reader;
+use crate::url::{Originals, Unsigned};
+
+options! {
+    "Who may have what";
+
+    /// Keys that sign delivery addresses, 32 characters or more each. The first signs, all are accepted,
+    /// so a new key is put first and the old one removed later.
+    SIGNING_KEYS = "signing_keys", "", secret, of_site;
+
+    /// The same for upload tickets and receipts.
+    TICKET_KEYS = "ticket_keys", "", secret, of_site;
+
+    /// API tokens as `tintype token new` prints them, separated by commas or lines:
+    /// id:sha256hex:scope+scope[:prefix+prefix[:expiry]]. `none` is a service without an API.
+    TOKENS = "tokens", "", secret;
+
+    /// Which addresses are answered without a signature: none, presets (a bare preset with dpr, v and an
+    /// image format) or any. With signing keys the default is presets; without them it must be said.
+    UNSIGNED = "unsigned", "", of_site;
+
+    /// Who may have originals: public or signed. The default is public only where unsigned is any and
+    /// there are no signing keys; otherwise signed, so that adopting a folder does not publish it.
+    ORIGINALS = "originals", "", of_site;
+}
+
+pub(super) const UNSIGNED_WORDS: Words<Unsigned> = Words(&[
+    ("none", Unsigned::None),
+    ("presets", Unsigned::Presets),
+    ("any", Unsigned::Any),
+]);
+
+pub(super) const ORIGINALS_WORDS: Words<Originals> =
+    Words(&[("public", Originals::Public), ("signed", Originals::Signed)]);
+
+/// As [`TOKENS`] and `--dev` have them.
+pub(super) fn tokens(reader: &mut Reader, dev: Option<&Dev>) -> Vec<Token> {
+    match (reader.text(TOKENS).as_deref(), dev) {
+        (Some("none"), _) => Vec::new(),
+        (Some(text), _) => entries(reader, text),
+        (None, Some(Dev { anywhere: None, .. })) => vec![Token::with_secret("dev", DEV_TOKEN)],
+        (
+            None,
+            Some(Dev {
+                anywhere: Some(secret),
+                ..
+            }),
+        ) => vec![Token::with_secret("dev-anywhere", secret)],
+        (None, None) => {
+            let name = reader.name(TOKENS);
+            if !reader.problems.tell_of(&name) {
+                let fix = "make one with `tintype token new`, or say `none` to have no API";
+                let reason = "not set, so nobody could upload";
+                reader.problems.add(&name, reason, fix);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn entries(reader: &mut Reader, text: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for part in list(text) {
+        let (reason, fix) = match part.parse::<Token>() {
+            Ok(token) if tokens.iter().any(|known| known.id == token.id) => (
+                format!("token {} is given twice", token.id),
+                "give each token an id of its own",
+            ),
+            Ok(token) if token.is_well_known() => (
+                format!("token {} has the secret of --dev", token.id),
+                "make one with `tintype token new`",
+            ),
+            Ok(token) => {
+                tokens.push(token);
+                continue;
+            }
+            Err(reason) => (reason, "`tintype token new` prints the whole entry"),
+        };
+        reader.refuse(&[TOKENS], reason, fix);
+    }
+    tokens
+}

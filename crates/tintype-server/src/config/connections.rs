@@ -1,0 +1,58 @@
+//! Connections of clients, and how long they are waited for.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::option::options;
+use super::reader::Reader;
+use super::{read, units};
+
+options! {
+    "Connections";
+
+    /// The most at a time; fewer where an eighth of the memory budget does not hold them, at the 32 KiB that one
+    /// takes whose client does not read. An API with an address of its own has a quarter of them.
+    MAX_CONNECTIONS = "max_connections", "4096";
+
+    /// How long a client may take for the head of a request.
+    HEADER_TIMEOUT = "header_timeout", "10s";
+
+    /// How long a client may be waited for that sends a body, or that reads an answer; what it sends or takes earns
+    /// that time anew, at so many bytes a second. So a phone may be slow for as long as it likes, and out of
+    /// reach for a minute.
+    BODY_TIMEOUT = "body_timeout", "90s";
+    BODY_MIN_RATE = "body_min_rate", "1KiB";
+    WRITE_TIMEOUT = "write_timeout", "90s";
+    WRITE_MIN_RATE = "write_min_rate", "1KiB";
+
+    /// How long an idle connection is kept: longer than a load balancer does (60 s is common), because
+    /// the one that closes first must be the balancer.
+    IDLE_TIMEOUT = "idle_timeout", "75s";
+}
+
+#[derive(Debug)]
+pub struct Connections {
+    /// The most; see [`crate::config::Config::resources`].
+    pub max_connections: NonZeroUsize,
+    pub header_timeout: Duration,
+    /// These four: see [`crate::http::Pace`]. The rates are in bytes a second.
+    pub body_timeout: Duration,
+    pub body_min_rate: u64,
+    pub write_timeout: Duration,
+    pub write_min_rate: u64,
+    pub idle_timeout: Duration,
+}
+
+impl Connections {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            max_connections: reader.read(MAX_CONNECTIONS, read::connections),
+            header_timeout: reader.read(HEADER_TIMEOUT, read::network_time),
+            body_timeout: reader.read(BODY_TIMEOUT, read::network_time),
+            body_min_rate: reader.read(BODY_MIN_RATE, units::bytes),
+            write_timeout: reader.read(WRITE_TIMEOUT, read::network_time),
+            write_min_rate: reader.read(WRITE_MIN_RATE, units::bytes),
+            idle_timeout: reader.read(IDLE_TIMEOUT, read::network_time),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What pictures look like, and which are made.
+
+use std::time::Duration;
+
+use tintype_imaging::spec::Format;
+
+use super::option::options;
+use super::reader::Reader;
+use super::{read, units};
+
+options! {
+    "Pictures";
+
+    /// Larger pictures are kept and delivered as they are, never rendered.
+    MAX_PIXELS = "max_pixels", "100MP";
+
+    /// Quality where an address names none, 1 to 100, on one scale for all formats: JPEG's, as libjpeg counts. At the
+    /// same number they look about the same (SSIMULACRA2 within 2 points, mean and worst of 25 photographs), so a page
+    /// looks as one whatever its readers' browsers accept; `cargo bench --bench quality` prints the table.
+    ///
+    /// 80 of JPEG scores 79, where faults are seen by those who look for them: 70 saves a fifth of the bytes and shows,
+    /// 90 takes half as many again.
+    QUALITY_JPEG = "quality_jpeg", "80";
+
+    /// As JPEG. libwebp's own 81 to 86, by size.
+    QUALITY_WEBP = "quality_webp", "80";
+
+    /// As JPEG. libaom's own 67 to 75, by size: a sixth fewer bytes than JPEG. rav1e's 83 to 84: as many.
+    QUALITY_AVIF = "quality_avif", "80";
+
+    /// Where an address leaves the format open, the best one that the client takes is answered. Encoding
+    /// that would take one thread longer than this, or that would keep others waiting, is done behind an
+    /// answer in the next format, which is kept for a minute at most.
+    FORMAT_BUDGET = "format_budget", "200ms";
+
+    /// The first small variant of a large photograph (8 megapixels and more) makes one downscale of it, 2048 pixels on
+    /// the longer side, from which all further ones come, up to a bit over 1300 pixels: the sizes of a page share one
+    /// read and one decode of the original. It lies beside the variants (some 600 KB) and goes when they go. 0 makes
+    /// every variant from the original.
+    MEZZANINE = "mezzanine", "1";
+}
+
+#[derive(Debug)]
+pub struct Pictures {
+    pub max_pixels: u64,
+    pub quality: Quality,
+    /// How long one thread may take to encode a format that was not asked for by name.
+    pub format_budget: Duration,
+    /// Whether small variants of a large photograph come from one downscale of it.
+    pub mezzanine: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Quality {
+    pub jpeg: u8,
+    pub webp: u8,
+    pub avif: u8,
+}
+
+impl Pictures {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            max_pixels: reader.read(MAX_PIXELS, read::pixels),
+            quality: Quality {
+                jpeg: reader.read(QUALITY_JPEG, read::quality),
+                webp: reader.read(QUALITY_WEBP, read::quality),
+                avif: reader.read(QUALITY_AVIF, read::quality),
+            },
+            format_budget: reader.read(FORMAT_BUDGET, units::duration),
+            mezzanine: reader.read(MEZZANINE, read::switch),
+        }
+    }
+}
+
+impl Quality {
+    /// For PNG it means nothing, and one number does.
+    pub fn of(self, format: Format) -> u8 {
+        match format {
+            Format::Avif => self.avif,
+            Format::Webp => self.webp,
+            Format::Jpeg | Format::Png | Format::Gif => self.jpeg,
+        }
+    }
+}

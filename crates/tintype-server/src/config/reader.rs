@@ -1,0 +1,110 @@
+//! Reads options and collects what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use super::option::Opt;
+use super::problems::Problems;
+use super::values::Values;
+
+pub(super) struct Reader {
+    pub(super) values: Values,
+    pub(super) problems: Problems,
+    /// AWS's own variables.
+    pub(super) aws: BTreeMap<String, String>,
+    is_whole: bool,
+}
+
+impl Reader {
+    pub(super) fn new(values: Values, aws: BTreeMap<String, String>, problems: Problems) -> Self {
+        Self {
+            values,
+            problems,
+            aws,
+            is_whole: true,
+        }
+    }
+
+    /// Whether no default had to stand in for what is written.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Of an option with a default.
+    pub(super) fn read<T>(&mut self, option: Opt, read: impl Fn(&str) -> Result<T, String>) -> T {
+        let value = self.optional(option, &read);
+        self.or_default(option, value, read)
+    }
+
+    /// What cannot be read is a problem by now, and its default only stands in until all problems are told.
+    pub(super) fn or_default<T>(
+        &mut self,
+        option: Opt,
+        value: Option<T>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        value.unwrap_or_else(|| {
+            self.is_whole = false;
+            read(option.default).expect("a default can be read, which a test tries")
+        })
+    }
+
+    /// `None` where the option is neither set nor has a default, or cannot be read, which is then a
+    /// problem.
+    pub(super) fn optional<T>(
+        &mut self,
+        option: Opt,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = read(&self.text(option)?);
+        value
+            .map_err(|reason| {
+                let fix = "write it as `config/tintype.toml` shows";
+                self.refuse(&[option], reason, fix);
+            })
+            .ok()
+    }
+
+    /// As it was written, or the default.
+    pub(super) fn text(&self, option: Opt) -> Option<String> {
+        let set = self.values.get(option.name);
+        let text = set.map_or(option.default, |value| &value.text);
+        Some(text.to_owned()).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn is_said(&self, option: Opt) -> bool {
+        self.values.contains_key(option.name)
+    }
+
+    /// The name by which the writer of a value knows it; what is not set goes by its variable.
+    pub(super) fn name(&self, option: Opt) -> String {
+        let value = self.values.get(option.name);
+        value.map_or_else(|| option.variable(), |value| value.name.clone())
+    }
+
+    /// Of options that contradict each other the first one that somebody wrote is named.
+    pub(super) fn refuse(
+        &mut self,
+        options: &[Opt],
+        reason: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let name = self.name_of(options);
+        self.problems.add(&name, reason, fix);
+    }
+
+    /// The same of what works, and probably not as it is meant.
+    pub(super) fn warn(
+        &mut self,
+        options: &[Opt],
+        reason: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let name = self.name_of(options);
+        self.problems.warn(&name, reason, fix);
+    }
+
+    fn name_of(&self, options: &[Opt]) -> String {
+        let written = options.iter().find(|option| self.is_said(**option));
+        self.name(*written.unwrap_or(&options[0]))
+    }
+}

@@ -1,0 +1,185 @@
+//! A tintype service, as the commands see it that ask something of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::{ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use serde_json::Value;
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// Above what the service gives itself for one picture, or for one step of a purge.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long an answer or a body may stand still, however long it takes.
+const SILENCE: Duration = Duration::from_secs(60);
+/// A service that is busy says when to come again.
+const ATTEMPTS: u32 = 6;
+const LONGEST_PAUSE: u64 = 10;
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
+
+/// What comes before `/t/` or `/api/`, as it is written on a command line.
+pub fn base(text: &str) -> Result<String, String> {
+    let url =
+        Url::parse(text).map_err(|error| format!("{error}; write https://media.example.org"))?;
+    match is_bare(&url) {
+        true => Ok(text.trim_end_matches('/').to_owned()),
+        false => Err("write only where the service is, as in https://media.example.org".to_owned()),
+    }
+}
+
+/// No query, no user.
+pub(crate) fn is_bare(url: &Url) -> bool {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    matches!(url.scheme(), "http" | "https") && url.query().is_none() && !has_user
+}
+
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<HeaderValue>,
+}
+
+impl Client {
+    /// For short answers. Without proxies of the environment: the service is named, and is nobody else's to answer
+    /// for.
+    pub(crate) fn near(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
+        Self::new(base, token, |http| http.timeout(PATIENCE).no_proxy())
+    }
+
+    /// For files, which take as long as they take.
+    pub(crate) fn far(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
+        Self::new(base, token, |http| http.read_timeout(SILENCE))
+    }
+
+    fn new(
+        base: &str,
+        token: Option<&str>,
+        set_up: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            // A token must not follow to another host.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")));
+        let http = set_up(http).build();
+        let token = token.map(|token| {
+            let value = HeaderValue::try_from(format!("Bearer {token}"));
+            let mut value = value.context("the token has characters that no token has")?;
+            value.set_sensitive(true);
+            anyhow::Ok(value)
+        });
+        Ok(Self {
+            http: http.context("the HTTP client cannot be set up")?,
+            base: base.to_owned(),
+            token: token.transpose()?,
+        })
+    }
+
+    /// `path` begins with a slash.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
+    }
+}
+
+/// An answer that says no.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
+    code: Option<String>,
+    detail: Option<String>,
+    /// In seconds, as the service asks.
+    again: Option<u64>,
+}
+
+impl Refused {
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS
+        ) || self.status.is_server_error()
+    }
+
+    /// Starts with the code of the problem, where it has one.
+    fn problem(&self) -> String {
+        match (&self.code, &self.detail) {
+            (Some(code), Some(detail)) => format!("{code}: {detail}"),
+            (Some(code), None) => code.clone(),
+            _ => format!("answered {}", self.status),
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_secs(self.again.unwrap_or(1).clamp(1, LONGEST_PAUSE))
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status;
+        match (&self.code, &self.detail) {
+            (Some(code), Some(detail)) => write!(f, "{status}: {code}: {detail}"),
+            _ => status.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A successful answer, or [`Refused`].
+pub(crate) async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
+    let response = request.send().await?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let told = response.headers().get(RETRY_AFTER);
+    let again = told.and_then(|told| told.to_str().ok()?.parse().ok());
+    let problem = problem(response).await.unwrap_or_default();
+    let text = |name| problem.get(name).and_then(Value::as_str).map(str::to_owned);
+    let refused = Refused {
+        status,
+        code: text("code"),
+        detail: text("detail"),
+        again,
+    };
+    Err(refused.into())
+}
+
+/// The same of a service that may be busy, which is asked again when it says so.
+pub(crate) async fn ask(request: RequestBuilder) -> Result<Response, String> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let this = request.try_clone();
+        let error = match send(this.ok_or("the request cannot be repeated")?).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        match error.downcast_ref::<Refused>() {
+            None => return Err(crate::chain(error)),
+            Some(refused)
+                if refused.status == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS =>
+            {
+                tokio::time::sleep(refused.pause()).await;
+            }
+            Some(refused) => return Err(refused.problem()),
+        }
+    }
+}
+
+async fn problem(mut response: Response) -> Option<Value> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_PROBLEM_BYTES {
+            return None;
+        }
+    }
+    serde_json::from_slice(&bytes).ok()
+}

@@ -1,0 +1,135 @@
+//! The bytes of one original between two places, hashed as they come.
+
+use std::error::Error;
+use std::io;
+
+use anyhow::Context;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, stream};
+use sha2::{Digest, Sha256};
+use tintype_server::originals::coding;
+use tintype_server::originals::digest::Expected;
+use tintype_server::originals::spool::{self, Spool, Spooled};
+use tintype_server::records::record::is_gzip;
+use tintype_store::{ContentHash, HexId, Source};
+
+/// What is packed in one original, at most; as much as an upload may have.
+const MAX_UNPACKED: u64 = 5 * 1024 * 1024 * 1024;
+/// RFC 1952, 2.3.1.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+pub(super) struct Held {
+    spooled: Spooled,
+    /// The coding that they are in.
+    pub(super) encoding: Option<String>,
+}
+
+impl Held {
+    /// Reads a body whole.
+    pub(super) async fn read<E>(
+        spool: &Spool,
+        body: impl Stream<Item = Result<Bytes, E>>,
+        announced: u64,
+    ) -> anyhow::Result<Self>
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        Self::read_all(spool, body, Some(announced), announced).await
+    }
+
+    pub(super) fn of_coding(self, encoding: Option<String>) -> Self {
+        Self { encoding, ..self }
+    }
+
+    /// What another program has packed with gzip, unpacked. What is in another coding stays in it, and so does
+    /// what is not packed at all, whatever is said of it.
+    pub(super) async fn unpacked(self, spool: &Spool) -> anyhow::Result<Self> {
+        if !self.encoding.as_deref().is_some_and(is_gzip) {
+            return Ok(self);
+        }
+        if !self.spooled.head().starts_with(GZIP) {
+            return Ok(self.of_coding(None));
+        }
+        let unpacked = coding::decoded(self.body().await?, MAX_UNPACKED);
+        // How much comes out is only known in the end.
+        let unpacked = Self::read_all(spool, unpacked, None, MAX_UNPACKED).await;
+        unpacked.context("it is packed with gzip and cannot be unpacked")
+    }
+
+    async fn read_all<E>(
+        spool: &Spool,
+        body: impl Stream<Item = Result<Bytes, E>>,
+        announced: Option<u64>,
+        limit: u64,
+    ) -> anyhow::Result<Self>
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        let reservation = spool.reserve(announced)?;
+        let spooled = reservation.write(body, limit, &Expected::default()).await;
+        Ok(Self {
+            spooled: spooled.map_err(broken_off)?,
+            encoding: None,
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.spooled.len()
+    }
+
+    pub(super) fn sha256(&self) -> ContentHash {
+        self.spooled.digests().sha256
+    }
+
+    pub(super) fn source(&self) -> Source<'_> {
+        self.spooled.source()
+    }
+
+    /// All of it, read again.
+    pub(super) async fn body(&self) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
+        Ok(match self.source() {
+            Source::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
+            Source::File { path, .. } => {
+                let file = tokio::fs::File::open(path).await?;
+                tokio_util::io::ReaderStream::new(file).boxed()
+            }
+        })
+    }
+}
+
+fn broken_off<E>(error: spool::Error<E>) -> anyhow::Error
+where
+    E: Error + Send + Sync + 'static,
+{
+    match error {
+        spool::Error::Body(error) => {
+            anyhow::Error::new(error).context("the original broke off while it was read")
+        }
+        spool::Error::TooLarge { limit } => {
+            anyhow::anyhow!("more came than the {limit} bytes that were announced")
+        }
+        spool::Error::Length { declared, received } => {
+            anyhow::anyhow!("{received} bytes came, and {declared} were announced")
+        }
+        spool::Error::Io(error) => {
+            anyhow::Error::new(error).context("the temporary file cannot be written")
+        }
+        spool::Error::Full(full) => full.into(),
+    }
+}
+
+/// Hashes a body that nobody keeps.
+pub(super) async fn hash<E>(
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> anyhow::Result<ContentHash>
+where
+    E: Error + Send + Sync + 'static,
+{
+    let mut body = std::pin::pin!(body);
+    let mut hash = Sha256::new();
+    while let Some(chunk) = body.next().await {
+        hash.update(&chunk.context("an original broke off while it was read")?);
+    }
+    Ok(HexId(hash.finalize().into()))
+}

@@ -1,0 +1,103 @@
+//! What people have said of an original: it goes along with the bytes, as far as it is not said
+//! already where they go.
+
+use anyhow::Context;
+use serde_json::{Map, Value};
+use tintype_server::originals::AHEAD;
+use tintype_server::records::blocks::Block;
+use tintype_server::records::patch::{EditableFields, RequestedState};
+use tintype_server::records::record::{Record, State};
+use tintype_server::records::{self, FoundRecord, StoredRecord, Written};
+use tintype_store::{Condition, ContentHash, ETag, Key, Store};
+
+/// Somebody else has written the record in the meantime; to look again is the cure.
+#[derive(Debug)]
+pub(super) struct Raced;
+
+impl std::fmt::Display for Raced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the record was written by somebody else at the same moment")
+    }
+}
+
+impl std::error::Error for Raced {}
+
+pub(super) async fn read(store: &Store, key: &Key) -> anyhow::Result<Option<StoredRecord>> {
+    match records::look(store, &key.hash()).await? {
+        FoundRecord::Nothing => Ok(None),
+        FoundRecord::Stored(stored) => Ok(Some(*stored)),
+        FoundRecord::Damaged { reason, .. } => {
+            Err(anyhow::Error::msg(reason).context("the record cannot be read"))
+        }
+    }
+}
+
+/// The record for the same bytes in another store. One that does not describe what is there is read
+/// for what was said, and the facts are derived anew on first use.
+pub(super) fn moved(record: &Record, describes: bool, etag: &ETag, sha256: ContentHash) -> Record {
+    Record {
+        etag: match describes {
+            true => etag.clone(),
+            false => ETag::new(AHEAD),
+        },
+        sha256: match describes {
+            true => Some(sha256),
+            false => record.sha256,
+        },
+        ..record.clone()
+    }
+}
+
+/// The record that hides an original before it is there.
+pub(super) fn ahead(record: &Record) -> Option<Record> {
+    let hidden = record.state != State::Public;
+    hidden.then(|| Record {
+        etag: ETag::new(AHEAD),
+        ..record.clone()
+    })
+}
+
+/// Writes a record unless something else has been said there already. `force`: the bytes were written
+/// just now, or overwriting was asked for.
+pub(super) async fn write(
+    store: &Store,
+    key: &Key,
+    record: &Record,
+    force: bool,
+) -> anyhow::Result<()> {
+    let condition = match read(store, key).await? {
+        None => Condition::Absent,
+        Some(there) if there.record == *record => return Ok(()),
+        Some(there) if force || !there.record.is_said() => Condition::Match(there.etag),
+        Some(_) => return Ok(()),
+    };
+    let written = records::put(store, record.clone(), &condition).await;
+    match written.context("the record cannot be written")? {
+        Written::Stored(_) => Ok(()),
+        Written::Raced => Err(Raced.into()),
+    }
+}
+
+/// As the API takes it: what is not said is left out.
+pub(super) fn said(record: Option<&Record>, block: Option<&Block>) -> Map<String, Value> {
+    let said = match (record, block) {
+        (Some(record), block) => EditableFields::of(record, block),
+        (None, Some(block)) => EditableFields {
+            state: RequestedState::Blocked {
+                reason: block.reason.clone(),
+            },
+            ..EditableFields::default()
+        },
+        (None, None) => EditableFields::default(),
+    };
+    let (mut said, nothing) = (members(&said), members(&EditableFields::default()));
+    said.retain(|name, value| nothing.get(name) != Some(value));
+    said
+}
+
+fn members(said: &EditableFields) -> Map<String, Value> {
+    match serde_json::to_value(said) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}

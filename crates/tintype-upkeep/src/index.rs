@@ -1,0 +1,283 @@
+//! Records made ahead, for a store that was adopted.
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::json;
+use tintype_server::config::Config;
+use tintype_server::config::granted::Granted;
+use tintype_server::error::Error;
+use tintype_server::records::Records;
+use tintype_server::records::record::ADOPT_WHOLE_BYTES;
+use tintype_server::service;
+use tintype_store::{KeyHash, Kind, Listed, MAX_PAGE, Object, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Report, Summary, chain, stores};
+
+/// How often a picture is looked at whose colours the machine had no time for.
+const ATTEMPTS: u32 = 5;
+
+/// What the summary counts.
+const COUNTS: [&str; 4] = ["made", "mended", "bytes", "failed"];
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only keys that start with this.
+    pub prefix: String,
+    /// Originals read at a time.
+    pub jobs: usize,
+    /// Go on after this key.
+    pub after: Option<String>,
+}
+
+/// A store, and which of its originals have a record.
+pub struct Index {
+    store: Arc<Store>,
+    records: Arc<Records>,
+    known: Known,
+    options: Options,
+}
+
+/// What it will cost. An original costs a GET for the record that is not there, a HEAD, a GET of its
+/// bytes and a PUT. A large one gets its record from its first bytes; for the hash that is read again
+/// twice, looked at, read whole and written again.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub originals: u64,
+    /// Originals that have no record.
+    pub missing: u64,
+    bytes: u64,
+    lists: u64,
+    gets: u64,
+    heads: u64,
+    puts: u64,
+    /// Whether somebody pays for each request.
+    is_billed: bool,
+}
+
+impl Index {
+    /// Lists every record that there is.
+    pub fn open<'a>(
+        config: &'a Config,
+        granted: &'a Granted,
+        options: Options,
+    ) -> BoxFuture<'a, anyhow::Result<Self>> {
+        Box::pin(async move {
+            if let Some(reason) = &granted.unread {
+                tracing::warn!(reason, "the limits of the task are not known");
+            }
+            let (store, records) = service::open_records(config, granted).await?;
+            Ok(Self {
+                known: Known::read(&store).await?,
+                store,
+                records,
+                options,
+            })
+        })
+    }
+
+    /// Lists every original. What was stopped is of those that were seen until then.
+    pub fn plan<'a>(&'a self, stop: &'a CancellationToken) -> BoxFuture<'a, anyhow::Result<Plan>> {
+        Box::pin(async move {
+            let mut plan = Plan {
+                is_billed: self.store.is_shared(),
+                ..Plan::default()
+            };
+            let Options { prefix, after, .. } = self.options.clone();
+            let originals = stores::originals(self.store.clone(), prefix, after);
+            let mut originals = std::pin::pin!(originals.take_until(stop.cancelled()));
+            while let Some(listed) = originals.try_next().await? {
+                plan.add(&listed, self.known.has(&listed));
+            }
+            plan.lists = plan.originals.div_ceil(MAX_PAGE as u64).max(1);
+            Ok(plan)
+        })
+    }
+
+    /// Makes what the plan has found missing, and anew what is damaged.
+    pub fn make(self, plan: &Plan, report: Report) -> BoxFuture<'static, anyhow::Result<Summary>> {
+        report.found(plan.missing);
+        Box::pin(async move { self.run(&report).await })
+    }
+
+    async fn run(self, report: &Report) -> anyhow::Result<Summary> {
+        let (known, records) = (&self.known, &self.records);
+        let Options {
+            prefix,
+            jobs,
+            after,
+        } = self.options;
+        let work = stores::originals(self.store, prefix, after)
+            .take_until(report.stop().cancelled())
+            .map_ok(|listed| {
+                let ticket = report.begin(Some(listed.key.as_str().to_owned()));
+                async move {
+                    let made = match known.has(&listed) {
+                        true => mend(records, &listed).await,
+                        false => make(records, &listed).await.map(|()| Done::Made),
+                    };
+                    Ok((ticket, listed, made))
+                }
+            })
+            .try_buffer_unordered(jobs);
+        let mut work = std::pin::pin!(work);
+        let mut broken = None;
+        while let Some(done) = work.next().await {
+            match done {
+                Ok((ticket, listed, made)) => {
+                    tell(&listed, made, report)?;
+                    report.end(ticket);
+                }
+                Err(error) => broken = Some(error.into()),
+            }
+        }
+        Ok(summary(report).broken_by(broken))
+    }
+}
+
+/// The hashes of the keys that have a record, in order: 16 bytes each, which is enough to tell them
+/// apart and keeps ten million in 160 MB.
+struct Known(Vec<[u8; 16]>);
+
+impl Known {
+    async fn read(store: &Arc<Store>) -> Result<Self, tintype_store::Error> {
+        let mut known = Vec::new();
+        let mut pages = std::pin::pin!(stores::own(store.clone(), Kind::Record, None));
+        while let Some(page) = pages.try_next().await? {
+            known.extend(page.iter().filter_map(|own| match &own.object {
+                Object::Record(owner) => Some(start(owner)),
+                _ => None,
+            }));
+        }
+        known.sort_unstable();
+        Ok(Self(known))
+    }
+
+    fn has(&self, listed: &Listed) -> bool {
+        self.0.binary_search(&start(&listed.key.hash())).is_ok()
+    }
+}
+
+fn start(owner: &KeyHash) -> [u8; 16] {
+    let mut start = [0; 16];
+    start.copy_from_slice(&owner.0[..16]);
+    start
+}
+
+impl Plan {
+    fn add(&mut self, listed: &Listed, is_known: bool) {
+        self.originals += 1;
+        if is_known {
+            // Whether its record is whole.
+            self.gets += 1;
+            return;
+        }
+        let is_large = u64::from(listed.size > ADOPT_WHOLE_BYTES);
+        self.missing += 1;
+        self.bytes += listed.size;
+        self.gets += 2 + 3 * is_large;
+        self.heads += 1 + is_large;
+        self.puts += 1 + is_large;
+    }
+
+    /// For programs.
+    pub fn json(&self) -> serde_json::Value {
+        json!({"plan": {
+            "originals": self.originals,
+            "without_record": self.missing,
+            "bytes": self.bytes,
+            "requests": {"LIST": self.lists, "GET": self.gets, "HEAD": self.heads, "PUT": self.puts},
+        }})
+    }
+
+    /// The same for people.
+    pub fn words(&self) -> String {
+        let Self {
+            originals,
+            missing,
+            bytes,
+            lists,
+            gets,
+            heads,
+            puts,
+            is_billed,
+        } = self;
+        let billed = match *is_billed {
+            true => "; a bucket's owner pays for each of them, and for bytes that leave its region",
+            false => "",
+        };
+        format!(
+            "{missing} of {originals} originals have no record. Making them reads {bytes} bytes; that, and seeing that the other records are whole, takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
+        )
+    }
+}
+
+/// What came of one original.
+enum Done {
+    Made,
+    Mended,
+    /// Its record was there and whole.
+    Sound,
+}
+
+async fn mend(records: &Records, listed: &Listed) -> Result<Done, Error> {
+    Ok(match records.mend(&listed.key).await? {
+        true => Done::Mended,
+        false => Done::Sound,
+    })
+}
+
+/// One record, with the hash and the decoded facts.
+async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
+    for attempt in 0..ATTEMPTS {
+        let stored = match attempt {
+            0 => records.load(&listed.key).await?,
+            _ => records.read(&listed.key).await?,
+        };
+        // Gone meanwhile, or all is known.
+        if stored.is_none_or(|stored| records.unfinished_at(&stored.record).is_none()) {
+            return Ok(());
+        }
+        records.fill_in(&listed.key).await?;
+    }
+    // What is still left out is filled in by the service.
+    Ok(())
+}
+
+fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
+    let key = listed.key.as_str();
+    if !matches!(made, Ok(Done::Sound)) {
+        report.did(key);
+    }
+    match made {
+        Ok(Done::Sound) => Ok(()),
+        Ok(Done::Mended) => {
+            report.count("mended", 1);
+            let words = "its record could not be read and was made anew; what people had said in it is lost";
+            let line =
+                json!({"key": key, "bytes": listed.size, "result": "mended", "problem": words});
+            report.line(&line, Some(&format!("{key}: {words}")))
+        }
+        Ok(Done::Made) => {
+            report.count("made", 1);
+            report.count("bytes", listed.size);
+            let line = json!({"key": key, "bytes": listed.size, "result": "made"});
+            report.line(&line, None)
+        }
+        Err(error) => {
+            let reason = chain(error);
+            report.failed(json!({ "key": key }), &reason, &format!("{key}: {reason}"))
+        }
+    }
+}
+
+fn summary(report: &Report) -> Summary {
+    let [made, mended, bytes, failed] = COUNTS.map(|name| report.counted(name));
+    let words = format!("made {made} records of {bytes} bytes, mended {mended}, {failed} failed");
+    let failure = (failed > 0).then(|| format!("{failed} records could not be made; run it again"));
+    let counts = report.counts_of_walk(&COUNTS);
+    report.summary(counts, words, failure, report.how_to_go_on())
+}

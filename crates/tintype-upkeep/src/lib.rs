@@ -1,0 +1,37 @@
+//! Looking after a store and a service: what an operator does between uploads and readers.
+//!
+//! Stands on the service's own types, so that what a command finds, makes and removes is what the service would. Each
+//! command takes its options, works, tells a [`Report`] what it does, and ends in a [`Summary`]; it reads no
+//! arguments and prints nothing. Errors are for people alone, who are told every cause in one line.
+//!
+//! 1. [`report`]: what was found, done and failed, how far it is, and how it ended.
+//! 2. [`verify`], [`sweep`], [`index`] walk through a store ([`stores`]).
+//! 3. [`import`] brings originals into one, from a folder, a bucket or another service.
+//! 4. [`warm`] and [`purge`] ask a running service ([`client`]).
+//!
+//! Futures are boxed at the commands, for they would be compiled once more in the program that awaits them.
+
+pub mod client;
+pub mod import;
+pub mod index;
+pub mod purge;
+pub mod report;
+pub mod stores;
+pub mod sweep;
+pub mod verify;
+mod walk;
+pub mod warm;
+
+pub use report::{Event, Report, Summary};
+
+use tintype_store::Key;
+
+/// A key on a command line, not percent-encoded.
+pub fn key(text: &str) -> Result<Key, String> {
+    Key::existing(text).map_err(|error| error.to_string())
+}
+
+/// An error and its causes, in one line.
+fn chain(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
+}

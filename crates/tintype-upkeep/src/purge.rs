@@ -1,0 +1,98 @@
+//! Asks the service to forget what it made, here and in the caches in front.
+
+use std::io;
+
+use futures_util::future::BoxFuture;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tintype_store::Key;
+
+use crate::client::{self, Client};
+use crate::{Report, Summary, chain};
+
+/// What the summary counts.
+const COUNTS: [&str; 3] = ["originals", "variants", "failed"];
+
+/// What is to be made anew.
+#[derive(Clone, Debug)]
+pub enum What {
+    Keys(Vec<Key>),
+    /// Every original whose key starts with this.
+    Prefix(String),
+}
+
+/// Purges by the service at `url`, with a token that may.
+pub fn purge<'a>(
+    url: &'a str,
+    token: &'a str,
+    what: What,
+    report: Report,
+) -> BoxFuture<'a, anyhow::Result<Summary>> {
+    Box::pin(async move {
+        let client = Client::near(url, Some(token))?;
+        match what {
+            What::Keys(keys) => purge_keys(&client, &keys, &report).await?,
+            What::Prefix(prefix) => purge_prefix(&client, &prefix, &report).await?,
+        }
+        Ok(summary(&report))
+    })
+}
+
+async fn purge_keys(client: &Client, keys: &[Key], report: &Report) -> io::Result<()> {
+    report.found(keys.len() as u64);
+    for key in keys {
+        if report.is_interrupted() {
+            break;
+        }
+        let asked = ask(client, &json!({"key": key.as_str()})).await;
+        tell(key.as_str(), asked, report)?;
+    }
+    Ok(())
+}
+
+/// The service does so much at a time, and says where to go on.
+async fn purge_prefix(client: &Client, prefix: &str, report: &Report) -> io::Result<()> {
+    let mut asked = json!({ "prefix": prefix });
+    while !report.is_interrupted() {
+        let cursor = tell(prefix, ask(client, &asked).await, report)?;
+        if cursor.is_null() {
+            break;
+        }
+        asked["cursor"] = cursor;
+    }
+    Ok(())
+}
+
+async fn ask(client: &Client, body: &Value) -> Result<Value, String> {
+    let request = client.request(Method::POST, "/api/v1/purge");
+    let request = request.header("content-type", "application/json");
+    let response = client::ask(request.body(body.to_string())).await?;
+    let bytes = response.bytes().await.map_err(chain)?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("no answer of a tintype: {error}"))
+}
+
+/// Gives where to go on.
+fn tell(name: &str, answer: Result<Value, String>, report: &Report) -> io::Result<Value> {
+    report.did(name);
+    match answer {
+        Ok(mut answer) => {
+            let count = |field: &str| answer[field].as_u64().unwrap_or_default();
+            report.count("originals", count("purged"));
+            report.count("variants", count("variants"));
+            Ok(answer["cursor"].take())
+        }
+        Err(problem) => {
+            let words = format!("{name}: {problem}");
+            report.failed(json!({ "key": name }), &problem, &words)?;
+            Ok(Value::Null)
+        }
+    }
+}
+
+fn summary(report: &Report) -> Summary {
+    let [originals, variants, failed] = COUNTS.map(|name| report.counted(name));
+    let words = format!("purged {originals} originals; {variants} stored variants removed");
+    let failure = (failed > 0).then(|| format!("{failed} purges failed"));
+    let interrupted = "interrupted; run it again to go on".to_owned();
+    report.summary(report.counts(&COUNTS), words, failure, interrupted)
+}

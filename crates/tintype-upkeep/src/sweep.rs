@@ -1,0 +1,417 @@
+//! Removes what nobody needs any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use tintype_server::originals::idempotency;
+use tintype_server::records::{self, FoundRecord};
+use tintype_server::service::stores::Stores;
+use tintype_store::{Condition, ETag, Error, KeyHash, Kind, Object, Own, Store};
+
+use crate::walk::Ticket;
+use crate::{Report, Summary, chain, stores};
+
+/// Variants of an earlier content may still be asked for by a replica that has not noticed, and are
+/// worth nothing to anybody else.
+const OUTDATED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Longer than any upload takes.
+const UNFINISHED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Requests at a time.
+const AT_ONCE: usize = 16;
+
+/// In the log, beside the actors of the API.
+const ACTOR: &str = "sweep";
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only tell what would be removed.
+    pub dry_run: bool,
+    /// Also records of absent originals that hold what people said.
+    pub records: bool,
+    /// What is younger may belong to an upload that is under way.
+    pub grace: Duration,
+    /// See [`place`].
+    pub after: Option<String>,
+}
+
+/// Removes what nobody needs any more.
+pub fn sweep(
+    stores: Stores,
+    options: Options,
+    report: Report,
+) -> BoxFuture<'static, anyhow::Result<Summary>> {
+    Box::pin(async move {
+        let sweeper = Sweeper {
+            stores,
+            options,
+            report,
+        };
+        let swept = sweeper.sweep().await;
+        Ok(sweeper.summary().broken_by(swept.err()))
+    })
+}
+
+/// What the summary counts.
+const COUNTS: [&str; 8] = [
+    "variants",
+    "records",
+    "damaged_records",
+    "intents",
+    "uploads",
+    "bytes",
+    "kept_records",
+    "failed",
+];
+
+/// The order of the walk. Variants come first, which are told by their records.
+const KINDS: [Kind; 3] = [Kind::Variant, Kind::Record, Kind::Idem];
+
+/// A path to go on after: of something of tintype's own.
+pub fn place(text: &str) -> Result<String, String> {
+    match KINDS.iter().any(|kind| text.starts_with(&kind.folder())) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "not a path below one of {}",
+            KINDS.map(Kind::folder).join(", ")
+        )),
+    }
+}
+
+/// What is known of the original that a variant or a record belongs to.
+enum Fate {
+    NoRecord,
+    NoOriginal,
+    /// What was made earlier is of another content.
+    Current(SystemTime),
+    /// The record is none, so that nothing is known of it. It gives way to one made anew.
+    Damaged(ETag, String),
+    /// The reason why it cannot be told. What belongs to it stays.
+    Unknown(String),
+}
+
+/// A variant that is to go.
+struct Victim {
+    own: Own,
+    reason: &'static str,
+}
+
+struct Sweeper {
+    stores: Stores,
+    options: Options,
+    report: Report,
+}
+
+impl Sweeper {
+    async fn sweep(&self) -> anyhow::Result<()> {
+        let begun = KINDS.iter().position(|kind| !self.is_before(*kind));
+        for kind in KINDS.into_iter().skip(begun.unwrap_or_default()) {
+            match kind {
+                Kind::Variant => self.sweep_variants().await?,
+                Kind::Record => self.sweep_records().await?,
+                _ => self.sweep_intents().await?,
+            }
+        }
+        if !self.options.dry_run && !self.report.is_interrupted() {
+            self.sweep_uploads().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the walk begins with a later kind.
+    fn is_before(&self, kind: Kind) -> bool {
+        let after = self.options.after.as_ref();
+        after.is_some_and(|after| !after.starts_with(&kind.folder()))
+    }
+
+    fn pages(
+        &self,
+        store: &Arc<Store>,
+        kind: Kind,
+    ) -> impl Stream<Item = Result<Vec<Own>, Error>> + use<> {
+        stores::own(store.clone(), kind, self.options.after.as_deref())
+    }
+
+    /// Everything of a page has been looked at.
+    fn passed(&self, tickets: Vec<Ticket>) {
+        tickets
+            .into_iter()
+            .for_each(|ticket| self.report.end(ticket));
+    }
+
+    fn begin(&self, page: &[Own]) -> Vec<Ticket> {
+        let begin = |own: &Own| self.report.begin(Some(own.object.path()));
+        page.iter().map(begin).collect()
+    }
+
+    async fn sweep_variants(&self) -> anyhow::Result<()> {
+        let mut pages = std::pin::pin!(self.pages(&self.stores.derived, Kind::Variant));
+        while let Some(page) = pages.try_next().await? {
+            let begun = self.begin(&page);
+            let page: Vec<_> = page.into_iter().filter(|own| self.is_old(own)).collect();
+            let owners: BTreeSet<_> = page.iter().filter_map(owner).collect();
+            let fates: BTreeMap<_, _> = stream::iter(owners)
+                .map(async |owner| (owner, judge(&self.stores.store, &owner).await.0))
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            let mut victims = Vec::new();
+            for own in page {
+                let reason = match owner(&own).and_then(|owner| fates.get(&owner)) {
+                    Some(Fate::NoRecord) => "there is no record",
+                    Some(Fate::NoOriginal) => "there is no original",
+                    Some(Fate::Current(since)) if is_outdated(&own, *since) => {
+                        "made of an earlier content"
+                    }
+                    Some(Fate::Unknown(reason)) => {
+                        self.fail(&own.object, reason)?;
+                        continue;
+                    }
+                    Some(Fate::Current(_) | Fate::Damaged(..)) | None => continue,
+                };
+                victims.push(Victim { own, reason });
+            }
+            self.remove("variants", victims).await?;
+            self.passed(begun);
+            if self.report.is_interrupted() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_records(&self) -> anyhow::Result<()> {
+        let mut pages = std::pin::pin!(self.pages(&self.stores.store, Kind::Record));
+        while let Some(page) = pages.try_next().await? {
+            if self.report.is_interrupted() {
+                break;
+            }
+            let begun = self.begin(&page);
+            let judged: Vec<_> = stream::iter(page)
+                .map(async |own| {
+                    let Object::Record(owner) = &own.object else {
+                        return (own, Fate::NoRecord, None);
+                    };
+                    let (fate, stored) = judge(&self.stores.store, owner).await;
+                    (own, fate, stored)
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            for (own, fate, stored) in judged {
+                match (fate, stored) {
+                    // Also a young one: a record appears whole or not at all.
+                    (Fate::Damaged(etag, reason), _) => {
+                        let reason =
+                            format!("it cannot be read, and is made anew on first use: {reason}");
+                        let condition = Condition::Match(etag);
+                        self.remove_one("damaged_records", &own, &reason, &condition)
+                            .await?;
+                    }
+                    _ if !self.is_old(&own) => {}
+                    (Fate::NoOriginal, Some(stored)) => {
+                        if stored.record.is_said() && !self.options.records {
+                            self.report.count("kept_records", 1);
+                            continue;
+                        }
+                        // As it was judged: an upload under way has written it anew.
+                        let condition = Condition::Match(stored.etag);
+                        self.remove_one("records", &own, "there is no original", &condition)
+                            .await?;
+                    }
+                    (Fate::Unknown(reason), _) => self.fail(&own.object, &reason)?,
+                    _ => {}
+                }
+            }
+            self.passed(begun);
+        }
+        Ok(())
+    }
+
+    async fn sweep_intents(&self) -> anyhow::Result<()> {
+        let mut pages = std::pin::pin!(self.pages(&self.stores.store, Kind::Idem));
+        while let Some(page) = pages.try_next().await? {
+            let begun = self.begin(&page);
+            for own in page {
+                if self.report.is_interrupted() {
+                    return Ok(());
+                }
+                if age(own.modified) <= idempotency::KEPT {
+                    continue;
+                }
+                // One that was written anew since the listing speaks for another day.
+                let meta = self.stores.store.head(&own.object).await?;
+                let expired = meta.filter(|meta| age(meta.modified) > idempotency::KEPT);
+                if let Some(meta) = expired {
+                    self.remove_one("intents", &own, "expired", &Condition::Match(meta.etag))
+                        .await?;
+                }
+            }
+            self.passed(begun);
+        }
+        Ok(())
+    }
+
+    async fn sweep_uploads(&self) -> anyhow::Result<()> {
+        let Stores { store, derived } = &self.stores;
+        let mut swept = store.sweep_uploads(UNFINISHED).await?;
+        if !Arc::ptr_eq(store, derived) {
+            swept += derived.sweep_uploads(UNFINISHED).await?;
+        }
+        self.report.count("uploads", swept);
+        Ok(())
+    }
+
+    fn is_old(&self, own: &Own) -> bool {
+        age(own.modified) >= self.options.grace
+    }
+
+    /// Variants: whatever they are now, they can be made again.
+    async fn remove(&self, what: &'static str, victims: Vec<Victim>) -> anyhow::Result<()> {
+        let (derived, dry_run) = (&self.stores.derived, self.options.dry_run);
+        let removed: Vec<_> = stream::iter(victims)
+            .map(async |victim: Victim| {
+                let removed = match dry_run {
+                    true => Ok(true),
+                    false => derived.delete(&victim.own.object, &Condition::Any).await,
+                };
+                (victim, removed)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for (Victim { own, reason }, removed) in removed {
+            self.removed(what, &own, reason, removed)?;
+        }
+        Ok(())
+    }
+
+    async fn remove_one(
+        &self,
+        what: &'static str,
+        own: &Own,
+        reason: &str,
+        condition: &Condition,
+    ) -> anyhow::Result<()> {
+        let removed = match self.options.dry_run {
+            true => Ok(true),
+            false => self.stores.store.delete(&own.object, condition).await,
+        };
+        Ok(self.removed(what, own, reason, removed)?)
+    }
+
+    fn removed(
+        &self,
+        what: &'static str,
+        own: &Own,
+        reason: &str,
+        removed: Result<bool, Error>,
+    ) -> io::Result<()> {
+        match removed {
+            Ok(true) => {}
+            // Gone, or in use again.
+            Ok(false) | Err(Error::Precondition { .. }) => return Ok(()),
+            Err(error) => return self.fail(&own.object, &error.to_string()),
+        }
+        self.report.count(what, 1);
+        self.report.count("bytes", own.size);
+        let (path, size) = (own.object.path(), own.size);
+        let (result, words) = match self.options.dry_run {
+            true => ("would-remove", "would remove"),
+            false => ("removed", "removed"),
+        };
+        let line = json!({
+            "path": path, "result": result, "bytes": size, "reason": reason, "actor": ACTOR,
+        });
+        self.report.line(
+            &line,
+            Some(&format!("{ACTOR} {words} {path}, {size} bytes: {reason}")),
+        )
+    }
+
+    fn fail(&self, object: &Object, reason: &str) -> io::Result<()> {
+        let path = object.path();
+        let words = format!("{path} was left alone: {reason}");
+        self.report.failed(json!({ "path": path }), reason, &words)
+    }
+
+    fn summary(&self) -> Summary {
+        let (report, dry_run) = (&self.report, self.options.dry_run);
+        let [
+            variants,
+            records,
+            damaged,
+            intents,
+            uploads,
+            bytes,
+            kept,
+            failed,
+        ] = COUNTS.map(|name| report.counted(name));
+        let mut counts = report.counts_of_walk(&COUNTS);
+        counts.insert("dry_run".to_owned(), dry_run.into());
+        let verb = match dry_run {
+            true => "would remove",
+            false => "removed",
+        };
+        let uploads = match dry_run {
+            // Only found out by giving them up.
+            true => {
+                counts.insert("uploads".to_owned(), Value::Null);
+                "unfinished uploads not counted".to_owned()
+            }
+            false => format!("{uploads} unfinished uploads"),
+        };
+        let mut words = format!(
+            "{verb} {variants} variants, {records} records, {damaged} damaged records, {intents} expired intents, {uploads}: {bytes} bytes"
+        );
+        if kept > 0 {
+            words += &format!(
+                "; kept {kept} records without an original for what people said in them (--records removes them)"
+            );
+        }
+        let failure = (failed > 0).then(|| format!("{failed} could not be judged or removed"));
+        report.summary(counts, words, failure, report.how_to_go_on())
+    }
+}
+
+fn owner(own: &Own) -> Option<KeyHash> {
+    match own.object {
+        Object::Variant(owner, _) => Some(owner),
+        _ => None,
+    }
+}
+
+/// Only a confirmed absence is one.
+async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::StoredRecord>) {
+    let stored = match records::look(store, owner).await {
+        Ok(FoundRecord::Stored(stored)) => *stored,
+        Ok(FoundRecord::Nothing) => return (Fate::NoRecord, None),
+        Ok(FoundRecord::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),
+        Err(error) => return (Fate::Unknown(chain(error)), None),
+    };
+    let original = Object::Original(stored.record.key.clone());
+    let fate = match store.head(&original).await {
+        Ok(None) => Fate::NoOriginal,
+        Ok(Some(_)) => {
+            let since = stored.record.purged.unwrap_or(stored.record.modified);
+            Fate::Current(since.max(stored.record.modified).into())
+        }
+        Err(error) => Fate::Unknown(error.to_string()),
+    };
+    (fate, Some(stored))
+}
+
+fn is_outdated(own: &Own, since: SystemTime) -> bool {
+    own.modified < since && age(own.modified) >= OUTDATED
+}
+
+fn age(modified: SystemTime) -> Duration {
+    let age = SystemTime::now().duration_since(modified);
+    age.unwrap_or_default()
+}

@@ -1,0 +1,48 @@
+//! What a command says while it works: lines of JSON for programs, words and a bar for people.
+
+use std::io::{self, Write};
+
+use tintype_upkeep::{Event, Summary};
+
+use super::Progress;
+
+pub(super) struct Console {
+    json: bool,
+    progress: Progress,
+}
+
+impl Console {
+    pub(super) fn new(json: bool) -> Self {
+        let progress = Progress::new(json);
+        Self { json, progress }
+    }
+
+    pub(super) fn tell(&self, event: Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Found(more) => self.progress.found(more),
+            Event::Did(what) => self.progress.did(what),
+            Event::Line { json, .. } if self.json => {
+                return writeln!(io::stdout().lock(), "{json}");
+            }
+            Event::Line { words: None, .. } => {}
+            Event::Aside(words)
+            | Event::Line {
+                words: Some(words), ..
+            } => {
+                let tell = || writeln!(io::stderr().lock(), "{words}");
+                return self.progress.aside(tell);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last line, on standard output either way.
+    pub(super) fn sum_up(&self, summary: &Summary) -> io::Result<()> {
+        self.progress.finish();
+        let mut stdout = io::stdout().lock();
+        match self.json {
+            true => writeln!(stdout, "{}", summary.json),
+            false => writeln!(stdout, "{}", summary.words),
+        }
+    }
+}

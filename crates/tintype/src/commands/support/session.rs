@@ -1,0 +1,125 @@
+//! One run of a command that goes through many originals.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tintype_server::config::units;
+use tintype_upkeep::{Event, Report, Summary};
+use tokio_util::sync::CancellationToken;
+
+use super::console::Console;
+use crate::failure::Failure;
+
+/// How a command that goes through a store speaks.
+#[derive(Args)]
+pub(crate) struct Telling {
+    /// Lines of JSON on standard output: one for each of what is found or done, how far it is every ten
+    /// seconds, and a summary
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// With --json: how often it is told how far it is
+    #[arg(long, default_value = "10s", value_parser = units::duration, value_name = "TIME")]
+    every: Duration,
+}
+
+/// For the help of commands that tell how far they are.
+pub(crate) const PROGRESS: &str = "\
+With --json every ten seconds a line tells how far it is:
+  {\"progress\": {\"done\": 1200, \"seconds\": 30, \"after\": \"photos/2016/lion.jpg\"}}
+An interrupted run is gone on with by --after and the last of these; its summary has it as well.";
+
+pub(crate) struct Session {
+    console: Arc<Console>,
+    stop: CancellationToken,
+    /// How often it is told how far it is.
+    every: Option<Duration>,
+}
+
+/// Runs the work of a command, prints how it ended, and fails where that was no success. Log lines, such as the
+/// warnings of a store, go to standard error.
+pub(crate) fn run(
+    json: bool,
+    work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
+) -> Result<(), Failure> {
+    run_telling(json, None, work)
+}
+
+/// The same of a command that tells how far it is.
+pub(crate) fn walk(
+    telling: &Telling,
+    work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
+) -> Result<(), Failure> {
+    let every = Some(telling.every).filter(|every| telling.json && !every.is_zero());
+    run_telling(telling.json, every, work)
+}
+
+fn run_telling(
+    json: bool,
+    every: Option<Duration>,
+    work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
+) -> Result<(), Failure> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .without_time()
+        .with_target(false)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be set up")?;
+    let console = Arc::new(Console::new(json));
+    let summary = runtime.block_on(async {
+        let session = Session {
+            console: console.clone(),
+            stop: stop_on_signal()?,
+            every,
+        };
+        work(session).await
+    })?;
+    console.sum_up(&summary)?;
+    Ok(summary.verdict?)
+}
+
+impl Session {
+    pub(crate) fn report(&self) -> Report {
+        let console = self.console.clone();
+        let listener = Arc::new(move |event: Event<'_>| console.tell(event));
+        let report = Report::new(listener, self.stop.clone());
+        match self.every {
+            Some(every) => report.ticking(every),
+            None => report,
+        }
+    }
+
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+}
+
+/// Cancelled by the first SIGINT or SIGTERM, so that what is under way can be finished; the second
+/// one ends the process.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+            if again {
+                std::process::exit(1);
+            }
+            stopping.cancel();
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "Stopping: finishing what is under way. Ctrl-C once more stops at once."
+            );
+        }
+    });
+    Ok(stop)
+}
