@@ -9,13 +9,13 @@
 //! 4. [`api`], the side of clients with a token: [`originals`] come in and go, [`invalidation`] tells the caches.
 //! 5. [`config`], [`error`], [`telemetry`], and [`docs`], which writes the reference from all of them.
 
+mod api;
 mod app;
 mod delivery;
 mod http;
 mod variants;
 mod workers;
 
-pub mod api;
 pub mod config;
 pub mod docs;
 pub mod error;

@@ -4,7 +4,7 @@
 //! [`crate::originals::put`] and its neighbours. Answers are for the one who asked and are never cached.
 
 mod answer;
-pub mod auth;
+pub(crate) mod auth;
 mod batch;
 mod copy;
 mod files;
@@ -48,7 +48,7 @@ const BATCH: &str = "/api/v1/batch";
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let routes = match app.config.stores.read_only {
         true => routes().layer(from_fn(reads_alone)),
         false => routes(),
