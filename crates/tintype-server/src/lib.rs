@@ -9,6 +9,7 @@
 //! 4. [`api`], the side of clients with a token ([`auth`]): [`originals`] come in and go, [`invalidation`] tells the caches.
 //! 5. [`config`], [`error`], [`telemetry`], and [`docs`], which writes the reference from all of them.
 
+mod api;
 mod app;
 mod auth;
 mod delivery;
@@ -16,7 +17,6 @@ mod http;
 mod variants;
 mod workers;
 
-pub mod api;
 pub mod config;
 pub mod docs;
 pub mod error;

@@ -47,7 +47,7 @@ const BATCH: &str = "/api/v1/batch";
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let routes = match app.config.stores.read_only {
         true => routes().layer(from_fn(reads_alone)),
         false => routes(),
