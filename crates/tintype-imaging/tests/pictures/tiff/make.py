@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the small TIFFs beside it: codings that the tests cannot write themselves.
+"""Write the small TIFFs beside it: codings that the tests cannot write themselves.
 
 Needs numpy, Pillow and imagecodecs with tifffile. All show what `colour` in ../tiff.rs gives, or where it is above
 one half in red.
