@@ -9,6 +9,7 @@ from pathlib import Path
 MAX_BYTES = 64 * 1024
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
+TIFFS = ROOT / "crates" / "tintype-imaging" / "tests" / "pictures" / "tiff"
 VECTORS = ROOT / "tests" / "vectors"
 
 ACCEPT = [
@@ -27,7 +28,7 @@ FORM = (
 def main() -> None:
     seeds = Path(sys.argv[1])
     shutil.rmtree(seeds, ignore_errors=True)
-    for target in ("walks", "jpeg", "render", "url", "accept", "range", "multipart"):
+    for target in ("walks", "jpeg", "render", "tiff", "url", "accept", "range", "multipart"):
         (seeds / target).mkdir(parents=True)
     pictures = [path for path in sorted(CORPUS.rglob("*")) if is_seed(path)]
     if len(pictures) < 200:
@@ -40,6 +41,10 @@ def main() -> None:
         (seeds / "render" / name).write_bytes(content + bytes([100, number % 256]))
         if content.startswith(b"\xff\xd8"):
             (seeds / "jpeg" / name).write_bytes(content)
+        if content[:2] in (b"II", b"MM"):
+            (seeds / "tiff" / name).write_bytes(content)
+    for path in TIFFS.glob("*.tif"):
+        shutil.copy(path, seeds / "tiff")
     texts = {
         "url": [*urls()],
         "accept": ACCEPT,

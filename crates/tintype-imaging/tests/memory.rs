@@ -119,9 +119,8 @@ fn large(folder: &Path) -> Vec<PathBuf> {
         files.push(path);
     };
     let rgb = image::DynamicImage::from(rgb);
-    for name in ["rgb.bmp", "rgb.tif"] {
-        write(name, &rgb);
-    }
+    write("rgb.bmp", &rgb);
+    files.push(tiff(folder.join("rgb.tif"), &rgb));
     files.push(interlaced_png(folder.join("interlaced-rgba16.png"), size));
     files.push(progressive_jpeg(
         folder.join("progressive-444.jpg"),
@@ -138,6 +137,30 @@ fn large(folder: &Path) -> Vec<PathBuf> {
     files.push(gif(folder.join("plain.gif"), size, false));
     files.push(gif(folder.join("interlaced.gif"), size, true));
     files
+}
+
+/// In one strip without compression.
+fn tiff(path: PathBuf, rgb: &image::DynamicImage) -> PathBuf {
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    let entries = [
+        (256, rgb.width()),
+        (257, rgb.height()),
+        (258, 8),
+        (262, 2),
+        (273, 8 + 2 + 6 * 12 + 4),
+        (277, 3),
+    ];
+    file.extend((entries.len() as u16).to_le_bytes());
+    for (tag, value) in entries {
+        file.extend((tag as u16).to_le_bytes());
+        file.extend([4, 0, 1, 0, 0, 0]);
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 4]);
+    let mut to = fs::File::create(&path).unwrap();
+    to.write_all(&file).unwrap();
+    to.write_all(rgb.as_bytes()).unwrap();
+    path
 }
 
 /// By Adam7: seven passes, each with every so many columns and rows.

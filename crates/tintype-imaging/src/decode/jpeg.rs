@@ -76,7 +76,7 @@ fn whole(
     })
 }
 
-fn jpeg_limits(limits: &Limits) -> tintype_jpeg::Limits {
+pub(super) fn jpeg_limits(limits: &Limits) -> tintype_jpeg::Limits {
     tintype_jpeg::Limits {
         max_pixels: limits.max_pixels,
         max_scans: limits.max_scans,
@@ -84,7 +84,7 @@ fn jpeg_limits(limits: &Limits) -> tintype_jpeg::Limits {
     }
 }
 
-fn error(error: tintype_jpeg::Error) -> Error {
+pub(super) fn error(error: tintype_jpeg::Error) -> Error {
     match error {
         tintype_jpeg::Error::Malformed(why) => Error::malformed(why),
         tintype_jpeg::Error::Unsupported(what) => Error::unsupported(format!("JPEG with {what}")),

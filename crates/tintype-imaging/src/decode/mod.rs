@@ -80,6 +80,7 @@ pub(crate) enum Layout {
     Rgba,
     /// 255 is full ink.
     Cmyk,
+    CmykAlpha,
 }
 
 impl Layout {
@@ -89,6 +90,7 @@ impl Layout {
             Self::GrayAlpha => 2,
             Self::Rgb => 3,
             Self::Rgba | Self::Cmyk => 4,
+            Self::CmykAlpha => 5,
         }
     }
 }
@@ -127,7 +129,7 @@ pub(crate) fn decode(
         SourceFormat::Png => png::decode(bytes, limits, deadline, take),
         SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
         SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
-        SourceFormat::Tiff => tiff::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Tiff => tiff::decode(bytes, container, limits, deadline, take),
         SourceFormat::Webp => {
             webp::decode(bytes, header, divisor(part, target), limits, deadline, take)
         }

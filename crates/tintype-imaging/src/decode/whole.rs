@@ -1,9 +1,9 @@
-//! Through the `image` crate, whole: animated WebP, and rare forms of BMP and TIFF.
+//! Through the `image` crate, whole: animated WebP, and rare forms of BMP.
 
 use std::io::Cursor;
 use std::time::Instant;
 
-use image::codecs::{bmp::BmpDecoder, tiff::TiffDecoder, webp::WebPDecoder};
+use image::codecs::{bmp::BmpDecoder, webp::WebPDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError};
 
 use super::{Band, Layout, Samples};
@@ -22,7 +22,6 @@ pub(super) fn decode(
     let image = match header.format {
         SourceFormat::Webp => WebPDecoder::new(reader).and_then(|decoder| read(decoder, limits)),
         SourceFormat::Bmp => BmpDecoder::new(reader).and_then(|decoder| read(decoder, limits)),
-        SourceFormat::Tiff => TiffDecoder::new(reader).and_then(|decoder| read(decoder, limits)),
         other => return Err(Error::NotYetSupported(other.as_str())),
     };
     let image = image.map_err(|error| match error {
@@ -66,7 +65,7 @@ fn samples(image: DynamicImage) -> (Layout, Samples<'static>) {
         DynamicImage::ImageLuma16(image) => (Layout::Gray, Sixteen(image.into_raw().into())),
         DynamicImage::ImageLumaA16(image) => (Layout::GrayAlpha, Sixteen(image.into_raw().into())),
         DynamicImage::ImageRgb16(image) => (Layout::Rgb, Sixteen(image.into_raw().into())),
-        // Floating point is scaled to 16 bits.
+        // None of these formats has others.
         other => (Layout::Rgba, Sixteen(other.into_rgba16().into_raw().into())),
     }
 }

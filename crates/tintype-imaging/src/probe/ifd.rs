@@ -26,6 +26,12 @@ pub(crate) struct Tiff<R> {
     pub(crate) first: u64,
 }
 
+impl Directory {
+    fn entry(&self, tag: u16) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.tag == tag)
+    }
+}
+
 impl<R: Read + Seek> Tiff<R> {
     pub(crate) fn open(mut reader: R) -> Result<Self, Error> {
         let mut head = [0; 8];
@@ -63,9 +69,24 @@ impl<R: Read + Seek> Tiff<R> {
             u64::from(self.read::<2>().map(|b| self.u16(&b))?)
         };
         Error::check("entries of a TIFF directory", count, u64::from(max_entries))?;
+        self.entries(count)
+    }
+
+    /// The first directory of a block of EXIF, as far as it goes: writers get the number of its entries wrong.
+    pub(crate) fn exif(&mut self, max_entries: u32) -> Option<Directory> {
+        self.reader.seek(SeekFrom::Start(self.first)).ok()?;
+        let count = u64::from(self.read::<2>().map(|b| self.u16(&b)).ok()?);
+        self.entries(count.min(u64::from(max_entries))).ok()
+    }
+
+    /// Where they break off, those that are there.
+    fn entries(&mut self, count: u64) -> Result<Directory, Error> {
         let mut entries = Vec::with_capacity(count as usize);
-        for _ in 0..count {
-            entries.push(self.entry()?);
+        while (entries.len() as u64) < count {
+            match self.entry() {
+                Err(Error::Malformed(_)) => break,
+                entry => entries.push(entry?),
+            }
         }
         let next = if self.big {
             self.read::<8>().map(|b| self.u64(&b))
@@ -100,16 +121,23 @@ impl<R: Read + Seek> Tiff<R> {
         })
     }
 
-    /// The bytes of a value, `None` when it is absent or longer than the limit.
+    /// The bytes of a value, `None` when it is absent, cut off or longer than the limit.
     pub(crate) fn bytes(&mut self, directory: &Directory, tag: u16, limit: u64) -> Option<Vec<u8>> {
-        let entry = directory.entries.iter().find(|entry| entry.tag == tag)?;
+        let entry = directory.entry(tag)?;
         let length = entry.count.checked_mul(kind_size(entry.kind)?)?;
         if length > limit {
             return None;
         }
+        let bytes = self.first_bytes(entry, length)?;
+        (bytes.len() as u64 == length).then_some(bytes)
+    }
+
+    /// Fewer where the file ends.
+    fn first_bytes(&mut self, entry: &Entry, length: u64) -> Option<Vec<u8>> {
+        let all = entry.count.checked_mul(kind_size(entry.kind)?)?;
         let inline = if self.big { 8 } else { 4 };
-        if length <= inline {
-            return Some(entry.value[..length as usize].to_vec());
+        if all <= inline {
+            return Some(entry.value[..length.min(all) as usize].to_vec());
         }
         let offset = if self.big {
             self.u64(&entry.value)
@@ -121,16 +149,15 @@ impl<R: Read + Seek> Tiff<R> {
         // Grows with what is there, not with what the entry claims.
         self.reader
             .by_ref()
-            .take(length)
+            .take(length.min(all))
             .read_to_end(&mut bytes)
             .ok()?;
-        (bytes.len() as u64 == length).then_some(bytes)
+        Some(bytes)
     }
 
     /// How long a value claims to be, without reading it.
     pub(crate) fn length(&self, directory: &Directory, tag: u16) -> u64 {
-        let entry = directory.entries.iter().find(|entry| entry.tag == tag);
-        entry.map_or(0, |entry| {
+        directory.entry(tag).map_or(0, |entry| {
             entry
                 .count
                 .saturating_mul(kind_size(entry.kind).unwrap_or(1))
@@ -139,25 +166,62 @@ impl<R: Read + Seek> Tiff<R> {
 
     /// Whole numbers, at most 16 of them.
     pub(crate) fn numbers(&mut self, directory: &Directory, tag: u16) -> Vec<u64> {
-        let kind = directory
-            .entries
-            .iter()
-            .find(|entry| entry.tag == tag)
-            .map_or(0, |entry| entry.kind);
-        let bytes = self.bytes(directory, tag, 128).unwrap_or_default();
-        match kind {
+        match self.bytes(directory, tag, 128) {
+            Some(_) => self.list(directory, tag, 128),
+            None => Vec::new(),
+        }
+    }
+
+    /// The first whole numbers, at most so many, and as far as the file goes. What is below zero is beyond all
+    /// limits.
+    pub(crate) fn list(&mut self, directory: &Directory, tag: u16, most: u64) -> Vec<u64> {
+        let Some(entry) = directory.entry(tag) else {
+            return Vec::new();
+        };
+        let size = kind_size(entry.kind).unwrap_or(1);
+        let length = most.min(entry.count).saturating_mul(size);
+        let bytes = self.first_bytes(entry, length).unwrap_or_default();
+        let values = bytes.chunks_exact(size as usize);
+        let signed = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
+        match entry.kind {
             1 => bytes.iter().map(|&byte| u64::from(byte)).collect(),
-            3 => bytes
-                .chunks_exact(2)
-                .map(|b| u64::from(self.u16(b)))
+            3 => values.map(|b| u64::from(self.u16(b))).collect(),
+            4 | 13 => values.map(|b| u64::from(self.u32(b))).collect(),
+            16 | 18 => values.map(|b| self.u64(b)).collect(),
+            6 => values
+                .map(|b| signed(i64::from(b[0].cast_signed())))
                 .collect(),
-            4 | 13 => bytes
-                .chunks_exact(4)
-                .map(|b| u64::from(self.u32(b)))
+            8 => values
+                .map(|b| signed(i64::from(self.u16(b).cast_signed())))
                 .collect(),
-            16 | 18 => bytes.chunks_exact(8).map(|b| self.u64(b)).collect(),
+            9 => values
+                .map(|b| signed(i64::from(self.u32(b).cast_signed())))
+                .collect(),
+            17 => values.map(|b| signed(self.u64(b).cast_signed())).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Fractions and whole numbers, at most 16 of them.
+    pub(crate) fn fractions(&mut self, directory: &Directory, tag: u16) -> Vec<f64> {
+        let kind = directory.entry(tag).map_or(0, |entry| entry.kind);
+        if !matches!(kind, 5 | 10) {
+            let whole = self.numbers(directory, tag).into_iter();
+            return whole.map(|value| value as f64).collect();
+        }
+        let bytes = self.bytes(directory, tag, 128).unwrap_or_default();
+        let fraction = |b: &[u8]| {
+            let (above, below) = (self.u32(b), self.u32(&b[4..]));
+            match kind {
+                5 => f64::from(above) / f64::from(below),
+                _ => f64::from(above.cast_signed()) / f64::from(below.cast_signed()),
+            }
+        };
+        bytes.chunks_exact(8).map(fraction).collect()
+    }
+
+    pub(crate) fn is_little(&self) -> bool {
+        self.little
     }
 
     pub(crate) fn number(&mut self, directory: &Directory, tag: u16) -> Option<u64> {

@@ -74,9 +74,7 @@ impl Blocks {
     pub(crate) fn orientation(&self, limits: &Limits) -> u8 {
         let read = || {
             let mut tiff = Tiff::open(Cursor::new(self.exif.as_deref()?)).ok()?;
-            let directory = tiff
-                .directory(tiff.first, limits.max_directory_entries)
-                .ok()?;
+            let directory = tiff.exif(limits.max_directory_entries)?;
             tiff.number(&directory, ORIENTATION)
         };
         upright_or(read())
@@ -106,9 +104,7 @@ impl Blocks {
     fn exif_rights(&self, limits: &Limits) -> Rights {
         let read = || {
             let mut tiff = Tiff::open(Cursor::new(self.exif.as_deref()?)).ok()?;
-            let directory = tiff
-                .directory(tiff.first, limits.max_directory_entries)
-                .ok()?;
+            let directory = tiff.exif(limits.max_directory_entries)?;
             let mut text = |tag| {
                 tiff.bytes(&directory, tag, limits.max_exif_bytes)
                     .and_then(|bytes| credit(&bytes))

@@ -5,13 +5,13 @@
 
 mod bmp;
 mod gif;
-mod ifd;
+pub(crate) mod ifd;
 mod jpeg;
 mod look;
 mod metadata;
 mod png;
 mod read;
-mod tiff;
+pub(crate) mod tiff;
 mod webp;
 
 use std::fmt;
@@ -245,6 +245,7 @@ impl Header {
             (_, ColourSpace::Gray, false) => 1,
             (_, ColourSpace::Gray, true) => 2,
             (_, ColourSpace::Rgb | ColourSpace::Lab, false) => 3,
+            (_, ColourSpace::Cmyk, true) => 5,
             _ => 4,
         }
     }
@@ -340,7 +341,7 @@ fn walk<R: BufRead + Seek>(
         SourceFormat::Webp => webp::walk(&mut reader, limits, header)?,
         SourceFormat::Gif => gif::walk(&mut reader, limits, header)?,
         SourceFormat::Bmp => bmp::walk(&mut reader, header)?,
-        SourceFormat::Tiff => tiff::walk(reader.into_inner(), limits, header)?,
+        SourceFormat::Tiff => tiff::walk(reader.into_inner(), length, limits, header)?,
         other => return Err(Error::unsupported(other.as_str())),
     };
     Error::check("bytes of the file", length, limits.max_file_bytes)?;

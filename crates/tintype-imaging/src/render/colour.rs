@@ -52,10 +52,15 @@ impl ToEightBits {
             decode::Layout::GrayAlpha => Layout::GrayAlpha,
             decode::Layout::Rgb => Layout::Rgb,
             decode::Layout::Rgba => Layout::Rgba,
-            decode::Layout::Cmyk if is_sixteen => return Err(Error::unsupported("16-bit CMYK")),
-            decode::Layout::Cmyk => {
+            decode::Layout::Cmyk | decode::Layout::CmykAlpha if is_sixteen => {
+                return Err(Error::internal("16-bit CMYK"));
+            }
+            decode::Layout::Cmyk | decode::Layout::CmykAlpha => {
                 return Ok(Self {
-                    layout: Layout::Rgb,
+                    layout: match band.layout {
+                        decode::Layout::Cmyk => Layout::Rgb,
+                        _ => Layout::Rgba,
+                    },
                     is_srgb: true,
                     how: How::Inks(inks(container)),
                 });
@@ -101,6 +106,17 @@ impl ToEightBits {
         channels: usize,
     ) -> Result<Cow<'a, [u8]>, Error> {
         let failed = |error: CmsError| Error::internal(format!("colour conversion: {error}"));
+        let samples = match (samples, &self.how) {
+            (Samples::Eight(samples), How::Inks(_)) if channels == 5 => {
+                let (pixels, _) = samples.as_chunks::<5>();
+                let inks = pixels.iter().flat_map(|[c, m, y, k, _]| [*c, *m, *y, *k]);
+                let rgb = self.convert(Samples::Eight(inks.collect()), 4)?;
+                let colours = rgb.as_chunks::<3>().0.iter().zip(pixels);
+                let rgba = colours.flat_map(|([r, g, b], pixel)| [*r, *g, *b, pixel[4]]);
+                return Ok(rgba.collect());
+            }
+            (samples, _) => samples,
+        };
         let converted = match (samples, &self.how) {
             (Samples::Eight(samples), How::AsItIs) => return Ok(samples),
             (Samples::Eight(samples), How::Inks(Some(transform))) => {

@@ -16,4 +16,5 @@ mod orientation;
 mod output;
 mod own;
 mod quality;
+mod tiff;
 mod walks;

@@ -1,0 +1,435 @@
+//! From samples to pixels: gray, RGB, palettes, inks, YCbCr and Lab, with alpha that colours are not multiplied
+//! by. Profiles are for later steps, so colours stay as they are where one may follow.
+
+use std::io::{Read, Seek};
+
+use super::form::{Depth, Form, Packing};
+use super::{Layout, form::refused};
+use crate::Error;
+use crate::probe::Container;
+use crate::probe::ifd::{Directory, Tiff};
+use crate::probe::tiff::Page;
+use crate::probe::tiff::page::{self, CIE_LAB, ICC_LAB, INKS, PALETTE, WHITE_IS_ZERO, YCBCR};
+
+const COLOUR_MAP: u16 = 320;
+const YCBCR_COEFFICIENTS: u16 = 529;
+const REFERENCE_BLACK_WHITE: u16 = 532;
+
+/// On their way into a band.
+pub(super) enum Pixels {
+    Eight(Vec<u8>),
+    Sixteen(Vec<u16>),
+}
+
+impl Pixels {
+    pub(super) fn new(colours: &Colours, depth: Depth) -> Self {
+        let is_eight = match &colours.how {
+            How::AsItIs { .. } => matches!(depth, Depth::Eight { .. }),
+            How::Palette(_) | How::Inks | How::YCbCr(_) => true,
+            How::Lab { .. } => false,
+        };
+        match is_eight {
+            true => Self::Eight(Vec::new()),
+            false => Self::Sixteen(Vec::new()),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Eight(samples) => samples.len(),
+            Self::Sixteen(samples) => samples.len(),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        match self {
+            Self::Eight(samples) => samples.clear(),
+            Self::Sixteen(samples) => samples.clear(),
+        }
+    }
+
+    /// So many samples that are not known.
+    pub(super) fn leave_out(&mut self, count: usize) {
+        let length = self.len() + count;
+        match self {
+            Self::Eight(samples) => samples.resize(length, 0),
+            Self::Sixteen(samples) => samples.resize(length, 0),
+        }
+    }
+
+    fn eight(&mut self) -> Result<&mut Vec<u8>, Error> {
+        match self {
+            Self::Eight(samples) => Ok(samples),
+            Self::Sixteen(_) => Err(Error::internal("TIFF samples of another depth")),
+        }
+    }
+
+    fn sixteen(&mut self) -> Result<&mut Vec<u16>, Error> {
+        match self {
+            Self::Sixteen(samples) => Ok(samples),
+            Self::Eight(_) => Err(Error::internal("TIFF samples of another depth")),
+        }
+    }
+}
+
+pub(super) struct Colours {
+    how: How,
+    /// Of a pixel as it is stored.
+    samples: usize,
+    alpha: Option<Alpha>,
+}
+
+enum How {
+    /// Gray or RGB.
+    AsItIs {
+        colours: usize,
+        inverted: bool,
+        /// Light, for which no profile is there: the curve of sRGB.
+        curve: Option<Curve>,
+    },
+    Palette(Vec<[u8; 3]>),
+    Inks,
+    YCbCr(Box<YCbCr>),
+    Lab {
+        /// By ICC, rather than by CIE.
+        offset: bool,
+        curve: Curve,
+    },
+}
+
+#[derive(Clone, Copy)]
+struct Alpha {
+    at: usize,
+    /// Colours are multiplied by it.
+    premultiplied: bool,
+}
+
+impl Colours {
+    pub(super) fn new<R: Read + Seek>(
+        page: &Page,
+        form: &Form,
+        tiff: &mut Tiff<R>,
+        directory: &Directory,
+        container: &Container,
+    ) -> Result<Self, Error> {
+        let at = page.colour_samples() as usize;
+        let alpha = page.has_alpha().then(|| Alpha {
+            at,
+            premultiplied: page.extra.first() == Some(&1),
+        });
+        // Their decoders give RGB.
+        let is_rgb = matches!(form.packing, Packing::Jpeg | Packing::Webp) && !page.planar;
+        let how = match page.photometric {
+            PALETTE => How::Palette(palette(&tiff.list(directory, COLOUR_MAP, 3 << 8), form)?),
+            INKS => How::Inks,
+            YCBCR if !is_rgb => How::YCbCr(Box::new(YCbCr::new(
+                &tiff.fractions(directory, YCBCR_COEFFICIENTS),
+                &tiff.fractions(directory, REFERENCE_BLACK_WHITE),
+            )?)),
+            CIE_LAB | ICC_LAB => How::Lab {
+                offset: page.photometric == ICC_LAB,
+                curve: Curve::new(),
+            },
+            _ => How::AsItIs {
+                colours: at,
+                inverted: page.photometric == WHITE_IS_ZERO,
+                curve: (matches!(form.depth, Depth::Float { .. })
+                    && !has_profile(container, page.photometric))
+                .then(Curve::new),
+            },
+        };
+        Ok(Self {
+            how,
+            samples: page.samples as usize,
+            alpha,
+        })
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        let is_gray = matches!(self.how, How::AsItIs { colours: 1, .. });
+        match (&self.how, self.alpha) {
+            (How::Inks, None) => Layout::Cmyk,
+            (How::Inks, Some(_)) => Layout::CmykAlpha,
+            (_, None) if is_gray => Layout::Gray,
+            (_, Some(_)) if is_gray => Layout::GrayAlpha,
+            (_, None) => Layout::Rgb,
+            (_, Some(_)) => Layout::Rgba,
+        }
+    }
+
+    pub(super) fn paint_eight(&self, row: &[u8], to: &mut Pixels) -> Result<(), Error> {
+        match &self.how {
+            How::AsItIs {
+                colours, inverted, ..
+            } => {
+                let to = to.eight()?;
+                let is_ready = self.samples == colours + usize::from(self.alpha.is_some());
+                if is_ready && !inverted && self.alpha.is_none_or(|alpha| !alpha.premultiplied) {
+                    to.extend_from_slice(row);
+                    return Ok(());
+                }
+                let turn = if *inverted { 255 } else { 0 };
+                for pixel in row.chunks_exact(self.samples) {
+                    let alpha = self.alpha.map(|alpha| pixel[alpha.at]);
+                    let over = |colour: u8| match (self.alpha, alpha) {
+                        (Some(Alpha { premultiplied, .. }), Some(alpha)) if premultiplied => {
+                            divided(u32::from(colour), u32::from(alpha), 255) as u8
+                        }
+                        _ => colour,
+                    };
+                    to.extend(pixel[..*colours].iter().map(|&colour| over(colour) ^ turn));
+                    to.extend(alpha);
+                }
+            }
+            How::Palette(palette) => {
+                let to = to.eight()?;
+                for pixel in row.chunks_exact(self.samples) {
+                    let colour = palette.get(usize::from(pixel[0]));
+                    to.extend(colour.unwrap_or(&[0; 3]));
+                    to.extend(self.alpha.map(|alpha| pixel[alpha.at]));
+                }
+            }
+            How::Inks => {
+                let to = to.eight()?;
+                for inks in row.chunks_exact(self.samples) {
+                    to.extend_from_slice(&inks[..4]);
+                    to.extend(self.alpha.map(|alpha| inks[alpha.at]));
+                }
+            }
+            How::YCbCr(conversion) => {
+                let to = to.eight()?;
+                for pixel in row.chunks_exact(self.samples) {
+                    to.extend(conversion.rgb([pixel[0], pixel[1], pixel[2]]));
+                    to.extend(self.alpha.map(|alpha| pixel[alpha.at]));
+                }
+            }
+            How::Lab { offset, curve } => {
+                let to = to.sixteen()?;
+                for pixel in row.chunks_exact(self.samples) {
+                    let signed = |value: u8| match offset {
+                        true => f32::from(value) - 128.0,
+                        false => f32::from(value.cast_signed()),
+                    };
+                    let lightness = f32::from(pixel[0]) / 2.55;
+                    to.extend(curve.of_lab([lightness, signed(pixel[1]), signed(pixel[2])]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn paint_sixteen(&self, row: &[u16], to: &mut Pixels) -> Result<(), Error> {
+        match &self.how {
+            How::AsItIs {
+                colours, inverted, ..
+            } => {
+                let to = to.sixteen()?;
+                let turn = if *inverted { u16::MAX } else { 0 };
+                for pixel in row.chunks_exact(self.samples) {
+                    let alpha = self.alpha.map(|alpha| pixel[alpha.at]);
+                    let over = |colour: u16| match (self.alpha, alpha) {
+                        (Some(Alpha { premultiplied, .. }), Some(alpha)) if premultiplied => {
+                            divided(u32::from(colour), u32::from(alpha), 65_535) as u16
+                        }
+                        _ => colour,
+                    };
+                    to.extend(pixel[..*colours].iter().map(|&colour| over(colour) ^ turn));
+                    to.extend(alpha);
+                }
+            }
+            // The same colours as 8 bits have.
+            How::Inks => {
+                let to = to.eight()?;
+                let eight = |sample: u16| ((u32::from(sample) + 128) / 257) as u8;
+                for inks in row.chunks_exact(self.samples) {
+                    to.extend(inks[..4].iter().map(|ink| eight(*ink)));
+                    to.extend(self.alpha.map(|alpha| eight(inks[alpha.at])));
+                }
+            }
+            How::Lab { offset, curve } => {
+                let to = to.sixteen()?;
+                for pixel in row.chunks_exact(self.samples) {
+                    let signed = |value: u16| match offset {
+                        true => (f32::from(value) - 32_768.0) / 256.0,
+                        false => f32::from(value.cast_signed()) / 256.0,
+                    };
+                    // White is 0xff00 by ICC.
+                    let white = if *offset { 652.8 } else { 655.35 };
+                    let lightness = f32::from(pixel[0]) / white;
+                    to.extend(curve.of_lab([lightness, signed(pixel[1]), signed(pixel[2])]));
+                }
+            }
+            How::Palette(_) | How::YCbCr(_) => return Err(refused("16 bits of that kind")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn paint_float(&self, row: &[f32], to: &mut Pixels) -> Result<(), Error> {
+        let to = to.sixteen()?;
+        let (colours, inverted, curve) = match &self.how {
+            How::AsItIs {
+                colours,
+                inverted,
+                curve,
+            } => (colours, inverted, curve),
+            // As they are.
+            How::Lab { curve, .. } => {
+                for pixel in row.chunks_exact(self.samples) {
+                    to.extend(curve.of_lab([pixel[0], pixel[1], pixel[2]]));
+                }
+                return Ok(());
+            }
+            How::Palette(_) | How::Inks | How::YCbCr(_) => {
+                return Err(refused("floating point samples of that kind"));
+            }
+        };
+        for pixel in row.chunks_exact(self.samples) {
+            let alpha = self.alpha.map(|alpha| pixel[alpha.at]);
+            let over = match (self.alpha, alpha) {
+                (Some(kind), Some(alpha)) if kind.premultiplied && alpha > 0.0 => alpha,
+                _ => 1.0,
+            };
+            to.extend(pixel[..*colours].iter().map(|colour| {
+                let light = whole(colour / over);
+                let light = if *inverted { u16::MAX - light } else { light };
+                curve.as_ref().map_or(light, |curve| curve.of(light))
+            }));
+            to.extend(alpha.map(whole));
+        }
+        Ok(())
+    }
+}
+
+/// What `colour` was before it was multiplied by alpha.
+fn divided(colour: u32, alpha: u32, most: u32) -> u32 {
+    match alpha {
+        0 => 0,
+        _ => ((colour * most + alpha / 2) / alpha).min(most),
+    }
+}
+
+/// 0..=1 to all of 16 bits. What is no number is black.
+fn whole(value: f32) -> u16 {
+    (value.clamp(0.0, 1.0) * 65_535.0 + 0.5) as u16
+}
+
+/// One that is for samples of this kind.
+fn has_profile(container: &Container, photometric: u64) -> bool {
+    let space = container
+        .blocks
+        .icc
+        .as_ref()
+        .and_then(|icc| icc.get(16..20));
+    let expected = match photometric {
+        page::RGB => b"RGB ",
+        _ => b"GRAY",
+    };
+    space.is_some_and(|space| space == expected)
+}
+
+fn palette(map: &[u64], form: &Form) -> Result<Vec<[u8; 3]>, Error> {
+    let count = 1 << form.depth.bits();
+    let Some(map) = map.get(..3 * count) else {
+        return Err(Error::malformed("no palette"));
+    };
+    // Some writers put 8 bits where there are 16.
+    let shift = if map.iter().all(|&value| value < 256) {
+        0
+    } else {
+        8
+    };
+    let part = |at: usize| (map[at] >> shift).min(255) as u8;
+    let colour = |index| [index, count + index, 2 * count + index].map(part);
+    Ok((0..count).map(colour).collect())
+}
+
+/// By its coefficients, and the codes of black and white (TIFF 6.0 sections 20 and 21).
+struct YCbCr {
+    luma: [f32; 256],
+    red_of_cr: [f32; 256],
+    blue_of_cb: [f32; 256],
+    green_of_cr: [f32; 256],
+    green_of_cb: [f32; 256],
+}
+
+impl YCbCr {
+    fn new(coefficients: &[f64], black_white: &[f64]) -> Result<Self, Error> {
+        let [red, green, blue] = match *coefficients {
+            [red, green, blue, ..] => [red, green, blue],
+            _ => [0.299, 0.587, 0.114],
+        };
+        let points = match *black_white {
+            [a, b, c, d, e, f, ..] => [(a, b), (c, d), (e, f)],
+            _ => [(0.0, 255.0), (128.0, 255.0), (128.0, 255.0)],
+        };
+        let usual = |number: &f64| number.is_finite() && number.abs() < 100_000.0;
+        let all = points.iter().flat_map(|(black, white)| [black, white]);
+        if !all.chain(&[red, green, blue]).all(usual) || green < 0.01 {
+            return Err(Error::malformed("impossible YCbCr coefficients"));
+        }
+        let table = |(black, white): (f64, f64), range: f64, factor: f64| {
+            let span = if white == black { 1.0 } else { white - black };
+            std::array::from_fn(|code| ((code as f64 - black) * range / span * factor) as f32)
+        };
+        let [luma, cb, cr] = points;
+        let (of_red, of_blue) = (2.0 - 2.0 * red, 2.0 - 2.0 * blue);
+        Ok(Self {
+            luma: table(luma, 255.0, 1.0),
+            red_of_cr: table(cr, 127.0, of_red),
+            blue_of_cb: table(cb, 127.0, of_blue),
+            green_of_cr: table(cr, 127.0, -red * of_red / green),
+            green_of_cb: table(cb, 127.0, -blue * of_blue / green),
+        })
+    }
+
+    fn rgb(&self, [luma, cb, cr]: [u8; 3]) -> [u8; 3] {
+        let (luma, cb, cr) = (
+            self.luma[usize::from(luma)],
+            usize::from(cb),
+            usize::from(cr),
+        );
+        [
+            luma + self.red_of_cr[cr],
+            luma + self.green_of_cr[cr] + self.green_of_cb[cb],
+            luma + self.blue_of_cb[cb],
+        ]
+        .map(|value| (value + 0.5) as u8)
+    }
+}
+
+/// Light to sRGB, 16 bits each.
+struct Curve(Vec<u16>);
+
+impl Curve {
+    fn new() -> Self {
+        let encode = |light: f64| match light {
+            ..=0.003_130_8 => 12.92 * light,
+            _ => 1.055 * light.powf(1.0 / 2.4) - 0.055,
+        };
+        let codes = (0..=u16::MAX).map(|light| encode(f64::from(light) / 65_535.0));
+        Self(codes.map(|code| (code * 65_535.0).round() as u16).collect())
+    }
+
+    fn of(&self, light: u16) -> u16 {
+        self.0[usize::from(light)]
+    }
+
+    /// Lab of D50, as Photoshop and ICC have it.
+    fn of_lab(&self, [lightness, a, b]: [f32; 3]) -> [u16; 3] {
+        let y = (lightness + 16.0) / 116.0;
+        let light = |root: f32| match root {
+            ..=0.206_896_55 => (root - 16.0 / 116.0) * 0.128_418_55,
+            _ => root * root * root,
+        };
+        let x = light(y + a / 500.0) * 0.964_22;
+        let z = light(y - b / 200.0) * 0.825_21;
+        let y = light(y);
+        // XYZ of D50 to sRGB, adapted by Bradford.
+        [
+            3.133_856 * x - 1.616_867 * y - 0.490_615 * z,
+            -0.978_768 * x + 1.916_142 * y + 0.033_454 * z,
+            0.071_945 * x - 0.228_991 * y + 1.405_243 * z,
+        ]
+        .map(|light| self.of(whole(light)))
+    }
+}

@@ -1,0 +1,186 @@
+//! Samples of whole rows: as many bits as are stored to 8 bits, 16 bits or floating point. All of a value's range
+//! is used: 4 bits become 0..=255. What is below zero is black.
+
+use super::colours::{Colours, Pixels};
+use super::form::{Depth, Form};
+use crate::Error;
+
+/// Of one kind are all samples of a picture.
+pub(super) trait Sample: Copy + Default + PartialEq {
+    /// Fills `to` from a packed row. With `raw` the values are as stored, unless they have more than 16 bits.
+    fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]);
+    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error>;
+}
+
+impl Sample for u8 {
+    fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]) {
+        let Depth::Eight { bits, signed } = form.depth else {
+            return;
+        };
+        match bits {
+            8 => to.copy_from_slice(&packed[..to.len()]),
+            _ => unpack_bits(packed, bits, to, |value| value as u8),
+        }
+        if signed {
+            let sign = 1 << (bits - 1);
+            to.iter_mut()
+                .for_each(|value| *value = if *value & sign == 0 { *value } else { 0 });
+        }
+        if !raw && bits < 8 {
+            let most = (1u16 << bits) - 1;
+            to.iter_mut()
+                .for_each(|value| *value = (u16::from(*value) * 255 / most) as u8);
+        }
+    }
+
+    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error> {
+        colours.paint_eight(row, to)
+    }
+}
+
+impl Sample for u16 {
+    fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]) {
+        let Depth::Sixteen { bits, signed } = form.depth else {
+            return;
+        };
+        let little = form.little;
+        match (bits, little) {
+            (16, true) => {
+                let pairs = packed.as_chunks().0.iter();
+                to.iter_mut()
+                    .zip(pairs)
+                    .for_each(|(to, pair)| *to = u16::from_le_bytes(*pair));
+            }
+            (16, false) => {
+                let pairs = packed.as_chunks().0.iter();
+                to.iter_mut()
+                    .zip(pairs)
+                    .for_each(|(to, pair)| *to = u16::from_be_bytes(*pair));
+            }
+            (24 | 32 | 64, _) => {
+                let size = bits as usize / 8;
+                for (to, value) in to.iter_mut().zip(packed.chunks_exact(size)) {
+                    let (upper, next) = match little {
+                        true => (value[size - 1], value[size - 2]),
+                        false => (value[0], value[1]),
+                    };
+                    *to = u16::from_be_bytes([upper, next]);
+                }
+            }
+            (9..16, _) => unpack_bits(packed, bits, to, |value| value as u16),
+            _ => unpack_bits(packed, bits, to, |value| (value >> (bits - 16)) as u16),
+        }
+        let bits = bits.min(16);
+        if signed {
+            let sign = 1 << (bits - 1);
+            to.iter_mut()
+                .for_each(|value| *value = if *value & sign == 0 { *value } else { 0 });
+        }
+        if !raw && bits < 16 {
+            let most = (1u32 << bits) - 1;
+            let whole = |value: u16| (u32::from(value) * 65_535 + most / 2) / most;
+            to.iter_mut()
+                .for_each(|value| *value = whole(*value) as u16);
+        }
+    }
+
+    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error> {
+        colours.paint_sixteen(row, to)
+    }
+}
+
+impl Sample for f32 {
+    fn unpack(packed: &[u8], form: &Form, _: bool, to: &mut [Self]) {
+        let Depth::Float { bits } = form.depth else {
+            return;
+        };
+        let size = bits as usize / 8;
+        let mut bytes = [0; 8];
+        for (to, value) in to.iter_mut().zip(packed.chunks_exact(size)) {
+            // The highest byte first.
+            let bytes = &mut bytes[..size];
+            bytes.copy_from_slice(value);
+            if form.little {
+                bytes.reverse();
+            }
+            *to = match *bytes {
+                [a, b] => small(u32::from(u16::from_be_bytes([a, b])), 10, 15),
+                [a, b, c] => small(u32::from_be_bytes([0, a, b, c]), 16, 63),
+                [a, b, c, d] => f32::from_be_bytes([a, b, c, d]),
+                [a, b, c, d, e, f, g, h] => f64::from_be_bytes([a, b, c, d, e, f, g, h]) as f32,
+                _ => 0.0,
+            };
+        }
+    }
+
+    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error> {
+        colours.paint_float(row, to)
+    }
+}
+
+/// A number of one sign bit, an exponent with this bias, and a mantissa of so many bits.
+fn small(value: u32, mantissa_bits: u32, bias: i32) -> f32 {
+    let exponent_mask = 2 * bias as u32 + 1;
+    let mantissa = value & ((1 << mantissa_bits) - 1);
+    let exponent = (value >> mantissa_bits & exponent_mask) as i32;
+    let is_negative = value >> mantissa_bits > exponent_mask;
+    let fraction = mantissa as f32 / (1 << mantissa_bits) as f32;
+    let magnitude = match exponent {
+        0 => fraction * 2f32.powi(1 - bias),
+        _ if exponent == exponent_mask as i32 => match mantissa {
+            0 => f32::INFINITY,
+            _ => f32::NAN,
+        },
+        _ => (1.0 + fraction) * 2f32.powi(exponent - bias),
+    };
+    if is_negative { -magnitude } else { magnitude }
+}
+
+/// The highest bit first, without regard to bytes.
+fn unpack_bits<T>(packed: &[u8], bits: u32, to: &mut [T], of: impl Fn(u64) -> T) {
+    let mask = u64::MAX >> (64 - bits);
+    let (mut held, mut count) = (0u128, 0);
+    let mut bytes = packed.iter();
+    for to in to {
+        while count < bits {
+            held = held << 8 | u128::from(*bytes.next().unwrap_or(&0));
+            count += 8;
+        }
+        count -= bits;
+        *to = of((held >> count) as u64 & mask);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_floating_point_is_read_as_ieee_754_has_it() {
+        let half = |bits| small(bits, 10, 15);
+        let cases = [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65_504.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x3555, 0.333_251_95),
+        ];
+        for (bits, expected) in cases {
+            assert_eq!(half(bits), expected, "{bits:#x}");
+        }
+        assert!(half(0x7c01).is_nan() && half(0x7c00).is_infinite());
+        assert_eq!(small(0x3f_0000, 16, 63), 1.0);
+    }
+
+    #[test]
+    fn bits_follow_each_other_across_bytes() {
+        let mut values = [0u16; 3];
+        unpack_bits(&[0xab, 0xcd, 0xef, 0x12, 0x30], 12, &mut values, |v| {
+            v as u16
+        });
+        assert_eq!(values, [0xabc, 0xdef, 0x123]);
+        let mut values = [0u64; 2];
+        unpack_bits(&[0xff; 16], 63, &mut values, |v| v);
+        assert_eq!(values, [u64::MAX >> 1; 2]);
+    }
+}

@@ -1,0 +1,98 @@
+//! JPEG in a strip or tile (Adobe's technical note 2): a stream of its own, but for its tables. What its
+//! components mean is the page's to say, so markers that say otherwise are left out.
+
+use std::time::Instant;
+
+use tintype_jpeg::{Colour, Scale};
+
+use super::super::lane::Chunks;
+use super::{Shape, fit};
+use crate::Error;
+use crate::decode::jpeg;
+use crate::limits::Limits;
+use crate::probe::tiff::page::YCBCR;
+
+const SOI: &[u8] = &[0xff, 0xd8];
+
+pub(super) fn decode(
+    chunks: &Chunks<'_>,
+    bytes: &[u8],
+    shape: &Shape,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Vec<u8>, Error> {
+    let is_ycbcr = chunks.page.photometric == YCBCR && !chunks.page.planar;
+    let stream = stream(&chunks.tables, bytes, is_ycbcr);
+    let go_on = || Instant::now() < deadline;
+    let limits = jpeg::jpeg_limits(limits);
+    let picture = tintype_jpeg::decode(&stream, Scale::FULL, &limits, &go_on);
+    let mut picture = picture.map_err(jpeg::error)?;
+    let channels = match picture.colour {
+        Colour::Gray => 1,
+        Colour::Rgb => 3,
+        Colour::Cmyk => 4,
+    };
+    if channels != shape.samples {
+        return Err(Error::malformed("JPEG of another number of components"));
+    }
+    // Four components are taken for inks of which 255 is none; here they are what they are.
+    if picture.colour == Colour::Cmyk {
+        let samples = picture.samples.iter_mut();
+        samples.for_each(|sample| *sample = 255 - *sample);
+    }
+    let size = (picture.width as usize, picture.height as usize);
+    Ok(fit(picture.samples, size, channels, shape))
+}
+
+/// A file: the tables, and what follows them, with a marker of Adobe's that says which colours these are.
+fn stream(tables: &[u8], bytes: &[u8], is_ycbcr: bool) -> Vec<u8> {
+    let mut stream = Vec::with_capacity(bytes.len() + tables.len() + 16);
+    stream.extend(SOI);
+    push_segments(&mut stream, tables);
+    let adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0";
+    let rest = push_segments(&mut stream, bytes);
+    if has_three_components(rest) {
+        stream.extend(adobe);
+        stream.push(u8::from(is_ycbcr));
+    }
+    stream.extend(rest);
+    stream
+}
+
+/// All segments before the frame but those of applications, and what is left from the frame on.
+fn push_segments<'b>(to: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+    let mut rest = bytes.strip_prefix(SOI).unwrap_or(bytes);
+    while let Some(after) = rest.strip_prefix(&[0xff]) {
+        let Some((&marker, body)) = after.split_first() else {
+            break;
+        };
+        match marker {
+            // Filling.
+            0xff => {
+                rest = after;
+                continue;
+            }
+            0xd9 => break,
+            0xc0..=0xc3 | 0xc5..=0xcf | 0xda => break,
+            _ => {}
+        }
+        let length = body.first_chunk().map(|length| u16::from_be_bytes(*length));
+        let Some((_, behind)) = body.split_at_checked(usize::from(length.unwrap_or(0))) else {
+            break;
+        };
+        if behind.len() == body.len() {
+            break;
+        }
+        let segment = &rest[..rest.len() - behind.len()];
+        if !matches!(marker, 0xe0..=0xef | 0xfe) {
+            to.extend(segment);
+        }
+        rest = behind;
+    }
+    rest
+}
+
+/// Of the frame that a stream goes on with.
+fn has_three_components(rest: &[u8]) -> bool {
+    matches!(rest, [0xff, 0xc0..=0xc2, _, _, _, _, _, _, _, 3, ..])
+}

@@ -1,0 +1,253 @@
+//! What the directory of a TIFF page says of its pixels. Nothing is refused here but what breaks a limit: what
+//! cannot be decoded is for the decoder to name.
+
+use std::collections::HashSet;
+use std::io::{Read, Seek};
+
+use crate::Error;
+use crate::limits::Limits;
+use crate::probe::ifd::{Directory, Tiff};
+use crate::spec::Size;
+
+const NEW_SUBFILE_TYPE: u16 = 254;
+const SUBFILE_TYPE: u16 = 255;
+const WIDTH: u16 = 256;
+const HEIGHT: u16 = 257;
+const BITS: u16 = 258;
+const COMPRESSION: u16 = 259;
+const PHOTOMETRIC: u16 = 262;
+const FILL_ORDER: u16 = 266;
+const STRIP_OFFSETS: u16 = 273;
+const SAMPLES: u16 = 277;
+const ROWS_PER_STRIP: u16 = 278;
+const STRIP_BYTE_COUNTS: u16 = 279;
+const PLANES: u16 = 284;
+const PREDICTOR: u16 = 317;
+const TILE_WIDTH: u16 = 322;
+const TILE_HEIGHT: u16 = 323;
+const TILE_OFFSETS: u16 = 324;
+const TILE_BYTE_COUNTS: u16 = 325;
+const EXTRA_SAMPLES: u16 = 338;
+const SAMPLE_FORMAT: u16 = 339;
+
+pub(crate) const CCITT_RLE: u64 = 2;
+pub(crate) const CCITT_G3: u64 = 3;
+pub(crate) const CCITT_G4: u64 = 4;
+pub(crate) const JPEG: u64 = 7;
+pub(crate) const CCITT_RLE_WORDS: u64 = 32_771;
+pub(crate) const WEBP: u64 = 50_001;
+
+/// What samples mean ([`Page::photometric`]).
+pub(crate) const WHITE_IS_ZERO: u64 = 0;
+pub(crate) const BLACK_IS_ZERO: u64 = 1;
+pub(crate) const RGB: u64 = 2;
+pub(crate) const PALETTE: u64 = 3;
+pub(crate) const MASK: u64 = 4;
+pub(crate) const INKS: u64 = 5;
+pub(crate) const YCBCR: u64 = 6;
+pub(crate) const CIE_LAB: u64 = 8;
+pub(crate) const ICC_LAB: u64 = 9;
+pub(crate) const ITU_LAB: u64 = 10;
+
+/// A side of a tile may be a little more than that of the largest picture.
+const MAX_TILE_SIDE: u64 = 1 << 17;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) size: Size,
+    pub(crate) compression: u64,
+    pub(crate) photometric: u64,
+    /// Per sample, of each that it says.
+    pub(crate) bits: Vec<u64>,
+    pub(crate) samples: u64,
+    /// 1 and 4: whole numbers without sign, 2: with sign, 3: floating point.
+    pub(crate) formats: Vec<u64>,
+    /// Of the samples beyond those of the colour: 0 anything, 1 alpha that colours are multiplied by, 2 alpha.
+    pub(crate) extra: Vec<u64>,
+    pub(crate) predictor: u64,
+    /// The lowest bit of a byte comes first.
+    pub(crate) reversed: bool,
+    /// Each sample for itself rather than each pixel.
+    pub(crate) planar: bool,
+    pub(crate) chunk: Chunk,
+}
+
+/// The pieces that a picture is stored in: strips, which are as wide as it is, or tiles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunk {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) is_tile: bool,
+}
+
+/// Where the chunks are, from left to right, from the top down, plane by plane.
+pub(crate) struct Places {
+    pub(crate) offsets: Vec<u64>,
+    /// Absent in some files, or fewer.
+    pub(crate) counts: Vec<u64>,
+}
+
+/// The directory of the page that is shown: the first, unless it says of itself that it is a smaller version of
+/// another.
+pub(crate) fn main<R: Read + Seek>(
+    tiff: &mut Tiff<R>,
+    limits: &Limits,
+) -> Result<Directory, Error> {
+    let first = tiff.directory(tiff.first, limits.max_directory_entries)?;
+    if !is_reduced(tiff, &first) {
+        return Ok(first);
+    }
+    let mut seen = HashSet::from([tiff.first]);
+    let mut next = first.next;
+    while next != 0 && seen.insert(next) && seen.len() <= limits.max_directory_entries as usize {
+        match tiff.directory(next, limits.max_directory_entries) {
+            Ok(page) if !is_reduced(tiff, &page) => return Ok(page),
+            Ok(page) => next = page.next,
+            Err(error @ Error::DeadlineExceeded) => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(first)
+}
+
+fn is_reduced<R: Read + Seek>(tiff: &mut Tiff<R>, page: &Directory) -> bool {
+    match tiff.number(page, NEW_SUBFILE_TYPE) {
+        Some(flags) => flags & 1 != 0,
+        None => tiff.number(page, SUBFILE_TYPE) == Some(2),
+    }
+}
+
+impl Page {
+    pub(crate) fn read<R: Read + Seek>(
+        tiff: &mut Tiff<R>,
+        directory: &Directory,
+    ) -> Result<Self, Error> {
+        let mut number = |tag| tiff.number(directory, tag);
+        let side = |value: Option<u64>| value.and_then(|value| u32::try_from(value).ok());
+        let (Some(width), Some(height)) = (side(number(WIDTH)), side(number(HEIGHT))) else {
+            return Err(Error::malformed("no width or no height"));
+        };
+        let compression = number(COMPRESSION).unwrap_or(1);
+        let samples = number(SAMPLES).unwrap_or(1);
+        Error::check("samples a pixel", samples, 8)?;
+        // Left out by some, where libtiff guesses so.
+        let photometric = number(PHOTOMETRIC).unwrap_or(match (samples, compression) {
+            (3.., _) => RGB,
+            (_, CCITT_RLE..=CCITT_G4 | CCITT_RLE_WORDS) => WHITE_IS_ZERO,
+            _ => BLACK_IS_ZERO,
+        });
+        let tile = (number(TILE_WIDTH), number(TILE_HEIGHT));
+        let chunk = match tile {
+            (Some(width), Some(height)) => {
+                let side = |side| {
+                    Error::check("side of a TIFF tile", side, MAX_TILE_SIDE)?;
+                    Ok::<u32, Error>(side.max(1) as u32)
+                };
+                Chunk {
+                    width: side(width)?,
+                    height: side(height)?,
+                    is_tile: true,
+                }
+            }
+            _ => {
+                let rows = number(ROWS_PER_STRIP).filter(|rows| *rows > 0);
+                let rows = rows.unwrap_or(u64::MAX).min(u64::from(height));
+                Chunk {
+                    width,
+                    height: rows as u32,
+                    is_tile: false,
+                }
+            }
+        };
+        let predictor = number(PREDICTOR).unwrap_or(1);
+        let reversed = number(FILL_ORDER) == Some(2);
+        let planar = number(PLANES) == Some(2) && samples > 1;
+        let or_one = |values: Vec<u64>| if values.is_empty() { vec![1] } else { values };
+        Ok(Self {
+            size: Size::new(width, height),
+            compression,
+            photometric,
+            bits: or_one(tiff.numbers(directory, BITS)),
+            samples,
+            formats: or_one(tiff.numbers(directory, SAMPLE_FORMAT)),
+            extra: tiff.numbers(directory, EXTRA_SAMPLES),
+            predictor,
+            reversed,
+            planar,
+            chunk,
+        })
+    }
+
+    /// Samples of a pixel that make its colour.
+    pub(crate) fn colour_samples(&self) -> u64 {
+        match self.photometric {
+            WHITE_IS_ZERO | BLACK_IS_ZERO | PALETTE | MASK => 1,
+            INKS => 4,
+            _ => 3,
+        }
+    }
+
+    /// Alpha follows the colour. Where it is not said what follows, it is taken for alpha.
+    pub(crate) fn has_alpha(&self) -> bool {
+        let is_shown = !matches!(self.photometric, CIE_LAB | ICC_LAB | ITU_LAB | MASK);
+        is_shown
+            && self.samples > self.colour_samples()
+            && self.extra.first().is_none_or(|&extra| extra != 0)
+    }
+
+    pub(crate) fn planes(&self) -> u64 {
+        if self.planar { self.samples } else { 1 }
+    }
+
+    /// Columns and rows of chunks.
+    pub(crate) fn grid(&self) -> (u64, u64) {
+        let across = self.size.width.div_ceil(self.chunk.width.max(1));
+        let down = self.size.height.div_ceil(self.chunk.height.max(1));
+        (u64::from(across), u64::from(down))
+    }
+
+    /// Most bytes that samples of a row of chunks take in memory, where they cannot be read row by row.
+    pub(crate) fn bytes_at_once(&self) -> u64 {
+        let is_whole = matches!(self.compression, JPEG | WEBP);
+        if !self.chunk.is_tile && !is_whole {
+            return 0;
+        }
+        let bytes = self.bits.iter().copied().max().unwrap_or(1).div_ceil(8);
+        let rows = self.chunk.height.min(self.size.height);
+        u64::from(self.size.width) * u64::from(rows) * self.samples * bytes.min(8)
+    }
+
+    pub(crate) fn places<R: Read + Seek>(
+        &self,
+        tiff: &mut Tiff<R>,
+        directory: &Directory,
+        limits: &Limits,
+    ) -> Result<Places, Error> {
+        let (across, down) = self.grid();
+        let chunks = across * down * self.planes();
+        let limit = u64::from(limits.max_pixel_blocks);
+        Error::check("number of TIFF strips and tiles", chunks, limit)?;
+        let (offsets, counts) = match self.chunk.is_tile {
+            true => (TILE_OFFSETS, TILE_BYTE_COUNTS),
+            false => (STRIP_OFFSETS, STRIP_BYTE_COUNTS),
+        };
+        // Some writers keep tiles under the tags of strips.
+        let mut list = |tag, other| match tiff.list(directory, tag, chunks) {
+            list if list.is_empty() => tiff.list(directory, other, chunks),
+            list => list,
+        };
+        Ok(Places {
+            offsets: list(offsets, STRIP_OFFSETS),
+            counts: list(counts, STRIP_BYTE_COUNTS),
+        })
+    }
+}
+
+impl Places {
+    /// Whether a file of this length ends before the pixels do.
+    pub(crate) fn are_beyond(&self, length: u64) -> bool {
+        let ends = self.offsets.iter().zip(&self.counts);
+        let mut ends = ends.map(|(offset, count)| offset.saturating_add(*count));
+        ends.any(|end| end > length)
+    }
+}
