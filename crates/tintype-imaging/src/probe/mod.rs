@@ -5,11 +5,16 @@
 
 mod bmp;
 mod gif;
+pub(crate) mod heif;
+mod ico;
 mod ifd;
+mod jp2;
 mod jpeg;
+mod jxl;
 mod look;
 mod metadata;
 mod png;
+mod psd;
 mod read;
 mod tiff;
 mod webp;
@@ -23,10 +28,12 @@ use crate::limits::Limits;
 use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
+pub(crate) use ico::largest as largest_of_icon;
 pub(crate) use look::size as look_size;
 pub use look::{Look, look};
 pub(crate) use metadata::{Blocks, Rights};
-use read::Reader;
+pub(crate) use psd::{Mode, Psd};
+pub(crate) use read::Reader;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
 /// Formats of originals. Those that cannot be decoded are named for the sake of the answer.
@@ -73,25 +80,31 @@ impl SourceFormat {
     pub fn of(media_type: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|format| format.media_type() == media_type)
+            .find(|format| format.media_types().contains(&media_type))
+    }
+
+    /// Those that a file of it may have; its own comes first.
+    pub const fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Jpeg => &["image/jpeg"],
+            Self::Png => &["image/png"],
+            Self::Webp => &["image/webp"],
+            Self::Gif => &["image/gif"],
+            Self::Bmp => &["image/bmp"],
+            Self::Tiff => &["image/tiff"],
+            Self::Avif => &["image/avif"],
+            // The other says less of how it is coded.
+            Self::Heic => &["image/heic", "image/heif"],
+            Self::Jxl => &["image/jxl"],
+            Self::Jp2 => &["image/jp2"],
+            Self::Psd => &["image/vnd.adobe.photoshop"],
+            Self::Ico => &["image/vnd.microsoft.icon"],
+            Self::Svg => &["image/svg+xml"],
+        }
     }
 
     pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-            Self::Webp => "image/webp",
-            Self::Gif => "image/gif",
-            Self::Bmp => "image/bmp",
-            Self::Tiff => "image/tiff",
-            Self::Avif => "image/avif",
-            Self::Heic => "image/heic",
-            Self::Jxl => "image/jxl",
-            Self::Jp2 => "image/jp2",
-            Self::Psd => "image/vnd.adobe.photoshop",
-            Self::Ico => "image/vnd.microsoft.icon",
-            Self::Svg => "image/svg+xml",
-        }
+        self.media_types()[0]
     }
 
     pub const fn as_str(self) -> &'static str {
@@ -119,10 +132,7 @@ impl SourceFormat {
 
     /// Whether variants can be made of it.
     pub const fn is_decodable(self) -> bool {
-        matches!(
-            self,
-            Self::Jpeg | Self::Png | Self::Webp | Self::Gif | Self::Bmp | Self::Tiff
-        )
+        !matches!(self, Self::Svg)
     }
 }
 
@@ -194,21 +204,7 @@ impl Header {
     }
 
     pub const fn media_type(&self) -> &'static str {
-        match self.format {
-            SourceFormat::Jpeg => "image/jpeg",
-            SourceFormat::Png => "image/png",
-            SourceFormat::Webp => "image/webp",
-            SourceFormat::Gif => "image/gif",
-            SourceFormat::Bmp => "image/bmp",
-            SourceFormat::Tiff => "image/tiff",
-            SourceFormat::Avif => "image/avif",
-            SourceFormat::Heic => "image/heic",
-            SourceFormat::Jxl => "image/jxl",
-            SourceFormat::Jp2 => "image/jp2",
-            SourceFormat::Psd => "image/vnd.adobe.photoshop",
-            SourceFormat::Ico => "image/vnd.microsoft.icon",
-            SourceFormat::Svg => "image/svg+xml",
-        }
+        self.format.media_type()
     }
 
     /// The size a viewer sees.
@@ -323,7 +319,12 @@ fn walk<R: BufRead + Seek>(
         SourceFormat::Gif => gif::walk(&mut reader, limits, header)?,
         SourceFormat::Bmp => bmp::walk(&mut reader, header)?,
         SourceFormat::Tiff => tiff::walk(reader.into_inner(), limits, header)?,
-        other => return Err(Error::unsupported(other.as_str())),
+        SourceFormat::Avif | SourceFormat::Heic => heif::walk(&mut reader, limits, header)?,
+        SourceFormat::Jxl => jxl::walk(&mut reader, limits, header)?,
+        SourceFormat::Jp2 => jp2::walk(&mut reader, limits, header)?,
+        SourceFormat::Psd => psd::walk(&mut reader, limits, header)?,
+        SourceFormat::Ico => ico::walk(&mut reader, limits, header)?,
+        SourceFormat::Svg => return Err(Error::unsupported(format.as_str())),
     };
     Error::check("bytes of the file", length, limits.max_file_bytes)?;
     if header.size.width == 0 || header.size.height == 0 {
