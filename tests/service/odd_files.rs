@@ -43,7 +43,8 @@ fn what_is_refused_says_so_at_once_and_at_every_request() {
         ("bomb-gif-canvas.gif", "too-many-pixels", "number of pixels"),
         ("x_ihdr_missing.png", "corrupt-image", ""),
         ("trunc-10pct.webp", "corrupt-image", ""),
-        ("17000x17000.avif", "unsupported-format", ""),
+        ("17000x17000.avif", "too-many-pixels", "number of pixels"),
+        ("bomb-heic-ispe.heic", "too-many-pixels", "number of pixels"),
     ] {
         let record = app.upload(name, &corpus::read(&format!("hostile/{name}")));
         let (image, answer) = (&record["image"], app.get(&format!("/t/{name}/w_50")));

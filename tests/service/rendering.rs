@@ -181,6 +181,51 @@ fn transparency_does_not_bleed() {
     }
 }
 
+/// Uploaded as they are: what they are called, how they lie, and that there is a thumbnail.
+#[test]
+fn pictures_of_phones_are_shown_and_kept_as_they_are() {
+    let app = App::dev();
+    for (file, format, media_type, size, orientation) in [
+        (
+            "formats/IMG_5195.HEIC",
+            "heic",
+            "image/heic",
+            (2566, 3313),
+            1,
+        ),
+        (
+            "formats/samplefilehub.heif",
+            "heic",
+            "image/heic",
+            (640, 426),
+            1,
+        ),
+        (
+            "orientation/made-orient-6.avif",
+            "avif",
+            "image/avif",
+            (320, 200),
+            6,
+        ),
+    ] {
+        let bytes = corpus::read(file);
+        let record = app.upload(file, &bytes);
+        let image = &record["image"];
+        assert_eq!(record["type"], media_type, "{file}: {record}");
+        assert_eq!(image["format"], format, "{file}: {record}");
+        assert_eq!(image["renderable"], true, "{file}: {record}");
+        assert_eq!(image["orientation"], orientation, "{file}: {record}");
+        assert_eq!(corpus::size(&record), size, "{file}");
+        let original = app.get(&format!("/o/{file}")).expect(200);
+        assert_eq!(original.header("content-type"), media_type, "{file}");
+        assert_eq!(original.body, bytes, "{file}");
+        let thumbnail = app.get(&format!("/t/{file}/w_64~f_png")).expect(200);
+        let thumbnail = picture::png(&thumbnail.body);
+        assert_eq!(thumbnail.width(), 64, "{file}");
+        assert_eq!(u64::from(thumbnail.height()), 64 * size.1 / size.0, "{file}");
+    }
+}
+
 #[test]
 fn what_is_no_picture_cannot_be_rendered() {
     let app = App::dev();

@@ -40,6 +40,8 @@ pub struct Limits {
     pub max_animation_pixels: u64,
     /// Entries of one TIFF directory, and directories of one file.
     pub max_directory_entries: u32,
+    /// Items of one HEIF, and of what is said of them.
+    pub max_items: u32,
 }
 
 impl Default for Limits {
@@ -64,6 +66,8 @@ impl Default for Limits {
             max_frames: 10_000,
             max_animation_pixels: 1_000_000_000,
             max_directory_entries: 1_000,
+            // 100 megapixels in tiles of 256 pixels a side, with alpha.
+            max_items: 10_000,
         }
     }
 }
@@ -106,6 +110,10 @@ impl<R> DeadlineReader<R> {
             deadline,
             unwatched: 0,
         }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     fn check(&mut self) -> std::io::Result<()> {

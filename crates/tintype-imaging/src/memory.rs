@@ -6,6 +6,7 @@
 
 use crate::cost::{Source, eighths};
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
+use crate::probe::heif::MAX_TILE;
 use crate::probe::{MAX_STRIP_BYTES, SourceFormat, look_size};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
@@ -76,11 +77,13 @@ pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
 }
 
 /// Bits that a pixel takes in a file; the others are hardly smaller than what they show.
-const COMPRESSED: [(SourceFormat, u64); 4] = [
+const COMPRESSED: [(SourceFormat, u64); 6] = [
     (SourceFormat::Jpeg, 4),
     (SourceFormat::Png, 14),
     (SourceFormat::Webp, 2),
     (SourceFormat::Gif, 5),
+    (SourceFormat::Avif, 2),
+    (SourceFormat::Heic, 2),
 ];
 
 fn usual(upright: Size) -> Resolved {
@@ -99,6 +102,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     let channels = u64::from(source.channels);
     let sample = u64::from(source.bits.div_ceil(8));
     let between = channels_between(source);
+    let alpha = sample * u64::from(matches!(channels, 2 | 4));
     // Every column that is looked at of the rows that are done, and the answer. Which side is across is the
     // orientation's to say.
     let across = |side: u32, other: u32| (u64::from(side) * eighths).div_ceil(8) * u64::from(other);
@@ -141,9 +145,31 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         // Planes, with chroma of half the size.
         SourceFormat::Webp if !source.interlaced => 3 * all / 2 + in_rows() + short,
         SourceFormat::Webp => 5 * all + in_rows() + short,
+        // A row of tiles, as wide as the picture, and the one that is being decoded.
+        SourceFormat::Avif | SourceFormat::Heic if !source.interlaced => {
+            let tile = u64::from(MAX_TILE.height);
+            let rows = tile * width.max(height) * channels * sample;
+            rows + alpha * all + OF_HEVC * MAX_TILE.pixels() + in_rows() + short
+        }
+        SourceFormat::Avif => {
+            let planes = OF_TWO_AV1 * sample * all / 2;
+            planes + OF_ALPHA * alpha * all + in_rows() + short
+        }
+        SourceFormat::Heic => (OF_HEVC + OF_ALPHA * alpha) * all + in_rows() + short,
+        // A table of rows of each channel.
+        SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
+        // In floating point, and once more.
+        SourceFormat::Jxl => 14 * channels.max(3) * all + in_rows() + short,
+        SourceFormat::Jp2 => 12 * channels * all + short,
         _ => 2 * channels * sample * all + short,
     }
 }
+
+/// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
+const OF_TWO_AV1: u64 = 7;
+const OF_HEVC: u64 = 9;
+/// Of an alpha for itself, or of what several are laid upon.
+const OF_ALPHA: u64 = 4;
 
 /// Of a progressive JPEG: two bytes for those that are needed of a block of 64 pixels, and eight about the others.
 fn coefficients(source: &Source, eighths: u64) -> u64 {

@@ -58,7 +58,6 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2", Picture),
     (0, b"\xff\x4f\xff\x51", "image/jp2", Picture),
     (0, b"8BPS", "image/vnd.adobe.photoshop", Picture),
-    (0, b"\0\0\x01\0", "image/vnd.microsoft.icon", Picture),
     (0, b"\x76\x2f\x31\x01", "image/x-exr", Picture),
     (0, b"qoif", "image/x-qoi", Picture),
     (0, b"%PDF-", "application/pdf", Passive),
@@ -99,6 +98,9 @@ fn magic(head: &[u8]) -> Answer {
     }
     if is_bmp(head) {
         return Some(("image/bmp", Picture));
+    }
+    if is_icon(head) {
+        return Some(("image/vnd.microsoft.icon", Picture));
     }
     if let Some(container) = container(head) {
         return Some(container);
@@ -172,31 +174,64 @@ fn is_bmp(head: &[u8]) -> bool {
     head.starts_with(b"BM") && matches!(header, Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
 }
 
+/// Brands of HEIF: of AV1, of HEVC, and of whatever it says further on.
+const AVIF: [&[u8; 4]; 3] = [b"avif", b"avis", b"avio"];
+const HEIC: [&[u8; 4]; 10] = [
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"MiHE", b"MiHB",
+];
+const HEIF: [&[u8; 4]; 7] = [
+    b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"1pic", b"MiHA",
+];
+
+/// An icon or a cursor: little but zeros begins it, so its folder has to make sense.
+fn is_icon(head: &[u8]) -> bool {
+    let little = |at: usize| {
+        let found = head.get(at..).and_then(|rest| rest.first_chunk());
+        found.map_or(0, |four| u32::from_le_bytes(*four))
+    };
+    let count = little(4) & 0xffff;
+    matches!(head.get(..4), Some(b"\0\0\x01\0" | b"\0\0\x02\0"))
+        && (1..=256).contains(&count)
+        && little(14) > 0
+        && little(18) >= 6 + 16 * count
+}
+
 /// ISO base media files name their kind in the first box: major brand, version, then others.
 fn iso_media(head: &[u8]) -> Answer {
     if head.get(4..8) != Some(b"ftyp") {
         return None;
     }
-    let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-    let brands = head.get(8..length.clamp(8, head.len()))?;
-    let brands: Vec<&[u8]> = brands.chunks_exact(4).collect();
-    let has = |wanted: &[&[u8; 4]]| {
-        brands
-            .iter()
-            .any(|brand| wanted.iter().any(|w| w.as_slice() == *brand))
+    let (short, _) = head.split_first_chunk()?;
+    let (start, end) = match u32::from_be_bytes(*short) {
+        // Up to the end of the file, or with the length behind.
+        0 => (8, head.len()),
+        1 => {
+            let long = u64::from_be_bytes(*head.get(8..)?.first_chunk()?);
+            (16, usize::try_from(long).unwrap_or(usize::MAX))
+        }
+        length => (8, length as usize),
     };
-    Some(if has(&[b"avif", b"avis"]) {
+    let brands = head.get(start..end.clamp(start, head.len()))?;
+    let (brands, _) = brands.as_chunks::<4>();
+    let major = brands.first();
+    let among = |wanted: &[&[u8; 4]], brand: &[u8; 4]| wanted.contains(&brand);
+    let has = |wanted: &[&[u8; 4]]| brands.iter().any(|brand| among(wanted, brand));
+    let is = |wanted: &[&[u8; 4]]| major.is_some_and(|major| among(wanted, major));
+    Some(if is(&AVIF) || has(&AVIF) && !is(&HEIC) {
         ("image/avif", Picture)
-    } else if has(&[
-        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
-    ]) {
+    } else if has(&HEIC) {
         ("image/heic", Picture)
+    } else if has(&HEIF) {
+        // Nothing but its items tells what it is coded as.
+        match find(head, b"av01").is_some() {
+            true => ("image/avif", Picture),
+            false => ("image/heif", Picture),
+        }
+    } else if is(&[b"crx "]) {
+        ("image/x-canon-cr3", Picture)
     } else if has(&[b"qt  "]) {
         ("video/quicktime", Passive)
-    } else if brands
-        .first()
-        .is_some_and(|brand| brand.starts_with(b"M4A"))
-    {
+    } else if major.is_some_and(|brand| brand.starts_with(b"M4A")) {
         ("audio/mp4", Passive)
     } else {
         ("video/mp4", Passive)
@@ -321,7 +356,33 @@ mod tests {
             (b"\xff\xd8\xff\xe0", "image/jpeg", Picture),
             (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp", Picture),
             (b"\0\0\0\x18ftypmif1\0\0\0\0avifmif1", "image/avif", Picture),
+            (b"\0\0\0\x14ftypheic\0\0\0\0mif1", "image/heic", Picture),
+            (b"\0\0\0\x14ftypmsf1\0\0\0\0hevc", "image/heic", Picture),
+            (b"\0\0\0\x14ftypheic\0\0\0\0avif", "image/heic", Picture),
+            (b"\0\0\0\x10ftypmif1\0\0\0\0", "image/heif", Picture),
+            (
+                b"\0\0\0\x10ftypmif1\0\0\0\0infe....av01",
+                "image/avif",
+                Picture,
+            ),
+            (
+                b"\0\0\0\x01ftyp\0\0\0\0\0\0\0\x18avis\0\0\0\0",
+                "image/avif",
+                Picture,
+            ),
+            (b"\0\0\0\0ftypavif\0\0\0\0", "image/avif", Picture),
             (b"\0\0\0\x18ftypisom\0\0\0\0mp42mp41", "video/mp4", Passive),
+            (
+                b"\0\0\x02\0\x01\0\x10\x10\0\0\0\0\0\0\x40\0\0\0\x16\0\0\0",
+                "image/vnd.microsoft.icon",
+                Picture,
+            ),
+            // A TGA.
+            (
+                b"\0\0\x02\0\0\0\0\0\0\0\0\0\x10\0\x10\0\x18\0\0\0\0\0",
+                "application/octet-stream",
+                Unknown,
+            ),
             (b"%PDF-1.7", "application/pdf", Passive),
             (b"PK\x03\x04", "application/zip", Unknown),
             (

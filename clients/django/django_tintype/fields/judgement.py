@@ -47,7 +47,9 @@ _MAGIC: Final = (
     (0, b"%PDF-", "pdf"),
 )
 _AVIF: Final = {b"avif", b"avis"}
-_HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+#: By a name of its own, and by one that leaves open how the picture is coded.
+_HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_HEIF: Final = {b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"}
 
 
 def find_trouble(file: File[Any], limits: Limits | None) -> Trouble | None:
@@ -145,7 +147,9 @@ def sniffed(file: File[Any]) -> str | None:
     if head[4:8] == b"ftyp":
         length = max(8, min(int.from_bytes(head[:4], "big"), len(head)))
         brands = {head[at : at + 4] for at in range(8, length, 4)}
-        return "avif" if brands & _AVIF else "heic" if brands & _HEIC else None
+        if head[8:12] not in _HEIC and brands & _AVIF:
+            return "avif"
+        return "heic" if brands & (_HEIC | _HEIF) else None
     for at, magic, format in _MAGIC:
         if head.startswith(magic, at):
             return format

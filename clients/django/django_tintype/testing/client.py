@@ -38,7 +38,7 @@ _TYPES = {
 }
 
 
-_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff")
+_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic", "heif")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,13 @@
 
 mod bmp;
 mod gif;
+mod heif;
+mod ico;
+mod jp2;
 mod jpeg;
+mod jxl;
 mod png;
+mod psd;
 mod tiff;
 mod webp;
 mod whole;
@@ -133,7 +138,14 @@ pub(crate) fn decode(
         SourceFormat::Webp => {
             webp::decode(bytes, header, divisor(part, target), limits, deadline, take)
         }
-        _ => take(whole::decode(bytes, header, limits, deadline)?),
+        SourceFormat::Avif | SourceFormat::Heic => {
+            heif::decode(bytes, header, limits, deadline, take)
+        }
+        SourceFormat::Jxl => jxl::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Jp2 => jp2::decode(bytes, header, deadline, take),
+        SourceFormat::Psd => psd::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Ico => ico::decode(bytes, header, limits, deadline, take),
+        SourceFormat::Svg => Err(Error::NotYetSupported("svg")),
     }
 }
 

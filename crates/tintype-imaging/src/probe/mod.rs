@@ -5,11 +5,16 @@
 
 mod bmp;
 mod gif;
+pub(crate) mod heif;
+mod ico;
 pub(crate) mod ifd;
+mod jp2;
 mod jpeg;
+mod jxl;
 mod look;
 mod metadata;
 mod png;
+mod psd;
 mod read;
 pub(crate) mod tiff;
 mod webp;
@@ -24,10 +29,12 @@ use crate::limits::Limits;
 use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
+pub(crate) use ico::largest as largest_of_icon;
 pub(crate) use look::size as look_size;
 pub use look::{Look, look};
 pub(crate) use metadata::{Blocks, Rights};
-use read::Reader;
+pub(crate) use psd::{Mode, Psd};
+pub(crate) use read::Reader;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
 /// Formats of originals. Those that cannot be decoded are named for the sake of the answer.
@@ -69,25 +76,31 @@ impl SourceFormat {
     pub fn of(media_type: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|format| format.media_type() == media_type)
+            .find(|format| format.media_types().contains(&media_type))
+    }
+
+    /// Those that a file of it may have; its own comes first.
+    pub const fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Jpeg => &["image/jpeg"],
+            Self::Png => &["image/png"],
+            Self::Webp => &["image/webp"],
+            Self::Gif => &["image/gif"],
+            Self::Bmp => &["image/bmp"],
+            Self::Tiff => &["image/tiff"],
+            Self::Avif => &["image/avif"],
+            // The other says less of how it is coded.
+            Self::Heic => &["image/heic", "image/heif"],
+            Self::Jxl => &["image/jxl"],
+            Self::Jp2 => &["image/jp2"],
+            Self::Psd => &["image/vnd.adobe.photoshop"],
+            Self::Ico => &["image/vnd.microsoft.icon"],
+            Self::Svg => &["image/svg+xml"],
+        }
     }
 
     pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-            Self::Webp => "image/webp",
-            Self::Gif => "image/gif",
-            Self::Bmp => "image/bmp",
-            Self::Tiff => "image/tiff",
-            Self::Avif => "image/avif",
-            Self::Heic => "image/heic",
-            Self::Jxl => "image/jxl",
-            Self::Jp2 => "image/jp2",
-            Self::Psd => "image/vnd.adobe.photoshop",
-            Self::Ico => "image/vnd.microsoft.icon",
-            Self::Svg => "image/svg+xml",
-        }
+        self.media_types()[0]
     }
 
     pub const fn as_str(self) -> &'static str {
@@ -115,10 +128,7 @@ impl SourceFormat {
 
     /// Whether variants can be made of it.
     pub const fn is_decodable(self) -> bool {
-        matches!(
-            self,
-            Self::Jpeg | Self::Png | Self::Webp | Self::Gif | Self::Bmp | Self::Tiff
-        )
+        !matches!(self, Self::Svg)
     }
 }
 
@@ -342,7 +352,12 @@ fn walk<R: BufRead + Seek>(
         SourceFormat::Gif => gif::walk(&mut reader, limits, header)?,
         SourceFormat::Bmp => bmp::walk(&mut reader, header)?,
         SourceFormat::Tiff => tiff::walk(reader.into_inner(), length, limits, header)?,
-        other => return Err(Error::unsupported(other.as_str())),
+        SourceFormat::Avif | SourceFormat::Heic => heif::walk(&mut reader, limits, header)?,
+        SourceFormat::Jxl => jxl::walk(&mut reader, limits, header)?,
+        SourceFormat::Jp2 => jp2::walk(&mut reader, limits, header)?,
+        SourceFormat::Psd => psd::walk(&mut reader, limits, header)?,
+        SourceFormat::Ico => ico::walk(&mut reader, limits, header)?,
+        SourceFormat::Svg => return Err(Error::unsupported(format.as_str())),
     };
     Error::check("bytes of the file", length, limits.max_file_bytes)?;
     if header.size.width == 0 || header.size.height == 0 {

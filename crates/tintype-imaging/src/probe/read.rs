@@ -11,14 +11,14 @@ use crate::limits::DeadlineReader;
 /// Bytes that are looked at between two looks at the clock.
 const WINDOW_BYTES: usize = 64 * 1024;
 
-pub(super) struct Reader<R> {
+pub(crate) struct Reader<R> {
     inner: DeadlineReader<R>,
     position: u64,
     length: u64,
 }
 
 impl<R: BufRead + Seek> Reader<R> {
-    pub(super) fn new(inner: R, deadline: Instant) -> Result<Self, Error> {
+    pub(crate) fn new(inner: R, deadline: Instant) -> Result<Self, Error> {
         let mut inner = DeadlineReader::new(inner, deadline);
         let length = inner.seek(SeekFrom::End(0))?;
         inner.seek(SeekFrom::Start(0))?;
@@ -31,6 +31,14 @@ impl<R: BufRead + Seek> Reader<R> {
 
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.inner.deadline()
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
     }
 
     pub(super) fn left(&self) -> u64 {
@@ -92,6 +100,14 @@ impl<R: BufRead + Seek> Reader<R> {
         let step = i64::try_from(length).map_err(|_| Error::malformed("a part is too long"))?;
         self.inner.seek_relative(step)?;
         self.position += length;
+        Ok(())
+    }
+
+    /// At most to the end.
+    pub(super) fn seek(&mut self, position: u64) -> Result<(), Error> {
+        let position = position.min(self.length);
+        self.inner.seek(SeekFrom::Start(position))?;
+        self.position = position;
         Ok(())
     }
 

@@ -41,7 +41,7 @@ pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
 /// What writes AVIF in this build. Its bytes are not those of another.
 pub use tintype_avif::ENCODER as AVIF_ENCODER;
-use turn::Turn;
+pub(crate) use turn::Turn;
 
 #[derive(Clone, Debug)]
 pub struct Rendered {

@@ -36,6 +36,12 @@ impl Turn {
         }
     }
 
+    /// The EXIF number.
+    pub(crate) fn to_orientation(self) -> u8 {
+        let is_same = |orientation: &u8| Self::of_orientation(*orientation) == self;
+        (1..=8).find(is_same).unwrap_or(1)
+    }
+
     pub(crate) const fn of_rotation(rotate: Rotate) -> Self {
         match rotate {
             Rotate::None => Self::new(false, false, false),

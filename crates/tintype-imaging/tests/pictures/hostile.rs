@@ -93,6 +93,9 @@ fn good_files_cut_anywhere() {
         "orientation/made-orient-5.webp",
         "orientation/png-orientation-6.png",
         "orientation/made-orient-6.tif",
+        "formats/sofa_grid1x5_420.avif",
+        "formats/with-alpha-512x512.heic",
+        "orientation/made-orient-5.heic",
     ] {
         let bytes = read(file);
         let mut bad = Vec::new();

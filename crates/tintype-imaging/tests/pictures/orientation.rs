@@ -6,7 +6,7 @@ use crate::corpus::{files, header, picture, read};
 #[test]
 fn red_is_top_left_and_blue_bottom_right() {
     let made = files("orientation").into_iter().filter(|file| {
-        let decodable = [".tif", ".webp", ".jpg", ".png"]
+        let decodable = [".tif", ".webp", ".jpg", ".png", ".avif"]
             .iter()
             .any(|end| file.ends_with(end));
         file.contains("/made-") && decodable
@@ -29,7 +29,7 @@ fn red_is_top_left_and_blue_bottom_right() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 16, "eight TIFF and eight WebP");
+    assert_eq!(seen, 20, "eight TIFF, eight WebP and four AVIF");
 }
 
 /// The landscape and portrait sets hold the same scene in each of the eight ways.

@@ -152,6 +152,8 @@ fn a_file_that_is_walked_too_long_is_let_go() {
         ("orientation/png-orientation-6.png", SourceFormat::Png),
         ("orientation/made-orient-5.webp", SourceFormat::Webp),
         ("orientation/made-orient-6.tif", SourceFormat::Tiff),
+        ("orientation/made-orient-6.avif", SourceFormat::Avif),
+        ("orientation/made-orient-6.heic", SourceFormat::Heic),
     ] {
         let bytes = read(file);
         let stopped = probe::header(Cursor::new(&bytes), &Limits::default(), Instant::now());

@@ -26,9 +26,9 @@ pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limit
     let renderable = SourceFormat::ALL
         .into_iter()
         .filter(|format| format.is_decodable())
-        .map(SourceFormat::media_type);
+        .flat_map(SourceFormat::media_types);
     Json(Limits {
-        renderable: renderable.collect(),
+        renderable: renderable.copied().collect(),
         allowed: app.config.uploads.allow_types.clone(),
         max_pixels: app.config.pictures.max_pixels,
         max_upload_bytes: app.config.uploads.max_upload_bytes,

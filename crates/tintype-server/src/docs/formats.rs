@@ -21,7 +21,10 @@ pub(super) fn write(page: &mut Page) {
             name: format.as_str(),
             badges: vec![(badge.0, badge.1.to_owned())],
             text: of_input(format),
-            facts: vec![("Media type", format!("`{}`", format.media_type()))],
+            facts: vec![(
+                "Media type",
+                format!("`{}`", format.media_types().join("`, `")),
+            )],
         });
     }
     page.part("output", "Out");
@@ -61,12 +64,15 @@ fn of_input(format: SourceFormat) -> &'static str {
         SourceFormat::Tiff => {
             "The first page, in strips or tiles, gray, colour and CMYK, with 8 or 16 bits."
         }
-        SourceFormat::Avif
-        | SourceFormat::Heic
-        | SourceFormat::Jxl
-        | SourceFormat::Jp2
-        | SourceFormat::Psd
-        | SourceFormat::Ico => "Kept and delivered as it is. There are no thumbnails.",
+        SourceFormat::Avif => {
+            "8, 10 and 12 bits, in tiles, with transparency, turned and cut as it says. HDR is brought down to sRGB. Of a sequence its still picture, else the first frame."
+        }
+        SourceFormat::Heic => {
+            "As phones write it: in tiles, with transparency, overlays, turned and cut as it says, up to 16 bits. HDR is brought down to sRGB; a gain map is passed over. Of a sequence its still picture, else the first frame."
+        }
+        SourceFormat::Jxl | SourceFormat::Jp2 | SourceFormat::Psd | SourceFormat::Ico => {
+            "Kept and delivered as it is. There are no thumbnails."
+        }
         SourceFormat::Svg => "A document that a browser would run: delivered as a download only.",
     }
 }
@@ -122,6 +128,7 @@ fn limits() -> Vec<[String; 2]> {
         max_frames,
         max_animation_pixels,
         max_directory_entries,
+        max_items,
     } = Limits::default();
     let count = |what: &str, limit: u32| [what.to_owned(), grouped(limit.into())];
     let many = |what: &str, limit: u64| [what.to_owned(), grouped(limit)];
@@ -152,6 +159,7 @@ fn limits() -> Vec<[String; 2]> {
             "TIFF: entries of a directory, and directories",
             max_directory_entries,
         ),
+        count("HEIF: items, and what is said of them", max_items),
     ]
 }
 

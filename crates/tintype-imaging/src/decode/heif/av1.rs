@@ -1,0 +1,84 @@
+//! AV1, by dav1d in Rust.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use re_rav1d::{Decoder, Error as Av1, Picture, PixelLayout, PlanarImageComponent, Settings};
+
+use super::frame::{Frame, Planes};
+use crate::Error;
+use crate::spec::Size;
+
+/// A picture takes a handful at most.
+const MAX_STEPS: u32 = 64;
+
+/// The first picture, of at most so many pixels.
+pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<Frame, Error> {
+    let mut settings = Settings::new();
+    settings.set_n_threads(1);
+    settings.set_max_frame_delay(1);
+    // Of several layers the best.
+    settings.set_all_layers(false);
+    settings.set_operating_point(u32::from(point.unwrap_or(0).min(31)));
+    settings.set_frame_size_limit(u32::try_from(most).unwrap_or(u32::MAX));
+    let mut decoder = Decoder::with_settings(&settings).map_err(failed)?;
+    let mut sent = decoder.send_data(data, None, None, None);
+    for _ in 0..MAX_STEPS {
+        match decoder.get_picture() {
+            Ok(picture) => return frame(picture),
+            Err(Av1::Again) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        match sent {
+            Ok(()) => break,
+            Err(Av1::Again) => sent = decoder.send_pending_data(),
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    // What it kept to the end.
+    decoder.get_picture().map_err(failed).and_then(frame)
+}
+
+fn failed(error: Av1) -> Error {
+    match error {
+        Av1::Again => Error::malformed("no AV1 picture"),
+        other => Error::malformed(format!("AV1: {other}")),
+    }
+}
+
+fn frame(picture: Picture) -> Result<Frame, Error> {
+    let chroma = match picture.pixel_layout() {
+        PixelLayout::I400 => None,
+        PixelLayout::I420 => Some((2, 2)),
+        PixelLayout::I422 => Some((2, 1)),
+        PixelLayout::I444 => Some((1, 1)),
+    };
+    // It knows no answer to a number that is reserved.
+    let matrix = AssertUnwindSafe(|| picture.matrix_coefficients() as u8);
+    let matrix = catch_unwind(matrix).unwrap_or(2);
+    Ok(Frame {
+        size: Size::new(picture.width(), picture.height()),
+        bits: u32::try_from(picture.bit_depth()).unwrap_or(8),
+        chroma,
+        matrix,
+        full_range: picture.color_range() == re_rav1d::pixel::YUVRange::Full,
+        planes: Planes::Av1(picture),
+    })
+}
+
+/// A row of a plane, `length` samples of it.
+pub(super) fn row(picture: &Picture, plane: usize, y: u32, length: usize, into: &mut Vec<u16>) {
+    let component = PlanarImageComponent::from(plane);
+    let samples = picture.plane(component);
+    let start = y as usize * picture.stride(component) as usize;
+    into.clear();
+    if picture.bit_depth() == 8 {
+        into.extend(
+            samples[start..start + length]
+                .iter()
+                .map(|sample| u16::from(*sample)),
+        );
+    } else {
+        let (pairs, _) = samples[start..start + 2 * length].as_chunks();
+        into.extend(pairs.iter().map(|pair| u16::from_ne_bytes(*pair)));
+    }
+}

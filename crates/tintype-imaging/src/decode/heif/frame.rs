@@ -1,0 +1,271 @@
+//! A coded picture: luma and chroma, and how they become colours (H.273).
+
+use heifer_hevc_dec::recon;
+
+use super::av1;
+use super::canvas::Sample;
+use crate::probe::heif::Nclx;
+use crate::spec::Size;
+
+pub(super) struct Frame {
+    pub(super) size: Size,
+    pub(super) bits: u32,
+    /// Columns and rows of luma to one of chroma; `None` where it is gray.
+    pub(super) chroma: Option<(u32, u32)>,
+    pub(super) matrix: u8,
+    pub(super) full_range: bool,
+    pub(super) planes: Planes,
+}
+
+pub(super) enum Planes {
+    Av1(re_rav1d::Picture),
+    Hevc {
+        frame: recon::Frame,
+        /// What is shown begins here, in samples of luma.
+        left: u32,
+        top: u32,
+    },
+}
+
+impl Frame {
+    /// What the file says goes before what the codec says.
+    pub(super) fn describe(&mut self, nclx: Nclx) {
+        self.matrix = nclx.matrix;
+        self.full_range = nclx.full_range;
+    }
+
+    /// A row of a plane, as far as it is shown.
+    fn row(&self, plane: usize, y: u32, into: &mut Vec<u16>) {
+        let (across, down) = match plane {
+            0 => (1, 1),
+            _ => self.chroma.unwrap_or((1, 1)),
+        };
+        let length = self.size.width.div_ceil(across) as usize;
+        match &self.planes {
+            Planes::Av1(picture) => av1::row(picture, plane, y, length, into),
+            Planes::Hevc { frame, left, top } => {
+                let stride = frame.widths[plane] as usize;
+                let start = (y + top / down) as usize * stride + (left / across) as usize;
+                into.clear();
+                into.extend_from_slice(&frame.planes[plane][start..start + length]);
+            }
+        }
+    }
+}
+
+/// Makes rows of colours, from the top on. Chroma lies in the middle of the luma that it belongs to, and is
+/// interpolated in between.
+pub(super) struct Converter<'a> {
+    frame: &'a Frame,
+    channels: usize,
+    most: i32,
+    luma: Vec<u16>,
+    /// Blue and red, as wide as luma, 16 times what they are.
+    chroma: [Vec<i32>; 2],
+    /// The row of chroma that is nearest, and the one behind, of each.
+    near: [Vec<u16>; 2],
+    far: [Vec<u16>; 2],
+    tall: Vec<i32>,
+    scale: Scale,
+}
+
+/// Fractions of numbers between the steps.
+const FRACTION: u32 = 13;
+
+/// What luma and chroma add to a colour.
+struct Scale {
+    /// Of luma, and what is black.
+    luma: i32,
+    black: i32,
+    /// Of 16 times the chroma, and what is gray.
+    gray: i32,
+    how: How,
+}
+
+enum How {
+    Gray,
+    /// Green, blue and red as they are.
+    Identity,
+    /// Luma, and twice a difference: YCgCo.
+    Lifted(i32),
+    /// What red gives to red, blue and red to green, blue to blue.
+    Weighted([i32; 4]),
+}
+
+impl Scale {
+    fn new(frame: &Frame, most: i32) -> Self {
+        let one = f64::from(most) * f64::from(1 << FRACTION);
+        let top = f64::from((1u32 << frame.bits) - 1);
+        let step = f64::from(1u32 << (frame.bits - 8));
+        let (luma, black, chroma) = match frame.full_range {
+            true => (top, 0, top),
+            false => (219.0 * step, 16 << (frame.bits - 8), 224.0 * step),
+        };
+        let fixed = |weight: f64| (weight * one / chroma / 16.0).round() as i32;
+        let weighted = |(kr, kb): (f64, f64)| {
+            let kg = 1.0 - kr - kb;
+            let (red, blue) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
+            How::Weighted([
+                fixed(red),
+                fixed(-blue * kb / kg),
+                fixed(-red * kr / kg),
+                fixed(blue),
+            ])
+        };
+        let how = match (frame.chroma, frame.matrix) {
+            (None, _) => How::Gray,
+            (Some(_), 0) => How::Identity,
+            (Some(_), 8) => How::Lifted(fixed(1.0)),
+            (Some(_), 1) => weighted((0.2126, 0.0722)),
+            (Some(_), 4) => weighted((0.30, 0.11)),
+            (Some(_), 7) => weighted((0.212, 0.087)),
+            (Some(_), 9 | 10) => weighted((0.2627, 0.0593)),
+            // BT.601, and what is not told.
+            _ => weighted((0.299, 0.114)),
+        };
+        Self {
+            luma: (one / luma).round() as i32,
+            black,
+            gray: 16 << (frame.bits - 1),
+            how,
+        }
+    }
+}
+
+impl<'a> Converter<'a> {
+    /// To samples of at most `most`: gray, with alpha, or colours, with alpha.
+    pub(super) fn new(frame: &'a Frame, channels: usize, most: i32) -> Self {
+        let width = frame.size.width as usize;
+        let is_coloured = channels >= 3 && frame.chroma.is_some();
+        let wide = || vec![0; if is_coloured { width } else { 0 }];
+        Self {
+            frame,
+            channels,
+            most,
+            luma: Vec::with_capacity(width),
+            chroma: [wide(), wide()],
+            near: [Vec::new(), Vec::new()],
+            far: [Vec::new(), Vec::new()],
+            tall: Vec::new(),
+            scale: Scale::new(frame, most),
+        }
+    }
+
+    /// As much of a row as there is room for, opaque.
+    pub(super) fn row<S: Sample>(&mut self, y: u32, out: &mut [S]) {
+        self.frame.row(0, y, &mut self.luma);
+        let is_gray = self.channels < 3 || self.frame.chroma.is_none();
+        if !is_gray {
+            for plane in 0..2 {
+                self.chroma(plane, y);
+            }
+        }
+        let most = self.most;
+        let (times, black) = (self.scale.luma, self.scale.black);
+        let luma = |sample: u16| (i32::from(sample) - black) * times;
+        let round =
+            |value: i32| S::of(((value + (1 << (FRACTION - 1))) >> FRACTION).clamp(0, most));
+        let opaque = S::of(most);
+        if is_gray {
+            for (pixel, sample) in out.chunks_exact_mut(self.channels).zip(&self.luma) {
+                let gray = round(luma(*sample));
+                let colours = self.channels - usize::from(self.channels.is_multiple_of(2));
+                pixel.fill(opaque);
+                pixel[..colours].fill(gray);
+            }
+            return;
+        }
+        let middle = self.scale.gray;
+        let [blue, red] = &self.chroma;
+        let samples = self.luma.iter().zip(blue.iter().zip(red));
+        let samples = samples.map(|(y, (b, r))| (*y, b - middle, r - middle));
+        match self.scale.how {
+            How::Weighted([r_r, b_g, r_g, b_b]) => {
+                fill(out, self.channels, opaque, samples, |(y, b, r)| {
+                    let y = luma(y);
+                    [
+                        round(y + r_r * r),
+                        round(y + b_g * b + r_g * r),
+                        round(y + b_b * b),
+                    ]
+                })
+            }
+            How::Lifted(times) => fill(out, self.channels, opaque, samples, |(y, g, o)| {
+                let (y, g, o) = (luma(y), times * g, times * o);
+                [round(y - g + o), round(y + g), round(y - g - o)]
+            }),
+            How::Identity | How::Gray => fill(out, self.channels, opaque, samples, |(g, b, r)| {
+                let plain = |sample: i32| round(luma(((sample + middle) / 16) as u16));
+                [plain(r), round(luma(g)), plain(b)]
+            }),
+        }
+    }
+
+    /// A row of chroma, as wide as luma.
+    fn chroma(&mut self, plane: usize, y: u32) {
+        let (across, down) = self.frame.chroma.unwrap_or((1, 1));
+        let last = self.frame.size.height.div_ceil(down) - 1;
+        let near = (y / down).min(last);
+        self.frame.row(plane + 1, near, &mut self.near[plane]);
+        if (across, down) == (1, 1) {
+            for (to, from) in self.chroma[plane].iter_mut().zip(&self.near[plane]) {
+                *to = 16 * i32::from(*from);
+            }
+            return;
+        }
+        // Four times what it is.
+        self.tall.clear();
+        if down == 2 {
+            let far = match y % 2 {
+                0 => near.saturating_sub(1),
+                _ => (near + 1).min(last),
+            };
+            self.frame.row(plane + 1, far, &mut self.far[plane]);
+            let pairs = self.near[plane].iter().zip(&self.far[plane]);
+            let between = pairs.map(|(near, far)| 3 * i32::from(*near) + i32::from(*far));
+            self.tall.extend(between);
+        } else {
+            let four = self.near[plane].iter().map(|near| 4 * i32::from(*near));
+            self.tall.extend(four);
+        }
+        widen(&self.tall, &mut self.chroma[plane]);
+    }
+}
+
+/// To twice the width and four times the numbers.
+fn widen(from: &[i32], to: &mut [i32]) {
+    let (Some(first), Some(last)) = (from.first(), to.last_mut()) else {
+        return;
+    };
+    *last = 4 * from[from.len() - 1];
+    let width = to.len();
+    to[0] = 4 * first;
+    if width > 1 {
+        let inner = to[1..].chunks_exact_mut(2);
+        for (pair, [left, right]) in inner.zip(from.array_windows()) {
+            pair[0] = 3 * left + right;
+            pair[1] = left + 3 * right;
+        }
+    }
+}
+
+fn fill<S: Sample, T>(
+    out: &mut [S],
+    channels: usize,
+    opaque: S,
+    samples: impl Iterator<Item = T>,
+    colour: impl Fn(T) -> [S; 3],
+) {
+    if channels == 3 {
+        let (pixels, _) = out.as_chunks_mut::<3>();
+        for (pixel, sample) in pixels.iter_mut().zip(samples) {
+            *pixel = colour(sample);
+        }
+    } else {
+        let (pixels, _) = out.as_chunks_mut::<4>();
+        for (pixel, sample) in pixels.iter_mut().zip(samples) {
+            let [r, g, b] = colour(sample);
+            *pixel = [r, g, b, opaque];
+        }
+    }
+}

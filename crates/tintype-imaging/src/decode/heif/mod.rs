@@ -1,0 +1,288 @@
+//! HEIF: an item and all that it is made of. Tiles are decoded a row of them at a time; what is laid over
+//! one another is put together on a canvas first.
+//!
+//! The clock is looked at between items. Within one it cannot be, but all items together are bounded.
+
+mod alpha;
+mod av1;
+mod canvas;
+mod frame;
+mod grid;
+mod hevc;
+mod overlay;
+
+use std::borrow::Cow;
+use std::io::Cursor;
+use std::time::Instant;
+
+use self::canvas::{Canvas, Sample};
+use self::frame::{Converter, Frame};
+use super::{Band, Layout, Take, rows_of_a_band};
+use crate::Error;
+use crate::limits::{Limits, check_deadline};
+use crate::probe::heif::{
+    AV1, File, GRID, HEV1, HVC1, IDENTITY, MAX_DEPTH, Nclx, OVERLAY, Property, TONE_MAP,
+};
+use crate::probe::{Header, Reader};
+use crate::spec::{Rect, Size};
+
+/// All that is decoded for one picture, in pixels of it, and what small ones may take.
+const MOST_TIMES: u64 = 8;
+const MOST_BESIDES: u64 = 4_000_000;
+
+/// What an item takes besides its pixels, in pixels: a decoder is set up for each.
+const OF_AN_ITEM: u64 = 4_096;
+
+/// Coded pictures are filled up to whole blocks of this many pixels a side.
+const BLOCK: u64 = 128;
+
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let mut reader = Reader::new(Cursor::new(bytes), deadline)?;
+    let file = File::read(&mut reader, limits)?;
+    let layout = match header.channels() {
+        1 => Layout::Gray,
+        2 => Layout::GrayAlpha,
+        3 => Layout::Rgb,
+        _ => Layout::Rgba,
+    };
+    let (id, whole) = (file.primary, file.size(file.primary)?);
+    Error::check_pixels(whole.pixels(), limits.max_pixels)?;
+    let (shown, _) = file.shown(id)?;
+    if Size::new(shown.width, shown.height) != header.size {
+        return Err(Error::malformed("its sizes disagree"));
+    }
+    let mut items = Items {
+        file: &file,
+        reader,
+        deadline,
+        left: MOST_TIMES * whole.pixels() + MOST_BESIDES,
+        channels: layout.channels(),
+    };
+    match header.bits {
+        0..=8 => items.give::<u8>(id, (shown, layout), take),
+        _ => items.give::<u16>(id, (shown, layout), take),
+    }
+}
+
+/// Takes rows of an item, as wide as it is, from the top on: the first one's number, and the samples.
+type Rows<'a, S> = dyn FnMut(u32, &mut [S]) -> Result<(), Error> + 'a;
+
+struct Items<'a> {
+    file: &'a File,
+    reader: Reader<Cursor<&'a [u8]>>,
+    deadline: Instant,
+    /// Pixels that may still be decoded.
+    left: u64,
+    /// Of each pixel that is given.
+    channels: usize,
+}
+
+impl Items<'_> {
+    /// The part that is shown, in bands.
+    fn give<S: Sample>(
+        &mut self,
+        id: u32,
+        (shown, layout): (Rect, Layout),
+        take: &mut Take<'_>,
+    ) -> Result<(), Error> {
+        let (width, channels) = (self.file.size(id)?.width, self.channels);
+        let mut given = false;
+        let result = self.rows::<S>(id, 0, None, &mut |top, rows| {
+            let part = within(shown, (top, width), rows, channels);
+            if part.is_empty() {
+                return Ok(());
+            }
+            given = true;
+            take(Band {
+                size: Size::new(shown.width, shown.height),
+                divisor: 1,
+                plane: None,
+                layout,
+                samples: S::samples(part),
+            })
+        });
+        match result {
+            // Of tiles that are cut off or broken, those above are worth showing.
+            Err(Error::Malformed(_)) if given => check_deadline(self.deadline),
+            other => other,
+        }
+    }
+
+    /// An item before it is cut and turned. `outer` is what is said of the colours around it.
+    fn rows<S: Sample>(
+        &mut self,
+        id: u32,
+        depth: u32,
+        outer: Option<Nclx>,
+        to: &mut Rows<'_, S>,
+    ) -> Result<(), Error> {
+        if depth > MAX_DEPTH {
+            return Err(Error::malformed("pictures of pictures of pictures"));
+        }
+        let outer = self.file.nclx(id).or(outer);
+        match self.file.kind(id)? {
+            AV1 | HVC1 | HEV1 => self.coded(id, outer, to),
+            GRID => self.grid(id, depth, outer, to),
+            OVERLAY => {
+                let mut canvas = self.overlay::<S>(id, depth, outer)?;
+                to(0, &mut canvas.samples)
+            }
+            IDENTITY | TONE_MAP => {
+                let source = self.file.inputs(id).first().copied();
+                let source = source.ok_or_else(|| Error::malformed("a picture of nothing"))?;
+                let mut canvas = self.canvas::<S>(source, depth + 1, outer)?;
+                if canvas.size != self.file.size(id)? {
+                    return Err(Error::malformed("its sizes disagree"));
+                }
+                to(0, &mut canvas.samples)
+            }
+            _ => Err(Error::unsupported("a part of this HEIF")),
+        }
+    }
+
+    fn coded<S: Sample>(
+        &mut self,
+        id: u32,
+        outer: Option<Nclx>,
+        to: &mut Rows<'_, S>,
+    ) -> Result<(), Error> {
+        let size = self.file.size(id)?;
+        let alpha = self.alpha::<S>(id)?;
+        let frame = self.frame(id, outer)?;
+        let mut converter = Converter::new(&frame, self.channels, S::MAX);
+        let stride = size.width as usize * self.channels;
+        let at_once = rows_of_a_band(stride * size_of::<S>()) as u32;
+        let mut band = vec![S::default(); at_once.min(size.height) as usize * stride];
+        let mut top = 0;
+        while top < size.height {
+            let count = at_once.min(size.height - top);
+            let rows = &mut band[..count as usize * stride];
+            for (y, row) in (top..).zip(rows.chunks_exact_mut(stride)) {
+                converter.row(y, row);
+            }
+            if let Some(alpha) = &alpha {
+                alpha.apply(rows, top, self.channels);
+            }
+            to(top, rows)?;
+            check_deadline(self.deadline)?;
+            top += count;
+        }
+        Ok(())
+    }
+
+    /// An item as it is shown.
+    fn canvas<S: Sample>(
+        &mut self,
+        id: u32,
+        depth: u32,
+        outer: Option<Nclx>,
+    ) -> Result<Canvas<S>, Error> {
+        let (size, channels) = (self.file.size(id)?, self.channels);
+        let (shown, turn) = self.file.shown(id)?;
+        self.charge(size)?;
+        let mut canvas = Canvas::new(Size::new(shown.width, shown.height), channels);
+        let mut filled = 0;
+        self.rows::<S>(id, depth, outer, &mut |top, rows| {
+            let part = within(shown, (top, size.width), rows, channels);
+            canvas.samples[filled..filled + part.len()].copy_from_slice(&part);
+            filled += part.len();
+            Ok(())
+        })?;
+        Ok(canvas.turned(turn))
+    }
+
+    /// What an item is coded as, at least as large as it says.
+    fn frame(&mut self, id: u32, outer: Option<Nclx>) -> Result<Frame, Error> {
+        let size = self.file.size(id)?;
+        self.charge(size)?;
+        let data = self.data(id)?;
+        let blocks = |side: u32| u64::from(side).next_multiple_of(BLOCK);
+        let most = blocks(size.width) * blocks(size.height);
+        let mut frame = match self.file.kind(id)? {
+            AV1 => {
+                let point = self
+                    .file
+                    .properties(id)
+                    .find_map(|property| match property {
+                        Property::OperatingPoint(point) => Some(*point),
+                        _ => None,
+                    });
+                av1::decode(data, point, most)?
+            }
+            HVC1 | HEV1 => {
+                let config = self
+                    .file
+                    .properties(id)
+                    .find_map(|property| match property {
+                        Property::Hevc(config) => Some(config),
+                        _ => None,
+                    });
+                let config = config.ok_or_else(|| Error::malformed("no configuration"))?;
+                hevc::decode(&data, config, most, self.deadline)?
+            }
+            _ => return Err(Error::unsupported("a part of this HEIF")),
+        };
+        if frame.size.width < size.width || frame.size.height < size.height {
+            return Err(Error::malformed("its sizes disagree"));
+        }
+        if let Some(nclx) = self.file.nclx(id).or(outer) {
+            frame.describe(nclx);
+        }
+        Ok(frame)
+    }
+
+    /// Before so many pixels are decoded or laid down.
+    fn charge(&mut self, size: Size) -> Result<(), Error> {
+        self.spend(size.pixels() + OF_AN_ITEM)
+    }
+
+    fn spend(&mut self, pixels: u64) -> Result<(), Error> {
+        check_deadline(self.deadline)?;
+        self.left = self.left.checked_sub(pixels).ok_or(Error::OverLimit {
+            what: "pixels of the parts of a HEIF",
+            is: pixels,
+            limit: self.left,
+        })?;
+        Ok(())
+    }
+
+    /// A byte that is read costs no more than a pixel.
+    fn data(&mut self, id: u32) -> Result<Vec<u8>, Error> {
+        let (data, is_whole) = self.file.data(&mut self.reader, id)?;
+        self.spend(data.len() as u64)?;
+        match is_whole {
+            true => Ok(data),
+            false => Err(Error::malformed("it ends too early")),
+        }
+    }
+}
+
+/// Of rows that are `width` pixels wide, from `top` on, those pixels that are in a part.
+fn within<S: Sample>(
+    part: Rect,
+    (top, width): (u32, u32),
+    rows: &[S],
+    channels: usize,
+) -> Cow<'_, [S]> {
+    let stride = width as usize * channels;
+    let (left, length) = (part.x as usize * channels, part.width as usize * channels);
+    let first = part.y.saturating_sub(top) as usize;
+    let end = (part.y + part.height).saturating_sub(top) as usize;
+    let end = end.min(rows.len() / stride);
+    if first >= end {
+        return Cow::Borrowed(&[]);
+    }
+    let rows = &rows[first * stride..end * stride];
+    if length == stride {
+        return rows.into();
+    }
+    let lines = rows.chunks_exact(stride);
+    let parts = lines.flat_map(|line| &line[left..left + length]);
+    parts.copied().collect()
+}

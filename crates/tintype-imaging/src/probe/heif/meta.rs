@@ -1,0 +1,210 @@
+//! The `meta` box: items, where they are, what belongs to what (ISO/IEC 14496-12, section 8.11).
+
+use std::collections::BTreeMap;
+
+use super::boxes::{Fields, Kind, boxes};
+use super::property::Property;
+use crate::Error;
+use crate::limits::Limits;
+
+#[derive(Debug, Default)]
+pub(super) struct Meta {
+    pub(super) primary: Option<u32>,
+    pub(super) items: BTreeMap<u32, Item>,
+    pub(super) properties: Vec<Property>,
+    /// By kind and by the item from which they go.
+    pub(super) references: BTreeMap<(Kind, u32), Vec<u32>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Item {
+    pub(super) kind: Kind,
+    pub(super) is_xmp: bool,
+    pub(super) place: Option<Place>,
+    /// Of the list of all, in order, and whether it must be understood.
+    pub(super) properties: Vec<(u16, bool)>,
+}
+
+/// Where the data of an item are, as offset and length; a length of nothing is all that is left.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    pub(super) base: Base,
+    pub(super) extents: Vec<(u64, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Base {
+    #[default]
+    File,
+    Idat,
+    /// Of other items, which no known writer does.
+    Items,
+}
+
+impl Meta {
+    pub(super) fn read(
+        &mut self,
+        kind: Kind,
+        content: &[u8],
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        match &kind {
+            b"pitm" => {
+                let mut fields = Fields::new(content);
+                let (version, _) = fields.version()?;
+                self.primary = Some(fields.number(id_bytes(version, 1))? as u32);
+            }
+            b"iinf" => self.infos(content, limits)?,
+            b"iloc" => self.places(content, limits)?,
+            b"iprp" => self.properties(content, limits)?,
+            b"iref" => self.references(content, limits)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, id: u32, limits: &Limits) -> Result<&mut Item, Error> {
+        let count = self.items.len() as u64;
+        check("HEIF items", count, limits)?;
+        Ok(self.items.entry(id).or_default())
+    }
+
+    fn infos(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
+        let mut fields = Fields::new(content);
+        let (version, _) = fields.version()?;
+        fields.number(id_bytes(version, 1))?;
+        for entry in boxes(fields.rest()) {
+            let (kind, content) = entry?;
+            let mut fields = Fields::new(content);
+            let (version, _) = fields.version()?;
+            if &kind != b"infe" || version < 2 {
+                continue;
+            }
+            let id = fields.number(id_bytes(version, 3))? as u32;
+            fields.be16()?;
+            let kind = fields.kind()?;
+            fields.text()?;
+            let item = self.item(id, limits)?;
+            item.kind = kind;
+            item.is_xmp =
+                &kind == b"mime" && fields.text().is_ok_and(|of| of == b"application/rdf+xml");
+        }
+        Ok(())
+    }
+
+    fn places(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
+        let mut fields = Fields::new(content);
+        let (version, _) = fields.version()?;
+        let (of_offset, of_length) = nibbles(fields.byte()?);
+        let (of_base, of_index) = nibbles(fields.byte()?);
+        let mut extents = 0;
+        for _ in 0..fields.number(id_bytes(version, 2))? {
+            let id = fields.number(id_bytes(version, 2))? as u32;
+            let base = match version {
+                0 => 0,
+                _ => fields.be16()? & 15,
+            };
+            fields.be16()?;
+            let start = fields.number(of_base)?;
+            let mut place = Place {
+                base: match base {
+                    0 => Base::File,
+                    1 => Base::Idat,
+                    _ => Base::Items,
+                },
+                extents: Vec::new(),
+            };
+            for _ in 0..fields.be16()? {
+                if version > 0 {
+                    fields.number(of_index)?;
+                }
+                let offset = fields.number(of_offset)?.saturating_add(start);
+                place.extents.push((offset, fields.number(of_length)?));
+                extents += 1;
+                check("HEIF extents", extents, limits)?;
+            }
+            self.item(id, limits)?.place = Some(place);
+        }
+        Ok(())
+    }
+
+    fn properties(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
+        for part in boxes(content) {
+            let (kind, content) = part?;
+            match &kind {
+                b"ipco" => {
+                    for property in boxes(content) {
+                        let (kind, content) = property?;
+                        self.properties.push(Property::read(kind, content, limits)?);
+                        check("HEIF properties", self.properties.len() as u64, limits)?;
+                    }
+                }
+                b"ipma" => self.associations(content, limits)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn associations(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
+        let mut fields = Fields::new(content);
+        let (version, flags) = fields.version()?;
+        let is_wide = flags & 1 != 0;
+        for _ in 0..fields.be32()? {
+            let id = fields.number(id_bytes(version, 1))? as u32;
+            let count = fields.byte()?;
+            let item = self.item(id, limits)?;
+            for _ in 0..count {
+                let (index, is_essential) = match is_wide {
+                    true => {
+                        let index = fields.be16()?;
+                        (index & 0x7fff, index & 0x8000 != 0)
+                    }
+                    false => {
+                        let index = fields.byte()?;
+                        (u16::from(index & 0x7f), index & 0x80 != 0)
+                    }
+                };
+                item.properties.push((index, is_essential));
+            }
+            check(
+                "HEIF properties of an item",
+                item.properties.len() as u64,
+                limits,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn references(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
+        let mut fields = Fields::new(content);
+        let (version, _) = fields.version()?;
+        let mut count = 0;
+        for reference in boxes(fields.rest()) {
+            let (kind, content) = reference?;
+            let mut fields = Fields::new(content);
+            let from = fields.number(id_bytes(version, 1))? as u32;
+            let to = self.references.entry((kind, from)).or_default();
+            for _ in 0..fields.be16()? {
+                to.push(fields.number(id_bytes(version, 1))? as u32);
+                count += 1;
+                check("HEIF references", count, limits)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(what: &'static str, count: u64, limits: &Limits) -> Result<(), Error> {
+    Error::check(what, count, u64::from(limits.max_items))
+}
+
+/// Numbers of items have two bytes, and four from some version of a box on.
+fn id_bytes(version: u8, wide_from: u8) -> usize {
+    if version < wide_from { 2 } else { 4 }
+}
+
+fn nibbles(byte: u8) -> (usize, usize) {
+    // More than eight is no number; what is left over then ends too early.
+    (usize::from(byte >> 4).min(8), usize::from(byte & 15).min(8))
+}

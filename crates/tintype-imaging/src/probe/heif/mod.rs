@@ -1,0 +1,456 @@
+//! HEIF: HEIC and AVIF (ISO/IEC 23008-12, MIAF, AVIF 1.1). Items, of which one is the picture: coded, or
+//! derived from others, as the tiles of a camera are.
+//!
+//! Boxes say how a picture is turned; what EXIF says of it is not applied once more, as libheif and browsers do.
+//! Gain maps and depth are auxiliary items, which nothing here looks at.
+
+mod boxes;
+mod meta;
+mod property;
+mod track;
+
+use std::io::{BufRead, Seek};
+use std::ops::Range;
+
+pub(super) use self::boxes::boxes;
+pub(crate) use self::boxes::{Fields, Kind};
+use self::meta::{Base, Item, Meta};
+pub(crate) use self::property::{Coding, Hevc, Nclx, Property};
+use super::metadata::Blocks;
+use super::read::Reader;
+use super::{ColourSpace, Colouring, Header, SourceFormat};
+use crate::Error;
+use crate::limits::Limits;
+use crate::render::Turn;
+use crate::spec::{Rect, Size};
+
+/// Each box with facts; what has pixels is not read here.
+const MAX_BOX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Items that are made of others that are made of others.
+pub(crate) const MAX_DEPTH: u32 = 4;
+
+/// Where tiles are larger, a row of them is as good as a picture that is whole.
+pub(crate) const MAX_TILE: Size = Size::new(512, 512);
+
+/// What the boxes of a file say.
+pub(crate) struct File {
+    meta: Meta,
+    pub(crate) primary: u32,
+    frames: u32,
+    /// Data within the box of facts.
+    idat: Range<u64>,
+    /// A box ends behind the end of the file.
+    is_cut: bool,
+}
+
+impl File {
+    pub(crate) fn read<R: BufRead + Seek>(
+        reader: &mut Reader<R>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let mut file = Self {
+            meta: Meta::default(),
+            primary: 0,
+            frames: 1,
+            idat: 0..0,
+            is_cut: false,
+        };
+        let mut moov = None;
+        reader.seek(0)?;
+        let mut parts = 0;
+        while reader.left() >= 8 {
+            parts += 1;
+            let what = "number of boxes";
+            Error::check(what, parts, u64::from(limits.max_metadata_parts))?;
+            let (kind, length) = box_head(reader)?;
+            let end = reader.position().saturating_add(length);
+            match &kind {
+                b"meta" => file.facts(reader, end, limits)?,
+                b"moov" => moov = Some(part(reader, length)?),
+                _ => {}
+            }
+            if end > reader.length() {
+                file.is_cut = true;
+                break;
+            }
+            reader.seek(end)?;
+        }
+        if let Some(moov) = moov {
+            let frames = track::read(&moov, &mut file.meta, limits);
+            // Beside a still picture, a broken film is none of our concern.
+            match (frames, file.meta.primary) {
+                (Ok(frames), _) => file.frames = frames.max(1),
+                (Err(_), Some(_)) => {}
+                (Err(error), None) => return Err(error),
+            }
+        }
+        let primary = file.meta.primary;
+        file.primary = primary.ok_or_else(|| Error::malformed("no primary picture"))?;
+        Ok(file)
+    }
+
+    fn facts<R: BufRead + Seek>(
+        &mut self,
+        reader: &mut Reader<R>,
+        end: u64,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        reader.skip(4)?;
+        while reader.position() + 8 <= end {
+            let (kind, length) = box_head(reader)?;
+            let start = reader.position();
+            match &kind {
+                b"idat" => self.idat = start..start.saturating_add(length),
+                b"pitm" | b"iinf" | b"iloc" | b"iprp" | b"iref" => {
+                    let content = part(reader, length)?;
+                    self.meta.read(kind, &content, limits)?;
+                }
+                _ => {}
+            }
+            let next = start.saturating_add(length);
+            if next > reader.length() {
+                self.is_cut = true;
+                break;
+            }
+            reader.seek(next)?;
+        }
+        Ok(())
+    }
+
+    fn item(&self, id: u32) -> Result<&Item, Error> {
+        let item = self.meta.items.get(&id);
+        item.ok_or_else(|| Error::malformed("an item is missing"))
+    }
+
+    pub(crate) fn kind(&self, id: u32) -> Result<Kind, Error> {
+        Ok(self.item(id)?.kind)
+    }
+
+    pub(crate) fn properties(&self, id: u32) -> impl Iterator<Item = &Property> {
+        let item = self.meta.items.get(&id);
+        let listed = item.map_or(&[][..], |item| &item.properties);
+        listed.iter().filter_map(|(index, _)| {
+            let index = usize::from(*index).checked_sub(1)?;
+            self.meta.properties.get(index)
+        })
+    }
+
+    /// What must be understood and is not.
+    fn unknown(&self, id: u32) -> Option<Kind> {
+        let item = self.meta.items.get(&id)?;
+        item.properties.iter().find_map(|(index, is_essential)| {
+            let index = usize::from(*index).checked_sub(1)?;
+            match self.meta.properties.get(index)? {
+                Property::Other(kind) if *is_essential => {
+                    (!Property::Other(*kind).is_understood()).then_some(*kind)
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// As it is coded or put together, before it is cut and turned.
+    pub(crate) fn size(&self, id: u32) -> Result<Size, Error> {
+        let size = self.properties(id).find_map(|property| match property {
+            Property::Size(size) => Some(*size),
+            _ => None,
+        });
+        match size {
+            Some(size) if size.width > 0 && size.height > 0 => Ok(size),
+            _ => Err(Error::malformed("no width or no height")),
+        }
+    }
+
+    /// The part that is shown, and how it is turned to be upright.
+    pub(crate) fn shown(&self, id: u32) -> Result<(Rect, Turn), Error> {
+        let size = self.size(id)?;
+        let whole = Rect {
+            x: 0,
+            y: 0,
+            width: size.width,
+            height: size.height,
+        };
+        let (mut part, mut turn) = (whole, Turn::default());
+        for property in self.properties(id) {
+            match property {
+                Property::Aperture(aperture) => {
+                    let turned = if turn.transposes() {
+                        Size::new(part.height, part.width)
+                    } else {
+                        Size::new(part.width, part.height)
+                    };
+                    // One that shows nothing is passed over.
+                    let Some(shown) = aperture.within(turned) else {
+                        continue;
+                    };
+                    let shown = turn.undo(shown, turned);
+                    part = Rect {
+                        x: part.x + shown.x,
+                        y: part.y + shown.y,
+                        ..shown
+                    };
+                }
+                Property::Turn(quarters) => {
+                    // To the left, as EXIF's 8, 3 and 6.
+                    let exif = [1, 8, 3, 6][usize::from(*quarters)];
+                    turn = turn.then(Turn::of_orientation(exif));
+                }
+                Property::Mirror { is_vertical } => {
+                    let exif = if *is_vertical { 4 } else { 2 };
+                    turn = turn.then(Turn::of_orientation(exif));
+                }
+                _ => {}
+            }
+        }
+        Ok((part, turn))
+    }
+
+    pub(crate) fn nclx(&self, id: u32) -> Option<Nclx> {
+        self.properties(id).find_map(|property| match property {
+            Property::Nclx(nclx) => Some(*nclx),
+            _ => None,
+        })
+    }
+
+    /// What it is made of.
+    pub(crate) fn inputs(&self, id: u32) -> &[u32] {
+        self.references(*b"dimg", id)
+    }
+
+    fn references(&self, kind: Kind, from: u32) -> &[u32] {
+        let to = self.meta.references.get(&(kind, from));
+        to.map_or(&[], Vec::as_slice)
+    }
+
+    /// The item that has its alpha, and whether its colours are multiplied by it.
+    pub(crate) fn alpha(&self, id: u32) -> Option<(u32, bool)> {
+        let mut auxiliary = self.meta.references.iter();
+        let alpha = auxiliary.find_map(|((kind, from), to)| {
+            let is_alpha = || self.properties(*from).any(|p| *p == Property::Alpha);
+            // Some writers of sequences do not know whose it is.
+            let is_of = || to.contains(&id) || to[..] == [0] && id == self.primary;
+            (kind == b"auxl" && is_of() && is_alpha()).then_some(*from)
+        })?;
+        let is_premultiplied = self.references(*b"prem", id).contains(&alpha)
+            || self.references(*b"prem", alpha).contains(&id);
+        Some((alpha, is_premultiplied))
+    }
+
+    /// What the samples of a picture are: those of the first that it is made of.
+    fn coding(&self, id: u32) -> Result<(Kind, Coding), Error> {
+        let mut at = id;
+        for _ in 0..=MAX_DEPTH {
+            let coding = self.properties(at).find_map(|property| match property {
+                Property::Av1(coding) => Some(*coding),
+                Property::Hevc(hevc) => Some(hevc.coding),
+                _ => None,
+            });
+            match (self.kind(at)?, coding) {
+                (kind @ (AV1 | HVC1 | HEV1), Some(coding)) => return Ok((kind, coding)),
+                (AV1 | HVC1 | HEV1, None) => return Err(Error::malformed("no configuration")),
+                (GRID | OVERLAY | IDENTITY | TONE_MAP, _) => {
+                    let first = self.inputs(at).first();
+                    at = *first.ok_or_else(|| Error::malformed("a picture of nothing"))?;
+                }
+                (kind, _) => return Err(Error::unsupported(format!("HEIF of {}", name(kind)))),
+            }
+        }
+        Err(Error::malformed("pictures of pictures of pictures"))
+    }
+
+    /// The data of an item, as much as there is, and whether that is all.
+    pub(crate) fn data<R: BufRead + Seek>(
+        &self,
+        reader: &mut Reader<R>,
+        id: u32,
+    ) -> Result<(Vec<u8>, bool), Error> {
+        let place = self.item(id)?.place.as_ref();
+        let place = place.ok_or_else(|| Error::malformed("an item without data"))?;
+        let whole = match place.base {
+            Base::File => 0..reader.length(),
+            Base::Idat => self.idat.clone(),
+            Base::Items => return Err(Error::unsupported("HEIF with items in pieces of items")),
+        };
+        let (mut data, mut is_whole) = (Vec::new(), true);
+        for (offset, length) in &place.extents {
+            let start = whole.start.saturating_add(*offset);
+            let end = match length {
+                0 => whole.end,
+                length => start.saturating_add(*length),
+            };
+            let there = end.min(whole.end).min(reader.length());
+            is_whole &= there == end;
+            reader.seek(start.min(there))?;
+            let more = reader.vec(there.saturating_sub(start))?;
+            data.extend(more);
+            // The same bytes over and over are no picture.
+            let what = "bytes of an item";
+            Error::check(what, data.len() as u64, reader.length())?;
+        }
+        let is_whole = is_whole && !data.is_empty();
+        Ok((data, is_whole))
+    }
+
+    /// The first item of such a kind, rather one that is about the picture.
+    fn about(&self, is_wanted: impl Fn(&Item) -> bool) -> Option<u32> {
+        let wanted = |id: &u32| self.meta.items.get(id).is_some_and(&is_wanted);
+        let describing = self.meta.references.iter().find_map(|((kind, from), to)| {
+            let describes = kind == b"cdsc" && to.contains(&self.primary) && wanted(from);
+            describes.then_some(*from)
+        });
+        describing.or_else(|| self.meta.items.keys().copied().find(wanted))
+    }
+
+    fn blocks<R: BufRead + Seek>(
+        &self,
+        reader: &mut Reader<R>,
+        limits: &Limits,
+    ) -> Result<Blocks, Error> {
+        let mut block = |id: Option<u32>, what, limit| match id.map(|id| self.data(reader, id)) {
+            Some(Ok((data, true))) => {
+                Error::check(what, data.len() as u64, limit)?;
+                Ok(Some(data))
+            }
+            Some(Err(error @ Error::DeadlineExceeded)) => Err(error),
+            _ => Ok(None),
+        };
+        let exif = self.about(|item| &item.kind == b"Exif");
+        let exif = block(exif, "bytes of EXIF", limits.max_exif_bytes)?;
+        let xmp = block(
+            self.about(|item| item.is_xmp),
+            "bytes of XMP",
+            limits.max_xmp_bytes,
+        )?;
+        Ok(Blocks {
+            icc: self.icc(self.primary).cloned(),
+            exif: exif.as_deref().and_then(tiff_of).map(<[u8]>::to_vec),
+            xmp,
+            photoshop: None,
+        })
+    }
+
+    fn icc(&self, id: u32) -> Option<&Vec<u8>> {
+        let of = |id| {
+            self.properties(id).find_map(|property| match property {
+                Property::Icc(icc) => Some(icc),
+                _ => None,
+            })
+        };
+        of(id).or_else(|| of(*self.inputs(id).first()?))
+    }
+
+    /// Whether it is made of tiles that need no more than a row of them in memory.
+    fn is_in_rows(&self, id: u32) -> bool {
+        let Some(tile) = self.inputs(id).first() else {
+            return false;
+        };
+        let is_coded = matches!(self.kind(*tile), Ok(AV1 | HVC1 | HEV1));
+        let is_small = |size: Size| size.width <= MAX_TILE.width && size.height <= MAX_TILE.height;
+        matches!(self.kind(id), Ok(GRID)) && is_coded && self.size(*tile).is_ok_and(is_small)
+    }
+}
+
+pub(crate) const AV1: Kind = *b"av01";
+pub(crate) const HVC1: Kind = *b"hvc1";
+pub(crate) const HEV1: Kind = *b"hev1";
+pub(crate) const GRID: Kind = *b"grid";
+pub(crate) const OVERLAY: Kind = *b"iovl";
+pub(crate) const IDENTITY: Kind = *b"iden";
+/// A picture and its gain map: what it is without the map comes first.
+pub(crate) const TONE_MAP: Kind = *b"tmap";
+
+pub(super) fn walk<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
+    let file = File::read(reader, limits)?;
+    let id = file.primary;
+    let (part, turn) = file.shown(id)?;
+    header.size = Size::new(part.width, part.height);
+    header.orientation = turn.to_orientation();
+    header.frames = file.frames;
+    Error::check(
+        "number of frames",
+        u64::from(file.frames),
+        u64::from(limits.max_frames),
+    )?;
+    let (kind, coding) = file.coding(id)?;
+    header.format = match kind {
+        AV1 => SourceFormat::Avif,
+        _ => SourceFormat::Heic,
+    };
+    if let Some(kind) = file.unknown(id) {
+        return Err(Error::unsupported(format!("HEIF with {}", name(kind))));
+    }
+    header.bits = coding.bits;
+    let tile = file.inputs(id).first().copied();
+    let is_laid_over = file.kind(id)? == OVERLAY;
+    let has_alpha = |id: Option<u32>| id.is_some_and(|id| file.alpha(id).is_some());
+    header.has_alpha = is_laid_over || has_alpha(Some(id)) || has_alpha(tile);
+    if coding.is_gray && !is_laid_over {
+        header.colour_space = ColourSpace::Gray;
+    }
+    header.interlaced = !file.is_in_rows(id);
+    header.truncated = file.is_cut;
+    let blocks = file.blocks(reader, limits)?;
+    let nclx = file.nclx(id).or_else(|| file.nclx(tile?));
+    let colouring = match (&blocks.icc, nclx) {
+        (None, Some(nclx)) => colouring(nclx),
+        _ => Colouring::Profile,
+    };
+    Ok((blocks, colouring))
+}
+
+/// Video curves are shown as if they were sRGB's, everywhere.
+fn colouring(nclx: Nclx) -> Colouring {
+    let transfer = match nclx.transfer {
+        0..=3 | 6 | 14 | 15 => 13,
+        other => other,
+    };
+    let primaries = match nclx.primaries {
+        0 | 2 | 3 => 1,
+        other => other,
+    };
+    Colouring::Cicp {
+        primaries,
+        transfer,
+    }
+}
+
+/// EXIF behind the offset at which it begins, and perhaps behind JPEG's prefix.
+pub(super) fn tiff_of(data: &[u8]) -> Option<&[u8]> {
+    let mut fields = Fields::new(data);
+    let offset = fields.be32().ok()? as usize;
+    let begins = |at: &[u8]| at.starts_with(b"II*\0") || at.starts_with(b"MM\0*");
+    let told = fields.rest().get(offset..).filter(|exif| begins(exif));
+    told.or_else(|| {
+        let near = &data[..data.len().min(64)];
+        let at = (0..near.len()).find(|at| begins(&data[*at..]))?;
+        data.get(at..)
+    })
+}
+
+/// Kind and length of what follows.
+pub(super) fn box_head<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(Kind, u64), Error> {
+    let (short, kind) = (reader.be32()?, reader.array()?);
+    let length = match short {
+        0 => reader.left(),
+        1 => u64::from_be_bytes(reader.array()?)
+            .checked_sub(16)
+            .ok_or_else(|| Error::malformed("a box is shorter than its head"))?,
+        2..8 => return Err(Error::malformed("a box is shorter than its head")),
+        length => u64::from(length) - 8,
+    };
+    Ok((kind, length))
+}
+
+fn part<R: BufRead + Seek>(reader: &mut Reader<R>, length: u64) -> Result<Vec<u8>, Error> {
+    Error::check("bytes of a box", length, MAX_BOX_BYTES)?;
+    reader.vec(length)
+}
+
+fn name(kind: Kind) -> String {
+    String::from_utf8_lossy(&kind).escape_default().to_string()
+}

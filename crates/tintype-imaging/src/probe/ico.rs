@@ -1,0 +1,106 @@
+//! Icons and cursors: a folder of pictures, each a PNG or a BMP without its file header. The largest is shown.
+
+use std::io::{BufRead, Cursor, Seek};
+
+use super::read::Reader;
+use super::{Blocks, ColourSpace, Colouring, Header};
+use crate::Error;
+use crate::limits::Limits;
+use crate::spec::Size;
+
+/// An entry of the folder.
+const ENTRY_BYTES: u64 = 16;
+/// More pictures are no icon.
+const MAX_ENTRIES: u16 = 256;
+/// Of one of them.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A picture of an icon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) size: Size,
+    bits: u16,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) is_png: bool,
+}
+
+/// The largest, and of those the one with the most colours, and of those the first.
+pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry, Error> {
+    reader.seek(4)?;
+    let count = u16::from_le_bytes(reader.array()?);
+    let what = "pictures of an icon";
+    Error::check(what, u64::from(count), u64::from(MAX_ENTRIES))?;
+    let mut best: Option<Entry> = None;
+    for at in 0..u64::from(count) {
+        reader.seek(6 + at * ENTRY_BYTES + 8)?;
+        let (length, offset) = (u64::from(reader.le32()?), u64::from(reader.le32()?));
+        reader.seek(offset)?;
+        let Ok(entry) = entry(reader, offset, length) else {
+            continue;
+        };
+        let rank = |entry: &Entry| (entry.size.pixels(), entry.bits);
+        if best.is_none_or(|best| rank(&entry) > rank(&best)) {
+            best = Some(entry);
+        }
+    }
+    best.ok_or_else(|| Error::malformed("an icon without pictures"))
+}
+
+/// By its own head: what the folder says is often wrong.
+fn entry<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    offset: u64,
+    length: u64,
+) -> Result<Entry, Error> {
+    let head = reader.array::<26>()?;
+    let little =
+        |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let big = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let is_png = head.starts_with(b"\x89PNG\r\n\x1a\n");
+    let (size, bits) = match is_png {
+        true => (Size::new(big(16), big(20)), 32),
+        // The mask lies below and counts as height.
+        false => (
+            Size::new(little(4), little(8).cast_signed().unsigned_abs() / 2),
+            u16::from_le_bytes([head[14], head[15]]),
+        ),
+    };
+    if !is_png && little(0) < 40 || size.width == 0 || size.height == 0 {
+        return Err(Error::malformed("no picture"));
+    }
+    Ok(Entry {
+        size,
+        bits,
+        offset,
+        length: length.min(reader.length().saturating_sub(offset)),
+        is_png,
+    })
+}
+
+pub(super) fn walk<R: BufRead + Seek>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+    header: &mut Header,
+) -> Result<(Blocks, Colouring), Error> {
+    let entry = largest(reader)?;
+    header.size = entry.size;
+    header.has_alpha = true;
+    // Whole before it is given.
+    header.interlaced = true;
+    if !entry.is_png {
+        return Ok((Blocks::default(), Colouring::Srgb));
+    }
+    Error::check("bytes of a picture of an icon", entry.length, MAX_BYTES)?;
+    reader.seek(entry.offset)?;
+    let png = reader.vec(entry.length)?;
+    let inner = super::container(Cursor::new(png), limits, reader.deadline())?;
+    header.colour_space = match inner.header.colour_space {
+        ColourSpace::Gray => ColourSpace::Gray,
+        _ => ColourSpace::Rgb,
+    };
+    header.has_alpha = inner.header.has_alpha;
+    header.bits = inner.header.bits;
+    header.truncated = inner.header.truncated;
+    Ok((inner.blocks, inner.colouring))
+}
