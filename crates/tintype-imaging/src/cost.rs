@@ -11,7 +11,8 @@
 use std::time::Duration;
 
 use crate::decode;
-use crate::probe::{Header, SourceFormat, look_size};
+use crate::placeholder;
+use crate::probe::{Header, SourceFormat};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
 /// What a record knows of an original.
@@ -81,10 +82,10 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     }
 }
 
-/// For [`crate::probe::look`].
-pub fn look(source: &Source) -> Duration {
-    let (whole, size) = (source.upright, look_size(source.upright));
-    decode(source, whole, size) + resize(source, whole, size) + LOOK
+/// For [`placeholder::make`].
+pub fn placeholder(source: &Source) -> Duration {
+    let (whole, size) = (source.upright, placeholder::size(source.upright));
+    decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
 }
 
 /// For encoding alone, once.
@@ -110,7 +111,7 @@ const TRIES: u32 = 3;
 const FILTER: u64 = 40;
 
 /// Dominant colour and ThumbHash of 100 pixels a side.
-const LOOK: Duration = Duration::from_millis(1);
+const PLACEHOLDER: Duration = Duration::from_millis(1);
 
 /// Entropy-coded bytes are read whole at any scale; what follows goes by the pixels of the original.
 fn decode(source: &Source, part: Size, target: Size) -> Duration {

@@ -6,7 +6,8 @@
 
 use crate::cost::{Source, eighths};
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
-use crate::probe::{MAX_STRIP_BYTES, SourceFormat, look_size};
+use crate::placeholder;
+use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
 
@@ -35,9 +36,9 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     FIXED + source.bytes + shrinking(source, part, target).max(shaped).max(encoding)
 }
 
-/// The same for [`crate::probe::look`].
-pub fn look(source: &Source) -> u64 {
-    FIXED + source.bytes + shrinking(source, source.upright, look_size(source.upright))
+/// The same for [`placeholder::make`].
+pub fn placeholder(source: &Source) -> u64 {
+    FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
 }
 
 /// Pixels of the largest ordinary picture of a format that fits into so many bytes, at 1200 pixels as WebP, which

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Resolved, Size};
-use tintype_imaging::{memory, probe, render};
+use tintype_imaging::{memory, placeholder, probe, render};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -247,11 +247,11 @@ impl Original {
         let limits = Limits::default();
         let header = probe::header(Cursor::new(&bytes), &limits, soon()).ok()?;
         // A decoder that panics is another test's concern.
-        let look = || probe::look(&bytes, &header, &limits, soon());
-        let look = catch_unwind(look).ok()?.ok()?;
+        let placeholder = || placeholder::make(&bytes, &header, &limits, soon());
+        let placeholder = catch_unwind(placeholder).ok()?.ok()?;
         let mut source = Source::of(&header, bytes.len() as u64);
         // As a record has it.
-        (source.may_be_drawn, source.has_alpha) = (look.is_drawn, look.has_alpha);
+        (source.may_be_drawn, source.has_alpha) = (placeholder.is_drawn, placeholder.has_alpha);
         Some(Self {
             path: path.to_owned(),
             source,

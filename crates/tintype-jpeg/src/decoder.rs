@@ -3,6 +3,7 @@
 use crate::colour::Coding;
 use crate::frame::{Component, Frame};
 use crate::markers::Head;
+use crate::plane::Plane;
 use crate::progressive::Gathered;
 use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
@@ -39,55 +40,6 @@ enum Pixels<'a> {
     Gathered(Gathered),
 }
 
-/// One component as it is decoded.
-pub(crate) struct Plane {
-    /// Pixels that a block is wide and high.
-    pub(crate) side: usize,
-    /// Of the samples, filled up to whole MCUs.
-    pub(crate) stride: usize,
-    /// Of this stripe.
-    pub(crate) samples: Vec<u8>,
-    /// In blocks: where this stripe begins, and how high it is.
-    first_row: usize,
-    pub(crate) rows: usize,
-    /// Samples that the picture has.
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-}
-
-impl Plane {
-    fn new(frame: &Frame, component: &Component, side: usize) -> Self {
-        let stride = component.stride_blocks * side;
-        let samples = |pixels: u32, factor: usize, most: usize| {
-            (pixels as usize * factor * side).div_ceil(8 * most)
-        };
-        Self {
-            side,
-            stride,
-            samples: vec![128; stride * component.v * side],
-            first_row: 0,
-            rows: component.v,
-            width: samples(frame.width, component.h, frame.max_h),
-            height: samples(frame.height, component.v, frame.max_v),
-        }
-    }
-
-    /// Of the first sample of a block, by its column and row in the picture.
-    #[inline(always)]
-    pub(crate) fn place(&self, x: usize, y: usize) -> usize {
-        ((y - self.first_row) * self.stride + x) * self.side
-    }
-
-    /// For a block of which nothing is known.
-    pub(crate) fn fill_block(&mut self, x: usize, y: usize) {
-        let at = self.place(x, y);
-        let lines = self.samples[at..].chunks_mut(self.stride);
-        for line in lines.take(self.side) {
-            line[..self.side].fill(128);
-        }
-    }
-}
-
 impl<'a> Decoder<'a> {
     /// Of a progressive file all scans are read here. `go_on` is asked once a row of blocks; `false`
     /// ends the work with [`Error::Stopped`].
@@ -101,7 +53,7 @@ impl<'a> Decoder<'a> {
         let head = Head::read(bytes)?;
         let frame = head.frame.clone();
         let pixels = |side: u32| u64::from(scale.apply(side));
-        limit(
+        Error::check(
             "the picture in pixels",
             pixels(frame.width) * pixels(frame.height),
             limits.max_pixels,
@@ -222,13 +174,5 @@ fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> u
         }
         Chroma::Scaled(chroma) if is_small => chroma.block(),
         Chroma::Scaled(_) => scale.block(),
-    }
-}
-
-pub(crate) fn limit(what: &'static str, is: u64, limit: u64) -> Result<(), Error> {
-    if is > limit {
-        Err(Error::OverLimit { what, is, limit })
-    } else {
-        Ok(())
     }
 }

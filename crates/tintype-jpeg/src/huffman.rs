@@ -1,7 +1,7 @@
 //! Huffman tables (T.81 C.2, F.2.2.3) and the shortcuts built from them.
 
 use crate::Error;
-use crate::bits::Bits;
+use crate::bits::{Bits, extended};
 
 /// Codes of up to this many bits are found in one look-up; longer ones are rare.
 const LOOK_BITS: u32 = 10;
@@ -107,6 +107,18 @@ impl Table {
         Err(Error::Malformed("Huffman code"))
     }
 
+    /// Of a table of first coefficients: goes from that of the block before to that of this one.
+    #[inline(always)]
+    pub(crate) fn first(&self, bits: &mut Bits<'_>, dc: &mut i32) -> Result<(), Error> {
+        bits.refill();
+        let size = self.symbol(bits)?;
+        if size > 15 {
+            return Err(Error::Malformed("DC coefficient"));
+        }
+        *dc = dc.wrapping_add(bits.extend(u32::from(size)));
+        Ok(())
+    }
+
     /// Symbol and length of the code at the front of `bits`, of which `available` are known.
     fn look_at(&self, bits: u32, width: u32, available: u32) -> Option<(u8, u32)> {
         let entry = self.look[(bits << LOOK_BITS >> width) as usize & ((1 << LOOK_BITS) - 1)];
@@ -190,14 +202,6 @@ fn found(entry: u16, pattern: u32) -> Found {
         run,
         bits,
     }
-}
-
-/// A signed value of `size` bits, at least one (T.81 F.2.2.1, EXTEND).
-#[inline(always)]
-pub(crate) fn extended(value: u32, size: u32) -> i32 {
-    // The first bit says whether it is positive.
-    let negative = (value >> (size - 1) ^ 1) as i32;
-    value as i32 - (negative << size) + negative
 }
 
 /// Steps over AC coefficients whose values nobody needs: one look-up passes as many whole symbols,

@@ -14,7 +14,7 @@
 //! Damage costs what it damaged ([`Decoder::is_damaged`]): what is missing is gray, or as an earlier scan
 //! had it.
 //!
-//! Reading order: `frame` and `markers`, then `decoder`, then `scan` with `sequential` and
+//! Reading order: `frame` and `markers`, `plane`, then `decoder`, then `scan` with `sequential` and
 //! `progressive`, and what they stand on: `bits`, `huffman`, `idct`.
 //!
 //! Deliberately absent: encoding, colour management (the ICC profile is the caller's), arithmetic
@@ -29,6 +29,7 @@ mod huffman;
 mod idct;
 mod level;
 mod markers;
+mod plane;
 mod progressive;
 mod scan;
 mod sequential;
@@ -95,4 +96,14 @@ pub enum Error {
     },
     #[error("decoding was stopped")]
     Stopped,
+}
+
+impl Error {
+    /// `Ok` up to and including the limit.
+    pub(crate) fn check(what: &'static str, is: u64, limit: u64) -> Result<(), Self> {
+        if is > limit {
+            return Err(Self::OverLimit { what, is, limit });
+        }
+        Ok(())
+    }
 }

@@ -6,14 +6,13 @@ use std::slice::ChunksExact;
 use fearless_simd::{Level, dispatch};
 
 use crate::bits::Bits;
-use crate::decoder::{Plane, limit};
 use crate::frame::{Component, Frame, Scan};
 use crate::huffman::Table;
 use crate::idct::{Factors, Rows, last_needed};
 use crate::level::level;
 use crate::markers::{self, EOI, Head, Reader, SOS, Tables};
+use crate::plane::Plane;
 use crate::scan::{Before, Blocks, Walk};
-use crate::sequential::first;
 use crate::{Error, Limits};
 
 /// The coefficients of all scans.
@@ -81,7 +80,7 @@ impl Gathered {
             mut reader,
         } = head;
         let each = || frame.components.iter().zip(planes);
-        limit(
+        Error::check(
             "the memory for coefficients in bytes",
             each()
                 .map(|(component, plane)| Store::bytes(component, plane))
@@ -103,7 +102,7 @@ impl Gathered {
                 Ok((EOI, _)) => return Ok(gathered),
                 Ok((SOS, body)) => {
                     scans += 1;
-                    limit("the number of scans", scans, u64::from(limits.max_scans))?;
+                    Error::check("the number of scans", scans, u64::from(limits.max_scans))?;
                     markers::scan(&frame, body).and_then(|scan| {
                         gathered.scan(&mut reader, &frame, &scan, &tables, planes, go_on)
                     })
@@ -264,7 +263,7 @@ impl Blocks for Pass<'_> {
             }
             (Some(table), 0, _) => {
                 let dc = &mut before.dc[part & 3];
-                first(bits, table, dc)?;
+                table.first(bits, dc)?;
                 block.coefficients[0] = (*dc << self.scan.low) as i16;
                 return Ok(());
             }

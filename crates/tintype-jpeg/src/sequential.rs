@@ -5,12 +5,12 @@ use fearless_simd::{Level, dispatch};
 
 use crate::Error;
 use crate::bits::Bits;
-use crate::decoder::Plane;
 use crate::frame::{Frame, Scan};
 use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, Table};
 use crate::idct::{Factors, Rows, last_needed};
 use crate::level::level;
 use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
+use crate::plane::Plane;
 use crate::scan::{Before, Blocks, Walk};
 
 /// One scan, and how far it was read.
@@ -200,7 +200,7 @@ fn block<const SIDE: usize>(
 ) -> Result<(), Error> {
     // In registers, other than through the reference.
     let mut local = *bits;
-    let mut read = first(&mut local, &part.dc, dc);
+    let mut read = part.dc.first(&mut local, dc);
     let mut rows = Rows::new(&part.factors, *dc);
     if read.is_ok() {
         read = others::<SIDE>(&mut local, part, &mut rows);
@@ -208,18 +208,6 @@ fn block<const SIDE: usize>(
     rows.write::<SIDE>(&mut plane.samples, at, plane.stride);
     *bits = local;
     read
-}
-
-/// The first coefficient, as a difference from that of the block before.
-#[inline(always)]
-pub(crate) fn first(bits: &mut Bits<'_>, table: &Table, dc: &mut i32) -> Result<(), Error> {
-    bits.refill();
-    let size = table.symbol(bits)?;
-    if size > 15 {
-        return Err(Error::Malformed("DC coefficient"));
-    }
-    *dc = dc.wrapping_add(bits.extend(u32::from(size)));
-    Ok(())
 }
 
 #[inline(always)]

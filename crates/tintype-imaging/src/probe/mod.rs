@@ -7,7 +7,6 @@ mod bmp;
 mod gif;
 mod ifd;
 mod jpeg;
-mod look;
 mod metadata;
 mod png;
 mod read;
@@ -23,8 +22,6 @@ use crate::limits::Limits;
 use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
-pub(crate) use look::size as look_size;
-pub use look::{Look, look};
 pub(crate) use metadata::{Blocks, Rights};
 use read::Reader;
 pub(crate) use tiff::MAX_STRIP_BYTES;

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tintype_imaging::Error as Imaging;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::probe::{self, Header, Look, SourceFormat, Stopped};
+use tintype_imaging::placeholder::{self, Placeholder};
+use tintype_imaging::probe::{self, Header, SourceFormat, Stopped};
 use tintype_imaging::sniff::{self, Kind};
 use tintype_imaging::spec::Size;
 use tintype_imaging::{cost, memory};
@@ -200,12 +201,15 @@ impl Probing {
         let mut image = image_of(&header);
         image.truncated &= input.is_whole();
         let fits = || Imaging::check_pixels(header.size.pixels(), self.limits.max_pixels);
-        let looked = match walked.and_then(|()| fits()) {
-            Ok(()) => self.look(header, input.clone(), priority, deadline).await,
+        let made = match walked.and_then(|()| fits()) {
+            Ok(()) => {
+                self.placeholder(header, input.clone(), priority, deadline)
+                    .await
+            }
             Err(error) => Err(error.into()),
         };
-        match looked {
-            Ok(look) => tell(&mut image, &look),
+        match made {
+            Ok(placeholder) => tell(&mut image, &placeholder),
             Err(Hindrance { error, is_lasting }) => {
                 tracing::debug!(%error, is_lasting, "the facts of a picture are left out");
                 // The rest of the file may be fine.
@@ -235,23 +239,23 @@ impl Probing {
     }
 
     /// The decoded facts.
-    async fn look(
+    async fn placeholder(
         &self,
         header: Header,
         input: Arc<Input>,
         priority: Priority,
         deadline: Instant,
-    ) -> Result<Look, Hindrance> {
+    ) -> Result<Placeholder, Hindrance> {
         let source = cost::Source::of(&header, input.size());
         let cost = Cost {
-            kind: workers::Kind::Look,
-            time: cost::look(&source),
-            bytes: memory::look(&source),
+            kind: workers::Kind::Placeholder,
+            time: cost::placeholder(&source),
+            bytes: memory::placeholder(&source),
         };
         let limits = self.limits.clone();
         let job = move |shift: &mut Shift| {
             let bytes = input.read()?;
-            probe::look(&bytes, &header, &limits, shift.deadline)
+            placeholder::make(&bytes, &header, &limits, shift.deadline)
         };
         let done = self.pool.run(priority, deadline, cost, job).await;
         done?.result.map_err(Hindrance::from)
@@ -371,13 +375,13 @@ fn image_of(header: &Header) -> Image {
     }
 }
 
-fn tell(image: &mut Image, look: &Look) {
-    let [r, g, b] = look.dominant;
+fn tell(image: &mut Image, placeholder: &Placeholder) {
+    let [r, g, b] = placeholder.dominant;
     image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
     let engine = base64::engine::general_purpose::STANDARD;
-    image.thumbhash = Some(engine.encode(&look.thumbhash));
-    image.alpha = look.has_alpha;
-    image.drawn = Some(look.is_drawn);
+    image.thumbhash = Some(engine.encode(&placeholder.thumbhash));
+    image.alpha = placeholder.has_alpha;
+    image.drawn = Some(placeholder.is_drawn);
 }
 
 /// The media type of an original. The content decides about pictures and about everything that a
