@@ -19,6 +19,8 @@ pub struct Placeholder {
     pub has_alpha: bool,
     /// A screenshot, chart, logo or scan, by its pixels; never a JPEG, whose coding has blurred it already.
     pub is_drawn: bool,
+    /// Part of it was missing or wrong, and is gray or as an earlier scan had it; as far as it was decoded for this.
+    pub is_damaged: bool,
 }
 
 /// Decodes the picture as small as the format allows.
@@ -30,13 +32,14 @@ pub fn make(
 ) -> Result<Placeholder, Error> {
     let upright = header.upright();
     let size = size(upright);
-    let (pixels, is_drawn) = render::small(bytes, size, limits, deadline)?;
+    let small = render::small(bytes, size, limits, deadline)?;
     check_deadline(deadline)?;
-    let rgba = pixels.to_rgba();
+    let rgba = small.pixels.to_rgba();
     Ok(Placeholder {
         dominant: dominant(&rgba),
         thumbhash: thumbhash::rgba_to_thumb_hash(size.width as usize, size.height as usize, &rgba),
-        is_drawn,
+        is_drawn: small.is_drawn,
+        is_damaged: small.is_damaged,
         has_alpha: rgba.chunks_exact(4).any(|pixel| pixel[3] < 255),
     })
 }

@@ -121,7 +121,7 @@ impl<'a> Bits<'a> {
         self.invented > self.held
     }
 
-    /// Where the next marker is looked for.
+    #[cfg(test)]
     pub(crate) fn position(&self) -> usize {
         self.at
     }

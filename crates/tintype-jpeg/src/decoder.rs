@@ -4,7 +4,7 @@ use crate::colour::Coding;
 use crate::frame::{Component, Frame};
 use crate::markers::Head;
 use crate::plane::Plane;
-use crate::progressive::Gathered;
+use crate::progressive::Progressive;
 use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
 
@@ -37,18 +37,16 @@ pub struct Stripe<'s> {
 
 enum Pixels<'a> {
     Sequential(Sequential<'a>),
-    Gathered(Gathered),
+    Progressive(Progressive<'a>),
 }
 
 impl<'a> Decoder<'a> {
-    /// Of a progressive file all scans are read here. `go_on` is asked once a row of blocks; `false`
-    /// ends the work with [`Error::Stopped`].
+    /// No pixel is decoded yet. Of a progressive file all scans are looked for.
     pub fn new(
         bytes: &'a [u8],
         scale: Scale,
         chroma: Chroma,
         limits: &Limits,
-        go_on: &dyn Fn() -> bool,
     ) -> Result<Self, Error> {
         let head = Head::read(bytes)?;
         let frame = head.frame.clone();
@@ -63,7 +61,7 @@ impl<'a> Decoder<'a> {
         };
         let planes: Vec<Plane> = frame.components.iter().map(plane).collect();
         let pixels = if frame.progressive {
-            Pixels::Gathered(Gathered::read(head, &planes, limits, go_on)?)
+            Pixels::Progressive(Progressive::new(head, &planes, limits)?)
         } else {
             Pixels::Sequential(Sequential::new(head, &planes)?)
         };
@@ -122,7 +120,7 @@ impl<'a> Decoder<'a> {
         }
         match &mut self.pixels {
             Pixels::Sequential(scans) => scans.row(&mut self.planes),
-            Pixels::Gathered(gathered) => gathered.row(self.row, &mut self.planes),
+            Pixels::Progressive(scans) => scans.row(&mut self.planes),
         }
         self.row += 1;
         true
@@ -143,7 +141,7 @@ impl<'a> Decoder<'a> {
     pub fn is_damaged(&self) -> bool {
         match &self.pixels {
             Pixels::Sequential(scans) => scans.is_damaged(),
-            Pixels::Gathered(gathered) => gathered.is_damaged(),
+            Pixels::Progressive(scans) => scans.is_damaged(),
         }
     }
 

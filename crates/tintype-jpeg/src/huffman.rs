@@ -137,6 +137,17 @@ pub(crate) struct Found {
     bits: u8,
 }
 
+impl Found {
+    /// Of the block, or of so many that what follows takes this many bits to tell; for progressive frames.
+    const fn end(size: u8, bits: u8) -> Self {
+        Self {
+            value: size as i16,
+            run: END_OF_BLOCK,
+            bits,
+        }
+    }
+}
+
 /// More than a block has, and than a run can reach past its end.
 pub(crate) const END_OF_BLOCK: u8 = 80;
 
@@ -167,11 +178,9 @@ impl AcTable {
         }
         let symbol = self.symbols.symbol(bits)?;
         let (run, size) = (symbol >> 4, u32::from(symbol & 15));
-        let run = if size == 0 && run < 15 {
-            END_OF_BLOCK
-        } else {
-            run
-        };
+        if size == 0 && run < 15 {
+            return Ok(Found::end(run, 0));
+        }
         Ok(Found {
             value: bits.extend(size) as i16,
             run,
@@ -189,11 +198,13 @@ fn found(entry: u16, pattern: u32) -> Found {
         return Found::default();
     }
     if size == 0 {
-        let run = if run < 15 { END_OF_BLOCK } else { run };
-        return Found {
-            value: 0,
-            run,
-            bits,
+        return match run {
+            15 => Found {
+                value: 0,
+                run,
+                bits,
+            },
+            _ => Found::end(run, bits),
         };
     }
     let value = pattern >> (LOOK_BITS - length - size) & ((1 << size) - 1);
@@ -311,8 +322,11 @@ mod tests {
                 break;
             };
             let symbol = table.symbols.symbol(&mut two).unwrap();
-            let value = two.extend(u32::from(symbol & 15));
             let ends = symbol & 15 == 0 && symbol < 0xF0;
+            let value = match ends {
+                true => i32::from(symbol >> 4),
+                false => two.extend(u32::from(symbol & 15)),
+            };
             assert_eq!(i32::from(found.value), value);
             assert_eq!(found.run, if ends { END_OF_BLOCK } else { symbol >> 4 });
             assert_eq!(one.position(), two.position());

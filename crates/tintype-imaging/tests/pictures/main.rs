@@ -11,6 +11,8 @@ mod corpus;
 mod drawn;
 mod header;
 mod hostile;
+mod hostile;
+mod large;
 mod metadata;
 mod orientation;
 mod output;
