@@ -166,7 +166,7 @@ fn a_panic_happens_once() {
 
 #[test]
 fn a_later_renderer_and_a_raised_limit_look_again() {
-    let app = Start::dev().env("TINTYPE_MAX_PIXELS", "1MP").run();
+    let app = Start::dev().env("TINTYPE_MAX_DECLARED_PIXELS", "1MP").run();
     app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
     app.get("/t/wood.jpg/w_40").refused(422, "too-many-pixels");
     let folder = app.folder();

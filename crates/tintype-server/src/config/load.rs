@@ -174,9 +174,11 @@ impl Reader {
         let allow_types = self.optional("allow_types", read::media_types);
         let max_upload_bytes = self.optional("max_upload_bytes", read::many_bytes(1024));
         let max_pixels = self.optional("max_pixels", read::pixels);
+        let max_declared_pixels = self.optional("max_declared_pixels", read::pixels);
         let jpeg = self.optional("quality_jpeg", read::quality);
         let webp = self.optional("quality_webp", read::quality);
         let avif = self.optional("quality_avif", read::quality);
+        let jpeg_progressive = self.optional("jpeg_progressive", read::switch);
         let format_budget = self.optional("format_budget", units::duration);
         let max_age = self.optional("max_age", read::cache_time);
         let s_maxage = self.optional("s_maxage", read::cache_time);
@@ -213,11 +215,13 @@ impl Reader {
             allow_types: allow_types?,
             max_upload_bytes: max_upload_bytes?,
             max_pixels: max_pixels?,
+            max_declared_pixels: max_declared_pixels?,
             quality: Quality {
                 jpeg: jpeg?,
                 webp: webp?,
                 avif: avif?,
             },
+            jpeg_progressive: jpeg_progressive?,
             format_budget: format_budget?,
             max_age: max_age?,
             s_maxage: s_maxage?,

@@ -139,7 +139,7 @@ fn choices(ask: &Ask<'_>, merged: &Merged, record: &Record) -> Result<Vec<Resolv
         let detail = format!("{} is not a picture that can be read", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
-    if let Some(refusal) = image.refusal(ask.app.probing.max_pixels()) {
+    if let Some(refusal) = image.refusal(ask.app.probing.limits()) {
         ask.app.metrics.decode_rejected(&refusal);
         return Err(refusal);
     }
@@ -183,7 +183,11 @@ fn resolve(
         quality: ask.app.config.quality.of(format),
         focal: record.focal(),
     };
-    Ok(geometry::resolve(upright, &merged.request, &defaults)?)
+    let resolved = geometry::resolve(upright, &merged.request, &defaults)?;
+    Ok(Resolved {
+        progressive: ask.app.config.jpeg_progressive && format == Format::Jpeg,
+        ..resolved
+    })
 }
 
 /// A background without transparency leaves none in the picture.

@@ -11,12 +11,13 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tintype_imaging::Error as Imaging;
+use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::placeholder::{self, Placeholder};
 use tintype_imaging::probe::{self, Header, SourceFormat, Stopped};
 use tintype_imaging::sniff::{self, Kind};
 use tintype_imaging::spec::Size;
-use tintype_imaging::{cost, memory};
+use tintype_imaging::{cost, memory, render};
 use tintype_store::{ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
@@ -39,6 +40,10 @@ pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 /// How long the facts of a picture may hold up an upload: what its header says, and what its pixels
 /// (dominant colour, ThumbHash).
 const WITHIN: Duration = Duration::from_secs(2);
+
+/// CPU of one thread that decoded facts may take while an upload, or the first look at an adopted picture, waits for its
+/// answer; what takes longer is filled in behind it.
+const WHILE_WAITING: Duration = Duration::from_millis(8);
 
 /// How long they may take where nobody waits, until the machine is less busy.
 const IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(60);
@@ -81,13 +86,13 @@ impl Probing {
         }
     }
 
-    pub fn max_pixels(&self) -> u64 {
-        self.limits.max_pixels
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// When another look at a picture may tell more than its record knows, the past meaning now.
     pub fn next_look(&self, record: &Record) -> Option<Timestamp> {
-        record.next_look(self.limits.max_pixels)
+        record.next_look(&self.limits)
     }
 
     /// Everything that the bytes tell. Never fails on account of the bytes: what cannot be read as a
@@ -200,8 +205,13 @@ impl Probing {
         };
         let mut image = image_of(&header);
         image.truncated &= input.is_whole();
-        let fits = || Imaging::check_pixels(header.size.pixels(), self.limits.max_pixels);
-        let made = match walked.and_then(|()| fits()) {
+        let fits = || render::check_original(header.format, header.size, &self.limits);
+        let readable = walked.and_then(|()| fits());
+        if readable.is_ok() && priority == Priority::Request && is_left_for_later(&header, &input) {
+            image.pending = true;
+            return image;
+        }
+        let made = match readable {
             Ok(()) => {
                 self.placeholder(header, input.clone(), priority, deadline)
                     .await
@@ -246,7 +256,7 @@ impl Probing {
         priority: Priority,
         deadline: Instant,
     ) -> Result<Placeholder, Hindrance> {
-        let source = cost::Source::of(&header, input.size());
+        let source = Source::of(&header, input.size());
         let cost = Cost {
             kind: workers::Kind::Placeholder,
             time: cost::placeholder(&source),
@@ -351,6 +361,13 @@ impl Input {
     }
 }
 
+/// Whether somebody waits for an answer that needs nothing of the pixels, and those are dear. All that decides about
+/// the answers to come is known of a JPEG without its pixels: it is neither drawn nor transparent.
+fn is_left_for_later(header: &Header, input: &Input) -> bool {
+    header.format == SourceFormat::Jpeg
+        && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING
+}
+
 fn image_of(header: &Header) -> Image {
     let Size { width, height } = header.upright();
     let is_known = width > 0 && height > 0;
@@ -370,6 +387,7 @@ fn image_of(header: &Header) -> Image {
         drawn: None,
         renderable: true,
         truncated: header.truncated,
+        damaged: false,
         pending: false,
         reason: None,
     }
@@ -382,6 +400,7 @@ fn tell(image: &mut Image, placeholder: &Placeholder) {
     image.thumbhash = Some(engine.encode(&placeholder.thumbhash));
     image.alpha = placeholder.has_alpha;
     image.drawn = Some(placeholder.is_drawn);
+    image.damaged = placeholder.is_damaged;
 }
 
 /// The media type of an original. The content decides about pictures and about everything that a

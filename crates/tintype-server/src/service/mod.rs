@@ -201,6 +201,7 @@ fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartE
 fn imaging(config: &Config) -> Limits {
     Limits {
         max_pixels: config.max_pixels,
+        max_declared_pixels: config.max_declared_pixels,
         ..Limits::default()
     }
 }
