@@ -38,11 +38,28 @@ fn hostile_files_never_break_it() {
 
 #[test]
 fn too_many_pixels_are_kept_but_not_rendered() {
-    let app = Start::dev().env("TINTYPE_MAX_PIXELS", "1MP").run();
+    let app = Start::dev().env("TINTYPE_MAX_DECLARED_PIXELS", "1MP").run();
     let record = app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
     assert_eq!(record["image"]["renderable"], false);
+    assert_eq!(corpus::size(&record), (1920, 1200));
     app.get("/t/wood.jpg/w_100").refused(422, "too-many-pixels");
     app.get("/o/wood.jpg").expect(200);
+}
+
+/// What a JPEG declares is not what has to be decoded of it.
+#[test]
+fn pixels_count_as_they_are_decoded() {
+    let app = Start::dev().env("TINTYPE_MAX_PIXELS", "1MP").run();
+    let record = app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
+    assert_eq!(record["image"]["renderable"], true);
+    app.get("/t/wood.jpg/w_100").expect(200);
+    app.get("/t/wood.jpg/w_1920")
+        .refused(422, "too-many-pixels");
+    let png = corpus::read("hostile/bomb-png-12000x12000-rgba.png");
+    let record = app.upload("large.png", &png);
+    assert_eq!(record["image"]["renderable"], false);
+    app.get("/t/large.png/w_100")
+        .refused(422, "too-many-pixels");
 }
 
 #[test]

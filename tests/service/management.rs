@@ -302,6 +302,7 @@ fn the_interface_tells_what_it_takes_and_what_it_can_show() {
     assert!(renderable.contains(&"image/jpeg".into()), "{limits}");
     assert!(!renderable.contains(&"image/svg+xml".into()), "{limits}");
     assert_eq!(limits["max_pixels"], 100_000_000);
+    assert_eq!(limits["max_declared_pixels"], 250_000_000);
     assert_eq!(limits["max_upload_bytes"], 5_u64 << 30);
     assert_eq!(limits["allowed"][0], "*");
 }

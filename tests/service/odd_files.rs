@@ -130,7 +130,10 @@ fn a_picture_that_breaks_off_says_so() {
 #[test]
 fn planes_in_tiles_that_do_not_divide_are_rendered() {
     let app = App::dev();
-    let record = app.upload("planar.tif", &corpus::read("reported/planar-tiled-none.tif"));
+    let record = app.upload(
+        "planar.tif",
+        &corpus::read("reported/planar-tiled-none.tif"),
+    );
     assert_eq!(record["image"]["renderable"], true, "{record}");
     app.get("/t/planar.tif/w_40").expect(200);
     assert_eq!(panics(&app), 0);
@@ -138,7 +141,7 @@ fn planes_in_tiles_that_do_not_divide_are_rendered() {
 
 #[test]
 fn a_later_renderer_and_a_raised_limit_look_again() {
-    let app = Start::dev().env("TINTYPE_MAX_PIXELS", "1MP").run();
+    let app = Start::dev().env("TINTYPE_MAX_DECLARED_PIXELS", "1MP").run();
     app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
     app.get("/t/wood.jpg/w_40").refused(422, "too-many-pixels");
     let folder = app.folder();

@@ -493,6 +493,35 @@ fn the_answer_tells_what_the_picture_is() {
     }
 }
 
+/// Its header says all that its answers depend on.
+#[test]
+fn the_pixels_of_a_large_photograph_are_looked_at_behind_the_answer() {
+    let app = App::dev();
+    let small = app.upload("tower.jpg", &corpus::tower());
+    assert!(small["image"]["thumbhash"].is_string(), "{small}");
+    assert_eq!(small["image"]["damaged"], false, "{small}");
+    let photograph = corpus::read("photos/phone12mp_baseline.jpg");
+    let large = app.upload("large.jpg", &photograph);
+    assert_eq!(large["image"]["thumbhash"], serde_json::Value::Null);
+    assert_eq!(large["image"]["pending"], true, "{large}");
+    assert_eq!(large["image"]["renderable"], true, "{large}");
+    assert_eq!(corpus::size(&large), (4032, 3024));
+    let began = std::time::Instant::now();
+    while app.record("large.jpg")["image"]["thumbhash"].is_null() {
+        assert!(began.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let image = app.record("large.jpg")["image"].take();
+    assert_eq!(image["pending"], false, "{image}");
+    // What breaks off is told with it.
+    app.upload("half.jpg", &corpus::tower()[..30_000]);
+    let image = app.record("half.jpg")["image"].take();
+    assert_eq!(
+        (&image["truncated"], &image["damaged"]),
+        (&true.into(), &true.into())
+    );
+}
+
 #[test]
 fn without_a_valid_token_nothing_is_read_or_written() {
     let app = App::dev();

@@ -4,14 +4,12 @@
 //! the corpus, release build, two busy cores of a 2 GHz EPYC (`cargo bench --bench cost` shows both side
 //! by side). It is within a factor of two for ordinary photographs, which is enough to tell a thumbnail
 //! from a hero; whoever plans with it corrects it by what was measured.
-//!
-//! Deliberately absent: what only the bytes tell. A progressive JPEG takes up to five times as long to
-//! decode as is expected here.
 
 use std::time::Duration;
 
 use crate::decode;
-use crate::probe::{Header, SourceFormat, look_size};
+use crate::placeholder;
+use crate::probe::{Header, SourceFormat};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
 /// What a record knows of an original.
@@ -81,16 +79,16 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     }
 }
 
-/// For [`crate::probe::look`].
-pub fn look(source: &Source) -> Duration {
-    let (whole, size) = (source.upright, look_size(source.upright));
-    decode(source, whole, size) + resize(source, whole, size) + LOOK
+/// For [`placeholder::make`].
+pub fn placeholder(source: &Source) -> Duration {
+    let (whole, size) = (source.upright, placeholder::size(source.upright));
+    decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
 }
 
 /// For encoding alone, once.
 pub fn encode(format: Format, output: Size) -> Duration {
     let a_pixel = match format {
-        Format::Jpeg => 22,
+        Format::Jpeg => 9,
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
@@ -110,12 +108,21 @@ const TRIES: u32 = 3;
 const FILTER: u64 = 40;
 
 /// Dominant colour and ThumbHash of 100 pixels a side.
-const LOOK: Duration = Duration::from_millis(1);
+const PLACEHOLDER: Duration = Duration::from_millis(1);
 
 /// Entropy-coded bytes are read whole at any scale; what follows goes by the pixels of the original.
 fn decode(source: &Source, part: Size, target: Size) -> Duration {
     let (a_byte, a_thousand_pixels) = match source.format {
-        SourceFormat::Jpeg => (8, 400 + 400 * eighths(source, part, target)),
+        SourceFormat::Jpeg => {
+            let eighths = eighths(source, part, target);
+            // Of a progressive one only the scans that are needed.
+            let a_byte = match (source.interlaced, eighths) {
+                (false, _) => 8,
+                (true, 1) => 4,
+                (true, _) => 40,
+            };
+            (a_byte, 400 + 400 * eighths)
+        }
         SourceFormat::Png => (4, 1_700),
         SourceFormat::Webp => (0, 32_000),
         SourceFormat::Jxl | SourceFormat::Jp2 => (0, 200_000),
@@ -199,6 +206,18 @@ mod tests {
                 (0.5..=2.0).contains(&ratio),
                 "{source:?} {width} {format:?}: {expected:?} instead of {measured} ms"
             );
+        }
+    }
+
+    /// 12 megapixels of 2.9 MB, with what `cargo bench -p tintype-jpeg --bench decode` has shown.
+    #[test]
+    fn progressive_photographs_are_within_a_factor_of_two() {
+        let mut progressive = source(SourceFormat::Jpeg, (4032, 3024), 2_900_000);
+        progressive.interlaced = true;
+        for (width, measured) in [(250, 18.2), (500, 87.5), (1000, 150.0), (2000, 165.0)] {
+            let expected = expect(&progressive, &resolved(&progressive, width, Format::Jpeg));
+            let ratio = expected.decode.as_secs_f64() * 1000.0 / measured;
+            assert!((0.5..=2.0).contains(&ratio), "{width}: {expected:?}");
         }
     }
 

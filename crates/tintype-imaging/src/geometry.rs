@@ -148,6 +148,7 @@ pub fn resolve(
         },
         metadata: request.metadata.unwrap_or_default(),
         max_bytes: request.max_bytes,
+        progressive: false,
         own_coding: false,
     };
     let output = resolved.output();

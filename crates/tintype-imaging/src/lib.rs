@@ -10,6 +10,7 @@ mod error;
 pub mod geometry;
 pub mod limits;
 pub mod memory;
+pub mod placeholder;
 pub mod probe;
 pub mod render;
 pub mod sniff;

@@ -13,8 +13,10 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub max_file_bytes: u64,
-    /// Width times height as stored.
+    /// Width times height of what is decoded: of a JPEG, which can be decoded smaller, that.
     pub max_pixels: u64,
+    /// Width times height as the file has them.
+    pub max_declared_pixels: u64,
     /// A longer side than this is a trick, whatever the area.
     pub max_side: u32,
     /// What a decoder may allocate for one picture.
@@ -49,6 +51,7 @@ impl Default for Limits {
         Self {
             max_file_bytes: 256 * MIB,
             max_pixels: 100_000_000,
+            max_declared_pixels: 250_000_000,
             max_side: 65_535,
             max_decoded_bytes: 512 * MIB,
             max_icc_bytes: 4 * MIB,
@@ -61,8 +64,8 @@ impl Default for Limits {
             // 256 MiB in full blocks, twice.
             max_pixel_blocks: 2_000_000,
             max_scans: 100,
-            // The usual ten scans of a 100 MP photograph.
-            max_scan_pixels: 1_000_000_000,
+            // The usual ten scans of a 150 MP photograph.
+            max_scan_pixels: 1_500_000_000,
             max_frames: 10_000,
             max_animation_pixels: 1_000_000_000,
             max_directory_entries: 1_000,

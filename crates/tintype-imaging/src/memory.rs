@@ -6,8 +6,9 @@
 
 use crate::cost::{Source, eighths};
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
+use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
-use crate::probe::{MAX_STRIP_BYTES, SourceFormat, look_size};
+use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
 
@@ -31,14 +32,13 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
         false => 0,
     };
     let output = resolved.output().pixels();
-    let encoding =
-        channels_between(source) * output + encoding(source, resolved.format, output) + own;
+    let encoding = channels_between(source) * output + encoding(source, resolved, output) + own;
     FIXED + source.bytes + shrinking(source, part, target).max(shaped).max(encoding)
 }
 
-/// The same for [`crate::probe::look`].
-pub fn look(source: &Source) -> u64 {
-    FIXED + source.bytes + shrinking(source, source.upright, look_size(source.upright))
+/// The same for [`placeholder::make`].
+pub fn placeholder(source: &Source) -> u64 {
+    FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
 }
 
 /// Pixels of the largest ordinary picture of a format that fits into so many bytes, at 1200 pixels as WebP, which
@@ -120,7 +120,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
             let eighths = eighths.next_power_of_two();
             let decoded = (width * eighths).div_ceil(8) * (height * eighths).div_ceil(8);
             let whole = channels * decoded;
-            coefficients(source, eighths) + whole.max(short) + whole
+            coefficients(source) + whole.max(short) + whole
         }
         SourceFormat::Jpeg => {
             let side = (width.max(height) * eighths).div_ceil(8);
@@ -128,7 +128,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
                 6 * u64::from(part.height) * eighths / (8 * u64::from(target.height.max(1))) + 8;
             let window = (WINDOW_BYTES as u64).max(2 * rows * side * channels);
             let stripe = 16 * side * channels;
-            coefficients(source, eighths) + window.min(channels * all) + stripe + short
+            coefficients(source) + window.min(channels * all) + stripe + short
         }
         SourceFormat::Png if source.interlaced => {
             let whole = channels * sample * all;
@@ -171,18 +171,13 @@ const OF_HEVC: u64 = 9;
 /// Of an alpha for itself, or of what several are laid upon.
 const OF_ALPHA: u64 = 4;
 
-/// Of a progressive JPEG: two bytes for those that are needed of a block of 64 pixels, and eight about the others.
-fn coefficients(source: &Source, eighths: u64) -> u64 {
-    let of_a_block = match (source.interlaced, eighths) {
-        (false, _) => 0,
-        (true, 1) => 2,
-        (true, 2) => 2 * 5 + 8,
-        (true, 4) => 2 * 25 + 8,
-        (true, 5) => 2 * 41 + 8,
-        (true, 6) => 2 * 52 + 8,
-        (true, _) => 2 * 64,
-    };
-    u64::from(source.channels) * source.upright.pixels() * of_a_block / 64
+/// Of a progressive JPEG, whose scans are read side by side: the coefficients of a row of MCUs, of up to 16 pixels.
+fn coefficients(source: &Source) -> u64 {
+    let longer = u64::from(source.upright.width.max(source.upright.height));
+    match source.interlaced {
+        true => 16 * 3 * longer * u64::from(source.channels),
+        false => 0,
+    }
 }
 
 /// Of what is resized: gray with alpha goes as RGBA.
@@ -194,11 +189,15 @@ fn channels_between(source: &Source) -> u64 {
 }
 
 /// Of the encoder, besides the picture itself.
-fn encoding(source: &Source, format: Format, pixels: u64) -> u64 {
-    match format {
-        // Flattened first.
-        Format::Jpeg if source.has_alpha => 6 * pixels,
-        Format::Jpeg | Format::Png => 3 * pixels,
+fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
+    match resolved.format {
+        Format::Jpeg => {
+            let flattened = if source.has_alpha { 3 } else { 0 };
+            // Coefficients that are not zero, and the answer: of all colour, and at a high quality, there are more.
+            let is_full = source.may_be_drawn || resolved.quality >= 90;
+            (flattened + if is_full { 8 } else { 3 }) * pixels
+        }
+        Format::Png => 3 * pixels,
         Format::Webp if source.may_be_drawn && source.has_alpha => {
             22 * pixels + 2 * MIB + lossless_histograms(pixels)
         }

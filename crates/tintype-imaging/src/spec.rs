@@ -274,6 +274,8 @@ pub struct Resolved {
     pub quality: u8,
     pub metadata: Metadata,
     pub max_bytes: Option<u64>,
+    /// Of a JPEG: rough first, then finer.
+    pub progressive: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
     pub own_coding: bool,
@@ -308,6 +310,7 @@ impl Resolved {
             quality: 80,
             metadata: Metadata::None,
             max_bytes: None,
+            progressive: false,
             own_coding: false,
         }
     }
@@ -354,6 +357,7 @@ impl fmt::Display for Resolved {
             quality,
             metadata,
             max_bytes,
+            progressive,
             own_coding,
         } = self;
         let Rect {
@@ -390,6 +394,7 @@ impl fmt::Display for Resolved {
             Some(bytes) => write!(f, "max={bytes};")?,
             None => write!(f, "max=;")?,
         }
+        write!(f, "progressive={};", u8::from(*progressive))?;
         write!(f, "own={}", u8::from(*own_coding))
     }
 }

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Resolved, Size};
-use tintype_imaging::{memory, probe, render};
+use tintype_imaging::{memory, placeholder, probe, render};
+use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -69,6 +70,12 @@ fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
             let folder = tempfile::tempdir().unwrap();
             let mut files = large(folder.path());
             files.push(corpus().join("photos/made-50mp-420-base-q72.jpg"));
+            // Also where most of its detail is needed.
+            let progressive = corpus().join("reported/prog48mp.jpg");
+            Original::read(&progressive)
+                .unwrap()
+                .check(3000, Format::Jpeg);
+            files.push(progressive);
             for path in files {
                 let original = Original::read(&path).unwrap();
                 original.check(1200, Format::Jpeg);
@@ -190,13 +197,16 @@ fn interlaced_png(path: PathBuf, size: Size) -> PathBuf {
 }
 
 fn progressive_jpeg(path: PathBuf, size: Size, rgb: &image::DynamicImage) -> PathBuf {
-    let mut encoder = jpeg_encoder::Encoder::new_file(&path, 80).unwrap();
-    encoder.set_progressive(true);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
-    let (width, height) = (size.width as u16, size.height as u16);
-    encoder
-        .encode(rgb.as_bytes(), width, height, jpeg_encoder::ColorType::Rgb)
-        .unwrap();
+    let encoding = Encoding {
+        quality: 80,
+        tables: Tables::Standard,
+        sampling: Sampling::Full,
+        progressive: true,
+        exif: None,
+    };
+    let samples = Samples::Rgb(rgb.as_bytes());
+    let bytes = tintype_jpeg::encode(samples, size.width, size.height, &encoding);
+    fs::write(&path, bytes.unwrap()).unwrap();
     path
 }
 
@@ -270,11 +280,11 @@ impl Original {
         let limits = Limits::default();
         let header = probe::header(Cursor::new(&bytes), &limits, soon()).ok()?;
         // A decoder that panics is another test's concern.
-        let look = || probe::look(&bytes, &header, &limits, soon());
-        let look = catch_unwind(look).ok()?.ok()?;
+        let placeholder = || placeholder::make(&bytes, &header, &limits, soon());
+        let placeholder = catch_unwind(placeholder).ok()?.ok()?;
         let mut source = Source::of(&header, bytes.len() as u64);
         // As a record has it.
-        (source.may_be_drawn, source.has_alpha) = (look.is_drawn, look.has_alpha);
+        (source.may_be_drawn, source.has_alpha) = (placeholder.is_drawn, placeholder.has_alpha);
         Some(Self {
             path: path.to_owned(),
             source,

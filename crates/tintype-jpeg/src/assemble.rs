@@ -23,7 +23,7 @@ pub fn decode(
     limits: &Limits,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Picture, Error> {
-    let mut decoder = Decoder::new(bytes, scale, Chroma::Matched, limits, go_on)?;
+    let mut decoder = Decoder::new(bytes, scale, Chroma::Matched, limits)?;
     let mut planes = planes(&decoder, scale);
     while decoder.advance() {
         if !go_on() {

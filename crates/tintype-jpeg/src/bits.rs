@@ -1,8 +1,6 @@
 //! Bits of an entropy-coded segment (T.81 F.2.2.5): most significant first, a zero byte stuffed
 //! after every 0xFF, ended by a marker.
 
-use crate::huffman::extended;
-
 #[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
@@ -123,7 +121,7 @@ impl<'a> Bits<'a> {
         self.invented > self.held
     }
 
-    /// Where the next marker is looked for.
+    #[cfg(test)]
     pub(crate) fn position(&self) -> usize {
         self.at
     }
@@ -165,6 +163,14 @@ impl<'a> Bits<'a> {
         *self = Self::new(self.bytes, at);
         self.ended = true;
     }
+}
+
+/// A signed value of `size` bits, at least one (T.81 F.2.2.1, EXTEND).
+#[inline(always)]
+pub(crate) fn extended(value: u32, size: u32) -> i32 {
+    // The first bit says whether it is positive.
+    let negative = (value >> (size - 1) ^ 1) as i32;
+    value as i32 - (negative << size) + negative
 }
 
 #[inline(always)]

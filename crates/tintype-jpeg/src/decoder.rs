@@ -3,7 +3,8 @@
 use crate::colour::Coding;
 use crate::frame::{Component, Frame};
 use crate::markers::Head;
-use crate::progressive::Gathered;
+use crate::plane::Plane;
+use crate::progressive::Progressive;
 use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
 
@@ -36,72 +37,21 @@ pub struct Stripe<'s> {
 
 enum Pixels<'a> {
     Sequential(Sequential<'a>),
-    Gathered(Gathered),
-}
-
-/// One component as it is decoded.
-pub(crate) struct Plane {
-    /// Pixels that a block is wide and high.
-    pub(crate) side: usize,
-    /// Of the samples, filled up to whole MCUs.
-    pub(crate) stride: usize,
-    /// Of this stripe.
-    pub(crate) samples: Vec<u8>,
-    /// In blocks: where this stripe begins, and how high it is.
-    first_row: usize,
-    pub(crate) rows: usize,
-    /// Samples that the picture has.
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-}
-
-impl Plane {
-    fn new(frame: &Frame, component: &Component, side: usize) -> Self {
-        let stride = component.stride_blocks * side;
-        let samples = |pixels: u32, factor: usize, most: usize| {
-            (pixels as usize * factor * side).div_ceil(8 * most)
-        };
-        Self {
-            side,
-            stride,
-            samples: vec![128; stride * component.v * side],
-            first_row: 0,
-            rows: component.v,
-            width: samples(frame.width, component.h, frame.max_h),
-            height: samples(frame.height, component.v, frame.max_v),
-        }
-    }
-
-    /// Of the first sample of a block, by its column and row in the picture.
-    #[inline(always)]
-    pub(crate) fn place(&self, x: usize, y: usize) -> usize {
-        ((y - self.first_row) * self.stride + x) * self.side
-    }
-
-    /// For a block of which nothing is known.
-    pub(crate) fn fill_block(&mut self, x: usize, y: usize) {
-        let at = self.place(x, y);
-        let lines = self.samples[at..].chunks_mut(self.stride);
-        for line in lines.take(self.side) {
-            line[..self.side].fill(128);
-        }
-    }
+    Progressive(Progressive<'a>),
 }
 
 impl<'a> Decoder<'a> {
-    /// Of a progressive file all scans are read here. `go_on` is asked once a row of blocks; `false`
-    /// ends the work with [`Error::Stopped`].
+    /// No pixel is decoded yet. Of a progressive file all scans are looked for.
     pub fn new(
         bytes: &'a [u8],
         scale: Scale,
         chroma: Chroma,
         limits: &Limits,
-        go_on: &dyn Fn() -> bool,
     ) -> Result<Self, Error> {
         let head = Head::read(bytes)?;
         let frame = head.frame.clone();
         let pixels = |side: u32| u64::from(scale.apply(side));
-        limit(
+        Error::check(
             "the picture in pixels",
             pixels(frame.width) * pixels(frame.height),
             limits.max_pixels,
@@ -111,7 +61,7 @@ impl<'a> Decoder<'a> {
         };
         let planes: Vec<Plane> = frame.components.iter().map(plane).collect();
         let pixels = if frame.progressive {
-            Pixels::Gathered(Gathered::read(head, &planes, limits, go_on)?)
+            Pixels::Progressive(Progressive::new(head, &planes, limits)?)
         } else {
             Pixels::Sequential(Sequential::new(head, &planes)?)
         };
@@ -170,7 +120,7 @@ impl<'a> Decoder<'a> {
         }
         match &mut self.pixels {
             Pixels::Sequential(scans) => scans.row(&mut self.planes),
-            Pixels::Gathered(gathered) => gathered.row(self.row, &mut self.planes),
+            Pixels::Progressive(scans) => scans.row(&mut self.planes),
         }
         self.row += 1;
         true
@@ -191,7 +141,7 @@ impl<'a> Decoder<'a> {
     pub fn is_damaged(&self) -> bool {
         match &self.pixels {
             Pixels::Sequential(scans) => scans.is_damaged(),
-            Pixels::Gathered(gathered) => gathered.is_damaged(),
+            Pixels::Progressive(scans) => scans.is_damaged(),
         }
     }
 
@@ -222,13 +172,5 @@ fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> u
         }
         Chroma::Scaled(chroma) if is_small => chroma.block(),
         Chroma::Scaled(_) => scale.block(),
-    }
-}
-
-pub(crate) fn limit(what: &'static str, is: u64, limit: u64) -> Result<(), Error> {
-    if is > limit {
-        Err(Error::OverLimit { what, is, limit })
-    } else {
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Huffman tables (T.81 C.2, F.2.2.3) and the shortcuts built from them.
 
 use crate::Error;
-use crate::bits::Bits;
+use crate::bits::{Bits, extended};
 
 /// Codes of up to this many bits are found in one look-up; longer ones are rare.
 const LOOK_BITS: u32 = 10;
@@ -107,6 +107,18 @@ impl Table {
         Err(Error::Malformed("Huffman code"))
     }
 
+    /// Of a table of first coefficients: goes from that of the block before to that of this one.
+    #[inline(always)]
+    pub(crate) fn first(&self, bits: &mut Bits<'_>, dc: &mut i32) -> Result<(), Error> {
+        bits.refill();
+        let size = self.symbol(bits)?;
+        if size > 15 {
+            return Err(Error::Malformed("DC coefficient"));
+        }
+        *dc = dc.wrapping_add(bits.extend(u32::from(size)));
+        Ok(())
+    }
+
     /// Symbol and length of the code at the front of `bits`, of which `available` are known.
     fn look_at(&self, bits: u32, width: u32, available: u32) -> Option<(u8, u32)> {
         let entry = self.look[(bits << LOOK_BITS >> width) as usize & ((1 << LOOK_BITS) - 1)];
@@ -123,6 +135,17 @@ pub(crate) struct Found {
     pub(crate) run: u8,
     /// Code and value together; 0 where they do not fit in `LOOK_BITS`.
     bits: u8,
+}
+
+impl Found {
+    /// Of the block, or of so many that what follows takes this many bits to tell; for progressive frames.
+    const fn end(size: u8, bits: u8) -> Self {
+        Self {
+            value: size as i16,
+            run: END_OF_BLOCK,
+            bits,
+        }
+    }
 }
 
 /// More than a block has, and than a run can reach past its end.
@@ -155,11 +178,9 @@ impl AcTable {
         }
         let symbol = self.symbols.symbol(bits)?;
         let (run, size) = (symbol >> 4, u32::from(symbol & 15));
-        let run = if size == 0 && run < 15 {
-            END_OF_BLOCK
-        } else {
-            run
-        };
+        if size == 0 && run < 15 {
+            return Ok(Found::end(run, 0));
+        }
         Ok(Found {
             value: bits.extend(size) as i16,
             run,
@@ -177,11 +198,13 @@ fn found(entry: u16, pattern: u32) -> Found {
         return Found::default();
     }
     if size == 0 {
-        let run = if run < 15 { END_OF_BLOCK } else { run };
-        return Found {
-            value: 0,
-            run,
-            bits,
+        return match run {
+            15 => Found {
+                value: 0,
+                run,
+                bits,
+            },
+            _ => Found::end(run, bits),
         };
     }
     let value = pattern >> (LOOK_BITS - length - size) & ((1 << size) - 1);
@@ -190,14 +213,6 @@ fn found(entry: u16, pattern: u32) -> Found {
         run,
         bits,
     }
-}
-
-/// A signed value of `size` bits, at least one (T.81 F.2.2.1, EXTEND).
-#[inline(always)]
-pub(crate) fn extended(value: u32, size: u32) -> i32 {
-    // The first bit says whether it is positive.
-    let negative = (value >> (size - 1) ^ 1) as i32;
-    value as i32 - (negative << size) + negative
 }
 
 /// Steps over AC coefficients whose values nobody needs: one look-up passes as many whole symbols,
@@ -307,8 +322,11 @@ mod tests {
                 break;
             };
             let symbol = table.symbols.symbol(&mut two).unwrap();
-            let value = two.extend(u32::from(symbol & 15));
             let ends = symbol & 15 == 0 && symbol < 0xF0;
+            let value = match ends {
+                true => i32::from(symbol >> 4),
+                false => two.extend(u32::from(symbol & 15)),
+            };
             assert_eq!(i32::from(found.value), value);
             assert_eq!(found.run, if ends { END_OF_BLOCK } else { symbol >> 4 });
             assert_eq!(one.position(), two.position());

@@ -35,7 +35,7 @@ pub(crate) const fn last_needed(side: usize) -> usize {
 
 /// The scale that the transform of eight points down the columns (Arai, Agui, Nakajima 1988) leaves to its
 /// inputs.
-const AAN: [f32; 8] = [
+pub(crate) const AAN: [f32; 8] = [
     1.0,
     1.387_039_8,
     1.306_563,
@@ -75,7 +75,7 @@ impl Factors {
 }
 
 /// What coefficient `k` adds to pixel `at` of `side`, in a block of eight that becomes so many.
-fn wave(side: usize, k: usize, at: usize) -> f64 {
+pub(crate) fn wave(side: usize, k: usize, at: usize) -> f64 {
     let n = side as f64;
     let norm = if k == 0 { 1.0 / 8.0f64 } else { 2.0 / 8.0f64 };
     let angle = (2.0 * at as f64 + 1.0) * k as f64 * std::f64::consts::PI / (2.0 * n);

@@ -29,7 +29,6 @@ mod tests {
         let limits = Limits {
             max_pixels: 100_000_000,
             max_scans: 100,
-            max_coefficient_bytes: 100 << 20,
         };
         for file in ["made-jpeg-420-base.jpg", "made-jpeg-444-prog.jpg"] {
             let corpus = concat!(

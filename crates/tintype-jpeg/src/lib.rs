@@ -1,4 +1,4 @@
-//! A JPEG decoder that gives a picture at the size that is wanted, row by row.
+//! A JPEG decoder that gives a picture at the size that is wanted, row by row; and an encoder.
 //!
 //! ITU-T T.81 (ISO/IEC 10918-1): baseline, extended sequential and progressive, Huffman coded,
 //! 8 bits a sample, 1, 3 or 4 components. A thumbnail rarely needs every coefficient, so there is a
@@ -7,28 +7,31 @@
 //! symbols at a time, without ever being stored. At 1/8 only the DC scans of a progressive file are
 //! decoded.
 //!
-//! [`Decoder`] gives each component at its own resolution, in stripes of one row of MCUs, so that of
-//! a sequential file nothing else is in memory; of a progressive one the coefficients are. [`decode`]
-//! puts them together as libjpeg does.
+//! [`Decoder`] gives each component at its own resolution, in stripes of one row of MCUs; nothing else is in memory, for
+//! the scans of a progressive file are read side by side. [`decode`] puts components together as libjpeg does.
 //!
 //! Damage costs what it damaged ([`Decoder::is_damaged`]): what is missing is gray, or as an earlier scan
 //! had it.
 //!
-//! Reading order: `frame` and `markers`, then `decoder`, then `scan` with `sequential` and
+//! [`encode`] writes what a web page shows: 8 bits, gray or YCbCr, in one scan or progressive.
+//!
+//! Reading order: `frame` and `markers`, `plane`, then `decoder`, then `scan` with `sequential` and
 //! `progressive`, and what they stand on: `bits`, `huffman`, `idct`.
 //!
-//! Deliberately absent: encoding, colour management (the ICC profile is the caller's), arithmetic
+//! Deliberately absent: colour management (the ICC profile is the caller's), arithmetic
 //! coding, lossless and 12-bit processes.
 
 mod assemble;
 mod bits;
 mod colour;
 mod decoder;
+mod encode;
 mod frame;
 mod huffman;
 mod idct;
 mod level;
 mod markers;
+mod plane;
 mod progressive;
 mod scan;
 mod sequential;
@@ -38,6 +41,7 @@ mod upsample;
 pub use assemble::{Picture, decode};
 pub use colour::{Coding, Colour, to_rgb};
 pub use decoder::{Chroma, Decoder, Stripe};
+pub use encode::{Encoding, Samples, Sampling, Tables, encode};
 pub use frame::Frame;
 pub use markers::read_frame;
 
@@ -77,8 +81,6 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Progressive files can ask for any number of passes over the picture.
     pub max_scans: u32,
-    /// Coefficients kept for a progressive file at more than 1/8, two bytes each.
-    pub max_coefficient_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,4 +97,17 @@ pub enum Error {
     },
     #[error("decoding was stopped")]
     Stopped,
+    /// Of the caller's making.
+    #[error("nothing that can be encoded: {0}")]
+    BadInput(&'static str),
+}
+
+impl Error {
+    /// `Ok` up to and including the limit.
+    pub(crate) fn check(what: &'static str, is: u64, limit: u64) -> Result<(), Self> {
+        if is > limit {
+            return Err(Self::OverLimit { what, is, limit });
+        }
+        Ok(())
+    }
 }

@@ -99,7 +99,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn end_of_scan(&self) -> usize {
         let mut at = self.at;
         while let Some(marker) = next_marker(self.bytes, at) {
-            if !matches!(self.bytes[marker + 1], 0xD0..=0xD7) {
+            // What looks like a marker that there is not is damage.
+            if !matches!(self.bytes[marker + 1], 0x01..=0xBF | 0xD0..=0xD7) {
                 return marker;
             }
             at = marker + 2;

@@ -3,6 +3,7 @@
 
 use crate::Error;
 use crate::bits::Bits;
+use crate::frame::{Frame, ScanPart};
 
 /// What blocks of a scan need of those before them.
 #[derive(Clone, Copy, Default)]
@@ -32,7 +33,12 @@ pub(crate) trait Blocks {
 
 pub(crate) struct Walk<'a> {
     bits: Bits<'a>,
+    /// Of MCUs of the scan: how many there are, and of the rows how many make one of the frame.
     columns: usize,
+    rows: usize,
+    rows_at_once: usize,
+    /// The next one.
+    row: usize,
     /// Blocks of an MCU across and down, by the place of the component in the scan.
     shapes: Vec<(usize, usize)>,
     before: Before,
@@ -47,16 +53,19 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(
-        bits: Bits<'a>,
-        columns: usize,
-        shapes: Vec<(usize, usize)>,
-        interval: usize,
-    ) -> Self {
+    pub(crate) fn new(bits: Bits<'a>, frame: &Frame, parts: &[ScanPart], interval: usize) -> Self {
+        let (columns, rows) = frame.mcus_of(parts);
+        let rows_at_once = match parts {
+            [only] => frame.components[only.component].v,
+            _ => 1,
+        };
         Self {
             bits,
             columns,
-            shapes,
+            rows,
+            rows_at_once,
+            row: 0,
+            shapes: frame.shapes_of(parts),
             before: Before::default(),
             interval,
             until_restart: interval,
@@ -70,19 +79,18 @@ impl<'a> Walk<'a> {
         self.damaged
     }
 
-    /// Nothing follows.
-    pub(crate) fn is_over(&self) -> bool {
-        self.lost && self.interval == 0
-    }
-
-    /// Where the next marker is looked for.
-    pub(crate) fn position(&self) -> usize {
-        self.bits.position()
-    }
-
-    /// Reads a row of MCUs.
+    /// Reads what belongs to the next row of MCUs of the frame.
     #[inline(always)]
-    pub(crate) fn row<B: Blocks>(&mut self, row: usize, blocks: &mut B) {
+    pub(crate) fn stripe<B: Blocks>(&mut self, blocks: &mut B) {
+        let end = (self.row + self.rows_at_once).min(self.rows);
+        for row in self.row..end {
+            self.row(row, blocks);
+        }
+        self.row = end;
+    }
+
+    #[inline(always)]
+    fn row<B: Blocks>(&mut self, row: usize, blocks: &mut B) {
         for column in 0..self.columns {
             if self.interval != 0 {
                 if self.until_restart == 0 {

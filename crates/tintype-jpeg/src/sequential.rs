@@ -5,21 +5,17 @@ use fearless_simd::{Level, dispatch};
 
 use crate::Error;
 use crate::bits::Bits;
-use crate::decoder::Plane;
 use crate::frame::{Frame, Scan};
 use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, Table};
 use crate::idct::{Factors, Rows, last_needed};
 use crate::level::level;
 use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
+use crate::plane::Plane;
 use crate::scan::{Before, Blocks, Walk};
 
 /// One scan, and how far it was read.
 struct Open<'a> {
     parts: Vec<Part>,
-    /// Rows of MCUs that are left of it, and that make one of the frame.
-    rows: usize,
-    rows_at_once: usize,
-    row: usize,
     walk: Walk<'a>,
 }
 
@@ -74,17 +70,12 @@ impl<'a> Sequential<'a> {
     /// Reads a row of MCUs of the frame.
     pub(crate) fn row(&mut self, planes: &mut [Plane]) {
         for open in &mut self.scans {
-            let first = open.row;
-            let end = (first + open.rows_at_once).min(open.rows);
             let mut blocks = Stripe {
                 parts: &open.parts,
                 planes,
             };
             let walk = &mut open.walk;
-            for row in first..end {
-                dispatch!(self.level, _simd => walk.row(row, &mut blocks));
-            }
-            open.row = end;
+            dispatch!(self.level, _simd => walk.stripe(&mut blocks));
         }
     }
 }
@@ -122,12 +113,8 @@ fn open<'a>(
     planes: &[Plane],
 ) -> Result<Open<'a>, Error> {
     tables.fill_in()?;
-    let (columns, rows) = frame.mcus_of(&scan.parts);
-    let shapes = frame.shapes_of(&scan.parts);
-    let rows_at_once = match scan.parts.as_slice() {
-        [only] => frame.components[only.component].v,
-        _ => 1,
-    };
+    let bits = Bits::new(reader.bytes, reader.at);
+    let walk = Walk::new(bits, frame, &scan.parts, tables.restart);
     let mut parts = Vec::with_capacity(scan.parts.len());
     for part in scan.parts {
         let component = &frame.components[part.component];
@@ -141,14 +128,7 @@ fn open<'a>(
             factors: Factors::new(tables.quantisation(component)?, side),
         });
     }
-    let bits = Bits::new(reader.bytes, reader.at);
-    Ok(Open {
-        parts,
-        rows,
-        rows_at_once,
-        row: 0,
-        walk: Walk::new(bits, columns, shapes, tables.restart),
-    })
+    Ok(Open { parts, walk })
 }
 
 /// Where the blocks of a row of MCUs go.
@@ -200,7 +180,7 @@ fn block<const SIDE: usize>(
 ) -> Result<(), Error> {
     // In registers, other than through the reference.
     let mut local = *bits;
-    let mut read = first(&mut local, &part.dc, dc);
+    let mut read = part.dc.first(&mut local, dc);
     let mut rows = Rows::new(&part.factors, *dc);
     if read.is_ok() {
         read = others::<SIDE>(&mut local, part, &mut rows);
@@ -208,18 +188,6 @@ fn block<const SIDE: usize>(
     rows.write::<SIDE>(&mut plane.samples, at, plane.stride);
     *bits = local;
     read
-}
-
-/// The first coefficient, as a difference from that of the block before.
-#[inline(always)]
-pub(crate) fn first(bits: &mut Bits<'_>, table: &Table, dc: &mut i32) -> Result<(), Error> {
-    bits.refill();
-    let size = table.symbol(bits)?;
-    if size > 15 {
-        return Err(Error::Malformed("DC coefficient"));
-    }
-    *dc = dc.wrapping_add(bits.extend(u32::from(size)));
-    Ok(())
 }
 
 #[inline(always)]

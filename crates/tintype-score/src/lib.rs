@@ -60,7 +60,6 @@ fn jpeg(bytes: &[u8]) -> Picture {
     let limits = tintype_jpeg::Limits {
         max_pixels: u64::MAX,
         max_scans: u32::MAX,
-        max_coefficient_bytes: u64::MAX,
     };
     let picture = tintype_jpeg::decode(bytes, Scale::FULL, &limits, &|| true).unwrap();
     let rgb = match picture.colour {

@@ -1,19 +1,55 @@
-//! The JPEG decoder, at each of its scales.
+//! The JPEG decoder, at each of its scales; and the encoder, whose files of the same pixels are whole.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tintype_jpeg::{Limits, Scale};
+use tintype_jpeg::{Colour, Encoding, Limits, Picture, Samples, Sampling, Scale, Tables};
+
+const LIMITS: Limits = Limits {
+    max_pixels: 1_000_000,
+    max_scans: 20,
+};
 
 fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits {
-        max_pixels: 1_000_000,
-        max_scans: 20,
-        max_coefficient_bytes: 16 << 20,
-    };
     for scale in (1..=8).map(Scale::eighths) {
-        if let Ok(picture) = tintype_jpeg::decode(bytes, scale, &limits, &|| true) {
+        if let Ok(picture) = tintype_jpeg::decode(bytes, scale, &LIMITS, &|| true) {
             let pixels = picture.width as usize * picture.height as usize;
             assert_eq!(picture.samples.len(), pixels * picture.colour.channels());
+            if scale == Scale::EIGHTH {
+                check_encoding(&picture, bytes.len());
+            }
         }
     }
 });
+
+/// What is written is read without damage, and is the same picture in one scan and in several.
+fn check_encoding(picture: &Picture, seed: usize) {
+    let samples = match picture.colour {
+        Colour::Gray => Samples::Gray(&picture.samples),
+        Colour::Rgb => Samples::Rgb(&picture.samples),
+        Colour::Cmyk => return,
+    };
+    let shown = |progressive: bool| {
+        let encoding = Encoding {
+            quality: (seed % 100) as u8 + 1,
+            tables: if seed % 3 == 0 {
+                Tables::Standard
+            } else {
+                Tables::MsSsim
+            },
+            sampling: if seed % 2 == 0 {
+                Sampling::Full
+            } else {
+                Sampling::Quarter
+            },
+            progressive,
+            exif: None,
+        };
+        let (width, height) = (picture.width, picture.height);
+        let file = tintype_jpeg::encode(samples, width, height, &encoding).unwrap();
+        let again = tintype_jpeg::decode(&file, Scale::FULL, &LIMITS, &|| true).unwrap();
+        assert!(!again.damaged);
+        assert_eq!((again.width, again.height), (width, height));
+        again.samples
+    };
+    assert_eq!(shown(false), shown(true));
+}

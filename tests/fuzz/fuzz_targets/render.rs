@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Fit, Format, Request};
-use tintype_imaging::{Error, probe, render};
+use tintype_imaging::{Error, placeholder, probe, render};
 
 fuzz_target!(init: tolerate_panics_of_others(), |bytes: &[u8]| {
     let _ = catch_unwind(AssertUnwindSafe(|| treat(bytes)));
@@ -43,7 +43,7 @@ fn treat(bytes: &[u8]) {
     let Ok(header) = probe::header(Cursor::new(bytes), &limits, deadline) else {
         return;
     };
-    let _ = probe::look(bytes, &header, &limits, deadline);
+    let _ = placeholder::make(bytes, &header, &limits, deadline);
     let format = [Format::Jpeg, Format::Png, Format::Webp][usize::from(choice % 3)];
     let request = Request {
         width: Some(1 + u32::from(*side)),

@@ -26,6 +26,8 @@ class Limits:
     allowed: tuple[str, ...]
     max_pixels: int
     max_upload_bytes: int
+    #: For JPEG, which is decoded smaller; None where the service is older than that.
+    max_declared_pixels: int | None = None
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Limits:
@@ -34,7 +36,13 @@ class Limits:
             allowed=tuple(map(str, answer["allowed"])),
             max_pixels=int(answer["max_pixels"]),
             max_upload_bytes=int(answer["max_upload_bytes"]),
+            max_declared_pixels=answer.get("max_declared_pixels"),
         )
+
+    def max_pixels_of(self, format: str | None) -> int:
+        if format == "jpeg" and self.max_declared_pixels is not None:
+            return self.max_declared_pixels
+        return self.max_pixels
 
     def allows(self, media_type: str) -> bool:
         return any(fnmatchcase(media_type, allowed) for allowed in self.allowed)

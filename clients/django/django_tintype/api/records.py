@@ -34,6 +34,8 @@ class ImageFacts:
     pending: bool = False
     #: The file ends too early.
     truncated: bool = False
+    #: Part of its pixels is missing or wrong.
+    damaged: bool = False
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> ImageFacts:

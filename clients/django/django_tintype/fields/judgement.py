@@ -64,8 +64,8 @@ def find_trouble(file: File[Any], limits: Limits | None) -> Trouble | None:
     if format and limits and media_type(format) not in limits.renderable:
         return Trouble("unsupported-format", format)
     pixels = _pixels(file)
-    if limits and pixels and pixels > limits.max_pixels:
-        return Trouble("too-many-pixels", format, pixels, limits.max_pixels)
+    if limits and pixels and pixels > limits.max_pixels_of(format):
+        return Trouble("too-many-pixels", format, pixels, limits.max_pixels_of(format))
     return None
 
 

@@ -17,17 +17,19 @@ pub(super) fn decode(
     limits: &Limits,
     deadline: Instant,
     take: &mut Take<'_>,
-) -> Result<(), Error> {
-    let eighths = eighths(part, target);
-    let coding = tintype_jpeg::read_frame(bytes).map_err(error)?.coding;
+) -> Result<bool, Error> {
+    let wanted = eighths(part, target);
+    let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
+    let (size, coding) = (Size::new(frame.width, frame.height), frame.coding);
     if coding.colour() == Colour::Cmyk || coding != Coding::Gray && !leaves_twice(part, target) {
-        return take(whole(bytes, eighths, limits, deadline)?);
+        let eighths = wanted.next_power_of_two();
+        Error::check_pixels(scaled(size, eighths).pixels(), limits.max_pixels)?;
+        return whole(bytes, eighths, limits, deadline, take);
     }
+    let eighths = fitting(wanted, size, (part, target), limits)?;
     let scale = Scale::eighths(eighths);
-    let go_on = || Instant::now() < deadline;
     let limits = jpeg_limits(limits);
-    let mut decoder =
-        Decoder::new(bytes, scale, Chroma::Scaled(scale), &limits, &go_on).map_err(error)?;
+    let mut decoder = Decoder::new(bytes, scale, Chroma::Scaled(scale), &limits).map_err(error)?;
     let sizes = decoder.sizes();
     let reaches = decoder.reaches();
     while decoder.advance() {
@@ -48,7 +50,38 @@ pub(super) fn decode(
             })?;
         }
     }
-    Ok(())
+    Ok(decoder.is_damaged())
+}
+
+/// What a picture becomes at so many eighths.
+pub(super) fn scaled(size: Size, eighths: u32) -> Size {
+    let scale = Scale::eighths(eighths);
+    Size::new(scale.apply(size.width), scale.apply(size.height))
+}
+
+/// The scale that is wanted or, where that is over the limit, the largest below it which still leaves the target: less
+/// sharp than it could be, rather than nothing.
+fn fitting(
+    wanted: u32,
+    size: Size,
+    (part, target): (Size, Size),
+    limits: &Limits,
+) -> Result<u32, Error> {
+    let fits = |eighths: u32| scaled(size, eighths).pixels() <= limits.max_pixels;
+    let leaves = |eighths: u32| {
+        let part = scaled(part, eighths);
+        part.width >= target.width && part.height >= target.height
+    };
+    let fitting = [8, 6, 5, 4, 2, 1].into_iter();
+    let fitting = fitting.filter(|&eighths| eighths <= wanted && fits(eighths));
+    let fitting = fitting
+        .max()
+        .filter(|&eighths| eighths == wanted || leaves(eighths));
+    let too_many = Error::TooManyPixels {
+        is: scaled(size, wanted).pixels(),
+        limit: limits.max_pixels,
+    };
+    fitting.ok_or(too_many)
 }
 
 fn whole(
@@ -56,8 +89,8 @@ fn whole(
     eighths: u32,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Band<'static>, Error> {
-    let eighths = eighths.next_power_of_two();
+    take: &mut Take<'_>,
+) -> Result<bool, Error> {
     let go_on = || Instant::now() < deadline;
     let scale = Scale::eighths(eighths);
     let picture =
@@ -67,20 +100,20 @@ fn whole(
         Colour::Rgb => Layout::Rgb,
         Colour::Cmyk => Layout::Cmyk,
     };
-    Ok(Band {
+    take(Band {
         size: Size::new(picture.width, picture.height),
         divisor: 8 / eighths,
         plane: None,
         layout,
         samples: Samples::Eight(picture.samples.into()),
-    })
+    })?;
+    Ok(picture.damaged)
 }
 
 pub(super) fn jpeg_limits(limits: &Limits) -> tintype_jpeg::Limits {
     tintype_jpeg::Limits {
         max_pixels: limits.max_pixels,
         max_scans: limits.max_scans,
-        max_coefficient_bytes: limits.max_decoded_bytes,
     }
 }
 
@@ -90,6 +123,7 @@ pub(super) fn error(error: tintype_jpeg::Error) -> Error {
         tintype_jpeg::Error::Unsupported(what) => Error::unsupported(format!("JPEG with {what}")),
         tintype_jpeg::Error::OverLimit { what, is, limit } => Error::OverLimit { what, is, limit },
         tintype_jpeg::Error::Stopped => Error::DeadlineExceeded,
+        tintype_jpeg::Error::BadInput(_) => Error::internal(error.to_string()),
     }
 }
 

@@ -112,7 +112,23 @@ fn rows_of_a_band(stride: usize) -> usize {
     (BAND_BYTES / stride.max(1)).max(1)
 }
 
-/// Decodes no more than is needed to show `part` of the picture (as stored) at the size `target`.
+/// Whether a picture of this format and size can be shown at any size. One that cannot be decoded smaller than it is
+/// has as many pixels decoded as it declares.
+pub(crate) fn check_original(
+    format: SourceFormat,
+    size: Size,
+    limits: &Limits,
+) -> Result<(), Error> {
+    Error::check_pixels(size.pixels(), limits.max_declared_pixels)?;
+    let least = match format {
+        SourceFormat::Jpeg => jpeg::scaled(size, 1),
+        _ => size,
+    };
+    Error::check_pixels(least.pixels(), limits.max_pixels)
+}
+
+/// Decodes no more than is needed to show `part` of the picture (as stored) at the size `target`. Tells whether part of
+/// it was missing or wrong, as far as the format shows that.
 pub(crate) fn decode(
     bytes: &[u8],
     container: &Container,
@@ -120,17 +136,19 @@ pub(crate) fn decode(
     limits: &Limits,
     deadline: Instant,
     take: &mut Take<'_>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let header = &container.header;
-    Error::check_pixels(header.size.pixels(), limits.max_pixels)?;
+    check_original(header.format, header.size, limits)?;
     let side = header.size.width.max(header.size.height);
     Error::check(
         "longer side in pixels",
         u64::from(side),
         u64::from(limits.max_side),
     )?;
-    match header.format {
-        SourceFormat::Jpeg => jpeg::decode(bytes, (part, target), limits, deadline, take),
+    let decoded = match header.format {
+        SourceFormat::Jpeg => {
+            return jpeg::decode(bytes, (part, target), limits, deadline, take);
+        }
         SourceFormat::Png => png::decode(bytes, limits, deadline, take),
         SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
         SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
@@ -146,7 +164,8 @@ pub(crate) fn decode(
         SourceFormat::Psd => psd::decode(bytes, header, limits, deadline, take),
         SourceFormat::Ico => ico::decode(bytes, header, limits, deadline, take),
         SourceFormat::Svg => Err(Error::NotYetSupported("svg")),
-    }
+    };
+    decoded.map(|()| false)
 }
 
 /// The smallest scale of a JPEG, in eighths, that leaves twice the target: below that, the low-pass of a reduced

@@ -355,12 +355,12 @@ fn text_names_every_field_and_equal_pictures_have_equal_text() {
     assert_eq!(
         resolved((400, 200), &request).to_string(),
         "crop=0,0,400,200;rot=90;flip=1,0;size=50,100;canvas=100,100,25,0;blur=1.25;sharpen=0.5;\
-         gray=1;bg=0102ff00;f=webp;q=78;meta=keep;max=50000;own=0"
+         gray=1;bg=0102ff00;f=webp;q=78;meta=keep;max=50000;progressive=0;own=0"
     );
     assert_eq!(
         resolved((400, 200), &Request::default()).to_string(),
         "crop=0,0,400,200;rot=0;flip=0,0;size=400,200;canvas=;blur=0;sharpen=0;gray=0;bg=;f=webp;\
-         q=78;meta=copyright;max=;own=0"
+         q=78;meta=copyright;max=;progressive=0;own=0"
     );
     let turned = |rotate, horizontal, vertical| {
         let flip = Some(Flip {

@@ -81,7 +81,8 @@ fn segments<R: BufRead + Seek>(
             }
             read => read?,
         }
-        if marker == 0xda && !header.interlaced && extent == Extent::Decoding {
+        let is_enough = !header.interlaced && header.size.height > 0;
+        if header.scans > 0 && is_enough && extent == Extent::Decoding {
             return Ok(());
         }
     }
@@ -135,6 +136,11 @@ fn segment<R: BufRead + Seek>(
     }
     match marker {
         0xda => scan(reader, length, header, limits),
+        // The number of lines, where the frame header did not know it (T.81 B.2.5).
+        0xdc if header.scans == 1 && header.size.height == 0 && length == 2 => {
+            header.size.height = u32::from(reader.be16()?);
+            Ok(())
+        }
         0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if !walk.has_frame => {
             frame(marker, &reader.vec(length)?, walk, header)
         }

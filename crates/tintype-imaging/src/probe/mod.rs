@@ -11,7 +11,6 @@ pub(crate) mod ifd;
 mod jp2;
 mod jpeg;
 mod jxl;
-mod look;
 mod metadata;
 mod png;
 mod psd;
@@ -30,8 +29,6 @@ use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
 pub(crate) use ico::largest as largest_of_icon;
-pub(crate) use look::size as look_size;
-pub use look::{Look, look};
 pub(crate) use metadata::{Blocks, Rights};
 pub(crate) use psd::{Mode, Psd};
 pub(crate) use read::Reader;

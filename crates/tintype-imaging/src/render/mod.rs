@@ -142,13 +142,26 @@ fn render_as(
     })
 }
 
-/// All of a picture, upright, at a size; and whether it is drawn, judged as the original has it.
+/// Whether an original can be rendered at any size.
+pub fn check_original(format: SourceFormat, size: Size, limits: &Limits) -> Result<(), Error> {
+    decode::check_original(format, size, limits)
+}
+
+pub(crate) struct Small {
+    pub(crate) pixels: Pixels,
+    /// Judged as the original has it.
+    pub(crate) is_drawn: bool,
+    /// Part of what was decoded was missing or wrong.
+    pub(crate) is_damaged: bool,
+}
+
+/// All of a picture, upright, at a size.
 pub(crate) fn small(
     bytes: &[u8],
     size: Size,
     limits: &Limits,
     deadline: Instant,
-) -> Result<(Pixels, bool), Error> {
+) -> Result<Small, Error> {
     let container = probe::container(Cursor::new(bytes), limits, deadline)?;
     let header = &container.header;
     let upright = header.upright();
@@ -170,8 +183,11 @@ pub(crate) fn small(
         shrink = shrink.judging();
     }
     let shrunk = open(bytes, &container, &stored, limits, deadline, shrink)?;
-    let is_drawn = shrunk.is_drawn;
-    Ok((shape(shrunk, &container, wanted.turn), is_drawn))
+    Ok(Small {
+        is_drawn: shrunk.is_drawn,
+        is_damaged: shrunk.is_damaged,
+        pixels: shape(shrunk, &container, wanted.turn),
+    })
 }
 
 struct Wanted {
@@ -255,8 +271,11 @@ fn open(
         },
     );
     let mut take = |band: Band<'_>| shrink.take(band);
-    decode::decode(bytes, container, sizes, limits, deadline, &mut take)?;
-    shrink.finish()
+    let is_damaged = decode::decode(bytes, container, sizes, limits, deadline, &mut take)?;
+    Ok(Shrunk {
+        is_damaged,
+        ..shrink.finish()?
+    })
 }
 
 /// Steps 5 and 6.

@@ -47,6 +47,8 @@ pub(super) struct Shrunk {
     pub(super) is_srgb: bool,
     /// Judged at the size of the original, where it was asked.
     pub(super) is_drawn: bool,
+    /// As the decoder tells it.
+    pub(super) is_damaged: bool,
     /// Of the time that decoding seems to have taken.
     pub(super) spent: Duration,
 }
@@ -96,6 +98,7 @@ impl<'a> Shrink<'a> {
             is_srgb,
             pixels: together(planes?, self.coding)?,
             is_drawn: self.judge.is_some_and(|judge| judge.is_drawn()),
+            is_damaged: false,
             spent: self.spent + start.elapsed(),
         })
     }

@@ -2,6 +2,7 @@
 //! and stays sharp and small: no answer at its own size is larger than the original.
 
 use tintype_imaging::limits::Limits;
+use tintype_imaging::placeholder;
 use tintype_imaging::probe;
 use tintype_imaging::render::{self, Rendered};
 use tintype_imaging::spec::{Format, Resolved, Size};
@@ -15,8 +16,8 @@ fn is_drawn_at(bytes: &[u8], width: u32) -> bool {
 
 fn is_drawn(bytes: &[u8]) -> bool {
     let header = header(bytes).unwrap();
-    let look = probe::look(bytes, &header, &Limits::default(), soon());
-    look.unwrap().is_drawn
+    let made = placeholder::make(bytes, &header, &Limits::default(), soon());
+    made.unwrap().is_drawn
 }
 
 #[test]

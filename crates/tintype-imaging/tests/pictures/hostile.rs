@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::probe;
+use tintype_imaging::placeholder;
 use tintype_imaging::spec::{Format, Size};
 use tintype_imaging::{Error, PIXELS, render, sniff};
 
@@ -18,7 +18,7 @@ fn treat(bytes: &[u8]) -> Result<usize, Error> {
     let limits = Limits::default();
     sniff::sniff(bytes);
     let header = header(bytes)?;
-    let look = probe::look(bytes, &header, &limits, deadline);
+    let made = placeholder::make(bytes, &header, &limits, deadline);
     let upright = header.upright();
     // Both ways of decoding: reduced, and in full.
     let size = Size::new(upright.width.min(100), upright.height.min(100));
@@ -32,7 +32,7 @@ fn treat(bytes: &[u8]) -> Result<usize, Error> {
         let size = Size::new(upright.width.min(1600), upright.height.min(1600));
         let _ = render::render(bytes, &whole(upright, size, Format::Png), &limits, deadline);
     }
-    look?;
+    made?;
     Ok(small?.bytes.len())
 }
 

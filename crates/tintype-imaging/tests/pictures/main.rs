@@ -13,6 +13,7 @@ mod header;
 mod heif;
 mod hostile;
 mod kinds;
+mod large;
 mod metadata;
 mod orientation;
 mod output;

@@ -18,6 +18,8 @@ pub(super) struct Limits {
     allowed: Vec<String>,
     /// Of the whole picture; one above is stored and not shown.
     max_pixels: u64,
+    /// The same for JPEG, which can be decoded smaller.
+    max_declared_pixels: u64,
     max_upload_bytes: u64,
 }
 
@@ -31,6 +33,7 @@ pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limit
         renderable: renderable.copied().collect(),
         allowed: app.config.uploads.allow_types.clone(),
         max_pixels: app.config.pictures.max_pixels,
+        max_declared_pixels: app.config.pictures.max_declared_pixels,
         max_upload_bytes: app.config.uploads.max_upload_bytes,
     })
 }

@@ -148,7 +148,7 @@ fn choices(
         let detail = format!("{} is not a picture that can be read", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
-    if let Some(refusal) = image.refusal(ask.app.probing.max_pixels()) {
+    if let Some(refusal) = image.refusal(ask.app.probing.limits()) {
         ask.app.metrics.decode_rejected(&refusal);
         return Err(refusal);
     }
@@ -193,7 +193,11 @@ fn resolve(
         quality: ask.app.config.pictures.quality.of(format),
         focal: record.focal(),
     };
-    Ok(geometry::resolve(upright, &merged.request, &defaults)?)
+    let resolved = geometry::resolve(upright, &merged.request, &defaults)?;
+    Ok(Resolved {
+        progressive: ask.app.config.pictures.jpeg_progressive && format == Format::Jpeg,
+        ..resolved
+    })
 }
 
 /// A background without transparency leaves none in the picture.

@@ -114,6 +114,7 @@ fn limits() -> Vec<[String; 2]> {
     let Limits {
         max_file_bytes,
         max_pixels,
+        max_declared_pixels,
         max_side,
         max_decoded_bytes,
         max_icc_bytes,
@@ -135,8 +136,12 @@ fn limits() -> Vec<[String; 2]> {
     let size = |what: &str, limit: u64| [what.to_owned(), bytes(limit)];
     vec![
         many(
-            "pixels, width times height (`TINTYPE_MAX_PIXELS`)",
+            "pixels that are decoded, width times height (`TINTYPE_MAX_PIXELS`)",
             max_pixels,
+        ),
+        many(
+            "pixels that a file declares (`TINTYPE_MAX_DECLARED_PIXELS`)",
+            max_declared_pixels,
         ),
         count("pixels a side", max_side),
         size("bytes of a file that is decoded", max_file_bytes),

@@ -338,7 +338,7 @@ impl Records {
     pub fn unfinished_at(&self, record: &Record) -> Option<Timestamp> {
         match self.is_read_only {
             true => self.probing.next_look(record),
-            false => record.unfinished(self.probing.max_pixels()),
+            false => record.unfinished(self.probing.limits()),
         }
     }
 

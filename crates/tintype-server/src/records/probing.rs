@@ -11,11 +11,13 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tintype_imaging::Error as Imaging;
+use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::probe::{self, Header, Look, SourceFormat, Stopped};
+use tintype_imaging::placeholder::{self, Placeholder};
+use tintype_imaging::probe::{self, Header, SourceFormat, Stopped};
 use tintype_imaging::sniff::{Sniffed, sniff};
 use tintype_imaging::spec::Size;
-use tintype_imaging::{cost, memory};
+use tintype_imaging::{cost, memory, render};
 use tintype_store::{ContentHash, ETag, HexId, Key, Meta, Object, Store};
 use tokio::sync::Semaphore;
 
@@ -37,6 +39,10 @@ const BACKGROUND_ADOPTIONS_AT_ONCE: usize = 1;
 /// How long the facts of a picture may hold up an upload: what its header says, and what its pixels
 /// (dominant colour, ThumbHash).
 const WITHIN: Duration = Duration::from_secs(2);
+
+/// CPU of one thread that decoded facts may take while an upload, or the first look at an adopted picture, waits for its
+/// answer; what takes longer is filled in behind it.
+const WHILE_WAITING: Duration = Duration::from_millis(8);
 
 /// How long they may take where nobody waits, until the machine is less busy.
 const IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(60);
@@ -79,13 +85,13 @@ impl Probing {
         }
     }
 
-    pub fn max_pixels(&self) -> u64 {
-        self.limits.max_pixels
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// When another look at a picture may tell more than its record knows, the past meaning now.
     pub fn next_look(&self, record: &Record) -> Option<Timestamp> {
-        record.next_look(self.limits.max_pixels)
+        record.next_look(&self.limits)
     }
 
     /// Everything that the bytes tell. Never fails on account of the bytes: what cannot be read as a
@@ -199,13 +205,21 @@ impl Probing {
         };
         let mut image = image_of(&header);
         image.truncated &= input.is_whole();
-        let fits = || Imaging::check_pixels(header.size.pixels(), self.limits.max_pixels);
-        let looked = match walked.and_then(|()| fits()) {
-            Ok(()) => self.look(header, input.clone(), priority, deadline).await,
+        let fits = || render::check_original(header.format, header.size, &self.limits);
+        let readable = walked.and_then(|()| fits());
+        if readable.is_ok() && priority == Priority::Request && is_left_for_later(&header, &input) {
+            image.pending = true;
+            return image;
+        }
+        let made = match readable {
+            Ok(()) => {
+                self.placeholder(header, input.clone(), priority, deadline)
+                    .await
+            }
             Err(error) => Err(error.into()),
         };
-        match looked {
-            Ok(look) => tell(&mut image, &look),
+        match made {
+            Ok(placeholder) => tell(&mut image, &placeholder),
             Err(Hindrance { error, is_lasting }) => {
                 tracing::debug!(%error, is_lasting, "the facts of a picture are left out");
                 // The rest of the file may be fine.
@@ -235,23 +249,23 @@ impl Probing {
     }
 
     /// The decoded facts.
-    async fn look(
+    async fn placeholder(
         &self,
         header: Header,
         input: Arc<Input>,
         priority: Priority,
         deadline: Instant,
-    ) -> Result<Look, Hindrance> {
-        let source = cost::Source::of(&header, input.size());
+    ) -> Result<Placeholder, Hindrance> {
+        let source = Source::of(&header, input.size());
         let cost = Cost {
-            kind: workers::Kind::Look,
-            time: cost::look(&source),
-            bytes: memory::look(&source),
+            kind: workers::Kind::Placeholder,
+            time: cost::placeholder(&source),
+            bytes: memory::placeholder(&source),
         };
         let limits = self.limits.clone();
         let job = move |shift: &mut Shift| {
             let bytes = input.read()?;
-            probe::look(&bytes, &header, &limits, shift.deadline)
+            placeholder::make(&bytes, &header, &limits, shift.deadline)
         };
         let done = self.pool.run(priority, deadline, cost, job).await;
         done?.result.map_err(Hindrance::from)
@@ -347,6 +361,13 @@ impl Input {
     }
 }
 
+/// Whether somebody waits for an answer that needs nothing of the pixels, and those are dear. All that decides about
+/// the answers to come is known of a JPEG without its pixels: it is neither drawn nor transparent.
+fn is_left_for_later(header: &Header, input: &Input) -> bool {
+    header.format == SourceFormat::Jpeg
+        && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING
+}
+
 fn image_of(header: &Header) -> Image {
     let Size { width, height } = header.upright();
     let is_known = width > 0 && height > 0;
@@ -366,16 +387,18 @@ fn image_of(header: &Header) -> Image {
         drawn: None,
         renderable: true,
         truncated: header.truncated,
+        damaged: false,
         pending: false,
         reason: None,
     }
 }
 
-fn tell(image: &mut Image, look: &Look) {
-    let [r, g, b] = look.dominant;
+fn tell(image: &mut Image, placeholder: &Placeholder) {
+    let [r, g, b] = placeholder.dominant;
     image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
     let engine = base64::engine::general_purpose::STANDARD;
-    image.thumbhash = Some(engine.encode(&look.thumbhash));
-    image.alpha = look.has_alpha;
-    image.drawn = Some(look.is_drawn);
+    image.thumbhash = Some(engine.encode(&placeholder.thumbhash));
+    image.alpha = placeholder.has_alpha;
+    image.drawn = Some(placeholder.is_drawn);
+    image.damaged = placeholder.is_damaged;
 }

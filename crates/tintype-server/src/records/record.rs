@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use tintype_imaging::cost;
+use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{ColourSpace, SourceFormat};
+use tintype_imaging::render;
 use tintype_imaging::spec::{Decimal, Size};
 use tintype_store::{ContentHash, ETag, HexId, Key};
 
@@ -108,6 +110,9 @@ pub struct Image {
     /// Whether it breaks off before its end. What is there can be shown.
     #[serde(default)]
     pub truncated: bool,
+    /// Whether part of its pixels is missing or wrong, as far as that is known.
+    #[serde(default)]
+    pub damaged: bool,
     /// True while the decoded facts are still to be filled in.
     #[serde(default)]
     pub pending: bool,
@@ -138,13 +143,12 @@ impl Image {
 
     /// When another look at the same bytes may tell more, the past meaning now. `None`: never, as far
     /// as this renderer goes.
-    pub fn next_look(&self, max_pixels: u64) -> Option<Timestamp> {
+    pub fn next_look(&self, limits: &Limits) -> Option<Timestamp> {
         let Some(reason) = &self.reason else {
             return self.pending.then_some(Timestamp::MIN);
         };
         // The limit was raised.
-        let fits = |size: Size| size.pixels() <= max_pixels;
-        let fits_now = reason.is(Code::TooManyPixels) && self.upright().is_some_and(fits);
+        let fits_now = reason.is(Code::TooManyPixels) && self.check_size(limits).is_ok();
         if fits_now || reason.is_outdated() {
             return Some(Timestamp::MIN);
         }
@@ -152,15 +156,20 @@ impl Image {
     }
 
     /// Why no variant can be made of it, whatever is asked for.
-    pub fn refusal(&self, max_pixels: u64) -> Option<Error> {
-        if let Some(size) = self.upright()
-            && let Err(error) = tintype_imaging::Error::check_pixels(size.pixels(), max_pixels)
-        {
+    pub fn refusal(&self, limits: &Limits) -> Option<Error> {
+        if let Err(error) = self.check_size(limits) {
             return Some(error.into());
         }
-        let is_current = self.next_look(max_pixels) != Some(Timestamp::MIN);
+        let is_current = self.next_look(limits) != Some(Timestamp::MIN);
         let reason = self.reason.as_ref()?;
         (self.upright().is_none() || !self.renderable && is_current).then(|| reason.refusal())
+    }
+
+    fn check_size(&self, limits: &Limits) -> Result<(), tintype_imaging::Error> {
+        match (self.format.known(), self.upright()) {
+            (Some(format), Some(size)) => render::check_original(format, size, limits),
+            _ => Ok(()),
+        }
     }
 
     /// What decides about the cost of a rendering, of a file of this size. `None`: a format that only
@@ -260,9 +269,9 @@ impl Record {
     }
 
     /// When another look at the picture may tell more, as [`Image::next_look`].
-    pub fn next_look(&self, max_pixels: u64) -> Option<Timestamp> {
+    pub fn next_look(&self, limits: &Limits) -> Option<Timestamp> {
         match &self.image {
-            Some(image) => image.next_look(max_pixels),
+            Some(image) => image.next_look(limits),
             // Records were once without a word on pictures that cannot be read.
             None => SourceFormat::of(self.media_type.as_str())
                 .is_some_and(SourceFormat::is_picture)
@@ -271,10 +280,10 @@ impl Record {
     }
 
     /// When the bytes may tell more than is known, the past meaning now.
-    pub fn unfinished(&self, max_pixels: u64) -> Option<Timestamp> {
+    pub fn unfinished(&self, limits: &Limits) -> Option<Timestamp> {
         match self.sha256 {
             None => Some(Timestamp::MIN),
-            Some(_) => self.next_look(max_pixels),
+            Some(_) => self.next_look(limits),
         }
     }
 

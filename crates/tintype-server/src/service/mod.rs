@@ -213,6 +213,7 @@ fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartE
 fn imaging(config: &Config) -> Limits {
     Limits {
         max_pixels: config.pictures.max_pixels,
+        max_declared_pixels: config.pictures.max_declared_pixels,
         ..Limits::default()
     }
 }

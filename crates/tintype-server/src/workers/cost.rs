@@ -18,14 +18,14 @@ pub struct Cost {
 pub enum Kind {
     Render(Format),
     /// The decoded facts of an original.
-    Look,
+    Placeholder,
 }
 
 impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Render(format) => format.name(),
-            Self::Look => "look",
+            Self::Placeholder => "placeholder",
         }
     }
 }

@@ -35,7 +35,7 @@ fn cost(bytes: u64) -> Cost {
 
 fn taking(time: Duration, bytes: u64) -> Cost {
     Cost {
-        kind: Kind::Look,
+        kind: Kind::Placeholder,
         time,
         bytes,
     }

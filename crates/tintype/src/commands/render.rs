@@ -52,6 +52,7 @@ impl Arguments {
         let config = load_for_tools()?;
         let limits = Limits {
             max_pixels: config.pictures.max_pixels,
+            max_declared_pixels: config.pictures.max_declared_pixels,
             ..Limits::default()
         };
         let bytes = std::fs::read(&self.input)
@@ -63,8 +64,9 @@ impl Arguments {
             quality: config.pictures.quality.of(format),
             focal: None,
         };
-        let resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
+        let mut resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
             .map_err(|error| usage(&error))?;
+        resolved.progressive = config.pictures.jpeg_progressive && format == Format::Jpeg;
         let rendered = render::render(&bytes, &resolved, &limits, deadline)?;
         std::fs::write(&self.output, &rendered.bytes)
             .with_context(|| format!("{} cannot be written", self.output.display()))?;

@@ -46,7 +46,10 @@ pub(super) fn encode(
     let once = |quality: u8| {
         check_deadline(deadline)?;
         match resolved.format {
-            Format::Jpeg => jpeg::encode(pixels, quality, is_drawn, exif.as_deref()),
+            Format::Jpeg => {
+                let progressive = resolved.progressive;
+                jpeg::encode(pixels, quality, is_drawn, progressive, exif.as_deref())
+            }
             Format::Png => png::encode(pixels, is_drawn, exif.as_deref()),
             Format::Webp => webp::lossy(pixels, quality, is_drawn, exif.as_deref()),
             Format::Avif => avif::encode(pixels, quality, is_drawn, exif.as_deref()),

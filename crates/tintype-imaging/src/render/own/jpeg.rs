@@ -91,7 +91,6 @@ pub(super) fn is_whole(
     let jpeg_limits = tintype_jpeg::Limits {
         max_pixels: limits.max_pixels,
         max_scans: limits.max_scans,
-        max_coefficient_bytes: limits.max_decoded_bytes,
     };
     // At 1/8 the later scans of a progressive file are passed over.
     let scale = if progressive {

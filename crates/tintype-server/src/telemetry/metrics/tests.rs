@@ -49,7 +49,7 @@ async fn names_and_labels_are_fixed() {
     };
     let pool = Pool::new(limits).unwrap();
     let cost = |bytes| Cost {
-        kind: Kind::Look,
+        kind: Kind::Placeholder,
         time: Duration::ZERO,
         bytes,
     };

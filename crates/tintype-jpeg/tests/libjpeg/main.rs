@@ -1,4 +1,5 @@
-//! What libjpeg-turbo makes of a file is what we make of it, at every scale and whatever is wrong with it.
+//! What libjpeg-turbo makes of a file is what we make of it, at every scale and whatever is wrong with it; and it reads
+//! what we write as we do.
 //!
 //! Needs Debian's `libjpeg-turbo-progs`, which `tests/run` installs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -8,3 +9,4 @@ mod colour;
 mod corpus;
 mod damage;
 mod djpeg;
+mod encoding;

@@ -9,7 +9,6 @@ use tintype_jpeg::{Colour, Limits, Picture, Scale, decode};
 pub(crate) const LIMITS: Limits = Limits {
     max_pixels: 100_000_000,
     max_scans: 100,
-    max_coefficient_bytes: 600 << 20,
 };
 
 /// Gray or RGB, interleaved.

@@ -204,11 +204,6 @@ fn limits_are_kept_before_memory_is_taken() {
         }),
         "the number of scans"
     );
-    let what = refused(Limits {
-        max_coefficient_bytes: 10,
-        ..LIMITS
-    });
-    assert_eq!(what, "the memory for coefficients in bytes");
     assert_eq!(
         decode(&bytes, Scale::HALF, &LIMITS, &|| false).map(|p| p.width),
         Err(Error::Stopped)

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::Header;
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
+use crate::probe::Header;
 use crate::render;
 use crate::spec::Size;
 
@@ -12,36 +12,39 @@ use crate::spec::Size;
 const SIDE: u32 = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Placeholder {
     pub dominant: [u8; 3],
     pub thumbhash: Vec<u8>,
     /// Some pixel is not opaque.
     pub has_alpha: bool,
     /// A screenshot, chart, logo or scan, by its pixels; never a JPEG, whose coding has blurred it already.
     pub is_drawn: bool,
+    /// Part of it was missing or wrong, and is gray or as an earlier scan had it; as far as it was decoded for this.
+    pub is_damaged: bool,
 }
 
 /// Decodes the picture as small as the format allows.
-pub fn look(
+pub fn make(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-) -> Result<Look, Error> {
+) -> Result<Placeholder, Error> {
     let upright = header.upright();
     let size = size(upright);
-    let (pixels, is_drawn) = render::small(bytes, size, limits, deadline)?;
+    let small = render::small(bytes, size, limits, deadline)?;
     check_deadline(deadline)?;
-    let rgba = pixels.to_rgba();
-    Ok(Look {
+    let rgba = small.pixels.to_rgba();
+    Ok(Placeholder {
         dominant: dominant(&rgba),
         thumbhash: thumbhash::rgba_to_thumb_hash(size.width as usize, size.height as usize, &rgba),
-        is_drawn,
+        is_drawn: small.is_drawn,
+        is_damaged: small.is_damaged,
         has_alpha: rgba.chunks_exact(4).any(|pixel| pixel[3] < 255),
     })
 }
 
-/// As large as a look takes.
+/// As large as it is decoded.
 pub(crate) fn size(upright: Size) -> Size {
     let scale = (f64::from(SIDE) / f64::from(upright.width.max(upright.height))).min(1.0);
     let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);

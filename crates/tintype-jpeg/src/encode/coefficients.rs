@@ -1,0 +1,172 @@
+//! All coefficients of a picture, of which those that are zero take no room.
+
+use fearless_simd::{Level, dispatch};
+
+use super::blocks::packed;
+use super::rows::Rows;
+use super::transform::Factors;
+use super::{Samples, Sampling, table_of};
+use crate::idct::ZIGZAG;
+use crate::level::level;
+
+pub(super) struct Coefficients {
+    pub(super) planes: Vec<Plane>,
+    /// Columns and rows of MCUs.
+    pub(super) mcus: (usize, usize),
+}
+
+/// The blocks of one component, which cover its samples and no more.
+pub(super) struct Plane {
+    /// Blocks of an MCU, across and down.
+    pub(super) factor: usize,
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    blocks: Vec<Block>,
+    /// By row of blocks: AC coefficients that are not zero.
+    values: Vec<Box<[i16]>>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    pub(super) dc: i16,
+    /// By place in coding order: AC coefficients that are not zero.
+    pub(super) mask: u64,
+    /// Of its row's values.
+    first: u32,
+}
+
+impl Block {
+    pub(super) const fn flat(dc: i16) -> Self {
+        Self {
+            dc,
+            mask: 0,
+            first: 0,
+        }
+    }
+}
+
+impl Coefficients {
+    pub(super) fn of(
+        samples: Samples<'_>,
+        width: usize,
+        sampling: Sampling,
+        tables: &[[u8; 64]; 2],
+    ) -> Self {
+        let (components, all) = match samples {
+            Samples::Gray(samples) => (1, samples),
+            Samples::Rgb(samples) => (3, samples),
+        };
+        let factor = match (components, sampling) {
+            (3, Sampling::Quarter) => 2,
+            _ => 1,
+        };
+        let height = all.len() / (width * components);
+        let side = 8 * factor;
+        let planes = (0..components).map(|component| {
+            let of_mcu = if component == 0 { factor } else { 1 };
+            Plane::new(
+                of_mcu,
+                (width * of_mcu).div_ceil(side),
+                (height * of_mcu).div_ceil(side),
+            )
+        });
+        let mut planes: Vec<Plane> = planes.collect();
+        let factors = tables.map(|table| {
+            let mut natural = [0; 64];
+            for (place, step) in ZIGZAG.iter().zip(table) {
+                natural[usize::from(*place)] = step;
+            }
+            Factors::new(&natural)
+        });
+        let level = level();
+        let mut rows = Rows::new(width, side, components, level);
+        let mut scratch = Vec::new();
+        for part in all.chunks(width * components * side) {
+            rows.fill(match samples {
+                Samples::Gray(_) => Samples::Gray(part),
+                Samples::Rgb(_) => Samples::Rgb(part),
+            });
+            for (component, plane) in planes.iter_mut().enumerate() {
+                let factors = &factors[usize::from(table_of(component))];
+                let stride = rows.stride_of(component);
+                for lines in rows.planes[component].chunks_exact(8 * stride) {
+                    plane.add_row(lines, stride, factors, &mut scratch, level);
+                }
+            }
+        }
+        Self {
+            planes,
+            mcus: (width.div_ceil(side), height.div_ceil(side)),
+        }
+    }
+
+    /// Of the file: most coefficients take about a byte.
+    pub(super) fn guessed_bytes(&self) -> usize {
+        let guess = |plane: &Plane| {
+            let values: usize = plane.values.iter().map(|row| row.len()).sum();
+            values + plane.blocks.len()
+        };
+        1024 + self.planes.iter().map(guess).sum::<usize>()
+    }
+}
+
+impl Plane {
+    fn new(factor: usize, columns: usize, rows: usize) -> Self {
+        Self {
+            factor,
+            columns,
+            rows,
+            blocks: Vec::with_capacity(columns * rows),
+            values: Vec::with_capacity(rows),
+        }
+    }
+
+    /// The next row of blocks, unless that is one which only fills an MCU up.
+    fn add_row(
+        &mut self,
+        lines: &[u8],
+        stride: usize,
+        factors: &Factors,
+        scratch: &mut Vec<i16>,
+        level: Level,
+    ) {
+        if self.values.len() == self.rows {
+            return;
+        }
+        scratch.resize(64 * self.columns, 0);
+        let (blocks, columns) = (&mut self.blocks, self.columns);
+        let used = dispatch!(level, _simd => {
+            row_of_blocks(blocks, columns, (lines, stride), factors, scratch)
+        });
+        self.values.push(scratch[..used].into());
+    }
+
+    pub(super) fn block(&self, column: usize, row: usize) -> (Block, &[i16]) {
+        let block = self.blocks[row * self.columns + column];
+        let values = &self.values[row][block.first as usize..];
+        (block, &values[..block.mask.count_ones() as usize])
+    }
+}
+
+/// How many values there are.
+#[inline(always)]
+fn row_of_blocks(
+    blocks: &mut Vec<Block>,
+    columns: usize,
+    (lines, stride): (&[u8], usize),
+    factors: &Factors,
+    values: &mut [i16],
+) -> usize {
+    let mut used = 0;
+    for column in 0..columns {
+        let quantised = factors.quantised(&lines[8 * column..], stride);
+        let mask = packed(&quantised, &mut values[used..]);
+        blocks.push(Block {
+            dc: quantised[0],
+            mask,
+            first: used as u32,
+        });
+        used += mask.count_ones() as usize;
+    }
+    used
+}

@@ -1,0 +1,194 @@
+//! Progressive scans (T.81 G.1): AC coefficients by bands and bits, with runs of blocks that have no more in them.
+
+use super::coefficients::Block;
+use super::scan::{Band, SIXTEEN_ZEROS, Scan, Take, sized};
+
+/// The longest run of blocks that a symbol can tell, and corrections that may wait for its end (libjpeg's
+/// `MAX_CORR_BITS`).
+const MAX_RUN: u32 = 0x7FFF;
+const MAX_WAITING: usize = 937;
+
+/// As libjpeg has them (`jpeg_simple_progression`).
+pub(super) fn scans(components: usize) -> Vec<Scan> {
+    let scan = |components: &[usize], [first, last]: [usize; 2], [high, low]: [u32; 2]| Scan {
+        components: components.to_vec(),
+        first,
+        last,
+        high,
+        low,
+    };
+    match components {
+        3 => vec![
+            scan(&[0, 1, 2], [0, 0], [0, 1]),
+            scan(&[0], [1, 5], [0, 2]),
+            scan(&[2], [1, 63], [0, 1]),
+            scan(&[1], [1, 63], [0, 1]),
+            scan(&[0], [6, 63], [0, 2]),
+            scan(&[0], [1, 63], [2, 1]),
+            scan(&[0, 1, 2], [0, 0], [1, 0]),
+            scan(&[2], [1, 63], [1, 0]),
+            scan(&[1], [1, 63], [1, 0]),
+            scan(&[0], [1, 63], [1, 0]),
+        ],
+        _ => vec![
+            scan(&[0], [0, 0], [0, 1]),
+            scan(&[0], [1, 5], [0, 2]),
+            scan(&[0], [6, 63], [0, 2]),
+            scan(&[0], [1, 63], [2, 1]),
+            scan(&[0], [0, 0], [1, 0]),
+            scan(&[0], [1, 63], [1, 0]),
+        ],
+    }
+}
+
+/// Blocks at whose end nothing more follows, and the corrections that belong to them.
+struct Run {
+    table: usize,
+    blocks: u32,
+    corrections: Vec<bool>,
+}
+
+impl Run {
+    fn tell<T: Take>(&mut self, take: &mut T) {
+        if self.blocks == 0 {
+            return;
+        }
+        let size = self.blocks.ilog2();
+        let bits = self.blocks - (1 << size);
+        take.symbol(self.table, (size << 4) as u8, bits, size);
+        self.blocks = 0;
+        tell_corrections(&mut self.corrections, take);
+    }
+}
+
+fn tell_corrections<T: Take>(corrections: &mut Vec<bool>, take: &mut T) {
+    for bit in corrections.drain(..) {
+        take.bits(bit.into(), 1);
+    }
+}
+
+/// The coefficients of a band that are not zero, with their places.
+fn of_band<'v>(
+    scan: (usize, usize),
+    block: &Block,
+    values: &'v [i16],
+) -> impl Iterator<Item = (u32, i16)> + use<'v> {
+    let mut mask = block.mask;
+    values.iter().filter_map(move |&value| {
+        let place = mask.trailing_zeros();
+        mask &= mask.wrapping_sub(1);
+        (scan.0..=scan.1)
+            .contains(&(place as usize))
+            .then_some((place, value))
+    })
+}
+
+/// The first bits of coefficients.
+pub(super) struct First {
+    band: (usize, usize),
+    low: u32,
+    run: Run,
+}
+
+impl Band for First {
+    fn new(scan: &Scan, table: usize) -> Self {
+        Self {
+            band: (scan.first, scan.last),
+            low: scan.low,
+            run: Run {
+                table,
+                blocks: 0,
+                corrections: Vec::new(),
+            },
+        }
+    }
+
+    fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T) {
+        let mut next = self.band.0 as u32;
+        for (place, value) in of_band(self.band, block, values) {
+            // Towards zero.
+            let value = i32::from(value) / (1 << self.low);
+            if value == 0 {
+                continue;
+            }
+            self.run.tell(take);
+            let mut zeros = place - next;
+            while zeros > 15 {
+                take.symbol(self.run.table, SIXTEEN_ZEROS, 0, 0);
+                zeros -= 16;
+            }
+            let (size, bits) = sized(value);
+            take.symbol(self.run.table, (zeros << 4 | size) as u8, bits, size);
+            next = place + 1;
+        }
+        if next <= self.band.1 as u32 {
+            self.run.blocks += 1;
+            if self.run.blocks == MAX_RUN {
+                self.run.tell(take);
+            }
+        }
+    }
+
+    fn finish<T: Take>(&mut self, take: &mut T) {
+        self.run.tell(take);
+    }
+}
+
+/// One more bit of each coefficient.
+pub(super) struct Again {
+    first: First,
+    /// Of this block, since its last symbol.
+    corrections: Vec<bool>,
+}
+
+impl Band for Again {
+    fn new(scan: &Scan, table: usize) -> Self {
+        Self {
+            first: First::new(scan, table),
+            corrections: Vec::new(),
+        }
+    }
+
+    fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T) {
+        let First { band, low, run } = &mut self.first;
+        let size = |value: i16| u32::from(value.unsigned_abs()) >> *low;
+        let new = of_band(*band, block, values).filter(|&(_, value)| size(value) == 1);
+        let last_new = new.last().map_or(0, |(place, _)| place);
+        let (mut zeros, mut next) = (0, band.0 as u32);
+        for (place, value) in of_band(*band, block, values) {
+            let value_size = size(value);
+            if value_size == 0 {
+                continue;
+            }
+            zeros += place - next;
+            next = place + 1;
+            // Those behind the last new one are for the end of the block.
+            while zeros > 15 && place <= last_new {
+                run.tell(take);
+                take.symbol(run.table, SIXTEEN_ZEROS, 0, 0);
+                zeros -= 16;
+                tell_corrections(&mut self.corrections, take);
+            }
+            if value_size > 1 {
+                self.corrections.push(value_size & 1 == 1);
+                continue;
+            }
+            run.tell(take);
+            take.symbol(run.table, (zeros << 4 | 1) as u8, u32::from(value > 0), 1);
+            tell_corrections(&mut self.corrections, take);
+            zeros = 0;
+        }
+        zeros += band.1 as u32 + 1 - next;
+        if zeros > 0 || !self.corrections.is_empty() {
+            run.blocks += 1;
+            run.corrections.append(&mut self.corrections);
+            if run.blocks == MAX_RUN || run.corrections.len() > MAX_WAITING {
+                run.tell(take);
+            }
+        }
+    }
+
+    fn finish<T: Take>(&mut self, take: &mut T) {
+        self.first.run.tell(take);
+    }
+}

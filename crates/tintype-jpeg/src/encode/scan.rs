@@ -1,0 +1,219 @@
+//! The blocks of a scan in their order (T.81 A.2), as symbols: to be counted, then to be written.
+
+use super::bits::Bits;
+use super::codes::Codes;
+use super::coefficients::{Block, Coefficients};
+use super::progressive::{Again, First};
+use super::table_of;
+
+/// A scan header.
+pub(super) struct Scan {
+    pub(super) components: Vec<usize>,
+    /// Coefficients, in coding order.
+    pub(super) first: usize,
+    pub(super) last: usize,
+    /// Bits below which earlier scans, and this one, leave coefficients alone.
+    pub(super) high: u32,
+    pub(super) low: u32,
+}
+
+/// Of Huffman tables there are four: two for first coefficients, then two for others.
+pub(super) const TABLES: usize = 4;
+pub(super) const END_OF_BLOCK: u8 = 0x00;
+pub(super) const SIXTEEN_ZEROS: u8 = 0xF0;
+
+/// What takes the symbols of a scan.
+pub(super) trait Take {
+    /// With bits that say which value of its size it is.
+    fn symbol(&mut self, table: usize, symbol: u8, bits: u32, size: u32);
+
+    /// Bits without a code.
+    fn bits(&mut self, bits: u32, count: u32);
+}
+
+pub(super) const fn dc_table(component: usize) -> usize {
+    table_of(component) as usize
+}
+
+pub(super) const fn ac_table(component: usize) -> usize {
+    TABLES / 2 + table_of(component) as usize
+}
+
+impl Scan {
+    /// All of a picture at once.
+    pub(super) fn baseline(components: usize) -> Self {
+        Self {
+            components: (0..components).collect(),
+            first: 0,
+            last: 63,
+            high: 0,
+            low: 0,
+        }
+    }
+
+    pub(super) fn walk<T: Take>(&self, coefficients: &Coefficients, take: &mut T) {
+        match (self.first, self.last, self.high) {
+            (0, ..) => self.interleaved(coefficients, take),
+            (.., 0) => self.band::<T, First>(coefficients, take),
+            _ => self.band::<T, Again>(coefficients, take),
+        }
+    }
+
+    fn interleaved<T: Take>(&self, coefficients: &Coefficients, take: &mut T) {
+        let mut before = [0i32; 4];
+        let (columns, rows) = coefficients.mcus;
+        for (mcu_row, mcu_column) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+            for &component in &self.components {
+                let plane = &coefficients.planes[component];
+                let factor = plane.factor;
+                for place in 0..factor * factor {
+                    let column = mcu_column * factor + place % factor;
+                    let row = mcu_row * factor + place / factor;
+                    if column < plane.columns && row < plane.rows {
+                        let (block, values) = plane.block(column, row);
+                        self.block(component, &block, values, &mut before[component], take);
+                    } else {
+                        // What only fills an MCU up is like the block before, without its details.
+                        let dc = before[component] << self.low;
+                        let block = Block::flat(dc as i16);
+                        self.block(component, &block, &[], &mut before[component], take);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn block<T: Take>(
+        &self,
+        component: usize,
+        block: &Block,
+        values: &[i16],
+        before: &mut i32,
+        take: &mut T,
+    ) {
+        let dc = i32::from(block.dc) >> self.low;
+        if self.high > 0 {
+            take.bits(dc as u32 & 1, 1);
+            return;
+        }
+        let (size, bits) = sized(dc - *before);
+        *before = dc;
+        take.symbol(dc_table(component), size as u8, bits, size);
+        if self.last > 0 {
+            details(block.mask, values, ac_table(component), take);
+        }
+    }
+
+    /// Of one component, each of its blocks in turn.
+    fn band<T: Take, B: Band>(&self, coefficients: &Coefficients, take: &mut T) {
+        for &component in &self.components {
+            let plane = &coefficients.planes[component];
+            let mut band = B::new(self, ac_table(component));
+            for (row, column) in
+                (0..plane.rows).flat_map(|y| (0..plane.columns).map(move |x| (y, x)))
+            {
+                let (block, values) = plane.block(column, row);
+                band.block(&block, values, take);
+            }
+            band.finish(take);
+        }
+    }
+}
+
+/// AC coefficients of progressive scans.
+pub(super) trait Band {
+    fn new(scan: &Scan, table: usize) -> Self;
+
+    fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T);
+
+    fn finish<T: Take>(&mut self, take: &mut T);
+}
+
+/// All AC coefficients of a block (T.81 F.1.2.2).
+#[inline(always)]
+fn details<T: Take>(mut mask: u64, values: &[i16], table: usize, take: &mut T) {
+    let mut next = 1;
+    for &value in values {
+        let place = mask.trailing_zeros();
+        mask &= mask.wrapping_sub(1);
+        let mut zeros = place - next;
+        while zeros > 15 {
+            take.symbol(table, SIXTEEN_ZEROS, 0, 0);
+            zeros -= 16;
+        }
+        let (size, bits) = sized(value.into());
+        take.symbol(table, (zeros << 4 | size) as u8, bits, size);
+        next = place + 1;
+    }
+    if next < 64 {
+        take.symbol(table, END_OF_BLOCK, 0, 0);
+    }
+}
+
+/// How many bits a value takes, and which (T.81 F.1.2.1).
+#[inline(always)]
+pub(super) fn sized(value: i32) -> (u32, u32) {
+    let size = 32 - value.unsigned_abs().leading_zeros();
+    // Negative ones are counted from the least of their size.
+    let bits = (value + (value >> 31)) as u32 & ((1 << size) - 1);
+    (size, bits)
+}
+
+pub(super) struct Counts([[u32; 256]; TABLES]);
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self([[0; 256]; TABLES])
+    }
+}
+
+impl Take for Counts {
+    #[inline(always)]
+    fn symbol(&mut self, table: usize, symbol: u8, _: u32, _: u32) {
+        self.0[table][usize::from(symbol)] += 1;
+    }
+
+    fn bits(&mut self, _: u32, _: u32) {}
+}
+
+impl Counts {
+    pub(super) fn codes(&self) -> [Option<Codes>; TABLES] {
+        self.0.each_ref().map(Codes::of)
+    }
+}
+
+pub(super) struct Written<'b> {
+    codes: [[(u32, u32); 256]; TABLES],
+    bits: Bits<'b>,
+}
+
+impl<'b> Written<'b> {
+    pub(super) fn new(codes: &[Option<Codes>; TABLES], bytes: &'b mut Vec<u8>) -> Self {
+        let table = |codes: &Option<Codes>| match codes {
+            Some(codes) => codes.by_symbol(),
+            None => [(0, 0); 256],
+        };
+        Self {
+            codes: codes.each_ref().map(table),
+            bits: Bits::new(bytes),
+        }
+    }
+
+    pub(super) fn finish(self) {
+        self.bits.finish();
+    }
+}
+
+impl Take for Written<'_> {
+    #[inline(always)]
+    fn symbol(&mut self, table: usize, symbol: u8, bits: u32, size: u32) {
+        let (code, length) = self.codes[table][usize::from(symbol)];
+        self.bits.put(code << size | bits, length + size);
+    }
+
+    #[inline(always)]
+    fn bits(&mut self, bits: u32, count: u32) {
+        self.bits.put(bits, count);
+    }
+}

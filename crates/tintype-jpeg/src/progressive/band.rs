@@ -1,0 +1,117 @@
+//! AC coefficients of one block, of a band and of some bits (T.81 G.1.2.2, G.1.2.3).
+
+use super::store::Block;
+use crate::Error;
+use crate::bits::Bits;
+use crate::frame::Scan;
+use crate::huffman::{AcTable, END_OF_BLOCK, Table};
+
+/// Their first bits, of a block that is in no run of those which have none.
+#[inline(always)]
+pub(super) fn first(
+    bits: &mut Bits<'_>,
+    table: &AcTable,
+    scan: &Scan,
+    end_of_band: &mut u32,
+    block: &mut Block<'_>,
+) -> Result<(), Error> {
+    let mut index = scan.start;
+    while index <= scan.end {
+        bits.refill();
+        let found = table.next(bits)?;
+        if found.run == END_OF_BLOCK {
+            let size = found.value as u32;
+            *end_of_band = (1 << size) - 1 + bits.take(size);
+            return Ok(());
+        }
+        index += usize::from(found.run);
+        if found.value != 0 {
+            if index > scan.end {
+                return Err(Error::Malformed("AC coefficient"));
+            }
+            block.set(index, (i32::from(found.value) << scan.low) as i16);
+        }
+        index += 1;
+    }
+    Ok(())
+}
+
+/// One more bit of each, and those that become more than zero by it.
+#[inline(always)]
+pub(super) fn again(
+    bits: &mut Bits<'_>,
+    table: &Table,
+    scan: &Scan,
+    end_of_band: &mut u32,
+    block: &mut Block<'_>,
+) -> Result<(), Error> {
+    let step = 1i16 << scan.low;
+    let mut index = scan.start;
+    if *end_of_band == 0 {
+        while index <= scan.end {
+            bits.refill();
+            let symbol = table.symbol(bits)?;
+            let (run, size) = (usize::from(symbol >> 4), symbol & 15);
+            let value = match size {
+                0 if run < 15 => {
+                    *end_of_band = (1 << run) + bits.take(run as u32);
+                    break;
+                }
+                0 => None,
+                1 => Some(if bits.take(1) == 1 { step } else { -step }),
+                _ => return Err(Error::Malformed("AC correction")),
+            };
+            index = past(bits, index, run, scan.end, block, step);
+            if let Some(value) = value
+                && index <= scan.end
+            {
+                block.set(index, value);
+            }
+            index += 1;
+        }
+    }
+    if *end_of_band > 0 {
+        if index <= scan.end {
+            correct(bits, block.present(index, scan.end), block, step);
+        }
+        *end_of_band -= 1;
+    }
+    Ok(())
+}
+
+/// Goes over so many coefficients that are zero to the one behind them, correcting those that are not.
+#[inline(always)]
+fn past(
+    bits: &mut Bits<'_>,
+    mut index: usize,
+    mut run: usize,
+    end: usize,
+    block: &mut Block<'_>,
+    step: i16,
+) -> usize {
+    let mut present = block.present(index, end);
+    let mut passed = 0;
+    while present != 0 {
+        let next = present.trailing_zeros() as usize;
+        if next - index > run {
+            break;
+        }
+        run -= next - index;
+        index = next + 1;
+        passed |= present & present.wrapping_neg();
+        present &= present - 1;
+    }
+    correct(bits, passed, block, step);
+    index + run
+}
+
+#[inline(always)]
+fn correct(bits: &mut Bits<'_>, mut places: u64, block: &mut Block<'_>, step: i16) {
+    while places != 0 {
+        let place = places.trailing_zeros() as usize;
+        places &= places - 1;
+        if bits.bit() {
+            block.correct(place, step);
+        }
+    }
+}
