@@ -129,7 +129,10 @@ fn a_picture_that_breaks_off_says_so() {
 #[test]
 fn planes_in_tiles_that_do_not_divide_are_rendered() {
     let app = App::dev();
-    let record = app.upload("planar.tif", &corpus::read("reported/planar-tiled-none.tif"));
+    let record = app.upload(
+        "planar.tif",
+        &corpus::read("reported/planar-tiled-none.tif"),
+    );
     assert_eq!(record["image"]["renderable"], true, "{record}");
     app.get("/t/planar.tif/w_40").expect(200);
     assert_eq!(panics(&app), 0);

@@ -102,7 +102,14 @@ impl<R: BufRead + Seek> Walk<'_, R> {
     fn frame(&mut self) -> Result<(), Error> {
         let head = self.reader.array::<9>()?;
         self.reader.skip(colour_table(head[8]))?;
-        let (size, header) = (self.header.size, &mut *self.header);
+        let header = &mut *self.header;
+        if header.frames == 0 {
+            // The screen grows where the first frame does not fit; of some files it has no size at all.
+            let reach = |start: usize, length: usize| side(&head[start..]) + side(&head[length..]);
+            header.size.width = header.size.width.max(reach(0, 4));
+            header.size.height = header.size.height.max(reach(2, 6));
+        }
+        let size = header.size;
         // A frame that leaves some of the canvas bare lets the background through.
         if header.frames == 0 && (side(&head[4..]) < size.width || side(&head[6..]) < size.height) {
             header.has_alpha = true;

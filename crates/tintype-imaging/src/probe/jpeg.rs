@@ -1,9 +1,10 @@
 //! The segments of a JPEG (T.81 Annex B), walked before a decoder sees them.
 
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Cursor, Seek};
 
 use memchr::memchr;
 
+use super::ifd::Tiff;
 use super::metadata::Blocks;
 use super::read::{Reader, be16};
 use super::{ColourSpace, Colouring, Extent, Header};
@@ -13,6 +14,9 @@ use crate::spec::Size;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+const MULTI_PICTURE: &[u8] = b"MPF\0";
+/// How many pictures are in the file (CIPA DC-007, section 5.2.3).
+const NUMBER_OF_IMAGES: u16 = 0xb001;
 const ICC: &[u8] = b"ICC_PROFILE\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
@@ -25,6 +29,8 @@ struct Walk {
     icc: Vec<(u8, Vec<u8>)>,
     icc_bytes: u64,
     parts: u32,
+    /// One after the other.
+    pictures: Option<u64>,
     /// Markers without a segment: restarts, in practice.
     lone: u64,
 }
@@ -208,6 +214,7 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
             walk.icc
                 .push((body[ICC.len()], body[ICC.len() + 2..].to_vec()));
         }
+        0xe2 if body.starts_with(MULTI_PICTURE) => walk.pictures = pictures(&body, limits),
         0xed if body.starts_with(PHOTOSHOP) && walk.blocks.photoshop.is_none() => {
             walk.blocks.photoshop = Some(body[PHOTOSHOP.len()..].to_vec());
         }
@@ -215,6 +222,15 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
         _ => {}
     }
     Ok(())
+}
+
+fn pictures(body: &[u8], limits: &Limits) -> Option<u64> {
+    let mut index = Tiff::open(Cursor::new(&body[MULTI_PICTURE.len()..])).ok()?;
+    let directory = index.exif(limits.max_directory_entries)?;
+    let count = index.number(&directory, NUMBER_OF_IMAGES)?;
+    (1..=u64::from(limits.max_frames))
+        .contains(&count)
+        .then_some(count)
 }
 
 fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Error> {
@@ -234,6 +250,7 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         4 => ColourSpace::Cmyk,
         other => return Err(Error::unsupported(format!("JPEG with {other} components"))),
     };
+    header.frames = walk.pictures.unwrap_or(1) as u32;
     // Pieces are numbered, and some writers get their order or their count wrong.
     walk.icc.sort_by_key(|(number, _)| *number);
     let icc: Vec<u8> = walk.icc.into_iter().flat_map(|(_, piece)| piece).collect();

@@ -3,7 +3,7 @@
 //! Each container is walked here first, with bounded reads, so that no decoder meets a colour
 //! profile of a gigabyte, a thousand scans or a canvas of four billion pixels.
 
-mod bmp;
+pub(crate) mod bmp;
 mod gif;
 pub(crate) mod ifd;
 mod jpeg;
@@ -169,7 +169,7 @@ pub struct Header {
     /// Of a JPEG: how many passes over the pixels it takes.
     pub scans: u32,
     /// Not from top to bottom, or not to be read so: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in
-    /// order, a TIFF in planes, tiles or few strips, a WebP that is lossless, has alpha or moves.
+    /// order, a BMP of run lengths, a TIFF in large tiles or in large strips of JPEG or WebP, a WebP that is lossless, has alpha or moves.
     pub interlaced: bool,
     /// It breaks off before the end that its format marks. What is there can be shown.
     pub truncated: bool,

@@ -15,6 +15,11 @@ use crate::spec::Size;
 struct Walk {
     has_header: bool,
     has_profile: bool,
+    /// What describes colours has to come before them.
+    has_pixels: bool,
+    /// Frames that are there, whatever the file says of their number.
+    frames: u32,
+    is_animated: bool,
     icc: Option<Vec<u8>>,
     srgb: bool,
     cicp: Option<(u8, u8)>,
@@ -36,8 +41,9 @@ pub(super) fn walk<R: BufRead + Seek>(
     if !walk.has_header {
         return Err(Error::malformed("no IHDR"));
     }
-    let frames = u64::from(header.frames);
-    Error::check("number of frames", frames, u64::from(limits.max_frames))?;
+    if walk.is_animated {
+        header.frames = walk.frames.max(1);
+    }
     Ok(finish(walk))
 }
 
@@ -59,7 +65,13 @@ fn chunks<R: BufRead + Seek>(
                 header.truncated = false;
                 break;
             }
+            b"fcTL" => {
+                walk.frames += 1;
+                let frames = u64::from(walk.frames);
+                Error::check("number of frames", frames, u64::from(limits.max_frames))?;
+            }
             b"IDAT" | b"fdAT" => {
+                walk.has_pixels = true;
                 pixels += 1;
                 let what = "number of PNG chunks with pixels";
                 Error::check(what, pixels, u64::from(limits.max_pixel_chunks))?;
@@ -108,7 +120,13 @@ fn chunk<R: BufRead + Seek>(
                 header.colour_space = ColourSpace::Gray;
             }
         }
-        b"acTL" if length == 8 => header.frames = be32(&small(reader)?).max(1),
+        b"acTL" if length == 8 && !walk.has_pixels => {
+            walk.is_animated = true;
+            reader.skip(length)?;
+        }
+        b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"iCCP" if walk.has_pixels => {
+            reader.skip(length)?;
+        }
         b"tRNS" => {
             header.has_alpha = true;
             reader.skip(length)?;
@@ -134,7 +152,10 @@ fn chunk<R: BufRead + Seek>(
         }
         b"cICP" if length == 4 => {
             let chunk = small(reader)?;
-            walk.cicp = Some((chunk[0], chunk[1]));
+            // Others have no place in RGB.
+            if chunk[2] == 0 {
+                walk.cicp = Some((chunk[0], chunk[1]));
+            }
         }
         // One, whatever it is good for: the next would have to be inflated as well.
         b"iCCP" if !walk.has_profile => {

@@ -12,6 +12,7 @@ mod drawn;
 mod header;
 mod hostile;
 mod metadata;
+mod odd;
 mod orientation;
 mod output;
 mod own;

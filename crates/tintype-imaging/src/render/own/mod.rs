@@ -76,7 +76,9 @@ pub(super) fn smaller(
 /// That of the original, if an answer may be in it.
 fn format(container: &Container, resolved: &Resolved) -> Option<Format> {
     let header = &container.header;
-    let is_as_stored = header.orientation == 1 && header.frames == 1 && header.bits <= 8;
+    // Pictures that follow the first of a JPEG are not handed out.
+    let is_one = header.frames == 1 || header.format == SourceFormat::Jpeg;
+    let is_as_stored = header.orientation == 1 && is_one && header.bits <= 8;
     let shows_background = resolved.background.is_some() && header.has_alpha;
     if !resolved.is_original(header.upright()) || !is_as_stored || shows_background {
         return None;
