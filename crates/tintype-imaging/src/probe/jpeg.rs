@@ -18,7 +18,8 @@ const MULTI_PICTURE: &[u8] = b"MPF\0";
 /// How many pictures are in the file (CIPA DC-007, section 5.2.3).
 const NUMBER_OF_IMAGES: u16 = 0xb001;
 const ICC: &[u8] = b"ICC_PROFILE\0";
-const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+/// Signatures of several ages.
+const PHOTOSHOP: [&[u8]; 2] = [b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:"];
 
 #[derive(Default)]
 struct Walk {
@@ -215,8 +216,14 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
                 .push((body[ICC.len()], body[ICC.len() + 2..].to_vec()));
         }
         0xe2 if body.starts_with(MULTI_PICTURE) => walk.pictures = pictures(&body, limits),
-        0xed if body.starts_with(PHOTOSHOP) && walk.blocks.photoshop.is_none() => {
-            walk.blocks.photoshop = Some(body[PHOTOSHOP.len()..].to_vec());
+        // One resource may go on in the next segment.
+        0xed => {
+            let known = PHOTOSHOP.iter().find_map(|name| body.strip_prefix(*name));
+            let resources = known.unwrap_or(&body);
+            let all = walk.blocks.photoshop.get_or_insert_default();
+            if (all.len() + resources.len()) as u64 <= limits.max_exif_bytes {
+                all.extend(resources);
+            }
         }
         0xee if body.starts_with(b"Adobe") && body.len() >= 12 => walk.adobe = Some(body[11]),
         _ => {}

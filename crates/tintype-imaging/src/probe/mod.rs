@@ -11,6 +11,7 @@ mod look;
 mod metadata;
 mod png;
 mod read;
+mod rights;
 pub(crate) mod tiff;
 mod webp;
 
@@ -25,8 +26,10 @@ use crate::spec::Size;
 
 pub(crate) use look::size as look_size;
 pub use look::{Look, look};
-pub(crate) use metadata::{Blocks, Rights};
+pub(crate) use metadata::Blocks;
 use read::Reader;
+pub use rights::Rights;
+pub(crate) use rights::Written;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
 /// Formats of originals. Those that cannot be decoded are named for the sake of the answer.
@@ -173,6 +176,8 @@ pub struct Header {
     pub interlaced: bool,
     /// It breaks off before the end that its format marks. What is there can be shown.
     pub truncated: bool,
+    /// As [`header`] has read them.
+    pub rights: Rights,
 }
 
 impl Header {
@@ -190,6 +195,7 @@ impl Header {
             scans: 1,
             interlaced: false,
             truncated: false,
+            rights: Rights::NONE,
         }
     }
 
@@ -257,7 +263,10 @@ pub fn header<R: BufRead + Seek>(
 ) -> Result<Header, Stopped> {
     let mut known = None;
     match walk(reader, limits, Extent::Whole, deadline, &mut known) {
-        Ok(container) => Ok(container.header),
+        Ok(container) => Ok(Header {
+            rights: container.blocks.rights(limits),
+            ..container.header
+        }),
         Err(error) => Err(Stopped { error, known }),
     }
 }

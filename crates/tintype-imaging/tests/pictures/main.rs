@@ -17,5 +17,6 @@ mod orientation;
 mod output;
 mod own;
 mod quality;
+mod rights;
 mod tiff;
 mod walks;

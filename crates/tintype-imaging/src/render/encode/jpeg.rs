@@ -13,15 +13,20 @@ use jpeg_encoder::{
 use super::super::pixels::Layout;
 use super::Pixels;
 use crate::Error;
+use crate::probe::Written;
 
 /// From here on readers expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
+
+/// What begins a segment of XMP, and one of resources of Photoshop.
+pub(in crate::render) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+pub(in crate::render) const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 pub(super) fn encode(
     pixels: &Pixels,
     quality: u8,
     is_drawn: bool,
-    exif: Option<&[u8]>,
+    rights: Option<&Written>,
 ) -> Result<Vec<u8>, Error> {
     let side =
         |pixels: u32| u16::try_from(pixels).map_err(|_| Error::internal("a JPEG side above 65535"));
@@ -43,8 +48,14 @@ pub(super) fn encode(
     }
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.set_optimized_huffman_tables(true);
-    if let Some(exif) = exif {
+    if let Some(exif) = rights.and_then(|rights| rights.exif.as_ref()) {
         encoder.add_exif_metadata(exif).map_err(failed)?;
+    }
+    if let Some(rights) = rights {
+        let xmp = [XMP, &rights.xmp].concat();
+        encoder.add_app_segment(1, xmp).map_err(failed)?;
+        let iptc = [PHOTOSHOP, &rights.iptc].concat();
+        encoder.add_app_segment(13, iptc).map_err(failed)?;
     }
     let encoded = match pixels.layout {
         Layout::Gray => encoder.encode(&pixels.samples, width, height, ColorType::Luma),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tintype_jpeg::Scale;
 
+use super::super::encode::jpeg::{PHOTOSHOP, XMP};
 use super::Extras;
 use crate::Error;
 use crate::limits::Limits;
@@ -16,6 +17,7 @@ const SOS: u8 = 0xda;
 const APP0: u8 = 0xe0;
 const APP1: u8 = 0xe1;
 const APP2: u8 = 0xe2;
+const APP13: u8 = 0xed;
 const APP14: u8 = 0xee;
 
 /// A segment holds this much, besides its length.
@@ -70,8 +72,12 @@ pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Ve
     if let Some(jfif) = jfif {
         push(&mut bytes, APP0, &jfif)?;
     }
-    if let Some(exif) = &extras.exif {
-        push(&mut bytes, APP1, &[b"Exif\0\0", exif.as_slice()].concat())?;
+    if let Some(rights) = extras.rights {
+        if let Some(exif) = &rights.exif {
+            push(&mut bytes, APP1, &[b"Exif\0\0", exif.as_slice()].concat())?;
+        }
+        push(&mut bytes, APP1, &[XMP, &rights.xmp].concat())?;
+        push(&mut bytes, APP13, &[PHOTOSHOP, &rights.iptc].concat())?;
     }
     if let Some(icc) = extras.icc {
         push_profile(&mut bytes, icc)?;

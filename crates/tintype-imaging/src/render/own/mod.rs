@@ -17,7 +17,7 @@ use std::time::Instant;
 use super::colour;
 use crate::Error;
 use crate::limits::Limits;
-use crate::probe::{ColourSpace, Colouring, Container, Rights, SourceFormat};
+use crate::probe::{ColourSpace, Colouring, Container, SourceFormat, Written};
 use crate::spec::{Format, Resolved};
 
 pub(super) struct Own {
@@ -29,7 +29,7 @@ pub(super) struct Own {
 struct Extras<'a> {
     /// Only where it changes what is seen.
     icc: Option<&'a [u8]>,
-    exif: Option<Vec<u8>>,
+    rights: Option<&'a Written>,
 }
 
 /// `None` where the original is not what was asked, cannot be handed out, or is not smaller than the answer
@@ -38,7 +38,7 @@ pub(super) fn smaller(
     original: &[u8],
     container: &Container,
     resolved: &Resolved,
-    rights: &Rights,
+    rights: Option<&Written>,
     answer: &[u8],
     limits: &Limits,
     deadline: Instant,
@@ -54,7 +54,7 @@ pub(super) fn smaller(
             // Described in words that are PNG's own, and that not every reader knows.
             _ => return Ok(None),
         },
-        exif: (!rights.is_empty()).then(|| rights.to_exif()),
+        rights,
     };
     let cleaned = match format {
         Format::Jpeg => jpeg::cleaned(original, header.size, &extras),

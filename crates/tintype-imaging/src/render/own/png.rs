@@ -35,8 +35,13 @@ pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
                 }
             }
             b"IDAT" => {
-                if let Some(exif) = extras.exif.as_ref().filter(|_| !has_pixels) {
-                    push(&mut bytes, b"eXIf", exif);
+                if let Some(rights) = extras.rights.filter(|_| !has_pixels) {
+                    if let Some(exif) = &rights.exif {
+                        push(&mut bytes, b"eXIf", exif);
+                    }
+                    // Neither packed nor in a language.
+                    let xmp = [b"XML:com.adobe.xmp\0\0\0\0\0", rights.xmp.as_slice()].concat();
+                    push(&mut bytes, b"iTXt", &xmp);
                 }
                 has_pixels = true;
                 push(&mut bytes, &chunk.kind, chunk.content);
