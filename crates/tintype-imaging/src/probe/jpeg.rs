@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Cursor, Seek};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::ifd::Tiff;
 use super::metadata::Blocks;
@@ -14,6 +14,8 @@ use crate::spec::Size;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+/// In XMP.
+const GAIN_MAP: &[u8] = b"http://ns.adobe.com/hdr-gain-map/";
 const MULTI_PICTURE: &[u8] = b"MPF\0";
 /// How many pictures are in the file (CIPA DC-007, section 5.2.3).
 const NUMBER_OF_IMAGES: u16 = 0xb001;
@@ -257,7 +259,16 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         4 => ColourSpace::Cmyk,
         other => return Err(Error::unsupported(format!("JPEG with {other} components"))),
     };
-    header.frames = walk.pictures.unwrap_or(1) as u32;
+    // What a gain map belongs to is one picture.
+    let has_gain_map = walk
+        .blocks
+        .xmp
+        .as_ref()
+        .is_some_and(|xmp| memmem::find(xmp, GAIN_MAP).is_some());
+    header.frames = match walk.pictures {
+        Some(pictures) if !has_gain_map => pictures as u32,
+        _ => 1,
+    };
     // Pieces are numbered, and some writers get their order or their count wrong.
     walk.icc.sort_by_key(|(number, _)| *number);
     let icc: Vec<u8> = walk.icc.into_iter().flat_map(|(_, piece)| piece).collect();
