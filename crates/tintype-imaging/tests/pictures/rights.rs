@@ -190,6 +190,9 @@ fn every_answer_says_so_again_in_little_room() {
             .unwrap();
         assert!(end + 12 - packet <= 2_048, "{format:?}");
     }
+    let avif = to_width(&original, 8, Format::Avif).unwrap().bytes;
+    let has = |part: &[u8]| avif.windows(part.len()).any(|window| window == part);
+    assert!(has(b"mime\0application/rdf+xml\0") && has(b"https://example.com/buy"));
     // More than fits: what matters most is told.
     let long = "long ".repeat(390);
     let much = ELEMENTS

@@ -36,6 +36,7 @@ pub(super) fn encode(
         quality::avif(q, *size),
         chroma,
         rights.and_then(|rights| rights.exif.as_deref()),
+        rights.map(|rights| rights.xmp.as_slice()),
     )
     .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }
