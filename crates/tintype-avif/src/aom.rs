@@ -39,6 +39,7 @@ pub(crate) fn encode(
     quality: u8,
     chroma: Chroma,
     exif: Option<&[u8]>,
+    xmp: Option<&[u8]>,
 ) -> Result<Vec<u8>, String> {
     let format = match chroma {
         Chroma::Quarter => YuvFormat::Yuv420,
@@ -58,7 +59,8 @@ pub(crate) fn encode(
         .set_quality(quality)
         .set_alpha_quality(ALPHA_QUALITY.max(quality));
     let file = encoder.encode(&image.map_err(failed)?).map_err(failed)?;
-    container::finish(&file, exif).ok_or_else(|| "libavif wrote a file of another form".to_owned())
+    container::finish(&file, exif, xmp)
+        .ok_or_else(|| "libavif wrote a file of another form".to_owned())
 }
 
 pub(crate) fn decode(file: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
@@ -115,7 +117,7 @@ mod tests {
         for exif in [None, Some(EXIF)] {
             for chroma in [Chroma::Quarter, Chroma::Full] {
                 let read = |samples| {
-                    let file = encode(samples, width, height, 90, chroma, exif).unwrap();
+                    let file = encode(samples, width, height, 90, chroma, exif, exif).unwrap();
                     let pixels = RgbPixels::from(libavif::decode(&file).unwrap());
                     assert_eq!((pixels.width(), pixels.height()), (width, height));
                     pixels
@@ -141,15 +143,20 @@ mod tests {
             80,
             Chroma::Quarter,
             Some(EXIF),
+            Some(b"<x:xmpmeta/>"),
         )
         .unwrap();
         let find = |what: &[u8]| file.windows(what.len()).position(|window| window == what);
         assert!(find(b"colrnclx\0\x01\0\x0d\0\x06").is_some());
         let at = find(EXIF).unwrap() - 4;
-        assert_eq!(at + 4 + EXIF.len(), file.len());
+        let end = at + 4 + EXIF.len();
+        assert_eq!(&file[end..], b"<x:xmpmeta/>");
         let place = [0, 0, 0, 1].into_iter().chain((at as u32).to_be_bytes());
         let entry: Vec<u8> = [0, 3].into_iter().chain(place).collect();
         assert!(find(&entry).is_some(), "the item is listed with its place");
+        let place = [0, 0, 0, 1].into_iter().chain((end as u32).to_be_bytes());
+        let entry: Vec<u8> = [0, 4].into_iter().chain(place).collect();
+        assert!(find(&entry).is_some(), "and so is the other");
     }
 
     #[test]
@@ -157,7 +164,7 @@ mod tests {
         let gray: Vec<u8> = (0..64 * 48).map(|n| (n % 251) as u8).collect();
         let rgb: Vec<u8> = gray.iter().flat_map(|&gray| [gray; 3]).collect();
         let size = |samples| {
-            encode(samples, 64, 48, 80, Chroma::Full, None)
+            encode(samples, 64, 48, 80, Chroma::Full, None, None)
                 .unwrap()
                 .len()
         };

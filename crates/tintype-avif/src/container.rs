@@ -1,4 +1,4 @@
-//! What libavif's safe interface has no call for: says that the colours are sRGB, and adds EXIF.
+//! What libavif's safe interface has no call for: says that the colours are sRGB, and adds EXIF and XMP.
 //!
 //! ISO/IEC 14496-12 (boxes), 23008-12 (items of a picture). Only files that libavif has just written
 //! come here: `ftyp`, `meta` with 32-bit offsets, `mdat`. Of anything else this makes `None`.
@@ -7,10 +7,33 @@
 /// readers take for these, or not.
 const SRGB: [u8; 6] = [0, 1, 0, 13, 0, 6];
 
-/// libavif's own are 1, the picture, and 2, its alpha.
-const EXIF_ITEM: [u8; 2] = [0, 3];
+/// What is added to a picture.
+struct Item {
+    /// libavif's own are 1, the picture, and 2, its alpha.
+    number: [u8; 2],
+    /// Its type and a name of nothing, and of `mime` what it is.
+    kind: &'static [u8],
+    bytes: Vec<u8>,
+}
 
-pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
+impl Item {
+    fn all(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Vec<Self> {
+        // Where the EXIF begins: how far in it is the TIFF header.
+        let exif = exif.map(|exif| Self {
+            number: [0, 3],
+            kind: b"Exif\0",
+            bytes: [&[0; 4], exif].concat(),
+        });
+        let xmp = xmp.map(|xmp| Self {
+            number: [0, 4],
+            kind: b"mime\0application/rdf+xml\0",
+            bytes: xmp.to_vec(),
+        });
+        exif.into_iter().chain(xmp).collect()
+    }
+}
+
+pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Option<Vec<u8>> {
     let (b"ftyp", head, rest) = next_box(file)? else {
         return None;
     };
@@ -20,23 +43,22 @@ pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
     let (b"mdat", data, []) = next_box(rest)? else {
         return None;
     };
-    // Where the EXIF begins: how far in it is the TIFF header.
-    let exif = exif.map(|exif| [&[0; 4], exif].concat());
-    let length = exif.as_ref().map(|exif| exif.len() as u32);
+    let items = Item::all(exif, xmp);
     // Places in the file are counted from its start, and what is added stands before most of them.
-    let grown = meta(old, 0, length.map(|length| (0, length)))?.len() - old.len();
+    let grown = meta(old, 0, 0, &items)?.len() - old.len();
     let end = u32::try_from(file.len() + grown).ok()?;
-    let new = meta(old, grown as u32, length.map(|length| (end, length)))?;
+    let new = meta(old, grown as u32, end, &items)?;
 
-    let mut out = Vec::with_capacity(end as usize + length.unwrap_or(0) as usize);
+    let added: Vec<u8> = items.into_iter().flat_map(|item| item.bytes).collect();
+    let mut out = Vec::with_capacity(end as usize + added.len());
     push_box(&mut out, b"ftyp", &[head]);
     push_box(&mut out, b"meta", &[&new]);
-    push_box(&mut out, b"mdat", &[data, &exif.unwrap_or_default()]);
+    push_box(&mut out, b"mdat", &[data, &added]);
     Some(out)
 }
 
-/// `shift` is added to every place in the file; `exif` is the place and length of an item to add.
-fn meta(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec<u8>> {
+/// `shift` is added to every place in the file; items are added from `end` on.
+fn meta(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>> {
     let (version_and_flags, mut rest) = content.split_at_checked(4)?;
     let mut out = version_and_flags.to_vec();
     let mut references = Vec::new();
@@ -44,13 +66,15 @@ fn meta(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec<u8>>
         let (kind, content, after) = next_box(rest)?;
         rest = after;
         match kind {
-            b"iloc" => push_box(&mut out, kind, &[&locations(content, shift, exif)?]),
-            b"iinf" if exif.is_some() => push_box(&mut out, kind, &[&items_and_exif(content)?]),
+            b"iloc" => push_box(&mut out, kind, &[&locations(content, shift, end, items)?]),
+            b"iinf" if !items.is_empty() => push_box(&mut out, kind, &[&infos(content, items)?]),
             b"iref" => references = content.to_vec(),
             b"iprp" => {
-                if exif.is_some() {
+                if !items.is_empty() {
                     references.resize(references.len().max(4), 0);
-                    let describes_picture = [&EXIF_ITEM[..], &[0, 1, 0, 1]];
+                }
+                for item in items {
+                    let describes_picture = [&item.number[..], &[0, 1, 0, 1]];
                     push_box(&mut references, b"cdsc", &describes_picture);
                 }
                 if !references.is_empty() {
@@ -65,18 +89,15 @@ fn meta(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec<u8>>
 }
 
 /// `iloc`, version 0: a number, no other file, one extent, its place and length.
-fn locations(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec<u8>> {
+fn locations(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>> {
     const ENTRY: usize = 14;
     let (head, entries) = content.split_at_checked(8)?;
     let [0, 0, 0, 0, 0x44, 0, count @ ..] = head else {
         return None;
     };
     let count = u16::from_be_bytes(count.try_into().ok()?);
-    let mut out = [
-        &head[..6],
-        &(count + u16::from(exif.is_some())).to_be_bytes(),
-    ]
-    .concat();
+    let all = count + items.len() as u16;
+    let mut out = [&head[..6], &all.to_be_bytes()].concat();
     if entries.len() != usize::from(count) * ENTRY {
         return None;
     }
@@ -87,8 +108,11 @@ fn locations(content: &[u8], shift: u32, exif: Option<(u32, u32)>) -> Option<Vec
         let place = u32::from_be_bytes(entry[6..10].try_into().ok()?);
         push_location(&mut out, *number, place.checked_add(shift)?, &entry[10..]);
     }
-    if let Some((place, length)) = exif {
-        push_location(&mut out, EXIF_ITEM, place, &length.to_be_bytes());
+    let mut place = end;
+    for item in items {
+        let length = u32::try_from(item.bytes.len()).ok()?;
+        push_location(&mut out, item.number, place, &length.to_be_bytes());
+        place = place.checked_add(length)?;
     }
     Some(out)
 }
@@ -100,18 +124,18 @@ fn push_location(out: &mut Vec<u8>, number: [u8; 2], place: u32, length: &[u8]) 
     out.extend(length);
 }
 
-/// `iinf`, version 0, with one more `infe`, version 2.
-fn items_and_exif(content: &[u8]) -> Option<Vec<u8>> {
+/// `iinf`, version 0, with more `infe`, version 2.
+fn infos(content: &[u8], items: &[Item]) -> Option<Vec<u8>> {
     let [0, 0, 0, 0, high, low, rest @ ..] = content else {
         return None;
     };
-    let count = u16::from_be_bytes([*high, *low]) + 1;
+    let count = u16::from_be_bytes([*high, *low]) + items.len() as u16;
     let mut out = [&[0; 4], &count.to_be_bytes()[..], rest].concat();
-    push_box(
-        &mut out,
-        b"infe",
-        &[&[2, 0, 0, 0], &EXIF_ITEM, &[0, 0], b"Exif\0"],
-    );
+    for item in items {
+        let (kind, behind) = item.kind.split_at(4);
+        let parts = [&[2, 0, 0, 0][..], &item.number, &[0, 0], kind, behind];
+        push_box(&mut out, b"infe", &parts);
+    }
     Some(out)
 }
 

@@ -42,7 +42,7 @@ pub enum Chroma {
     Full,
 }
 
-/// `quality` is the encoder's own, 1..=100. The error is the encoder's own text.
+/// `quality` is the encoder's own, 1..=100. XMP is written where the encoder is libaom alone. The error is the encoder's own text.
 #[inline(never)]
 pub fn encode(
     samples: Samples<'_>,
@@ -51,8 +51,10 @@ pub fn encode(
     quality: u8,
     chroma: Chroma,
     exif: Option<&[u8]>,
+    xmp: Option<&[u8]>,
 ) -> Result<Vec<u8>, String> {
-    encoder::encode(samples, width, height, quality.clamp(1, 100), chroma, exif)
+    let quality = quality.clamp(1, 100);
+    encoder::encode(samples, width, height, quality, chroma, exif, xmp)
 }
 
 /// Width, height and RGB of an opaque picture, for those who measure what [`encode`] makes: nothing that

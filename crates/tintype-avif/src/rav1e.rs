@@ -37,6 +37,8 @@ pub(crate) fn encode(
     quality: u8,
     _: Chroma,
     exif: Option<&[u8]>,
+    // Its writer has no place for it.
+    _xmp: Option<&[u8]>,
 ) -> Result<Vec<u8>, String> {
     let (width, height) = (width as usize, height as usize);
     let mut encoder = Encoder::new()

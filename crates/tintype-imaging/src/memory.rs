@@ -137,7 +137,8 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         }
         SourceFormat::Gif if source.interlaced => all + in_rows() + short,
         SourceFormat::Png | SourceFormat::Gif => in_rows() + short,
-        SourceFormat::Bmp if source.bytes >= all / 8 => in_rows() + short,
+        SourceFormat::Bmp if !source.interlaced => in_rows() + short,
+        SourceFormat::Bmp => all + in_rows() + short,
         SourceFormat::Tiff if !source.interlaced => {
             let strip = (channels * sample * all).min(MAX_STRIP_BYTES);
             2 * strip + in_rows() + short

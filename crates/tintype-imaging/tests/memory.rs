@@ -202,7 +202,7 @@ fn progressive_jpeg(path: PathBuf, size: Size, rgb: &image::DynamicImage) -> Pat
         tables: Tables::Standard,
         sampling: Sampling::Full,
         progressive: true,
-        exif: None,
+        segments: &[],
     };
     let samples = Samples::Rgb(rgb.as_bytes());
     let bytes = tintype_jpeg::encode(samples, size.width, size.height, &encoding);

@@ -1,7 +1,7 @@
 //! The first frame of a GIF, on its canvas. Colours come from the palette band by band; where the rows are
 //! interlaced, the indices are in memory as a whole.
 
-use std::io::Cursor;
+use std::io::{Chain, Cursor, Read};
 use std::time::Instant;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError};
@@ -11,7 +11,7 @@ use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
 
-type Frames<'a> = Decoder<DeadlineReader<Cursor<&'a [u8]>>>;
+type Frames<'a> = Decoder<DeadlineReader<Chain<Cursor<Vec<u8>>, Cursor<&'a [u8]>>>>;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -27,7 +27,7 @@ pub(super) fn decode(
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     let mut reader = options
-        .read_info(DeadlineReader::new(Cursor::new(bytes), deadline))
+        .read_info(DeadlineReader::new(with_palette(bytes), deadline))
         .map_err(failed)?;
     let frame = reader.next_frame_info().map_err(failed)?;
     let frame = frame.ok_or_else(|| Error::malformed("no frame"))?;
@@ -53,7 +53,11 @@ pub(super) fn decode(
             limits.max_decoded_bytes,
         )?;
         rows.whole = vec![0; length];
-        reader.read_into_buffer(&mut rows.whole).map_err(failed)?;
+        let read = interlaced_rows(&mut reader, &mut rows.whole, place.width);
+        if read.is_err() && Instant::now() >= deadline {
+            return Err(Error::DeadlineExceeded);
+        }
+        read.map_err(failed)?;
     }
 
     let (width, height) = (canvas.width as usize, canvas.height as usize);
@@ -110,6 +114,53 @@ pub(super) fn decode(
             samples: Samples::Eight(band.as_slice().into()),
         })?;
         y += at_once;
+    }
+    Ok(())
+}
+
+/// Where there is no palette for all frames, shades of gray take its place: a frame need not have one either.
+fn with_palette(bytes: &[u8]) -> Chain<Cursor<Vec<u8>>, Cursor<&[u8]>> {
+    let (head, rest) = bytes.split_at(bytes.len().min(HEAD));
+    let mut front = head.to_vec();
+    if let Some(flags) = front.get_mut(10)
+        && *flags & HAS_PALETTE == 0
+    {
+        *flags |= HAS_PALETTE | 7;
+        front.extend((0..=255).flat_map(|gray| [gray; 3]));
+    }
+    Cursor::new(front).chain(Cursor::new(rest))
+}
+
+/// Signature and screen.
+const HEAD: usize = 13;
+const HAS_PALETTE: u8 = 0x80;
+
+/// First row and step of the passes (GIF89a, appendix E).
+const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
+
+/// In their order. Where they break off, those that are missing look like the next above that is there.
+fn interlaced_rows(
+    reader: &mut Frames<'_>,
+    whole: &mut [u8],
+    width: usize,
+) -> Result<(), DecodingError> {
+    let height = whole.len() / width.max(1);
+    let mut is_there = vec![false; height];
+    let rows = PASSES
+        .iter()
+        .flat_map(|(first, step)| (*first..height).step_by(*step));
+    for (count, row) in rows.enumerate() {
+        match reader.fill_buffer(&mut whole[row * width..][..width]) {
+            Ok(true) => is_there[row] = true,
+            Err(error) if count == 0 => return Err(error),
+            Ok(false) | Err(_) => break,
+        }
+    }
+    for row in 1..height {
+        if !is_there[row] {
+            let above = (row - 1) * width;
+            whole.copy_within(above..above + width, row * width);
+        }
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ mod webp;
 mod whole;
 
 pub(crate) use jpeg::rgb;
-pub(crate) use png::MAX_SIXTEEN_BYTES;
+pub(crate) use png::{MAX_SIXTEEN_BYTES, transparency};
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,9 +1,9 @@
-//! Through the `image` crate, whole: animated WebP, and rare forms of BMP.
+//! Through the `image` crate, whole: animated WebP.
 
 use std::io::Cursor;
 use std::time::Instant;
 
-use image::codecs::{bmp::BmpDecoder, webp::WebPDecoder};
+use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError};
 
 use super::{Band, Layout, Samples};
@@ -21,7 +21,6 @@ pub(super) fn decode(
     let reader = DeadlineReader::new(Cursor::new(bytes), deadline);
     let image = match header.format {
         SourceFormat::Webp => WebPDecoder::new(reader).and_then(|decoder| read(decoder, limits)),
-        SourceFormat::Bmp => BmpDecoder::new(reader).and_then(|decoder| read(decoder, limits)),
         other => return Err(Error::NotYetSupported(other.as_str())),
     };
     let image = image.map_err(|error| match error {
@@ -65,7 +64,7 @@ fn samples(image: DynamicImage) -> (Layout, Samples<'static>) {
         DynamicImage::ImageLuma16(image) => (Layout::Gray, Sixteen(image.into_raw().into())),
         DynamicImage::ImageLumaA16(image) => (Layout::GrayAlpha, Sixteen(image.into_raw().into())),
         DynamicImage::ImageRgb16(image) => (Layout::Rgb, Sixteen(image.into_raw().into())),
-        // None of these formats has others.
+        // It has no others.
         other => (Layout::Rgba, Sixteen(other.into_rgba16().into_raw().into())),
     }
 }

@@ -8,32 +8,172 @@ use super::{Colouring, Header};
 use crate::Error;
 use crate::spec::Size;
 
+/// The file's own header, and the longest of those that follow it with its masks.
+const LONGEST: u64 = 14 + 124 + 16;
+
+/// As the file begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) size: Size,
+    pub(crate) bits: u16,
+    compression: u32,
+    /// Of OS/2, whose compressions have other numbers.
+    is_os2: bool,
+    /// Of what is packed, where it is told.
+    length: u64,
+    /// Of the pixels.
+    pub(crate) offset: u64,
+    /// The last row comes first.
+    pub(crate) from_below: bool,
+    /// Where it is, and bytes of an entry.
+    pub(crate) palette: (usize, usize),
+    /// Red, green, blue and alpha, of pixels of 16 and 32 bits.
+    pub(crate) masks: Option<[u32; 4]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Plain,
+    Runs,
+}
+
+impl Head {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let two = |at: usize| {
+            bytes
+                .get(at..)?
+                .first_chunk()
+                .copied()
+                .map(u16::from_le_bytes)
+        };
+        let four = |at: usize| {
+            bytes
+                .get(at..)?
+                .first_chunk()
+                .copied()
+                .map(u32::from_le_bytes)
+        };
+        let ends = || Error::malformed("it ends too early");
+        let offset = u64::from(four(10).ok_or_else(ends)?);
+        let length = four(14).ok_or_else(ends)? as usize;
+        if length == 12 {
+            let side = |at| two(at).map(u32::from).ok_or_else(ends);
+            return Ok(Self {
+                size: Size::new(side(18)?, side(20)?),
+                bits: two(24).ok_or_else(ends)?,
+                compression: 0,
+                is_os2: true,
+                length: 0,
+                offset,
+                from_below: true,
+                palette: (26, 3),
+                masks: masks(two(24).unwrap_or(0), None),
+            });
+        }
+        let side = |at| four(at).map(u32::cast_signed).ok_or_else(ends);
+        let (width, height) = (side(18)?, side(22)?);
+        let width = u32::try_from(width).map_err(|_| Error::malformed("a negative width"))?;
+        let bits = two(28).ok_or_else(ends)?;
+        // What a short header leaves out is zero.
+        let compression = if length >= 20 {
+            four(30).ok_or_else(ends)?
+        } else {
+            0
+        };
+        let is_os2 = matches!(length, 16 | 64);
+        let mask = |index: usize| four(54 + 4 * index).unwrap_or(0);
+        let has_masks = !is_os2 && (length >= 52 || matches!(compression, 3 | 6));
+        let named = has_masks.then(|| {
+            let has_alpha = length >= 56 || compression == 6;
+            let alpha = if has_alpha { mask(3) } else { 0 };
+            [mask(0), mask(1), mask(2), alpha]
+        });
+        let behind = match (length, compression) {
+            (40, 3) => 12,
+            (40, 6) => 16,
+            _ => 0,
+        };
+        Ok(Self {
+            // A negative height stores the rows from the top down.
+            size: Size::new(width, height.unsigned_abs()),
+            bits,
+            compression,
+            is_os2,
+            length: if length >= 24 {
+                u64::from(four(34).unwrap_or(0))
+            } else {
+                0
+            },
+            offset,
+            from_below: height > 0,
+            palette: (14 + length + behind, 4),
+            masks: masks(
+                bits,
+                named.map(|masks| (masks, matches!(compression, 3 | 6))),
+            ),
+        })
+    }
+
+    /// Whatever is not read is refused here, by its name.
+    pub(crate) fn coding(&self) -> Result<Coding, Error> {
+        let refused = |what: &str| Err(Error::unsupported(format!("BMP with {what}")));
+        match (self.compression, self.bits) {
+            (0, 1 | 2 | 4 | 8 | 16 | 24 | 32) => Ok(Coding::Plain),
+            (1, 8) | (2, 4) => Ok(Coding::Runs),
+            (3, 1) if self.is_os2 => refused("Huffman coding"),
+            (4, _) if self.is_os2 => refused("run lengths of 24 bits"),
+            (3 | 6, 16 | 32) if !self.is_os2 => Ok(Coding::Plain),
+            (4, _) => refused("a JPEG in it"),
+            (5, _) => refused("a PNG in it"),
+            (11..=13, _) => refused("inks"),
+            (0, bits) => refused(&format!("{bits} bits a pixel")),
+            (other, bits) => refused(&format!("compression {other} of {bits} bits")),
+        }
+    }
+
+    /// Bytes of a row that is not packed.
+    pub(crate) fn stride(&self) -> usize {
+        (u64::from(self.size.width) * u64::from(self.bits)).div_ceil(32) as usize * 4
+    }
+}
+
+/// Those that are named, with whether they count for colours, or else the usual ones.
+fn masks(bits: u16, named: Option<([u32; 4], bool)>) -> Option<[u32; 4]> {
+    let usual = match bits {
+        16 => [0x7c00, 0x03e0, 0x001f, 0],
+        32 => [0x00ff_0000, 0xff00, 0xff, 0],
+        _ => return None,
+    };
+    match named {
+        Some((masks, true)) => Some(masks),
+        // Without bit fields the fourth byte counts where a header names it.
+        Some(([.., alpha], false)) => {
+            let [r, g, b, _] = usual;
+            let alpha = alpha & !(r | g | b);
+            Some([r, g, b, alpha])
+        }
+        None => Some(usual),
+    }
+}
+
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     header: &mut Header,
 ) -> Result<(Blocks, Colouring), Error> {
-    reader.skip(14)?;
-    let length = reader.le32()?;
-    let bits = if length == 12 {
-        let head = reader.array::<8>()?;
-        let word = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
-        header.size = Size::new(u32::from(word(0)), u32::from(word(2)));
-        word(6)
-    } else {
-        let (width, height) = (reader.le32()?.cast_signed(), reader.le32()?.cast_signed());
-        // A negative height stores the rows from the top down.
-        let width = u32::try_from(width).map_err(|_| Error::malformed("a negative width"))?;
-        header.size = Size::new(width, height.unsigned_abs());
-        let head = reader.array::<8>()?;
-        let bits = u16::from_le_bytes([head[2], head[3]]);
-        let compression = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-        // Bit fields name an alpha mask; without them the fourth byte means nothing.
-        header.has_alpha = bits == 32 && compression == 6;
-        bits
-    };
-    if length >= 56 && bits >= 16 {
-        reader.skip(32)?;
-        header.has_alpha |= reader.le32()? != 0;
+    let head = Head::read(&reader.peek(LONGEST)?)?;
+    header.size = head.size;
+    header.has_alpha = head.masks.is_some_and(|masks| masks[3] != 0);
+    match head.coding() {
+        Ok(Coding::Plain) => {
+            let rows = head.stride() as u64 * u64::from(head.size.height);
+            header.truncated = head.offset + rows > reader.length();
+        }
+        Ok(Coding::Runs) => {
+            header.interlaced = true;
+            header.truncated = head.offset + head.length > reader.length();
+        }
+        // For the decoder to say.
+        Err(_) => {}
     }
     Ok((Blocks::default(), Colouring::Srgb))
 }

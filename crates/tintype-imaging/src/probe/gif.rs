@@ -30,6 +30,7 @@ pub(super) fn walk<R: BufRead + Seek>(
         header,
         extensions: 0,
         data: 0,
+        xmp: None,
     };
     match walk.blocks() {
         // Cut off after a frame: the frames before can be shown.
@@ -39,8 +40,16 @@ pub(super) fn walk<R: BufRead + Seek>(
     if walk.header.frames == 0 {
         return Err(Error::malformed("no frame"));
     }
-    Ok((Blocks::default(), Colouring::Srgb))
+    let blocks = Blocks {
+        xmp: walk.xmp,
+        ..Blocks::default()
+    };
+    Ok((blocks, Colouring::Srgb))
 }
+
+/// Of the extension that has XMP, as it is: its bytes stand for lengths, and what follows them ends those.
+const XMP: &[u8; 11] = b"XMP DataXMP";
+const XMP_END_BYTES: usize = 257;
 
 struct Walk<'a, R> {
     reader: &'a mut Reader<R>,
@@ -49,6 +58,7 @@ struct Walk<'a, R> {
     extensions: u64,
     /// Sub-blocks of frames and extensions together.
     data: u64,
+    xmp: Option<Vec<u8>>,
 }
 
 impl<R: BufRead + Seek> Walk<'_, R> {
@@ -85,8 +95,16 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         // Each frame has an extension of its own, and may have a few more.
         let limit = u64::from(self.limits.max_metadata_parts) + 4 * u64::from(self.header.frames);
         Error::check("number of GIF extensions", self.extensions, limit)?;
-        let graphic_control = self.reader.byte()? == 0xf9;
+        let label = self.reader.byte()?;
+        let graphic_control = label == 0xf9;
         let length = self.reader.byte()?;
+        if label == 0xff && length == 11 {
+            let name = self.reader.array::<11>()?;
+            return match &name == XMP && self.xmp.is_none() {
+                true => self.packet(),
+                false => self.sub_blocks(),
+            };
+        }
         if graphic_control && length >= 1 {
             self.header.has_alpha |= self.reader.byte()? & 1 != 0;
             self.reader.skip(u64::from(length) - 1)?;
@@ -99,10 +117,37 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         Ok(())
     }
 
+    /// All bytes of its sub-blocks, with their lengths.
+    fn packet(&mut self) -> Result<(), Error> {
+        let mut packet = Vec::new();
+        loop {
+            let length = self.reader.byte()?;
+            self.data += 1;
+            let limit = u64::from(self.limits.max_pixel_blocks);
+            Error::check("number of GIF data blocks", self.data, limit)?;
+            if length == 0 {
+                packet.truncate(packet.len().saturating_sub(XMP_END_BYTES));
+                self.xmp = Some(packet);
+                return Ok(());
+            }
+            packet.push(length);
+            packet.extend(self.reader.vec(u64::from(length))?);
+            let bytes = packet.len() as u64;
+            Error::check("bytes of XMP", bytes, self.limits.max_xmp_bytes)?;
+        }
+    }
+
     fn frame(&mut self) -> Result<(), Error> {
         let head = self.reader.array::<9>()?;
         self.reader.skip(colour_table(head[8]))?;
-        let (size, header) = (self.header.size, &mut *self.header);
+        let header = &mut *self.header;
+        if header.frames == 0 {
+            // The screen grows where the first frame does not fit; of some files it has no size at all.
+            let reach = |start: usize, length: usize| side(&head[start..]) + side(&head[length..]);
+            header.size.width = header.size.width.max(reach(0, 4));
+            header.size.height = header.size.height.max(reach(2, 6));
+        }
+        let size = header.size;
         // A frame that leaves some of the canvas bare lets the background through.
         if header.frames == 0 && (side(&head[4..]) < size.width || side(&head[6..]) < size.height) {
             header.has_alpha = true;

@@ -1,9 +1,10 @@
 //! The segments of a JPEG (T.81 Annex B), walked before a decoder sees them.
 
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Cursor, Seek};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
+use super::ifd::Tiff;
 use super::metadata::Blocks;
 use super::read::{Reader, be16};
 use super::{ColourSpace, Colouring, Extent, Header};
@@ -13,8 +14,14 @@ use crate::spec::Size;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+/// In XMP.
+const GAIN_MAP: &[u8] = b"http://ns.adobe.com/hdr-gain-map/";
+const MULTI_PICTURE: &[u8] = b"MPF\0";
+/// How many pictures are in the file (CIPA DC-007, section 5.2.3).
+const NUMBER_OF_IMAGES: u16 = 0xb001;
 const ICC: &[u8] = b"ICC_PROFILE\0";
-const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+/// Signatures of several ages.
+const PHOTOSHOP: [&[u8]; 2] = [b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:"];
 
 #[derive(Default)]
 struct Walk {
@@ -25,6 +32,8 @@ struct Walk {
     icc: Vec<(u8, Vec<u8>)>,
     icc_bytes: u64,
     parts: u32,
+    /// One after the other.
+    pictures: Option<u64>,
     /// Markers without a segment: restarts, in practice.
     lone: u64,
 }
@@ -214,13 +223,29 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
             walk.icc
                 .push((body[ICC.len()], body[ICC.len() + 2..].to_vec()));
         }
-        0xed if body.starts_with(PHOTOSHOP) && walk.blocks.photoshop.is_none() => {
-            walk.blocks.photoshop = Some(body[PHOTOSHOP.len()..].to_vec());
+        0xe2 if body.starts_with(MULTI_PICTURE) => walk.pictures = pictures(&body, limits),
+        // One resource may go on in the next segment.
+        0xed => {
+            let known = PHOTOSHOP.iter().find_map(|name| body.strip_prefix(*name));
+            let resources = known.unwrap_or(&body);
+            let all = walk.blocks.photoshop.get_or_insert_default();
+            if (all.len() + resources.len()) as u64 <= limits.max_exif_bytes {
+                all.extend(resources);
+            }
         }
         0xee if body.starts_with(b"Adobe") && body.len() >= 12 => walk.adobe = Some(body[11]),
         _ => {}
     }
     Ok(())
+}
+
+fn pictures(body: &[u8], limits: &Limits) -> Option<u64> {
+    let mut index = Tiff::open(Cursor::new(&body[MULTI_PICTURE.len()..])).ok()?;
+    let directory = index.exif(limits.max_directory_entries)?;
+    let count = index.number(&directory, NUMBER_OF_IMAGES)?;
+    (1..=u64::from(limits.max_frames))
+        .contains(&count)
+        .then_some(count)
 }
 
 fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Error> {
@@ -239,6 +264,16 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         3 => ColourSpace::Rgb,
         4 => ColourSpace::Cmyk,
         other => return Err(Error::unsupported(format!("JPEG with {other} components"))),
+    };
+    // What a gain map belongs to is one picture.
+    let has_gain_map = walk
+        .blocks
+        .xmp
+        .as_ref()
+        .is_some_and(|xmp| memmem::find(xmp, GAIN_MAP).is_some());
+    header.frames = match walk.pictures {
+        Some(pictures) if !has_gain_map => pictures as u32,
+        _ => 1,
     };
     // Pieces are numbered, and some writers get their order or their count wrong.
     walk.icc.sort_by_key(|(number, _)| *number);

@@ -3,7 +3,7 @@
 //! Each container is walked here first, with bounded reads, so that no decoder meets a colour
 //! profile of a gigabyte, a thousand scans or a canvas of four billion pixels.
 
-mod bmp;
+pub(crate) mod bmp;
 mod gif;
 pub(crate) mod heif;
 mod ico;
@@ -15,6 +15,7 @@ mod metadata;
 mod png;
 mod psd;
 mod read;
+mod rights;
 pub(crate) mod tiff;
 mod webp;
 
@@ -29,9 +30,11 @@ use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
 pub(crate) use ico::largest as largest_of_icon;
-pub(crate) use metadata::{Blocks, Rights};
+pub(crate) use metadata::Blocks;
 pub(crate) use psd::{Mode, Psd};
 pub(crate) use read::Reader;
+pub use rights::Rights;
+pub(crate) use rights::Written;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
 /// Formats of originals. Those that cannot be decoded are named for the sake of the answer.
@@ -212,10 +215,12 @@ pub struct Header {
     /// Of a JPEG: how many passes over the pixels it takes.
     pub scans: u32,
     /// Not from top to bottom, or not to be read so: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in
-    /// order, a TIFF in planes, tiles or few strips, a WebP that is lossless, has alpha or moves.
+    /// order, a BMP of run lengths, a TIFF in large tiles or in large strips of JPEG or WebP, a WebP that is lossless, has alpha or moves.
     pub interlaced: bool,
     /// It breaks off before the end that its format marks. What is there can be shown.
     pub truncated: bool,
+    /// As [`header`] has read them.
+    pub rights: Rights,
 }
 
 impl Header {
@@ -233,6 +238,7 @@ impl Header {
             scans: 1,
             interlaced: false,
             truncated: false,
+            rights: Rights::NONE,
         }
     }
 
@@ -282,7 +288,10 @@ pub fn header<R: BufRead + Seek>(
 ) -> Result<Header, Stopped> {
     let mut known = None;
     match walk(reader, limits, Extent::Whole, deadline, &mut known) {
-        Ok(container) => Ok(container.header),
+        Ok(container) => Ok(Header {
+            rights: container.blocks.rights(limits),
+            ..container.header
+        }),
         Err(error) => Err(Stopped { error, known }),
     }
 }

@@ -15,6 +15,11 @@ use crate::spec::Size;
 struct Walk {
     has_header: bool,
     has_profile: bool,
+    /// What describes colours has to come before them.
+    has_pixels: bool,
+    /// Frames that are there, whatever the file says of their number.
+    frames: u32,
+    is_animated: bool,
     icc: Option<Vec<u8>>,
     srgb: bool,
     cicp: Option<(u8, u8)>,
@@ -36,8 +41,9 @@ pub(super) fn walk<R: BufRead + Seek>(
     if !walk.has_header {
         return Err(Error::malformed("no IHDR"));
     }
-    let frames = u64::from(header.frames);
-    Error::check("number of frames", frames, u64::from(limits.max_frames))?;
+    if walk.is_animated {
+        header.frames = walk.frames.max(1);
+    }
     Ok(finish(walk))
 }
 
@@ -59,7 +65,13 @@ fn chunks<R: BufRead + Seek>(
                 header.truncated = false;
                 break;
             }
+            b"fcTL" => {
+                walk.frames += 1;
+                let frames = u64::from(walk.frames);
+                Error::check("number of frames", frames, u64::from(limits.max_frames))?;
+            }
             b"IDAT" | b"fdAT" => {
+                walk.has_pixels = true;
                 pixels += 1;
                 let what = "number of PNG chunks with pixels";
                 Error::check(what, pixels, u64::from(limits.max_pixel_chunks))?;
@@ -108,7 +120,13 @@ fn chunk<R: BufRead + Seek>(
                 header.colour_space = ColourSpace::Gray;
             }
         }
-        b"acTL" if length == 8 => header.frames = be32(&small(reader)?).max(1),
+        b"acTL" if length == 8 && !walk.has_pixels => {
+            walk.is_animated = true;
+            reader.skip(length)?;
+        }
+        b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"iCCP" if walk.has_pixels => {
+            reader.skip(length)?;
+        }
         b"tRNS" => {
             header.has_alpha = true;
             reader.skip(length)?;
@@ -134,7 +152,10 @@ fn chunk<R: BufRead + Seek>(
         }
         b"cICP" if length == 4 => {
             let chunk = small(reader)?;
-            walk.cicp = Some((chunk[0], chunk[1]));
+            // Others have no place in RGB.
+            if chunk[2] == 0 {
+                walk.cicp = Some((chunk[0], chunk[1]));
+            }
         }
         // One, whatever it is good for: the next would have to be inflated as well.
         b"iCCP" if !walk.has_profile => {
@@ -152,11 +173,14 @@ fn chunk<R: BufRead + Seek>(
             // Keyword, no compression, no language, no translated keyword.
             if let Some(xmp) = text.strip_prefix(b"XML:com.adobe.xmp\0\0\0\0\0".as_slice()) {
                 walk.blocks.xmp = Some(xmp.to_vec());
+            } else if let Some(packed) = packed_xmp(&text) {
+                walk.blocks.xmp = inflate(packed, limits.max_xmp_bytes).or(walk.blocks.xmp.take());
             }
         }
         b"tEXt" | b"zTXt" => {
             Error::check("bytes of a text chunk", length, limits.max_text_bytes)?;
-            reader.skip(length)?;
+            // The longest keyword that counts decides whether it is read.
+            raw_profile(&small(reader)?, kind == b"zTXt", walk, limits);
         }
         _ => reader.skip(length)?,
     }
@@ -185,6 +209,71 @@ fn inflate_profile(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Err
         .ok()
         .map(|_| profile)
         .filter(|profile| !profile.is_empty()))
+}
+
+/// Behind keyword, mark and method of compression, language and translated keyword.
+fn packed_xmp(text: &[u8]) -> Option<&[u8]> {
+    let rest = text.strip_prefix(b"XML:com.adobe.xmp\0\x01\0".as_slice())?;
+    let language = rest.iter().position(|&byte| byte == 0)?;
+    let rest = &rest[language + 1..];
+    let keyword = rest.iter().position(|&byte| byte == 0)?;
+    Some(&rest[keyword + 1..])
+}
+
+/// `None` beyond the limit, and for what breaks off.
+fn inflate(stream: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut stream = ZlibDecoder::new(stream).take(limit + 1);
+    stream.read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= limit).then_some(bytes)
+}
+
+/// What ImageMagick makes of blocks that PNG had no place for: a name, a length, and the bytes as hexadecimal digits.
+fn raw_profile(chunk: &[u8], is_packed: bool, walk: &mut Walk, limits: &Limits) {
+    let Some(rest) = chunk.strip_prefix(b"Raw profile type ".as_slice()) else {
+        return;
+    };
+    let Some(end) = rest.iter().take(16).position(|&byte| byte == 0) else {
+        return;
+    };
+    let (name, text) = (&rest[..end], &rest[end + 1..]);
+    let inflated;
+    let text = match (is_packed, text) {
+        (false, text) => text,
+        (true, [0, stream @ ..]) => {
+            inflated = inflate(stream, limits.max_text_bytes).unwrap_or_default();
+            &inflated
+        }
+        (true, _) => return,
+    };
+    // A blank line, the name, the length.
+    let lines = text.split(|&byte| byte == b'\n').skip(3);
+    let digits = lines
+        .flatten()
+        .filter_map(|&digit| char::from(digit).to_digit(16));
+    let digits: Vec<u8> = digits.map(|digit| digit as u8).collect();
+    let bytes: Vec<u8> = digits
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|[high, low]| high << 4 | low)
+        .collect();
+    let blocks = &mut walk.blocks;
+    match name {
+        b"iptc" | b"8bim" => {
+            blocks.photoshop.get_or_insert(bytes);
+        }
+        b"xmp" => {
+            blocks.xmp.get_or_insert(bytes);
+        }
+        b"exif" | b"APP1" => {
+            let exif = bytes.strip_prefix(b"Exif\0\0".as_slice());
+            if let Some(exif) = exif {
+                blocks.exif.get_or_insert(exif.to_vec());
+            }
+        }
+        _ => {}
+    }
 }
 
 fn finish(mut walk: Walk) -> (Blocks, Colouring) {

@@ -12,6 +12,9 @@ use crate::spec::Size;
 #[derive(Default)]
 struct Walk {
     has_size: bool,
+    /// Some chunk says what is seen through.
+    has_alpha: bool,
+    is_lossy: bool,
     /// Of an animation.
     frames: u32,
     blocks: Blocks,
@@ -26,6 +29,10 @@ pub(super) fn walk<R: BufRead + Seek>(
     let walked = chunks(reader, limits, &mut walk, header);
     header.orientation = walk.blocks.orientation(limits);
     header.frames = walk.frames.max(1);
+    // What is said in front may be wrong; of an animation it is not looked for.
+    header.has_alpha &= !walk.is_lossy || walk.has_alpha || walk.frames > 0;
+    // What breaks off is decoded whole, and with more than its own bytes.
+    header.interlaced |= header.truncated;
     walked?;
     if !walk.has_size {
         return Err(Error::malformed("no size"));
@@ -62,6 +69,8 @@ fn chunks<R: BufRead + Seek>(
             Error::check(what, parts, u64::from(limits.max_metadata_parts))?;
         }
         pixels |= matches!(&kind, b"VP8 " | b"VP8L");
+        walk.is_lossy |= &kind == b"VP8 ";
+        walk.has_alpha |= &kind == b"ALPH";
         header.interlaced |= matches!(&kind, b"VP8L" | b"ALPH" | b"ANMF");
         let before = reader.left();
         match chunk(reader, &kind, length, walk, header, limits) {

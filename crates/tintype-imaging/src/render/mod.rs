@@ -10,7 +10,7 @@
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
-//! 9. [`encode`], by what is seen ([`drawn`]), with the [`Rights`] that travel along.
+//! 9. [`encode`], by what is seen ([`drawn`]), with the [rights](crate::probe::Rights) that travel along.
 //!
 //! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use crate::Error;
 use crate::decode::{self, Band};
 use crate::limits::{Limits, check_deadline};
-use crate::probe::{self, Container, Header, Rights, SourceFormat};
+use crate::probe::{self, Container, Header, SourceFormat};
 use crate::spec::{Format, Metadata, Rect, Resolved, Size};
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
@@ -123,12 +123,13 @@ fn render_as(
 
     let start = Instant::now();
     let rights = match resolved.metadata {
-        Metadata::Copyright => container.blocks.rights(limits),
-        Metadata::None | Metadata::Keep => Rights::default(),
+        Metadata::Copyright => container.blocks.rights(limits).written(),
+        Metadata::None | Metadata::Keep => None,
     };
-    let encoded = encode::encode(&pixels, resolved, &rights, deadline)?;
+    let rights = rights.as_ref();
+    let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
     let own = own::smaller(
-        bytes, &container, resolved, &rights, &encoded, limits, deadline,
+        bytes, &container, resolved, rights, &encoded, limits, deadline,
     )?;
     timings.encode = start.elapsed();
     let (mut bytes, format) = own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));

@@ -451,6 +451,7 @@ mod tests {
                 scans: 1,
                 interlaced: false,
                 truncated: false,
+                rights: Default::default(),
             },
             blocks: Blocks::default(),
             colouring: Colouring::Srgb,

@@ -9,6 +9,7 @@ use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::render::{self, Rendered};
 use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
+use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus")
@@ -110,4 +111,16 @@ pub(crate) fn read_png(bytes: &[u8]) -> Picture {
 /// As a PNG, read back.
 pub(crate) fn picture(bytes: &[u8], width: u32) -> Result<Picture, Error> {
     Ok(read_png(&to_width(bytes, width, Format::Png)?.bytes))
+}
+
+/// A JPEG of what has no file.
+pub(crate) fn jpeg(rgb: &[u8], size: Size) -> Vec<u8> {
+    let encoding = Encoding {
+        quality: 90,
+        tables: Tables::Standard,
+        sampling: Sampling::Full,
+        progressive: false,
+        segments: &[],
+    };
+    tintype_jpeg::encode(Samples::Rgb(rgb), size.width, size.height, &encoding).unwrap()
 }

@@ -19,7 +19,7 @@ fn jpeg(size: Size, progressive: bool) -> Vec<u8> {
         tables: Tables::Standard,
         sampling: Sampling::Quarter,
         progressive,
-        exif: None,
+        segments: &[],
     };
     tintype_jpeg::encode(Samples::Gray(&samples), size.width, size.height, &encoding).unwrap()
 }

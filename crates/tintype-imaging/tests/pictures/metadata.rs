@@ -60,8 +60,9 @@ fn nothing_else_is_passed_on() {
         seen += 1;
         for part in [
             b"GPS".as_slice(),
-            b"http://ns.adobe.com",
-            b"Photoshop 3.0",
+            b"http://ns.adobe.com/exif",
+            b"http://ns.adobe.com/xap/1.0/mm",
+            b"SerialNumber",
             b"ICC_PROFILE",
             b"c2pa",
         ] {

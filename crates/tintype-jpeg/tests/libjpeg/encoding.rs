@@ -10,7 +10,7 @@ const BASELINE: Encoding<'_> = Encoding {
     tables: Tables::Standard,
     sampling: Sampling::Quarter,
     progressive: false,
-    exif: None,
+    segments: &[],
 };
 
 fn photograph() -> Pixels {
@@ -175,8 +175,9 @@ fn progressive_shows_what_one_scan_shows() {
 
 #[test]
 fn metadata_stands_behind_the_header() {
+    let exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec();
     let encoding = Encoding {
-        exif: Some(b"II*\0\x08\0\0\0\0\0\0\0\0\0"),
+        segments: &[(1, exif)],
         ..BASELINE
     };
     let bytes = encoded(&cut(&photograph(), 16, 16), &encoding);
@@ -185,7 +186,7 @@ fn metadata_stands_behind_the_header() {
     assert_eq!(&bytes[24..34], b"Exif\0\0II*\0");
     let long = vec![0; 70_000];
     let encoding = Encoding {
-        exif: Some(&long),
+        segments: &[(1, long)],
         ..BASELINE
     };
     let refused = encode(Samples::Gray(&[0]), 1, 1, &encoding);

@@ -60,9 +60,12 @@ fn of_input(format: SourceFormat) -> &'static str {
             "Lossy and lossless, with transparency. Of an animation the first frame."
         }
         SourceFormat::Gif => "The first frame.",
-        SourceFormat::Bmp => "As Windows and scanners write it.",
+        SourceFormat::Bmp => {
+            "Of Windows and of OS/2, packed or not, with transparency where it is meant."
+        }
         SourceFormat::Tiff => {
-            "The first page, in strips or tiles, gray, colour and CMYK, with 8 or 16 bits."
+            "The first page: gray, palettes, RGB, CMYK, YCbCr and Lab, whole numbers and floating point, in strips, tiles or \
+             planes; not packed, or by LZW, Deflate, PackBits, JPEG, fax, zstd, LZMA or WebP."
         }
         SourceFormat::Avif => {
             "8, 10 and 12 bits, in tiles, with transparency, turned and cut as it says. HDR is brought down to sRGB. Of a sequence its still picture, else the first frame."

@@ -2,12 +2,14 @@
 //! done here, a band at a time, so that nothing is in memory twice. Of animations the first frame; one that leaves a border goes whole.
 
 mod alpha;
+mod cut;
 mod lossless;
 mod planes;
 
-use std::io::Cursor;
+use std::io::Read;
 use std::time::Instant;
 
+use flate2::Crc;
 use image_webp::DecodingError;
 use image_webp::vp8::Vp8Decoder;
 
@@ -31,6 +33,7 @@ pub(super) fn decode(
         size,
         divisor: 1,
         deadline,
+        known: size.height as usize,
     };
     // The walk has read them all, within limits.
     let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
@@ -38,7 +41,22 @@ pub(super) fn decode(
         chunks = Chunks::of(frame);
     }
     if let Some(stream) = chunks.lossless {
-        let pixels = lossless::decode(behind_head(stream, size)?, size, limits, deadline)?;
+        let stream = behind_head(stream, size)?;
+        let (pixels, known) = cut::decode(
+            header.truncated,
+            size,
+            || lossless::decode(stream, size, limits, deadline),
+            |filling| {
+                let mut filled = stream.to_vec();
+                filled.resize(filled.len() + cut::filling(size) as usize, filling);
+                lossless::decode(&filled, size, limits, deadline)
+            },
+            |pixels, row| {
+                let width = size.width as usize;
+                sum(&[pixels[row * width..][..width].as_flattened()])
+            },
+        )?;
+        let bands = Bands { known, ..bands };
         let row = |row: usize| &pixels[row * size.width as usize..][..size.width as usize];
         return match header.has_alpha {
             true => bands.give(Layout::Rgba, take, |index, samples| {
@@ -60,9 +78,22 @@ pub(super) fn decode(
         Some(chunk) if header.has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
         _ => None,
     };
-    let reader = DeadlineReader::new(Cursor::new(stream), deadline);
-    let frame = Vp8Decoder::decode_frame(reader).map_err(failed(limits, deadline))?;
+    let (frame, known) = cut::decode(
+        header.truncated,
+        size,
+        || {
+            let reader = DeadlineReader::new(stream, deadline);
+            Vp8Decoder::decode_frame(reader).map_err(failed(limits, deadline))
+        },
+        |filling| {
+            let filling = std::io::repeat(filling).take(cut::filling(size));
+            let reader = DeadlineReader::new(stream.chain(filling), deadline);
+            Vp8Decoder::decode_frame(reader).map_err(failed(limits, deadline))
+        },
+        |frame, row| sum(&planes::rows(frame, row)),
+    )?;
     check_deadline(deadline)?;
+    let bands = Bands { known, ..bands };
     if Size::new(frame.width.into(), frame.height.into()) != size {
         return Err(Error::malformed("its sizes disagree"));
     }
@@ -88,6 +119,12 @@ pub(super) fn decode(
             }
         }),
     }
+}
+
+fn sum(parts: &[&[u8]]) -> u32 {
+    let mut crc = Crc::new();
+    parts.iter().for_each(|part| crc.update(part));
+    crc.sum()
 }
 
 fn failed(limits: &Limits, deadline: Instant) -> impl Fn(DecodingError) -> Error {
@@ -160,6 +197,8 @@ struct Bands {
     /// Of the original in this size.
     divisor: u32,
     deadline: Instant,
+    /// Rows that are given. The others are not in the file.
+    known: usize,
 }
 
 impl Bands {
@@ -167,6 +206,7 @@ impl Bands {
         Self {
             size: Size::new(self.size.width.div_ceil(2), self.size.height.div_ceil(2)),
             divisor: 2,
+            known: self.known.div_ceil(2),
             ..self
         }
     }
@@ -179,7 +219,7 @@ impl Bands {
         mut fill: impl FnMut(usize, &mut [u8]),
     ) -> Result<(), Error> {
         let stride = self.size.width as usize * layout.channels();
-        let height = self.size.height as usize;
+        let height = self.known;
         let at_once = rows_of_a_band(stride).min(height);
         let mut band = vec![0; at_once * stride];
         for first in (0..height).step_by(at_once) {

@@ -16,6 +16,18 @@ pub(super) struct Planes<'a> {
     terms: Terms,
 }
 
+/// A row of luma, and those of chroma that are its own.
+pub(super) fn rows(frame: &Frame, row: usize) -> [&[u8]; 3] {
+    let stride = usize::from(frame.width).next_multiple_of(16);
+    let luma = row * stride..(row + 1) * stride;
+    let chroma = row / 2 * (stride / 2)..(row / 2 + 1) * (stride / 2);
+    [
+        frame.ybuf.get(luma).unwrap_or_default(),
+        frame.ubuf.get(chroma.clone()).unwrap_or_default(),
+        frame.vbuf.get(chroma).unwrap_or_default(),
+    ]
+}
+
 impl<'a> Planes<'a> {
     pub(super) fn new(frame: &'a Frame) -> Self {
         let width = usize::from(frame.width);

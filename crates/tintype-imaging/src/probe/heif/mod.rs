@@ -327,6 +327,7 @@ impl File {
             exif: exif.as_deref().and_then(tiff_of).map(<[u8]>::to_vec),
             xmp,
             photoshop: None,
+            iptc: None,
         })
     }
 

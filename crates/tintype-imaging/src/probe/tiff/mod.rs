@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::io::{BufRead, Seek};
 
-use super::ifd::Tiff;
+use super::ifd::{Directory, Tiff};
 use super::metadata::{Blocks, upright_or};
+use super::rights::{ARTIST, COPYRIGHT};
 use super::{ColourSpace, Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
@@ -14,6 +15,7 @@ pub(crate) mod page;
 
 const ORIENTATION: u16 = 274;
 const XMP: u16 = 700;
+const IPTC: u16 = 33723;
 const PHOTOSHOP: u16 = 34377;
 const ICC: u16 = 34675;
 
@@ -53,9 +55,10 @@ pub(super) fn walk<R: BufRead + Seek>(
         icc: tiff
             .bytes(&directory, ICC, limits.max_icc_bytes)
             .filter(|icc| !icc.is_empty()),
-        exif: rights(&mut tiff, &directory, limits),
+        exif: exif(&mut tiff, &directory, limits),
         xmp: tiff.bytes(&directory, XMP, limits.max_xmp_bytes),
         photoshop: tiff.bytes(&directory, PHOTOSHOP, limits.max_exif_bytes),
+        iptc: tiff.bytes(&directory, IPTC, limits.max_exif_bytes),
     };
 
     // Pages. A chain that bites its tail ends there.
@@ -75,20 +78,31 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((blocks, Colouring::Profile))
 }
 
-/// A TIFF keeps the rights where EXIF has them, in its own directory; handed on as EXIF, so that one
-/// reader serves all formats.
-fn rights<R: BufRead + Seek>(
+/// A TIFF keeps what EXIF has in its own directory: handed on as EXIF, so that one reader serves all formats. Long
+/// values stay what they are.
+fn exif<R: BufRead + Seek>(
     tiff: &mut Tiff<R>,
-    directory: &super::ifd::Directory,
+    directory: &Directory,
     limits: &Limits,
 ) -> Option<Vec<u8>> {
-    let mut text = |tag| {
-        let bytes = tiff.bytes(directory, tag, limits.max_text_bytes)?;
-        super::metadata::credit(&bytes)
-    };
-    let rights = super::Rights {
-        artist: text(super::metadata::ARTIST),
-        copyright: text(super::metadata::COPYRIGHT),
-    };
-    (!rights.is_empty()).then(|| rights.to_exif())
+    let mut values = [ARTIST, COPYRIGHT].map(|tag| {
+        let bytes = tiff.bytes(directory, tag, limits.max_text_bytes);
+        (tag, bytes.unwrap_or_default())
+    });
+    values.iter_mut().for_each(|(_, bytes)| {
+        // Longer than what fits where it is kept.
+        bytes.resize(bytes.len().max(5), 0);
+    });
+    let mut exif = b"II*\0\x08\0\0\0\x02\0".to_vec();
+    let mut at = exif.len() + 12 * values.len() + 4;
+    for (tag, bytes) in &values {
+        exif.extend(tag.to_le_bytes());
+        exif.extend([2, 0]);
+        exif.extend((bytes.len() as u32).to_le_bytes());
+        exif.extend((at as u32).to_le_bytes());
+        at += bytes.len();
+    }
+    exif.extend([0; 4]);
+    values.iter().for_each(|(_, bytes)| exif.extend(bytes));
+    Some(exif)
 }

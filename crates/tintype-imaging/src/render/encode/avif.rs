@@ -5,12 +5,13 @@ use tintype_avif::{Chroma, Samples};
 use super::super::pixels::Layout;
 use super::{Pixels, quality};
 use crate::Error;
+use crate::probe::Written;
 
 pub(super) fn encode(
     pixels: &Pixels,
     q: u8,
     is_drawn: bool,
-    exif: Option<&[u8]>,
+    rights: Option<&Written>,
 ) -> Result<Vec<u8>, Error> {
     let chroma = if is_drawn {
         Chroma::Full
@@ -34,7 +35,8 @@ pub(super) fn encode(
         size.height,
         quality::avif(q, *size),
         chroma,
-        exif,
+        rights.and_then(|rights| rights.exif.as_deref()),
+        rights.map(|rights| rights.xmp.as_slice()),
     )
     .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }

@@ -14,16 +14,22 @@ use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 use super::super::pixels::Layout;
 use super::Pixels;
 use crate::Error;
+use crate::probe::Written;
 
 /// From here on readers expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
+
+/// What begins a segment of EXIF, one of XMP, and one of resources of Photoshop.
+const EXIF: &[u8] = b"Exif\0\0";
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 pub(super) fn encode(
     pixels: &Pixels,
     quality: u8,
     is_drawn: bool,
     progressive: bool,
-    exif: Option<&[u8]>,
+    rights: Option<&Written>,
 ) -> Result<Vec<u8>, Error> {
     let samples = match pixels.layout {
         Layout::Gray => Samples::Gray(&pixels.samples),
@@ -39,14 +45,23 @@ pub(super) fn encode(
         // One less looks as libjpeg's tables do at the number itself.
         (Sampling::Quarter, Tables::MsSsim, quality.saturating_sub(1))
     };
+    let segments = rights.map(segments).unwrap_or_default();
     let encoding = Encoding {
         quality,
         tables,
         sampling,
         progressive,
-        exif,
+        segments: &segments,
     };
     let size = pixels.size;
     tintype_jpeg::encode(samples, size.width, size.height, &encoding)
         .map_err(|error| Error::internal(format!("JPEG encoding failed: {error}")))
+}
+
+/// Application segments, each with its number.
+pub(in crate::render) fn segments(rights: &Written) -> Vec<(u8, Vec<u8>)> {
+    let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
+    let xmp = (1, [XMP, &rights.xmp].concat());
+    let iptc = (13, [PHOTOSHOP, &rights.iptc].concat());
+    exif.into_iter().chain([xmp, iptc]).collect()
 }

@@ -1,7 +1,7 @@
 //! Pixels to bytes.
 
 mod avif;
-mod jpeg;
+pub(super) mod jpeg;
 mod palette;
 mod png;
 mod quality;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::{Pixels, drawn};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Rights;
+use crate::probe::Written;
 use crate::spec::{Format, Resolved, Size};
 
 /// Below this, fewer bytes are not worth what they look like.
@@ -38,28 +38,22 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
 pub(super) fn encode(
     pixels: &Pixels,
     resolved: &Resolved,
-    rights: &Rights,
+    rights: Option<&Written>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
-    let exif = (!rights.is_empty()).then(|| rights.to_exif());
     let is_drawn = drawn::is_drawn(pixels);
     let once = |quality: u8| {
         check_deadline(deadline)?;
         match resolved.format {
-            Format::Jpeg => {
-                let progressive = resolved.progressive;
-                jpeg::encode(pixels, quality, is_drawn, progressive, exif.as_deref())
-            }
-            Format::Png => png::encode(pixels, is_drawn, exif.as_deref()),
-            Format::Webp => webp::lossy(pixels, quality, is_drawn, exif.as_deref()),
-            Format::Avif => avif::encode(pixels, quality, is_drawn, exif.as_deref()),
+            Format::Jpeg => jpeg::encode(pixels, quality, is_drawn, resolved.progressive, rights),
+            Format::Png => png::encode(pixels, is_drawn, rights),
+            Format::Webp => webp::lossy(pixels, quality, is_drawn, rights),
+            Format::Avif => avif::encode(pixels, quality, is_drawn, rights),
             Format::Gif => Err(Error::NotYetSupported("gif output")),
         }
     };
     let bytes = match resolved.format {
-        Format::Webp if is_drawn => {
-            webp::drawn(pixels, resolved.quality, exif.as_deref(), deadline)?
-        }
+        Format::Webp if is_drawn => webp::drawn(pixels, resolved.quality, rights, deadline)?,
         _ => once(resolved.quality)?,
     };
     let Some(max_bytes) = resolved.max_bytes else {

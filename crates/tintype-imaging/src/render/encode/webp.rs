@@ -8,6 +8,7 @@ use webp::{Encoder, WebPConfig, WebPMemory};
 use super::{Pixels, quality};
 use crate::Error;
 use crate::limits::check_deadline;
+use crate::probe::Written;
 use crate::spec::Size;
 
 /// 14 bits.
@@ -51,24 +52,24 @@ pub(super) fn lossy(
     pixels: &Pixels,
     q: u8,
     sharp_chroma: bool,
-    exif: Option<&[u8]>,
+    rights: Option<&Written>,
 ) -> Result<Vec<u8>, Error> {
     let coding = Coding::Lossy { q, sharp_chroma };
-    Ok(finish(&Samples::of(pixels).encode(coding)?, pixels, exif))
+    Ok(finish(&Samples::of(pixels).encode(coding)?, pixels, rights))
 }
 
 /// Lossless, or lossy at this quality where lossless is not worth its bytes.
 pub(super) fn drawn(
     pixels: &Pixels,
     q: u8,
-    exif: Option<&[u8]>,
+    rights: Option<&Written>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
     let samples = Samples::of(pixels);
     let quick = samples.encode(Coding::Quick)?.len();
     check_deadline(deadline)?;
     if quick * 8 <= FEW_BITS * pixels.size.pixels() as usize {
-        return Ok(finish(&samples.encode(Coding::Thorough)?, pixels, exif));
+        return Ok(finish(&samples.encode(Coding::Thorough)?, pixels, rights));
     }
     let lossy = samples.encode(Coding::Lossy {
         q,
@@ -78,10 +79,10 @@ pub(super) fn drawn(
     if thorough(quick) <= worth(lossy.len()) {
         let lossless = samples.encode(Coding::Thorough)?;
         if lossless.len() <= worth(lossy.len()) {
-            return Ok(finish(&lossless, pixels, exif));
+            return Ok(finish(&lossless, pixels, rights));
         }
     }
-    Ok(finish(&lossy, pixels, exif))
+    Ok(finish(&lossy, pixels, rights))
 }
 
 /// As libwebp takes them.
@@ -129,28 +130,31 @@ impl Samples {
     }
 }
 
-fn finish(coded: &[u8], pixels: &Pixels, exif: Option<&[u8]>) -> Vec<u8> {
+fn finish(coded: &[u8], pixels: &Pixels, rights: Option<&Written>) -> Vec<u8> {
     let has_alpha = pixels.layout.has_alpha();
-    contain(&coded[RIFF_HEADER..], pixels.size, has_alpha, None, exif)
+    contain(&coded[RIFF_HEADER..], pixels.size, has_alpha, None, rights)
 }
 
 const RIFF_HEADER: usize = 12;
 
-/// RFC 9649: a VP8X chunk in front, then the profile, the picture, EXIF; the picture alone where that is all
+/// RFC 9649: a VP8X chunk in front, then the profile, the picture, EXIF, XMP; the picture alone where that is all
 /// there is. `chunks` are those of the picture, with or without a VP8X of their own.
 pub(in crate::render) fn contain(
     chunks: &[u8],
     size: Size,
     has_alpha: bool,
     icc: Option<&[u8]>,
-    exif: Option<&[u8]>,
+    rights: Option<&Written>,
 ) -> Vec<u8> {
     const ICC: u8 = 0x20;
     const ALPHA: u8 = 0x10;
     const EXIF: u8 = 0x08;
+    const XMP: u8 = 0x04;
+    let exif = rights.and_then(|rights| rights.exif.as_ref());
     let flag = |has: bool, flag: u8| if has { flag } else { 0 };
     let mut head = vec![0; 10];
-    head[0] = flag(icc.is_some(), ICC) | flag(has_alpha, ALPHA) | flag(exif.is_some(), EXIF);
+    head[0] = flag(icc.is_some(), ICC) | flag(has_alpha, ALPHA);
+    head[0] |= flag(exif.is_some(), EXIF) | flag(rights.is_some(), XMP);
     head[4..7].copy_from_slice(&(size.width - 1).to_le_bytes()[..3]);
     head[7..10].copy_from_slice(&(size.height - 1).to_le_bytes()[..3]);
 
@@ -159,7 +163,7 @@ pub(in crate::render) fn contain(
         false => chunks,
     };
     let mut body = b"WEBP".to_vec();
-    if icc.is_some() || exif.is_some() || picture.starts_with(b"ALPH") {
+    if icc.is_some() || rights.is_some() || picture.starts_with(b"ALPH") {
         push(&mut body, b"VP8X", &head);
     }
     if let Some(icc) = icc {
@@ -168,6 +172,9 @@ pub(in crate::render) fn contain(
     body.extend(picture);
     if let Some(exif) = exif {
         push(&mut body, b"EXIF", exif);
+    }
+    if let Some(rights) = rights {
+        push(&mut body, b"XMP ", &rights.xmp);
     }
     let mut file = Vec::with_capacity(8 + body.len());
     push(&mut file, b"RIFF", &body);

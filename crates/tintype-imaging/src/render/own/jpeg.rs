@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tintype_jpeg::Scale;
 
+use super::super::encode::jpeg::segments;
 use super::Extras;
 use crate::Error;
 use crate::limits::Limits;
@@ -14,7 +15,6 @@ const SOI: u8 = 0xd8;
 const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
 const APP0: u8 = 0xe0;
-const APP1: u8 = 0xe1;
 const APP2: u8 = 0xe2;
 const APP14: u8 = 0xee;
 
@@ -70,8 +70,8 @@ pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Ve
     if let Some(jfif) = jfif {
         push(&mut bytes, APP0, &jfif)?;
     }
-    if let Some(exif) = &extras.exif {
-        push(&mut bytes, APP1, &[b"Exif\0\0", exif.as_slice()].concat())?;
+    for (number, body) in extras.rights.map(segments).unwrap_or_default() {
+        push(&mut bytes, APP0 + number, &body)?;
     }
     if let Some(icc) = extras.icc {
         push_profile(&mut bytes, icc)?;

@@ -17,7 +17,7 @@ use std::time::Instant;
 use super::colour;
 use crate::Error;
 use crate::limits::Limits;
-use crate::probe::{ColourSpace, Colouring, Container, Rights, SourceFormat};
+use crate::probe::{ColourSpace, Colouring, Container, SourceFormat, Written};
 use crate::spec::{Format, Resolved};
 
 pub(super) struct Own {
@@ -29,7 +29,7 @@ pub(super) struct Own {
 struct Extras<'a> {
     /// Only where it changes what is seen.
     icc: Option<&'a [u8]>,
-    exif: Option<Vec<u8>>,
+    rights: Option<&'a Written>,
 }
 
 /// `None` where the original is not what was asked, cannot be handed out, or is not smaller than the answer
@@ -38,7 +38,7 @@ pub(super) fn smaller(
     original: &[u8],
     container: &Container,
     resolved: &Resolved,
-    rights: &Rights,
+    rights: Option<&Written>,
     answer: &[u8],
     limits: &Limits,
     deadline: Instant,
@@ -54,7 +54,7 @@ pub(super) fn smaller(
             // Described in words that are PNG's own, and that not every reader knows.
             _ => return Ok(None),
         },
-        exif: (!rights.is_empty()).then(|| rights.to_exif()),
+        rights,
     };
     let cleaned = match format {
         Format::Jpeg => jpeg::cleaned(original, header.size, &extras),
@@ -76,7 +76,9 @@ pub(super) fn smaller(
 /// That of the original, if an answer may be in it.
 fn format(container: &Container, resolved: &Resolved) -> Option<Format> {
     let header = &container.header;
-    let is_as_stored = header.orientation == 1 && header.frames == 1 && header.bits <= 8;
+    // Pictures that follow the first of a JPEG are not handed out.
+    let is_one = header.frames == 1 || header.format == SourceFormat::Jpeg;
+    let is_as_stored = header.orientation == 1 && is_one && header.bits <= 8;
     let shows_background = resolved.background.is_some() && header.has_alpha;
     if !resolved.is_original(header.upright()) || !is_as_stored || shows_background {
         return None;

@@ -7,6 +7,7 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
 use super::Extras;
+use crate::decode;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -21,24 +22,40 @@ pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(original.len());
     bytes.extend(SIGNATURE);
     let mut has_pixels = false;
+    let (mut bits, mut colour, mut colours) = (0, 0, 0);
     loop {
         let chunk = next(&mut rest)?;
         match &chunk.kind {
             b"IEND" => break,
             b"IHDR" if bytes.len() == SIGNATURE.len() => {
                 push(&mut bytes, &chunk.kind, chunk.content);
+                (bits, colour) = (*chunk.content.get(8)?, *chunk.content.get(9)?);
                 if let Some(icc) = extras.icc {
                     push(&mut bytes, b"iCCP", &profile(icc)?);
                 }
             }
             b"IDAT" => {
-                if let Some(exif) = extras.exif.as_ref().filter(|_| !has_pixels) {
-                    push(&mut bytes, b"eXIf", exif);
+                if let Some(rights) = extras.rights.filter(|_| !has_pixels) {
+                    if let Some(exif) = &rights.exif {
+                        push(&mut bytes, b"eXIf", exif);
+                    }
+                    // Neither packed nor in a language.
+                    let xmp = [b"XML:com.adobe.xmp\0\0\0\0\0", rights.xmp.as_slice()].concat();
+                    push(&mut bytes, b"iTXt", &xmp);
                 }
                 has_pixels = true;
                 push(&mut bytes, &chunk.kind, chunk.content);
             }
-            b"PLTE" | b"tRNS" if !has_pixels => push(&mut bytes, &chunk.kind, chunk.content),
+            b"PLTE" if !has_pixels => {
+                colours = chunk.content.len() / 3;
+                push(&mut bytes, &chunk.kind, chunk.content);
+            }
+            // Not every reader knows what to make of bits that are too many.
+            b"tRNS" if !has_pixels => {
+                if let Some(clear) = decode::transparency(chunk.content, bits, colour, colours) {
+                    push(&mut bytes, &chunk.kind, &clear);
+                }
+            }
             // In lower case: a reader may pass over it.
             [first, ..] if first.is_ascii_lowercase() => {}
             _ => return None,

@@ -28,6 +28,13 @@ pub(super) fn cleaned(original: &[u8], header: &Header, extras: &Extras) -> Opti
             _ => {}
         }
     }
-    let exif = extras.exif.as_deref();
-    has_pixels.then(|| contain(&picture, header.size, header.has_alpha, extras.icc, exif))
+    has_pixels.then(|| {
+        contain(
+            &picture,
+            header.size,
+            header.has_alpha,
+            extras.icc,
+            extras.rights,
+        )
+    })
 }

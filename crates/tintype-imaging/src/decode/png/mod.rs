@@ -1,6 +1,8 @@
 //! PNG, row by row. Only Adam7 has to be whole: its passes lie all over the picture.
 
-use std::io::Cursor;
+mod chunks;
+mod coarse;
+
 use std::time::Instant;
 
 use png::{BitDepth, ColorType, Decoder, InterlaceInfo, Reader, Transformations};
@@ -9,8 +11,10 @@ use super::{Band, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
+use chunks::Chunks;
+pub(crate) use chunks::transparency;
 
-type Rows<'a> = Reader<DeadlineReader<Cursor<&'a [u8]>>>;
+type Rows<'a> = Reader<DeadlineReader<Chunks<'a>>>;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -18,7 +22,7 @@ pub(super) fn decode(
     deadline: Instant,
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
-    let reader = DeadlineReader::new(Cursor::new(bytes), deadline);
+    let reader = DeadlineReader::new(Chunks::of(bytes), deadline);
     let decoder_limits = png::Limits {
         bytes: limits.max_decoded_bytes as usize,
     };
@@ -62,7 +66,7 @@ pub(super) fn decode(
     };
     if reader.info().interlaced {
         let (samples, depth) =
-            interlaced(&mut reader, size, limits, MAX_SIXTEEN_BYTES).map_err(failed)?;
+            interlaced(&mut reader, size, limits, MAX_SIXTEEN_BYTES, deadline).map_err(failed)?;
         let stride = samples.len() / size.height as usize;
         return samples
             .chunks(rows_of_a_band(stride) * stride)
@@ -106,6 +110,7 @@ fn interlaced(
     picture: Size,
     limits: &Limits,
     max_sixteen_bytes: usize,
+    deadline: Instant,
 ) -> Result<(Vec<u8>, BitDepth), png::DecodingError> {
     let mut depth = reader.output_color_type().1;
     let is_cut_down =
@@ -122,7 +127,22 @@ fn interlaced(
     let stride = samples.len() / picture.height.max(1) as usize;
     let bits = (8 * stride / picture.width.max(1) as usize) as u8;
     let mut upper = Vec::new();
-    while let Some(row) = reader.next_interlaced_row()? {
+    let mut rows = 0;
+    loop {
+        let row = match reader.next_interlaced_row() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(png::DecodingError::LimitsExceeded) => {
+                return Err(png::DecodingError::LimitsExceeded);
+            }
+            // It breaks off here.
+            Err(_) if rows > 0 && Instant::now() < deadline => {
+                coarse::fill(&mut samples, picture, rows);
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        rows += 1;
         let InterlaceInfo::Adam7(pass) = row.interlace() else {
             continue;
         };
@@ -194,10 +214,10 @@ mod tests {
         let file = file();
         for (most, expected) in [(usize::MAX, BitDepth::Sixteen), (0, BitDepth::Eight)] {
             let deadline = Instant::now() + Duration::from_secs(60);
-            let reader = DeadlineReader::new(Cursor::new(&file[..]), deadline);
+            let reader = DeadlineReader::new(Chunks::of(&file), deadline);
             let mut reader = Decoder::new(reader).read_info().unwrap();
             let limits = Limits::default();
-            let (samples, depth) = interlaced(&mut reader, SIZE, &limits, most).unwrap();
+            let (samples, depth) = interlaced(&mut reader, SIZE, &limits, most, deadline).unwrap();
             assert_eq!(depth, expected);
             let mut samples = samples.into_iter();
             for y in 0..SIZE.height {

@@ -1,0 +1,155 @@
+//! A PNG of the chunks that its pixels need: others are the walk's to read, and a fault in one of them is none of the
+//! picture's. Of an animation that is the picture which stands for it.
+
+use std::borrow::Cow;
+use std::io::{BufRead, Read, Seek, SeekFrom};
+
+use flate2::Crc;
+
+/// Signature and IHDR.
+const HEAD: usize = 8 + 25;
+
+pub(super) struct Chunks<'a> {
+    /// Pieces of the file, in order.
+    parts: Vec<Cow<'a, [u8]>>,
+    part: usize,
+    /// In the part.
+    at: usize,
+}
+
+impl<'a> Chunks<'a> {
+    pub(super) fn of(file: &'a [u8]) -> Self {
+        let (head, mut rest) = file.split_at(HEAD.min(file.len()));
+        let (bits, colour) = (byte(head, 24), byte(head, 25));
+        let mut chunks = Self {
+            parts: vec![head.into()],
+            part: 0,
+            at: 0,
+        };
+        let (mut has_pixels, mut colours) = (false, 0);
+        // Neighbours of pixels make one part.
+        let mut run = 0..0;
+        let all = rest;
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let length = u32::from_be_bytes(*length) as usize;
+            let whole = length.saturating_add(12).min(rest.len());
+            let (chunk, behind) = rest.split_at(whole);
+            let begin = all.len() - rest.len();
+            rest = behind;
+            match after.first_chunk() {
+                Some(b"IDAT" | b"IEND") => {
+                    has_pixels = true;
+                    if run.end != begin {
+                        chunks.parts.push(all[run].into());
+                        run = begin..begin;
+                    }
+                    run.end = begin + whole;
+                }
+                Some(b"PLTE") if !has_pixels && colours == 0 => {
+                    colours = length / 3;
+                    chunks.parts.push(chunk.into());
+                }
+                Some(b"tRNS") if !has_pixels => {
+                    let value = chunk.get(8..8 + length).unwrap_or_default();
+                    if let Some(clear) = transparency(value, bits, colour, colours) {
+                        chunks.parts.push(chunk_of(*b"tRNS", &clear).into());
+                    }
+                }
+                _ => {}
+            }
+        }
+        chunks.parts.push(all[run].into());
+        chunks
+    }
+
+    fn rest(&self) -> &[u8] {
+        let part = self.parts.get(self.part);
+        part.and_then(|part| part.get(self.at..))
+            .unwrap_or_default()
+    }
+
+    fn skip_empty(&mut self) {
+        while self.rest().is_empty() && self.part < self.parts.len() {
+            self.part += 1;
+            self.at = 0;
+        }
+    }
+}
+
+fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(0)
+}
+
+/// What a tRNS says that can hold: of a gray or a colour the bits that samples have, and of a palette no more colours
+/// than there are.
+pub(crate) fn transparency(value: &[u8], bits: u8, colour: u8, colours: usize) -> Option<Vec<u8>> {
+    match colour {
+        0 | 2 => {
+            let wanted = if colour == 0 { 2 } else { 6 };
+            let mask = if bits < 16 {
+                (1u16 << bits) - 1
+            } else {
+                u16::MAX
+            };
+            let pairs = value.get(..wanted)?.as_chunks().0.iter();
+            let masked = pairs.flat_map(|pair| (u16::from_be_bytes(*pair) & mask).to_be_bytes());
+            Some(masked.collect())
+        }
+        3 if !value.is_empty() => Some(value[..value.len().min(colours)].to_vec()),
+        _ => None,
+    }
+}
+
+fn chunk_of(kind: [u8; 4], value: &[u8]) -> Vec<u8> {
+    let mut chunk = (value.len() as u32).to_be_bytes().to_vec();
+    chunk.extend(kind);
+    chunk.extend(value);
+    let mut crc = Crc::new();
+    crc.update(&chunk[4..]);
+    chunk.extend(crc.sum().to_be_bytes());
+    chunk
+}
+
+impl Read for Chunks<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.skip_empty();
+        let read = self.rest().read(buffer)?;
+        self.at += read;
+        Ok(read)
+    }
+}
+
+impl BufRead for Chunks<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        self.skip_empty();
+        Ok(self.rest())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at += amount;
+    }
+}
+
+impl Seek for Chunks<'_> {
+    fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
+        let before = self.parts[..self.part].iter();
+        let here = before.map(|part| part.len()).sum::<usize>() + self.at;
+        let all: usize = self.parts.iter().map(|part| part.len()).sum();
+        let to = match position {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(offset) => (here as u64).checked_add_signed(offset),
+            SeekFrom::End(offset) => (all as u64).checked_add_signed(offset),
+        };
+        let to = to.ok_or(std::io::ErrorKind::InvalidInput)?;
+        let mut left = usize::try_from(to).unwrap_or(usize::MAX).min(all);
+        self.part = 0;
+        while let Some(part) = self.parts.get(self.part)
+            && left > part.len()
+        {
+            left -= part.len();
+            self.part += 1;
+        }
+        self.at = left;
+        Ok(to)
+    }
+}

@@ -1,0 +1,104 @@
+//! IPTC's Information Interchange Model (4.2), as it is, or as a resource of Photoshop.
+
+use super::{MAX_CREATORS, Rights, text};
+
+const BY_LINE: u8 = 80;
+const CREDIT: u8 = 110;
+const SOURCE: u8 = 115;
+const NOTICE: u8 = 116;
+
+/// Resource of Photoshop that is IPTC.
+const RESOURCE: [u8; 2] = [0x04, 0x04];
+
+pub(super) fn read(plain: Option<&[u8]>, photoshop: Option<&[u8]>) -> Rights {
+    let resources = photoshop.map(resources).unwrap_or_default();
+    let mut rights = Rights::default();
+    for block in plain.into_iter().chain(resources) {
+        rights = rights.or(data_sets(block));
+    }
+    rights
+}
+
+/// 0x1c, record, data set, length, bytes.
+fn data_sets(mut rest: &[u8]) -> Rights {
+    let mut rights = Rights::default();
+    while let [0x1c, record, set, high, low, tail @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((value, after)) = tail.split_at_checked(length) else {
+            break;
+        };
+        match (record, *set) {
+            (2, BY_LINE) if rights.creators.len() < MAX_CREATORS => {
+                rights.creators.extend(text(value));
+            }
+            (2, CREDIT) => rights.credit = rights.credit.or_else(|| text(value)),
+            (2, SOURCE) => rights.source = rights.source.or_else(|| text(value)),
+            (2, NOTICE) => rights.notice = rights.notice.or_else(|| text(value)),
+            _ => {}
+        }
+        rest = after;
+    }
+    rights
+}
+
+/// All that are IPTC, also behind one that is damaged.
+fn resources(mut rest: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    loop {
+        // Some writers put the data without a resource around it.
+        if found.is_empty() && rest.starts_with(&[0x1c]) {
+            return vec![rest];
+        }
+        let Some(start) = memchr::memmem::find(rest, b"8BIM") else {
+            return found;
+        };
+        rest = &rest[start + 4..];
+        if let Some((id, value, after)) = resource(rest) {
+            if id == RESOURCE {
+                found.push(value);
+            }
+            rest = after;
+        }
+    }
+}
+
+/// Its number, its bytes, and what follows.
+fn resource(body: &[u8]) -> Option<([u8; 2], &[u8], &[u8])> {
+    let (id, body) = body.split_first_chunk()?;
+    // A Pascal string, padded to an even length.
+    let name = usize::from(*body.first()?) + 1;
+    let body = body.get(name.next_multiple_of(2)..)?;
+    let (length, body) = body.split_first_chunk()?;
+    let (value, after) = body.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    let padding = value.len() % 2;
+    Some((*id, value, after.get(padding..).unwrap_or_default()))
+}
+
+/// As a resource of Photoshop.
+pub(super) fn write(rights: &Rights) -> Vec<u8> {
+    // Texts are UTF-8.
+    let mut sets = vec![0x1c, 1, 90, 0, 3, 0x1b, b'%', b'G', 0x1c, 2, 0, 0, 2, 0, 4];
+    let mut push = |set: u8, text: &str, most: usize| {
+        let text = &text[..text.floor_char_boundary(most)];
+        sets.extend([0x1c, 2, set]);
+        sets.extend((text.len() as u16).to_be_bytes());
+        sets.extend(text.as_bytes());
+    };
+    for creator in &rights.creators {
+        push(BY_LINE, creator, 32);
+    }
+    for (set, text, most) in [
+        (CREDIT, &rights.credit, 32),
+        (SOURCE, &rights.source, 32),
+        (NOTICE, &rights.notice, 128),
+    ] {
+        if let Some(text) = text {
+            push(set, text, most);
+        }
+    }
+    let mut resource = b"8BIM\x04\x04\0\0".to_vec();
+    resource.extend((sets.len() as u32).to_be_bytes());
+    resource.extend(&sets);
+    resource.resize(resource.len().next_multiple_of(2), 0);
+    resource
+}

@@ -1,0 +1,274 @@
+//! XMP (ISO 16684-1), by its namespaces, whatever prefixes stand for them: properties as elements and as attributes,
+//! lists, alternatives by language, addresses as resources. Properties of what the picture was made from, which may
+//! be in the same packet, are not its own.
+
+use quick_xml::NsReader;
+use quick_xml::escape::unescape;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::ResolveResult;
+
+use super::{MAX_CREATORS, MAX_TEXT_BYTES, Rights, clean};
+
+const RDF: &[u8] = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#";
+const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
+const DC: &[u8] = b"http://purl.org/dc/elements/1.1/";
+const XMP_RIGHTS: &[u8] = b"http://ns.adobe.com/xap/1.0/rights/";
+const PHOTOSHOP: &[u8] = b"http://ns.adobe.com/photoshop/1.0/";
+const PLUS: &[u8] = b"http://ns.useplus.org/ldf/xmp/1.0/";
+const IPTC_EXTENSION: &[u8] = b"http://iptc.org/std/Iptc4xmpExt/2008-02-29/";
+
+/// No packet has as many.
+const MAX_EVENTS: usize = 100_000;
+const MAX_DEPTH: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Creator,
+    Notice,
+    Credit,
+    Source,
+    Marked,
+    Owner,
+    Terms,
+    WebStatement,
+    Licensor,
+    LicensorUrl,
+    DigitalSourceType,
+}
+
+impl Field {
+    /// Of the picture, or with `of_licensor` of who licenses it.
+    fn of(space: &[u8], name: &[u8], of_licensor: bool) -> Option<Self> {
+        Some(match (space, name) {
+            (PLUS, b"LicensorName") if of_licensor => Self::Licensor,
+            (PLUS, b"LicensorURL") if of_licensor => Self::LicensorUrl,
+            _ if of_licensor => return None,
+            (DC, b"creator") => Self::Creator,
+            (DC, b"rights") => Self::Notice,
+            (PHOTOSHOP, b"Credit") => Self::Credit,
+            (PHOTOSHOP, b"Source") => Self::Source,
+            (XMP_RIGHTS, b"Marked") => Self::Marked,
+            (XMP_RIGHTS, b"Owner") => Self::Owner,
+            (XMP_RIGHTS, b"UsageTerms") => Self::Terms,
+            (XMP_RIGHTS, b"WebStatement") => Self::WebStatement,
+            (IPTC_EXTENSION, b"DigitalSourceType") => Self::DigitalSourceType,
+            // Some write these beside the list of licensors.
+            (PLUS, b"LicensorURL") => Self::LicensorUrl,
+            (PLUS, b"LicensorName") => Self::Licensor,
+            _ => return None,
+        })
+    }
+}
+
+/// What an open element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Other,
+    Rdf,
+    /// A description of the picture.
+    Picture,
+    Licensors,
+    Value(Field),
+    /// Of a list or of alternatives; `true`: the one for any language.
+    Item(Field, bool),
+}
+
+#[derive(Default)]
+struct Walk {
+    open: Vec<Place>,
+    /// Of the value or item that is open.
+    text: String,
+    found: Vec<(Field, bool, String)>,
+}
+
+/// What can be read, up to the first fault.
+pub(super) fn read(packet: &[u8]) -> Rights {
+    let decoded;
+    let text = match packet {
+        [0xff, 0xfe, rest @ ..] => {
+            decoded = wide(rest, u16::from_le_bytes);
+            decoded.as_str()
+        }
+        [0xfe, 0xff, rest @ ..] => {
+            decoded = wide(rest, u16::from_be_bytes);
+            decoded.as_str()
+        }
+        _ => {
+            decoded = String::from_utf8_lossy(packet).into_owned();
+            // Some writers end it by NUL.
+            decoded.trim_matches('\0')
+        }
+    };
+    let mut walk = Walk::default();
+    let mut reader = NsReader::from_str(text);
+    for _ in 0..MAX_EVENTS {
+        let Ok(event) = reader.read_event() else {
+            break;
+        };
+        match event {
+            Event::Start(element) => {
+                if walk.open.len() == MAX_DEPTH {
+                    break;
+                }
+                walk.start(&reader, &element);
+            }
+            Event::Empty(element) => {
+                walk.start(&reader, &element);
+                walk.end();
+            }
+            Event::End(_) => walk.end(),
+            Event::Text(part) => walk.push(&String::from_utf8_lossy(&part)),
+            Event::CData(part) => walk.push(&String::from_utf8_lossy(&part)),
+            Event::GeneralRef(name) => {
+                let entity = format!("&{};", String::from_utf8_lossy(&name));
+                if let Ok(text) = unescape(&entity) {
+                    walk.push(&text);
+                }
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    walk.rights()
+}
+
+fn wide(bytes: &[u8], of: fn([u8; 2]) -> u16) -> String {
+    let units = bytes.as_chunks().0.iter().map(|pair| of(*pair));
+    let chars = char::decode_utf16(units);
+    chars
+        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
+}
+
+impl Walk {
+    fn start(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
+        let (space, name) = reader.resolver().resolve_element(element.name());
+        let space = bound(&space);
+        let name = name.into_inner();
+        let parent = self.open.last().copied().unwrap_or(Place::Other);
+        let within_licensor = self.open.contains(&Place::Licensors);
+        let place = match parent {
+            _ if (space, name) == (RDF, b"RDF") => Place::Rdf,
+            Place::Rdf => Place::Picture,
+            Place::Picture if (space, name) == (PLUS, b"Licensor") => Place::Licensors,
+            Place::Picture => Field::of(space, name, false).map_or(Place::Other, Place::Value),
+            Place::Value(field) | Place::Item(field, _) if (space, name) == (RDF, b"li") => {
+                Place::Item(field, self.is_default(reader, element))
+            }
+            // Lists are seen through.
+            Place::Value(field) if space == RDF => Place::Value(field),
+            Place::Licensors | Place::Other if within_licensor => {
+                Field::of(space, name, true).map_or(Place::Other, Place::Value)
+            }
+            _ => Place::Other,
+        };
+        if matches!(place, Place::Value(_) | Place::Item(..)) {
+            self.text.clear();
+        }
+        self.attributes(reader, element, place, within_licensor);
+        self.open.push(place);
+    }
+
+    fn attributes(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        element: &BytesStart<'_>,
+        place: Place,
+        within_licensor: bool,
+    ) {
+        for attribute in element.attributes().with_checks(false).flatten() {
+            let (space, name) = reader.resolver().resolve_attribute(attribute.key);
+            let (space, name) = (bound(&space), name.into_inner());
+            let field = match place {
+                Place::Picture => Field::of(space, name, false),
+                Place::Value(field) if (space, name) == (RDF, b"resource") => Some(field),
+                _ if within_licensor => Field::of(space, name, true),
+                _ => None,
+            };
+            let value = String::from_utf8_lossy(&attribute.value);
+            if let (Some(field), Ok(value)) = (field, unescape(&value)) {
+                self.add(field, false, &value);
+            }
+        }
+    }
+
+    fn is_default(&self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) -> bool {
+        let mut attributes = element.attributes();
+        attributes.with_checks(false).flatten().any(|attribute| {
+            let (space, name) = reader.resolver().resolve_attribute(attribute.key);
+            (bound(&space), name.into_inner()) == (XML, b"lang")
+                && attribute.value.eq_ignore_ascii_case(b"x-default")
+        })
+    }
+
+    fn push(&mut self, text: &str) {
+        let is_wanted = matches!(self.open.last(), Some(Place::Value(_) | Place::Item(..)));
+        if is_wanted && self.text.len() < MAX_TEXT_BYTES {
+            self.text.push_str(text);
+        }
+    }
+
+    fn end(&mut self) {
+        let text = match self.open.pop() {
+            Some(Place::Value(field)) => (field, false),
+            Some(Place::Item(field, is_default)) => (field, is_default),
+            _ => return,
+        };
+        let value = std::mem::take(&mut self.text);
+        self.add(text.0, text.1, &value);
+    }
+
+    fn add(&mut self, field: Field, is_default: bool, value: &str) {
+        if let Some(value) = clean(value)
+            && self.found.len() < 16 * MAX_CREATORS
+        {
+            self.found.push((field, is_default, value));
+        }
+    }
+
+    fn rights(self) -> Rights {
+        let all = |wanted: Field| {
+            let of = self
+                .found
+                .iter()
+                .filter(move |(field, ..)| *field == wanted);
+            of.map(|(_, is_default, value)| (*is_default, value.clone()))
+        };
+        let one = |field| {
+            let default = all(field).find(|(is_default, _)| *is_default);
+            default
+                .or_else(|| all(field).next())
+                .map(|(_, value)| value)
+        };
+        let some = |field| {
+            all(field)
+                .map(|(_, value)| value)
+                .take(MAX_CREATORS)
+                .collect()
+        };
+        Rights {
+            creators: some(Field::Creator),
+            notice: one(Field::Notice),
+            credit: one(Field::Credit),
+            source: one(Field::Source),
+            marked: one(Field::Marked).and_then(|marked| match marked.as_str() {
+                "True" | "true" | "1" => Some(true),
+                "False" | "false" | "0" => Some(false),
+                _ => None,
+            }),
+            owners: some(Field::Owner),
+            terms: one(Field::Terms),
+            web_statement: one(Field::WebStatement),
+            licensor: one(Field::Licensor),
+            licensor_url: one(Field::LicensorUrl),
+            digital_source_type: one(Field::DigitalSourceType),
+        }
+    }
+}
+
+fn bound<'n>(space: &ResolveResult<'n>) -> &'n [u8] {
+    match space {
+        ResolveResult::Bound(space) => space.into_inner(),
+        _ => b"",
+    }
+}
