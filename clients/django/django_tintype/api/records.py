@@ -63,6 +63,9 @@ class Record:
     record_etag: str | None = None
     #: Why it cannot be shown, or only in part.
     trouble: Trouble | None = None
+    #: Who made it and on what terms it may be used, as the file says: ``creators``, ``notice``,
+    #: ``credit``, ``web_statement`` and others. None: it says nothing.
+    rights: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], record_etag: str | None = None) -> Record:
@@ -84,6 +87,7 @@ class Record:
             meta=answer["meta"],
             record_etag=record_etag.strip('"') if record_etag else None,
             trouble=Trouble.of(answer),
+            rights=answer.get("rights"),
         )
 
     @classmethod

@@ -69,6 +69,7 @@ impl Copying<'_> {
                 encoding: record.encoding.clone(),
                 media_type: record.media_type.clone(),
                 image: record.image.clone(),
+                rights: record.rights.clone(),
             },
             size: record.size,
             sha256: record.sha256,

@@ -15,6 +15,7 @@ pub mod probing;
 mod pulse;
 pub mod reason;
 pub mod record;
+pub mod rights;
 
 use std::future::ready;
 use std::sync::Arc;
@@ -324,6 +325,7 @@ impl Records {
             record.encoding = adopted.encoding;
             record.media_type = adopted.media_type;
             record.image = adopted.image;
+            record.rights = adopted.rights;
         }
         let condition = Condition::Match(stored.etag.clone());
         match self.write(record, &condition).await? {

@@ -27,6 +27,7 @@ use crate::originals::spool::{HEAD_BYTES, Spooled};
 use crate::records::media_type::MediaType;
 use crate::records::named::Named;
 use crate::records::record::{ADOPT_WHOLE_BYTES, Encoding, Image, Record, State, is_gzip};
+use crate::records::rights::Rights;
 use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
 /// Adopted originals are read whole to be hashed; a few at a time keep that from crowding out the
@@ -61,6 +62,7 @@ pub struct Facts {
     pub encoding: Option<Encoding>,
     pub media_type: MediaType,
     pub image: Option<Image>,
+    pub rights: Option<Rights>,
 }
 
 /// Where the bytes of an original are while it is being looked at.
@@ -105,14 +107,18 @@ impl Probing {
         priority: Priority,
     ) -> Facts {
         let format = SourceFormat::of(sniffed.media_type);
-        let image = match format.filter(|format| format.is_picture()) {
-            Some(format) => Some(self.picture(format, input, before, priority).await),
-            None => None,
+        let (image, rights) = match format.filter(|format| format.is_picture()) {
+            Some(format) => {
+                let (image, rights) = self.picture(format, input, before, priority).await;
+                (Some(image), rights)
+            }
+            None => (None, None),
         };
         Facts {
             encoding: None,
             media_type,
             image,
+            rights,
         }
     }
 
@@ -164,6 +170,7 @@ impl Probing {
             created: modified,
             modified,
             image: facts.image,
+            rights: facts.rights,
             focal_point: None,
             crops: BTreeMap::new(),
             state: State::Public,
@@ -190,7 +197,7 @@ impl Probing {
         input: Input,
         before: Option<&Image>,
         priority: Priority,
-    ) -> Image {
+    ) -> (Image, Option<Rights>) {
         let within = match priority {
             Priority::Request => WITHIN,
             Priority::Background => IN_BACKGROUND_WITHIN,
@@ -203,13 +210,14 @@ impl Probing {
                 (known.unwrap_or_else(|| Header::of(format)), Err(error))
             }
         };
+        let rights = Rights::of(header.rights.clone());
         let mut image = image_of(&header);
         image.truncated &= input.is_whole();
         let fits = || render::check_original(header.format, header.size, &self.limits);
         let readable = walked.and_then(|()| fits());
         if readable.is_ok() && priority == Priority::Request && is_left_for_later(&header, &input) {
             image.pending = true;
-            return image;
+            return (image, rights);
         }
         let made = match readable {
             Ok(()) => {
@@ -230,7 +238,7 @@ impl Probing {
                 }
             }
         }
-        image
+        (image, rights)
     }
 
     /// Reading a header is bounded work without pixels, and must not wait behind those: an upload is

@@ -20,6 +20,7 @@ use super::blocks::Block;
 use super::media_type::MediaType;
 use super::named::Named;
 use super::reason::Reason;
+use super::rights::Rights;
 use crate::error::{Code, Error};
 use crate::url::Version;
 
@@ -45,6 +46,9 @@ pub struct Record {
     pub modified: Timestamp,
     /// `None`: not a picture.
     pub image: Option<Image>,
+    /// As the bytes say; null where they say nothing, and in records from before this was looked at.
+    #[serde(default)]
+    pub rights: Option<Rights>,
     pub focal_point: Option<Point>,
     #[serde(default)]
     pub crops: BTreeMap<String, Area>,
@@ -316,6 +320,7 @@ impl Record {
             "version": self.version().map(|v| v.to_string()),
             "modified": self.modified,
             "image": self.image,
+            "rights": self.rights,
             "focal_point": self.focal_point,
             "crops": self.crops,
         })
@@ -340,6 +345,7 @@ impl Record {
             "created": self.created,
             "modified": self.modified,
             "image": self.image,
+            "rights": self.rights,
             "focal_point": self.focal_point,
             "crops": self.crops,
             "state": state,
@@ -386,6 +392,7 @@ mod tests {
             created: Timestamp::UNIX_EPOCH,
             modified: Timestamp::UNIX_EPOCH,
             image: None,
+            rights: None,
             focal_point: None,
             crops: BTreeMap::new(),
             state: State::Public,

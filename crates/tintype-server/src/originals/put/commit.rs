@@ -166,6 +166,7 @@ impl Placement<'_> {
             created: created.unwrap_or(modified),
             modified,
             image: self.facts.image.clone(),
+            rights: self.facts.rights.clone(),
             focal_point: None,
             crops: Default::default(),
             state: State::Public,
