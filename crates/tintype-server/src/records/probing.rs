@@ -100,7 +100,7 @@ impl Probing {
         priority: Priority,
     ) -> Facts {
         let format = SourceFormat::of(sniff::sniff(head).media_type);
-        let image = match format.filter(|format| format.is_picture()) {
+        let image = match format {
             Some(format) => Some(self.picture(format, input, before, priority).await),
             None => None,
         };

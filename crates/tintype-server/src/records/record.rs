@@ -237,9 +237,7 @@ impl Record {
         match &self.image {
             Some(image) => image.next_look(max_pixels),
             // Records were once without a word on pictures that cannot be read.
-            None => SourceFormat::of(&self.media_type)
-                .is_some_and(SourceFormat::is_picture)
-                .then_some(Timestamp::MIN),
+            None => SourceFormat::of(&self.media_type).map(|_| Timestamp::MIN),
         }
     }
 
