@@ -12,6 +12,16 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 TIFFS = ROOT / "crates" / "tintype-imaging" / "tests" / "pictures" / "tiff"
 VECTORS = ROOT / "tests" / "vectors"
 
+#: Targets that take files of one kind.
+OF_ONE_KIND = {
+    "heif": {".heic", ".heif", ".avif", ".avifs"},
+    "jxl": {".jxl"},
+    "jp2": {".jp2", ".j2k"},
+    "psd": {".psd"},
+    "ico": {".ico", ".cur"},
+    "svg": {".svg"},
+}
+
 ACCEPT = [
     "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
     "image/webp;q=0.000,image/avif;q=1.0\nIMAGE/WEBP",
@@ -28,7 +38,8 @@ FORM = (
 def main() -> None:
     seeds = Path(sys.argv[1])
     shutil.rmtree(seeds, ignore_errors=True)
-    for target in ("walks", "jpeg", "render", "tiff", "url", "accept", "range", "multipart"):
+    texts_of = ("url", "accept", "range", "multipart")
+    for target in ("walks", "jpeg", "render", "tiff", *OF_ONE_KIND, *texts_of):
         (seeds / target).mkdir(parents=True)
     pictures = [path for path in sorted(CORPUS.rglob("*")) if is_seed(path)]
     if len(pictures) < 200:
@@ -39,6 +50,9 @@ def main() -> None:
         (seeds / "walks" / name).write_bytes(content)
         # The last two bytes choose what is made of it.
         (seeds / "render" / name).write_bytes(content + bytes([100, number % 256]))
+        for target, suffixes in OF_ONE_KIND.items():
+            if path.suffix.lower() in suffixes:
+                (seeds / target / name).write_bytes(content + bytes([100, number % 256]))
         if content.startswith(b"\xff\xd8"):
             (seeds / "jpeg" / name).write_bytes(content)
         if content[:2] in (b"II", b"MM"):

@@ -300,7 +300,8 @@ fn the_interface_tells_what_it_takes_and_what_it_can_show() {
     let limits = app.api("GET", "/limits", &[], b"").expect(200).json();
     let renderable = limits["renderable"].as_array().unwrap();
     assert!(renderable.contains(&"image/jpeg".into()), "{limits}");
-    assert!(!renderable.contains(&"image/svg+xml".into()), "{limits}");
+    assert!(renderable.contains(&"image/heif".into()), "{limits}");
+    assert!(!renderable.contains(&"image/x-exr".into()), "{limits}");
     assert_eq!(limits["max_pixels"], 100_000_000);
     assert_eq!(limits["max_declared_pixels"], 250_000_000);
     assert_eq!(limits["max_upload_bytes"], 5_u64 << 30);

@@ -230,6 +230,31 @@ fn pictures_of_phones_are_shown_and_kept_as_they_are() {
     }
 }
 
+/// As sharp as it is asked for, and never itself inline.
+#[test]
+fn a_drawing_of_vectors_is_drawn_and_not_delivered_as_one() {
+    let app = App::dev();
+    let record = app.upload("logo.svg", &corpus::read("formats/logo.svg"));
+    assert_eq!(record["image"]["format"], "svg", "{record}");
+    assert_eq!(record["image"]["renderable"], true, "{record}");
+    let drawn = app.get("/t/logo.svg/w_1000~f_png").expect(200);
+    assert_eq!(picture::png(&drawn.body).width(), 1000);
+    let original = app.get("/o/logo.svg").expect(200);
+    assert!(
+        original
+            .header("content-disposition")
+            .starts_with("attachment")
+    );
+    for answer in ["/t/logo.svg/w_100", "/t/logo.svg/w_100~f_webp"] {
+        assert!(
+            !app.get(answer)
+                .expect(200)
+                .header("content-type")
+                .contains("svg")
+        );
+    }
+}
+
 #[test]
 fn what_is_no_picture_cannot_be_rendered() {
     let app = App::dev();

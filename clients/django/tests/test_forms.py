@@ -165,15 +165,16 @@ def heic() -> bytes:
 
 AVIF = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(64)
 PSD = b"8BPS\0\1\0\0\0\0\0\0\0\3\0\0\0\x20\0\0\0\x20\0\x08\0\3" + bytes(64)
+LAB = PSD[:25] + b"\x09" + PSD[26:]
 DAMAGED = jpeg().read()[:2] + b"\xff\xdb" + bytes(3000)
 
 #: A file that cannot be shown, and what is to be said of it.
 UNSHOWN = [
     ("a.png", png(12000, 10000), "120 megapixels; at most 100 can be shown"),
-    ("a.psd", PSD, "Photoshop file, which cannot be shown here"),
+    ("a.psd", PSD, "damaged and cannot be shown"),
     ("a.jpg", DAMAGED, "damaged and cannot be shown"),
     ("a.heic", heic(), "damaged and cannot be shown"),
-    ("a.jpg", PSD, "Photoshop file, which cannot be shown here"),
+    ("a.jpg", LAB, "Photoshop file, which cannot be shown here"),
     ("a.jpg", b"%PDF-1.7 a document", "PDF file"),
     ("a.jpg", b"no picture at all, and no other file that is known", "is no picture"),
 ]

@@ -20,8 +20,9 @@ fn samples_of_every_kind_are_written() {
         Samples::Rgba(&samples),
     ] {
         let exif = Some(&b"II*\0\x08\0\0\0\0\0"[..]);
+        let xmp = Some(&b"<x:xmpmeta/>"[..]);
         let (width, height) = (width as u32, height as u32);
-        let file = encode(samples, width, height, 80, Chroma::Quarter, exif).unwrap();
+        let file = encode(samples, width, height, 80, Chroma::Quarter, exif, xmp).unwrap();
         assert!(file[4..].starts_with(b"ftypavif"));
         assert!(file.windows(4).any(|window| window == b"II*\0"));
     }

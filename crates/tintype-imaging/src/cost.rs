@@ -125,6 +125,7 @@ fn decode(source: &Source, part: Size, target: Size) -> Duration {
         }
         SourceFormat::Png => (4, 1_700),
         SourceFormat::Webp => (0, 32_000),
+        SourceFormat::Svg => (200, 1_000),
         SourceFormat::Jxl | SourceFormat::Jp2 => (0, 200_000),
         SourceFormat::Avif => (0, 90_000),
         SourceFormat::Heic => (0, 60_000),

@@ -5,6 +5,7 @@
 //! with everything in it; and not much more, since what is claimed and not used keeps other pictures waiting.
 
 use crate::cost::{Source, eighths};
+use crate::decode::svg;
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
 use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
@@ -157,6 +158,10 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
             planes + OF_ALPHA * alpha * all + in_rows() + short
         }
         SourceFormat::Heic => (OF_HEVC + OF_ALPHA * alpha) * all + in_rows() + short,
+        SourceFormat::Svg => {
+            let drawn = svg::drawn(source.upright, svg::divisor(part, target));
+            4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes + in_rows() + short
+        }
         // A table of rows of each channel.
         SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
         // In floating point, and once more.

@@ -45,6 +45,8 @@ pub fn sniff(head: &[u8]) -> Sniffed {
 type Answer = Option<(&'static str, Kind)>;
 
 const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
+    // JPEG-LS, which begins like a JPEG.
+    (0, b"\xff\xd8\xff\xf7", "image/jls", Picture),
     (0, b"\xff\xd8\xff", "image/jpeg", Picture),
     (0, b"\x89PNG\r\n\x1a\n", "image/png", Picture),
     (0, b"GIF87a", "image/gif", Picture),
@@ -60,6 +62,12 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"8BPS", "image/vnd.adobe.photoshop", Picture),
     (0, b"\x76\x2f\x31\x01", "image/x-exr", Picture),
     (0, b"qoif", "image/x-qoi", Picture),
+    (0, b"DDS ", "image/vnd-ms.dds", Picture),
+    // Of cameras; those that are not told here are TIFF.
+    (0, b"FUJIFILMCCD-RAW", "image/x-fuji-raf", Picture),
+    (0, b"IIU\0", "image/x-panasonic-rw2", Picture),
+    (0, b"IIRO", "image/x-olympus-orf", Picture),
+    (0, b"IIRS", "image/x-olympus-orf", Picture),
     (0, b"%PDF-", "application/pdf", Passive),
     (0, b"%!PS", "application/postscript", Passive),
     (0, b"ID3", "audio/mpeg", Passive),
@@ -98,6 +106,9 @@ fn magic(head: &[u8]) -> Answer {
     }
     if is_bmp(head) {
         return Some(("image/bmp", Picture));
+    }
+    if head.starts_with(b"II*\0") && head.get(8..10) == Some(b"CR") {
+        return Some(("image/x-canon-cr2", Picture));
     }
     if is_icon(head) {
         return Some(("image/vnd.microsoft.icon", Picture));

@@ -38,7 +38,7 @@ _TYPES = {
 }
 
 
-_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic", "heif")
+_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic", "heif", "jxl", "jp2")
 
 
 @dataclass(frozen=True)

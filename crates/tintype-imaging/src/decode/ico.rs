@@ -72,6 +72,16 @@ impl<'a> Bitmap<'a> {
             .checked_mul(size.height as usize)
             .ok_or_else(missing)?;
         let (pixels, mask) = rest.split_at_checked(length).ok_or_else(missing)?;
+        // A colour profile may follow, where there is no mask.
+        let profile = match four(0) {
+            124.. => four(112) as usize,
+            _ => 0,
+        };
+        let before = profile.saturating_sub(bytes.len() - mask.len());
+        let mask = match profile {
+            0 => mask,
+            _ => &mask[..before.min(mask.len())],
+        };
         Ok(Self {
             size,
             bits,

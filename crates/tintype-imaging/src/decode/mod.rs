@@ -14,6 +14,7 @@ mod jpeg;
 mod jxl;
 mod png;
 mod psd;
+pub(crate) mod svg;
 mod tiff;
 mod webp;
 mod whole;
@@ -163,7 +164,7 @@ pub(crate) fn decode(
         SourceFormat::Jp2 => jp2::decode(bytes, header, deadline, take),
         SourceFormat::Psd => psd::decode(bytes, header, limits, deadline, take),
         SourceFormat::Ico => ico::decode(bytes, header, limits, deadline, take),
-        SourceFormat::Svg => Err(Error::NotYetSupported("svg")),
+        SourceFormat::Svg => svg::decode(bytes, header, (part, target), deadline, take),
     };
     decoded.map(|()| false)
 }

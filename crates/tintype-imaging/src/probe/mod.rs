@@ -16,6 +16,7 @@ mod png;
 mod psd;
 mod read;
 mod rights;
+mod svg;
 pub(crate) mod tiff;
 mod webp;
 
@@ -35,9 +36,10 @@ pub(crate) use psd::{Mode, Psd};
 pub(crate) use read::Reader;
 pub use rights::Rights;
 pub(crate) use rights::Written;
+pub(crate) use svg::parse as parse_svg;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
-/// Formats of originals. Those that cannot be decoded are named for the sake of the answer.
+/// Formats of originals of which variants can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SourceFormat {
     Jpeg,
@@ -119,16 +121,6 @@ impl SourceFormat {
             Self::Ico => "ico",
             Self::Svg => "svg",
         }
-    }
-
-    /// Whether it holds pixels; what a browser would run is none.
-    pub const fn is_picture(self) -> bool {
-        !matches!(self, Self::Svg)
-    }
-
-    /// Whether variants can be made of it.
-    pub const fn is_decodable(self) -> bool {
-        !matches!(self, Self::Svg)
     }
 }
 
@@ -363,7 +355,7 @@ fn walk<R: BufRead + Seek>(
         SourceFormat::Jp2 => jp2::walk(&mut reader, limits, header)?,
         SourceFormat::Psd => psd::walk(&mut reader, limits, header)?,
         SourceFormat::Ico => ico::walk(&mut reader, limits, header)?,
-        SourceFormat::Svg => return Err(Error::unsupported(format.as_str())),
+        SourceFormat::Svg => svg::walk(&mut reader, header)?,
     };
     Error::check("bytes of the file", length, limits.max_file_bytes)?;
     if header.size.width == 0 || header.size.height == 0 {

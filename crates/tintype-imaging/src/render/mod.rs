@@ -179,13 +179,13 @@ pub(crate) fn small(
     };
     let stored = wanted.stored(header)?;
     let mut shrink = Shrink::new(&container, &stored, deadline);
-    // A JPEG has lost what would be worth keeping, and is decoded at a smaller scale here.
-    if header.format != SourceFormat::Jpeg {
+    // A JPEG has lost what would be worth keeping, and is decoded at a smaller scale here. An SVG is drawn.
+    if !matches!(header.format, SourceFormat::Jpeg | SourceFormat::Svg) {
         shrink = shrink.judging();
     }
     let shrunk = open(bytes, &container, &stored, limits, deadline, shrink)?;
     Ok(Small {
-        is_drawn: shrunk.is_drawn,
+        is_drawn: shrunk.is_drawn || header.format == SourceFormat::Svg,
         is_damaged: shrunk.is_damaged,
         pixels: shape(shrunk, &container, wanted.turn),
     })

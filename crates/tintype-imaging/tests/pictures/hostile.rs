@@ -110,6 +110,46 @@ fn good_files_cut_anywhere() {
     }
 }
 
+/// A few bytes of each changed, anywhere: decoders of other crates get what no writer writes. So often for each file
+/// as `TINTYPE_TEST_DAMAGES` says.
+#[test]
+fn good_files_with_damages() {
+    let times = std::env::var("TINTYPE_TEST_DAMAGES").map_or(25, |times| times.parse().unwrap());
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    let mut bad = Vec::new();
+    for file in [
+        "orientation/made-orient-5.avif",
+        "orientation/made-orient-6.heic",
+        "formats/white_1x1.avif",
+        "formats/colors-animated-8bpc-alpha-exif-xmp.avif",
+        "formats/plum-blossom-small.profile1.10bpc.yuv444.alpha-full.avif",
+        "formats/with-alpha-512x512.heic",
+        "formats/made-jpeg-xl-alpha.jxl",
+        "formats/grayscale.jxl",
+        "formats/relax.jp2",
+        "formats/purple-square.psd",
+        "formats/smile.ico",
+        "formats/logo.svg",
+    ] {
+        let bytes = read(file);
+        for time in 0..times {
+            let mut damaged = bytes.clone();
+            for _ in 0..=random(8) {
+                let at = random(damaged.len());
+                damaged[at] = random(256) as u8;
+            }
+            check(&format!("{file}, {time}"), &damaged, &mut bad);
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
 /// Plain files of a ustar archive: 512-byte headers, the name first, the length in octal at 124.
 fn members(tar: &[u8]) -> Vec<(String, &[u8])> {
     let (mut members, mut at) = (Vec::new(), 0);

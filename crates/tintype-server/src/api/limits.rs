@@ -27,7 +27,6 @@ pub(super) struct Limits {
 pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limits> {
     let renderable = SourceFormat::ALL
         .into_iter()
-        .filter(|format| format.is_decodable())
         .flat_map(SourceFormat::media_types);
     Json(Limits {
         renderable: renderable.copied().collect(),

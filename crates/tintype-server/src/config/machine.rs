@@ -28,6 +28,9 @@ const OTHER_DESCRIPTORS: u64 = 256;
 /// What every reader's editor uploads.
 const USUAL: [SourceFormat; 2] = [SourceFormat::Jpeg, SourceFormat::Png];
 
+/// What takes much more than any other for each pixel, and is seldom large.
+const RARE: [SourceFormat; 2] = [SourceFormat::Jxl, SourceFormat::Jp2];
+
 impl Config {
     /// Everything that is known to be other than it is meant, at this moment.
     pub fn warnings(&self, now: SystemTime) -> Vec<Problem> {
@@ -95,7 +98,7 @@ impl Config {
         let formats: Vec<_> = match is_said {
             true => SourceFormat::ALL
                 .into_iter()
-                .filter(|format| format.is_decodable())
+                .filter(|format| !RARE.contains(format))
                 .collect(),
             false => USUAL.into(),
         };

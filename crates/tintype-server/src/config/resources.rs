@@ -36,14 +36,11 @@ impl Resources {
 
     /// The largest ordinary pictures of each format that can be rendered, in whole megapixels; for people.
     pub fn largest(&self, max_pixels: u64) -> String {
-        let formats = SourceFormat::ALL
-            .into_iter()
-            .filter(|format| format.is_decodable());
-        let largest = formats.map(|format| {
+        let largest = SourceFormat::ALL.map(|format| {
             let pixels = memory::largest(format, self.pixel_bytes(), max_pixels);
             format!("{format} {}", pixels / 1_000_000)
         });
-        largest.collect::<Vec<_>>().join(", ")
+        largest.join(", ")
     }
 
     fn connection_bytes(&self) -> u64 {

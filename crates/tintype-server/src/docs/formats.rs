@@ -12,19 +12,15 @@ pub(super) fn write(page: &mut Page) {
     page.prose(include_str!("prose/formats.md"));
     page.part("input", "In");
     for format in SourceFormat::ALL {
-        let badge = match format.is_decodable() {
-            true => ("good", "shown"),
-            false => ("", "stored"),
-        };
         page.entry(Entry {
             id: format!("input-{format}"),
             name: format.as_str(),
-            badges: vec![(badge.0, badge.1.to_owned())],
             text: of_input(format),
             facts: vec![(
                 "Media type",
                 format!("`{}`", format.media_types().join("`, `")),
             )],
+            ..Entry::default()
         });
     }
     page.part("output", "Out");
@@ -73,10 +69,17 @@ fn of_input(format: SourceFormat) -> &'static str {
         SourceFormat::Heic => {
             "As phones write it: in tiles, with transparency, overlays, turned and cut as it says, up to 16 bits. HDR is brought down to sRGB; a gain map is passed over. Of a sequence its still picture, else the first frame."
         }
-        SourceFormat::Jxl | SourceFormat::Jp2 | SourceFormat::Psd | SourceFormat::Ico => {
-            "Kept and delivered as it is. There are no thumbnails."
+        SourceFormat::Jxl => {
+            "Lossy and lossless, with transparency and CMYK. HDR is brought down to sRGB. Of an animation the first frame."
         }
-        SourceFormat::Svg => "A document that a browser would run: delivered as a download only.",
+        SourceFormat::Jp2 => "JP2 and bare codestreams, gray, colour and CMYK, at 8 bits.",
+        SourceFormat::Psd => {
+            "The flattened picture, which Photoshop keeps where files are to be read elsewhere: bitmap, gray, indexed, RGB and CMYK, with 8 or 16 bits; PSB too."
+        }
+        SourceFormat::Ico => "The largest picture of an icon or a cursor.",
+        SourceFormat::Svg => {
+            "Drawn as large as it is asked for, up to 4,096 pixels a side, which is the size that a record has; without scripts, other files, text and pictures within. The original is a document that a browser would run, and a download only."
+        }
     }
 }
 

@@ -183,8 +183,8 @@ codes! {
                parameters.",
         cure "Take a new key for each new request, such as a UUID, and the old one only to repeat the very same.";
     UnsupportedFormat = 422 "unsupported-format", No, "no picture can be made from this",
-        cause "The original is no picture, or of a kind that is stored and not decoded, such as PSD or \
-               SVG, or of a rare variety of a kind that is. The original itself is kept and delivered.",
+        cause "The original is no picture, or of a kind that is stored and not decoded, such as EXR, DDS or \
+               a camera's raw file, or of a rare variety of a kind that is. The original itself is kept and delivered.",
         cure "Upload it as JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF, or link to the original. `renderable` in the answer to \
               the upload tells it at once.";
     CorruptImage = 422 "corrupt-image", No, "the picture is damaged",

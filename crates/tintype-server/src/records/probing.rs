@@ -106,8 +106,7 @@ impl Probing {
         before: Option<&Image>,
         priority: Priority,
     ) -> Facts {
-        let format = SourceFormat::of(sniffed.media_type);
-        let (image, rights) = match format.filter(|format| format.is_picture()) {
+        let (image, rights) = match SourceFormat::of(sniffed.media_type) {
             Some(format) => {
                 let (image, rights) = self.picture(format, input, before, priority).await;
                 (Some(image), rights)

@@ -277,9 +277,7 @@ impl Record {
         match &self.image {
             Some(image) => image.next_look(limits),
             // Records were once without a word on pictures that cannot be read.
-            None => SourceFormat::of(self.media_type.as_str())
-                .is_some_and(SourceFormat::is_picture)
-                .then_some(Timestamp::MIN),
+            None => SourceFormat::of(self.media_type.as_str()).map(|_| Timestamp::MIN),
         }
     }
 

@@ -84,6 +84,9 @@ pub(super) fn decode(
     let sps = picture.sps;
     let window = Window::of(sps.conf_win_offsets, sps.chroma_subsampling());
     let coded = recon.finish(false);
+    if coded.chroma_format > 0 && coded.bit_depth[0] != coded.bit_depth[1] {
+        return Err(Error::unsupported("HEVC of two depths"));
+    }
     let whole = Size::new(coded.widths[0], coded.heights[0]);
     let size = window.of_whole(whole)?;
     Ok(Frame {

@@ -1,0 +1,187 @@
+//! SVG, drawn as large as it is shown, or up to twice: by a whole divisor of the size that is told of it.
+
+use std::time::Instant;
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::filter::Kind;
+use resvg::usvg::{Group, Node, Path, Tree};
+
+use super::{Band, Layout, Samples, Take};
+use crate::Error;
+use crate::limits::check_deadline;
+use crate::probe::{Header, parse_svg};
+use crate::spec::Size;
+
+/// CPU nanoseconds, by the coarse model below: a drawing cannot be stopped.
+const MAX_WORK: f64 = 2e9;
+/// Paths and groups, each as often as it is drawn.
+const MAX_STEPS: u32 = 200_000;
+/// Pixels of all canvases that are laid over one another; beyond, it is drawn less sharp.
+pub(crate) const LAYER_PIXELS: u64 = 1_500_000;
+
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    (part, target): (Size, Size),
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let tree = parse_svg(bytes)?;
+    check_deadline(deadline)?;
+    let layers = layers(tree.root(), 0)?;
+    let whole = header.size;
+    let mut divisor = divisor(part, target);
+    while layers * drawn(whole, divisor).pixels() > LAYER_PIXELS && divisor < 64 {
+        divisor += 1;
+    }
+    let size = drawn(whole, divisor);
+    let work = Work::of(&tree, size)?;
+    Error::check("work of an SVG", work as u64, MAX_WORK as u64)?;
+    let mut pixmap = Pixmap::new(size.width, size.height)
+        .ok_or_else(|| Error::internal("an SVG without pixels"))?;
+    let across = size.width as f32 / tree.size().width();
+    let down = size.height as f32 / tree.size().height();
+    resvg::render(
+        &tree,
+        Transform::from_scale(across, down),
+        &mut pixmap.as_mut(),
+    );
+    check_deadline(deadline)?;
+    take(Band {
+        size,
+        divisor,
+        plane: None,
+        layout: Layout::Rgba,
+        samples: Samples::Eight(pixmap.take_demultiplied().into()),
+    })
+}
+
+/// The largest that leaves as much as is shown.
+pub(crate) fn divisor(part: Size, target: Size) -> u32 {
+    let of = |part: u32, target: u32| part / target.max(1);
+    of(part.width, target.width)
+        .min(of(part.height, target.height))
+        .max(1)
+}
+
+pub(crate) fn drawn(whole: Size, divisor: u32) -> Size {
+    Size::new(
+        whole.width.div_ceil(divisor),
+        whole.height.div_ceil(divisor),
+    )
+}
+
+/// The most canvases at once, besides the first.
+fn layers(group: &Group, above: u64) -> Result<u64, Error> {
+    // A filter keeps what it begins with, and two steps.
+    let own = u64::from(group.should_isolate()) + 3 * u64::from(!group.filters().is_empty());
+    Error::check("layers of an SVG", above + own, 64)?;
+    let mut most = own;
+    let mut failed = None;
+    for child in group.children() {
+        let mut look = |inner: &Group| match layers(inner, above + own) {
+            // What cuts or paints has a canvas too.
+            Ok(inner) => most = most.max(own + inner + 1),
+            Err(error) => failed = Some(error),
+        };
+        child.subroots(&mut look);
+        if let Node::Group(inner) = child {
+            most = most.max(own + layers(inner, above + own)?);
+        }
+    }
+    failed.map_or(Ok(most), Err)
+}
+
+/// How long drawing takes, coarsely.
+struct Work {
+    canvas: f64,
+    /// Pixels of the canvas to a unit of the drawing.
+    scale: f64,
+    steps: u32,
+    sum: f64,
+}
+
+impl Work {
+    fn of(tree: &Tree, size: Size) -> Result<f64, Error> {
+        let mut work = Self {
+            canvas: size.pixels() as f64,
+            scale: f64::from(size.width) / f64::from(tree.size().width()),
+            steps: 0,
+            sum: 0.0,
+        };
+        work.group(tree.root())?;
+        Ok(work.sum)
+    }
+
+    fn group(&mut self, group: &Group) -> Result<(), Error> {
+        if group.should_isolate() {
+            self.sum += 10.0 * self.canvas;
+        }
+        for primitive in group
+            .filters()
+            .iter()
+            .flat_map(|filter| filter.primitives())
+        {
+            // The region of a filter may be larger than what is seen.
+            self.sum += 9.0 * self.canvas * self.of_filter(primitive.kind());
+        }
+        for child in group.children() {
+            self.steps += 1;
+            Error::check(
+                "steps of an SVG",
+                u64::from(self.steps),
+                u64::from(MAX_STEPS),
+            )?;
+            match child {
+                Node::Group(inner) => self.group(inner)?,
+                Node::Path(path) => self.path(path),
+                Node::Image(_) | Node::Text(_) => {}
+            }
+            let mut result = Ok(());
+            child.subroots(|inner| {
+                self.sum += 4.0 * self.canvas;
+                if result.is_ok() {
+                    result = self.group(inner);
+                }
+            });
+            result?;
+        }
+        Ok(())
+    }
+
+    fn path(&mut self, path: &Path) {
+        let bounds = path.abs_stroke_bounding_box();
+        let area = f64::from(bounds.width()) * f64::from(bounds.height()) * self.scale.powi(2);
+        let points = path.data().points();
+        self.sum += 1_000.0 + 2.0 * area.min(self.canvas) + 400.0 * points.len() as f64;
+        let Some(dashes) = path.stroke().and_then(|stroke| stroke.dasharray()) else {
+            return;
+        };
+        let steps = points
+            .windows(2)
+            .map(|pair| f64::from(pair[0].distance(pair[1])));
+        let length: f64 = steps.sum();
+        let period: f64 = dashes.iter().map(|dash| f64::from(*dash)).sum();
+        let count = length / period.max(1e-6) * dashes.len() as f64;
+        self.sum += 1_000.0 * count.min(1e6);
+    }
+
+    /// For each pixel.
+    fn of_filter(&self, kind: &Kind) -> f64 {
+        match kind {
+            Kind::GaussianBlur(_) | Kind::DropShadow(_) => 60.0,
+            Kind::Turbulence(noise) => 150.0 * f64::from(noise.num_octaves().min(64)),
+            Kind::DiffuseLighting(_) | Kind::SpecularLighting(_) => 100.0,
+            Kind::ConvolveMatrix(convolve) => {
+                let matrix = convolve.matrix();
+                4.0 * f64::from(matrix.columns()) * f64::from(matrix.rows())
+            }
+            Kind::Morphology(morphology) => {
+                let side = |radius: f32| 1.0 + 2.0 * f64::from(radius) * self.scale;
+                let (across, down) = (morphology.radius_x().get(), morphology.radius_y().get());
+                4.0 * side(across) * side(down)
+            }
+            _ => 20.0,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! From an original to a variant: decode, resize, encode. The last two bytes say what is asked for, and are no
+//! part of the file.
+//!
+//! A panic in a decoder that is not ours ends one request in the service, and nothing here.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use tintype_imaging::geometry::{self, Defaults};
+use tintype_imaging::limits::Limits;
+use tintype_imaging::probe::SourceFormat;
+use tintype_imaging::spec::{Fit, Format, Request};
+use tintype_imaging::{Error, placeholder, probe, render, sniff};
+
+/// Whatever is in the bytes.
+pub fn any(bytes: &[u8]) {
+    let _ = catch_unwind(AssertUnwindSafe(|| treat(bytes)));
+}
+
+/// Of these formats alone, so that no other is found instead.
+#[allow(dead_code, reason = "not in every target")]
+pub fn only(formats: &[SourceFormat], bytes: &[u8]) {
+    let format = SourceFormat::of(sniff::sniff(bytes).media_type);
+    if format.is_some_and(|format| formats.contains(&format)) {
+        any(bytes);
+    }
+}
+
+/// libFuzzer's own hook ends the process at any panic.
+pub fn tolerate_panics_of_others() {
+    let abort = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let file = panic.location().map_or("", |location| location.file());
+        if file.contains("/.cargo/registry/") {
+            eprintln!("tolerated: {panic}");
+        } else {
+            abort(panic);
+        }
+    }));
+}
+
+fn treat(bytes: &[u8]) {
+    let [file @ .., side, choice] = bytes else {
+        return;
+    };
+    let limits = Limits {
+        max_pixels: 250_000,
+        max_decoded_bytes: 16 << 20,
+        max_scans: 20,
+        ..Limits::default()
+    };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let Ok(header) = probe::header(Cursor::new(file), &limits, deadline) else {
+        return;
+    };
+    let _ = placeholder::make(file, &header, &limits, deadline);
+    let format = [Format::Jpeg, Format::Png, Format::Webp][usize::from(choice % 3)];
+    let request = Request {
+        width: Some(1 + u32::from(*side)),
+        height: (choice & 4 != 0).then_some(1 + u32::from(side / 2)),
+        fit: Some([Fit::Contain, Fit::Cover, Fit::Stretch, Fit::Pad][usize::from(choice / 8 % 4)]),
+        ..Request::default()
+    };
+    let defaults = Defaults {
+        format,
+        quality: 1 + choice % 100,
+        focal: None,
+    };
+    let Ok(resolved) = geometry::resolve(header.upright(), &request, &defaults) else {
+        return;
+    };
+    match render::render(file, &resolved, &limits, deadline) {
+        Ok(rendered) => assert!(!rendered.bytes.is_empty()),
+        Err(error) => assert!(
+            !matches!(error, Error::DeadlineExceeded | Error::Internal(_)),
+            "{error}"
+        ),
+    }
+}
