@@ -11,7 +11,6 @@ mod corpus;
 mod drawn;
 mod header;
 mod hostile;
-mod hostile;
 mod large;
 mod metadata;
 mod orientation;
