@@ -88,7 +88,7 @@ pub fn placeholder(source: &Source) -> Duration {
 /// For encoding alone, once.
 pub fn encode(format: Format, output: Size) -> Duration {
     let a_pixel = match format {
-        Format::Jpeg => 9,
+        Format::Jpeg => 12,
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,

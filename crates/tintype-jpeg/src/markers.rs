@@ -71,28 +71,35 @@ impl<'a> Reader<'a> {
         Ok(Self { bytes, at: 2 })
     }
 
-    /// The next marker and what belongs to it. Rubbish between segments is passed over.
+    /// The next marker and what belongs to it. Rubbish between segments is passed over; what breaks off is left.
     pub(crate) fn segment(&mut self) -> Result<(u8, &'a [u8]), Error> {
         loop {
             let at = next_marker(self.bytes, self.at).ok_or(Error::Malformed("end of file"))?;
             let marker = self.bytes[at + 1];
-            self.at = at + 2;
             match marker {
-                0x01..=0xBF | 0xD0..=0xD8 => {}
-                EOI => return Ok((marker, &[])),
+                0x01..=0xBF | 0xD0..=0xD8 => self.at = at + 2,
+                EOI => {
+                    self.at = at + 2;
+                    return Ok((marker, &[]));
+                }
                 _ => {
-                    let rest = &self.bytes[self.at..];
+                    let rest = &self.bytes[at + 2..];
                     let length = match rest {
                         [high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
                         _ => return Err(Error::Malformed("end of file")),
                     };
                     let body = rest.get(2..length.max(2));
                     let body = body.ok_or(Error::Malformed("segment beyond the end"))?;
-                    self.at += length.max(2);
+                    self.at = at + 2 + length.max(2);
                     return Ok((marker, body));
                 }
             }
         }
+    }
+
+    /// Whether a segment begins ahead.
+    pub(crate) fn has_marker(&self) -> bool {
+        next_marker(self.bytes, self.at).is_some()
     }
 
     /// Where the data of the scan that begins here ends: at a marker that is not a restart.

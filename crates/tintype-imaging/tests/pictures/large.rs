@@ -33,10 +33,10 @@ fn refused(rendered: Result<Rendered, Error>) -> (u64, u64) {
 
 #[test]
 fn a_hundred_and_eight_megapixels_are_shown_as_far_as_they_need_no_more_than_the_limit() {
-    for progressive in [false, true] {
+    for (progressive, widths) in [(false, &[300, 1200, 6000][..]), (true, &[300])] {
         let bytes = jpeg(LARGE, progressive);
         assert_eq!(header(&bytes).unwrap().size, LARGE);
-        for width in [300, 1200, 3000, 6000, 9000] {
+        for &width in widths {
             let rendered = to_width(&bytes, width, Format::Jpeg).unwrap();
             assert_eq!(rendered.size, Size::new(width, width * 3 / 4));
         }

@@ -3,7 +3,7 @@
 use fearless_simd::{Level, dispatch};
 
 use super::blocks::packed;
-use super::rows::Rows;
+use super::rows::Lines;
 use super::transform::Factors;
 use super::{Samples, Sampling, table_of};
 use crate::idct::ZIGZAG;
@@ -79,7 +79,7 @@ impl Coefficients {
             Factors::new(&natural)
         });
         let level = level();
-        let mut rows = Rows::new(width, side, components, level);
+        let mut rows = Lines::new(width, side, components, level);
         let mut scratch = Vec::new();
         for part in all.chunks(width * components * side) {
             rows.fill(match samples {

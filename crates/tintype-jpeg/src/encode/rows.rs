@@ -6,7 +6,7 @@ use fearless_simd::{Level, dispatch};
 use super::{Samples, Sampling};
 
 /// The samples of one row of MCUs.
-pub(super) struct Rows {
+pub(super) struct Lines {
     /// By component; rows without padding.
     pub(super) planes: Vec<Vec<u8>>,
     sampling: Sampling,
@@ -18,7 +18,7 @@ pub(super) struct Rows {
     level: Level,
 }
 
-impl Rows {
+impl Lines {
     /// `side`: pixels that an MCU is wide and high.
     pub(super) fn new(width: usize, side: usize, components: usize, level: Level) -> Self {
         let stride = width.next_multiple_of(side);

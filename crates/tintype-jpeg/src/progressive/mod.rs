@@ -76,9 +76,9 @@ impl<'a> Progressive<'a> {
                 }
                 // Tables between scans. Damage here is damage to what follows.
                 Ok((marker, body)) => tables.read(marker, body),
-                // It breaks off.
+                // It ends without its end or, where a marker is left, breaks off.
                 Err(_) => {
-                    progressive.damaged = true;
+                    progressive.damaged |= reader.has_marker();
                     return Ok(progressive);
                 }
             };

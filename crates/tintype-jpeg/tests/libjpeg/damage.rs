@@ -54,7 +54,7 @@ fn position_of(bytes: &[u8], marker: u8, nth: usize) -> usize {
 
 #[test]
 fn an_end_that_is_missing_costs_nothing() {
-    for file in [SEQUENTIAL, "photos/tower_grayscale.jpg"] {
+    for file in [SEQUENTIAL, PROGRESSIVE, "photos/tower_grayscale.jpg"] {
         let bytes = read(file);
         let cut = bytes.strip_suffix(b"\xFF\xD9").unwrap();
         assert_eq!(whole(cut).samples, whole(&bytes).samples);

@@ -74,7 +74,7 @@ fn count(bytes: &[u8], marker: u8) -> usize {
 #[test]
 fn every_size_and_form_is_read_back() {
     let photograph = photograph();
-    let sizes = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33];
+    let sizes = [1, 7, 8, 9, 16, 17];
     let sides = sizes
         .iter()
         .flat_map(|&w| sizes.iter().map(move |&h| (w, h)));
