@@ -12,6 +12,7 @@
 //! Futures are boxed at the commands, for they would be compiled once more in the program that awaits them.
 
 pub mod client;
+mod hash;
 pub mod import;
 pub mod index;
 pub mod purge;

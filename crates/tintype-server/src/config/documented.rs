@@ -79,8 +79,9 @@ fn documented_option(option: &Opt, help: &[&'static str]) -> Documented {
 
 /// Lines of a doc comment, which begin with a space.
 pub(super) fn lines(comment: &[&'static str]) -> impl Iterator<Item = &'static str> {
-    let strip = |line: &&'static str| line.strip_prefix(' ').unwrap_or(line);
-    comment.iter().map(strip).collect::<Vec<_>>().into_iter()
+    comment
+        .iter()
+        .map(|&line| line.strip_prefix(' ').unwrap_or(line))
 }
 
 fn markdown(lines: impl Iterator<Item = &'static str>) -> String {
@@ -106,6 +107,7 @@ fn markdown(lines: impl Iterator<Item = &'static str>) -> String {
 mod tests {
     //! `config/tintype.toml` is what the tables say, at whose defaults it sets nothing.
 
+    use std::collections::HashSet;
     use std::path::Path;
 
     use super::*;
@@ -119,6 +121,8 @@ mod tests {
     fn every_option_is_explained() {
         let groups = documented();
         let mut names: Vec<_> = OPTIONS.iter().map(|option| option.name).collect();
+        let different: HashSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
         for option in groups.iter().flat_map(|group| &group.options) {
             assert!(option.help.trim().len() > 20, "{option:?}");
             names.retain(|name| *name != option.name);

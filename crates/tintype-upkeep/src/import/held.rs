@@ -7,7 +7,6 @@ use anyhow::Context;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
-use sha2::{Digest, Sha256};
 use tintype_server::originals::coding;
 use tintype_server::originals::digest::Expected;
 use tintype_server::originals::spool::{self, Spool, Spooled};
@@ -117,19 +116,4 @@ where
         }
         spool::Error::Full(full) => full.into(),
     }
-}
-
-/// Hashes a body that nobody keeps.
-pub(super) async fn hash<E>(
-    body: impl Stream<Item = Result<Bytes, E>>,
-) -> anyhow::Result<ContentHash>
-where
-    E: Error + Send + Sync + 'static,
-{
-    let mut body = std::pin::pin!(body);
-    let mut hash = Sha256::new();
-    while let Some(chunk) = body.next().await {
-        hash.update(&chunk.context("an original broke off while it was read")?);
-    }
-    Ok(HexId(hash.finalize().into()))
 }

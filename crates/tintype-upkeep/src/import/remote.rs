@@ -15,7 +15,7 @@ use tintype_server::url::encode_key;
 use tintype_store::{ETag, HexId, Key, KeyError, Source};
 
 use super::held::Held;
-use super::{Item, There};
+use super::item::{Item, There};
 use crate::client::{Client, Refused, send};
 
 /// The service bounds the head of a request; what is longer is said in a request of its own.

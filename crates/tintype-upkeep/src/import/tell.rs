@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::json;
 
-use super::Item;
+use super::item::Item;
 use super::transfer::Outcome;
 use crate::{Report, Summary};
 

@@ -8,12 +8,13 @@ use tintype_server::originals::digest::repr_digest;
 use tintype_server::originals::spool::Spool;
 use tintype_server::records::blocks::{self, Blocks};
 use tintype_server::records::record::Record;
-use tintype_store::{Attributes, Condition, ContentHash, HexId, Meta, Object, Store};
+use tintype_store::{Attributes, Body, Condition, ContentHash, HexId, Meta, Object, Store};
 
-use super::held::{self, Held};
+use super::held::Held;
+use super::item::{Item, There};
 use super::place::Place;
 use super::said;
-use super::{Item, There};
+use crate::hash::sha256;
 
 pub(super) struct Transfer {
     pub(super) from: Place,
@@ -143,7 +144,7 @@ impl Transfer {
                 let object = Object::Original(item.key.clone());
                 let got = store.get(&object, None, Some(&there.etag)).await?;
                 let got = got.context("it went away while it was looked at")?;
-                Ok(held::hash(got.body).await? == here)
+                Ok(read_whole(got.body).await? == here)
             }
             (Place::Service(_), None) => {
                 bail!("the service has not hashed what it has under this name; try again later")
@@ -260,7 +261,7 @@ impl Transfer {
             Err(tintype_store::Error::Precondition { .. }) | Ok(None) => return Ok(()),
             got => got?.context("it went away")?,
         };
-        if held::hash(got.body).await? == held.sha256() {
+        if read_whole(got.body).await? == held.sha256() {
             return Ok(());
         }
         let condition = Condition::Match(meta.etag.clone());
@@ -306,6 +307,12 @@ impl Transfer {
         let block = blocks.and_then(|blocks| blocks.of(&item.key, sha256));
         said::said(record, block.as_deref())
     }
+}
+
+async fn read_whole(body: Body) -> anyhow::Result<ContentHash> {
+    let read = sha256(body).await;
+    let (_, hash) = read.context("an original broke off while it was read")?;
+    Ok(hash)
 }
 
 fn moved(item: &Item, record: &Record, meta: &Meta, sha256: ContentHash) -> Record {

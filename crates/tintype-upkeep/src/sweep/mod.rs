@@ -1,24 +1,22 @@
 //! Removes what nobody needs any more.
 
+mod fate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use tintype_server::originals::idempotency;
-use tintype_server::records::{self, FoundRecord};
 use tintype_server::service::stores::Stores;
-use tintype_store::{Condition, ETag, Error, KeyHash, Kind, Object, Own, Store};
+use tintype_store::{Condition, Error, Kind, Object, Own, Store};
 
+use self::fate::{Fate, age, is_outdated, judge, owner};
 use crate::walk::Ticket;
-use crate::{Report, Summary, chain, stores};
-
-/// Variants of an earlier content may still be asked for by a replica that has not noticed, and are
-/// worth nothing to anybody else.
-const OUTDATED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+use crate::{Report, Summary, stores};
 
 /// Longer than any upload takes.
 const UNFINISHED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -82,18 +80,6 @@ pub fn place(text: &str) -> Result<String, String> {
             KINDS.map(Kind::folder).join(", ")
         )),
     }
-}
-
-/// What is known of the original that a variant or a record belongs to.
-enum Fate {
-    NoRecord,
-    NoOriginal,
-    /// What was made earlier is of another content.
-    Current(SystemTime),
-    /// The record is none, so that nothing is known of it. It gives way to one made anew.
-    Damaged(ETag, String),
-    /// The reason why it cannot be told. What belongs to it stays.
-    Unknown(String),
 }
 
 /// A variant that is to go.
@@ -378,40 +364,4 @@ impl Sweeper {
         let failure = (failed > 0).then(|| format!("{failed} could not be judged or removed"));
         report.summary(counts, words, failure, report.how_to_go_on())
     }
-}
-
-fn owner(own: &Own) -> Option<KeyHash> {
-    match own.object {
-        Object::Variant(owner, _) => Some(owner),
-        _ => None,
-    }
-}
-
-/// Only a confirmed absence is one.
-async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::StoredRecord>) {
-    let stored = match records::look(store, owner).await {
-        Ok(FoundRecord::Stored(stored)) => *stored,
-        Ok(FoundRecord::Nothing) => return (Fate::NoRecord, None),
-        Ok(FoundRecord::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),
-        Err(error) => return (Fate::Unknown(chain(error)), None),
-    };
-    let original = Object::Original(stored.record.key.clone());
-    let fate = match store.head(&original).await {
-        Ok(None) => Fate::NoOriginal,
-        Ok(Some(_)) => {
-            let since = stored.record.purged.unwrap_or(stored.record.modified);
-            Fate::Current(since.max(stored.record.modified).into())
-        }
-        Err(error) => Fate::Unknown(error.to_string()),
-    };
-    (fate, Some(stored))
-}
-
-fn is_outdated(own: &Own, since: SystemTime) -> bool {
-    own.modified < since && age(own.modified) >= OUTDATED
-}
-
-fn age(modified: SystemTime) -> Duration {
-    let age = SystemTime::now().duration_since(modified);
-    age.unwrap_or_default()
 }

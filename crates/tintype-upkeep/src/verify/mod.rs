@@ -1,26 +1,19 @@
 //! Whether the originals still are what was uploaded.
 
+mod check;
+
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use tintype_server::records::{self, FoundRecord};
-use tintype_store::{
-    Body, ContentHash, Error, HexId, Key, KeyHash, Kind, Listed, Object, Own, Store,
-};
-use tokio_util::sync::CancellationToken;
+use tintype_store::{Error, KeyHash, Kind, Store};
 
+use self::check::{Checked, Finding, original, record};
 use crate::walk::Ticket;
-use crate::{Report, Summary, chain, stores};
-
-/// A record is written before an original that is not to be seen yet, and deleted after it: one this
-/// young may belong to a change that is under way.
-const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
+use crate::{Report, Summary, stores};
 
 /// What the summary counts.
 const COUNTS: [&str; 10] = [
@@ -66,25 +59,6 @@ struct Verifier {
     store: Arc<Store>,
     options: Options,
     report: Report,
-}
-
-enum Finding {
-    Missing,
-    Changed,
-    Unreadable(String),
-    /// The record, and not the original.
-    BadRecord(KeyHash, String),
-    Stale,
-    NoRecord,
-    NotHashed,
-    Packed(String),
-}
-
-/// What came of looking at one key.
-struct Checked {
-    key: String,
-    bytes: u64,
-    finding: Option<Finding>,
 }
 
 type Checking = Result<(Ticket, Option<Checked>), Error>;
@@ -169,138 +143,6 @@ impl Verifier {
         }
         Ok(broken)
     }
-}
-
-/// Each on a task of its own, so that hashing takes as many processors as there are. `None`: it went
-/// away, or was changed while it was read.
-async fn original(
-    store: Arc<Store>,
-    listed: Listed,
-    stop: CancellationToken,
-) -> Result<Option<Checked>, Error> {
-    let name = listed.key.clone();
-    let checked = tokio::spawn(async move {
-        let checking = compare(&store, &listed);
-        tokio::select! {
-            checked = checking => checked,
-            () = stop.cancelled() => Ok(None),
-        }
-    });
-    let finding = match checked.await {
-        Ok(Ok(checked)) => return Ok(checked),
-        Ok(Err(reason)) => reason,
-        Err(error) => format!("the check ended unexpectedly: {error}"),
-    };
-    Ok(Some(Checked {
-        key: name.as_str().to_owned(),
-        bytes: 0,
-        finding: Some(Finding::Unreadable(finding)),
-    }))
-}
-
-async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, String> {
-    let key = &listed.key;
-    let done = |bytes, finding| {
-        Ok(Some(Checked {
-            key: key.as_str().to_owned(),
-            bytes,
-            finding,
-        }))
-    };
-    let looked = records::look(store, &key.hash()).await;
-    let stored = match looked.map_err(chain)? {
-        FoundRecord::Stored(stored) => stored,
-        FoundRecord::Nothing => return done(0, Some(Finding::NoRecord)),
-        FoundRecord::Damaged { reason, .. } => {
-            return done(0, Some(Finding::BadRecord(key.hash(), reason)));
-        }
-    };
-    let Some(expected) = stored.record.sha256 else {
-        return done(0, Some(Finding::NotHashed));
-    };
-    let etag = stored.record.etag.clone();
-    let object = Object::Original(key.clone());
-    match store.get(&object, None, Some(&etag)).await {
-        Ok(Some(got)) => {
-            let (bytes, found) = hash(got.body).await.map_err(chain)?;
-            let packed = stored.record.encoding.clone();
-            done(
-                bytes,
-                match found == expected {
-                    true => packed.map(|encoding| Finding::Packed(encoding.name)),
-                    false => Some(Finding::Changed),
-                },
-            )
-        }
-        Ok(None) => Ok(None),
-        // A change since the listing has changed the record as well, and is no finding.
-        Err(Error::Precondition { .. }) if listed.etag == etag => Ok(None),
-        Err(Error::Precondition { .. }) => match records::read(store, &key.hash()).await {
-            Ok(Some(again)) if again.etag != stored.etag => Ok(None),
-            _ => done(0, Some(Finding::Stale)),
-        },
-        Err(error) => Err(chain(error)),
-    }
-}
-
-async fn hash(mut body: Body) -> Result<(u64, ContentHash), Error> {
-    let (mut hash, mut bytes) = (Sha256::new(), 0);
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk?;
-        bytes += chunk.len() as u64;
-        hash.update(&chunk);
-    }
-    Ok((bytes, HexId(hash.finalize().into())))
-}
-
-/// Only what the walk through the originals cannot find: a record whose original is gone.
-async fn record(store: Arc<Store>, own: Own, prefix: &str) -> Result<Option<Checked>, Error> {
-    let Object::Record(owner) = own.object else {
-        return Ok(None);
-    };
-    let age = SystemTime::now().duration_since(own.modified);
-    if age.is_ok_and(|age| age < UNDER_WAY) {
-        return Ok(None);
-    }
-    let checked = |key: &str, finding| {
-        Ok(Some(Checked {
-            key: key.to_owned(),
-            bytes: 0,
-            finding: Some(finding),
-        }))
-    };
-    let record = match records::look(&store, &owner).await {
-        Ok(FoundRecord::Stored(stored)) => stored.record,
-        Ok(FoundRecord::Damaged { reason, .. }) if prefix.is_empty() => {
-            let path = Object::Record(owner).path();
-            return checked(&path, Finding::BadRecord(owner, reason));
-        }
-        Ok(FoundRecord::Nothing | FoundRecord::Damaged { .. }) => return Ok(None),
-        // Of a key that cannot be told. With a prefix it may be somebody else's.
-        Err(error) if prefix.is_empty() => {
-            let path = Object::Record(owner).path();
-            return checked(&path, Finding::Unreadable(chain(error)));
-        }
-        Err(_) => return Ok(None),
-    };
-    let key = &record.key;
-    if !key.starts_with(prefix)
-        || is_there(&store, key).await?
-        || !is_there_record(&store, key).await?
-    {
-        return Ok(None);
-    }
-    checked(key.as_str(), Finding::Missing)
-}
-
-async fn is_there(store: &Store, key: &Key) -> Result<bool, Error> {
-    let object = Object::Original(key.clone());
-    Ok(store.head(&object).await?.is_some())
-}
-
-/// Asked after the original, because a delete removes the original first.
-async fn is_there_record(store: &Store, key: &Key) -> Result<bool, Error> {
-    Ok(store.head(&Object::Record(key.hash())).await?.is_some())
 }
 
 /// A damaged record is found from its original and by itself, and told once.

@@ -1,0 +1,20 @@
+//! Bodies that nobody keeps.
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
+use tintype_store::{ContentHash, HexId};
+
+/// How many bytes there are, and what they hash to.
+pub(crate) async fn sha256<E>(
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> Result<(u64, ContentHash), E> {
+    let mut body = std::pin::pin!(body);
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        bytes += chunk.len() as u64;
+        hash.update(&chunk);
+    }
+    Ok((bytes, HexId(hash.finalize().into())))
+}

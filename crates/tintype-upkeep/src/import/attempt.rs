@@ -1,0 +1,44 @@
+//! What may succeed a moment later is tried again.
+
+use std::time::Duration;
+
+use super::said::Raced;
+use crate::client::Refused;
+
+/// Looks at one original, or at one page of a listing, before it is given up.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Tries again what may succeed a moment later.
+pub(super) async fn attempt<T, F>(what: impl Fn() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    let mut pause = PAUSE;
+    for _ in 1..ATTEMPTS {
+        match what().await {
+            Err(error) if is_transient(&error) => {}
+            outcome => return outcome,
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    what().await
+}
+
+fn is_transient(error: &anyhow::Error) -> bool {
+    use tintype_store::Error as Stored;
+    error.chain().any(|cause| {
+        if let Some(refused) = cause.downcast_ref::<Refused>() {
+            return refused.is_transient();
+        }
+        let stored = cause.downcast_ref::<Stored>();
+        let is_away = stored.is_some_and(|error| {
+            matches!(
+                error,
+                Stored::Unavailable { .. } | Stored::Precondition { .. }
+            )
+        });
+        is_away || cause.is::<reqwest::Error>() || cause.is::<Raced>()
+    })
+}

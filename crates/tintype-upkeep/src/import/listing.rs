@@ -1,0 +1,72 @@
+//! What there is in FROM.
+
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt, stream};
+use tintype_store::MAX_PAGE;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::attempt;
+use super::item::Item;
+use super::place::Place;
+use super::transfer::Transfer;
+
+/// What a listing brings.
+pub(super) enum Found {
+    Original(Box<Item>),
+    Odd(String, String),
+}
+
+/// Everything in FROM, a page at a time and no further ahead than it is worked on.
+pub(super) fn found(
+    transfer: Arc<Transfer>,
+    prefix: String,
+    stop: CancellationToken,
+) -> impl Stream<Item = anyhow::Result<Found>> {
+    let pages = stream::unfold(Some(None::<String>), move |cursor| {
+        let (transfer, prefix) = (transfer.clone(), prefix.clone());
+        async move {
+            let cursor = cursor?;
+            let page = attempt(|| transfer.page(&prefix, cursor.as_deref())).await;
+            Some(match page {
+                Ok((found, next)) => (found.into_iter().map(Ok).collect(), next.map(Some)),
+                Err(error) => (vec![Err(error)], None),
+            })
+        }
+    });
+    pages
+        .flat_map(|page: Vec<_>| stream::iter(page))
+        .take_until(async move { stop.cancelled().await })
+}
+
+impl Transfer {
+    async fn page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> anyhow::Result<(Vec<Found>, Option<String>)> {
+        match &self.from {
+            Place::Service(remote) => {
+                let page = remote.page(prefix, cursor, self.records).await?;
+                let odd = page.odd.into_iter();
+                let odd = odd.map(|(name, error)| Found::Odd(name, error.to_string()));
+                let originals = page.items.into_iter().map(Box::new).map(Found::Original);
+                Ok((originals.chain(odd).collect(), page.cursor))
+            }
+            Place::Store(store) => {
+                let page = store.list(prefix, false, cursor, MAX_PAGE).await?;
+                let originals = page.files.into_iter().map(|listed| {
+                    Found::Original(Box::new(Item {
+                        key: listed.key,
+                        size: listed.size,
+                        etag: listed.etag,
+                        sha256: None,
+                        record: None,
+                        block: None,
+                    }))
+                });
+                Ok((originals.collect(), page.cursor))
+            }
+        }
+    }
+}
