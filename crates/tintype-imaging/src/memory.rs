@@ -142,7 +142,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         SourceFormat::Bmp => all + in_rows() + short,
         SourceFormat::Tiff if !source.interlaced => {
             let strip = (channels * sample * all).min(MAX_STRIP_BYTES);
-            2 * strip + in_rows() + short
+            3 * strip + in_rows() + short
         }
         // Planes, with chroma of half the size.
         SourceFormat::Webp if !source.interlaced => 3 * all / 2 + in_rows() + short,

@@ -225,5 +225,6 @@ fn other_containers_keep_them_elsewhere() {
     let licence = of(&read("reported/xmp-attr-licence.jpg"));
     assert!(licence.web_statement.is_some() && licence.licensor_url.is_some());
     let notice = of(&read("reported/xmp-numeric-entity.jpg")).notice.unwrap();
-    assert!(notice.starts_with("\u{a9} 2026 Caf\u{e9}"), "{notice}");
+    assert!(notice.starts_with("\u{a9} 2026 "), "{notice}");
+    assert!(notice.contains('\u{e9}'), "{notice}");
 }

@@ -21,7 +21,7 @@ const ICC: u16 = 34675;
 
 /// Rows of tiles, and strips that are decoded as a whole, which take more are as good as a picture that is whole.
 /// Most take some kilobytes.
-pub(crate) const MAX_STRIP_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_STRIP_BYTES: u64 = 1024 * 1024;
 
 pub(super) fn walk<R: BufRead + Seek>(
     reader: R,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write the small TIFFs beside it: codings that the tests cannot write themselves.
 
-Needs numpy, Pillow and imagecodecs with tifffile. All show what `colour` in ../tiff.rs gives, or where it is above
-one half in red.
+Needs numpy, Pillow and imagecodecs with tifffile. All show what `colour` in ../tiff.rs
+gives, or where it is above one half in red.
 """
 
 from pathlib import Path
