@@ -11,7 +11,7 @@ use tintype_server::originals::coding;
 use tintype_server::originals::digest::Expected;
 use tintype_server::originals::spool::{self, Spool, Spooled};
 use tintype_server::records::record::is_gzip;
-use tintype_store::{ContentHash, HexId, Source};
+use tintype_store::{ContentHash, Source};
 
 /// What is packed in one original, at most; as much as an upload may have.
 const MAX_UNPACKED: u64 = 5 * 1024 * 1024 * 1024;
