@@ -222,7 +222,11 @@ fn pictures_of_phones_are_shown_and_kept_as_they_are() {
         let thumbnail = app.get(&format!("/t/{file}/w_64~f_png")).expect(200);
         let thumbnail = picture::png(&thumbnail.body);
         assert_eq!(thumbnail.width(), 64, "{file}");
-        assert_eq!(u64::from(thumbnail.height()), 64 * size.1 / size.0, "{file}");
+        assert_eq!(
+            u64::from(thumbnail.height()),
+            64 * size.1 / size.0,
+            "{file}"
+        );
     }
 }
 
