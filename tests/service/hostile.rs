@@ -41,7 +41,7 @@ fn too_many_pixels_are_kept_but_not_rendered() {
     let app = Start::dev().env("TINTYPE_MAX_DECLARED_PIXELS", "1MP").run();
     let record = app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
     assert_eq!(record["image"]["renderable"], false);
-    assert_eq!(corpus::size(&record), (1920, 1200));
+    assert_eq!(corpus::size(&record), (2560, 1920));
     app.get("/t/wood.jpg/w_100").refused(422, "too-many-pixels");
     app.get("/o/wood.jpg").expect(200);
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
+use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::spec::{Format, Resolved, Size};
 use tintype_imaging::{memory, placeholder, probe, render};
 use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
@@ -309,9 +310,11 @@ impl Original {
         );
         // How much a search for repetitions finds to remember cannot be known before.
         let is_lossless = format == Format::Webp && self.source.may_be_drawn;
-        let most = match is_lossless {
-            true => 4 * taken + 4 * SMALL,
-            false => 2 * taken + SMALL,
+        let most = match self.source.format {
+            _ if is_lossless => 4 * taken + 4 * SMALL,
+            // What is laid over what is seen when it is drawn.
+            SourceFormat::Svg => 2 * taken + 4 * SMALL,
+            _ => 2 * taken + SMALL,
         };
         assert!(
             taken <= claimed + NOISE && claimed <= most,

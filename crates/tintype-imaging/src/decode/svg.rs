@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::filter::Kind;
+use resvg::usvg::filter::{Kind, Turbulence};
 use resvg::usvg::{Group, Node, Path, Tree};
 
 use super::{Band, Layout, Samples, Take};
@@ -95,6 +95,8 @@ fn layers(group: &Group, above: u64) -> Result<u64, Error> {
 /// How long drawing takes, coarsely.
 struct Work {
     canvas: f64,
+    /// The longer one of the drawing, in its own units.
+    side: f64,
     /// Pixels of the canvas to a unit of the drawing.
     scale: f64,
     steps: u32,
@@ -105,6 +107,7 @@ impl Work {
     fn of(tree: &Tree, size: Size) -> Result<f64, Error> {
         let mut work = Self {
             canvas: size.pixels() as f64,
+            side: f64::from(tree.size().width().max(tree.size().height())),
             scale: f64::from(size.width) / f64::from(tree.size().width()),
             steps: 0,
             sum: 0.0,
@@ -122,6 +125,9 @@ impl Work {
             .iter()
             .flat_map(|filter| filter.primitives())
         {
+            if let Kind::Turbulence(noise) = primitive.kind() {
+                self.check_noise(noise)?;
+            }
             // The region of a filter may be larger than what is seen.
             self.sum += 9.0 * self.canvas * self.of_filter(primitive.kind());
         }
@@ -164,6 +170,16 @@ impl Work {
         let period: f64 = dashes.iter().map(|dash| f64::from(*dash)).sum();
         let count = length / period.max(1e-6) * dashes.len() as f64;
         self.sum += 1_000.0 * count.min(1e6);
+    }
+
+    /// The last octave counts its lattice in 32 bits; what is near that is finer than any pixel.
+    fn check_noise(&self, noise: &Turbulence) -> Result<(), Error> {
+        let x = f64::from(noise.base_frequency_x().get());
+        let frequency = x.max(f64::from(noise.base_frequency_y().get()));
+        // As far out as a filter's region may be.
+        let lattice = 16.0 * self.side * frequency * 2f64.powi(noise.num_octaves().min(64) as i32);
+        let limit = 1u64 << 30;
+        Error::check("lattice of noise in an SVG", lattice as u64, limit)
     }
 
     /// For each pixel.

@@ -142,7 +142,7 @@ impl File {
         let mut body = Vec::new();
         for (table, codes) in codes.iter().enumerate() {
             if let Some(codes) = codes {
-                body.push(((table / 2) << 4 | table % 2) as u8);
+                body.push((((table / 2) << 4) | (table % 2)) as u8);
                 body.extend(&codes.counts);
                 body.extend(&codes.symbols);
             }
