@@ -205,7 +205,7 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
         }
         Format::Png => 3 * pixels,
         Format::Webp if source.may_be_drawn && source.has_alpha => {
-            36 * pixels + 2 * MIB + lossless_histograms(pixels)
+            40 * pixels + 2 * MIB + lossless_histograms(pixels)
         }
         Format::Webp if source.may_be_drawn => 22 * pixels + 2 * MIB,
         // Alpha is always lossless, whose search takes more than what it searches.

@@ -156,8 +156,8 @@ fn interlaced_rows(
             Ok(false) | Err(_) => break,
         }
     }
-    for row in 1..height {
-        if !is_there[row] {
+    for (row, is_there) in is_there.into_iter().enumerate().skip(1) {
+        if !is_there {
             let above = (row - 1) * width;
             whole.copy_within(above..above + width, row * width);
         }

@@ -262,7 +262,7 @@ impl Header {
 pub struct Stopped {
     pub error: Error,
     /// `None`: not even the format. A size of nothing: not even that.
-    pub known: Option<Header>,
+    pub known: Option<Box<Header>>,
 }
 
 impl From<Stopped> for Error {
@@ -284,7 +284,10 @@ pub fn header<R: BufRead + Seek>(
             rights: container.blocks.rights(limits),
             ..container.header
         }),
-        Err(error) => Err(Stopped { error, known }),
+        Err(error) => Err(Stopped {
+            error,
+            known: known.map(Box::new),
+        }),
     }
 }
 

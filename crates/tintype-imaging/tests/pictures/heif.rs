@@ -35,9 +35,12 @@ fn around(picture: &Picture, across: f64, down: f64) -> [f64; 4] {
     sum.map(|sum| sum / count)
 }
 
+/// A file, its size, and the colours at two places.
+type Seen = (&'static str, (u32, u32), [u8; 4], [u8; 4]);
+
 /// As Pillow 12 with libheif and libavif decodes them, with its conversion from the profile: around the middles
 /// of the first and the last quarter.
-const SEEN: &[(&str, (u32, u32), [u8; 4], [u8; 4])] = &[
+const SEEN: &[Seen] = &[
     // Tiles of a phone, Display P3.
     (
         "formats/IMG_5195.HEIC",
@@ -497,7 +500,7 @@ fn bombs_are_counted() {
         &[vec![0; 10], vec![0, 9, 0, 9], vec![0; 400]].concat(),
         &[ispe(9, 9)],
     );
-    made.refer(b"dimg", over, &[[1].as_slice(), &vec![over; 99]].concat());
+    made.refer(b"dimg", over, &[[1].as_slice(), &[over; 99]].concat());
     assert!(matches!(
         refused(&made.file(over)),
         "malformed" | "pixels of the parts of a HEIF"

@@ -11,8 +11,11 @@ fn shown(bytes: &[u8]) -> Result<Picture, Error> {
     Ok(read_png(&to_width(bytes, u32::MAX, Format::Png)?.bytes))
 }
 
+/// A file, its size, and the colours at two places.
+type Seen = (&'static str, (u32, u32), [u8; 4], [u8; 4]);
+
 /// In the middle of the picture, and a quarter from its top left.
-const SEEN: &[(&str, (u32, u32), [u8; 4], [u8; 4])] = &[
+const SEEN: &[Seen] = &[
     (
         "formats/Bretagne2_4.j2k",
         (2592, 1944),

@@ -153,7 +153,7 @@ pub fn mismatch() -> Error {
 pub enum FoundIntent {
     Nothing,
     Expired(ETag),
-    Intent(StoredIntent),
+    Intent(Box<StoredIntent>),
 }
 
 pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<FoundIntent, Error> {
@@ -168,7 +168,7 @@ pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<FoundIntent, Er
     if intent.is_over(Timestamp::now()) {
         return Ok(FoundIntent::Expired(etag));
     }
-    Ok(FoundIntent::Intent(StoredIntent { intent, etag }))
+    Ok(FoundIntent::Intent(Box::new(StoredIntent { intent, etag })))
 }
 
 /// `None`: the condition did not hold, somebody else works under the same key.

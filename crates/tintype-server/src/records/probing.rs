@@ -206,7 +206,8 @@ impl Probing {
         let (header, walked) = match self.header(input.clone(), deadline).await {
             Ok(header) => (header, Ok(())),
             Err(Stopped { known, error }) => {
-                (known.unwrap_or_else(|| Header::of(format)), Err(error))
+                let header = known.map_or_else(|| Header::of(format), |known| *known);
+                (header, Err(error))
             }
         };
         let rights = Rights::of(header.rights.clone());
