@@ -165,7 +165,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         // A table of rows of each channel.
         SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
         // In floating point, and once more.
-        SourceFormat::Jxl => 14 * channels.max(3) * all + in_rows() + short,
+        SourceFormat::Jxl => 20 * channels.max(3) * all + in_rows() + short,
         SourceFormat::Jp2 => 12 * channels * all + short,
         _ => 2 * channels * sample * all + short,
     }

@@ -311,9 +311,12 @@ impl Original {
         // How much a search for repetitions finds to remember cannot be known before.
         let is_lossless = format == Format::Webp && self.source.may_be_drawn;
         let most = match self.source.format {
+            // What is laid over what when it is drawn, and how it was coded, is not known before.
+            SourceFormat::Svg => 4 * taken + 6 * SMALL,
+            SourceFormat::Jxl => 6 * taken + SMALL,
             _ if is_lossless => 4 * taken + 4 * SMALL,
-            // What is laid over what is seen when it is drawn.
-            SourceFormat::Svg => 2 * taken + 4 * SMALL,
+            // Coded rows are counted as if nothing could be told of their length.
+            SourceFormat::Tiff => 2 * taken + 2 * SMALL,
             _ => 2 * taken + SMALL,
         };
         assert!(

@@ -29,7 +29,7 @@ const OTHER_DESCRIPTORS: u64 = 256;
 const USUAL: [SourceFormat; 2] = [SourceFormat::Jpeg, SourceFormat::Png];
 
 /// What takes much more than any other for each pixel, and is seldom large.
-const RARE: [SourceFormat; 2] = [SourceFormat::Jxl, SourceFormat::Jp2];
+const RARE: [SourceFormat; 3] = [SourceFormat::Jxl, SourceFormat::Jp2, SourceFormat::Svg];
 
 impl Config {
     /// Everything that is known to be other than it is meant, at this moment.
