@@ -183,7 +183,7 @@ def test_what_is_no_picture_is_said(browser: Browser, service: Service, tmp_path
     browser.one("#file").send_keys(str(tmp_path / "a.heic"))
     refused = browser.one("#refused")
     poll(refused.is_displayed, "it is said")
-    assert "not" in refused.text and "unsupported-format" in refused.text
+    assert "not" in refused.text and "corrupt-image" in refused.text
 
 
 def test_a_service_with_tokens_of_its_own_asks_for_one(

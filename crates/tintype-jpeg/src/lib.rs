@@ -13,7 +13,7 @@
 //! Damage costs what it damaged ([`Decoder::is_damaged`]): what is missing is gray, or as an earlier scan
 //! had it.
 //!
-//! [`encode`] writes what a web page shows: 8 bits, gray or YCbCr, in one scan or progressive.
+//! [`encode()`] writes what a web page shows: 8 bits, gray or YCbCr, in one scan or progressive.
 //!
 //! Reading order: `frame` and `markers`, `plane`, then `decoder`, then `scan` with `sequential` and
 //! `progressive`, and what they stand on: `bits`, `huffman`, `idct`.
