@@ -15,7 +15,6 @@ pub mod probing;
 mod pulse;
 pub mod reason;
 pub mod record;
-pub mod rights;
 
 use std::future::ready;
 use std::sync::Arc;

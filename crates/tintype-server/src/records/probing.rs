@@ -14,7 +14,7 @@ use tintype_imaging::Error as Imaging;
 use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::placeholder::{self, Placeholder};
-use tintype_imaging::probe::{self, Header, SourceFormat, Stopped};
+use tintype_imaging::probe::{self, Header, Rights, SourceFormat, Stopped};
 use tintype_imaging::sniff::{Sniffed, sniff};
 use tintype_imaging::spec::Size;
 use tintype_imaging::{cost, memory, render};
@@ -27,7 +27,6 @@ use crate::originals::spool::{HEAD_BYTES, Spooled};
 use crate::records::media_type::MediaType;
 use crate::records::named::Named;
 use crate::records::record::{ADOPT_WHOLE_BYTES, Encoding, Image, Record, State, is_gzip};
-use crate::records::rights::Rights;
 use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
 /// Adopted originals are read whole to be hashed; a few at a time keep that from crowding out the
@@ -210,7 +209,7 @@ impl Probing {
                 (header, Err(error))
             }
         };
-        let rights = Rights::of(header.rights.clone());
+        let rights = Some(header.rights.clone()).filter(|rights| !rights.is_empty());
         let mut image = image_of(&header);
         image.truncated &= input.is_whole();
         let fits = || render::check_original(header.format, header.size, &self.limits);

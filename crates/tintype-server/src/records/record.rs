@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use tintype_imaging::cost;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::probe::{ColourSpace, SourceFormat};
+use tintype_imaging::probe::{ColourSpace, Rights, SourceFormat};
 use tintype_imaging::render;
 use tintype_imaging::spec::{Decimal, Size};
 use tintype_store::{ContentHash, ETag, HexId, Key};
@@ -20,7 +20,6 @@ use super::blocks::Block;
 use super::media_type::MediaType;
 use super::named::Named;
 use super::reason::Reason;
-use super::rights::Rights;
 use crate::error::{Code, Error};
 use crate::url::Version;
 

@@ -12,6 +12,7 @@ mod xmp;
 use super::metadata::Blocks;
 use crate::limits::Limits;
 pub(crate) use exif::{ARTIST, COPYRIGHT};
+use serde::{Deserialize, Serialize};
 pub(crate) use write::Written;
 
 /// Longer than any line that people write; the rest is cut.
@@ -21,7 +22,8 @@ const MAX_TEXT_BYTES: usize = 2_000;
 const MAX_CREATORS: usize = 16;
 
 /// Names and texts as they are stored, without blanks around them; addresses as they are written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Also as a record keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
     /// `dc:creator`, IPTC's by-lines, EXIF's Artist.
     pub creators: Vec<String>,
