@@ -1,5 +1,5 @@
-//! A large photograph is read and decoded once for all sizes of a page: the first one makes a downscale that the others
-//! come from, and that goes when they go. What needs more than it has comes from the original, and nobody can tell by
+//! Where it is asked for, a large photograph is read and decoded once for all sizes: the first one makes a downscale that
+//! the others come from, and that goes when they go. What needs more than it has comes from the original, and nobody can tell by
 //! looking which way a picture came.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const PHOTOGRAPH: &str = "photos/phone12mp_baseline.jpg";
 const KEY: &str = "phone.jpg";
 
 fn with_photograph() -> App {
-    let app = App::dev();
+    let app = Start::dev().env("TINTYPE_MEZZANINE", "1").run();
     app.upload(KEY, &corpus::read(PHOTOGRAPH));
     // Facts that are filled in after an upload need a decode of their own.
     while app.record(KEY)["image"]["thumbhash"].is_null() {
@@ -99,7 +99,7 @@ fn what_needs_more_comes_from_the_original() {
 #[test]
 fn a_picture_looks_the_same_whichever_way_it_came() {
     let through = with_photograph();
-    let direct = Start::dev().env("TINTYPE_MEZZANINE", "0").run();
+    let direct = App::dev();
     direct.upload(KEY, &corpus::read(PHOTOGRAPH));
     for spec in [
         "w_640~f_png",

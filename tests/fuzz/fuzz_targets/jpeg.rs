@@ -42,7 +42,7 @@ fn check_encoding(picture: &Picture, seed: usize) {
                 Sampling::Quarter
             },
             progressive,
-            exif: None,
+            segments: &[],
         };
         let (width, height) = (picture.width, picture.height);
         let file = tintype_jpeg::encode(samples, width, height, &encoding).unwrap();
