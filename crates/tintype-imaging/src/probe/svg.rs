@@ -43,6 +43,31 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((Blocks::default(), Colouring::Srgb))
 }
 
+/// Attributes that say how long something is.
+const GEOMETRY: [&str; 19] = [
+    "d",
+    "points",
+    "x",
+    "y",
+    "width",
+    "height",
+    "cx",
+    "cy",
+    "r",
+    "rx",
+    "ry",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "stroke-width",
+    "stroke-dasharray",
+    "transform",
+    "viewBox",
+];
+/// Of a length: below ten million.
+const MAX_DIGITS: u64 = 7;
+
 pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
     let failed = |why: String| Error::malformed(format!("SVG: {why}"));
     let text = std::str::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
@@ -56,6 +81,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
     let document = Document::parse_with_options(text, options);
     let document = document.map_err(|error| failed(error.to_string()))?;
     Weights::of(&document).check()?;
+    check_lengths(&document)?;
     let options = Options {
         image_href_resolver: ImageHrefResolver {
             resolve_data: Box::new(|_, _, _| None),
@@ -81,6 +107,47 @@ fn check_entities(text: &str) -> Result<(), Error> {
     let expanded = declared.saturating_mul(times).saturating_mul(places);
     let what = "bytes of SVG entities";
     Error::check(what, expanded as u64, MAX_EXPANDED as u64)
+}
+
+/// Outlines of strokes are made of so many pieces as they are long.
+fn check_lengths(document: &Document<'_>) -> Result<(), Error> {
+    let attributes = document
+        .descendants()
+        .flat_map(|node| node.attributes())
+        .filter(|attribute| GEOMETRY.contains(&attribute.name()));
+    for attribute in attributes {
+        let digits = digits(attribute.value());
+        Error::check("digits of a length in an SVG", digits, MAX_DIGITS)?;
+    }
+    Ok(())
+}
+
+/// The most in front of a point, exponents counted.
+fn digits(text: &str) -> u64 {
+    let (mut most, mut digits, mut is_fraction) = (0_u64, 0_u64, false);
+    let mut rest = text.bytes().peekable();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'0' if digits == 0 => {}
+            b'0'..=b'9' if !is_fraction => digits += 1,
+            b'0'..=b'9' => {}
+            b'.' => {
+                digits = if is_fraction { 0 } else { digits };
+                is_fraction = true;
+            }
+            b'e' | b'E' => {
+                rest.next_if_eq(&b'+');
+                let mut exponent = 0_u64;
+                while let Some(digit) = rest.next_if(u8::is_ascii_digit) {
+                    exponent = exponent.saturating_mul(10) + u64::from(digit - b'0');
+                }
+                digits = digits.max(1).saturating_add(exponent);
+            }
+            _ => (digits, is_fraction) = (0, false),
+        }
+        most = most.max(digits);
+    }
+    most
 }
 
 /// How much elements come to with all that they refer to.

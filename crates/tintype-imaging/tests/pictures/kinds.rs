@@ -311,6 +311,14 @@ fn bombs_are_counted() {
         "<rect/>".repeat(9_000)
     );
     check(&styled, "styles of an SVG");
+    for far in ["2511111111111111", "1e16", "3.5e+9"] {
+        check(
+            &format!(
+                "<path stroke='#069' stroke-width='84' d='M 0,-{far} A 256 256 0 1 0 256,0'/>"
+            ),
+            "digits of a length in an SVG",
+        );
+    }
     let entity = format!(
         "<!DOCTYPE svg [<!ENTITY e '{}'>]>{}",
         "x".repeat(500),
