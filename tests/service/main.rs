@@ -22,6 +22,7 @@ mod delivery; // addresses and headers of variants and originals
 mod docs; // the reference: where it is, and that nothing is missing
 mod fallback; // production's originals in staging
 mod formats; // which format a browser gets, and when
+mod gathering; // sizes of one original, asked for at once
 mod hostile; // files and requests made to hurt
 mod invalidation; // what caches in front are told, and when
 mod logs; // what is said on standard output

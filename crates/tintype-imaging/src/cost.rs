@@ -61,11 +61,7 @@ impl Source {
 
 /// For [`crate::render::render`].
 pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
-    let part = Size::new(resolved.crop.width, resolved.crop.height);
-    let target = match resolved.rotate {
-        Rotate::None | Rotate::Half => resolved.size,
-        Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
-    };
+    let (part, target) = (part(resolved), target(resolved));
     let tries = match resolved.max_bytes {
         Some(_) => TRIES,
         None => 1,
@@ -79,10 +75,39 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     }
 }
 
+/// For [`crate::render::render_all`], where all share one decode: the largest.
+pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
+    let each = resolved.iter().map(|resolved| expect(source, resolved));
+    each.fold(Expected::default(), |all, one| Expected {
+        decode: all.decode.max(one.decode),
+        resize: all.resize + one.resize,
+        encode: all.encode + one.encode,
+    })
+}
+
+/// Whether a decode for this serves other sizes as well.
+pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
+    let target = target(resolved);
+    decode::is_shared(source.format, source.channels, (part(resolved), target))
+}
+
 /// For [`placeholder::make`].
 pub fn placeholder(source: &Source) -> Duration {
     let (whole, size) = (source.upright, placeholder::size(source.upright));
     decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
+}
+
+/// What is looked at of the upright original.
+pub(crate) fn part(resolved: &Resolved) -> Size {
+    Size::new(resolved.crop.width, resolved.crop.height)
+}
+
+/// What the part becomes, before it is turned.
+pub(crate) fn target(resolved: &Resolved) -> Size {
+    match resolved.rotate {
+        Rotate::None | Rotate::Half => resolved.size,
+        Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
+    }
 }
 
 /// For encoding alone, once.

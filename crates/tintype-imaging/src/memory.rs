@@ -4,14 +4,14 @@
 //! compares both over the corpus. Never less than it takes, since a container that is out of memory is killed
 //! with everything in it; and not much more, since what is claimed and not used keeps other pictures waiting.
 
-use crate::cost::{Source, eighths};
+use crate::cost::{Source, eighths, part, target};
 use crate::decode::svg;
-use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
+use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, in_planes};
 use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
 use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
 use crate::render::shrink::WINDOW_BYTES;
-use crate::spec::{Format, Resolved, Rotate, Size};
+use crate::spec::{Format, Resolved, Size};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -20,11 +20,31 @@ const FIXED: u64 = MIB;
 
 /// For [`crate::render::render`], with the file itself.
 pub fn render(source: &Source, resolved: &Resolved) -> u64 {
-    let part = Size::new(resolved.crop.width, resolved.crop.height);
-    let target = match resolved.rotate {
-        Rotate::None | Rotate::Half => resolved.size,
-        Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
+    let (part, target) = (part(resolved), target(resolved));
+    FIXED + source.bytes + shrinking(source, part, target).max(finishing(source, resolved))
+}
+
+/// For [`crate::render::render_all`]: all are made smaller side by side, and then finished one after the other.
+pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
+    let each = resolved.iter().map(|resolved| {
+        let (part, target) = (part(resolved), target(resolved));
+        let decoding = decoding(source, part, target);
+        (decoding, shrinking(source, part, target) - decoding)
+    });
+    let (most, side_by_side) = each.fold((0, 0), |(most, sum), (decoding, own)| {
+        (decoding.max(most), sum + own)
+    });
+    let decoding = match source.format {
+        // Rows at each scale.
+        SourceFormat::Jpeg => resolved.len() as u64 * most + row_of_coefficients(source),
+        _ => most,
     };
+    let finishing = resolved.iter().map(|resolved| finishing(source, resolved));
+    FIXED + source.bytes + side_by_side + decoding.max(finishing.max().unwrap_or(0))
+}
+
+/// Everything after the picture has become as small as it is shown.
+fn finishing(source: &Source, resolved: &Resolved) -> u64 {
     // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
     let shaped =
         2 * channels_between(source) * resolved.size.pixels().max(resolved.output().pixels());
@@ -34,7 +54,7 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     };
     let output = resolved.output().pixels();
     let encoding = channels_between(source) * output + encoding(source, resolved, output) + own;
-    FIXED + source.bytes + shrinking(source, part, target).max(shaped).max(encoding)
+    shaped.max(encoding)
 }
 
 /// The same for [`placeholder::make`].
@@ -103,7 +123,6 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     let channels = u64::from(source.channels);
     let sample = u64::from(source.bits.div_ceil(8));
     let between = channels_between(source);
-    let alpha = sample * u64::from(matches!(channels, 2 | 4));
     // Every column that is looked at of the rows that are done, and the answer. Which side is across is the
     // orientation's to say.
     let across = |side: u32, other: u32| (u64::from(side) * eighths).div_ceil(8) * u64::from(other);
@@ -115,60 +134,83 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         let bands = 4 * (BAND_BYTES as u64).max(width.max(height) * channels * sample);
         window.min(between * all) + bands
     };
+    let decoding = decoding(source, part, target);
     match source.format {
-        // Whole before it is made smaller or larger.
-        SourceFormat::Jpeg if channels == 4 || channels == 3 && !leaves_twice(part, target) => {
-            let eighths = eighths.next_power_of_two();
-            let decoded = (width * eighths).div_ceil(8) * (height * eighths).div_ceil(8);
-            let whole = channels * decoded;
-            coefficients(source) + whole.max(short) + whole
+        SourceFormat::Jpeg if !in_planes(source.channels, part, target) => {
+            let whole = whole_jpeg(source, eighths);
+            decoding + short.saturating_sub(whole)
         }
         SourceFormat::Jpeg => {
             let side = (width.max(height) * eighths).div_ceil(8);
             let rows =
                 6 * u64::from(part.height) * eighths / (8 * u64::from(target.height.max(1))) + 8;
             let window = (WINDOW_BYTES as u64).max(2 * rows * side * channels);
-            let stripe = 16 * side * channels;
-            coefficients(source) + window.min(channels * all) + stripe + short
+            decoding + window.min(channels * all) + short
+        }
+        SourceFormat::Jp2 | SourceFormat::Ico => decoding + short,
+        SourceFormat::Tiff if source.interlaced => decoding + short,
+        _ => decoding + in_rows() + short,
+    }
+}
+
+/// Until the picture is rows of pixels: what is needed once, however many sizes are made of them.
+fn decoding(source: &Source, part: Size, target: Size) -> u64 {
+    let eighths = eighths(source, part, target);
+    let (width, height) = (
+        u64::from(source.upright.width),
+        u64::from(source.upright.height),
+    );
+    let all = width * height;
+    let channels = u64::from(source.channels);
+    let sample = u64::from(source.bits.div_ceil(8));
+    let alpha = sample * u64::from(matches!(channels, 2 | 4));
+    match source.format {
+        // Whole before it is made smaller or larger.
+        SourceFormat::Jpeg if !in_planes(source.channels, part, target) => {
+            coefficients(source) + 2 * whole_jpeg(source, eighths)
+        }
+        SourceFormat::Jpeg => {
+            let side = (width.max(height) * eighths).div_ceil(8);
+            coefficients(source) + 16 * side * channels
         }
         SourceFormat::Png if source.interlaced => {
             let whole = channels * sample * all;
             let is_cut_down = sample == 2 && whole > MAX_SIXTEEN_BYTES as u64;
-            whole / (1 + u64::from(is_cut_down)) + in_rows() + short
+            whole / (1 + u64::from(is_cut_down))
         }
-        SourceFormat::Gif if source.interlaced => all + in_rows() + short,
-        SourceFormat::Png | SourceFormat::Gif => in_rows() + short,
-        SourceFormat::Bmp if !source.interlaced => in_rows() + short,
-        SourceFormat::Bmp => all + in_rows() + short,
+        SourceFormat::Gif | SourceFormat::Bmp if source.interlaced => all,
+        SourceFormat::Png | SourceFormat::Gif | SourceFormat::Bmp => 0,
         SourceFormat::Tiff if !source.interlaced => {
-            let strip = (channels * sample * all).min(MAX_STRIP_BYTES);
-            3 * strip + in_rows() + short
+            3 * (channels * sample * all).min(MAX_STRIP_BYTES)
         }
         // Planes, with chroma of half the size.
-        SourceFormat::Webp if !source.interlaced => 3 * all / 2 + in_rows() + short,
-        SourceFormat::Webp => 5 * all + in_rows() + short,
+        SourceFormat::Webp if !source.interlaced => 3 * all / 2,
+        SourceFormat::Webp => 5 * all,
         // A row of tiles, as wide as the picture, and the one that is being decoded.
         SourceFormat::Avif | SourceFormat::Heic if !source.interlaced => {
             let tile = u64::from(MAX_TILE.height);
             let rows = tile * width.max(height) * channels * sample;
-            rows + alpha * all + OF_HEVC * MAX_TILE.pixels() + in_rows() + short
+            rows + alpha * all + OF_HEVC * MAX_TILE.pixels()
         }
-        SourceFormat::Avif => {
-            let planes = OF_TWO_AV1 * sample * all / 2;
-            planes + OF_ALPHA * alpha * all + in_rows() + short
-        }
-        SourceFormat::Heic => (OF_HEVC + OF_ALPHA * alpha) * all + in_rows() + short,
+        SourceFormat::Avif => OF_TWO_AV1 * sample * all / 2 + OF_ALPHA * alpha * all,
+        SourceFormat::Heic => (OF_HEVC + OF_ALPHA * alpha) * all,
         SourceFormat::Svg => {
             let drawn = svg::drawn(source.upright, svg::divisor(part, target));
-            4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes + in_rows() + short
+            4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes
         }
         // A table of rows of each channel.
-        SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
+        SourceFormat::Psd => 40 * height.max(width),
         // In floating point, and once more.
-        SourceFormat::Jxl => 20 * channels.max(3) * all + in_rows() + short,
-        SourceFormat::Jp2 => 12 * channels * all + short,
-        _ => 2 * channels * sample * all + short,
+        SourceFormat::Jxl => 20 * channels.max(3) * all,
+        SourceFormat::Jp2 => 12 * channels * all,
+        SourceFormat::Tiff | SourceFormat::Ico => 2 * channels * sample * all,
     }
+}
+
+/// As one that is decoded whole is in memory.
+fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
+    let side = |pixels: u32| (u64::from(pixels) * eighths.next_power_of_two()).div_ceil(8);
+    u64::from(source.channels) * side(source.upright.width) * side(source.upright.height)
 }
 
 /// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
@@ -177,13 +219,18 @@ const OF_HEVC: u64 = 9;
 /// Of an alpha for itself, or of what several are laid upon.
 const OF_ALPHA: u64 = 4;
 
-/// Of a progressive JPEG, whose scans are read side by side: the coefficients of a row of MCUs, of up to 16 pixels.
+/// Of a progressive JPEG, whose scans are read side by side.
 fn coefficients(source: &Source) -> u64 {
-    let longer = u64::from(source.upright.width.max(source.upright.height));
     match source.interlaced {
-        true => 16 * 3 * longer * u64::from(source.channels),
+        true => row_of_coefficients(source),
         false => 0,
     }
+}
+
+/// Of a row of MCUs, of up to 16 pixels.
+fn row_of_coefficients(source: &Source) -> u64 {
+    let longer = u64::from(source.upright.width.max(source.upright.height));
+    16 * 3 * longer * u64::from(source.channels)
 }
 
 /// Of what is resized: gray with alpha goes as RGBA.

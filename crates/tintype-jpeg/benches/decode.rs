@@ -32,7 +32,7 @@ fn main() {
             let mut least = [f64::MAX; 3];
             for _ in 0..ROUNDS {
                 let took = [
-                    of_us(&bytes, scale, Chroma::Scaled(scale)),
+                    of_us(&bytes, scale, Chroma::Scaled),
                     of_us(&bytes, scale, Chroma::Matched),
                     of_djpeg(&file, eighths),
                 ];
@@ -56,7 +56,7 @@ fn of_us(bytes: &[u8], scale: Scale, chroma: Chroma) -> f64 {
         let mut decoder = Decoder::new(bytes, scale, chroma, &LIMITS).unwrap();
         let mut sum = 0u64;
         while decoder.advance() {
-            sum += u64::from(decoder.stripe(0).samples[0]);
+            sum += u64::from(decoder.stripe(0, 0).samples[0]);
         }
         std::hint::black_box(sum);
         times += 1;

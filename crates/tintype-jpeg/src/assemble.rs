@@ -30,7 +30,7 @@ pub fn decode(
             return Err(Error::Stopped);
         }
         for (index, plane) in planes.iter_mut().enumerate() {
-            let stripe = decoder.stripe(index);
+            let stripe = decoder.stripe(0, index);
             let lines = stripe.samples.chunks_exact(stripe.stride);
             lines.for_each(|line| plane.samples.extend(&line[..plane.width]));
         }
@@ -60,7 +60,7 @@ pub fn decode(
 
 fn planes(decoder: &Decoder<'_>, scale: Scale) -> Vec<Whole> {
     let ratios = decoder.ratios(scale);
-    let planes = decoder.sizes().into_iter().zip(ratios);
+    let planes = decoder.sizes(0).into_iter().zip(ratios);
     let planes = planes.map(|((width, height), (across, down))| Whole {
         width,
         height,

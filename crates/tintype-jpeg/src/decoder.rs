@@ -3,7 +3,7 @@
 use crate::colour::Coding;
 use crate::frame::{Component, Frame};
 use crate::markers::Head;
-use crate::plane::Plane;
+use crate::plane::{Output, Plane};
 use crate::progressive::Progressive;
 use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
@@ -13,14 +13,15 @@ use crate::{Error, Limits, Scale};
 pub enum Chroma {
     /// As large as the others, where a larger inverse DCT gives that; as libjpeg does.
     Matched,
-    /// Decoded at this scale, and so as much smaller as they are stored.
-    Scaled(Scale),
+    /// At the same scale, and so as much smaller as they are stored.
+    Scaled,
 }
 
-/// Gives the rows of each component, from the top on, at the component's own resolution.
+/// Gives the rows of each component, from the top on, at the component's own resolution: at one scale, or at several
+/// from one reading of the file.
 pub struct Decoder<'a> {
     frame: Frame,
-    planes: Vec<Plane>,
+    outputs: Vec<Output>,
     pixels: Pixels<'a>,
     /// Rows of MCUs that are done.
     row: usize,
@@ -48,27 +49,46 @@ impl<'a> Decoder<'a> {
         chroma: Chroma,
         limits: &Limits,
     ) -> Result<Self, Error> {
+        Self::open(bytes, &[(scale, chroma)], limits)
+    }
+
+    /// With an output for each scale, in this order. What is whole has the pixels that it would have alone. Fails
+    /// without any.
+    pub fn at_scales(bytes: &'a [u8], scales: &[Scale], limits: &Limits) -> Result<Self, Error> {
+        if scales.is_empty() {
+            return Err(Error::BadInput("no scale"));
+        }
+        let scales = scales.iter().map(|&scale| (scale, Chroma::Scaled));
+        Self::open(bytes, &scales.collect::<Vec<_>>(), limits)
+    }
+
+    fn open(bytes: &'a [u8], scales: &[(Scale, Chroma)], limits: &Limits) -> Result<Self, Error> {
         let head = Head::read(bytes)?;
         let frame = head.frame.clone();
-        let pixels = |side: u32| u64::from(scale.apply(side));
-        Error::check(
-            "the picture in pixels",
-            pixels(frame.width) * pixels(frame.height),
-            limits.max_pixels,
-        )?;
-        let plane = |component: &Component| {
-            Plane::new(&frame, component, side(&frame, component, scale, chroma))
-        };
-        let planes: Vec<Plane> = frame.components.iter().map(plane).collect();
+        let mut outputs = Vec::with_capacity(scales.len());
+        for &(scale, chroma) in scales {
+            let pixels = |side: u32| u64::from(scale.apply(side));
+            Error::check(
+                "the picture in pixels",
+                pixels(frame.width) * pixels(frame.height),
+                limits.max_pixels,
+            )?;
+            let plane = |component: &Component| {
+                Plane::new(&frame, component, side(&frame, component, scale, chroma))
+            };
+            outputs.push(Output {
+                planes: frame.components.iter().map(plane).collect(),
+            });
+        }
         let pixels = if frame.progressive {
-            Pixels::Progressive(Progressive::new(head, &planes, limits)?)
+            Pixels::Progressive(Progressive::new(head, &outputs, limits)?)
         } else {
-            Pixels::Sequential(Sequential::new(head, &planes)?)
+            Pixels::Sequential(Sequential::new(head, &outputs)?)
         };
         Ok(Self {
             rows: frame.mcus().1,
             frame,
-            planes,
+            outputs,
             pixels,
             row: 0,
         })
@@ -79,16 +99,17 @@ impl<'a> Decoder<'a> {
     }
 
     /// Of each component, the samples across and down.
-    pub fn sizes(&self) -> Vec<(usize, usize)> {
-        let sizes = self.planes.iter().map(|plane| (plane.width, plane.height));
-        sizes.collect()
+    pub fn sizes(&self, output: usize) -> Vec<(usize, usize)> {
+        let planes = self.outputs[output].planes.iter();
+        planes.map(|plane| (plane.width, plane.height)).collect()
     }
 
     /// Of each component, the pixels of the file that a sample is wide and high.
-    pub fn reaches(&self) -> Vec<(f64, f64)> {
+    pub fn reaches(&self, output: usize) -> Vec<(f64, f64)> {
         let reach =
             |most: usize, factor: usize, side: usize| (8 * most) as f64 / (factor * side) as f64;
-        let components = self.frame.components.iter().zip(&self.planes);
+        let planes = &self.outputs[output].planes;
+        let components = self.frame.components.iter().zip(planes);
         let reaches = components.map(|(c, plane)| {
             (
                 reach(self.frame.max_h, c.h, plane.side),
@@ -98,9 +119,11 @@ impl<'a> Decoder<'a> {
         reaches.collect()
     }
 
-    /// Of each component, the pixels of the picture at a scale for a sample, as fractions, across and down.
+    /// Of each component of the first output, the pixels of the picture at a scale for a sample, as fractions, across
+    /// and down.
     pub(crate) fn ratios(&self, scale: Scale) -> Vec<((usize, usize), (usize, usize))> {
-        let components = self.frame.components.iter().zip(&self.planes);
+        let planes = &self.outputs[0].planes;
+        let components = self.frame.components.iter().zip(planes);
         let ratios = components.map(|(c, plane)| {
             (
                 (self.frame.max_h * scale.block(), c.h * plane.side),
@@ -115,20 +138,20 @@ impl<'a> Decoder<'a> {
         if self.row == self.rows {
             return false;
         }
-        for plane in &mut self.planes {
+        for plane in self.outputs.iter_mut().flat_map(|o| &mut o.planes) {
             plane.first_row = self.row * plane.rows;
         }
         match &mut self.pixels {
-            Pixels::Sequential(scans) => scans.row(&mut self.planes),
-            Pixels::Progressive(scans) => scans.row(&mut self.planes),
+            Pixels::Sequential(scans) => scans.row(self.row, &mut self.outputs),
+            Pixels::Progressive(scans) => scans.row(self.row, &mut self.outputs),
         }
         self.row += 1;
         true
     }
 
-    /// The rows of a component that this stripe has.
-    pub fn stripe(&self, component: usize) -> Stripe<'_> {
-        let plane = &self.planes[component];
+    /// The rows of a component that this stripe has in an output.
+    pub fn stripe(&self, output: usize, component: usize) -> Stripe<'_> {
+        let plane = &self.outputs[output].planes[component];
         let left = plane.height.saturating_sub(plane.first_row * plane.side);
         let lines = left.min(plane.rows * plane.side);
         Stripe {
@@ -156,7 +179,6 @@ impl<'a> Decoder<'a> {
 
 fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> usize {
     let (h, v) = (component.h, component.v);
-    let is_small = h < frame.max_h || v < frame.max_v;
     match chroma {
         // Only the DC scans count there, whatever the subsampling.
         Chroma::Matched if frame.progressive && scale == Scale::EIGHTH => 1,
@@ -170,7 +192,6 @@ fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> u
             }
             side
         }
-        Chroma::Scaled(chroma) if is_small => chroma.block(),
-        Chroma::Scaled(_) => scale.block(),
+        Chroma::Scaled => scale.block(),
     }
 }

@@ -11,6 +11,8 @@
 
 use std::f32::consts::SQRT_2;
 
+use crate::plane::Output;
+
 /// Natural position of each coefficient in the order in which they are coded (T.81 figure 5).
 #[rustfmt::skip]
 pub(crate) const ZIGZAG: [u8; 64] = [
@@ -54,7 +56,17 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    pub(crate) fn new(quantisation: &[u16; 64], side: usize) -> Self {
+    /// Of a component, for each of the outputs.
+    pub(crate) fn of_outputs(
+        quantisation: &[u16; 64],
+        outputs: &[Output],
+        component: usize,
+    ) -> Vec<Self> {
+        let sides = outputs.iter().map(|output| output.planes[component].side);
+        sides.map(|side| Self::new(quantisation, side)).collect()
+    }
+
+    fn new(quantisation: &[u16; 64], side: usize) -> Self {
         let mut across = Box::new([[0.0; 8]; 64]);
         for (index, lanes) in across.iter_mut().enumerate() {
             let (v, u) = (

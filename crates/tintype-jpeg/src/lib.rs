@@ -16,7 +16,7 @@
 //! [`encode()`] writes what a web page shows: 8 bits, gray or YCbCr, in one scan or progressive.
 //!
 //! Reading order: `frame` and `markers`, `plane`, then `decoder`, then `scan` with `sequential` and
-//! `progressive`, and what they stand on: `bits`, `huffman`, `idct`.
+//! `progressive`, and what they stand on: `bits`, `huffman`, `store`, `idct`.
 //!
 //! Deliberately absent: colour management (the ICC profile is the caller's), arithmetic
 //! coding, lossless and 12-bit processes.
@@ -36,6 +36,7 @@ mod progressive;
 mod scan;
 mod sequential;
 mod standard;
+mod store;
 mod upsample;
 
 pub use assemble::{Picture, decode};

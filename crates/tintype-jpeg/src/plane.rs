@@ -1,6 +1,11 @@
-//! The samples of one component: those of the stripe that is being decoded.
+//! The samples of a component at a scale: those of the stripe that is being decoded.
 
 use crate::frame::{Component, Frame};
+
+/// A picture at one scale, by component.
+pub(crate) struct Output {
+    pub(crate) planes: Vec<Plane>,
+}
 
 /// One component as it is decoded.
 pub(crate) struct Plane {

@@ -1,5 +1,6 @@
 //! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are
-//! read. Where each component has a scan of its own, the scans are read side by side.
+//! read, or are stored where they become pixels at several scales. Where each component has a scan of its own, the
+//! scans are read side by side.
 
 use fearless_simd::{Level, dispatch};
 
@@ -10,8 +11,9 @@ use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, Table};
 use crate::idct::{Factors, Rows, last_needed};
 use crate::level::level;
 use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
-use crate::plane::Plane;
+use crate::plane::{Output, Plane};
 use crate::scan::{Before, Blocks, Walk};
+use crate::store::Store;
 
 /// One scan, and how far it was read.
 struct Open<'a> {
@@ -23,31 +25,36 @@ struct Part {
     component: usize,
     dc: Table,
     ac: AcTable,
+    /// The last coefficient that is needed.
+    last: usize,
     /// Where not all coefficients are needed.
     skip: Option<AcSkip>,
-    factors: Factors,
+    /// For each of the outputs.
+    factors: Vec<Factors>,
 }
 
 /// The scans that give each component once.
 pub(crate) struct Sequential<'a> {
     scans: Vec<Open<'a>>,
+    /// By component; only where there are several outputs.
+    stores: Option<Vec<Store>>,
     damaged: bool,
     level: Level,
 }
 
 impl<'a> Sequential<'a> {
-    pub(crate) fn new(head: Head<'a>, planes: &[Plane]) -> Result<Self, Error> {
+    pub(crate) fn new(head: Head<'a>, outputs: &[Output]) -> Result<Self, Error> {
         let Head {
             frame,
             mut tables,
             scan,
             mut reader,
         } = head;
-        let mut scans = vec![open(&frame, scan, &mut tables, &reader, planes)?];
+        let mut scans = vec![open(&frame, scan, &mut tables, &reader, outputs)?];
         let mut damaged = false;
         while frame.components.len() > scans.iter().map(|open| open.parts.len()).sum() {
             reader.at = reader.end_of_scan();
-            match next(&frame, &mut reader, &mut tables, planes, &scans) {
+            match next(&frame, &mut reader, &mut tables, outputs, &scans) {
                 Ok(Some(open)) => scans.push(open),
                 Ok(None) => {}
                 Err(_) => {
@@ -58,6 +65,7 @@ impl<'a> Sequential<'a> {
         }
         Ok(Self {
             scans,
+            stores: (outputs.len() > 1).then(|| Store::of_components(&frame, outputs)),
             damaged,
             level: level(),
         })
@@ -68,14 +76,27 @@ impl<'a> Sequential<'a> {
     }
 
     /// Reads a row of MCUs of the frame.
-    pub(crate) fn row(&mut self, planes: &mut [Plane]) {
-        for open in &mut self.scans {
-            let mut blocks = Stripe {
-                parts: &open.parts,
-                planes,
-            };
-            let walk = &mut open.walk;
-            dispatch!(self.level, _simd => walk.stripe(&mut blocks));
+    pub(crate) fn row(&mut self, row: usize, outputs: &mut [Output]) {
+        if let Some(stores) = &mut self.stores {
+            stores.iter_mut().for_each(|store| store.begin(row));
+        }
+        for Open { parts, walk } in &mut self.scans {
+            match &mut self.stores {
+                None => {
+                    let planes = &mut outputs[0].planes;
+                    let mut blocks = Stripe { parts, planes };
+                    dispatch!(self.level, _simd => walk.stripe(&mut blocks));
+                }
+                Some(stores) => {
+                    let mut blocks = Kept { parts, stores };
+                    dispatch!(self.level, _simd => walk.stripe(&mut blocks));
+                    for part in parts {
+                        let (factors, index) = (&part.factors, part.component);
+                        let store = &stores[index];
+                        dispatch!(self.level, _simd => store.write(factors, outputs, index));
+                    }
+                }
+            }
         }
     }
 }
@@ -85,7 +106,7 @@ fn next<'a>(
     frame: &Frame,
     reader: &mut Reader<'a>,
     tables: &mut Tables,
-    planes: &[Plane],
+    outputs: &[Output],
     so_far: &[Open<'a>],
 ) -> Result<Option<Open<'a>>, Error> {
     match reader.segment()? {
@@ -99,7 +120,7 @@ fn next<'a>(
             if scan.parts.iter().any(|part| is_known(part.component)) {
                 return Ok(None);
             }
-            open(frame, scan, tables, reader, planes).map(Some)
+            open(frame, scan, tables, reader, outputs).map(Some)
         }
         (marker, body) => tables.read(marker, body).map(|()| None),
     }
@@ -110,7 +131,7 @@ fn open<'a>(
     scan: Scan,
     tables: &mut Tables,
     reader: &Reader<'a>,
-    planes: &[Plane],
+    outputs: &[Output],
 ) -> Result<Open<'a>, Error> {
     tables.fill_in()?;
     let bits = Bits::new(reader.bytes, reader.at);
@@ -118,14 +139,16 @@ fn open<'a>(
     let mut parts = Vec::with_capacity(scan.parts.len());
     for part in scan.parts {
         let component = &frame.components[part.component];
-        let side = planes[part.component].side;
+        let sides = outputs.iter().map(|o| o.planes[part.component].side);
+        let last = last_needed(sides.max().unwrap_or(8));
         let ac = AcTable::new(tables.ac(part.ac)?)?;
         parts.push(Part {
             component: part.component,
             dc: Table::new(tables.dc(part.dc)?)?,
-            skip: (last_needed(side) < 63).then(|| AcSkip::new(&ac.symbols)),
+            skip: (last < 63).then(|| AcSkip::new(&ac.symbols)),
             ac,
-            factors: Factors::new(tables.quantisation(component)?, side),
+            last,
+            factors: Factors::of_outputs(tables.quantisation(component)?, outputs, part.component),
         });
     }
     Ok(Open { parts, walk })
@@ -169,6 +192,41 @@ impl Blocks for Stripe<'_> {
     }
 }
 
+/// Where the coefficients of a row of MCUs go.
+struct Kept<'s> {
+    parts: &'s [Part],
+    stores: &'s mut [Store],
+}
+
+impl Blocks for Kept<'_> {
+    const GO_ON: bool = true;
+
+    #[inline(always)]
+    fn read(
+        &mut self,
+        bits: &mut Bits<'_>,
+        before: &mut Before,
+        [index, x, y]: [usize; 3],
+    ) -> Result<(), Error> {
+        let part = &self.parts[index];
+        let mut block = self.stores[part.component].block(x, y);
+        let dc = &mut before.dc[index & 3];
+        let mut local = *bits;
+        let mut read = part.dc.first(&mut local, dc);
+        *block.first = *dc;
+        if read.is_ok() {
+            read = others(&mut local, part, part.last, |index, value| {
+                block.set(index, value);
+            });
+        }
+        *bits = local;
+        read
+    }
+
+    /// Gray, as what nothing was read of.
+    fn missing(&mut self, _: [usize; 3]) {}
+}
+
 /// What can be read is written: the block in which data breaks off, up to there.
 #[inline(always)]
 fn block<const SIDE: usize>(
@@ -181,9 +239,12 @@ fn block<const SIDE: usize>(
     // In registers, other than through the reference.
     let mut local = *bits;
     let mut read = part.dc.first(&mut local, dc);
-    let mut rows = Rows::new(&part.factors, *dc);
+    let mut rows = Rows::new(&part.factors[0], *dc);
     if read.is_ok() {
-        read = others::<SIDE>(&mut local, part, &mut rows);
+        let last = const { last_needed(SIDE) };
+        read = others(&mut local, part, last, |index, value| {
+            rows.add(index, value);
+        });
     }
     rows.write::<SIDE>(&mut plane.samples, at, plane.stride);
     *bits = local;
@@ -191,19 +252,19 @@ fn block<const SIDE: usize>(
 }
 
 #[inline(always)]
-fn others<const SIDE: usize>(
+fn others(
     bits: &mut Bits<'_>,
     part: &Part,
-    rows: &mut Rows<'_>,
+    last: usize,
+    mut add: impl FnMut(usize, i16),
 ) -> Result<(), Error> {
-    let last = const { last_needed(SIDE) };
     let mut index = 1;
     while index <= last {
         bits.refill();
         let found = part.ac.next(bits)?;
         index += usize::from(found.run);
         if index <= last {
-            rows.add(index, found.value);
+            add(index, found.value);
         }
         index += 1;
     }

@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
-use tintype_jpeg::{Chroma, Coding, Colour, Decoder, Scale};
+use tintype_jpeg::{Coding, Colour, Decoder, Scale};
 
-use super::{Band, Layout, Plane, Samples, Take, eighths, leaves_twice};
+use super::{Band, Layout, Plane, Samples, Take, TakeEach, eighths, in_planes};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::spec::Size;
@@ -18,36 +18,63 @@ pub(super) fn decode(
     deadline: Instant,
     take: &mut Take<'_>,
 ) -> Result<bool, Error> {
-    let wanted = eighths(part, target);
+    let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
+    let channels = frame.coding.colour().channels() as u8;
+    if in_planes(channels, part, target) {
+        let mut take = |_, band: Band<'_>| take(band);
+        return decode_all(bytes, &[(part, target)], limits, deadline, &mut take);
+    }
+    let eighths = eighths(part, target).next_power_of_two();
+    let size = Size::new(frame.width, frame.height);
+    Error::check_pixels(scaled(size, eighths).pixels(), limits.max_pixels)?;
+    whole(bytes, eighths, limits, deadline, take)
+}
+
+/// Each component at its own resolution, of one that is [`in_planes`] for all of these parts and targets.
+pub(super) fn decode_all(
+    bytes: &[u8],
+    sizes: &[(Size, Size)],
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut TakeEach<'_>,
+) -> Result<bool, Error> {
     let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
     let (size, coding) = (Size::new(frame.width, frame.height), frame.coding);
-    if coding.colour() == Colour::Cmyk || coding != Coding::Gray && !leaves_twice(part, target) {
-        let eighths = wanted.next_power_of_two();
-        Error::check_pixels(scaled(size, eighths).pixels(), limits.max_pixels)?;
-        return whole(bytes, eighths, limits, deadline, take);
-    }
-    let eighths = fitting(wanted, size, (part, target), limits)?;
-    let scale = Scale::eighths(eighths);
+    let eighths = sizes.iter().map(|&(part, target)| {
+        let wanted = eighths(part, target);
+        fitting(wanted, size, (part, target), limits).map(Scale::eighths)
+    });
+    let wanted: Vec<Scale> = eighths.collect::<Result<_, _>>()?;
+    let mut scales = wanted.clone();
+    scales.sort();
+    scales.dedup();
+
     let limits = jpeg_limits(limits);
-    let mut decoder = Decoder::new(bytes, scale, Chroma::Scaled(scale), &limits).map_err(error)?;
-    let sizes = decoder.sizes();
-    let reaches = decoder.reaches();
+    let mut decoder = Decoder::at_scales(bytes, &scales, &limits).map_err(error)?;
+    let outputs = wanted.iter().map(|scale| {
+        let output = scales.partition_point(|other| other < scale);
+        (output, decoder.sizes(output), decoder.reaches(output))
+    });
+    let outputs: Vec<_> = outputs.collect();
     while decoder.advance() {
         check_deadline(deadline)?;
-        for (index, (size, reach)) in sizes.iter().zip(&reaches).enumerate() {
-            let stripe = decoder.stripe(index);
-            take(Band {
-                size: Size::new(size.0 as u32, size.1 as u32),
-                divisor: 1,
-                plane: Some(Plane {
-                    index,
-                    coding,
-                    reach: *reach,
-                    stride: stripe.stride,
-                }),
-                layout: Layout::Gray,
-                samples: Samples::Eight(stripe.samples.into()),
-            })?;
+        for (place, (output, sizes, reaches)) in outputs.iter().enumerate() {
+            for (index, (size, reach)) in sizes.iter().zip(reaches).enumerate() {
+                let stripe = decoder.stripe(*output, index);
+                let band = Band {
+                    size: Size::new(size.0 as u32, size.1 as u32),
+                    divisor: 1,
+                    plane: Some(Plane {
+                        index,
+                        coding,
+                        reach: *reach,
+                        stride: stripe.stride,
+                    }),
+                    layout: Layout::Gray,
+                    samples: Samples::Eight(stripe.samples.into()),
+                };
+                take(place, band)?;
+            }
         }
     }
     Ok(decoder.is_damaged())

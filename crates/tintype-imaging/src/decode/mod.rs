@@ -30,7 +30,7 @@ use tintype_jpeg::Coding;
 
 use crate::Error;
 use crate::limits::Limits;
-use crate::probe::{Container, SourceFormat};
+use crate::probe::{Container, Header, SourceFormat};
 use crate::spec::Size;
 
 /// Whole rows of a picture.
@@ -54,6 +54,16 @@ pub(crate) struct Plane {
     pub(crate) reach: (f64, f64),
     /// Samples from one row to the next.
     pub(crate) stride: usize,
+}
+
+impl Band<'_> {
+    /// The same rows once more.
+    fn again(&self) -> Band<'_> {
+        Band {
+            samples: self.samples.part(0..self.samples.len()),
+            ..*self
+        }
+    }
 }
 
 /// Interleaved, rows without padding.
@@ -105,6 +115,9 @@ impl Layout {
 /// for the rows that are missing.
 pub(crate) type Take<'a> = dyn FnMut(Band<'_>) -> Result<(), Error> + 'a;
 
+/// The same for several sizes, told apart by their place.
+pub(crate) type TakeEach<'a> = dyn FnMut(usize, Band<'_>) -> Result<(), Error> + 'a;
+
 /// What a band of a format that is read in rows is about. Small enough for a processor's cache.
 pub(crate) const BAND_BYTES: usize = 256 * 1024;
 
@@ -139,13 +152,7 @@ pub(crate) fn decode(
     take: &mut Take<'_>,
 ) -> Result<bool, Error> {
     let header = &container.header;
-    check_original(header.format, header.size, limits)?;
-    let side = header.size.width.max(header.size.height);
-    Error::check(
-        "longer side in pixels",
-        u64::from(side),
-        u64::from(limits.max_side),
-    )?;
+    check(header, limits)?;
     let decoded = match header.format {
         SourceFormat::Jpeg => {
             return jpeg::decode(bytes, (part, target), limits, deadline, take);
@@ -167,6 +174,56 @@ pub(crate) fn decode(
         SourceFormat::Svg => svg::decode(bytes, header, (part, target), deadline, take),
     };
     decoded.map(|()| false)
+}
+
+/// Whether what is decoded for this part and target serves others as well: pixels that are shown at a size of their
+/// own, which the decoder knows nothing of, or JPEG's components at a scale.
+pub(crate) fn is_shared(format: SourceFormat, channels: u8, (part, target): (Size, Size)) -> bool {
+    match format {
+        SourceFormat::Jpeg => in_planes(channels, part, target),
+        SourceFormat::Svg => false,
+        SourceFormat::Webp => divisor(part, target) == 1,
+        _ => true,
+    }
+}
+
+/// [`decode`] for several parts and targets that are shared, from one reading of the file.
+pub(crate) fn decode_all(
+    bytes: &[u8],
+    container: &Container,
+    sizes: &[(Size, Size)],
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut TakeEach<'_>,
+) -> Result<bool, Error> {
+    let header = &container.header;
+    if header.format == SourceFormat::Jpeg {
+        check(header, limits)?;
+        return jpeg::decode_all(bytes, sizes, limits, deadline, take);
+    }
+    let mut take_all = |band: Band<'_>| {
+        let mut each = 0..sizes.len();
+        each.try_for_each(|index| take(index, band.again()))
+    };
+    let first = sizes.first().copied();
+    let first = first.unwrap_or((header.size, header.size));
+    decode(bytes, container, first, limits, deadline, &mut take_all)
+}
+
+/// Whether the components of a JPEG come each at its own resolution: inks, and what has to be enlarged, come as whole
+/// pixels.
+pub(crate) fn in_planes(channels: u8, part: Size, target: Size) -> bool {
+    channels == 1 || channels == 3 && leaves_twice(part, target)
+}
+
+fn check(header: &Header, limits: &Limits) -> Result<(), Error> {
+    check_original(header.format, header.size, limits)?;
+    let side = header.size.width.max(header.size.height);
+    Error::check(
+        "longer side in pixels",
+        u64::from(side),
+        u64::from(limits.max_side),
+    )
 }
 
 /// The smallest scale of a JPEG, in eighths, that leaves twice the target: below that, the low-pass of a reduced

@@ -26,6 +26,7 @@ mod own;
 mod pixels;
 mod resize;
 pub(crate) mod shrink;
+mod together;
 mod turn;
 
 use std::io::Cursor;
@@ -41,6 +42,7 @@ pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
 /// What writes AVIF in this build. Its bytes are not those of another.
 pub use tintype_avif::ENCODER as AVIF_ENCODER;
+pub use together::render_all;
 pub(crate) use turn::Turn;
 
 #[derive(Clone, Debug)]
@@ -87,60 +89,95 @@ fn render_as(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<Rendered, Error> {
-    match (resolved.format, resolved.metadata) {
-        (Format::Gif, _) => return Err(Error::NotYetSupported("gif output")),
-        (_, Metadata::Keep) => return Err(Error::NotYetSupported("meta_keep")),
-        _ => {}
-    }
-    encode::check_size(resolved.format, resolved.output())?;
     check_deadline(deadline)?;
-
     let container = probe::container(Cursor::new(bytes), limits, deadline)?;
-    let turn = Turn::of_orientation(container.header.orientation);
-    let wanted = Wanted {
-        crop: resolved.crop,
-        of: of.unwrap_or_else(|| container.header.upright()),
-        turn: turn
-            .then(Turn::of_rotation(resolved.rotate))
-            .then(Turn::of_flip(resolved.flip)),
-        size: resolved.size,
-    };
-    let mut timings = Timings::default();
-    let stored = wanted.stored(&container.header)?;
-
+    let plan = Plan::new(&container, of, resolved)?;
     let start = Instant::now();
-    let shrink = Shrink::new(&container, &stored, deadline);
-    let shrunk = open(bytes, &container, &stored, limits, deadline, shrink)?;
-    timings.decode = start.elapsed().saturating_sub(shrunk.spent);
-
-    let start = Instant::now();
-    let resized = shrunk.spent;
-    let pixels = shape(shrunk, &container, wanted.turn);
-    let pixels = filter::apply(pixels, resolved, deadline)?;
-    let pixels = canvas::apply(pixels, resolved).without_idle_colour();
-    timings.resize = resized + start.elapsed();
-    check_deadline(deadline)?;
-
-    let start = Instant::now();
-    let rights = match resolved.metadata {
-        Metadata::Copyright => container.blocks.rights(limits).written(),
-        Metadata::None | Metadata::Keep => None,
-    };
-    let rights = rights.as_ref();
-    let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
-    let own = own::smaller(
-        bytes, &container, resolved, rights, &encoded, limits, deadline,
-    )?;
-    timings.encode = start.elapsed();
-    let (mut bytes, format) = own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));
-    // Encoders guess how much room they need, and an answer may be kept for long.
-    bytes.shrink_to_fit();
-    Ok(Rendered {
+    let shrink = Shrink::new(&container, &plan.stored, deadline);
+    let shrunk = open(bytes, &container, &plan.stored, limits, deadline, shrink)?;
+    let decode = start.elapsed().saturating_sub(shrunk.spent);
+    plan.finish(
         bytes,
-        format,
-        size: pixels.size,
-        timings,
-    })
+        &container,
+        resolved,
+        (shrunk, decode),
+        limits,
+        deadline,
+    )
+}
+
+/// What a file has to become for a variant.
+struct Plan {
+    turn: Turn,
+    stored: Stored,
+}
+
+impl Plan {
+    fn new(container: &Container, of: Option<Size>, resolved: &Resolved) -> Result<Self, Error> {
+        match (resolved.format, resolved.metadata) {
+            (Format::Gif, _) => return Err(Error::NotYetSupported("gif output")),
+            (_, Metadata::Keep) => return Err(Error::NotYetSupported("meta_keep")),
+            _ => {}
+        }
+        encode::check_size(resolved.format, resolved.output())?;
+        let turn = Turn::of_orientation(container.header.orientation);
+        let wanted = Wanted {
+            crop: resolved.crop,
+            of: of.unwrap_or_else(|| container.header.upright()),
+            turn: turn
+                .then(Turn::of_rotation(resolved.rotate))
+                .then(Turn::of_flip(resolved.flip)),
+            size: resolved.size,
+        };
+        Ok(Self {
+            turn: wanted.turn,
+            stored: wanted.stored(&container.header)?,
+        })
+    }
+
+    /// Steps 5 to 9, of what took so long to decode.
+    fn finish(
+        &self,
+        bytes: &[u8],
+        container: &Container,
+        resolved: &Resolved,
+        (shrunk, decode): (Shrunk, Duration),
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<Rendered, Error> {
+        let start = Instant::now();
+        let resized = shrunk.spent;
+        let pixels = shape(shrunk, container, self.turn);
+        let pixels = filter::apply(pixels, resolved, deadline)?;
+        let pixels = canvas::apply(pixels, resolved).without_idle_colour();
+        let resize = resized + start.elapsed();
+        check_deadline(deadline)?;
+
+        let start = Instant::now();
+        let rights = match resolved.metadata {
+            Metadata::Copyright => container.blocks.rights(limits).written(),
+            Metadata::None | Metadata::Keep => None,
+        };
+        let rights = rights.as_ref();
+        let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
+        let own = own::smaller(
+            bytes, container, resolved, rights, &encoded, limits, deadline,
+        )?;
+        let (mut bytes, format) =
+            own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));
+        // Encoders guess how much room they need, and an answer may be kept for long.
+        bytes.shrink_to_fit();
+        Ok(Rendered {
+            bytes,
+            format,
+            size: pixels.size,
+            timings: Timings {
+                decode,
+                resize,
+                encode: start.elapsed(),
+            },
+        })
+    }
 }
 
 /// Whether an original can be rendered at any size.
@@ -248,6 +285,18 @@ impl Wanted {
     }
 }
 
+impl Stored {
+    /// In pixels of the file, and as they are shown.
+    fn part_and_target(&self) -> (Size, Size) {
+        let in_file = |pixels: u32, reach: f64| ((f64::from(pixels) / reach).round() as u32).max(1);
+        let part = Size::new(
+            in_file(self.crop.width, self.reach.0),
+            in_file(self.crop.height, self.reach.1),
+        );
+        (part, self.size)
+    }
+}
+
 /// Steps 2 to 4.
 fn open(
     bytes: &[u8],
@@ -257,20 +306,10 @@ fn open(
     deadline: Instant,
     mut shrink: Shrink<'_>,
 ) -> Result<Shrunk, Error> {
-    let in_file = |pixels: u32, reach: f64| ((f64::from(pixels) / reach).round() as u32).max(1);
-    let part = Size::new(
-        in_file(stored.crop.width, stored.reach.0),
-        in_file(stored.crop.height, stored.reach.1),
-    );
+    let (part, target) = stored.part_and_target();
     // Whether a picture is drawn is seen in its own pixels alone.
-    let sizes = (
-        part,
-        if shrink.is_judging() {
-            part
-        } else {
-            stored.size
-        },
-    );
+    let target = if shrink.is_judging() { part } else { target };
+    let sizes = (part, target);
     let mut take = |band: Band<'_>| shrink.take(band);
     let is_damaged = decode::decode(bytes, container, sizes, limits, deadline, &mut take)?;
     Ok(Shrunk {

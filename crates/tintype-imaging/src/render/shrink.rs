@@ -90,6 +90,11 @@ impl<'a> Shrink<'a> {
         check_deadline(self.deadline)
     }
 
+    /// On what was taken so far.
+    pub(super) fn spent(&self) -> Duration {
+        self.spent
+    }
+
     pub(super) fn finish(self) -> Result<Shrunk, Error> {
         let start = Instant::now();
         let is_srgb = self.rows.iter().any(|rows| rows.to_eight_bits.is_srgb);

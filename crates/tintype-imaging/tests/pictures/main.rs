@@ -22,4 +22,5 @@ mod own;
 mod quality;
 mod rights;
 mod tiff;
+mod together;
 mod walks;

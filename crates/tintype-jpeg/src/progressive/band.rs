@@ -1,10 +1,10 @@
 //! AC coefficients of one block, of a band and of some bits (T.81 G.1.2.2, G.1.2.3).
 
-use super::store::Block;
 use crate::Error;
 use crate::bits::Bits;
 use crate::frame::Scan;
 use crate::huffman::{AcTable, END_OF_BLOCK, Table};
+use crate::store::Block;
 
 /// Their first bits, of a block that is in no run of those which have none.
 #[inline(always)]

@@ -2,7 +2,6 @@
 //! becomes pixels. So no more than a row of coefficients is in memory, where a processor finds it at once.
 
 mod band;
-mod store;
 
 use fearless_simd::{Level, dispatch};
 
@@ -12,17 +11,18 @@ use crate::huffman::{AcTable, Table};
 use crate::idct::Factors;
 use crate::level::level;
 use crate::markers::{self, EOI, Head, Reader, SOS, Tables};
-use crate::plane::Plane;
+use crate::plane::Output;
 use crate::scan::{Before, Blocks, Walk};
+use crate::store::Store;
 use crate::{Error, Limits};
-use store::Store;
 
 pub(crate) struct Progressive<'a> {
     /// In the order of the file, without those that nothing is needed of.
     scans: Vec<Open<'a>>,
     /// By component.
     stores: Vec<Store>,
-    factors: Vec<Option<Factors>>,
+    /// For each of the outputs; empty where no scan has spoken of the component.
+    factors: Vec<Vec<Factors>>,
     damaged: bool,
     level: Level,
 }
@@ -45,33 +45,30 @@ enum Coded {
 
 impl<'a> Progressive<'a> {
     /// Finds all scans. Where one cannot be read, those before it count.
-    pub(crate) fn new(head: Head<'a>, planes: &[Plane], limits: &Limits) -> Result<Self, Error> {
+    pub(crate) fn new(head: Head<'a>, outputs: &[Output], limits: &Limits) -> Result<Self, Error> {
         let Head {
             frame,
             mut tables,
             scan,
             mut reader,
         } = head;
-        let components = frame.components.iter().zip(planes);
         let mut progressive = Self {
             scans: Vec::new(),
-            stores: components
-                .map(|(component, plane)| Store::new(component, plane))
-                .collect(),
-            factors: planes.iter().map(|_| None).collect(),
+            stores: Store::of_components(&frame, outputs),
+            factors: frame.components.iter().map(|_| Vec::new()).collect(),
             damaged: false,
             level: level(),
         };
-        progressive.open(&mut reader, &frame, scan, &tables, planes)?;
+        progressive.open(&mut reader, &frame, scan, &tables, outputs)?;
         let mut scans = 1;
         loop {
             let read = match reader.segment() {
-                Ok((EOI, _)) => return Ok(progressive),
+                Ok((EOI, _)) => break,
                 Ok((SOS, body)) => {
                     scans += 1;
                     Error::check("the number of scans", scans, u64::from(limits.max_scans))?;
                     markers::scan(&frame, body).and_then(|scan| {
-                        progressive.open(&mut reader, &frame, scan, &tables, planes)
+                        progressive.open(&mut reader, &frame, scan, &tables, outputs)
                     })
                 }
                 // Tables between scans. Damage here is damage to what follows.
@@ -79,11 +76,13 @@ impl<'a> Progressive<'a> {
                 // It ends without its end or, where a marker is left, breaks off.
                 Err(_) => {
                     progressive.damaged |= reader.has_marker();
-                    return Ok(progressive);
+                    break;
                 }
             };
             progressive.damaged |= read.is_err();
         }
+        progressive.keep_needed();
+        Ok(progressive)
     }
 
     fn open(
@@ -92,34 +91,54 @@ impl<'a> Progressive<'a> {
         frame: &Frame,
         scan: Scan,
         tables: &Tables,
-        planes: &[Plane],
+        outputs: &[Output],
     ) -> Result<(), Error> {
         let bits = Bits::new(reader.bytes, reader.at);
         for part in &scan.parts {
             let index = part.component;
-            if self.factors[index].is_none() {
+            if self.factors[index].is_empty() {
                 let table = tables.quantisation(&frame.components[index])?;
-                self.factors[index] = Some(Factors::new(table, planes[index].side));
+                self.factors[index] = Factors::of_outputs(table, outputs, index);
             }
         }
-        let is_needed = |component: usize| self.stores[component].needs(scan.start);
-        if scan.parts.iter().any(|part| is_needed(part.component)) {
-            let coded = scan.parts.iter().map(|part| {
-                Ok(match (scan.start, scan.high) {
-                    (0, 0) => Coded::First(Table::new(tables.dc(part.dc)?)?),
-                    (0, _) => Coded::FirstAgain,
-                    (_, 0) => Coded::Others(AcTable::new(tables.ac(part.ac)?)?),
-                    _ => Coded::OthersAgain(Table::new(tables.ac(part.ac)?)?),
-                })
-            });
-            self.scans.push(Open {
-                coded: coded.collect::<Result<_, Error>>()?,
-                walk: Walk::new(bits, frame, &scan.parts, tables.restart),
-                scan,
-            });
-        }
+        let coded = scan.parts.iter().map(|part| {
+            Ok(match (scan.start, scan.high) {
+                (0, 0) => Coded::First(Table::new(tables.dc(part.dc)?)?),
+                (0, _) => Coded::FirstAgain,
+                (_, 0) => Coded::Others(AcTable::new(tables.ac(part.ac)?)?),
+                _ => Coded::OthersAgain(Table::new(tables.ac(part.ac)?)?),
+            })
+        });
+        self.scans.push(Open {
+            coded: coded.collect::<Result<_, Error>>()?,
+            walk: Walk::new(bits, frame, &scan.parts, tables.restart),
+            scan,
+        });
         reader.at = reader.end_of_scan();
         Ok(())
+    }
+
+    /// Leaves those scans that say something of coefficients that are kept, or of others that a later one of these
+    /// corrects: how its bits are read depends on which of them are not zero.
+    fn keep_needed(&mut self) {
+        let stores = &self.stores;
+        let mut corrected = vec![0; stores.len()];
+        let needed = self.scans.iter().rev().map(|Open { scan, .. }| {
+            let is_needed = |component: usize| {
+                stores[component].needs(scan.start) || scan.start <= corrected[component]
+            };
+            let is_needed = scan.parts.iter().any(|part| is_needed(part.component));
+            if is_needed && scan.high > 0 {
+                let parts = scan.parts.iter();
+                parts.for_each(|part| {
+                    corrected[part.component] = corrected[part.component].max(scan.end);
+                });
+            }
+            is_needed
+        });
+        let needed: Vec<bool> = needed.collect();
+        let mut needed = needed.into_iter().rev();
+        self.scans.retain(|_| needed.next() == Some(true));
     }
 
     /// Of what was read so far.
@@ -128,10 +147,8 @@ impl<'a> Progressive<'a> {
     }
 
     /// Reads a row of MCUs.
-    pub(crate) fn row(&mut self, planes: &mut [Plane]) {
-        for (store, plane) in self.stores.iter_mut().zip(&*planes) {
-            store.begin(plane.first_row);
-        }
+    pub(crate) fn row(&mut self, row: usize, outputs: &mut [Output]) {
+        self.stores.iter_mut().for_each(|store| store.begin(row));
         for Open { scan, coded, walk } in &mut self.scans {
             let mut pass = Pass {
                 stores: &mut self.stores,
@@ -140,11 +157,8 @@ impl<'a> Progressive<'a> {
             };
             dispatch!(self.level, _simd => walk.stripe(&mut pass));
         }
-        for ((store, factors), plane) in self.stores.iter().zip(&self.factors).zip(planes) {
-            // A component that no scan spoke of stays gray.
-            if let Some(factors) = factors {
-                dispatch!(self.level, _simd => store.write(factors, plane));
-            }
+        for (index, (store, factors)) in self.stores.iter().zip(&self.factors).enumerate() {
+            dispatch!(self.level, _simd => store.write(factors, outputs, index));
         }
     }
 }
@@ -178,11 +192,11 @@ impl Blocks for Pass<'_> {
             Coded::First(table) => {
                 let dc = &mut before.dc[part & 3];
                 table.first(bits, dc)?;
-                *block.first = (*dc << scan.low) as i16;
+                *block.first = *dc << scan.low;
                 Ok(())
             }
             Coded::FirstAgain => {
-                *block.first |= i16::from(bits.bit()) << scan.low;
+                *block.first |= i32::from(bits.bit()) << scan.low;
                 Ok(())
             }
             Coded::Others(table) => {

@@ -10,3 +10,4 @@ mod corpus;
 mod damage;
 mod djpeg;
 mod encoding;
+mod twins;

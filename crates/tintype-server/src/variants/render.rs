@@ -1,15 +1,17 @@
 //! From an original to the bytes of a variant.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tintype_imaging::render::{self, Rendered};
 use tintype_imaging::spec::Resolved;
 use tintype_imaging::{cost, memory};
 use tintype_store::{ETag, Key, Object, in_background};
 use tokio::runtime::Handle;
 
+use super::gathering::Made;
 use super::mezzanine::Mezzanine;
 use super::{Fetched, Variants, Work};
 use crate::error::{Code, Error};
@@ -17,6 +19,9 @@ use crate::originals::coding;
 use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
+
+/// What a decode has to take, for a render to wait for others that could share it.
+const GATHERED_FROM: Duration = Duration::from_millis(20);
 
 /// Renders a variant, by way of the mezzanine where that is good enough for it.
 pub(super) async fn render_variant(
@@ -26,10 +31,9 @@ pub(super) async fn render_variant(
     resolved: Resolved,
     priority: Priority,
     deadline: Instant,
-) -> Result<(Rendered, Work), Error> {
+) -> Made {
     let Some(mezzanine) = mezzanine(variants, &stored.record, &resolved) else {
-        let record = &stored.record;
-        return render_original(variants, key, record, resolved, priority, deadline).await;
+        return render_original(variants, key, stored, resolved, priority, deadline).await;
     };
     let fetched = variants.fetch_mezzanine(key, stored, mezzanine.resolved.clone());
     let Fetched { variant, work, .. } = fetched.await?;
@@ -40,9 +44,9 @@ pub(super) async fn render_variant(
     let job = move |shift: &mut Shift| {
         let (bytes, limits) = (&variant.bytes, &shared.imaging);
         let rendered = render::render_copy(bytes, of, &resolved, limits, shift.deadline);
-        rendered.map_err(Error::from)
+        Ok(vec![rendered.map_err(Error::from)])
     };
-    let (rendered, own) = run(variants, cost, job, priority, deadline).await?;
+    let (rendered, own) = only(run(variants, cost, job, priority, deadline).await?)?;
     Ok((rendered, own.after(work)))
 }
 
@@ -58,12 +62,51 @@ fn mezzanine(variants: &Variants, record: &Record, resolved: &Resolved) -> Optio
 async fn render_original(
     variants: &Arc<Variants>,
     key: &Key,
-    record: &Record,
+    stored: &Arc<StoredRecord>,
     resolved: Resolved,
     priority: Priority,
     deadline: Instant,
-) -> Result<(Rendered, Work), Error> {
-    let cost = cost_of(record, &resolved).ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
+) -> Made {
+    let source = source(&stored.record);
+    let source = source.ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
+    let is_gathered = priority == Priority::Request
+        && cost::is_shared(&source, &resolved)
+        && cost::expect(&source, &resolved).decode >= GATHERED_FROM;
+    if !is_gathered {
+        let wanted = vec![resolved];
+        return only(
+            render_all(variants, key, (stored, &source), wanted, priority, deadline).await,
+        );
+    }
+    let original = (key.clone(), stored.record.etag.clone());
+    let (shared, key, stored) = (variants.clone(), key.clone(), stored.clone());
+    let make = move |wanted: Vec<Resolved>| async move {
+        // Together they may be more than there is memory for, and each of them not.
+        let fits = memory::render_all(&source, &wanted) <= shared.pool.limits().bytes;
+        let groups = match fits {
+            true => vec![wanted],
+            false => wanted.into_iter().map(|one| vec![one]).collect(),
+        };
+        let groups = groups
+            .into_iter()
+            .map(|group| render_all(&shared, &key, (&stored, &source), group, priority, deadline));
+        join_all(groups).await.concat()
+    };
+    variants.gatherings.join(original, resolved, make).await
+}
+
+/// From one read and one decode, where a decode can be shared. A result for each.
+async fn render_all(
+    variants: &Arc<Variants>,
+    key: &Key,
+    (stored, source): (&Arc<StoredRecord>, &cost::Source),
+    wanted: Vec<Resolved>,
+    priority: Priority,
+    deadline: Instant,
+) -> Vec<Made> {
+    let record = &stored.record;
+    let cost = cost_of_all(source, &wanted);
+    let count = wanted.len();
     let runtime = Handle::current();
     let (shared, key, etag) = (variants.clone(), key.clone(), record.etag.clone());
     let (encoding, unpacked) = (record.encoding.clone(), record.decoded_size());
@@ -75,43 +118,66 @@ async fn render_original(
             Priority::Request => runtime.block_on(reading),
             Priority::Background => runtime.block_on(in_background(reading)),
         })?;
-        let rendered = render::render(&bytes, &resolved, &shared.imaging, deadline);
-        let rendered = rendered.map_err(Error::from);
-        rendered.inspect_err(|error| shared.metrics.decode_rejected(error))
+        let rendered = match wanted.as_slice() {
+            [one] => vec![render::render(&bytes, one, &shared.imaging, deadline)],
+            several => render::render_all(&bytes, several, &shared.imaging, deadline),
+        };
+        let rendered = rendered.into_iter().map(|rendered| {
+            let rendered = rendered.map_err(Error::from);
+            rendered.inspect_err(|error| shared.metrics.decode_rejected(error))
+        });
+        Ok(rendered.collect())
     };
-    run(variants, cost, job, priority, deadline).await
+    run(variants, cost, job, priority, deadline)
+        .await
+        .unwrap_or_else(|error| vec![Err(error); count])
+}
+
+fn only(mut made: Vec<Made>) -> Made {
+    made.pop()
+        .unwrap_or_else(|| Err(Error::internal("a render without a result")))
 }
 
 /// Renders on a pixel thread.
 async fn run(
     variants: &Variants,
     cost: Cost,
-    job: impl FnOnce(&mut Shift) -> Result<Rendered, Error> + Send + 'static,
+    job: impl FnOnce(&mut Shift) -> Result<Vec<Result<Rendered, Error>>, Error> + Send + 'static,
     priority: Priority,
     deadline: Instant,
-) -> Result<(Rendered, Work), Error> {
+) -> Result<Vec<Made>, Error> {
     let done = variants.pool.run(priority, deadline, cost, job).await?;
-    let rendered = done.result?;
-    let work = Work {
-        queued: done.queued,
-        waited: done.waited,
-        fetched: done.fetched,
-        timings: rendered.timings,
-    };
     if priority == Priority::Request {
-        variants.metrics.queue_waited(work.waited);
+        variants.metrics.queue_waited(done.waited);
     }
-    variants.metrics.stage("fetch", work.fetched);
-    variants.metrics.stage("decode", work.timings.decode);
-    variants.metrics.stage("resize", work.timings.resize);
-    variants.metrics.stage("encode", work.timings.encode);
-    Ok((rendered, work))
+    variants.metrics.stage("fetch", done.fetched);
+    let made = done.result?.into_iter().map(|rendered| {
+        let rendered = rendered?;
+        let timings = rendered.timings;
+        // Of those that share a decode one has made it.
+        if timings.decode > Duration::ZERO {
+            variants.metrics.stage("decode", timings.decode);
+        }
+        variants.metrics.stage("resize", timings.resize);
+        variants.metrics.stage("encode", timings.encode);
+        let work = Work {
+            queued: done.queued,
+            waited: done.waited,
+            fetched: done.fetched,
+            timings,
+        };
+        Ok((rendered, work))
+    });
+    Ok(made.collect())
 }
 
 /// `None`: of this original nothing can be rendered.
+fn source(record: &Record) -> Option<cost::Source> {
+    record.image.as_ref()?.source(record.decoded_size())
+}
+
 pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
-    let source = record.image.as_ref()?.source(record.decoded_size())?;
-    Some(cost(&source, resolved))
+    Some(cost(&source(record)?, resolved))
 }
 
 fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
@@ -122,9 +188,19 @@ fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
     }
 }
 
+fn cost_of_all(source: &cost::Source, wanted: &[Resolved]) -> Cost {
+    match wanted {
+        [one] => cost(source, one),
+        several => Cost {
+            kind: Kind::Render(several[0].format),
+            time: cost::expect_all(source, several).total(),
+            bytes: memory::render_all(source, several),
+        },
+    }
+}
+
 pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::Expected> {
-    let source = record.image.as_ref()?.source(record.decoded_size())?;
-    Some(cost::expect(&source, resolved))
+    Some(cost::expect(&source(record)?, resolved))
 }
 
 async fn read_original(

@@ -1,56 +1,69 @@
-//! The coefficients of a row of MCUs, while its scans are read.
+//! The coefficients of a row of MCUs, for scans that are read side by side and for several scales.
 
-use crate::frame::Component;
+use crate::frame::{Component, Frame};
 use crate::idct::{Factors, Rows, last_needed};
-use crate::plane::Plane;
+use crate::plane::{Output, Plane};
 
 /// Of one component: of each block as many coefficients as its pixels need.
-pub(super) struct Store {
-    firsts: Vec<i16>,
+pub(crate) struct Store {
+    firsts: Vec<i32>,
     /// Of each block, bits of the others that are not zero, by place in coding order: kept or not, for later scans have
     /// a correction for each.
     masks: Vec<u64>,
     /// Of each block `kept`, in coding order from the first; what has no bit is of another row.
     others: Vec<i16>,
     kept: usize,
-    /// In a row.
+    /// In a row, and rows of them.
     blocks: usize,
+    rows: usize,
     first_row: usize,
 }
 
-pub(super) struct Block<'a> {
-    pub(super) first: &'a mut i16,
+pub(crate) struct Block<'a> {
+    pub(crate) first: &'a mut i32,
     mask: &'a mut u64,
     others: &'a mut [i16],
 }
 
 impl Store {
-    pub(super) fn new(component: &Component, plane: &Plane) -> Self {
-        let kept = last_needed(plane.side) + 1;
-        let count = component.stride_blocks * plane.rows;
+    /// Of each component, what blocks of the largest of the outputs need.
+    pub(crate) fn of_components(frame: &Frame, outputs: &[Output]) -> Vec<Self> {
+        let components = frame.components.iter().enumerate();
+        let stores = components.map(|(index, component)| {
+            let sides = outputs.iter().map(|output| output.planes[index].side);
+            Self::new(component, sides.max().unwrap_or(1))
+        });
+        stores.collect()
+    }
+
+    fn new(component: &Component, side: usize) -> Self {
+        let kept = last_needed(side) + 1;
+        let count = component.stride_blocks * component.v;
         Self {
             firsts: vec![0; count],
             masks: vec![0; count],
             others: vec![0; if kept > 1 { count * kept } else { 0 }],
             kept,
             blocks: component.stride_blocks,
+            rows: component.v,
             first_row: 0,
         }
     }
 
     /// Of scans that begin behind what is kept nothing is needed.
-    pub(super) fn needs(&self, coefficient: usize) -> bool {
+    pub(crate) fn needs(&self, coefficient: usize) -> bool {
         coefficient < self.kept
     }
 
-    pub(super) fn begin(&mut self, first_row: usize) {
-        self.first_row = first_row;
+    /// For another row of MCUs.
+    pub(crate) fn begin(&mut self, row: usize) {
+        self.first_row = row * self.rows;
         self.firsts.fill(0);
         self.masks.fill(0);
     }
 
     #[inline(always)]
-    pub(super) fn block(&mut self, x: usize, y: usize) -> Block<'_> {
+    pub(crate) fn block(&mut self, x: usize, y: usize) -> Block<'_> {
         let index = (y - self.first_row) * self.blocks + x;
         let others = self
             .others
@@ -62,8 +75,17 @@ impl Store {
         }
     }
 
+    /// Into the plane of this component in each of the outputs. One without factors, which no scan has spoken of, stays
+    /// gray.
     #[inline(always)]
-    pub(super) fn write(&self, factors: &Factors, plane: &mut Plane) {
+    pub(crate) fn write(&self, factors: &[Factors], outputs: &mut [Output], component: usize) {
+        for (factors, output) in factors.iter().zip(outputs) {
+            self.write_plane(factors, &mut output.planes[component]);
+        }
+    }
+
+    #[inline(always)]
+    fn write_plane(&self, factors: &Factors, plane: &mut Plane) {
         match plane.side {
             1 => self.write_blocks::<1>(factors, plane),
             2 => self.write_blocks::<2>(factors, plane),
@@ -78,15 +100,16 @@ impl Store {
 
     #[inline(always)]
     fn write_blocks<const SIDE: usize>(&self, factors: &Factors, plane: &mut Plane) {
-        let kept = if SIDE == 1 {
-            0
-        } else {
-            u64::MAX >> (64 - self.kept)
+        let needed = const {
+            match SIDE {
+                1 => 0,
+                _ => u64::MAX >> (63 - last_needed(SIDE)),
+            }
         };
         for (index, (&first, &mask)) in self.firsts.iter().zip(&self.masks).enumerate() {
-            let mut rows = Rows::new(factors, first.into());
+            let mut rows = Rows::new(factors, first);
             let others = self.others.get(index * self.kept..).unwrap_or_default();
-            let mut left = mask & kept;
+            let mut left = mask & needed;
             while left != 0 {
                 let place = left.trailing_zeros() as usize;
                 left &= left - 1;
@@ -102,12 +125,12 @@ impl Store {
 impl Block<'_> {
     /// Places from one to another, inclusive, of coefficients that are not zero.
     #[inline(always)]
-    pub(super) fn present(&self, from: usize, to: usize) -> u64 {
+    pub(crate) fn present(&self, from: usize, to: usize) -> u64 {
         *self.mask & (u64::MAX << from) & (u64::MAX >> (63 - to))
     }
 
     #[inline(always)]
-    pub(super) fn set(&mut self, place: usize, value: i16) {
+    pub(crate) fn set(&mut self, place: usize, value: i16) {
         *self.mask |= 1 << place;
         if let Some(coefficient) = self.others.get_mut(place) {
             *coefficient = value;
@@ -116,7 +139,7 @@ impl Block<'_> {
 
     /// By a step away from zero, once.
     #[inline(always)]
-    pub(super) fn correct(&mut self, place: usize, step: i16) {
+    pub(crate) fn correct(&mut self, place: usize, step: i16) {
         if let Some(coefficient) = self.others.get_mut(place)
             && *coefficient & step == 0
         {

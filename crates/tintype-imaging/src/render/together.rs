@@ -1,0 +1,93 @@
+//! Several variants of one original from one decode of it: of a large photograph that is most of the work.
+
+use std::io::Cursor;
+use std::time::Instant;
+
+use super::shrink::Shrink;
+use super::{Plan, Rendered, render};
+use crate::Error;
+use crate::decode::{self, Band};
+use crate::limits::Limits;
+use crate::probe::{self, Container};
+use crate::spec::{Resolved, Size};
+
+/// Each as [`render`] returns it, byte for byte.
+pub fn render_all(
+    bytes: &[u8],
+    resolved: &[Resolved],
+    limits: &Limits,
+    deadline: Instant,
+) -> Vec<Result<Rendered, Error>> {
+    let together = together(bytes, resolved, limits, deadline).unwrap_or_default();
+    let mut together = together.into_iter();
+    let each = resolved.iter().map(|resolved| match together.next() {
+        Some(Some(rendered)) => rendered,
+        _ => render(bytes, resolved, limits, deadline),
+    });
+    each.collect()
+}
+
+/// `None` where nothing is gained, or where something is wrong: then each is made, or fails, alone. At each place, what
+/// shared a decode.
+fn together(
+    bytes: &[u8],
+    resolved: &[Resolved],
+    limits: &Limits,
+    deadline: Instant,
+) -> Option<Vec<Option<Result<Rendered, Error>>>> {
+    let container = probe::container(Cursor::new(bytes), limits, deadline).ok()?;
+    let header = &container.header;
+    let plans = resolved.iter().map(|resolved| {
+        let plan = Plan::new(&container, None, resolved).ok()?;
+        let sizes = plan.stored.part_and_target();
+        decode::is_shared(header.format, header.channels(), sizes).then_some(plan)
+    });
+    let plans: Vec<Option<Plan>> = plans.collect();
+    let shared: Vec<&Plan> = plans.iter().flatten().collect();
+    if shared.len() < 2 {
+        return None;
+    }
+    let start = Instant::now();
+    let shrinks = open(bytes, &container, &shared, limits, deadline)?;
+    let resizing = shrinks.iter().map(Shrink::spent).sum();
+    let mut decode = start.elapsed().saturating_sub(resizing);
+    let mut shrinks = shrinks.into_iter();
+    let each = resolved.iter().zip(&plans).map(|(resolved, plan)| {
+        let (plan, shrink) = (plan.as_ref()?, shrinks.next()?);
+        let finish = || {
+            let shrunk = shrink.finish()?;
+            // It counts once.
+            let decode = std::mem::take(&mut decode);
+            plan.finish(
+                bytes,
+                &container,
+                resolved,
+                (shrunk, decode),
+                limits,
+                deadline,
+            )
+        };
+        Some(finish())
+    });
+    Some(each.collect())
+}
+
+/// `None` where it fails, or where something is damaged: alone, a picture may be read differently from there on.
+fn open<'a>(
+    bytes: &[u8],
+    container: &'a Container,
+    plans: &[&'a Plan],
+    limits: &Limits,
+    deadline: Instant,
+) -> Option<Vec<Shrink<'a>>> {
+    let shrinks = plans.iter();
+    let shrinks = shrinks.map(|plan| Shrink::new(container, &plan.stored, deadline));
+    let mut shrinks: Vec<Shrink<'_>> = shrinks.collect();
+    let sizes: Vec<(Size, Size)> = plans
+        .iter()
+        .map(|plan| plan.stored.part_and_target())
+        .collect();
+    let mut take = |index: usize, band: Band<'_>| shrinks[index].take(band);
+    let decoded = decode::decode_all(bytes, container, &sizes, limits, deadline, &mut take);
+    matches!(decoded, Ok(false)).then_some(shrinks)
+}

@@ -1,0 +1,144 @@
+//! Renders of one original that are asked for within a moment become one job, which reads and decodes it once: a crawler, or
+//! the visitors of a new page, ask for all sizes of a photograph at once.
+//!
+//! As in [`super::flight`] the work is driven by whichever waiters are left, and when all have gone it stops.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use tintype_imaging::render::Rendered;
+use tintype_imaging::spec::Resolved;
+use tintype_store::{ETag, Key};
+
+use super::Work;
+use crate::error::Error;
+
+/// How long the first one waits for others: as long as requests that were sent together take to arrive.
+const WINDOW: Duration = Duration::from_millis(5);
+
+/// How many share a job: each that comes later would make those before wait for it as well.
+const MOST: usize = 8;
+
+/// The bytes that are read.
+pub(super) type Original = (Key, ETag);
+
+pub(super) type Made = Result<(Rendered, Work), Error>;
+
+/// By the place of each; taken by whoever has that place.
+type Results = Arc<Vec<Mutex<Option<Made>>>>;
+
+type Wanted = Arc<Mutex<Vec<Resolved>>>;
+
+/// What is being gathered.
+#[derive(Clone, Default)]
+pub(super) struct Gatherings(Arc<Mutex<Board>>);
+
+#[derive(Default)]
+struct Board {
+    open: HashMap<Original, Gathering>,
+    started: u64,
+}
+
+struct Gathering {
+    number: u64,
+    wanted: Wanted,
+    made: WeakShared<BoxFuture<'static, Results>>,
+}
+
+impl Gatherings {
+    /// Has it made together with others. The first one's `make` makes all, and returns one result for each.
+    pub(super) async fn join<F>(
+        &self,
+        original: Original,
+        resolved: Resolved,
+        make: impl FnOnce(Vec<Resolved>) -> F + Send + 'static,
+    ) -> Made
+    where
+        F: Future<Output = Vec<Made>> + Send + 'static,
+    {
+        let (made, place) = self.place(original, resolved, make);
+        let results = made.await;
+        let result = results.get(place).and_then(|made| lock(made).take());
+        result.unwrap_or_else(|| Err(Error::internal("a render has no result")))
+    }
+
+    fn place<F>(
+        &self,
+        original: Original,
+        resolved: Resolved,
+        make: impl FnOnce(Vec<Resolved>) -> F + Send + 'static,
+    ) -> (Shared<BoxFuture<'static, Results>>, usize)
+    where
+        F: Future<Output = Vec<Made>> + Send + 'static,
+    {
+        let mut board = lock(&self.0);
+        if let Some(gathering) = board.open.get(&original) {
+            let mut wanted = lock(&gathering.wanted);
+            if wanted.len() < MOST
+                && let Some(made) = gathering.made.upgrade()
+            {
+                wanted.push(resolved);
+                return (made, wanted.len() - 1);
+            }
+        }
+        board.started += 1;
+        let wanted = Arc::new(Mutex::new(vec![resolved]));
+        let open = Open {
+            gatherings: self.clone(),
+            original: original.clone(),
+            number: board.started,
+            wanted: wanted.clone(),
+        };
+        let work = async move {
+            tokio::time::sleep(WINDOW).await;
+            let wanted = open.close();
+            let made = make(wanted).await;
+            Arc::new(made.into_iter().map(Some).map(Mutex::new).collect())
+        };
+        let made = work.boxed().shared();
+        if let Some(weak) = made.downgrade() {
+            let gathering = Gathering {
+                number: board.started,
+                wanted,
+                made: weak,
+            };
+            board.open.insert(original, gathering);
+        }
+        (made, 0)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a gathering off the board when it closes, or is given up by its last waiter.
+struct Open {
+    gatherings: Gatherings,
+    original: Original,
+    number: u64,
+    wanted: Wanted,
+}
+
+impl Open {
+    /// Nobody joins any more.
+    fn close(self) -> Vec<Resolved> {
+        let wanted = self.wanted.clone();
+        drop(self);
+        std::mem::take(&mut *lock(&wanted))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut board = lock(&self.gatherings.0);
+        // A newer one may have taken the place of one that is full or was given up.
+        let open = board.open.get(&self.original);
+        if open.is_some_and(|open| open.number == self.number) {
+            board.open.remove(&self.original);
+        }
+    }
+}
