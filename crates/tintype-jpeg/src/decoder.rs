@@ -1,4 +1,4 @@
-//! A file from its head to its pixels, a stripe at a time.
+//! Decodes a file stripe by stripe.
 
 use crate::colour::Coding;
 use crate::frame::{Component, Frame};
@@ -8,30 +8,30 @@ use crate::progressive::Progressive;
 use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
 
-/// How large components become that are stored smaller than others.
+/// The decoded size of subsampled components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chroma {
-    /// As large as the others, where a larger inverse DCT gives that; as libjpeg does.
+    /// The size of the other components, where a larger inverse DCT can produce it; libjpeg does this.
     Matched,
-    /// Decoded at this scale, and so as much smaller as they are stored.
+    /// Decoded at this scale, so they stay smaller by their subsampling factor.
     Scaled(Scale),
 }
 
-/// Gives the rows of each component, from the top on, at the component's own resolution.
+/// Decodes the rows of each component, top to bottom, at the component's own resolution.
 pub struct Decoder<'a> {
     frame: Frame,
     planes: Vec<Plane>,
     pixels: Pixels<'a>,
-    /// Rows of MCUs that are done.
+    /// Rows of MCUs decoded so far.
     row: usize,
     rows: usize,
 }
 
-/// Rows of samples, of which each is filled up.
+/// Rows of samples, each padded to `stride`.
 #[derive(Clone, Copy)]
 pub struct Stripe<'s> {
     pub samples: &'s [u8],
-    /// From one row to the next.
+    /// Samples from one row to the next.
     pub stride: usize,
 }
 
@@ -41,7 +41,7 @@ enum Pixels<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// No pixel is decoded yet. Of a progressive file all scans are looked for.
+    /// Reads the headers, and locates all scans of a progressive file. Decodes no pixels yet.
     pub fn new(
         bytes: &'a [u8],
         scale: Scale,
@@ -52,7 +52,7 @@ impl<'a> Decoder<'a> {
         let frame = head.frame.clone();
         let pixels = |side: u32| u64::from(scale.apply(side));
         Error::check(
-            "the picture in pixels",
+            "the image in pixels",
             pixels(frame.width) * pixels(frame.height),
             limits.max_pixels,
         )?;
@@ -78,13 +78,13 @@ impl<'a> Decoder<'a> {
         self.frame.coding
     }
 
-    /// Of each component, the samples across and down.
+    /// Width and height of each component, in samples.
     pub fn sizes(&self) -> Vec<(usize, usize)> {
         let sizes = self.planes.iter().map(|plane| (plane.width, plane.height));
         sizes.collect()
     }
 
-    /// Of each component, the pixels of the file that a sample is wide and high.
+    /// Width and height of one sample of each component, in pixels of the file.
     pub fn reaches(&self) -> Vec<(f64, f64)> {
         let reach =
             |most: usize, factor: usize, side: usize| (8 * most) as f64 / (factor * side) as f64;
@@ -98,7 +98,7 @@ impl<'a> Decoder<'a> {
         reaches.collect()
     }
 
-    /// Of each component, the pixels of the picture at a scale for a sample, as fractions, across and down.
+    /// Pixels of the scaled image per sample of each component, as fractions, across and down.
     pub(crate) fn ratios(&self, scale: Scale) -> Vec<((usize, usize), (usize, usize))> {
         let components = self.frame.components.iter().zip(&self.planes);
         let ratios = components.map(|(c, plane)| {
@@ -110,7 +110,7 @@ impl<'a> Decoder<'a> {
         ratios.collect()
     }
 
-    /// Goes on to the next stripe. `false`: there is none.
+    /// Decodes the next stripe; returns `false` after the last one.
     pub fn advance(&mut self) -> bool {
         if self.row == self.rows {
             return false;
@@ -126,7 +126,7 @@ impl<'a> Decoder<'a> {
         true
     }
 
-    /// The rows of a component that this stripe has.
+    /// The rows of a component in this stripe.
     pub fn stripe(&self, component: usize) -> Stripe<'_> {
         let plane = &self.planes[component];
         let left = plane.height.saturating_sub(plane.first_row * plane.side);
@@ -137,7 +137,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Some data was missing or wrong, of what was read so far.
+    /// Some of the data read so far was missing or corrupt.
     pub fn is_damaged(&self) -> bool {
         match &self.pixels {
             Pixels::Sequential(scans) => scans.is_damaged(),
@@ -145,7 +145,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// In pixels, as decoded.
+    /// Width and height in pixels, as decoded.
     pub(crate) fn size(&self, scale: Scale) -> (u32, u32) {
         (
             scale.apply(self.frame.width),
@@ -158,7 +158,7 @@ fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> u
     let (h, v) = (component.h, component.v);
     let is_small = h < frame.max_h || v < frame.max_v;
     match chroma {
-        // Only the DC scans count there, whatever the subsampling.
+        // Only the DC scans count at 1/8, whatever the subsampling.
         Chroma::Matched if frame.progressive && scale == Scale::EIGHTH => 1,
         Chroma::Matched => {
             let fits = |most: usize, factor: usize, side: usize| {

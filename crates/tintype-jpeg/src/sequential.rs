@@ -1,5 +1,5 @@
-//! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are
-//! read. Where each component has a scan of its own, the scans are read side by side.
+//! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are read. If each
+//! component has its own scan, the scans are read side by side.
 
 use fearless_simd::{Level, dispatch};
 
@@ -13,7 +13,7 @@ use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
 use crate::plane::Plane;
 use crate::scan::{Before, Blocks, Walk};
 
-/// One scan, and how far it was read.
+/// A scan, and how far it has been read.
 struct Open<'a> {
     parts: Vec<Part>,
     walk: Walk<'a>,
@@ -23,12 +23,12 @@ struct Part {
     component: usize,
     dc: Table,
     ac: AcTable,
-    /// Where not all coefficients are needed.
+    /// Present if not all coefficients are needed.
     skip: Option<AcSkip>,
     factors: Factors,
 }
 
-/// The scans that give each component once.
+/// Scans that together contain each component once.
 pub(crate) struct Sequential<'a> {
     scans: Vec<Open<'a>>,
     damaged: bool,
@@ -67,7 +67,7 @@ impl<'a> Sequential<'a> {
         self.damaged || self.scans.iter().any(|open| open.walk.is_damaged())
     }
 
-    /// Reads a row of MCUs of the frame.
+    /// Reads one MCU row of the frame.
     pub(crate) fn row(&mut self, planes: &mut [Plane]) {
         for open in &mut self.scans {
             let mut blocks = Stripe {
@@ -80,7 +80,7 @@ impl<'a> Sequential<'a> {
     }
 }
 
-/// The next scan with components that have none so far; `None` for a segment of another kind.
+/// Reads the next scan with components that have none so far; `None` for any other segment.
 fn next<'a>(
     frame: &Frame,
     reader: &mut Reader<'a>,
@@ -131,14 +131,14 @@ fn open<'a>(
     Ok(Open { parts, walk })
 }
 
-/// Where the blocks of a row of MCUs go.
+/// The output of one row of MCUs.
 struct Stripe<'s> {
     parts: &'s [Part],
     planes: &'s mut [Plane],
 }
 
 impl Blocks for Stripe<'_> {
-    /// Codes find back to their beat, as a rule, and are then right but for what was missed.
+    /// Huffman codes usually resynchronise, and only what was missed in between is wrong.
     const GO_ON: bool = true;
 
     #[inline(always)]
@@ -169,7 +169,7 @@ impl Blocks for Stripe<'_> {
     }
 }
 
-/// What can be read is written: the block in which data breaks off, up to there.
+/// Decodes one block. If the data breaks off within it, the coefficients read so far are used.
 #[inline(always)]
 fn block<const SIDE: usize>(
     bits: &mut Bits<'_>,
@@ -178,7 +178,7 @@ fn block<const SIDE: usize>(
     plane: &mut Plane,
     at: usize,
 ) -> Result<(), Error> {
-    // In registers, other than through the reference.
+    // Keeps the state in registers rather than behind a reference.
     let mut local = *bits;
     let mut read = part.dc.first(&mut local, dc);
     let mut rows = Rows::new(&part.factors, *dc);

@@ -1,14 +1,14 @@
-//! Progressive scans (T.81 G.1): AC coefficients by bands and bits, with runs of blocks that have no more in them.
+//! Progressive scans (T.81 G.1): AC coefficients by spectral band and bit plane, with end-of-band runs.
 
 use super::coefficients::Block;
 use super::scan::{Band, SIXTEEN_ZEROS, Scan, Take, sized};
 
-/// The longest run of blocks that a symbol can tell, and corrections that may wait for its end (libjpeg's
-/// `MAX_CORR_BITS`).
+/// The longest end-of-band run that one symbol can encode, and the most correction bits that may be buffered until it
+/// ends (libjpeg's `MAX_CORR_BITS`).
 const MAX_RUN: u32 = 0x7FFF;
 const MAX_WAITING: usize = 937;
 
-/// As libjpeg has them (`jpeg_simple_progression`).
+/// libjpeg's scan script (`jpeg_simple_progression`).
 pub(super) fn scans(components: usize) -> Vec<Scan> {
     let scan = |components: &[usize], [first, last]: [usize; 2], [high, low]: [u32; 2]| Scan {
         components: components.to_vec(),
@@ -41,7 +41,7 @@ pub(super) fn scans(components: usize) -> Vec<Scan> {
     }
 }
 
-/// Blocks at whose end nothing more follows, and the corrections that belong to them.
+/// A run of blocks with nothing more in this band, and their pending correction bits.
 struct Run {
     table: usize,
     blocks: u32,
@@ -67,7 +67,7 @@ fn tell_corrections<T: Take>(corrections: &mut Vec<bool>, take: &mut T) {
     }
 }
 
-/// The coefficients of a band that are not zero, with their places.
+/// The nonzero coefficients of a band, with their positions.
 fn of_band<'v>(
     scan: (usize, usize),
     block: &Block,
@@ -83,7 +83,7 @@ fn of_band<'v>(
     })
 }
 
-/// The first bits of coefficients.
+/// A first pass over coefficients.
 pub(super) struct First {
     band: (usize, usize),
     low: u32,
@@ -106,7 +106,7 @@ impl Band for First {
     fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T) {
         let mut next = self.band.0 as u32;
         for (place, value) in of_band(self.band, block, values) {
-            // Towards zero.
+            // Rounds towards zero.
             let value = i32::from(value) / (1 << self.low);
             if value == 0 {
                 continue;
@@ -134,10 +134,10 @@ impl Band for First {
     }
 }
 
-/// One more bit of each coefficient.
+/// A refinement pass: one more bit per coefficient.
 pub(super) struct Again {
     first: First,
-    /// Of this block, since its last symbol.
+    /// Correction bits of this block since its last symbol.
     corrections: Vec<bool>,
 }
 
@@ -162,7 +162,7 @@ impl Band for Again {
             }
             zeros += place - next;
             next = place + 1;
-            // Those behind the last new one are for the end of the block.
+            // Correction bits after the last newly nonzero coefficient belong to the end of the block.
             while zeros > 15 && place <= last_new {
                 run.tell(take);
                 take.symbol(run.table, SIXTEEN_ZEROS, 0, 0);

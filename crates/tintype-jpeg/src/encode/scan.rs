@@ -1,4 +1,4 @@
-//! The blocks of a scan in their order (T.81 A.2), as symbols: to be counted, then to be written.
+//! Walks the blocks of a scan in order (T.81 A.2) and produces symbols, first to be counted and then to be written.
 
 use super::bits::Bits;
 use super::codes::Codes;
@@ -9,22 +9,23 @@ use super::table_of;
 /// A scan header.
 pub(super) struct Scan {
     pub(super) components: Vec<usize>,
-    /// Coefficients, in coding order.
+    /// Band of coefficients, in zigzag order.
     pub(super) first: usize,
     pub(super) last: usize,
-    /// Bits below which earlier scans, and this one, leave coefficients alone.
+    /// Successive approximation: the low bits that earlier scans left out (`high`), and that this one leaves out
+    /// (`low`).
     pub(super) high: u32,
     pub(super) low: u32,
 }
 
-/// Of Huffman tables there are four: two for first coefficients, then two for others.
+/// There are four Huffman tables: two for DC coefficients, then two for AC.
 pub(super) const TABLES: usize = 4;
 pub(super) const END_OF_BLOCK: u8 = 0x00;
 pub(super) const SIXTEEN_ZEROS: u8 = 0xF0;
 
-/// What takes the symbols of a scan.
+/// A consumer of a scan's symbols.
 pub(super) trait Take {
-    /// With bits that say which value of its size it is.
+    /// A symbol with `size` extra bits, which select a value within its size category.
     fn symbol(&mut self, table: usize, symbol: u8, bits: u32, size: u32);
 
     /// Bits without a code.
@@ -40,7 +41,7 @@ pub(super) const fn ac_table(component: usize) -> usize {
 }
 
 impl Scan {
-    /// All of a picture at once.
+    /// The whole image in one scan.
     pub(super) fn baseline(components: usize) -> Self {
         Self {
             components: (0..components).collect(),
@@ -73,7 +74,7 @@ impl Scan {
                         let (block, values) = plane.block(column, row);
                         self.block(component, &block, values, &mut before[component], take);
                     } else {
-                        // What only fills an MCU up is like the block before, without its details.
+                        // A padding block repeats the DC of the block before and has no AC coefficients.
                         let dc = before[component] << self.low;
                         let block = Block::flat(dc as i16);
                         self.block(component, &block, &[], &mut before[component], take);
@@ -105,7 +106,7 @@ impl Scan {
         }
     }
 
-    /// Of one component, each of its blocks in turn.
+    /// Walks the blocks of one component.
     fn band<T: Take, B: Band>(&self, coefficients: &Coefficients, take: &mut T) {
         for &component in &self.components {
             let plane = &coefficients.planes[component];
@@ -130,7 +131,7 @@ pub(super) trait Band {
     fn finish<T: Take>(&mut self, take: &mut T);
 }
 
-/// All AC coefficients of a block (T.81 F.1.2.2).
+/// Writes all AC coefficients of a block (T.81 F.1.2.2).
 #[inline(always)]
 fn details<T: Take>(mut mask: u64, values: &[i16], table: usize, take: &mut T) {
     let mut next = 1;
@@ -151,11 +152,11 @@ fn details<T: Take>(mut mask: u64, values: &[i16], table: usize, take: &mut T) {
     }
 }
 
-/// How many bits a value takes, and which (T.81 F.1.2.1).
+/// Returns the size category of a value and its extra bits (T.81 F.1.2.1).
 #[inline(always)]
 pub(super) fn sized(value: i32) -> (u32, u32) {
     let size = 32 - value.unsigned_abs().leading_zeros();
-    // Negative ones are counted from the least of their size.
+    // Negative values are counted from the lowest of their size category.
     let bits = (value + (value >> 31)) as u32 & ((1 << size) - 1);
     (size, bits)
 }

@@ -1,4 +1,4 @@
-//! AC coefficients of one block, of a band and of some bits (T.81 G.1.2.2, G.1.2.3).
+//! AC coefficients of one block, for one band and bit plane (T.81 G.1.2.2, G.1.2.3).
 
 use super::store::Block;
 use crate::Error;
@@ -6,7 +6,7 @@ use crate::bits::Bits;
 use crate::frame::Scan;
 use crate::huffman::{AcTable, END_OF_BLOCK, Table};
 
-/// Their first bits, of a block that is in no run of those which have none.
+/// Decodes the first pass over a block outside any end-of-band run.
 #[inline(always)]
 pub(super) fn first(
     bits: &mut Bits<'_>,
@@ -36,7 +36,7 @@ pub(super) fn first(
     Ok(())
 }
 
-/// One more bit of each, and those that become more than zero by it.
+/// Decodes a refinement pass: one more bit per coefficient, and coefficients that become nonzero.
 #[inline(always)]
 pub(super) fn again(
     bits: &mut Bits<'_>,
@@ -79,7 +79,7 @@ pub(super) fn again(
     Ok(())
 }
 
-/// Goes over so many coefficients that are zero to the one behind them, correcting those that are not.
+/// Skips `run` zero coefficients and returns the index after them, refining nonzero ones on the way.
 #[inline(always)]
 fn past(
     bits: &mut Bits<'_>,

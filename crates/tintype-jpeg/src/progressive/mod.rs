@@ -1,5 +1,5 @@
-//! Scans of progressive frames (T.81 G), read side by side: of each the part that belongs to a row of MCUs, which then
-//! becomes pixels. So no more than a row of coefficients is in memory, where a processor finds it at once.
+//! Scans of progressive frames (T.81 G), read side by side: the part of each that belongs to one row of MCUs is read
+//! and becomes pixels at once. Only one row of coefficients is in memory, and it stays in the CPU cache.
 
 mod band;
 mod store;
@@ -18,7 +18,7 @@ use crate::{Error, Limits};
 use store::Store;
 
 pub(crate) struct Progressive<'a> {
-    /// In the order of the file, without those that nothing is needed of.
+    /// In file order, without scans that contribute nothing at this scale.
     scans: Vec<Open<'a>>,
     /// By component.
     stores: Vec<Store>,
@@ -27,24 +27,24 @@ pub(crate) struct Progressive<'a> {
     level: Level,
 }
 
-/// One scan, and how far it was read.
+/// A scan, and how far it has been read.
 struct Open<'a> {
     scan: Scan,
-    /// By the place of the component in the scan.
+    /// By index of the component in the scan.
     coded: Vec<Coded>,
     walk: Walk<'a>,
 }
 
 enum Coded {
     First(Table),
-    /// Corrections of first coefficients are bits without a code.
+    /// DC refinement: raw bits without codes.
     FirstAgain,
     Others(AcTable),
     OthersAgain(Table),
 }
 
 impl<'a> Progressive<'a> {
-    /// Finds all scans. Where one cannot be read, those before it count.
+    /// Locates all scans. If one cannot be parsed, the scans before it still count.
     pub(crate) fn new(head: Head<'a>, planes: &[Plane], limits: &Limits) -> Result<Self, Error> {
         let Head {
             frame,
@@ -74,9 +74,9 @@ impl<'a> Progressive<'a> {
                         progressive.open(&mut reader, &frame, scan, &tables, planes)
                     })
                 }
-                // Tables between scans. Damage here is damage to what follows.
+                // Tables between scans: damage here damages the scans that follow.
                 Ok((marker, body)) => tables.read(marker, body),
-                // It ends without its end or, where a marker is left, breaks off.
+                // The file ends without EOI or, if a marker is left, is truncated.
                 Err(_) => {
                     progressive.damaged |= reader.has_marker();
                     return Ok(progressive);
@@ -122,7 +122,7 @@ impl<'a> Progressive<'a> {
         Ok(())
     }
 
-    /// Of what was read so far.
+    /// Damage in the data read so far.
     pub(crate) fn is_damaged(&self) -> bool {
         self.damaged || self.scans.iter().any(|open| open.walk.is_damaged())
     }
@@ -141,7 +141,7 @@ impl<'a> Progressive<'a> {
             dispatch!(self.level, _simd => walk.stripe(&mut pass));
         }
         for ((store, factors), plane) in self.stores.iter().zip(&self.factors).zip(planes) {
-            // A component that no scan spoke of stays gray.
+            // A component without any scan stays gray.
             if let Some(factors) = factors {
                 dispatch!(self.level, _simd => store.write(factors, plane));
             }
@@ -149,7 +149,7 @@ impl<'a> Progressive<'a> {
     }
 }
 
-/// A part of one scan.
+/// Decodes one scan's part of a row.
 struct Pass<'p> {
     stores: &'p mut [Store],
     scan: &'p Scan,
@@ -157,7 +157,7 @@ struct Pass<'p> {
 }
 
 impl Blocks for Pass<'_> {
-    /// What an earlier scan has is better than what follows damage.
+    /// After damage, the data of earlier scans is better than what follows.
     const GO_ON: bool = false;
 
     #[inline(always)]
@@ -186,7 +186,7 @@ impl Blocks for Pass<'_> {
                 Ok(())
             }
             Coded::Others(table) => {
-                // In registers, other than through the references.
+                // Keeps the state in registers rather than behind references.
                 let (mut local, mut end_of_band) = (*bits, before.end_of_band);
                 let read = band::first(&mut local, table, scan, &mut end_of_band, &mut block);
                 (*bits, before.end_of_band) = (local, end_of_band);
@@ -201,6 +201,6 @@ impl Blocks for Pass<'_> {
         }
     }
 
-    /// It stays as it is.
+    /// The block keeps the data of earlier scans.
     fn missing(&mut self, _: [usize; 3]) {}
 }

@@ -1,19 +1,20 @@
-//! The coefficients of a row of MCUs, while its scans are read.
+//! The coefficients of one row of MCUs while its scans are read.
 
 use crate::frame::Component;
 use crate::idct::{Factors, Rows, last_needed};
 use crate::plane::Plane;
 
-/// Of one component: of each block as many coefficients as its pixels need.
+/// One component: as many coefficients per block as its pixels need.
 pub(super) struct Store {
     firsts: Vec<i16>,
-    /// Of each block, bits of the others that are not zero, by place in coding order: kept or not, for later scans have
-    /// a correction for each.
+    /// Zigzag positions of each block's nonzero AC coefficients, including those not kept, because later scans have a
+    /// correction bit for each.
     masks: Vec<u64>,
-    /// Of each block `kept`, in coding order from the first; what has no bit is of another row.
+    /// `kept` entries per block in zigzag order, starting at DC. An entry without its mask bit is left from an earlier
+    /// row.
     others: Vec<i16>,
     kept: usize,
-    /// In a row.
+    /// Blocks per row.
     blocks: usize,
     first_row: usize,
 }
@@ -38,7 +39,7 @@ impl Store {
         }
     }
 
-    /// Of scans that begin behind what is kept nothing is needed.
+    /// Returns whether a scan starting at this coefficient contributes anything that is kept.
     pub(super) fn needs(&self, coefficient: usize) -> bool {
         coefficient < self.kept
     }
@@ -100,7 +101,7 @@ impl Store {
 }
 
 impl Block<'_> {
-    /// Places from one to another, inclusive, of coefficients that are not zero.
+    /// Mask of the nonzero coefficients in `from..=to`.
     #[inline(always)]
     pub(super) fn present(&self, from: usize, to: usize) -> u64 {
         *self.mask & (u64::MAX << from) & (u64::MAX >> (63 - to))
@@ -114,7 +115,7 @@ impl Block<'_> {
         }
     }
 
-    /// By a step away from zero, once.
+    /// Moves a coefficient one step away from zero, at most once.
     #[inline(always)]
     pub(super) fn correct(&mut self, place: usize, step: i16) {
         if let Some(coefficient) = self.others.get_mut(place)
