@@ -1,4 +1,4 @@
-//! JPEG 2000 through `hayro-jpeg2000`, whole, at 8 bits.
+//! JPEG 2000 through `hayro-jpeg2000`: decoded as a whole, at 8 bits.
 
 use std::time::Instant;
 
