@@ -12,7 +12,7 @@ use crate::placeholder;
 use crate::probe::{Header, SourceFormat};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
-/// What a record knows about an original.
+/// What a record knows of an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     pub format: SourceFormat,
@@ -79,7 +79,7 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     }
 }
 
-/// Predicts [`placeholder::make`].
+/// For [`placeholder::make`].
 pub fn placeholder(source: &Source) -> Duration {
     let (whole, size) = (source.upright, placeholder::size(source.upright));
     decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
@@ -98,13 +98,13 @@ pub fn encode(format: Format, output: Size) -> Duration {
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
 
-/// In pixels; below this, fixed costs dominate.
+/// In pixels: what is not in proportion to a picture prevails below.
 const SMALLEST: u64 = 20_000;
 
-/// Encoder runs for `max_bytes`: most responses fit at once, some take seven.
+/// What `max_bytes` comes to, where most answers fit at once and some take seven.
 const TRIES: u32 = 3;
 
-/// Per pixel of a blur or an unsharp mask.
+/// A pixel of a blur or an unsharp mask.
 const FILTER: u64 = 40;
 
 /// Dominant colour and ThumbHash of at most 100 pixels a side.

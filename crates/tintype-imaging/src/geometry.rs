@@ -1,8 +1,8 @@
-//! From a [`Request`] and the size of an original to whole pixels.
+//! Resolves a [`Request`] and the size of an original to whole pixels.
 //!
-//! The rules are public: a client that knows the size of an original can tell the size of every
-//! rendering without asking (`tests/vectors/geometry.json` has cases). All of it is integer
-//! arithmetic; "rounded" means to the nearest whole number, halves up.
+//! The rules are public: a client that knows the size of an original can compute the size of every variant without a
+//! request (cases: `tests/vectors/geometry.json`). All of it is integer arithmetic; "rounded" means to the nearest
+//! integer, halves up.
 //!
 //! 1. *Crop* the upright original. A crop that reaches over the edge is cut to the edge; one that
 //!    lies wholly outside is an error. Fractions give edges: each edge (`x`, `x + width`, …) is
@@ -45,7 +45,7 @@ pub const MAX_PIXELS: u64 = 100_000_000;
 
 const ONE: i64 = 1_000_000;
 
-/// What a request leaves open.
+/// Values for what a request leaves open.
 #[derive(Clone, Copy, Debug)]
 pub struct Defaults {
     pub format: Format,
@@ -196,14 +196,14 @@ fn times_decimal(value: Decimal, dpr: Decimal) -> Decimal {
     Decimal::from_millionths(u32::try_from(product).unwrap_or(u32::MAX))
 }
 
-/// The other side of a rectangle: `side * to / from`, rounded, at least 1.
+/// Returns the other side of a rectangle: `side * to / from`, rounded, at least 1.
 fn scale(side: u32, to: u32, from: u32) -> u32 {
     let (side, to, from) = (u64::from(side), u64::from(to), u64::from(from));
     let scaled = (u128::from(side * to) * 2 + u128::from(from)) / (u128::from(from) * 2);
     u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
 }
 
-/// Rounded to nearest, halves up, also below zero. `by` is positive.
+/// Rounds to nearest, halves up, also below zero. `by` is positive.
 fn round_div(value: i64, by: i64) -> i64 {
     (2 * value + by).div_euclid(2 * by)
 }
@@ -255,7 +255,7 @@ fn largest_inside(picture: Size, shape: Size) -> Size {
     }
 }
 
-/// Where the picture sits on the canvas; `None` where nothing is left to fill.
+/// Where the image sits on the canvas; `None` if it fills the canvas.
 fn place(
     picture: Size,
     canvas: Size,
@@ -305,7 +305,7 @@ fn towards(compass: Compass, kept: Size, picture: Size) -> (u32, u32) {
     )
 }
 
-/// `at` in millionths of a pixel.
+/// `at` is in millionths of a pixel.
 fn centred(at: i64, kept: u32, side: u32) -> u32 {
     let start = round_div(2 * at - i64::from(kept) * ONE, 2 * ONE);
     start.clamp(0, i64::from(side - kept)) as u32

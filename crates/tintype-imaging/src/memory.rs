@@ -25,7 +25,7 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
         Rotate::None | Rotate::Half => resolved.size,
         Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
     };
-    // Rotation, filters and the canvas run one after the other, each from one buffer to the next.
+    // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
     let shaped =
         2 * channels_between(source) * resolved.size.pixels().max(resolved.output().pixels());
     let own = match resolved.own_coding || resolved.is_original(source.upright) {
@@ -37,7 +37,7 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     FIXED + source.bytes + shrinking(source, part, target).max(shaped).max(encoding)
 }
 
-/// Predicts [`placeholder::make`].
+/// The same for [`placeholder::make`].
 pub fn placeholder(source: &Source) -> u64 {
     FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
 }

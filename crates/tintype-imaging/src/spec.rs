@@ -1,5 +1,5 @@
-//! The words of a rendering: what a caller may ask ([`Request`]) and what is left to do once an
-//! original is known ([`Resolved`]).
+//! The vocabulary of a rendering: what a caller may request ([`Request`]), and what that means for a given original
+//! ([`Resolved`]).
 //!
 //! A `Request` speaks in boxes, fits and gravity. [`crate::geometry::resolve`] turns it into a
 //! `Resolved`, which speaks in whole pixels only, so two requests that mean the same picture are
@@ -79,7 +79,7 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// How a picture meets its box.
+/// How an image is fitted to its box.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
     /// All of the picture, inside the box.
@@ -93,7 +93,7 @@ pub enum Fit {
     Pad,
 }
 
-/// Which part of a picture survives a cut, or where it sits in a padded box.
+/// Which part of an image survives a crop, or where it is placed in a padded box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gravity {
     Compass(Compass),
@@ -119,7 +119,7 @@ pub enum Compass {
     NorthWest,
 }
 
-/// A cut of the upright original, made before anything else.
+/// A crop of the upright original, applied first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Crop {
     Pixels(Rect),
@@ -160,7 +160,7 @@ pub struct Flip {
     pub vertical: bool,
 }
 
-/// What an answer may be encoded as.
+/// Output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     Jpeg,
@@ -171,7 +171,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The word for it in URLs, metrics and documents.
+    /// Its name in URLs, metrics and documentation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "jpeg",
@@ -200,7 +200,7 @@ impl Rgba {
     };
 }
 
-/// Which metadata the answer carries.
+/// Which metadata the response contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Metadata {
     None,
@@ -220,7 +220,7 @@ impl Metadata {
     }
 }
 
-/// What a caller asks about pixels. `None` means "the default".
+/// A caller's request about pixels. `None` means "the default".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Request {
     /// The box, in CSS pixels.
@@ -249,17 +249,16 @@ pub struct Request {
     pub max_bytes: Option<u64>,
 }
 
-/// Everything that decides the bytes of a variant besides the original, in whole pixels.
-/// Its text form (`Display`) is stable, and equal exactly for equal values: hashed, it
-/// names the variant.
+/// Everything besides the original that determines the bytes of a variant, in whole pixels. Its text form (`Display`)
+/// is stable, and equal exactly for equal values; a hash of it names the variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resolved {
-    /// Cut from the upright original.
+    /// Cropped from the upright original.
     pub crop: Rect,
-    /// Turns the upright cut.
+    /// Applied to the upright crop.
     pub rotate: Rotate,
     pub flip: Flip,
-    /// The turned cut is resized to exactly this.
+    /// The turned crop is resized to exactly this.
     pub size: Size,
     /// With `pad`: the size of the answer, and where the picture sits in it.
     pub canvas: Option<Canvas>,
@@ -274,7 +273,7 @@ pub struct Resolved {
     pub quality: u8,
     pub metadata: Metadata,
     pub max_bytes: Option<u64>,
-    /// Of a JPEG: rough first, then finer.
+    /// For JPEG: coarse scans first, then finer ones.
     pub progressive: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
@@ -289,7 +288,7 @@ pub struct Canvas {
 }
 
 impl Resolved {
-    /// All of an upright picture at a size, at quality 80 and without metadata.
+    /// All of an upright image at a size, at quality 80 and without metadata.
     pub fn whole(upright: Size, size: Size, format: Format) -> Self {
         Self {
             crop: Rect {
@@ -315,12 +314,12 @@ impl Resolved {
         }
     }
 
-    /// The size of the answer.
+    /// The size of the response.
     pub fn output(&self) -> Size {
         self.canvas.map_or(self.size, |canvas| canvas.size)
     }
 
-    /// Whether it asks for nothing but the whole original, of this upright size, as it is.
+    /// Whether it requests nothing but the whole original of this upright size, unchanged.
     pub fn is_original(&self, upright: Size) -> bool {
         let whole = Rect {
             x: 0,
@@ -340,9 +339,9 @@ impl Resolved {
 }
 
 impl fmt::Display for Resolved {
-    /// Every field always, in a fixed order. A change of this text renders every variant anew.
+    /// Always writes every field, in a fixed order. Changing this text re-renders every variant.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Taken apart by name, so that a new field cannot be forgotten here.
+        // Destructured by name, so that a new field cannot be forgotten here.
         let Self {
             crop,
             rotate,

@@ -1,5 +1,5 @@
-//! The first frame of a GIF, on its canvas. The palette is applied band by band; interlaced frames keep their indices
-//! in memory as a whole.
+//! The first frame of a GIF, on its canvas. Colours come from the palette band by band; where the rows are
+//! interlaced, the indices are in memory as a whole.
 
 use std::io::{Chain, Cursor, Read};
 use std::time::Instant;
@@ -138,7 +138,7 @@ const HAS_PALETTE: u8 = 0x80;
 /// First row and step of each pass (GIF89a, appendix E).
 const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
-/// Reorders the rows of all passes. Rows missing at the end repeat the nearest one above.
+/// In their order. Where they break off, those that are missing look like the next above that is there.
 fn interlaced_rows(
     reader: &mut Frames<'_>,
     whole: &mut [u8],
@@ -182,7 +182,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Reads the next row; `false` after the last.
+    /// `false`: there are no more.
     fn next(&mut self, reader: &mut Frames<'_>, row: &mut Vec<u8>) -> Result<bool, DecodingError> {
         row.resize(self.width, 0);
         if self.whole.is_empty() {

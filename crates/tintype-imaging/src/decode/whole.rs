@@ -1,4 +1,4 @@
-//! Formats that the `image` crate decodes as a whole: animated WebP.
+//! Through the `image` crate, whole: animated WebP.
 
 use std::io::Cursor;
 use std::time::Instant;
@@ -64,7 +64,7 @@ fn samples(image: DynamicImage) -> (Layout, Samples<'static>) {
         DynamicImage::ImageLuma16(image) => (Layout::Gray, Sixteen(image.into_raw().into())),
         DynamicImage::ImageLumaA16(image) => (Layout::GrayAlpha, Sixteen(image.into_raw().into())),
         DynamicImage::ImageRgb16(image) => (Layout::Rgb, Sixteen(image.into_raw().into())),
-        // There are no others.
+        // It has no others.
         other => (Layout::Rgba, Sixteen(other.into_rgba16().into_raw().into())),
     }
 }

@@ -1,4 +1,4 @@
-//! What shows through transparency, and around a picture that is smaller than its box.
+//! Draws the background behind transparency, and around an image that is smaller than its box.
 
 use super::Pixels;
 use super::pixels::Layout;
@@ -43,7 +43,7 @@ fn flatten(pixels: &Pixels, background: Rgba) -> Pixels {
     .without_idle_alpha()
 }
 
-/// Porter and Duff's "over", with straight alpha, rounded.
+/// Porter-Duff "over" with straight alpha, rounded.
 fn over(top: Rgba, bottom: Rgba) -> Rgba {
     let (upper, lower) = (u32::from(top.a), u32::from(bottom.a));
     let below = lower * (255 - upper);

@@ -1,4 +1,4 @@
-//! An original and a [`Resolved`] in, a variant out.
+//! Renders a variant from an original and a [`Resolved`].
 //!
 //! The steps, each in a file of its own:
 //!
@@ -10,11 +10,11 @@
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
-//! 9. [`encode`], by what is seen ([`drawn`]), with the [rights](crate::probe::Rights) that travel along.
+//! 9. [`encode`], depending on the kind of image ([`drawn`]), with its [rights](crate::probe::Rights).
 //!
-//! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
+//! If the result shows the whole original unchanged, the original's own coding may be the better response ([`own`]).
 //!
-//! Deliberately absent: decisions. What to cut and how large to make it is in `Resolved`.
+//! Deliberately absent: decisions. `Resolved` says what to cut and how large to make it.
 
 mod canvas;
 mod colour;
@@ -39,14 +39,14 @@ use crate::spec::{Format, Metadata, Rect, Resolved, Size};
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
-/// What writes AVIF in this build. Its bytes are not those of another.
+/// The AVIF encoder of this build; encoders differ in their output.
 pub use tintype_avif::ENCODER as AVIF_ENCODER;
 pub(crate) use turn::Turn;
 
 #[derive(Clone, Debug)]
 pub struct Rendered {
     pub bytes: Vec<u8>,
-    /// Of the bytes: the one asked for, unless [`Resolved::own_coding`] allows another.
+    /// The format of the bytes: the requested one, unless [`Resolved::own_coding`] allows another.
     pub format: Format,
     pub size: Size,
     pub timings: Timings,
@@ -69,7 +69,7 @@ pub fn render(
     render_as(bytes, None, resolved, limits, deadline)
 }
 
-/// The same from a smaller copy of an upright original of the size `of`, whose pixels `resolved` counts.
+/// Renders from a smaller copy of an upright original of the size `of`; `resolved` refers to the original's pixels.
 pub fn render_copy(
     bytes: &[u8],
     of: Size,
@@ -133,7 +133,7 @@ fn render_as(
     )?;
     timings.encode = start.elapsed();
     let (mut bytes, format) = own.map_or((encoded, resolved.format), |own| (own.bytes, own.format));
-    // Encoders guess how much room they need, and an answer may be kept for long.
+    // Encoders overestimate their buffer, and a response may be cached for long.
     bytes.shrink_to_fit();
     Ok(Rendered {
         bytes,
@@ -150,13 +150,13 @@ pub fn check_original(format: SourceFormat, size: Size, limits: &Limits) -> Resu
 
 pub(crate) struct Small {
     pub(crate) pixels: Pixels,
-    /// Judged as the original has it.
+    /// Judged at the original's own size.
     pub(crate) is_drawn: bool,
-    /// Part of what was decoded was missing or wrong.
+    /// Decoded data was missing or corrupt.
     pub(crate) is_damaged: bool,
 }
 
-/// All of a picture, upright, at a size.
+/// Decodes all of an image, upright, at a size.
 pub(crate) fn small(
     bytes: &[u8],
     size: Size,
@@ -179,7 +179,7 @@ pub(crate) fn small(
     };
     let stored = wanted.stored(header)?;
     let mut shrink = Shrink::new(&container, &stored, deadline);
-    // A JPEG has lost what would be worth keeping, and is decoded at a smaller scale here. An SVG is drawn.
+    // JPEG has already lost what would be worth keeping, and is decoded at a reduced scale here. SVG is always drawn.
     if !matches!(header.format, SourceFormat::Jpeg | SourceFormat::Svg) {
         shrink = shrink.judging();
     }
@@ -192,21 +192,21 @@ pub(crate) fn small(
 }
 
 struct Wanted {
-    /// Of the upright original.
+    /// In the upright original.
     crop: Rect,
-    /// The upright original, of which there may be a smaller copy.
+    /// The size of the upright original, even if a smaller copy is decoded.
     of: Size,
-    /// From stored to shown.
+    /// From stored to displayed orientation.
     turn: Turn,
-    /// As shown.
+    /// As displayed.
     size: Size,
 }
 
-/// As the pixels are stored: they are cut and resized so, and turned when there are few of them.
+/// The cut in stored orientation: pixels are cropped and resized as stored, and turned once there are few of them.
 struct Stored {
     crop: Rect,
     size: Size,
-    /// How many pixels of the crop one of the file stands for, across and down: more than one in a smaller copy.
+    /// Pixels of the crop per pixel of the file, across and down: more than one in a smaller copy.
     reach: (f64, f64),
 }
 
@@ -262,7 +262,7 @@ fn open(
         in_file(stored.crop.width, stored.reach.0),
         in_file(stored.crop.height, stored.reach.1),
     );
-    // Whether a picture is drawn is seen in its own pixels alone.
+    // Only an image's own pixels show whether it is drawn.
     let sizes = (
         part,
         if shrink.is_judging() {

@@ -6,7 +6,7 @@ use std::io::{BufRead, Read, Seek, SeekFrom};
 
 use flate2::Crc;
 
-/// Length of the signature and IHDR.
+/// Signature and IHDR.
 const HEAD: usize = 8 + 25;
 
 pub(super) struct Chunks<'a> {

@@ -13,10 +13,10 @@ use crate::spec::Size;
 /// Length of the signature, width, height, alpha flag and version before a stream.
 pub(super) const HEAD: usize = 5;
 
-/// The alpha flag in the last byte of the header.
+/// The mark in the last byte of the head.
 pub(super) const ALPHA: u8 = 0x10;
 
-/// A header with the alpha flag.
+/// With alpha.
 pub(super) fn head(size: Size) -> [u8; HEAD] {
     let side = |side: u32| side.wrapping_sub(1) & 0x3fff;
     let [a, b, c, d] = (side(size.width) | side(size.height) << 14).to_le_bytes();

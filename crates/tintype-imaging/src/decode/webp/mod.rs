@@ -1,6 +1,5 @@
-//! WebP (RFC 9649): `image-webp` decodes the planes of a lossy image, and lossless pixels. Colour conversion happens
-//! here, one band at a time, so that nothing is in memory twice. Of an animation, the first frame; one that does not
-//! cover the canvas is decoded as a whole.
+//! WebP (RFC 9649): `image-webp` decodes the planes of a lossy picture, and lossless pixels; what becomes of them is
+//! done here, a band at a time, so that nothing is in memory twice. Of animations the first frame; one that leaves a border goes whole.
 
 mod alpha;
 mod cut;
@@ -36,7 +35,7 @@ pub(super) fn decode(
         deadline,
         known: size.height as usize,
     };
-    // The probe has read them all, within limits.
+    // The walk has read them all, within limits.
     let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
     if let Some(frame) = chunks.frame.and_then(|frame| whole_frame(frame, size)) {
         chunks = Chunks::of(frame);
@@ -74,7 +73,7 @@ pub(super) fn decode(
     let Some(stream) = chunks.lossy else {
         return take(whole::decode(bytes, header, limits, deadline)?);
     };
-    // Alpha comes first because decoding it briefly takes more memory than its result.
+    // First, because it takes more for a moment than what it leaves.
     let alpha = match chunks.alpha {
         Some(chunk) if header.has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
         _ => None,
@@ -171,7 +170,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// The chunks of a frame (section 2.7.1.1) that covers the canvas.
+/// The chunks of a frame (section 2.7.1.1) that covers the picture.
 fn whole_frame(frame: &[u8], size: Size) -> Option<&[u8]> {
     let (head, chunks) = frame.split_first_chunk::<16>()?;
     let three = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], 0]);

@@ -15,7 +15,7 @@ pub(crate) use exif::{ARTIST, COPYRIGHT};
 use serde::{Deserialize, Serialize};
 pub(crate) use write::Written;
 
-/// Longer than any honest line; the rest is cut off.
+/// Longer than any line that people write; the rest is cut.
 const MAX_TEXT_BYTES: usize = 2_000;
 
 /// Further names are ignored.
