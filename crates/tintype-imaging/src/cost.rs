@@ -26,11 +26,11 @@ pub struct Source {
     pub bits: u8,
     /// As [`Header::interlaced`].
     pub interlaced: bool,
-    /// False only for known photographs.
+    /// Not known to be a photograph.
     pub may_be_drawn: bool,
 }
 
-/// The stages of [`crate::render::Timings`].
+/// The stages are those of [`crate::render::Timings`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     pub decode: Duration,
@@ -92,7 +92,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
-        // Not implemented yet.
+        // Not written yet.
         Format::Gif => 0,
     };
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))

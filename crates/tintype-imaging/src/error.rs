@@ -6,7 +6,7 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The bytes violate the rules of their format.
-    #[error("not a readable picture: {0}")]
+    #[error("not a readable image: {0}")]
     Malformed(Cow<'static, str>),
     /// Not an image, or a form of one that is not supported on purpose.
     #[error("{0} is not supported")]

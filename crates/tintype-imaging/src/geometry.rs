@@ -57,13 +57,13 @@ pub struct Defaults {
 /// Why a request cannot be met for this original.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GeometryError {
-    #[error("picture has no pixels")]
+    #[error("image has no pixels")]
     Empty,
-    #[error("crop lies outside the picture of {}x{} pixels", .0.width, .0.height)]
+    #[error("crop lies outside the image of {}x{} pixels", .0.width, .0.height)]
     CropOutside(Size),
     #[error("fits other than contain need both w and h")]
     BoxIncomplete,
-    #[error("a padded picture is placed by a compass name, not by a point")]
+    #[error("a padded image is placed by a compass name, not by a point")]
     PointOnCanvas,
     #[error(
         "result is {}x{} pixels, limits are {MAX_SIDE} a side and {MAX_PIXELS} in all",

@@ -212,7 +212,7 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
         Format::Webp if source.has_alpha => 28 * pixels,
         Format::Webp => 9 * pixels,
         Format::Avif => 18 * pixels + 2 * MIB,
-        // Not implemented yet.
+        // Not written yet.
         Format::Gif => 0,
     }
 }

@@ -200,7 +200,7 @@ impl Rgba {
     };
 }
 
-/// Which metadata the response contains.
+/// Which metadata the answer carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Metadata {
     None,
@@ -273,7 +273,7 @@ pub struct Resolved {
     pub quality: u8,
     pub metadata: Metadata,
     pub max_bytes: Option<u64>,
-    /// For JPEG: coarse scans first, then finer ones.
+    /// Of a JPEG: rough first, then finer.
     pub progressive: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
@@ -339,9 +339,9 @@ impl Resolved {
 }
 
 impl fmt::Display for Resolved {
-    /// Always writes every field, in a fixed order. Changing this text re-renders every variant.
+    /// Every field always, in a fixed order. A change of this text renders every variant anew.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Destructured by name, so that a new field cannot be forgotten here.
+        // Taken apart by name, so that a new field cannot be forgotten here.
         let Self {
             crop,
             rotate,

@@ -97,7 +97,7 @@ pub enum Error {
     #[error("decoding was stopped")]
     Stopped,
     /// The caller's input is invalid.
-    #[error("nothing that can be encoded: {0}")]
+    #[error("cannot be encoded: {0}")]
     BadInput(&'static str),
 }
 

@@ -139,7 +139,7 @@ fn frame(marker: u8, body: &[u8]) -> Result<Option<Frame>, Error> {
         return Err(Error::Malformed("short frame header"));
     };
     if *precision != 8 {
-        return Err(Error::Unsupported("other than 8 bits a sample"));
+        return Err(Error::Unsupported("other than 8 bits per sample"));
     }
     let width = u32::from(u16::from_be_bytes([*w1, *w0]));
     if width == 0 {

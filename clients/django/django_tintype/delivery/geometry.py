@@ -208,7 +208,7 @@ def _clip(source: Size, crop: str | None) -> Rect:
     across, down = clip(source.width, x, width), clip(source.height, y, height)
     if across is None or down is None:
         raise GeometryError(
-            "crop", f"crop lies outside the picture of {source.width}x{source.height} pixels"
+            "crop", f"crop lies outside the image of {source.width}x{source.height} pixels"
         )
     return Rect(across[0], down[0], across[1], down[1])
 

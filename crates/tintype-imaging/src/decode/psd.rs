@@ -167,7 +167,7 @@ impl<'a> Rows<'a> {
                 }
                 Some(starts)
             }
-            _ => return Err(Error::unsupported("PSD that is packed so")),
+            _ => return Err(Error::unsupported("PSD with this compression")),
         };
         Ok(Self {
             data,

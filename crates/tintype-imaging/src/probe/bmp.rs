@@ -126,7 +126,7 @@ impl Head {
             (4, _) => refused("a JPEG in it"),
             (5, _) => refused("a PNG in it"),
             (11..=13, _) => refused("inks"),
-            (0, bits) => refused(&format!("{bits} bits a pixel")),
+            (0, bits) => refused(&format!("{bits} bits per pixel")),
             (other, bits) => refused(&format!("compression {other} of {bits} bits")),
         }
     }

@@ -44,7 +44,7 @@ pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry
             best = Some(entry);
         }
     }
-    best.ok_or_else(|| Error::malformed("an icon without pictures"))
+    best.ok_or_else(|| Error::malformed("an icon without images"))
 }
 
 /// Reads an image's own header, because directory entries are often wrong.
@@ -91,7 +91,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     if !entry.is_png {
         return Ok((Blocks::default(), Colouring::Srgb));
     }
-    Error::check("bytes of a picture of an icon", entry.length, MAX_BYTES)?;
+    Error::check("bytes of an image in an icon", entry.length, MAX_BYTES)?;
     reader.seek(entry.offset)?;
     let png = reader.vec(entry.length)?;
     let inner = super::container(Cursor::new(png), limits, reader.deadline())?;

@@ -187,7 +187,7 @@ fn size(mut fields: Fields<'_>, header: &mut Header) -> Result<u16, Error> {
     };
     header.size = Size::new(side(right, left)?, side(bottom, top)?);
     let count = |end: u32, start: u32, tile: u32| match tile {
-        0 => Err(Error::malformed("tiles of nothing")),
+        0 => Err(Error::malformed("tiles without width or height")),
         tile => Ok(u64::from(side(end, start)?).div_ceil(u64::from(tile))),
     };
     let tiles =
@@ -215,7 +215,9 @@ fn precincts(mut fields: Fields<'_>, style: u8) -> Result<(), Error> {
         }
     }
     match is_small || least < LEAST_PRECINCT {
-        true => Err(Error::unsupported("JPEG 2000 in such small pieces")),
+        true => Err(Error::unsupported(
+            "JPEG 2000 with such small code blocks or precincts",
+        )),
         false => Ok(()),
     }
 }

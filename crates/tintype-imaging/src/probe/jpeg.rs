@@ -139,7 +139,7 @@ fn segment<R: BufRead + Seek>(
     let checked = Error::check("number of JPEG segments", parts, limit);
     if header.scans > 0 && !header.interlaced {
         // So many segments after the pixels are really damaged pixel data.
-        checked.map_err(|_| Error::malformed("it does not end"))?;
+        checked.map_err(|_| Error::malformed("it has no end"))?;
     } else {
         checked?;
     }
@@ -253,7 +253,7 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         return Err(Error::malformed("no frame header"));
     }
     if header.bits != 8 {
-        let what = format!("JPEG of {} bits a sample", header.bits);
+        let what = format!("JPEG of {} bits per sample", header.bits);
         return Err(Error::unsupported(what));
     }
     if header.scans == 0 {

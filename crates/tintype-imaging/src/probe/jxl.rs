@@ -65,7 +65,7 @@ fn head<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<Jx
     let mut pending = Vec::new();
     loop {
         let at = reader.position();
-        Error::check("bytes of the head", at, 4 * limits.max_icc_bytes)?;
+        Error::check("bytes of the header", at, 4 * limits.max_icc_bytes)?;
         let more = reader.vec(STEP.min(reader.left()))?;
         if more.is_empty() {
             return Err(Error::malformed("it ends too early"));

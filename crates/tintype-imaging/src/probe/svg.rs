@@ -222,7 +222,7 @@ impl<'a, 'input> Weights<'a, 'input> {
                 return Ok((*weight, *below));
             }
             Some(Some(_)) => return Err(too_deep()),
-            Some(None) => return Err(Error::unsupported("an SVG that refers to itself")),
+            Some(None) => return Err(Error::unsupported("an SVG that references itself")),
             None if depth > MAX_DEPTH => return Err(too_deep()),
             None => {}
         }

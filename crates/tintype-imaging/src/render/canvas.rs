@@ -43,7 +43,7 @@ fn flatten(pixels: &Pixels, background: Rgba) -> Pixels {
     .without_idle_alpha()
 }
 
-/// Porter-Duff "over" with straight alpha, rounded.
+/// Porter and Duff's "over", with straight alpha, rounded.
 fn over(top: Rgba, bottom: Rgba) -> Rgba {
     let (upper, lower) = (u32::from(top.a), u32::from(bottom.a));
     let below = lower * (255 - upper);

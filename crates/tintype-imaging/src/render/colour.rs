@@ -135,7 +135,7 @@ impl ToEightBits {
                 to_eight(&srgb)
             }
             (Samples::Sixteen(samples), How::Sixteen) => to_eight(&samples),
-            _ => return Err(Error::internal("bands of one picture differ")),
+            _ => return Err(Error::internal("bands of one image differ")),
         };
         Ok(converted.into())
     }

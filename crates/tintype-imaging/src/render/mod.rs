@@ -10,11 +10,11 @@
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
-//! 9. [`encode`], depending on the kind of image ([`drawn`]), with its [rights](crate::probe::Rights).
+//! 9. [`encode`], by what is seen ([`drawn`]), with the [rights](crate::probe::Rights) that travel along.
 //!
-//! If the result shows the whole original unchanged, the original's own coding may be the better response ([`own`]).
+//! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
-//! Deliberately absent: decisions. `Resolved` says what to cut and how large to make it.
+//! Deliberately absent: decisions. What to cut and how large to make it is in `Resolved`.
 
 mod canvas;
 mod colour;
@@ -223,7 +223,7 @@ impl Wanted {
             length > 0 && at.checked_add(length).is_some_and(|end| end <= whole)
         };
         if !inside(x, width, upright.width) || !inside(y, height, upright.height) {
-            return Err(Error::internal("the crop is not inside the picture"));
+            return Err(Error::internal("the crop is not inside the image"));
         }
         let size = if self.turn.transposes() {
             self.size.transposed()

@@ -75,7 +75,7 @@ fn resample_as(
         Layout::Gray => resample::<U8>(from, onto, options),
         Layout::Rgb => resample::<U8x3>(from, onto, options),
         Layout::Rgba => resample::<U8x4>(from, onto, options),
-        Layout::GrayAlpha => Err(Error::internal("gray with alpha is resized as RGBA")),
+        Layout::GrayAlpha => Err(Error::internal("gray with alpha must be resized as RGBA")),
     }
 }
 

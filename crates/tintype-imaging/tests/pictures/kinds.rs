@@ -286,7 +286,7 @@ fn bombs_are_counted() {
     );
     check(
         "<g id='a'><use href='#a'/></g>",
-        "an SVG that refers to itself",
+        "an SVG that references itself",
     );
     check(
         &("<g>".repeat(100) + &"</g>".repeat(100)),

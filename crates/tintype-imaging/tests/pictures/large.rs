@@ -115,8 +115,8 @@ fn other_processes_are_told_as_unsupported() {
         .position(|pair| pair == [0xFF, 0xC0])
         .unwrap();
     for (marker, bits, what) in [
-        (0xC0, 12, "JPEG of 12 bits a sample"),
-        (0xC1, 12, "JPEG of 12 bits a sample"),
+        (0xC0, 12, "JPEG of 12 bits per sample"),
+        (0xC1, 12, "JPEG of 12 bits per sample"),
         (0xC3, 8, "lossless JPEG"),
         (0xC5, 8, "hierarchical JPEG"),
         (0xC9, 8, "arithmetic-coded JPEG"),

@@ -43,7 +43,7 @@ impl Grid {
             && covers(size.height, tile.height, self.rows);
         match self.size == size && is_covered {
             true => Ok(()),
-            false => Err(Error::malformed("its tiles do not make the picture")),
+            false => Err(Error::malformed("its tiles do not cover the image")),
         }
     }
 

@@ -59,7 +59,7 @@ pub(super) fn decode(
         let pixels =
             u64::from(sps.pic_width_in_luma_samples) * u64::from(sps.pic_height_in_luma_samples);
         if pixels > most {
-            return Err(Error::malformed("it is larger than it says"));
+            return Err(Error::malformed("it is larger than it declares"));
         }
         let (picture, recon) =
             state.get_or_insert_with(|| (Picture::new(sps, pps), Reconstructor::new(sps, pps)));
@@ -85,7 +85,9 @@ pub(super) fn decode(
     let window = Window::of(sps.conf_win_offsets, sps.chroma_subsampling());
     let coded = recon.finish(false);
     if coded.chroma_format > 0 && coded.bit_depth[0] != coded.bit_depth[1] {
-        return Err(Error::unsupported("HEVC of two depths"));
+        return Err(Error::unsupported(
+            "HEVC with different luma and chroma depths",
+        ));
     }
     let whole = Size::new(coded.widths[0], coded.heights[0]);
     let size = window.of_whole(whole)?;

@@ -124,7 +124,7 @@ impl Items<'_> {
         to: &mut Rows<'_, S>,
     ) -> Result<(), Error> {
         if depth > MAX_DEPTH {
-            return Err(Error::malformed("pictures of pictures of pictures"));
+            return Err(Error::malformed("items are nested too deeply"));
         }
         let outer = self.file.nclx(id).or(outer);
         match self.file.kind(id)? {
@@ -136,14 +136,15 @@ impl Items<'_> {
             }
             IDENTITY | TONE_MAP => {
                 let source = self.file.inputs(id).first().copied();
-                let source = source.ok_or_else(|| Error::malformed("a picture of nothing"))?;
+                let source =
+                    source.ok_or_else(|| Error::malformed("a derived image without inputs"))?;
                 let mut canvas = self.canvas::<S>(source, depth + 1, outer)?;
                 if canvas.size != self.file.size(id)? {
                     return Err(Error::malformed("its sizes disagree"));
                 }
                 to(0, &mut canvas.samples)
             }
-            _ => Err(Error::unsupported("a part of this HEIF")),
+            _ => Err(Error::unsupported("this kind of HEIF item")),
         }
     }
 
@@ -227,7 +228,7 @@ impl Items<'_> {
                 let config = config.ok_or_else(|| Error::malformed("no configuration"))?;
                 hevc::decode(&data, config, most, self.deadline)?
             }
-            _ => return Err(Error::unsupported("a part of this HEIF")),
+            _ => return Err(Error::unsupported("this kind of HEIF item")),
         };
         if frame.size.width < size.width || frame.size.height < size.height {
             return Err(Error::malformed("its sizes disagree"));

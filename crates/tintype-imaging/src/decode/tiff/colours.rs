@@ -60,14 +60,14 @@ impl Pixels {
     fn eight(&mut self) -> Result<&mut Vec<u8>, Error> {
         match self {
             Self::Eight(samples) => Ok(samples),
-            Self::Sixteen(_) => Err(Error::internal("TIFF samples of another depth")),
+            Self::Sixteen(_) => Err(Error::internal("TIFF samples with another depth")),
         }
     }
 
     fn sixteen(&mut self) -> Result<&mut Vec<u16>, Error> {
         match self {
             Self::Sixteen(samples) => Ok(samples),
-            Self::Eight(_) => Err(Error::internal("TIFF samples of another depth")),
+            Self::Eight(_) => Err(Error::internal("TIFF samples with another depth")),
         }
     }
 }

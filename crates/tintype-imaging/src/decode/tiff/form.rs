@@ -133,15 +133,17 @@ impl Form {
             Packing::Webp if !is_of_bytes || page.planar || !matches!(page.samples, 3 | 4) => {
                 Err(refused("WebP of that form"))
             }
-            Packing::Jpeg if !is_of_bytes => Err(refused(&format!("JPEG of {bits} bits a sample"))),
+            Packing::Jpeg if !is_of_bytes => {
+                Err(refused(&format!("JPEG of {bits} bits per sample")))
+            }
             _ if page.photometric == YCBCR && !is_of_bytes => {
-                Err(refused(&format!("YCbCr of {bits} bits a sample")))
+                Err(refused(&format!("YCbCr of {bits} bits per sample")))
             }
             _ if page.photometric == PALETTE && bits > MAX_PALETTE_BITS => {
                 Err(refused(&format!("a palette of {bits} bits")))
             }
             _ if page.samples < page.colour_samples() => {
-                Err(Error::malformed("fewer samples than its colours have"))
+                Err(Error::malformed("fewer samples than its colours need"))
             }
             _ => Ok(()),
         }
@@ -222,7 +224,7 @@ fn depth(page: &Page) -> Result<Depth, Error> {
         (3, 16 | 24 | 32 | 64) => Depth::Float { bits },
         (5 | 6, _) => return Err(refused("complex samples")),
         (3, bits) => return Err(refused(&format!("floating point of {bits} bits"))),
-        (_, bits) => return Err(refused(&format!("{bits} bits a sample"))),
+        (_, bits) => return Err(refused(&format!("{bits} bits per sample"))),
     })
 }
 

@@ -26,7 +26,7 @@ pub(super) fn decode(
             let pixels = lossless::decode(stream, size, limits, deadline)?;
             pixels.iter().map(|[_, green, ..]| *green).collect()
         }
-        _ => return Err(Error::malformed("alpha of an unknown compression")),
+        _ => return Err(Error::malformed("alpha with unknown compression")),
     };
     let width = size.width as usize;
     match info >> 2 & 3 {

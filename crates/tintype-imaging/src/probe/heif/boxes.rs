@@ -79,7 +79,7 @@ impl<'a> Boxes<'a> {
         let content = match short {
             0 => fields.rest().len() as u64,
             1 => fields.number(8)?.saturating_sub(16),
-            2..8 => return Err(Error::malformed("a box is shorter than its head")),
+            2..8 => return Err(Error::malformed("a box is shorter than its header")),
             length => u64::from(length) - 8,
         };
         let content = usize::try_from(content).unwrap_or(usize::MAX);

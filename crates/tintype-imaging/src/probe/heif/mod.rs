@@ -86,7 +86,7 @@ impl File {
             }
         }
         let primary = file.meta.primary;
-        file.primary = primary.ok_or_else(|| Error::malformed("no primary picture"))?;
+        file.primary = primary.ok_or_else(|| Error::malformed("no primary image"))?;
         Ok(file)
     }
 
@@ -251,12 +251,13 @@ impl File {
                 (AV1 | HVC1 | HEV1, None) => return Err(Error::malformed("no configuration")),
                 (GRID | OVERLAY | IDENTITY | TONE_MAP, _) => {
                     let first = self.inputs(at).first();
-                    at = *first.ok_or_else(|| Error::malformed("a picture of nothing"))?;
+                    at =
+                        *first.ok_or_else(|| Error::malformed("a derived image without inputs"))?;
                 }
                 (kind, _) => return Err(Error::unsupported(format!("HEIF of {}", name(kind)))),
             }
         }
-        Err(Error::malformed("pictures of pictures of pictures"))
+        Err(Error::malformed("items are nested too deeply"))
     }
 
     /// Reads the data of an item as far as it is there; also returns whether it is complete.
@@ -270,7 +271,7 @@ impl File {
         let whole = match place.base {
             Base::File => 0..reader.length(),
             Base::Idat => self.idat.clone(),
-            Base::Items => return Err(Error::unsupported("HEIF with items in pieces of items")),
+            Base::Items => return Err(Error::unsupported("HEIF with items stored in other items")),
         };
         let (mut data, mut is_whole) = (Vec::new(), true);
         for (offset, length) in &place.extents {
@@ -440,8 +441,8 @@ pub(super) fn box_head<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(Kin
         0 => reader.left(),
         1 => u64::from_be_bytes(reader.array()?)
             .checked_sub(16)
-            .ok_or_else(|| Error::malformed("a box is shorter than its head"))?,
-        2..8 => return Err(Error::malformed("a box is shorter than its head")),
+            .ok_or_else(|| Error::malformed("a box is shorter than its header"))?,
+        2..8 => return Err(Error::malformed("a box is shorter than its header")),
         length => u64::from(length) - 8,
     };
     Ok((kind, length))

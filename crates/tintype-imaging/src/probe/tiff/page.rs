@@ -127,7 +127,7 @@ impl Page {
         };
         let compression = number(COMPRESSION).unwrap_or(1);
         let samples = number(SAMPLES).unwrap_or(1);
-        Error::check("samples a pixel", samples, 8)?;
+        Error::check("samples per pixel", samples, 8)?;
         // If it is missing, guess as libtiff does.
         let photometric = number(PHOTOMETRIC).unwrap_or(match (samples, compression) {
             (3.., _) => RGB,

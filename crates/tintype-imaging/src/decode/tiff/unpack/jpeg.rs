@@ -33,7 +33,7 @@ pub(super) fn decode(
         Colour::Cmyk => 4,
     };
     if channels != shape.samples {
-        return Err(Error::malformed("JPEG of another number of components"));
+        return Err(Error::malformed("JPEG with another number of components"));
     }
     // Four components were decoded as inverted CMYK; TIFF stores them uninverted.
     if picture.colour == Colour::Cmyk {

@@ -53,7 +53,7 @@ pub(super) fn open<'c>(
         Packing::Zstd => {
             let cursor = Cursor::new(bytes);
             let decoder = StreamingDecoder::new_with_max_window_size(cursor, MAX_WINDOW_BYTES);
-            let failed = |_| Error::malformed("its zstd cannot be read");
+            let failed = |_| Error::malformed("its zstd data cannot be read");
             Box::new(decoder.map_err(failed)?)
         }
         Packing::Lzma => {
