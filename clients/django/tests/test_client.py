@@ -316,9 +316,9 @@ def stranger(settings: Any) -> Iterator[None]:
 @pytest.mark.parametrize("status", [200, 301, 404, 400])
 def test_a_stranger_is_not_believed(stranger: None, status: int) -> None:
     storage = TintypeStorage()
-    with pytest.raises(TintypeError, match="not an answer of tintype"):
+    with pytest.raises(TintypeError, match="not a response of tintype"):
         storage.save(str(status), ContentFile(b"x"))
-    with pytest.raises(TintypeError, match="not an answer of tintype"):
+    with pytest.raises(TintypeError, match="not a response of tintype"):
         storage.exists(str(status))
 
 
@@ -327,7 +327,7 @@ def test_a_balancer_that_asks_for_patience_gets_it(
     stranger: None, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     caplog.set_level("INFO", "django_tintype")
-    with pytest.raises(TintypeUnavailable, match=f"answered {status}"):
+    with pytest.raises(TintypeUnavailable, match=f"responded with status {status}"):
         TintypeStorage().exists(str(status))
     assert len(caplog.messages) == 2
 

@@ -75,7 +75,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({"URL": "http://x:99999"}, "URL is not a URL"),
     ({"URL": "http://[x"}, "URL is not a URL"),
     ({"URL": "http://user:hush@x"}, "the token goes into TOKEN"),
-    ({"URL": "http://x?a=b"}, "scheme, host, port and path alone"),
+    ({"URL": "http://x?a=b"}, "scheme, host, port and path only"),
     ({"PUBLIC_URL": 7}, "PUBLIC_URL must be text"),
     ({"TOKEN": "a hush\n"}, "TOKEN must be a token in one line"),
     ({"TOKEN": "hush", "TOKEN_FILE": "/dev/null"}, "both TOKEN and TOKEN_FILE"),

@@ -369,7 +369,7 @@ def test_a_disk_that_is_full_is_said_in_one_line(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (checkpoint.path.stat().st_size + 5, limits[1]))
-        with pytest.raises(CommandError, match="checkpoint: File too large; make room"):
+        with pytest.raises(CommandError, match="checkpoint: File too large; free some space"):
             checkpoint.add("a.txt")
         checkpoint.close()
     finally:
@@ -404,12 +404,12 @@ def test_an_interrupted_run_says_so_in_one_line(
 def test_a_checkpoint_belongs_to_its_work(media: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint"
     migrate(checkpoint=str(checkpoint))
-    with pytest.raises(CommandError, match="of other work"):
+    with pytest.raises(CommandError, match="of another run"):
         call_command("tintype_migrate", checkpoint=str(checkpoint), target="default")
     letter = tmp_path / "letter"
     for content in (b"dear reader", b"dear reader\n", b"\xff\xd8\xff\n"):
         letter.write_bytes(content)
-        with pytest.raises(CommandError, match="of other work"):
+        with pytest.raises(CommandError, match="of another run"):
             call_command("tintype_migrate", checkpoint=str(letter))
         assert letter.read_bytes() == content
 
@@ -429,7 +429,7 @@ def test_a_service_that_is_away_is_an_error_and_not_a_success(
     settings.TINTYPE = {**settings.TINTYPE, "TIMEOUT": 1}
     # One line, and no traceback.
     for command in ("tintype_migrate", "tintype_orphans"):
-        with pytest.raises(CommandError, match="no answer from the service"):
+        with pytest.raises(CommandError, match="no response from the service"):
             call_command(command, stdout=StringIO())
 
 

@@ -72,7 +72,7 @@ def test_what_the_service_refuses_is_told(start_service: StartService, editor: V
     row = Picture.objects.create(title="a", image=jpeg())
     service.stop()
     [message] = told(act(editor, "take_down", row, reason="licence ended"))
-    assert "was left as it is" in message and "no answer from the service" in message
+    assert "was left as it is" in message and "no response from the service" in message
 
 
 def test_only_who_may_change_pictures_may_take_them_down(fresh_service: Service) -> None:

@@ -183,7 +183,7 @@ def test_nothing_is_deleted_unless_told(shelves: Service) -> None:
 
 
 def test_deleting_wants_a_prefix_and_keeps_to_it(shelves: Service) -> None:
-    with pytest.raises(CommandError, match="--delete wants to know where"):
+    with pytest.raises(CommandError, match="--delete needs a prefix"):
         call_command("tintype_orphans", delete=True)
     _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
     assert told == {"documents/gone.txt": "missing", "documents/lost.txt": "deleted"}

@@ -1,8 +1,8 @@
-//! Turns bytes and a spec into bytes, and probes originals.
+//! Bytes and a spec in, bytes out; and what a probe can tell of an original.
 //!
-//! No async, no files, no HTTP: everything here is a function of its arguments, bounded by limits and by a deadline
-//! that the caller passes in. The same original and the same [`spec::Resolved`] produce the same bytes on every run and
-//! machine, until [`EPOCH`] changes.
+//! No async, no files, no HTTP: everything here is a function of its arguments, bounded by limits
+//! and by a deadline that the caller passes down. The same original and the same
+//! [`spec::Resolved`] give the same bytes on every run and machine, until [`EPOCH`] changes.
 
 pub mod cost;
 mod decode;
@@ -18,6 +18,6 @@ pub mod spec;
 
 pub use error::{Error, PIXELS};
 
-/// Part of every variant's name. Raise it whenever the same original and the same [`spec::Resolved`] may produce other
-/// bytes than before.
+/// Part of the name of every variant: raised whenever the same original and the same
+/// [`spec::Resolved`] may give other bytes than before.
 pub const EPOCH: u32 = 4;

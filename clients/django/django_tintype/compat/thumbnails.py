@@ -92,14 +92,14 @@ def source_of(value: object) -> Source:
         return value.source
     if isinstance(value, str):
         if "://" in value or value.startswith("//"):
-            reason = "tintype shows what is stored in it; save the picture to a field first"
+            reason = "tintype shows what is stored in it; save the image to a field first"
             raise CompatError(value, reason)
         return Source.stored(default_storage, value)
     return Source.of(value)
 
 
 def size_of(value: object) -> Size | None:
-    """The size of an image or of a thumbnail, as far as it is known."""
+    """The size of an image or of a thumbnail, if it is known."""
     if isinstance(value, Thumbnail):
         return value.size
     size = source_of(value).size

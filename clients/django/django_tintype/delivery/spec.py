@@ -39,7 +39,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What one URL says and nothing else: no preset applied, no configuration.
+    """The items of one URL and nothing else: no preset applied, no configuration.
 
     Items at their default are `None`, except with a preset, which they then override.
     """

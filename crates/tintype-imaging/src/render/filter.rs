@@ -1,4 +1,4 @@
-//! Blur, sharpen, gray. Integer arithmetic, so that every machine rounds alike.
+//! Blur, sharpen, gray. Whole-number arithmetic, so that every machine rounds alike.
 
 use std::time::Instant;
 
@@ -70,7 +70,7 @@ fn blur(pixels: &Pixels, sigma: f64, deadline: Instant) -> Result<Pixels, Error>
     resize::whole(&blurred, pixels.size, FilterType::CatmullRom)
 }
 
-/// Computes `p + amount * (p - blurred p)` on colour only.
+/// `p + amount * (p - blurred p)`, on colour only.
 fn sharpen(mut pixels: Pixels, amount: f64, deadline: Instant) -> Result<Pixels, Error> {
     let blurred = gaussian(&pixels, SHARPEN_SIGMA, deadline)?;
     let amount = (amount * 256.0).round() as i32;
@@ -117,7 +117,7 @@ fn convolve(line: &[u16], at: usize, weights: &[u32]) -> u16 {
     let last = line.len() - 1;
     let mut sum = u64::from(weights[0]) * u64::from(line[at]);
     for (distance, &weight) in weights.iter().enumerate().skip(1) {
-        // Edge pixels repeat.
+        // Edges repeat.
         let before = line[at.saturating_sub(distance)];
         let after = line[(at + distance).min(last)];
         sum += u64::from(weight) * (u64::from(before) + u64::from(after));
@@ -125,7 +125,7 @@ fn convolve(line: &[u16], at: usize, weights: &[u32]) -> u16 {
     ((sum + 32_768) >> 16) as u16
 }
 
-/// The weight of the centre, then those of one side; both sides and the centre add up to 65536.
+/// The middle one and those to one side; all together are 65536.
 fn weights(sigma: f64) -> Vec<u32> {
     let radius = (3.0 * sigma).ceil() as i32;
     let bell: Vec<f64> = (0..=radius)
@@ -141,7 +141,7 @@ fn weights(sigma: f64) -> Vec<u32> {
     weights
 }
 
-/// Multiplies colour by alpha (in 1/255), so that nothing is lost on the way back.
+/// Colour times alpha in 1/255, so that nothing is lost on the way back.
 fn premultiply(pixels: &Pixels) -> Vec<u16> {
     let channels = pixels.layout.channels();
     if !pixels.layout.has_alpha() {

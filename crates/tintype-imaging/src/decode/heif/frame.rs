@@ -21,7 +21,7 @@ pub(super) enum Planes {
     Av1(re_rav1d::Picture),
     Hevc {
         frame: recon::Frame,
-        /// Top left of the visible area, in luma samples.
+        /// What is shown begins here, in samples of luma.
         left: u32,
         top: u32,
     },
@@ -34,7 +34,7 @@ impl Frame {
         self.full_range = nclx.full_range;
     }
 
-    /// Reads the visible part of a plane's row.
+    /// A row of a plane, as far as it is shown.
     fn row(&self, plane: usize, y: u32, into: &mut Vec<u16>) {
         let (across, down) = match plane {
             0 => (1, 1),
