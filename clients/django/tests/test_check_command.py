@@ -1,4 +1,4 @@
-"""`manage.py tintype_check` finds out whether settings and service fit, says how to mend what does
+"""`manage.py tintype_check` finds out whether settings and service match, says how to fix what does
 not, and leaves nothing behind.
 """
 
@@ -35,7 +35,7 @@ def check(*arguments: str) -> tuple[bool, str]:
 
 
 def token(scopes: str, *more: str) -> tuple[str, str]:
-    """What the client gets, and what the service keeps."""
+    """The token for the client, and the entry for the service."""
     command = [str(binary()), "token", "new", "--id", "web", "--scopes", scopes, "--json", *more]
     made: dict[str, Any] = json.loads(subprocess.check_output(command))
     return str(made["token"]), str(made["entry"])
@@ -89,7 +89,7 @@ def test_with_write_nothing_is_left(start_service: StartService) -> None:
     assert [path.read_bytes() for path in left] == [b"somebody's own"]
 
 
-#: the service's environment, our settings, what is said, how it is mended
+#: the service's environment, our settings, the message, the fix
 MISFITS: list[tuple[dict[str, str], dict[str, Any], str, str]] = [
     ({}, {"TOKEN": "wrong"}, "the token is refused", "tintype token new"),
     (SIGNED, {**OURS, "SIGNING_KEY": KEY + "."}, "rejects our signatures", "SIGNING_KEYS"),
@@ -135,7 +135,7 @@ def test_a_service_that_is_away(settings: Any) -> None:
     settings.TINTYPE = {"URL": f"http://127.0.0.1:{free_ports(1)[0]}", "TOKEN": "dev"}
     is_well, text = check()
     assert not is_well
-    # Once, with the way out in a line of its own.
+    # Once, with the fix on a separate line.
     assert text.count("no response from the service at") == 1
     assert text.count("check TINTYPE['URL'] and that the service runs") == 1
 

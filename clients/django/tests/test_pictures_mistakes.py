@@ -1,5 +1,5 @@
-"""An argument that is wrong is an error that names the tag and the argument: when the template is
-compiled, if it is a literal. Nothing that comes from a database gets out of its attribute.
+"""A wrong argument raises an error that names the tag and the argument, for a literal already when
+the template is compiled. No value from a database can break out of its attribute.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.markup import HOST, LION, elements, render
 from tests.markup import site as site
 
 MISTAKES = [
-    # arguments of tt_img, what the message says
+    # arguments of tt_img, the message
     ("p", "tt_img: alt: is missing"),
     ("p width=3 alt=''", "tt_img: width: unknown argument, did you mean w"),
     ("p load='lazy' alt=''", "tt_img: load: unknown argument, did you mean loading"),

@@ -161,7 +161,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
             let drawn = svg::drawn(source.upright, svg::divisor(part, target));
             4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes + in_rows() + short
         }
-        // A table of rows per channel.
+        // A table of rows of each channel.
         SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
         // Floating point, twice.
         SourceFormat::Jxl => 20 * channels.max(3) * all + in_rows() + short,

@@ -1,6 +1,6 @@
-//! SVG is drawn by `resvg` on request. What a file could expand to is counted first: entities, elements that reference
-//! others, and references to references. It reads no other file, runs no script, and draws no text (which would need
-//! fonts) and no embedded images.
+//! SVG: drawn, by `resvg`, as it is asked for. What a file may make of itself is counted before: entities, elements
+//! that stand for others, references that lead to references. It reads no other file, runs no script, has no text
+//! (which would need fonts) and no pictures within.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Seek};
@@ -17,9 +17,9 @@ use crate::spec::Size;
 const SIDE: f32 = 4096.0;
 
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// Of text after expanding entities.
+/// Of text behind entities.
 const MAX_EXPANDED: usize = 16 * 1024 * 1024;
-/// Elements, counted once per reference.
+/// Elements, each as often as it is referred to.
 const MAX_ELEMENTS: u64 = 100_000;
 const MAX_DEPTH: u32 = 64;
 /// Bytes of style sheets times elements.
@@ -92,8 +92,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
     Tree::from_xmltree(&document, &options).map_err(|error| failed(error.to_string()))
 }
 
-/// Checks the upper bound of their expansion: all of them at every reference, and nested ones as often as the parser
-/// allows.
+/// The most that they could come to: all of them at each place where one may stand, and where one has others in
+/// it as often as the parser allows.
 fn check_entities(text: &str) -> Result<(), Error> {
     let mut declared = 0;
     let mut is_nested = false;

@@ -1,5 +1,5 @@
-//! Less common formats: JPEG XL, JPEG 2000, Photoshop's flattened image, icons and cursors, and SVG. Unsupported ones
-//! are refused by name.
+//! What a house has besides: JPEG XL, JPEG 2000, Photoshop's flattened picture, icons and cursors, and SVG. What
+//! nobody reads here is refused by its name.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Size};
@@ -218,7 +218,7 @@ fn a_drawing_is_as_sharp_as_it_is_asked_for() {
     }
 }
 
-/// It requests no file or server, and draws nothing in its place.
+/// Neither a file nor a server is asked, and nothing is drawn of it.
 #[test]
 fn a_drawing_reads_nothing_else() {
     let secret = "file:///etc/passwd";

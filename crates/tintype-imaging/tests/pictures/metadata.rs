@@ -1,5 +1,5 @@
-//! Variants say who made an image and who owns it, and nothing about where it was taken, with what device, or who has
-//! it.
+//! Variants say who made a picture and who owns it, and nothing about where, with what, or by whom
+//! it is kept.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;

@@ -19,7 +19,7 @@ pub(super) fn read(plain: Option<&[u8]>, photoshop: Option<&[u8]>) -> Rights {
     rights
 }
 
-/// Each data set is 0x1c, record, data set number, length, bytes.
+/// 0x1c, record, data set, length, bytes.
 fn data_sets(mut rest: &[u8]) -> Rights {
     let mut rights = Rights::default();
     while let [0x1c, record, set, high, low, tail @ ..] = rest {
@@ -41,7 +41,7 @@ fn data_sets(mut rest: &[u8]) -> Rights {
     rights
 }
 
-/// Finds all IPTC resources, also after a damaged one.
+/// All that are IPTC, also behind one that is damaged.
 fn resources(mut rest: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     loop {

@@ -1,8 +1,8 @@
 //! Who made an image, who owns it, and on what terms it may be used. Locations, serial numbers and names of camera
 //! owners are never read, so they cannot be passed on.
 //!
-//! Each field is taken from the first block that has it: XMP, which has all of them and is what editors write last;
-//! then IPTC; then EXIF.
+//! Fields are taken one by one from the first block that has them: XMP, which holds all of them and is what editors
+//! write last; then IPTC; then EXIF.
 
 mod exif;
 mod iptc;

@@ -17,7 +17,7 @@ const PHOTOSHOP: &[u8] = b"http://ns.adobe.com/photoshop/1.0/";
 const PLUS: &[u8] = b"http://ns.useplus.org/ldf/xmp/1.0/";
 const IPTC_EXTENSION: &[u8] = b"http://iptc.org/std/Iptc4xmpExt/2008-02-29/";
 
-/// No honest packet has as many.
+/// No packet has as many.
 const MAX_EVENTS: usize = 100_000;
 const MAX_DEPTH: usize = 64;
 
@@ -81,7 +81,7 @@ struct Walk {
     found: Vec<(Field, bool, String)>,
 }
 
-/// Reads up to the first error.
+/// What can be read, up to the first fault.
 pub(super) fn read(packet: &[u8]) -> Rights {
     let decoded;
     let text = match packet {
@@ -95,7 +95,7 @@ pub(super) fn read(packet: &[u8]) -> Rights {
         }
         _ => {
             decoded = String::from_utf8_lossy(packet).into_owned();
-            // Some writers terminate it with NUL.
+            // Some writers end it by NUL.
             decoded.trim_matches('\0')
         }
     };

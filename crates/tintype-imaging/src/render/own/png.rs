@@ -39,7 +39,7 @@ pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
                     if let Some(exif) = &rights.exif {
                         push(&mut bytes, b"eXIf", exif);
                     }
-                    // Neither compressed nor with a language.
+                    // Neither packed nor in a language.
                     let xmp = [b"XML:com.adobe.xmp\0\0\0\0\0", rights.xmp.as_slice()].concat();
                     push(&mut bytes, b"iTXt", &xmp);
                 }
