@@ -170,10 +170,10 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     }
 }
 
-/// Bytes per pixel: planes and per-block state. For AV1, twice the value per byte of a sample.
+/// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
 const OF_TWO_AV1: u64 = 7;
 const OF_HEVC: u64 = 9;
-/// Bytes per pixel of a separate alpha, or of a canvas for overlays.
+/// Of an alpha for itself, or of what several are laid upon.
 const OF_ALPHA: u64 = 4;
 
 /// For a progressive JPEG, whose scans are read side by side: the coefficients of one row of MCUs, up to 16 pixels

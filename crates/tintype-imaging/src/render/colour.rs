@@ -198,7 +198,7 @@ fn options() -> TransformOptions {
     }
 }
 
-/// The image's own CMYK profile, if it has one.
+/// By the profile of the press, if the picture has one.
 fn inks(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
     let profile = ColorProfile::new_from_slice(container.blocks.icc.as_deref()?).ok()?;
     if profile.color_space != DataColorSpace::Cmyk {
@@ -292,7 +292,7 @@ const INK_TO_SRGB: [[f64; 14]; 3] = [
     ],
 ];
 
-/// Whether the samples are sRGB, or have no usable description.
+/// Whether the samples mean sRGB, or say nothing that can be read.
 pub(super) fn is_srgb(container: &Container) -> bool {
     let layout = match container.header.colour_space {
         ColourSpace::Gray => Layout::Gray,
