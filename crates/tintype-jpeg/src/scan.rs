@@ -17,7 +17,7 @@ pub(crate) struct Before {
 /// Consumes the blocks of a scan. `place` is the index of the component in the scan, then column and row of the block.
 pub(crate) trait Blocks {
     /// Whether blocks after an invalid code are still worth reading.
-    const GO_ON: bool;
+    const CONTINUES_AFTER_ERROR: bool;
 
     fn read(
         &mut self,
@@ -117,7 +117,7 @@ impl<'a> Walk<'a> {
         let read = blocks.read(&mut self.bits, &mut self.before, place);
         if read.is_err() || self.bits.overrun() {
             self.damaged = true;
-            self.lost = self.bits.overrun() || !B::GO_ON;
+            self.lost = self.bits.overrun() || !B::CONTINUES_AFTER_ERROR;
         }
     }
 

@@ -14,7 +14,7 @@ use crate::plane::Plane;
 use crate::scan::{Before, Blocks, Walk};
 
 /// A scan, and how far it has been read.
-struct Open<'a> {
+struct OpenScan<'a> {
     parts: Vec<Part>,
     walk: Walk<'a>,
 }
@@ -30,7 +30,7 @@ struct Part {
 
 /// Scans that together contain each component once.
 pub(crate) struct Sequential<'a> {
-    scans: Vec<Open<'a>>,
+    scans: Vec<OpenScan<'a>>,
     damaged: bool,
     level: Level,
 }
@@ -86,8 +86,8 @@ fn next<'a>(
     reader: &mut Reader<'a>,
     tables: &mut Tables,
     planes: &[Plane],
-    so_far: &[Open<'a>],
-) -> Result<Option<Open<'a>>, Error> {
+    so_far: &[OpenScan<'a>],
+) -> Result<Option<OpenScan<'a>>, Error> {
     match reader.segment()? {
         (EOI, _) => Err(Error::Malformed("components without a scan")),
         (SOS, body) => {
@@ -111,7 +111,7 @@ fn open<'a>(
     tables: &mut Tables,
     reader: &Reader<'a>,
     planes: &[Plane],
-) -> Result<Open<'a>, Error> {
+) -> Result<OpenScan<'a>, Error> {
     tables.fill_in()?;
     let bits = Bits::new(reader.bytes, reader.at);
     let walk = Walk::new(bits, frame, &scan.parts, tables.restart);
@@ -128,7 +128,7 @@ fn open<'a>(
             factors: Factors::new(tables.quantisation(component)?, side),
         });
     }
-    Ok(Open { parts, walk })
+    Ok(OpenScan { parts, walk })
 }
 
 /// The output of one row of MCUs.
@@ -139,7 +139,7 @@ struct Stripe<'s> {
 
 impl Blocks for Stripe<'_> {
     /// Huffman codes usually resynchronise, and only what was missed in between is wrong.
-    const GO_ON: bool = true;
+    const CONTINUES_AFTER_ERROR: bool = true;
 
     #[inline(always)]
     fn read(

@@ -38,7 +38,7 @@ pub(super) fn first(
 
 /// Decodes a refinement pass: one more bit per coefficient, and coefficients that become nonzero.
 #[inline(always)]
-pub(super) fn again(
+pub(super) fn refine(
     bits: &mut Bits<'_>,
     table: &Table,
     scan: &Scan,
@@ -61,7 +61,7 @@ pub(super) fn again(
                 1 => Some(if bits.take(1) == 1 { step } else { -step }),
                 _ => return Err(Error::Malformed("AC correction")),
             };
-            index = past(bits, index, run, scan.end, block, step);
+            index = skip_zeros(bits, index, run, scan.end, block, step);
             if let Some(value) = value
                 && index <= scan.end
             {
@@ -81,7 +81,7 @@ pub(super) fn again(
 
 /// Skips `run` zero coefficients and returns the index after them, refining nonzero ones on the way.
 #[inline(always)]
-fn past(
+fn skip_zeros(
     bits: &mut Bits<'_>,
     mut index: usize,
     mut run: usize,

@@ -19,7 +19,7 @@ use store::Store;
 
 pub(crate) struct Progressive<'a> {
     /// In file order, without scans that contribute nothing at this scale.
-    scans: Vec<Open<'a>>,
+    scans: Vec<OpenScan<'a>>,
     /// By component.
     stores: Vec<Store>,
     factors: Vec<Option<Factors>>,
@@ -28,7 +28,7 @@ pub(crate) struct Progressive<'a> {
 }
 
 /// A scan, and how far it has been read.
-struct Open<'a> {
+struct OpenScan<'a> {
     scan: Scan,
     /// By index of the component in the scan.
     coded: Vec<Coded>,
@@ -36,11 +36,11 @@ struct Open<'a> {
 }
 
 enum Coded {
-    First(Table),
+    DcFirst(Table),
     /// DC refinement: raw bits without codes.
-    FirstAgain,
-    Others(AcTable),
-    OthersAgain(Table),
+    DcRefinement,
+    AcFirst(AcTable),
+    AcRefinement(Table),
 }
 
 impl<'a> Progressive<'a> {
@@ -106,13 +106,13 @@ impl<'a> Progressive<'a> {
         if scan.parts.iter().any(|part| is_needed(part.component)) {
             let coded = scan.parts.iter().map(|part| {
                 Ok(match (scan.start, scan.high) {
-                    (0, 0) => Coded::First(Table::new(tables.dc(part.dc)?)?),
-                    (0, _) => Coded::FirstAgain,
-                    (_, 0) => Coded::Others(AcTable::new(tables.ac(part.ac)?)?),
-                    _ => Coded::OthersAgain(Table::new(tables.ac(part.ac)?)?),
+                    (0, 0) => Coded::DcFirst(Table::new(tables.dc(part.dc)?)?),
+                    (0, _) => Coded::DcRefinement,
+                    (_, 0) => Coded::AcFirst(AcTable::new(tables.ac(part.ac)?)?),
+                    _ => Coded::AcRefinement(Table::new(tables.ac(part.ac)?)?),
                 })
             });
-            self.scans.push(Open {
+            self.scans.push(OpenScan {
                 coded: coded.collect::<Result<_, Error>>()?,
                 walk: Walk::new(bits, frame, &scan.parts, tables.restart),
                 scan,
@@ -132,7 +132,7 @@ impl<'a> Progressive<'a> {
         for (store, plane) in self.stores.iter_mut().zip(&*planes) {
             store.begin(plane.first_row);
         }
-        for Open { scan, coded, walk } in &mut self.scans {
+        for OpenScan { scan, coded, walk } in &mut self.scans {
             let mut pass = Pass {
                 stores: &mut self.stores,
                 scan,
@@ -158,7 +158,7 @@ struct Pass<'p> {
 
 impl Blocks for Pass<'_> {
     /// After damage, the data of earlier scans is better than what follows.
-    const GO_ON: bool = false;
+    const CONTINUES_AFTER_ERROR: bool = false;
 
     #[inline(always)]
     fn read(
@@ -169,32 +169,32 @@ impl Blocks for Pass<'_> {
     ) -> Result<(), Error> {
         let scan = self.scan;
         // Most blocks of most scans.
-        if before.end_of_band > 0 && matches!(self.coded[part], Coded::Others(_)) {
+        if before.end_of_band > 0 && matches!(self.coded[part], Coded::AcFirst(_)) {
             before.end_of_band -= 1;
             return Ok(());
         }
         let mut block = self.stores[scan.parts[part].component].block(x, y);
         match &self.coded[part] {
-            Coded::First(table) => {
+            Coded::DcFirst(table) => {
                 let dc = &mut before.dc[part & 3];
                 table.first(bits, dc)?;
                 *block.first = (*dc << scan.low) as i16;
                 Ok(())
             }
-            Coded::FirstAgain => {
+            Coded::DcRefinement => {
                 *block.first |= i16::from(bits.bit()) << scan.low;
                 Ok(())
             }
-            Coded::Others(table) => {
+            Coded::AcFirst(table) => {
                 // Keeps the state in registers rather than behind references.
                 let (mut local, mut end_of_band) = (*bits, before.end_of_band);
                 let read = band::first(&mut local, table, scan, &mut end_of_band, &mut block);
                 (*bits, before.end_of_band) = (local, end_of_band);
                 read
             }
-            Coded::OthersAgain(table) => {
+            Coded::AcRefinement(table) => {
                 let (mut local, mut end_of_band) = (*bits, before.end_of_band);
-                let read = band::again(&mut local, table, scan, &mut end_of_band, &mut block);
+                let read = band::refine(&mut local, table, scan, &mut end_of_band, &mut block);
                 (*bits, before.end_of_band) = (local, end_of_band);
                 read
             }
