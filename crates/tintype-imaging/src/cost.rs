@@ -12,7 +12,7 @@ use crate::placeholder;
 use crate::probe::{Header, SourceFormat};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
-/// What a record knows of an original.
+/// What a record knows about an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     pub format: SourceFormat,
@@ -26,11 +26,11 @@ pub struct Source {
     pub bits: u8,
     /// As [`Header::interlaced`].
     pub interlaced: bool,
-    /// Not known to be a photograph.
+    /// False only for known photographs.
     pub may_be_drawn: bool,
 }
 
-/// The stages are those of [`crate::render::Timings`].
+/// The stages of [`crate::render::Timings`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     pub decode: Duration,
@@ -98,13 +98,13 @@ pub fn encode(format: Format, output: Size) -> Duration {
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
 
-/// In pixels: what is not in proportion to a picture prevails below.
+/// In pixels; below this, fixed costs dominate.
 const SMALLEST: u64 = 20_000;
 
 /// What `max_bytes` comes to, where most answers fit at once and some take seven.
 const TRIES: u32 = 3;
 
-/// A pixel of a blur or an unsharp mask.
+/// Per pixel of a blur or an unsharp mask.
 const FILTER: u64 = 40;
 
 /// Dominant colour and ThumbHash of at most 100 pixels a side.

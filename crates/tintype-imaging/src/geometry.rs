@@ -37,10 +37,10 @@ use turn::Turn;
 
 use crate::spec::{Canvas, Compass, Decimal, Fit, Format, Gravity, Rect, Request, Resolved, Size};
 
-/// The longest side of an answer: the most that a WebP file can hold.
+/// The longest side of a response: the most that a WebP file can hold.
 pub const MAX_SIDE: u32 = 16_383;
-/// The most pixels of an answer. Only `up` and `pad` can make an answer larger than its original,
-/// whose pixels the probe has limited already.
+/// The most pixels of a response. Only `up` and `pad` can make a response larger than its original, whose pixels the
+/// probe has limited already.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
 const ONE: i64 = 1_000_000;

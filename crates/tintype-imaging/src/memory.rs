@@ -161,7 +161,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
             let drawn = svg::drawn(source.upright, svg::divisor(part, target));
             4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes + in_rows() + short
         }
-        // A table of rows of each channel.
+        // A table of rows per channel.
         SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
         // Floating point, twice.
         SourceFormat::Jxl => 20 * channels.max(3) * all + in_rows() + short,
@@ -173,7 +173,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
 /// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
 const OF_TWO_AV1: u64 = 7;
 const OF_HEVC: u64 = 9;
-/// Of an alpha for itself, or of what several are laid upon.
+/// Bytes per pixel of a separate alpha, or of a canvas for overlays.
 const OF_ALPHA: u64 = 4;
 
 /// For a progressive JPEG, whose scans are read side by side: the coefficients of one row of MCUs, up to 16 pixels

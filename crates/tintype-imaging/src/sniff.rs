@@ -1,8 +1,8 @@
 //! Determines the media type of a file by its content. Names and declared types are ignored, because an attacker
 //! chooses them.
 //!
-//! Active types (what a browser would run) are looked for in anything that is not recognised by a
-//! magic number, because browsers forgive leading blanks, byte order marks and comments too.
+//! Anything without a magic number is searched for active types (those a browser would run), because browsers tolerate
+//! leading blanks, byte order marks and comments too.
 
 /// How much of the start of a file decides.
 pub const HEAD_BYTES: usize = 64 * 1024;
@@ -26,7 +26,7 @@ pub enum Kind {
 
 use Kind::{Active, Passive, Picture, Unknown};
 
-/// Decides by the first bytes; the first 64 KiB suffice.
+/// Decides by the first bytes; 64 KiB suffice.
 pub fn sniff(head: &[u8]) -> Sniffed {
     let head = &head[..head.len().min(HEAD_BYTES)];
     let (media_type, kind) = magic(head)

@@ -1,9 +1,8 @@
 //! The vocabulary of a rendering: what a caller may request ([`Request`]), and what that means for a given original
 //! ([`Resolved`]).
 //!
-//! A `Request` speaks in boxes, fits and gravity. [`crate::geometry::resolve`] turns it into a
-//! `Resolved`, which speaks in whole pixels only, so two requests that mean the same picture are
-//! equal values and share one variant.
+//! A `Request` consists of boxes, fits and gravity. [`crate::geometry::resolve`] turns it into a `Resolved` in whole
+//! pixels only, so that requests for the same image are equal values and share one variant.
 
 use std::fmt;
 
@@ -260,7 +259,7 @@ pub struct Resolved {
     pub flip: Flip,
     /// The turned crop is resized to exactly this.
     pub size: Size,
-    /// With `pad`: the size of the answer, and where the picture sits in it.
+    /// For `pad`: the size of the response, and where the image is placed in it.
     pub canvas: Option<Canvas>,
     /// Sigma in pixels of the answer, dpr included.
     pub blur: Option<Decimal>,
@@ -273,7 +272,7 @@ pub struct Resolved {
     pub quality: u8,
     pub metadata: Metadata,
     pub max_bytes: Option<u64>,
-    /// Of a JPEG: rough first, then finer.
+    /// For JPEG: coarse scans first, then finer ones.
     pub progressive: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
@@ -341,7 +340,7 @@ impl Resolved {
 impl fmt::Display for Resolved {
     /// Every field always, in a fixed order. A change of this text renders every variant anew.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Taken apart by name, so that a new field cannot be forgotten here.
+        // Destructured by name, so that a new field cannot be forgotten here.
         let Self {
             crop,
             rotate,

@@ -138,7 +138,7 @@ const HAS_PALETTE: u8 = 0x80;
 /// First row and step of each pass (GIF89a, appendix E).
 const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
-/// In their order. Where they break off, those that are missing look like the next above that is there.
+/// Reorders the rows of all passes. Rows missing at the end repeat the nearest one above.
 fn interlaced_rows(
     reader: &mut Frames<'_>,
     whole: &mut [u8],

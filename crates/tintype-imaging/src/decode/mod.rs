@@ -1,9 +1,9 @@
 //! Decodes bytes to samples. This is the one place where decoders are opened: each gets its limits, and a reader that
 //! stops returning bytes after the deadline.
 //!
-//! Samples come out as the file has them: orientation, colour and depth are for later steps. They come in
-//! bands of rows, so that a format which is stored in rows is never in memory as a whole. Pictures that
-//! break off are shown as far as they go, as a browser would.
+//! Samples are returned as stored: orientation, colour and depth are handled by later steps. They come in bands of
+//! rows, so that a format stored in rows is never in memory as a whole. Truncated images are shown as far as they go,
+//! as browsers do.
 
 mod bmp;
 mod gif;

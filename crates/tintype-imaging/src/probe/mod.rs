@@ -39,7 +39,7 @@ pub(crate) use rights::Written;
 pub(crate) use svg::parse as parse_svg;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
-/// Formats of originals of which variants can be made.
+/// Formats of originals that variants can be made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SourceFormat {
     Jpeg,

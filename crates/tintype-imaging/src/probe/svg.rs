@@ -1,6 +1,6 @@
-//! SVG: drawn, by `resvg`, as it is asked for. What a file may make of itself is counted before: entities, elements
-//! that stand for others, references that lead to references. It reads no other file, runs no script, has no text
-//! (which would need fonts) and no pictures within.
+//! SVG is drawn by `resvg` on request. What a file could expand to is counted first: entities, elements that reference
+//! others, and references to references. It reads no other file, runs no script, and draws no text (which would need
+//! fonts) and no embedded images.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Seek};
@@ -19,7 +19,7 @@ const SIDE: f32 = 4096.0;
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Of text behind entities.
 const MAX_EXPANDED: usize = 16 * 1024 * 1024;
-/// Elements, each as often as it is referred to.
+/// Elements, counted once per reference.
 const MAX_ELEMENTS: u64 = 100_000;
 const MAX_DEPTH: u32 = 64;
 /// Bytes of style sheets times elements.

@@ -1,6 +1,6 @@
 //! Renders a variant from an original and a [`Resolved`].
 //!
-//! The steps, each in a file of its own:
+//! The steps, each in its own file:
 //!
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
@@ -10,11 +10,11 @@
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
-//! 9. [`encode`], by what is seen ([`drawn`]), with the [rights](crate::probe::Rights) that travel along.
+//! 9. [`encode`], depending on the kind of image ([`drawn`]), with its [rights](crate::probe::Rights).
 //!
 //! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
-//! Deliberately absent: decisions. What to cut and how large to make it is in `Resolved`.
+//! Deliberately absent: decisions. `Resolved` says what to cut and how large to make it.
 
 mod canvas;
 mod colour;

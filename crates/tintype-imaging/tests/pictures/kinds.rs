@@ -1,5 +1,5 @@
-//! What a house has besides: JPEG XL, JPEG 2000, Photoshop's flattened picture, icons and cursors, and SVG. What
-//! nobody reads here is refused by its name.
+//! Less common formats: JPEG XL, JPEG 2000, Photoshop's flattened image, icons and cursors, and SVG. Unsupported ones
+//! are refused by name.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Size};

@@ -21,7 +21,7 @@ pub(super) enum Planes {
     Av1(re_rav1d::Picture),
     Hevc {
         frame: recon::Frame,
-        /// What is shown begins here, in samples of luma.
+        /// Top left of the visible area, in luma samples.
         left: u32,
         top: u32,
     },

@@ -1,5 +1,5 @@
-//! HEIF: an item and all that it is made of. Tiles are decoded a row of them at a time; what is laid over
-//! one another is put together on a canvas first.
+//! HEIF: an item and everything it is derived from. Tiles are decoded one row of tiles at a time; overlays are composed
+//! on a canvas first.
 //!
 //! The clock is looked at between items. Within one it cannot be, but all items together are bounded.
 
@@ -79,7 +79,7 @@ struct Items<'a> {
     deadline: Instant,
     /// Pixels that may still be decoded.
     left: u64,
-    /// Of each pixel that is given.
+    /// Channels of each output pixel.
     channels: usize,
 }
 

@@ -13,7 +13,7 @@ use crate::spec::Size;
 /// Length of the signature, width, height, alpha flag and version before a stream.
 pub(super) const HEAD: usize = 5;
 
-/// The mark in the last byte of the head.
+/// The alpha flag in the last byte of the header.
 pub(super) const ALPHA: u8 = 0x10;
 
 /// With alpha.

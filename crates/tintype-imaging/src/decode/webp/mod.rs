@@ -73,7 +73,7 @@ pub(super) fn decode(
     let Some(stream) = chunks.lossy else {
         return take(whole::decode(bytes, header, limits, deadline)?);
     };
-    // First, because it takes more for a moment than what it leaves.
+    // Alpha comes first because decoding it briefly takes more memory than its result.
     let alpha = match chunks.alpha {
         Some(chunk) if header.has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
         _ => None,

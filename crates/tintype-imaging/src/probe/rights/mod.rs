@@ -1,8 +1,8 @@
 //! Who made an image, who owns it, and on what terms it may be used. Locations, serial numbers and names of camera
 //! owners are never read, so they cannot be passed on.
 //!
-//! Fields are taken one by one from the first block that has them: XMP, which holds all of them and is what editors
-//! write last; then IPTC; then EXIF.
+//! Each field is taken from the first block that has it: XMP, which has all of them and is what editors write last;
+//! then IPTC; then EXIF.
 
 mod exif;
 mod iptc;
@@ -15,7 +15,7 @@ pub(crate) use exif::{ARTIST, COPYRIGHT};
 use serde::{Deserialize, Serialize};
 pub(crate) use write::Written;
 
-/// Longer than any line that people write; the rest is cut.
+/// Longer than any honest line; the rest is cut off.
 const MAX_TEXT_BYTES: usize = 2_000;
 
 /// Further names are ignored.

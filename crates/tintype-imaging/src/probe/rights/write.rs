@@ -14,10 +14,10 @@ const MAX_FIELD_BYTES: usize = 500;
 
 /// The same rights in the form that each container needs.
 pub(crate) struct Written {
-    /// From the byte order on.
+    /// From the byte order mark on.
     pub(crate) exif: Option<Vec<u8>>,
     pub(crate) xmp: Vec<u8>,
-    /// A resource of Photoshop.
+    /// A Photoshop resource.
     pub(crate) iptc: Vec<u8>,
 }
 

@@ -81,7 +81,7 @@ struct Walk {
     found: Vec<(Field, bool, String)>,
 }
 
-/// What can be read, up to the first fault.
+/// Reads up to the first error.
 pub(super) fn read(packet: &[u8]) -> Rights {
     let decoded;
     let text = match packet {

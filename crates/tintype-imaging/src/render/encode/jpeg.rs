@@ -57,7 +57,7 @@ pub(super) fn encode(
         .map_err(|error| Error::internal(format!("JPEG encoding failed: {error}")))
 }
 
-/// Application segments, each with its number.
+/// Returns the application segments and their numbers.
 pub(in crate::render) fn segments(rights: &Written) -> Vec<(u8, Vec<u8>)> {
     let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
     let xmp = (1, [XMP, &rights.xmp].concat());

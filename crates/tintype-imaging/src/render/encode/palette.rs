@@ -15,7 +15,7 @@ pub(super) struct Indexed {
     pub(super) samples: Vec<u8>,
 }
 
-/// `None` where there are more colours, or where the palette would cost more than it saves.
+/// Returns `None` if there are more colours, or if the palette would cost more than it saves.
 pub(super) fn indexed(pixels: &Pixels) -> Option<Indexed> {
     let mut colours = colours(pixels)?;
     // Alpha is the highest byte, so what is transparent comes first, as tRNS wants it.

@@ -85,7 +85,7 @@ pub(super) fn drawn(
     Ok(finish(&lossy, pixels, rights))
 }
 
-/// As libwebp takes them.
+/// Samples in libwebp's layout.
 struct Samples {
     size: Size,
     has_alpha: bool,
