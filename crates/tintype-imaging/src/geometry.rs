@@ -8,20 +8,20 @@
 //!    lies wholly outside is an error. Fractions give edges: each edge (`x`, `x + width`, …) is
 //!    multiplied by the side and rounded, and at least one pixel remains, so crops that meet in
 //!    fractions meet in pixels.
-//! 2. *Turn*: rotate clockwise, then flip. Everything below speaks of the turned picture, W by H.
+//! 2. *Turn*: rotate clockwise, then flip. Everything below speaks of the turned image, W by H.
 //! 3. *Box*: `w` and `h` are each multiplied by `dpr` and rounded. Without both there is no box and
-//!    the picture keeps its size, whatever `dpr` says.
+//!    the image keeps its size, whatever `dpr` says.
 //! 4. *Fit*:
 //!    - `contain`: the side that limits (found by cross multiplication) takes the box's length; the
 //!      other is rounded, at least 1. Without `up` never larger than W by H.
-//!    - `cover`, `stretch`: without `up` a box larger than the picture is first scaled down by
-//!      min(1, W/w, H/h), the limiting side exactly, the other rounded, at least 1. The answer has
+//!    - `cover`, `stretch`: without `up` a box larger than the image is first scaled down by
+//!      min(1, W/w, H/h), the limiting side exactly, the other rounded, at least 1. The result has
 //!      the size of that box. `cover` then cuts the largest rectangle with the box's aspect ratio
 //!      (one side whole, the other rounded, at least 1) and resizes only what is left.
 //!    - `pad`: `contain`, on a canvas of exactly the box.
 //! 5. *Gravity* places the cut of `cover`: centred on the point, rounded, then pushed inside. A
 //!    point is in fractions of the upright original and is carried through crop and turn; one that
-//!    was cropped away counts as the nearest edge. A compass name speaks of the turned picture:
+//!    was cropped away counts as the nearest edge. A compass name speaks of the turned image:
 //!    `nw` is flush with the top left corner. The default is the original's focal point, else the
 //!    centre. On a canvas only the compass places the picture, by default in the centre.
 //! 6. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
@@ -140,7 +140,7 @@ pub fn resolve(
         background: request.background,
         format,
         quality: match format {
-            // Lossless: two qualities are one picture.
+            // Lossless: quality makes no difference.
             Format::Png | Format::Gif => 100,
             Format::Jpeg | Format::Webp | Format::Avif => {
                 request.quality.unwrap_or(defaults.quality)
@@ -230,7 +230,7 @@ fn contain(picture: Size, width: Option<u32>, height: Option<u32>, enlarge: bool
     if grows && !enlarge { picture } else { inside }
 }
 
-/// The box itself, or with its aspect ratio as much of it as the picture can fill unenlarged.
+/// The box itself, or with its aspect ratio as much of it as the image can fill unenlarged.
 fn shrink_box(picture: Size, asked: Size, enlarge: bool) -> Size {
     let fits = asked.width <= picture.width && asked.height <= picture.height;
     if enlarge || fits {
@@ -275,7 +275,7 @@ fn place(
     Ok(Some(Canvas { size: canvas, x, y }))
 }
 
-/// The cut of `kept` size in the turned picture that the gravity asks for.
+/// The cut of `kept` size in the turned image that the gravity requests.
 fn cut_towards(gravity: Option<Gravity>, kept: Size, source: Size, turn: &Turn) -> Rect {
     let picture = turn.size();
     let (x, y) = match gravity {
@@ -319,7 +319,7 @@ enum Pull {
 }
 
 impl Pull {
-    /// The part of the free length that lies before the picture or the cut.
+    /// The part of the free length that lies before the image or the cut.
     fn of(self, free: u32) -> u32 {
         match self {
             Self::Start => 0,

@@ -81,14 +81,14 @@ pub struct Rect {
 /// How an image is fitted to its box.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
-    /// All of the picture, inside the box.
+    /// All of the image, inside the box.
     #[default]
     Contain,
     /// The whole box, cutting what does not fit.
     Cover,
     /// The whole box, changing the aspect ratio.
     Stretch,
-    /// All of the picture, with the rest of the box filled by the background.
+    /// All of the image, with the rest of the box filled by the background.
     Pad,
 }
 
@@ -236,7 +236,7 @@ pub struct Request {
     pub background: Option<Rgba>,
     pub rotate: Option<Rotate>,
     pub flip: Option<Flip>,
-    /// Sigma in pixels of the answer, before dpr: 0.3..=100.
+    /// Sigma in pixels of the response, before dpr: 0.3..=100.
     pub blur: Option<Decimal>,
     /// 0..=10.
     pub sharpen: Option<Decimal>,

@@ -87,7 +87,7 @@ class Thumbnail:
 
 
 def source_of(value: object) -> Source:
-    """The original behind what templates pass: a file of a field, a thumbnail, or a name."""
+    """The original of a value passed by a template: a field's file, a thumbnail, or a name."""
     if isinstance(value, Thumbnail):
         return value.source
     if isinstance(value, str):

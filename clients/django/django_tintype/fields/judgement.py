@@ -47,7 +47,7 @@ _MAGIC: Final = (
     (0, b"%PDF-", "pdf"),
 )
 _AVIF: Final = {b"avif", b"avis"}
-#: By a name of its own, and by one that leaves open how the picture is coded.
+#: Brands of HEIC, and brands that leave open how the image is coded.
 _HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _HEIF: Final = {b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"}
 
