@@ -1,10 +1,10 @@
-//! What the cost model expects of a rendering, beside what it takes: CPU milliseconds of each stage over
-//! the corpus, and how far off the whole is.
+//! Compares the cost model's prediction of a rendering with measurements: CPU milliseconds of each stage over the
+//! corpus, and the error of the total.
 //!
 //! `cargo bench --profile dist --bench cost`, with `-- photos` for one folder. The constants of
 //! `crates/tintype-imaging/src/cost.rs` come from here.
 
-// A bench talks to the one who runs it.
+// A bench prints its results for the person who runs it.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::Cursor;
@@ -22,7 +22,7 @@ const FOLDERS: &[&str] = &["photos", "formats"];
 const WIDTHS: &[u32] = &[100, 320, 1200, 2400];
 const FORMATS: &[Format] = &[Format::Jpeg, Format::Png, Format::Webp, Format::Avif];
 
-/// Smaller originals are over before anything can be measured.
+/// Smaller originals finish too fast to be measured.
 const SMALLEST: u64 = 200_000;
 
 fn main() {
@@ -54,7 +54,7 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-/// How often the expected time each rendering of a file took.
+/// Each rendering's time as a multiple of the prediction.
 fn measure(path: &Path) -> Vec<f64> {
     let bytes = std::fs::read(path).unwrap();
     let Ok(header) = probe::header(Cursor::new(&bytes), &Limits::default(), soon()) else {
@@ -87,7 +87,7 @@ fn measure(path: &Path) -> Vec<f64> {
     ratios
 }
 
-/// The least of each stage, since other work on the machine only ever adds.
+/// The minimum of each stage, because other work on the machine only ever adds.
 fn render(bytes: &[u8], resolved: &Resolved) -> Option<Expected> {
     let mut least: Option<Expected> = None;
     for _ in 0..TIMES {
@@ -95,7 +95,7 @@ fn render(bytes: &[u8], resolved: &Resolved) -> Option<Expected> {
         let timings = render::render(bytes, resolved, &Limits::default(), soon())
             .ok()?
             .timings;
-        // Of the wall, the part that this thread ran.
+        // The share of wall-clock time in which this thread ran.
         let share = (cpu() - cpu_began).as_secs_f64() / began.elapsed().as_secs_f64();
         let least = least.get_or_insert(Expected {
             decode: Duration::MAX,
@@ -129,7 +129,7 @@ fn resolved(upright: Size, width: u32, format: Format) -> Resolved {
     }
 }
 
-/// Of this thread.
+/// CPU time of this thread.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)

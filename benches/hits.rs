@@ -1,8 +1,8 @@
-//! What a cached thumbnail costs, next to nginx serving the same bytes from a file.
+//! The cost of a cached thumbnail, compared with nginx serving the same bytes from a file.
 //!
-//! Requests per second of the *server's* CPU time: on a machine that also runs the load generator,
-//! requests per second of the clock say more about the scheduler. Both write an access log, and
-//! they take turns, each round in the other order.
+//! Requests per second of the *server's* CPU time: on a machine that also runs the load generator, requests per second
+//! of wall-clock time say more about the scheduler. Both write an access log, and they alternate, in reverse order each
+//! round.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -103,7 +103,7 @@ fn nginx(folder: &std::path::Path) -> Server {
     let port = free_port();
     let here = folder.display();
     let mut config = String::new();
-    // The log is buffered, as ours is.
+    // The log is buffered, like ours.
     write!(
         config,
         "daemon off; worker_processes auto; user root; pid {here}/nginx.pid;

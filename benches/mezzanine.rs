@@ -1,8 +1,8 @@
-//! What the mezzanine costs in looks and saves in CPU: variants of large photographs made from the original, and from
-//! the downscale that the service keeps. SSIMULACRA2 against a lossless picture of the same size from all pixels, and CPU
-//! milliseconds of one thread.
+//! What the mezzanine costs in quality and saves in CPU time: variants of large photographs made from the original, and
+//! from the downscale that the service keeps. Reports SSIMULACRA2 against a lossless image of the same size made from
+//! all pixels, and CPU milliseconds of one thread.
 //!
-//! `cargo bench --profile dist --bench mezzanine`. Fails where more than [`MOST`] points are lost on any photograph.
+//! `cargo bench --profile dist --bench mezzanine`. Fails if any photograph loses more than [`MOST`] points.
 
 #![allow(
     clippy::print_stdout,
@@ -21,7 +21,7 @@ use tintype_imaging::render;
 use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
 use tintype_score::Picture;
 
-/// Of the corpus, those that are large enough to have a mezzanine.
+/// Photographs of the corpus that are large enough to have a mezzanine.
 const PHOTOGRAPHS: [&str; 7] = [
     "Bridge_by_Sander_Klootwijk.jpg",
     "Dragonfly_by_Bolly.jpg",
@@ -35,7 +35,7 @@ const PHOTOGRAPHS: [&str; 7] = [
 const SIDE: f64 = 2048.0;
 const WIDTHS: [u32; 5] = [160, 320, 640, 1024, 1360];
 
-/// Points of SSIMULACRA2.
+/// In points of SSIMULACRA2.
 const MOST: f64 = 0.5;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
             mezzanine.len() / 1024,
             ms(made)
         );
-        // Of all pixels, so that neither way has the reference to itself.
+        // From all pixels, so that the reference favours neither way.
         let (whole, _) = timed(&bytes, &Resolved::whole(upright, upright, Format::Png));
         for width in WIDTHS {
             let size = Size::new(

@@ -1,16 +1,15 @@
-//! What first views cost the server, beside ipx on the same machine: CPU (user and system) of the
-//! server's process for a cold mix of formats and widths, and for a page of fresh thumbnails.
+//! The server's cost of first views, compared with ipx on the same machine: CPU time (user and system) of the server's
+//! process for a cold mix of formats and widths, and for a page of fresh thumbnails.
 //!
 //! `cargo bench --profile dist --bench mix --features tintype-avif/aom`. Needs Node, and ipx under `target/`:
 //!
 //!     npm install --prefix target/ipx ipx@3.1
 //!
-//! `TINTYPE_BEFORE` may name the binary of another build, which then takes part as well.
+//! `TINTYPE_BEFORE` may name the binary of another build, which is then included.
 //!
-//! All take turns, and medians of the rounds are compared. tintype gets its originals anew under
-//! another name for each turn, so that nothing is known of them but what an upload tells; ipx keeps
-//! nothing anyway. What a server goes on doing after its last answer is counted too. An answer that
-//! is not 200, or not in the format that was asked for, ends the bench.
+//! All servers alternate, and medians of the rounds are compared. tintype gets its originals under new names each time,
+//! so that it knows no more about them than an upload reveals; ipx caches nothing anyway. Work after the last response
+//! is counted too. A response other than 200, or in a format other than the requested one, ends the bench.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -32,8 +31,8 @@ mod support;
 
 const ROUNDS: usize = 3;
 
-/// What a picture desk has: camera files of 12 to 24 megapixels, and files from the web of 2 to 4.
-/// All lie upright: ipx turns nothing.
+/// Typical of a picture desk: camera files of 12 to 24 megapixels, and files from the web of 2 to 4. All are stored
+/// upright, because ipx does not rotate.
 const PHOTOGRAPHS: &[&str] = &[
     "photos/made-24mp-444-base-q82.jpg",
     "photos/seeding_by_Clements_Engelhardt.jpg",
@@ -45,7 +44,7 @@ const PHOTOGRAPHS: &[&str] = &[
     "metadata/C.jpg",
     "photos/Blinds.jpg",
 ];
-/// Cut-outs, a screenshot, and files that others have made smaller already.
+/// Cut-outs, a screenshot, and files that others have already reduced.
 const OTHERS: &[&str] = &[
     "formats/alpha-premultiply-1024x768-paper.png",
     "formats/lorem_ipsum_screenshot.png",
@@ -59,12 +58,12 @@ const WIDTHS: &[u32] = &[160, 320, 640, 960, 1200];
 const FORMATS: &[(&str, u8)] = &[("jpeg", 80), ("webp", 82), AVIF];
 const AVIF: (&str, u8) = ("avif", 59);
 
-/// How many requests are under way at once in the mix.
+/// Numbers of concurrent requests in the mix.
 const AT_ONCE: &[usize] = &[1, 4];
 const PAGE: usize = 24;
 /// As many as a browser opens to one host.
 const PAGE_AT_ONCE: usize = 6;
-/// Chromium's, for an `<img>`.
+/// Chromium's header for an `<img>`.
 const ACCEPT: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
 
 fn main() {
@@ -94,7 +93,7 @@ fn mix(peers: &mut [Peer], at_once: usize) {
         for peer in peers.iter_mut() {
             peer.place(&sources);
         }
-        // One format after the other, so that what is compared lies close together in time.
+        // One format after the other, so that compared runs are close in time.
         for (&(format, quality), table) in FORMATS.iter().zip(&mut tables) {
             for n in in_turn(peers, round) {
                 let paths = peers[n].mixed(format, quality);
@@ -109,7 +108,7 @@ fn mix(peers: &mut [Peer], at_once: usize) {
     Table::of_all(&tables).print("all");
 }
 
-/// Thumbnails of a page, in the format that the server prefers for Chromium.
+/// A page of thumbnails, in the format that the server prefers for Chromium.
 fn page(peers: &mut [Peer]) {
     println!("\na page of {PAGE} fresh thumbnails, {PAGE_AT_ONCE} at once");
     let sources: Vec<_> = PHOTOGRAPHS.iter().copied().cycle().take(PAGE).collect();
@@ -125,7 +124,7 @@ fn page(peers: &mut [Peer]) {
     table.print("auto");
 }
 
-/// Each round in the other order.
+/// In reverse order every other round.
 fn in_turn(peers: &[Peer], round: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..peers.len()).collect();
     if round % 2 == 1 {
@@ -134,14 +133,14 @@ fn in_turn(peers: &[Peer], round: usize) -> Vec<usize> {
     order
 }
 
-/// A server that takes part.
+/// A server in the comparison.
 struct Peer {
     name: &'static str,
     server: Server,
-    /// Where tintype keeps its files. ipx reads those of the corpus.
+    /// The folder of tintype's store. ipx reads the corpus directly.
     folder: Option<TempDir>,
     turns: usize,
-    /// The names under which it has what it was given last.
+    /// The names of its most recent originals.
     keys: Vec<String>,
 }
 
@@ -165,7 +164,7 @@ impl Peer {
             std::process::exit(1);
         }
         let port = free_port();
-        // Node itself and not npm's script, so that the process is the server.
+        // Node itself rather than npm's script, so that the process is the server.
         let child = Command::new("node")
             .arg(program)
             .args(["serve", "--host", "127.0.0.1", "--port"])
@@ -186,7 +185,7 @@ impl Peer {
         }
     }
 
-    /// Gives the server these files, as if it had never been asked for them.
+    /// Gives the server these files as new originals.
     fn place(&mut self, files: &[&str]) {
         self.turns += 1;
         let turn = self.turns;
@@ -223,7 +222,7 @@ impl Peer {
         self.keys.iter().map(path).collect()
     }
 
-    /// What one request for each costs, on the average.
+    /// The average cost of one request for each path.
     fn ask(&self, paths: &[String], media_type: &str, at_once: usize) -> Cost {
         let before = settled(&self.server);
         let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -245,7 +244,7 @@ impl Peer {
     }
 }
 
-/// The bytes of a body.
+/// Returns the number of bytes of a body.
 fn fetch(server: &Server, path: &str, media_type: &str) -> usize {
     let answer = server.send(
         &format!("GET {path} HTTP/1.1\r\naccept: {ACCEPT}"),
@@ -263,9 +262,9 @@ fn fetch(server: &Server, path: &str, media_type: &str) -> usize {
     answer.len() - end - 4
 }
 
-/// CPU seconds of a server that has nothing left to do.
+/// CPU seconds of a server once it is idle.
 fn settled(server: &Server) -> f64 {
-    /// Less than two ticks of the kernel's, as an idle server may take.
+    /// Less than two kernel ticks, as an idle server may use.
     const IDLE: f64 = 0.015;
     let end = Instant::now() + Duration::from_secs(120);
     let mut spent = cpu_seconds(server.pid());
@@ -285,14 +284,14 @@ struct Cost {
     bytes: usize,
 }
 
-/// What each peer has spent on the same requests, a column each.
+/// The cost of the same requests for each peer, one column each.
 struct Table {
     columns: Vec<Column>,
 }
 
 struct Column {
     peer: &'static str,
-    /// One a round.
+    /// One per round.
     costs: Vec<Cost>,
 }
 
@@ -317,7 +316,7 @@ impl Table {
         self.columns[peer].costs.push(cost);
     }
 
-    /// The mean of tables with as many requests each.
+    /// The mean of tables with equal numbers of requests.
     fn of_all(tables: &[Self]) -> Self {
         let mean = |peer: usize, round: usize| {
             let costs = || tables.iter().map(|table| &table.columns[peer].costs[round]);
@@ -336,7 +335,7 @@ impl Table {
         }
     }
 
-    /// The first column, and how it compares with each of the others.
+    /// Prints the first column, and its ratio to each of the others.
     fn print(&self, format: &str) {
         print!("{format:<5}");
         let ours = self.columns[0].milliseconds();

@@ -1,11 +1,11 @@
-//! Whether the formats look alike at their defaults, and what each costs: SSIMULACRA2, bytes, and CPU
-//! milliseconds of encoding, over photographs at the widths of thumbnails, columns and full pages.
+//! Whether the formats look alike at their defaults, and what each costs: SSIMULACRA2, bytes, and CPU milliseconds of
+//! encoding, over photographs at the widths of thumbnails, columns and full pages.
 //!
-//! `cargo bench --profile dist --bench quality --features tintype-avif/aom`. Without the feature there is no row for AVIF, which
-//! nothing in that build can read.
+//! `cargo bench --profile dist --bench quality --features tintype-avif/aom`. Without the feature there is no row for
+//! AVIF, because that build cannot decode it.
 //!
-//! Fails where the mean of a format is further than [`NEAR`] from JPEG's, or its worst photograph worse by as much. One
-//! that is better is no fault: it is another photograph.
+//! Fails if a format's mean is further than [`NEAR`] from JPEG's, or its worst photograph is worse by as much. A better
+//! worst photograph is no fault: it may be another photograph.
 
 #![allow(
     clippy::print_stdout,
@@ -31,7 +31,7 @@ use tintype_server::config::{Config, Dev, Quality};
 #[allow(dead_code, reason = "each bench uses its part")]
 mod support;
 
-/// All photographs of the corpus with colour, each scene once.
+/// All colour photographs of the corpus, each scene once.
 const PHOTOGRAPHS: [&str; 25] = [
     "colour/gain-map.jpg",
     "formats/1.webp",
@@ -60,13 +60,13 @@ const PHOTOGRAPHS: [&str; 25] = [
     "photos/tower.jpg",
 ];
 
-/// A photograph that is not as wide is left as it is.
+/// A narrower photograph keeps its width.
 const WIDTHS: [u32; 3] = [320, 640, 1200];
 
-/// JPEG first: the others are held against it.
+/// JPEG first: the others are compared with it.
 const FORMATS: [Format; 3] = [Format::Jpeg, Format::Webp, Format::Avif];
 
-/// Points of SSIMULACRA2. What is one apart cannot be told apart.
+/// In points of SSIMULACRA2. A difference of one point is invisible.
 const NEAR: f64 = 2.0;
 
 fn main() -> ExitCode {
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The service's own.
+/// The service's defaults.
 fn defaults() -> Quality {
     let dev = Dev {
         root: None,
@@ -109,7 +109,7 @@ fn defaults() -> Quality {
         .quality
 }
 
-/// A photograph at a width: what an encoder is given, in a form that costs little to read.
+/// A photograph at a width: the encoder's input, in a form that is cheap to read.
 struct Original {
     file: &'static str,
     png: Vec<u8>,
@@ -134,7 +134,7 @@ struct Row {
 }
 
 impl Row {
-    /// `None` where this build cannot read the format.
+    /// Returns `None` if this build cannot decode the format.
     fn measure(originals: &[Original], format: Format, quality: u8) -> Option<Self> {
         let mut row = Self {
             format,
@@ -178,7 +178,7 @@ impl Row {
     }
 }
 
-/// Without metadata, which is neither quality nor cost.
+/// Without metadata, which affects neither quality nor cost.
 fn rendered(bytes: &[u8], width: Option<u32>, format: Format, quality: u8) -> Vec<u8> {
     let limits = Limits::default();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -201,7 +201,7 @@ fn rendered(bytes: &[u8], width: Option<u32>, format: Format, quality: u8) -> Ve
         .bytes
 }
 
-/// User and system time of the process; a rendering takes one thread.
+/// User and system time of the process; a rendering uses one thread.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)

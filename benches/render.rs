@@ -1,10 +1,10 @@
-//! What a first view of a picture costs: CPU milliseconds (user and system) from the bytes of the
-//! original to the bytes of the variant, beside libvips doing the same in the same run.
+//! The cost of a first view: CPU milliseconds (user and system) from the bytes of the original to the bytes of the
+//! variant, compared with libvips in the same run.
 //!
-//! `cargo bench --profile dist --bench render`. Rounds alternate between the two, and medians are compared, so that
-//! a busy machine slows both. Without pyvips (see benches/vips_render.py) only our own figures show.
+//! `cargo bench --profile dist --bench render`. Rounds alternate between the two, and medians are compared, so that a
+//! busy machine slows both. Without pyvips (see benches/vips_render.py) only our own figures are shown.
 
-// A bench talks to the one who runs it.
+// A bench prints its results for the person who runs it.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Write};
@@ -20,7 +20,7 @@ use tintype_imaging::{probe, render};
 const ROUNDS: usize = 3;
 const TIMES_A_ROUND: usize = 3;
 
-/// What a picture desk makes: cards, columns, full-bleed pictures; cut-outs with transparency.
+/// Typical of a picture desk: cards, columns, full-bleed images; cut-outs with transparency.
 const JOBS: &[(&str, u32, Format, u8)] = &[
     ("photos/made-24mp-444-base-q82.jpg", 300, Format::Jpeg, 80),
     ("photos/made-24mp-444-base-q82.jpg", 1200, Format::Jpeg, 80),
@@ -45,7 +45,7 @@ const JOBS: &[(&str, u32, Format, u8)] = &[
     ("formats/4.webp", 300, Format::Webp, 80),
 ];
 
-/// No libvips beside these: its wheel has another AV1 encoder.
+/// Not compared with libvips, whose wheel has another AV1 encoder.
 const OURS_ALONE: &[(&str, u32, Format, u8)] = &[
     ("photos/Blinds.jpg", 640, Format::Avif, 80),
     ("photos/Blinds.jpg", 1200, Format::Avif, 80),
@@ -180,7 +180,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// User and system time of the process; a rendering takes one thread.
+/// User and system time of the process; a rendering uses one thread.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)

@@ -1,8 +1,8 @@
-//! What a thumbnail costs when originals and variants are in S3: time, requests and bytes, by what is
-//! known already.
+//! The cost of a thumbnail with originals and variants in S3: time, requests and bytes, depending on what is known
+//! already.
 //!
-//! S3 is our own server for tests, in memory in this process, because it counts what it is asked and
-//! what it sends; so the times are those of tintype and of loopback, without a network's.
+//! S3 is our own test server, in memory in this process, because it counts requests and bytes; so the times are those
+//! of tintype and loopback, without a network.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -27,7 +27,7 @@ const ORIGINALS: [&str; 3] = [
     "photos/phone12mp_baseline.jpg",
 ];
 const ROUNDS: u64 = 7;
-/// Until what follows an answer, or a start, has been done.
+/// Until the work after a response, or after a start, is done.
 const SETTLED: Duration = Duration::from_millis(500);
 
 fn main() {
@@ -80,7 +80,7 @@ fn start(server: &Faulty, folder: &TempDir) -> Server {
 
 struct Cost {
     ms: f64,
-    /// Bytes that came from S3.
+    /// Bytes received from S3.
     read: u64,
     requests: BTreeMap<Operation, u64>,
 }

@@ -1,4 +1,4 @@
-//! What a large upload costs: megabytes per second, and memory.
+//! The cost of a large upload: megabytes per second, and memory.
 //!
 //! `cargo bench --profile dist --bench upload -- 256` uploads 256 MB instead of 2,000.
 #![allow(
@@ -51,7 +51,7 @@ fn main() {
     );
 }
 
-/// The largest resident size that the kernel has seen of a process.
+/// The peak resident size of a process.
 fn peak_mib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status

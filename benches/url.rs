@@ -1,4 +1,4 @@
-//! What a URL costs before anything is looked up: parse, put into canonical form, verify.
+//! The cost of a URL before any lookup: parsing, canonical form, verification.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -22,7 +22,7 @@ fn main() {
     let key = Key::parse("photos/2016/grüße-from-the-lion.jpg").unwrap();
     let spec = parse_spec("w_640~h_480~fit_cover~g_0.35x0.6~dpr_2~f_webp").unwrap();
     let path = tintype_server::url::signed_path(&key, spec, &signing_key);
-    // The key that matches is the second: in the middle of a rotation.
+    // The matching key is the second one: in the middle of a rotation.
     let keys = [old_key, signing_key];
     println!("{path}");
 

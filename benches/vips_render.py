@@ -1,7 +1,7 @@
 """The peer of benches/render.rs: makes the same thumbnails with libvips.
 
-Reads jobs from standard input, one a line, tab-separated: file, width, suffix, quality, times.
-Answers each with the CPU milliseconds (user and system) of each time, separated by blanks.
+Reads jobs from standard input, one per line, tab-separated: file, width, suffix, quality,
+repetitions. Prints the CPU milliseconds (user and system) of each repetition, separated by spaces.
 Needs pyvips:
 
     python3 -m venv target/vips && target/vips/bin/pip install pyvips pyvips-binary
@@ -22,7 +22,7 @@ for line in sys.stdin:
     path, width, suffix, quality, times = line.rstrip("\n").split("\t")
     with open(path, "rb") as file:
         source = file.read()
-    # Named where the source has a profile: otherwise libvips would convert sRGB to sRGB.
+    # Set only if the source has a profile: otherwise libvips would convert sRGB to sRGB.
     profile = pyvips.Image.new_from_buffer(source, "").get_typeof("icc-profile-data")
     convert = {"output_profile": "srgb"} if profile else {}
     options = {} if suffix == ".png" else {"Q": int(quality)}

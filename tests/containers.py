@@ -1,5 +1,5 @@
-"""What it takes to run a container with podman and crun where there is no systemd, inside a control
-group that stands for a task of ECS. Needs root."""
+"""Runs containers with podman and crun on machines without systemd, inside a control group that
+stands for an ECS task. Needs root."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HIERARCHY = pathlib.Path("/sys/fs/cgroup/memory")
 UNIFIED = pathlib.Path("/sys/fs/cgroup")
-# As many as a shell may have; podman asks for more than that.
+# The limits of a shell; podman's defaults are higher than allowed.
 CONF = """[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 """
@@ -21,20 +21,20 @@ def configure(folder: str) -> None:
 
 
 def run(task: str, name: str, *arguments: str) -> list[str]:
-    """The command of a container in the group of a task."""
+    """The command that runs a container in the group of a task."""
     podman = ["podman", "run", "--name", name, "--runtime", "crun", "--cgroup-manager", "cgroupfs"]
     group = ["--cgroup-parent", f"/{task}", "--cgroupns", "private"]
     return hidden([*podman, *group, *arguments])
 
 
 def hidden(command: list[str]) -> list[str]:
-    """crun takes a machine with both versions of control groups for one of version 2."""
+    """crun mistakes a machine with both versions of control groups for version 2."""
     hide = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
     return ["unshare", "--mount", "sh", "-c", hide, "sh", *command]
 
 
 def memory_group(task: str, limit: int) -> pathlib.Path:
-    """The group of a task, with so much memory."""
+    """Creates the memory group of a task."""
     group = (HIERARCHY if HIERARCHY.exists() else UNIFIED) / task
     group.mkdir(exist_ok=True)
     file = "memory.limit_in_bytes" if HIERARCHY.exists() else "memory.max"
@@ -43,7 +43,7 @@ def memory_group(task: str, limit: int) -> pathlib.Path:
 
 
 def cpu_group(task: str, cpus: float) -> pathlib.Path:
-    """The same group, with so many processors."""
+    """Creates the CPU group of a task."""
     hierarchy = UNIFIED / "cpu"
     if hierarchy.exists():
         group = hierarchy / task
@@ -72,7 +72,7 @@ def peak(group: pathlib.Path) -> int:
 
 
 def remove(task: str) -> None:
-    """podman makes the group in every hierarchy."""
+    """Removes the group from every hierarchy, because podman creates it in all of them."""
     for group in [UNIFIED / task, *UNIFIED.glob(f"*/{task}")]:
         remove_group(group)
 

@@ -1,4 +1,4 @@
-//! What the benches share: a running tintype, and what a process has cost.
+//! Shared by the benches: a running tintype, and the cost of a process.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,25 +9,25 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A child that ends with its owner.
+/// A child process that ends with its owner.
 pub struct Server {
     child: Child,
     pub port: u16,
 }
 
 impl Server {
-    /// `tintype serve --dev` in `folder`, its access log in a file there.
+    /// Starts `tintype serve --dev` in `folder`, with its access log in a file there.
     pub fn tintype(folder: &TempDir) -> Self {
         Self::tintype_on(folder, "file://./media", &[])
     }
 
-    /// The same on another store, with what else it needs from the environment.
+    /// The same on another store, with further environment variables.
     pub fn tintype_on(folder: &TempDir, store: &str, environment: &[(String, String)]) -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_tintype"));
         Self::tintype_of(binary, folder, store, environment)
     }
 
-    /// The same of another build than the one at hand.
+    /// The same with another build's binary.
     pub fn tintype_of(
         binary: &Path,
         folder: &TempDir,
@@ -51,7 +51,7 @@ impl Server {
         Self::ready(child, port)
     }
 
-    /// A child that will listen on `port`.
+    /// A child process that will listen on `port`.
     pub fn ready(child: Child, port: u16) -> Self {
         let mut server = Self { child, port };
         let end = Instant::now() + Duration::from_secs(10);
@@ -73,7 +73,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Sends a request whose body comes in blocks, and returns the whole answer.
+    /// Sends a request whose body comes in blocks, and returns the whole response.
     pub fn send(&self, head: &str, mut body: impl Read) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!("{head}\r\nhost: localhost\r\nconnection: close\r\n\r\n");
@@ -114,7 +114,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Asked rather than killed: a master process ends its workers.
+        // Terminated rather than killed: a master process ends its workers.
         let pid = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let end = Instant::now() + Duration::from_secs(5);
@@ -150,10 +150,10 @@ pub fn corpus(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// User and system time of a process and its children that still run.
+/// User and system time of a process and its running children.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // Fields are counted after the name, which is in brackets and may hold anything.
+    // Fields are counted after the name, which is in brackets and may contain anything.
     let fields: Vec<_> = stat
         .rsplit(')')
         .next()

@@ -1,4 +1,4 @@
-"""A real Chromium before a real service, both started as the tests of the Django package do."""
+"""A real Chromium and a real service, both started by the helpers of the Django package's tests."""
 
 import http.server
 import os
@@ -47,7 +47,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Starts a service for development, with more of an environment."""
+    """Starts a development service, with further environment variables."""
     services = []
 
     def started(**env: str) -> Service:
@@ -71,7 +71,7 @@ def screen(browser: Browser, width: int, scheme: str = "light") -> Iterator[None
     is_phone = width < 768
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": is_phone}
     browser.command("Emulation.setDeviceMetricsOverride", metrics)
-    # Without motion, so that what is aimed at stays where it is.
+    # Without motion, so that click targets stay in place.
     features = [
         {"name": "prefers-color-scheme", "value": scheme},
         {"name": "prefers-reduced-motion", "value": "reduce"},
@@ -86,7 +86,7 @@ def screen(browser: Browser, width: int, scheme: str = "light") -> Iterator[None
 
 @contextmanager
 def folder_served(folder: Path) -> Iterator[str]:
-    """Another origin; gives its address."""
+    """Serves a folder from another origin; yields its URL."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -1,5 +1,5 @@
-"""A page of another origin shows a large PDF without waiting for all of it: pdf.js asks for the
-parts that it needs, and may read what it has to know to do so (CORS).
+"""A page of another origin shows a large PDF without waiting for all of it: pdf.js requests the
+parts that it needs, and may read the necessary headers (CORS).
 """
 
 import hashlib
@@ -39,8 +39,8 @@ try {
 
 
 def pdf() -> bytes:
-    """Of many pages, each with a picture of its own of 97 kB that does not pack. What tells of
-    pages stands together at the end, as writers of PDF have it."""
+    """A PDF of many pages, each with its own incompressible image of 97 kB. The page objects are
+    together at the end, as PDF writers place them."""
     objects = {
         1: b"<</Type/Catalog/Pages 2 0 R>>",
         3: b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
@@ -102,9 +102,9 @@ def test_a_large_pdf_is_read_in_parts(browser: Browser, service: Service, tmp_pa
     read = [line for line in service.requests() if line.get("key") == "reports/large.pdf"]
     read = [line for line in read if line["method"] == "GET"]
     parts = [line for line in read if line["status"] == 206]
-    # The end with the table, then what the first page is made of.
+    # The end with the cross-reference table, then the objects of the first page.
     assert len(parts) >= 2
-    # What tells the length and that parts can be had is given up after its head.
+    # The request that learns the length and range support is aborted after the headers.
     assert {line["status"] for line in read} == {200, 206}
     assert sum(line["bytes"] for line in read) < len(content) / 3
     assert sum(line["bytes"] for line in parts) < len(content) / 10

@@ -1,6 +1,6 @@
-"""Whoever tries tintype drops a photograph, says what matters in it, asks for a picture by hand or
-by controls, reads in words why something is refused, and takes the address or the template tag
-along: it is what they saw.
+"""The playground: a visitor drops a photograph, sets its focal point, requests an image by typing
+or with controls, reads why something is refused, and copies the URL or the template tag of exactly
+what they saw.
 """
 
 import base64
@@ -50,14 +50,14 @@ def write(browser: Browser, selector: str, text: str) -> None:
 
 
 def settle(browser: Browser) -> None:
-    """Until the controls have been answered."""
+    """Waits until the response to the controls is shown."""
     browser.run("return new Promise(done => setTimeout(done, 250))")
     poll(lambda: browser.one("#result").get_attribute("aria-busy") == "false", "it is answered")
 
 
 def press(browser: Browser, selector: str) -> None:
     button = browser.one(selector)
-    # From under the head of the page.
+    # Not covered by the page header.
     browser.centre(button)
     button.click()
 
@@ -99,7 +99,7 @@ def test_the_whole_way(browser: Browser, service: Service, width: int, scheme: s
         browser.one("#mark").send_keys(Keys.ARROW_LEFT)
         poll(lambda: abs(focal()["x"] - 0.79) < 0.011, "a key moves it")
 
-        # By controls, and by hand; one follows the other.
+        # With controls and by typing; each follows the other.
         write(browser, "#try-w", "300")
         write(browser, "#try-h", "300")
         settle(browser)
@@ -114,7 +114,7 @@ def test_the_whole_way(browser: Browser, service: Service, width: int, scheme: s
         browser.centre(browser.one("#copies"))
         browser.screenshot(f"playground-{width}-{scheme}-copies")
 
-        # What is copied is what was seen.
+        # The copied URL shows the same image.
         address = copied(browser, "copy-url")
         assert address == f"{service.url}/t/{KEY}/w_200~h_150~fit_pad~q_60~f_webp~bg_663399"
         assert size(address) == (200, 150)
@@ -126,7 +126,7 @@ def test_the_whole_way(browser: Browser, service: Service, width: int, scheme: s
         assert re.search(r'src="([^"]+)"', tag)[1] == address
         assert browser.complaints() == []
 
-        # A refusal is told in its own words, and leads to what to do.
+        # A refusal is shown in the service's words, with a link to the remedy.
         write(browser, "#try-w", "9000")
         settle(browser)
         problem = browser.one("#problem")
@@ -137,7 +137,7 @@ def test_the_whole_way(browser: Browser, service: Service, width: int, scheme: s
         assert browser.all(problem.find_element("tag name", "a").get_attribute("hash"))
         assert all("400" in complaint for complaint in browser.complaints())
 
-        # A reload loses nothing; the same file twice is one original; what is removed is gone.
+        # A reload loses nothing; the same file twice is one original; a removed file is gone.
         write(browser, "#try-w", "320")
         settle(browser)
         browser.driver.refresh()
@@ -189,7 +189,7 @@ def test_what_is_no_picture_is_said(browser: Browser, service: Service, tmp_path
 def test_a_service_with_tokens_of_its_own_asks_for_one(
     browser: Browser, start: Callable[..., Service]
 ) -> None:
-    # Of "secret-of-the-tests", which is no token of anybody.
+    # The hash of "secret-of-the-tests", which is nobody's token.
     tokens = (
         "site:d5a1bf1f5d8cd7a5f3b5ed1b4a4d0e0b36f0b0fbd20b5ab2c2a5a8b40e10bb14:read+write+delete"
     )

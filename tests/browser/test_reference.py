@@ -1,5 +1,5 @@
-"""The reference is read on a desk and on a phone, by day and by night, from a service and from a
-file, by whoever has no mouse; and asks for nothing from anywhere else.
+"""The reference works on a desktop and on a phone, in light and dark mode, from a service and from
+a file, and without a mouse; and it requests nothing from other servers.
 """
 
 import os
@@ -18,7 +18,7 @@ SCREENS = [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One for all, for nobody changes anything."""
+    """One service for all tests, because none changes anything."""
     service = Service(tmp_path_factory.mktemp("reference") / "media")
     yield service
     service.stop()
@@ -68,7 +68,7 @@ def test_a_name_is_found_by_the_keyboard_alone(browser: Browser, service: Servic
         browser.driver.switch_to.active_element.send_keys("too-la", Keys.ENTER)
         poll(lambda: browser.driver.current_url.endswith("#error-too-large"), "it leads there")
         assert not browser.one("#found").is_displayed()
-        # The variable of an option finds it as well; arrows choose.
+        # The environment variable of an option finds it as well; arrow keys choose.
         body.send_keys("/")
         field = browser.driver.switch_to.active_element
         field.send_keys("TINTYPE_max_")

@@ -1,11 +1,10 @@
-"""Asks all that the dashboard asks, of a real Prometheus that watches a real service under load.
+"""Runs every query of the dashboard on a real Prometheus that monitors a real service under load.
 
 Usage: check.py TINTYPE
 
-Every expression has to return data: one that names a metric or a label that is not there returns
-nothing, and its panel would stay empty without a word. Grafana itself is not started; the file is
-read by the library that its makers generate from Grafana's own types, and what that does not know
-is a fault.
+Every expression must return data: with an unknown metric or label it would return nothing, and its
+panel would silently stay empty. Grafana itself is not started; the file is read by the library that
+its makers generate from Grafana's own types, and anything unknown to that is an error.
 """
 
 import json
@@ -69,7 +68,7 @@ def wait_for(url: str) -> None:
 
 
 def load(service: str) -> None:
-    """A little of everything that there is a panel for."""
+    """Generates a little load for every panel."""
     photo = PHOTO.read_bytes()
     deadline = time.monotonic() + LOAD_SECONDS
     number = 0
@@ -119,7 +118,7 @@ def check_alarms(prometheus: str) -> int:
         groups = json.load(answer)["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     ill = [rule["name"] for rule in rules if rule["health"] != "ok"]
-    # A little load on one machine is no reason for any of them.
+    # A little load on one machine must not fire any of them.
     firing = [rule["name"] for rule in rules if rule["state"] == "firing"]
     if ill or firing:
         raise SystemExit(f"not evaluated: {ill}; firing: {firing}")
@@ -127,7 +126,7 @@ def check_alarms(prometheus: str) -> int:
 
 
 def lost(said: Any, read: Any, path: str = "") -> list[str]:
-    """What was said and is not there any more after Grafana's types have read it."""
+    """What is lost when Grafana's types read the file."""
     if isinstance(said, dict) and isinstance(read, dict):
         gone = [f"{path}.{key}" for key in said if key not in read]
         kept = [key for key in said if key in read]

@@ -1,4 +1,4 @@
-"""The template, deployed to moto's CloudFormation, as those who look at it find it there."""
+"""The template, deployed to moto's CloudFormation, for tests to inspect."""
 
 import dataclasses
 import os
@@ -47,7 +47,7 @@ class Aws:
         return Stack(
             self,
             name,
-            # Routes and what is attached have no names there.
+            # Routes and attachments have no names there.
             {
                 r["LogicalResourceId"]: r.get("PhysicalResourceId", "")
                 for r in resources
@@ -66,12 +66,12 @@ class Stack:
 
     @property
     def properties(self) -> dict[str, dict]:
-        """What the template came down to, by logical id."""
+        """The resolved properties of resources, by logical id."""
         return played.properties[self.name]
 
     @property
     def container(self) -> dict:
-        """As ECS has it."""
+        """The container definition in ECS."""
         found = self.aws.client("ecs").describe_task_definition(
             taskDefinition=self.outputs["TaskDefinition"]
         )
@@ -83,7 +83,7 @@ class Stack:
         return {e["name"]: e["value"] for e in self.container["environment"]}
 
     def statements(self, role: str) -> dict[str, dict]:
-        """Of a role's own policies, by their names; actions and resources are lists."""
+        """The statements of a role's own policies, by name; actions and resources are lists."""
         found = {}
         for policy in self.properties[role]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -105,13 +105,14 @@ def aws():
 
 @pytest.fixture(scope="session")
 def own(aws):
-    """A stack that makes everything."""
+    """A stack that creates everything."""
     return aws.deploy("media", MADE_OF_ITSELF)
 
 
 @pytest.fixture(scope="session")
 def guest(aws):
-    """A stack in what others have made: VPC, cluster, balancer, buckets, a key and a topic."""
+    """A stack that uses existing resources: VPC, cluster, load balancer, buckets, a key and a
+    topic."""
     ec2, elb, s3 = aws.client("ec2"), aws.client("elbv2"), aws.client("s3")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -166,7 +167,7 @@ def certificate(aws) -> str:
 
 @pytest.fixture(scope="session")
 def named(aws, certificate):
-    """A stack with names of its own, TLS up to the balancer, and uploads from browsers."""
+    """A stack with custom names, TLS up to the load balancer, and uploads from browsers."""
     return aws.deploy(
         "named",
         MADE_OF_ITSELF
@@ -182,7 +183,7 @@ def named(aws, certificate):
 
 @pytest.fixture(scope="session")
 def exposed(aws, certificate):
-    """A stack without a CDN, whose balancer faces the internet."""
+    """A stack without a CDN, whose load balancer faces the internet."""
     return aws.deploy(
         "exposed",
         {
@@ -199,7 +200,7 @@ def exposed(aws, certificate):
 
 @pytest.fixture(scope="session")
 def tintype():
-    """Runs the binary, which `cargo test` has built."""
+    """Runs the binary built by `cargo test`."""
     binary = pathlib.Path(os.environ.get("TINTYPE_BINARY", ROOT / "target/debug/tintype"))
     assert binary.exists(), (
         f"{binary} is missing: cargo test builds it, TINTYPE_BINARY names another"

@@ -1,6 +1,6 @@
-// CloudFront's function answers 403 to every signature that is not right, before the origin is asked, and to no
-// other; and it reads Accept as the service does. The file that is shipped runs here as it is: only the modules
-// that CloudFront brings are played, by a store that a test fills.
+// CloudFront's function responds with 403 to every wrong signature, before the origin sees the request, and to no
+// other; and it reads Accept as the service does. The shipped file runs here unchanged: only CloudFront's own
+// modules are emulated, by a store that a test fills.
 
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
@@ -37,7 +37,7 @@ const { handler, sign } = await import(FILE);
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(name, VECTORS))).cases;
 const all = vectors('signatures.json');
-// What a comma is in can be no key of the service's either: there, as here, it ends one.
+// The service's keys cannot contain a comma either: there, as here, it separates keys.
 const signed = all.filter(({ signing_key: key }) => !key.includes(','));
 const unsigned = signed.map(({ path }) => path.replace(/~sig_[^/]*$/, ''));
 
@@ -91,7 +91,7 @@ test('a wrong signature is answered here', async () => {
     const altered = [
         `${unsigned[0]}~sig_`, `${unsigned[0]}~sig_${right}=`, `${unsigned[0]}~sig_${right.slice(0, -1)}`,
         `${unsigned[0]}~sig_${right}~sig_${right}`, `${unsigned[0]}~sig_${right}~w_1`, `${unsigned[0]}~w_1~sig_${right}`,
-        // The last character has four bits that are not of the signature: one spelling is right.
+        // The last character has four bits beyond the signature, so only one spelling is valid.
         ...['h', 'i', 'j', 'k'].map((last) => `${unsigned[0]}~sig_${right.slice(0, -1)}${last}`),
         `${unsigned[0].replace('lion', 'Lion')}~sig_${right}`,
         `${unsigned[1]}~sig_${right}`, `${unsigned[0]}%7Esig_AAAAAAAAAAAAAAAAAAAAAA`,
@@ -112,7 +112,7 @@ test('none of a hundred thousand forged signatures passes', async () => {
             forged = open + random.subarray(n, n + 16).toString('base64url');
             break;
         case 1: {
-            // One character of the right one is another.
+            // One character of the right signature is changed.
             const at = n % 22;
             const other = signature[at] === 'A' ? 'B' : 'A';
             forged = open + signature.slice(0, at) + other + signature.slice(at + 1);

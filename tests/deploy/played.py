@@ -1,9 +1,8 @@
-"""What moto's CloudFormation leaves out.
+"""Emulates what moto's CloudFormation leaves out.
 
-Of some resources it makes nothing: they are played here, with a name and attributes by their
-names, so that what refers to them can be resolved. Of others it forgets properties: those that the
-template came down to are kept here, for tests to look at. What they mean is for cfn-lint to say,
-and for AWS.
+It does not create some resources: they are emulated here, with a name and attributes, so that
+references to them resolve. It drops properties of others: the resolved ones are kept here, for
+tests to inspect. What they mean is checked by cfn-lint, and by AWS.
 """
 
 from typing import Any
@@ -47,7 +46,7 @@ class Played:
     def create_from_cloudformation_json(
         cls, resource_name, cloudformation_json, account_id, region_name, **kwargs
     ):
-        # In the form of a distribution's, which the service checks.
+        # In the form of a distribution ID, which the service checks.
         return cls("E" + kwargs["LogicalId"].upper())
 
     def is_created(self) -> bool:
@@ -55,7 +54,7 @@ class Played:
 
 
 def play(name: str) -> type[CloudFormationModel]:
-    """moto finds its models among the subclasses of its own, and their service in their module."""
+    """moto finds its models among its own subclasses, and their service in their module."""
     members = {
         "__module__": "moto.played",
         "cloudformation_type": staticmethod(lambda: name),
@@ -64,7 +63,7 @@ def play(name: str) -> type[CloudFormationModel]:
     return type(CloudFormationModel)(name, (Played, CloudFormationModel), members)
 
 
-# Referred to, or they would be collected.
+# References keep them from being garbage-collected.
 KEPT = [play(name) for name in TYPES]
 
 name_of = parsing.parse_resource_and_generate_name
@@ -81,7 +80,7 @@ def keep(logical_id, resource_json, resources_map):
 
 
 def without_gaps(value: Any) -> Any:
-    """moto leaves nothing in a list where AWS::NoValue stands, and CloudFormation leaves it out."""
+    """moto keeps an empty list entry for AWS::NoValue, which CloudFormation removes."""
     if isinstance(value, dict):
         return {key: without_gaps(inner) for key, inner in value.items()}
     if isinstance(value, list):

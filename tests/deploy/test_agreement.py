@@ -1,4 +1,4 @@
-"""Template, image, service and runbook say the same: each fact has one owner, others follow it."""
+"""Template, image, service and runbook agree: each fact has one owner, and the others follow it."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ import tomllib
 
 from conftest import ROOT, TEMPLATE
 
-# As units of durations are written in options.
+# Units of durations, as written in options.
 SECONDS = {"s": 1, "m": 60}
 
 
@@ -35,7 +35,7 @@ def image() -> dict[str, str]:
 
 
 def option(stack, name: str) -> str:
-    """As it is in force in a task."""
+    """The value of an option in force in a task."""
     variable = f"TINTYPE_{name.upper()}"
     return stack.environment.get(variable) or image().get(variable) or defaults()[name]
 
@@ -62,9 +62,9 @@ def test_the_service_accepts_the_environment(own, guest, named, exposed, tintype
     }
     for stack in (own, guest, named, exposed):
         assert secrets.keys() == {s["name"] for s in stack.container["secrets"]}
-        # What the image sets comes first, as in a container; a task has its region from Fargate.
+        # The image's variables come first, as in a container; Fargate sets a task's region.
         told = image() | stack.environment | secrets | {"AWS_REGION": "eu-central-1"}
-        # Its volume is not on this machine.
+        # Its volume does not exist on this machine.
         told["TMPDIR"] = "/tmp"
         done = tintype("config", **told)
         assert done.returncode == 0, done.stderr
@@ -134,7 +134,7 @@ def test_the_service_gives_up_before_the_cdn_does(own):
 
 
 def test_a_role_has_the_actions_of_what_is_called_and_no_others(own, guest):
-    """Those of S3 are compared with the calls by the store's own tests, from the same template."""
+    """The store's own tests compare S3 actions with its calls, from the same template."""
     source = (ROOT / "crates/tintype-store/src/s3/operation.rs").read_text()
     of_s3 = set(re.findall(r'"(s3:\w+)"', source.partition("#[cfg(test)]")[0]))
     assert len(of_s3) >= 7
@@ -218,6 +218,6 @@ def test_every_parameter_of_the_runbook_is_one_of_the_template():
     template = TEMPLATE.read_text().partition("\nParameters:\n")[2].partition("\nMappings:\n")[0]
     parameters = set(re.findall(r"^  (\w+):$", template, re.M))
     used = set(re.findall(r"(?:`|\s|\")([A-Z][a-z]\w+)=", runbook))
-    # Not of the template, but of commands.
+    # Not parameters of the template, but of commands.
     used -= {"BlockPublicAcls", "Name"}
     assert len(used) >= 8 and used <= parameters, used - parameters

@@ -1,7 +1,7 @@
-"""What the template makes is there, and is what it says: as little as can be reached, nothing lost
-with the stack but what can be made again, and limits on container and task alike.
+"""The template's resources exist as declared: as little as possible is reachable, deleting the
+stack loses only what can be made again, and container and task have equal limits.
 
-Asked of moto's services where they keep what they were told, else of what the template came to.
+Tests inspect moto's services if those keep the properties, otherwise the resolved template.
 """
 
 import json
@@ -87,7 +87,7 @@ def test_originals_are_versioned_and_kept(own):
 
 
 def test_notes_leave_no_versions_behind(own):
-    """Where what is overwritten or deleted every few seconds lies is for the store to say."""
+    """The store says which objects are overwritten or deleted every few seconds."""
     store = (ROOT / "crates/tintype-store/src/object.rs").read_text()
     rules = own.properties["OriginalsStore"]["LifecycleConfiguration"]["Rules"]
     folders = {
@@ -140,7 +140,8 @@ def test_logs_go_where_they_are_looked_for_and_end(aws, own):
 
 
 def test_secrets_are_whole_texts(own):
-    """None is a field of JSON, of which ECS injects the whole when its name is forgotten."""
+    """None is a JSON field, for which ECS would inject the whole object if the field name were
+    forgotten."""
     secrets = {s["name"]: s["valueFrom"] for s in own.container["secrets"]}
     outputs = own.outputs
     assert secrets == {
@@ -184,7 +185,7 @@ def test_the_cdn_keeps_answers_by_path_and_class_and_no_errors(own):
     assert (cache["MinTTL"], cache["DefaultTTL"]) == (0, 0)
     distribution = own.properties["Distribution"]["DistributionConfig"]
     kept = {e["ErrorCode"]: e["ErrorCachingMinTTL"] for e in distribution["CustomErrorResponses"]}
-    # All that CloudFront keeps unless told otherwise.
+    # All status codes that CloudFront caches by default.
     assert kept.keys() == {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
     assert max(kept.values()) <= 1
     (origin,) = distribution["Origins"]

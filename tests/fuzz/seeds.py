@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seeds for the fuzz targets, in the folder that is named: small files of the corpus, and texts."""
+"""Writes seeds for the fuzz targets into the given folder: small files of the corpus, and texts."""
 
 import json
 import shutil
@@ -48,7 +48,7 @@ def main() -> None:
         name = f"{number:03}-{path.name}"
         content = path.read_bytes()
         (seeds / "walks" / name).write_bytes(content)
-        # The last two bytes choose what is made of it.
+        # The last two bytes choose the variant.
         (seeds / "render" / name).write_bytes(content + bytes([100, number % 256]))
         for target, suffixes in OF_ONE_KIND.items():
             if path.suffix.lower() in suffixes:

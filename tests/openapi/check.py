@@ -1,9 +1,9 @@
-"""Calls every operation of the OpenAPI document of a running server and compares the answers.
+"""Calls every operation in the OpenAPI document of a running server and checks the responses.
 
 Usage: check.py TINTYPE
 
-The document promises; schemathesis sends what it allows and what it forbids, and fails on a 5xx,
-on an undocumented status, content type or shape, and on an operation that needs no token.
+schemathesis sends what the document allows and what it forbids, and fails on a 5xx, on an
+undocumented status, content type or shape, and on an operation that needs no token.
 """
 
 import shutil
@@ -41,7 +41,7 @@ def wait_until_ready(server: subprocess.Popen, url: str) -> None:
 
 
 def upload(base: str, key: str, body: bytes) -> None:
-    """Something to find, so that more than 404 is tried."""
+    """Uploads something to find, so that responses other than 404 are tested."""
     request = urllib.request.Request(
         f"{base}/api/v1/files/{key}",
         data=body,

@@ -1,6 +1,5 @@
-//! On a bucket: what every request costs there, what is where, and what happens while the bucket is
-//! away, slow, wrong or not ours. The server is one of our own that counts what it is asked, and does
-//! wrong what it is told to.
+//! On a bucket: what every request costs there, which object is where, and what happens while the bucket is
+//! unavailable, slow, faulty or not ours. The S3 server is our own, which counts requests and fails on command.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,8 +16,8 @@ fn on_bucket() -> (Faulty, App) {
     (server, app)
 }
 
-/// What the work asks of the bucket, what it leaves to do in the background included. Looking for
-/// takedowns of other replicas and the checks of health go on by the clock and are left out.
+/// The requests that `work` makes to the bucket, including those left to the background. Periodic requests, for
+/// takedowns by other replicas and for health checks, are not counted.
 fn cost(server: &Faulty, work: impl FnOnce()) -> BTreeMap<Operation, u64> {
     let quiet = || {
         let mut last = server.take_counts();
@@ -126,7 +125,7 @@ fn a_variant_that_is_stored_is_all_that_is_read() {
     let before = server.sent_bytes();
     app.get(path).expect(200);
     let read = server.sent_bytes() - before;
-    // The record and the answers' own words besides.
+    // Plus the record and the response's own metadata.
     assert!(
         read < variant + 8_192,
         "{read} bytes for a variant of {variant}"
@@ -205,7 +204,7 @@ fn damage_on_the_way_is_never_a_success() {
     assert_eq!(whole.body, wood, "read on where it was cut");
 }
 
-/// What was asked before a change and is told after it must not be believed.
+/// A response to a read before a change must not be trusted if it arrives after the change.
 #[test]
 fn a_late_answer_does_not_bring_back_what_was_changed() {
     let server = Faulty::start();
@@ -228,15 +227,15 @@ fn a_late_answer_does_not_bring_back_what_was_changed() {
     app.get(path).expect(404);
 }
 
-/// Hits go on and say nothing; what needs the bucket is told so, soon and without a storm; and when
-/// the bucket is back everything is.
+/// Hits continue quietly; requests that need the bucket are refused soon and without a storm of retries; and when the
+/// bucket is back, everything works.
 #[test]
 fn while_the_bucket_is_away_hits_go_on_and_misses_say_when_to_come_back() {
     for stall in [false, true] {
         let server = Faulty::start();
         let proxy = Proxy::start(server.address());
         let app = Start::bucket(&tintype_testing::environment(&proxy.endpoint()))
-            // Records are believed for longer than that only because the bucket is away.
+            // Records are used for longer than this only because the bucket is unavailable.
             .env("TINTYPE_RECORD_CACHE", "1s")
             .run();
         app.upload("a.jpg", &corpus::tower());
@@ -305,14 +304,14 @@ fn conditions_that_the_server_ignores_are_said_and_uploads_go_on() {
     assert!(warnings.contains("If-None-Match"), "{ready}");
     assert!(warnings.contains("version"), "{ready}");
     app.upload("a.txt", b"first");
-    // One process still keeps its own writers apart.
+    // One process still serialises its own writers.
     app.put("a.txt", b"second", &[]).refused(409, "key-exists");
     let (_, stdout, stderr) = app.stop();
     let log = stdout + &stderr;
     assert!(log.contains("If-None-Match"), "{log}");
 }
 
-/// What is wrong, how the server answers then, what is configured, and the words of the message.
+/// The fault, the server's behaviour, the configuration, and the words of the message.
 type Case = (
     &'static str,
     Option<Fault>,
@@ -320,7 +319,7 @@ type Case = (
     &'static [&'static str],
 );
 
-/// One message that names what is wrong, the variable and the way out, and no listening.
+/// One message names the problem, the variable and the fix, and the service does not listen.
 #[test]
 fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
     let cases: [Case; 7] = [
@@ -381,13 +380,13 @@ fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
     }
 }
 
-/// Where no file can be mounted. What asks whether the process is alive does not ask for it.
+/// For platforms that cannot mount files. Liveness does not depend on it.
 #[test]
 fn the_configuration_may_lie_in_a_bucket() {
     let server = Faulty::start();
     let preset = |width: u32| format!("presets.card = \"w_{width}\"");
     server.put("ops/tintype.toml", preset(80));
-    // With its originals in the bucket too, for the sake of the variables.
+    // With originals in the bucket too, for the sake of the variables.
     let app = Start::bucket(&server.environment())
         .env("TINTYPE_CONFIG", "s3://media/ops/tintype.toml")
         .run();

@@ -1,5 +1,5 @@
-//! A variant is made once, however many ask at once, and kept until its original changes. What is
-//! kept is never shown for another picture, and a restart forgets nothing.
+//! A variant is made once, however many clients request it at once, and kept until its original changes. A kept variant
+//! is never returned for another image, and survives a restart.
 
 use std::sync::Barrier;
 
@@ -25,7 +25,7 @@ fn gets(app: &App) -> u64 {
 fn a_thousand_at_once_cost_one_decode_and_one_read_of_the_original() {
     let app = App::dev();
     app.upload("wood.jpg", &corpus::read("photos/Wood.jpg"));
-    // Facts that are filled in after an upload need a decode of their own.
+    // Facts that are filled in after an upload need their own decode.
     while app.record("wood.jpg")["image"]["thumbhash"].is_null() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -51,7 +51,7 @@ fn a_thousand_at_once_cost_one_decode_and_one_read_of_the_original() {
     });
     assert!(bodies.iter().all(|body| body == &bodies[0]));
     assert_eq!(decodes(&app) - decoded, 1);
-    // The variant that is not there yet, and the original.
+    // Reads of the missing variant, and of the original.
     assert!(gets(&app) - read <= 2, "{} reads", gets(&app) - read);
 }
 
@@ -72,7 +72,7 @@ fn a_hit_costs_nothing_from_the_store() {
     assert_eq!((requests(), decodes(&app)), (before, decoded));
 }
 
-/// Waits until work in the background is done.
+/// Waits until background work is done.
 fn settle(count: &dyn Fn() -> u64) {
     loop {
         let before = count();

@@ -1,5 +1,5 @@
-//! CloudFront, as moto plays it: what changes becomes an invalidation of the paths concerned, and
-//! changes that come together become one.
+//! CloudFront, emulated by moto: a change becomes an invalidation of the paths concerned, and changes that happen
+//! together become one.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::corpus;
 use crate::harness::{App, Headers, Start, free_port};
 use serde_json::json;
 
-/// Told six seconds after the change, and a second is waited for more.
+/// Sent six seconds after the change, after waiting another second for more.
 const SEEN: Duration = Duration::from_secs(40);
 
 /// It imports most of Python before it listens.
@@ -53,7 +53,7 @@ fn invalidations(moto: &Moto, app: &App, distribution: &str) -> Vec<Vec<String>>
         .collect()
 }
 
-/// moto tells its services apart by this, and checks no signature.
+/// moto identifies services by this, and checks no signature.
 const AS_AWS: Headers<'static> = &[(
     "authorization",
     "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/cloudfront/aws4_request, SignedHeaders=host, \
@@ -97,14 +97,14 @@ fn changes_that_come_together_are_one_invalidation() {
     );
 }
 
-/// AWS's services in one Python process.
+/// AWS services in one Python process.
 struct Moto {
     child: Child,
     port: u16,
 }
 
 impl Moto {
-    /// The program is what `TINTYPE_TEST_MOTO` names, or where `tests/run` installs it.
+    /// The program is the one in `TINTYPE_TEST_MOTO`, or the one that `tests/run` installs.
     fn start() -> Self {
         let installed = concat!(
             env!("CARGO_MANIFEST_DIR"),

@@ -1,5 +1,5 @@
-//! The commands that look after a store say what they find and do, change nothing else, and end with
-//! a code that a scheduler understands.
+//! Maintenance commands report what they find and do, change nothing else, and exit with a code that a scheduler
+//! understands.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -15,7 +15,7 @@ use crate::harness::{App, SIGNING_KEY, Start, tintype, token};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// One run with `--json`: the exit code, the lines, and what it said on standard error.
+/// A run with `--json`: the exit code, the lines, and standard error.
 pub struct Run {
     code: i32,
     pub lines: Vec<Value>,
@@ -97,7 +97,7 @@ fn make_variant(app: &App, key: &str) {
     eventually(|| variants_of(app, key).len() > before);
 }
 
-/// Written after the answer; a hang fails, slowness does not.
+/// For work done after the response; a hang fails, slowness does not.
 pub fn eventually(holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
@@ -123,7 +123,7 @@ fn verify_tells_what_is_damaged_from_what_is_merely_new() {
     assert_eq!(clean.summary()["originals"], 4);
     assert_eq!(clean.summary()["bytes"], 4 * 18);
 
-    // Other bytes, and nobody wrote them.
+    // Other bytes that nobody uploaded.
     let rotten = File::options()
         .write(true)
         .open(app.media().join("rotten.txt"))
@@ -134,7 +134,7 @@ fn verify_tells_what_is_damaged_from_what_is_merely_new() {
     std::fs::remove_file(app.media().join("gone.txt")).unwrap();
     std::fs::write(app.media().join("touched.txt"), "by somebody else").unwrap();
     std::fs::write(app.media().join("new.txt"), "by somebody else").unwrap();
-    // A record this young may belong to an upload that is under way.
+    // Such a young record may belong to an upload in progress.
     let damaged = run_all().expect(1);
     assert_eq!(damaged.summary()["missing"], 0);
     age(&record_of(&app, "gone.txt"), 1);
@@ -151,7 +151,7 @@ fn verify_tells_what_is_damaged_from_what_is_merely_new() {
     assert!(damaged.stderr.contains("2 originals are damaged"));
     run(&app, &["verify", "--prefix", "new"]).expect(0);
     run(&app, &["verify", "--prefix", "rot"]).expect(1);
-    // It only looks.
+    // A dry run.
     assert!(!record_of(&app, "new.txt").exists());
 }
 
@@ -169,7 +169,7 @@ fn sweep_removes_what_has_no_original_and_nothing_else() {
     let blocked = json!({"state": {"name": "blocked", "reason": "a court"}});
     app.patch("here.jpg", &blocked).expect(200);
 
-    // Young: an upload may be under way.
+    // Young: an upload may be in progress.
     let young = run(&app, &["sweep"]).expect(0);
     assert_eq!(young.told(), [""; 0]);
 
@@ -379,7 +379,7 @@ fn keys_come_from_standard_input_too() {
     assert!(said.starts_with("1 variants of "), "{said}");
 }
 
-/// What was reported is not done again, and what was not is.
+/// Reported items are not processed again; the others are.
 #[test]
 fn a_walk_goes_on_after_what_it_has_said() {
     let app = App::dev();

@@ -1,5 +1,4 @@
-//! Upkeep finds in a bucket what it finds on a disk; an import can have a bucket at either end, and be
-//! interrupted.
+//! Maintenance finds the same in a bucket as on a disk; an import can have a bucket at either end, and be interrupted.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -15,7 +14,7 @@ use crate::harness::{App, Start, tintype};
 
 const STORE: &str = "s3://media/originals";
 
-/// A command beside `app`, on its bucket.
+/// Runs a command next to `app`, on its bucket.
 fn run(app: &App, server: &Faulty, arguments: &[&str]) -> Run {
     run_with(app, &server.environment(), arguments)
 }
@@ -62,7 +61,7 @@ fn verify_finds_in_a_bucket_what_it_finds_on_a_disk() {
         [
             "gone.txt: missing",
             "new.txt: no-record",
-            // By the checksum that the bucket keeps.
+            // Found by the bucket's own checksum.
             "rotten.txt: unreadable",
             "touched.txt: stale"
         ]
@@ -78,7 +77,7 @@ fn sweep_and_index_keep_a_bucket_in_order() {
         app.upload(key, &corpus::tower());
         make_variant(&app, &server, key);
     }
-    // An upload in parts that was never finished.
+    // A multipart upload that was never finished.
     server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
     server.script(Fault::ACCESS_DENIED.on(Operation::AbortMultipartUpload));
     app.put("large.bin", &vec![7; 17 << 20], &[])
@@ -101,7 +100,7 @@ fn sweep_and_index_keep_a_bucket_in_order() {
     assert_eq!(variants_of(&server, "here.jpg"), 1);
     assert_eq!(server.unfinished_uploads(), 1, "younger than a day");
 
-    // Adopted: somebody else has put it there.
+    // Adopted: another program has put it there.
     server.put("originals/old/b.txt", "text");
     let asked = run(&app, &server, &["index"]).expect(2);
     let plan = &asked.lines[0]["plan"];
@@ -138,8 +137,7 @@ fn warm_and_purge_fill_and_empty_a_bucket() {
     assert_eq!(variants_of(&server, "photos/a.jpg"), 0);
 }
 
-/// Between two buckets of one server, and between a bucket and a folder, with what was said of each
-/// original.
+/// Between two buckets of one server, and between a bucket and a folder, with each original's metadata.
 #[test]
 fn a_bucket_can_be_either_end_of_an_import() {
     let (verifies, decides) = (S3sFs::start(), Faulty::start());
@@ -147,7 +145,7 @@ fn a_bucket_can_be_either_end_of_an_import() {
         let app = Start::bucket(&environment).run();
         app.upload("photos/a.jpg", &corpus::tower());
         app.upload("photos/%C3%9Cn%C3%AF%201.txt", b"text");
-        // In parts.
+        // A multipart upload.
         let large: Vec<u8> = (0..17 << 20).map(|at: u32| (at >> 9) as u8).collect();
         app.upload("large.bin", &large);
         let said = json!({"focal_point": {"x": 0.25, "y": 0.75}, "meta": {"credit": "Ünï"}});
@@ -187,7 +185,7 @@ fn a_bucket_can_be_either_end_of_an_import() {
     }
 }
 
-/// Ctrl-C: what is under way is finished, the rest is left, and a second run does only that.
+/// Ctrl-C: work in progress is finished, the rest is left, and a second run does only that.
 #[test]
 fn an_interrupted_import_says_so_and_goes_on_where_it_was() {
     let server = Faulty::start();
@@ -241,8 +239,7 @@ fn an_interrupted_import_says_so_and_goes_on_where_it_was() {
     assert_eq!(rest.summary()["copied"], 40 - before);
 }
 
-/// A scheduler that reads the lines knows how far it is, and after a stop the next run does the rest and
-/// nothing twice.
+/// A scheduler that reads the lines sees the progress, and after a stop the next run does the rest and nothing twice.
 #[test]
 fn a_long_walk_tells_how_far_it_is_and_where_to_go_on() {
     let server = Faulty::start();
@@ -290,8 +287,8 @@ fn a_long_walk_tells_how_far_it_is_and_where_to_go_on() {
     assert!(rest.summary()["after"].is_null());
 }
 
-/// On a terminal, which `script` plays, people are asked before an adopted store costs them anything,
-/// and see how far it is.
+/// On a terminal, which `script` emulates, the user is asked before an adopted store causes costs, and sees the
+/// progress.
 #[test]
 fn a_person_at_a_terminal_is_asked_and_sees_progress() {
     for (typed, exit) in [("n\n", 1), ("y\n", 0)] {

@@ -1,6 +1,5 @@
-//! An import loses nothing and overwrites nothing: every original arrives whole, under its name and
-//! with what was said of it; whatever does not is told; and a second run goes on where the first
-//! ended.
+//! An import loses nothing and overwrites nothing: every original arrives complete, under its name and with its
+//! metadata; any that does not is reported; and a second run continues where the first ended.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -206,7 +205,7 @@ fn a_place_that_is_wrong_is_said_before_anything_is_done() {
         (["ftp://x", "new"], 2, "file://"),
         (["https://x/?token=1", "new"], 2, "TINTYPE_IMPORT_TOKEN"),
     ] {
-        // Only what is there already can lie in something else.
+        // Only an existing store can contain the other one.
         if arguments[1] == "old/new" {
             std::fs::create_dir(folder.path("old/new")).unwrap();
         }
@@ -234,7 +233,7 @@ fn fill(app: &App) -> Value {
     app.record("photos/a.jpg")
 }
 
-/// That everything came along which `fill` has said.
+/// Checks that everything from `fill` has arrived.
 fn has_come_along(app: &App, before: &Value) {
     let after = app.record("photos/a.jpg");
     for name in ["sha256", "version", "focal_point", "meta", "image"] {
@@ -301,7 +300,7 @@ fn a_service_can_be_either_end() {
     let again = import(&["media", &to, "--json"]).expect(0);
     assert_eq!(again.summary()["same"], 3);
 
-    // What is changed there is a conflict, and replaced only on request.
+    // A changed original is a conflict, and replaced only on request.
     two.put("photos/plain.txt?on_conflict=overwrite", b"changed", &[])
         .expect(200);
     let conflict = import(&[&from, &to, "--json"]).expect(1);

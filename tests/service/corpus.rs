@@ -1,11 +1,11 @@
-//! Real pictures, which lie beside the checkout.
+//! Real images, which are kept beside the checkout.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The bytes of a file, such as `photos/Wood.jpg`. A missing corpus fails: tests that silently see
-/// no pictures would pass.
+/// Returns the bytes of a file, such as `photos/Wood.jpg`. A missing corpus fails: tests that silently find no images
+/// would pass.
 pub fn read(name: &str) -> Vec<u8> {
     let path = folder().join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,6 +1,6 @@
-//! The service may be killed at any moment. What it has answered is there afterwards, whole; what it
-//! was still asked for is there whole or not at all, in the listing as well as under its name; what
-//! was answered as deleted stays away.
+//! The service may be killed at any moment. Afterwards, everything it has acknowledged is there and complete; requests
+//! in progress have taken effect completely or not at all, in the listing as well as under the name; and acknowledged
+//! deletes stay deleted.
 //!
 //! 100 kills on a folder and a tenth as many on a bucket; `TINTYPE_CRASH_ROUNDS` sets another number.
 
@@ -16,21 +16,21 @@ use ureq::http;
 use crate::harness::{App, Start};
 
 const CLIENTS: u64 = 4;
-/// Rounds between two looks at every byte, so that many rounds do not cost their square.
+/// Rounds between two reads of every byte, so that the cost of many rounds does not grow quadratically.
 const READ_ALL_EVERY: u64 = 25;
-/// Sent to a bucket in parts.
+/// Uploaded to a bucket in parts.
 const LARGE: u64 = 1 << 63;
 
 #[test]
 fn a_killed_service_has_kept_its_word_on_a_folder() {
-    // About as long as some dozen uploads take.
+    // About the duration of some dozen uploads.
     World::new(Start::dev(), 40, &[0; CLIENTS as usize]).survives(rounds());
 }
 
 #[test]
 fn a_killed_service_has_kept_its_word_in_a_bucket() {
     let server = Arc::new(Faulty::start());
-    // Within what an upload in parts takes, which one of the clients does all the time.
+    // Within the duration of a multipart upload, which one of the clients does all the time.
     let start = Start::bucket(&server.environment());
     let mut world = World::new(start, 200, &[LARGE, 0, 0, 0]);
     world.parts = Some(server.clone());
@@ -50,17 +50,17 @@ fn rounds() -> u64 {
     rounds.map_or(100, |text| text.parse().unwrap())
 }
 
-/// What clients know of the service that they use.
+/// The state of the service as the clients know it.
 struct World {
     start: Start,
     folder: Arc<TempDir>,
-    /// The latest moment of a kill, after the first answer.
+    /// The latest time of a kill after the first response.
     window_ms: u64,
-    /// Where uploads in parts are waited for before every other kill.
+    /// The server on which a kill waits for a multipart upload, every other time.
     parts: Option<Arc<Faulty>>,
     /// Set in every seed of a client.
     marks: Vec<u64>,
-    /// The seed of what each name holds.
+    /// The seed of each name's content.
     files: BTreeMap<String, u64>,
     answered: usize,
     unanswered: usize,
@@ -70,7 +70,7 @@ struct World {
 /// What one client has done until the service was gone.
 #[derive(Default)]
 struct Outcome {
-    /// Names with what they hold since; `None` is a deletion.
+    /// Names with their content since; `None` is a deletion.
     answered: Vec<(String, Option<u64>)>,
     unanswered: Option<Attempt>,
 }
@@ -117,7 +117,7 @@ impl World {
         assert!(self.unanswered > usize::try_from(rounds).unwrap());
     }
 
-    /// Lets all clients at the service, and kills it in the midst of it.
+    /// Lets all clients use the service, and kills it meanwhile.
     fn kill(&self, app: App, round: u64) -> Vec<Outcome> {
         let url = app.url("/api/v1/files");
         let known: Vec<_> = self.files.keys().cloned().collect();
@@ -136,7 +136,7 @@ impl World {
                 scope.spawn(|| client.run())
             };
             let clients: Vec<_> = (0..CLIENTS as usize).map(client).collect();
-            // Past the start, so that the kill falls into a write.
+            // After the first response, so that the kill hits a write.
             answers.recv_timeout(Duration::from_secs(60)).unwrap();
             if let Some(server) = &self.parts
                 && round.is_multiple_of(2)
@@ -156,8 +156,8 @@ impl World {
         })
     }
 
-    /// What should be there is, and nothing else. Reads what was asked for since the last look, and
-    /// what is not as expected by its name; all of it with `read_all`.
+    /// Checks that exactly the expected files are there. Reads what was requested since the last check, and anything
+    /// whose name is unexpected; everything if `read_all`.
     fn check(&mut self, app: &App, outcomes: Vec<Outcome>, read_all: bool) {
         let mut open: Vec<Attempt> = Vec::new();
         let mut names = BTreeSet::new();
@@ -230,14 +230,14 @@ struct Client {
     round: u64,
     number: usize,
     mark: u64,
-    /// Files of earlier rounds, to delete.
+    /// Files of earlier rounds, to be deleted.
     old: Vec<String>,
-    /// Told of every answer.
+    /// Notified of every response.
     answered: mpsc::Sender<()>,
 }
 
 impl Client {
-    /// One request after the other until there is no answer.
+    /// One request after the other until there is no response.
     fn run(mut self) -> Outcome {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -286,7 +286,7 @@ impl Client {
     }
 }
 
-/// The name that the service has given; an error when there was no whole answer.
+/// The name that the service has chosen; an error if the response was incomplete.
 fn send(agent: &ureq::Agent, url: &str, attempt: &Attempt) -> Result<String, ureq::Error> {
     let Attempt {
         key, on_conflict, ..
@@ -336,7 +336,7 @@ fn list(app: &App) -> BTreeSet<String> {
     }
 }
 
-/// The seed of what is there, which has to be whole and have a record that says so.
+/// The seed of the stored bytes, which must be complete and have a matching record.
 fn read(app: &App, key: &str) -> Option<u64> {
     let answer = app.api("GET", &format!("/files/{key}"), &[], b"");
     if answer.status == 404 {
@@ -350,8 +350,8 @@ fn read(app: &App, key: &str) -> Option<u64> {
     Some(seed)
 }
 
-/// Bytes that tell their seed, of a length that the seed decides: mostly a few kB, sometimes enough
-/// for a file of their own in the spool.
+/// Bytes that contain their seed, of a length that depends on the seed: mostly a few kB, sometimes enough for a
+/// separate spool file.
 fn content(seed: u64) -> Vec<u8> {
     let len = match seed {
         LARGE.. => 17 << 20,

@@ -1,6 +1,6 @@
-//! One URL, one picture: every other spelling redirects or is refused, never answered a second
-//! time. The headers let browsers and CDNs keep what they may keep, revalidate the rest, and never
-//! run what somebody uploaded. Originals and variants obey the same rules.
+//! One URL, one image: every other spelling redirects or is refused, and never returns the image a second time. The
+//! headers let browsers and CDNs keep what they may keep, revalidate the rest, and never run what somebody uploaded.
+//! Originals and variants obey the same rules.
 
 use crate::corpus;
 use crate::harness::{App, SIGNING_KEY, Start, signed};
@@ -355,7 +355,7 @@ fn only_what_never_changes_is_immutable() {
             "{spec}: {cache_control}"
         );
     }
-    // As soon as the picture changes, the old version names no immutable answer any more.
+    // Once the image changes, the old version no longer names an immutable response.
     app.put(
         "a/tower.jpg?on_conflict=overwrite",
         &corpus::read("photos/Wood.jpg"),
@@ -500,7 +500,7 @@ fn with_signing_keys_an_address_needs_its_signature() {
     }
     app.get("/o/a/tower.jpg").refused(403, "signature-missing");
 
-    // Signed for one thing is not signed for another.
+    // A signature for one URL is not valid for another.
     let path = signed(key, "w_100", SIGNING_KEY);
     app.get(&path.replace("w_100", "w_101"))
         .refused(403, "signature-invalid");
@@ -572,8 +572,8 @@ fn presets_need_no_signature_but_say_nothing_else() {
     }
 }
 
-/// What an address says once it says again, in every way of asking, and to nobody who asks for
-/// another format.
+/// A second request for a URL gets the same response, whatever the method and conditions, and never one in another
+/// format.
 #[test]
 fn a_second_answer_is_the_first_again() {
     let app = Start::production()
@@ -618,15 +618,15 @@ fn a_second_answer_is_the_first_again() {
             let head = app.call("HEAD", path, &[accept], b"").expect(200);
             assert_eq!(headers(&head), headers(&first), "{path}");
         }
-        // A signature of another address is none of this one, however often this one was right.
+        // A signature for another URL is not valid for this one, however often this one was verified.
         let forged = path.replace("tower.jpg/", "tower.jpg/h_9~");
         assert_ne!(app.get(&forged).status, 200, "{forged}");
         app.get(&format!("{path}?x")).expect(308);
     }
 }
 
-/// A viewer on another origin that loads a PDF in parts reads how long it is and whether it has changed, also where
-/// it asked for too much.
+/// A viewer on another origin that loads a PDF in parts can read its length and version, even after an unsatisfiable
+/// range.
 #[test]
 fn scripts_of_other_pages_read_every_answer() {
     let app = with_tower();
@@ -664,7 +664,7 @@ fn scripts_of_other_pages_read_every_answer() {
             }
         }
     }
-    // By which a refusal is found in the log.
+    // The ID by which a refusal is found in the log.
     let missing = app.get("/t/none.jpg/w_60").expect(404);
     assert!(!missing.header("tintype-request-id").is_empty());
     assert!(

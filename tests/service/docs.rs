@@ -1,6 +1,5 @@
-//! The reference tells of everything that a service of this release can be asked and told, and is shown by a service for
-//! development alone: one that serves the world tells nobody what it is. What it hands to a browser, it may hand to
-//! everybody who reaches it.
+//! The reference lists everything that a service of this release accepts and returns. Only a development service shows
+//! it: a public one does not reveal what it is. What it sends to a browser, it may send to everybody who reaches it.
 
 use crate::corpus;
 use crate::harness::{ALL_SCOPES, App, Start, free_port, tintype, token};
@@ -71,7 +70,7 @@ fn every_option_is_in_the_file_on_the_page_and_in_the_help() {
     }
 }
 
-/// `dev` is no secret; whatever else is accepted is.
+/// `dev` is no secret; every other accepted token is.
 #[test]
 fn no_secret_is_handed_out() {
     let with_token = "\"token\":\"dev\"";
@@ -102,7 +101,7 @@ fn the_command_writes_the_same_without_a_playground() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.html");
     assert_eq!(printed(&["docs", "--output", file.to_str().unwrap()]), "");
-    // The same to the last byte, whenever it is written; a difference would fill the screen.
+    // Identical to the last byte; `assert_eq` would fill the screen.
     assert!(std::fs::read_to_string(file).unwrap() == page);
 }
 

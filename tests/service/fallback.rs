@@ -1,5 +1,5 @@
-//! A staging service shows production's originals as if they were its own, and whatever is done to
-//! them there stays there.
+//! A staging service shows production's originals as if they were its own, and changes made to them in staging stay
+//! there.
 
 use serde_json::json;
 
@@ -51,7 +51,7 @@ fn production_is_read_and_never_written() {
     }
     assert_eq!(keys(&staging, ""), ["a.jpg", "b.jpg", "c.jpg", "gone.txt"]);
 
-    // What production has is not free, and can be replaced by whoever has seen it.
+    // A name in production is taken, and can be replaced by a client that has its ETag.
     staging.put("a.jpg", b"x", &[]).refused(409, "key-exists");
     staging
         .put("a.jpg", b"x", &[("if-none-match", "*")])

@@ -1,7 +1,7 @@
-//! A browser gets the best format that can be had, and always a picture. What a format cannot hold gives
-//! way to the next for good; what costs too much now gives way for a minute, is made behind the answer,
-//! and is the answer from then on, in every replica. Two formats never share an ETag, and an address
-//! that names its format gets that format or a clear refusal.
+//! A browser gets the best available format, and always an image. If a format cannot hold the image, the next one
+//! replaces it for good; if it costs too much now, the next one replaces it for a minute, it is made in the background,
+//! and is the response from then on, on every replica. Two formats never share an ETag, and a URL that names its format
+//! gets that format or a clear refusal.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::corpus;
 use crate::harness::{App, Response, Start};
 use crate::picture;
 
-/// What Chrome sends for an `<img>`.
+/// Chrome's header for an `<img>`.
 const BROWSER: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,12 +19,12 @@ fn asks(app: &App, path: &str, accept: &str) -> Response {
     app.get_with(path, &[("accept", accept)])
 }
 
-/// Where nothing is within the budget: whatever costs more than another format comes later.
+/// Nothing is within the budget: any format that costs more than another comes later.
 fn frugal() -> Start {
     Start::dev().env("TINTYPE_FORMAT_BUDGET", "0s")
 }
 
-/// Asks as a browser until the answer is AVIF.
+/// Requests as a browser until the response is AVIF.
 #[track_caller]
 fn once_made(app: &App, path: &str) -> Response {
     let began = Instant::now();
@@ -108,7 +108,7 @@ fn a_dear_format_comes_later_and_stays() {
     let count = |metric: &str, label: &str| app.metric(metric, &[label]);
     assert!(count("tintype_formats_deferred_total", "reason=\"dear\"") >= 1);
     let made = "tintype_formats_made_later_total";
-    // Counted when it is in the store as well. However often it was asked for, it is one.
+    // It is counted once it is stored, and only once, however often it was requested.
     eventually(|| count(made, "result=\"made\"") == 1);
 }
 
@@ -179,7 +179,7 @@ fn a_drawing_stays_exact_and_is_never_larger_than_its_original() {
     );
 }
 
-/// A JPEG of low quality, which no format of ours makes smaller without showing it.
+/// A low-quality JPEG, which no output format makes smaller without visible loss.
 #[test]
 fn a_picture_at_its_own_size_is_handed_out_as_it_is_coded_where_that_is_smaller() {
     let app = App::dev();
@@ -195,7 +195,7 @@ fn a_picture_at_its_own_size_is_handed_out_as_it_is_coded_where_that_is_smaller(
     let named = app.get("/t/poor.jpg/w_500~f_webp").expect(200);
     assert_eq!(named.header("content-type"), "image/webp");
 
-    // The same after a restart, from the bytes that were kept.
+    // The same after a restart, from the stored bytes.
     let first = asks(&app, "/t/poor.jpg/w_500", BROWSER).expect(200);
     let app = app.restart();
     let again = asks(&app, "/t/poor.jpg/w_500", BROWSER).expect(200);

@@ -1,5 +1,5 @@
-//! Sizes of one large original that are asked for within a moment share one read and one decode, and have the bytes that
-//! each has alone.
+//! Sizes of one large original that are requested together share one read and one decode, and have the same bytes as
+//! alone.
 
 use std::sync::Barrier;
 use std::time::Duration;
@@ -12,14 +12,14 @@ const KEY: &str = "phone.jpg";
 fn with(photograph: &str) -> App {
     let app = App::dev();
     app.upload(KEY, &corpus::read(photograph));
-    // Facts that are filled in after an upload need a decode of their own.
+    // Facts filled in after the upload need a decode of their own.
     while app.record(KEY)["image"]["thumbhash"].is_null() {
         std::thread::sleep(Duration::from_millis(20));
     }
     app
 }
 
-/// Others each round, so that nothing is in the cache.
+/// Different in each round, so that nothing is cached.
 fn specs(round: u32) -> [String; 5] {
     [
         format!("w_{}~f_jpeg", 120 + round),
@@ -60,7 +60,7 @@ fn fetches(app: &App) -> u64 {
     app.metric(name, &["stage=\"fetch\""])
 }
 
-/// A busy machine may let them arrive too far apart, so there are several rounds.
+/// Tries several rounds, because requests may arrive too far apart on a busy machine.
 fn decoded_once(app: &App) -> bool {
     (0..20).any(|round| {
         let before = (decodes(app), fetches(app));

@@ -21,7 +21,7 @@ use ureq::http;
 /// Far above anything that happens on a busy machine: a hang fails, slowness does not.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One running tintype with a folder of its own. Killed when dropped.
+/// A running tintype with its own folder. Killed when dropped.
 pub struct App {
     child: Child,
     port: u16,
@@ -33,13 +33,13 @@ pub struct App {
     agent: ureq::Agent,
 }
 
-/// How to start one.
+/// How to start a service.
 #[derive(Clone)]
 pub struct Start {
     arguments: Vec<String>,
     environment: HashMap<String, String>,
     token: String,
-    /// Run first, by a shell that sees mounts of its own.
+    /// Run first, by a shell in its own mount namespace.
     before: Option<String>,
 }
 
@@ -54,14 +54,14 @@ impl Start {
         }
     }
 
-    /// The same on a bucket: `environment` says where the server is.
+    /// The same on a bucket: `environment` describes the server.
     pub fn bucket(environment: &[(String, String)]) -> Self {
         let mut start = Self::dev().env("TINTYPE_STORE", BUCKET_URL);
         start.environment.extend(environment.iter().cloned());
         start
     }
 
-    /// `tintype serve` with signing keys and one token that may do everything.
+    /// `tintype serve` with signing keys and one token with all scopes.
     pub fn production() -> Self {
         let (plain, configured) = token("ops", ALL_SCOPES);
         let mut start = Self::dev();
@@ -78,13 +78,13 @@ impl Start {
         self
     }
 
-    /// Commands of a shell that come first, with mounts that nobody else sees.
+    /// Shell commands to run first, in a mount namespace of their own.
     pub fn before(mut self, commands: &str) -> Self {
         self.before = Some(commands.into());
         self
     }
 
-    /// What requests are sent with.
+    /// The token that requests are sent with.
     pub fn token(mut self, token: &str) -> Self {
         self.token = token.into();
         self
@@ -92,7 +92,7 @@ impl Start {
 
     pub fn run(self) -> App {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        // A service does not make the folder of its store.
+        // A service does not create the folder of its store.
         std::fs::create_dir(folder.path().join("media")).unwrap();
         self.run_in(Arc::new(folder))
     }
@@ -104,7 +104,7 @@ impl Start {
         app
     }
 
-    /// Without waiting for anything.
+    /// Does not wait for anything.
     pub fn spawn_in(self, folder: Arc<TempDir>) -> App {
         let (port, admin_port) = (free_port(), free_port());
         let mut command = match &self.before {
@@ -115,7 +115,7 @@ impl Start {
             .args(&self.arguments)
             .env("TINTYPE_BIND", format!("127.0.0.1:{port}"))
             .env("TINTYPE_ADMIN_BIND", format!("127.0.0.1:{admin_port}"))
-            // Tests stop servers on purpose, and nobody has to notice first.
+            // Tests stop servers on purpose, and no balancer has to notice first.
             .env("TINTYPE_LAME_DUCK", "0s")
             .envs(&self.environment);
         let mut child = command
@@ -145,12 +145,12 @@ impl Start {
     }
 }
 
-/// Not the root of the bucket, so that what ignores the location is noticed.
+/// Not the root of the bucket, so that code which ignores the location fails.
 const BUCKET_URL: &str = "s3://media/originals";
 pub const SIGNING_KEY: &str = "first-signing-key-for-tests-only-0001";
 pub const ALL_SCOPES: &str = "read+list+write+replace+delete+purge+mint+takedown";
 
-/// `/t/{key}/{spec}` with its signature, made by the words of the contract rather than our code.
+/// `/t/{key}/{spec}` with its signature, made from the documentation rather than with our code.
 pub fn signed(key: &str, spec: &str, signing_key: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(signing_key.as_bytes()).unwrap();
     mac.update(format!("t/{key}/{spec}").as_bytes());
@@ -168,17 +168,17 @@ pub fn token(id: &str, scopes: &str) -> (String, String) {
     (format!("tt_{id}_{secret}"), format!("{id}:{hash}:{scopes}"))
 }
 
-/// The binary, with an environment and a working folder that hold nothing of ours.
+/// The binary, with a clean environment and working folder.
 pub fn tintype(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tintype"));
     command.current_dir(folder).env_clear().stdin(Stdio::null());
     command
 }
 
-/// The same after some commands, in a mount namespace of its own.
+/// The same after some commands, in its own mount namespace.
 fn in_own_mounts(folder: &Path, commands: &str) -> Command {
     let mut command = Command::new("unshare");
-    // Whoever is not root is one there.
+    // An ordinary user becomes root there.
     if !rustix::process::geteuid().is_root() {
         command.arg("--map-root-user");
     }
@@ -198,8 +198,8 @@ fn in_own_mounts(folder: &Path, commands: &str) -> Command {
     command
 }
 
-/// Below the range from which the kernel takes ports for outgoing connections, and never the same
-/// twice in one run, so that parallel tests do not take each other's.
+/// Below the kernel's range for outgoing connections, and never the same twice in one run, so that parallel tests do
+/// not take each other's ports.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 12_000 + (std::process::id() % 170) as u16 * 100;
@@ -270,7 +270,7 @@ impl App {
         send(&self.agent, method, &self.url(path), headers, body)
     }
 
-    /// A request with the token of an operator who may do everything.
+    /// Sends a request with the token of an operator with all scopes.
     pub fn api(&self, method: &str, path: &str, headers: Headers<'_>, body: &[u8]) -> Response {
         let bearer = format!("Bearer {}", self.start.token);
         let mut all = vec![("authorization", bearer.as_str())];
@@ -278,7 +278,7 @@ impl App {
         self.call(method, &format!("/api/v1{path}"), &all, body)
     }
 
-    /// To somebody else, such as a cache in front.
+    /// Sends to another server, such as a downstream cache.
     pub fn send_to(&self, method: &str, url: &str, headers: Headers<'_>, body: &[u8]) -> Response {
         send(&self.agent, method, url, headers, body)
     }
@@ -299,7 +299,7 @@ impl App {
         self.api("PUT", &format!("/files/{key}"), headers, body)
     }
 
-    /// Uploads and must succeed; the record of the answer.
+    /// Uploads, which must succeed; returns the record.
     pub fn upload(&self, key: &str, body: &[u8]) -> Value {
         let response = self.put(key, body, &[]);
         assert_eq!(response.status, 201, "upload of {key}: {}", response.text());
@@ -322,7 +322,7 @@ impl App {
         )
     }
 
-    /// A POST with a JSON body.
+    /// Sends a POST with a JSON body.
     pub fn post(&self, path: &str, body: &Value) -> Response {
         let headers = [("content-type", "application/json")];
         self.api("POST", path, &headers, body.to_string().as_bytes())
@@ -332,16 +332,16 @@ impl App {
         send(&self.agent, "GET", &self.admin_url(path), &[], b"")
     }
 
-    /// `None`: it does not listen yet.
+    /// Returns `None` if it does not listen yet.
     pub fn try_admin(&self, path: &str) -> Option<Response> {
         TcpStream::connect(("127.0.0.1", self.admin_port)).ok()?;
         Some(self.admin(path))
     }
 
-    /// Sends bytes as they are and reads until the server closes.
+    /// Sends raw bytes and reads until the server closes.
     pub fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
-        // The server may answer and close before it has read everything.
+        // The server may respond and close before it has read everything.
         let _ = stream.write_all(bytes);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -354,7 +354,7 @@ impl App {
         stream
     }
 
-    // What the server says of itself.
+    // What the server reports about itself.
 
     /// The sum of all series of a metric whose labels contain each of these texts.
     pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
@@ -401,14 +401,14 @@ impl App {
         }
     }
 
-    /// Stops as an orchestrator does; what was printed to standard output and error.
+    /// Stops as an orchestrator does; returns standard output and error.
     pub fn stop(mut self) -> (ExitStatus, String, String) {
         self.terminate();
         let status = self.wait();
         (status, self.stdout.all(), self.stderr.all())
     }
 
-    /// The same without losing it, and how many bytes it has sent in answers of these routes.
+    /// The same without consuming it; returns how many bytes responses of these routes contained.
     pub fn stopped_after_sending(&mut self, routes: &[&str]) -> u64 {
         self.terminate();
         self.wait();
@@ -421,7 +421,7 @@ impl App {
         of_route.filter_map(|line| line["bytes"].as_u64()).sum()
     }
 
-    /// For one that ends by itself: how, and what was printed to standard output and error.
+    /// Waits for a service that ends by itself; returns status, standard output and error.
     pub fn ended(mut self) -> (ExitStatus, String, String) {
         let status = self.wait();
         (status, self.stdout.all(), self.stderr.all())
@@ -455,7 +455,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Empty when absent, so that tables of expectations stay short.
+    /// Empty if absent, so that tables of expectations stay short.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -471,7 +471,7 @@ impl Response {
             .unwrap_or_else(|error| panic!("{error} in answer {}: {}", self.status, self.text()))
     }
 
-    /// The code of a problem document; its shape is checked on the way.
+    /// The code of a problem document, whose shape is checked too.
     pub fn code(&self) -> String {
         assert_eq!(
             self.header("content-type"),
@@ -535,7 +535,7 @@ fn send(
     }
 }
 
-/// What a child prints, read as it comes so that a full pipe never stops it.
+/// A child's output, read as it comes so that a full pipe never blocks it.
 struct Lines {
     lines: Arc<Mutex<String>>,
     reader: Mutex<Option<JoinHandle<()>>>,
@@ -562,7 +562,7 @@ impl Lines {
         self.lines.lock().unwrap().clone()
     }
 
-    /// Everything: waits for the end of the pipe, so only once the child has ended.
+    /// All output: waits for the end of the pipe, so call it only once the child has ended.
     fn all(&self) -> String {
         if let Some(reader) = self.reader.lock().unwrap().take() {
             reader.join().unwrap();

@@ -1,4 +1,4 @@
-//! Whatever is uploaded and however it is asked for: an answer, never a 500, and the process lives.
+//! Whatever is uploaded and however it is requested, there is a response, never a 500, and the process survives.
 
 use crate::corpus;
 use crate::harness::{App, Start};
@@ -46,7 +46,7 @@ fn too_many_pixels_are_kept_but_not_rendered() {
     app.get("/o/wood.jpg").expect(200);
 }
 
-/// What a JPEG declares is not what has to be decoded of it.
+/// What counts is not what a JPEG declares, but what has to be decoded of it.
 #[test]
 fn pixels_count_as_they_are_decoded() {
     let app = Start::dev().env("TINTYPE_MAX_PIXELS", "1MP").run();
@@ -84,7 +84,7 @@ fn malformed_requests_are_refused() {
         "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         "POST /api/v1/files HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n",
         "GET / HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
-        // Other addresses of a picture that is there, and lines that another parser reads differently.
+        // Other spellings of an existing image's URL, and lines that another parser reads differently.
         "GET /t/a.jpg/w_1#x HTTP/1.1\r\nhost: x\r\n\r\n",
         "GET /o/a.jpg# HTTP/1.1\r\nhost: x\r\n\r\n",
         "GET ftp://x/o/a.jpg HTTP/1.1\r\nhost: x\r\n\r\n",

@@ -1,5 +1,5 @@
-//! Caches in front hear of every change that may make what they keep wrong, also when the process
-//! that made the change dies before it could tell them, and of no other change.
+//! Downstream caches are notified of every change that may make their content stale, even if the process that made the
+//! change dies first, and of no other change.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// A restart delivers what it finds within half a minute; twice that for a busy machine.
 const SEEN: Duration = Duration::from_secs(60);
 
-/// A webhook that remembers what it is told and answers as it is told.
+/// A webhook that records notifications and responds as configured.
 struct Hook {
     address: String,
     status: Arc<AtomicU16>,
@@ -115,7 +115,7 @@ fn every_change_of_a_picture_is_told_and_no_other() {
     let app = hook.configure(Start::dev()).run();
     let wood = corpus::read("photos/Wood.jpg");
     let tower = corpus::tower();
-    // Creating tells nobody anything new.
+    // Creating an original invalidates nothing.
     app.upload("a.jpg", &tower);
     app.put("b.jpg?on_conflict=overwrite", &tower, &[])
         .expect(201);
@@ -132,7 +132,7 @@ fn every_change_of_a_picture_is_told_and_no_other() {
     app.patch("a.jpg", &json!({ "crops": wide })).expect(200);
     let embargo = json!({ "name": "embargo", "until": "2999-01-01T00:00:00Z" });
     app.patch("a.jpg", &json!({ "state": embargo })).expect(200);
-    // Nothing that shows is changed by it.
+    // This changes nothing visible.
     app.patch("a.jpg", &json!({ "meta": { "credit": "y" } }))
         .expect(200);
     app.patch("a.jpg", &json!({ "state": { "name": "public" } }))
@@ -215,7 +215,7 @@ fn a_process_that_is_killed_before_it_could_tell_is_made_up_for() {
         (&json!("a.jpg"), &json!("editor 7"), &json!("dev"))
     );
     let folder = app.folder();
-    // As `kill -9` does.
+    // Like `kill -9`.
     drop(app);
     assert_eq!(hook.heard(), []);
 

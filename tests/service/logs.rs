@@ -1,6 +1,6 @@
-//! Everything that the service says on standard output is one JSON object a line, of one schema, from the
-//! first line to the last: who made the rule for one finds the other. A request is told by what it was
-//! about, under the name of what it was; how many are told is the operator's choice.
+//! Every line on standard output is a JSON object of one schema, from the first line to the last, so that a rule made
+//! for one matches the others. A request is logged with its subject under a fixed name; the operator chooses how many
+//! requests are logged.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -177,7 +177,7 @@ fn a_store_that_fails_is_not_counted_as_a_picture_that_does() {
     app.upload("a.jpg", &corpus::tower());
     let rejected = || app.metric("tintype_decode_rejected_total", &[]);
     assert_eq!(rejected(), 0);
-    // What the record describes is gone, behind the service's back.
+    // The file that the record describes was deleted behind the service's back.
     std::fs::remove_file(app.media().join("a.jpg")).unwrap();
     let answer = app.get("/t/a.jpg/w_10");
     assert!(answer.status >= 400, "{}", answer.status);
@@ -227,7 +227,7 @@ fn refused(folder: &Path, name: &str, text: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// A start that fails is told to machines as well.
+/// A failed start is logged for machines as well.
 #[test]
 fn a_start_that_fails_is_a_line_too() {
     let start = Start::production().env("TINTYPE_STORE", "file:///nonexistent/media");

@@ -1,6 +1,5 @@
-//! What was stored can be described, listed, copied, moved and taken away again, each with a token
-//! whose scopes and prefixes allow it. Who may see an original changes at once, and a takedown
-//! outlives the file.
+//! Stored originals can be described, listed, copied, moved and taken down, each with a token whose scopes and prefixes
+//! allow it. A change of visibility takes effect at once, and a takedown outlives the file.
 
 use serde_json::json;
 
@@ -283,7 +282,7 @@ fn a_token_may_do_what_its_scopes_and_prefixes_say() {
     with(&team, "GET", "/files/a.txt", b"").refused(403, "scope-missing");
     with(&old, "GET", "/files/a.txt", b"").refused(401, "token-expired");
     with("dev", "GET", "/files/a.txt", b"").refused(401, "token-invalid");
-    // A takedown is not any editor's to give or to lift.
+    // An editor may neither set nor lift a takedown.
     let bearer = format!("Bearer {team}");
     let headers = [
         ("authorization", bearer.as_str()),

@@ -1,8 +1,8 @@
-//! An upload costs disk, not memory, however large it is and however many there are, on a folder
-//! and in a bucket. What pixel work takes, it gives back.
+//! An upload costs disk, not memory, however large it is and however many there are, on a folder and in a bucket. Pixel
+//! work returns the memory that it takes.
 //!
-//! 256 MB, and 10 of 20 MB at once; `TINTYPE_TEST_UPLOAD` and `TINTYPE_TEST_UPLOADS` (`50x200000000`)
-//! set other sizes for runs by hand. `tests/heavy memory` is 5 GB and 50 of 200 MB.
+//! 256 MB, and 10 of 20 MB at once; `TINTYPE_TEST_UPLOAD` and `TINTYPE_TEST_UPLOADS` (`50x200000000`) set other sizes
+//! for runs by hand. `tests/heavy memory` is 5 GB and 50 of 200 MB.
 
 use std::io::{Read, Write};
 use std::sync::atomic::AtomicU32;
@@ -14,7 +14,7 @@ use crate::commands::eventually;
 use crate::corpus;
 use crate::harness::{App, Start};
 
-/// Of the process that is measured, above what it needs anyway.
+/// Growth of the measured process that is allowed.
 const ALLOWED: u64 = 64 << 20;
 
 #[test]
@@ -50,13 +50,13 @@ fn many_uploads_to_a_bucket_stay_out_of_memory() {
         "{count} uploads of {size} bytes at once: {} MiB",
         grown >> 20
     );
-    // Of each, two pieces on their way to the spool, and what the connection has read.
+    // Per upload: two pieces on their way to the spool, and what the connection has read.
     let allowed = ALLOWED + count * (2 << 20);
     assert!(grown < allowed, "memory grew by {} MiB", grown >> 20);
     assert!(server.received_bytes() > count * size);
 }
 
-/// In a task of 512 MiB: large pictures as PNG, JPEG, WebP and AVIF, by one client and by eight.
+/// In a task of 512 MiB: large images as PNG, JPEG, WebP and AVIF, by one client and by eight.
 ///
 /// 3 of each; `TINTYPE_TEST_BURST` sets another number, and `tests/heavy burst` 300.
 #[test]
@@ -71,7 +71,7 @@ fn a_burst_of_cold_variants_gives_its_memory_back() {
         .env("TINTYPE_RENDER_DEADLINE", "120s")
         .run();
     app.upload("a.jpg", &corpus::read("photos/made-24mp-444-base-q82.jpg"));
-    // Tables and code that each needs once.
+    // Tables and code that each format needs once.
     for format in FORMATS {
         app.get(&format!("/t/a.jpg/w_100~f_{format}")).expect(200);
     }
@@ -102,7 +102,7 @@ fn a_burst_of_cold_variants_gives_its_memory_back() {
     }
     let most = peak(app.pid());
     assert!(most <= TASK / 4 * 3, "{} MiB", most >> 20);
-    // Pages that are half used, of each thread.
+    // Partly used pages of each thread.
     let allowed = idle * 13 / 10 + HOT + (12 << 20);
     eprintln!("idle {} MiB", idle >> 20);
     eventually(|| resident(app.pid()) <= allowed);
@@ -119,7 +119,7 @@ fn check_one(app: &App) {
     assert!(grown < ALLOWED, "memory grew by {} MiB", grown >> 20);
 }
 
-/// So that the server's own memory, which is that of this process, does not matter either.
+/// Discards uploads, because the S3 server's own memory is that of this process.
 fn discarding() -> Faulty {
     let server = Faulty::start();
     server.discard();
@@ -134,7 +134,7 @@ fn one() -> u64 {
     by_hand("TINTYPE_TEST_UPLOAD").map_or(256 << 20, |text| text.parse().unwrap())
 }
 
-/// How many, and how large each.
+/// Number and size of the uploads.
 fn many() -> (u64, u64) {
     by_hand("TINTYPE_TEST_UPLOADS").map_or((10, 20_000_000), |text| {
         let (count, size) = text.split_once('x').unwrap();
@@ -150,7 +150,7 @@ fn by_hand(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// What the largest resident size that the kernel has seen of the service grows by.
+/// The growth of the service's peak resident size.
 fn growth(app: &App, work: impl FnOnce()) -> u64 {
     app.upload("warm.bin", &[7; 100_000]);
     let before = peak(app.pid());
@@ -176,7 +176,7 @@ fn status(pid: u32, name: &str) -> u64 {
 
 fn upload(app: &App, key: &str, size: u64) {
     let mut stream = app.connect();
-    // From the last byte to the answer, a bucket may take its time on a busy machine.
+    // After the last byte, a bucket may take its time on a busy machine.
     stream.set_read_timeout(None).unwrap();
     let head = format!(
         "PUT /api/v1/files/{key} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev\r\n\
@@ -195,7 +195,7 @@ fn upload(app: &App, key: &str, size: u64) {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
 }
 
-/// How many bytes came, with the head of the answer.
+/// Returns the number of bytes received, including the response head.
 fn read(app: &App, key: &str) -> u64 {
     let mut stream = app.connect();
     let request = format!("GET /o/{key} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

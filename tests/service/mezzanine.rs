@@ -1,6 +1,6 @@
-//! Where it is asked for, a large photograph is read and decoded once for all sizes: the first one makes a downscale that
-//! the others come from, and that goes when they go. What needs more than it has comes from the original, and nobody can tell by
-//! looking which way a picture came.
+//! If configured, a large photograph is read and decoded once for all sizes: the first request makes a downscale that
+//! the other sizes are made from, and that is deleted with them. A variant that needs more pixels is made from the
+//! original, and there is no visible difference.
 
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
@@ -16,7 +16,7 @@ const KEY: &str = "phone.jpg";
 fn with_photograph() -> App {
     let app = Start::dev().env("TINTYPE_MEZZANINE", "1").run();
     app.upload(KEY, &corpus::read(PHOTOGRAPH));
-    // Facts that are filled in after an upload need a decode of their own.
+    // Facts that are filled in after an upload need their own decode.
     while app.record(KEY)["image"]["thumbhash"].is_null() {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -33,7 +33,7 @@ fn gets(app: &App) -> u64 {
     app.metric(name, &["op=\"get\""])
 }
 
-/// Of all originals.
+/// The kept mezzanines of all originals.
 fn kept(app: &App) -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -49,7 +49,7 @@ fn kept(app: &App) -> Vec<PathBuf> {
     found
 }
 
-/// Variants are kept after the response.
+/// Variants are stored after the response.
 fn wait_for(app: &App, variants: usize) {
     while kept(app).len() != variants {
         std::thread::sleep(Duration::from_millis(20));
@@ -73,7 +73,7 @@ fn the_sizes_of_a_page_cost_one_read_of_the_original() {
         }
     });
     assert_eq!(made(&app), 1);
-    // The original once; the others are for variants, and the mezzanine, that are not there yet.
+    // One read of the original; the others look for variants and the mezzanine, which do not exist yet.
     assert_eq!(gets(&app) - before, 1 + widths.len() as u64 + 1);
 
     wait_for(&app, widths.len() + 1);

@@ -1,6 +1,6 @@
-//! What watches the service can rely on its metrics: Prometheus' own linter finds no fault in them, every
-//! name that an alarm or the dashboard holds on to is there before anything has happened, and each alarm
-//! fires when it should and not when it should not, by Prometheus' own judgement.
+//! Monitoring can rely on the metrics: Prometheus' own linter accepts them, every name used by an alarm or the
+//! dashboard exists before anything has happened, and each alarm fires exactly when it should, as evaluated by
+//! Prometheus.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -42,7 +42,7 @@ fn passes(output: &Output) {
     assert!(output.status.success(), "{said}");
 }
 
-/// What is called like a metric of ours.
+/// Everything that looks like one of our metrics.
 fn names(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
     text.split(|c: char| !is_part(c))
@@ -98,7 +98,7 @@ fn what_alarms_and_dashboards_name_is_there_before_anything_has_happened() {
     wanted.extend(expressions.iter().flat_map(|text| names(text)));
     let missing: Vec<_> = wanted.difference(&known).collect();
     assert!(missing.is_empty(), "{missing:?} in\n{page}");
-    // And not so many that a hundred tasks are a burden.
+    // Few enough that a hundred tasks are no burden.
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     assert!(series < 500, "{series}");
 }
@@ -124,14 +124,14 @@ fn every_alarm_fires_when_it_should_and_says_what_to_do() {
     }
 }
 
-/// What is measured of the service itself moves when the service does.
+/// Metrics about the service itself move with the service.
 #[test]
 fn the_service_tells_of_itself() {
     let app = Start::dev().env("TINTYPE_SPOOL_BYTES", "64MiB").run();
     app.upload("a.jpg", &corpus::tower());
     app.get("/t/a.jpg/w_100~f_jpeg").expect(200);
     let _idle = app.connect();
-    // Accepted in its own time.
+    // Connections are accepted asynchronously.
     while app.metric("tintype_connections", &["public"]) < 2 {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }

@@ -1,5 +1,5 @@
-//! nginx in front: with the configuration that we deliver, and with those that people have already, which write
-//! addresses anew. No address is sent round for ever, and none is refused for how a proxy has spelled it.
+//! nginx in front: with our configuration, and with common ones that rewrite URLs. No URL redirects for ever, and none
+//! is refused because of a proxy's spelling.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::corpus;
 use crate::harness::{App, Response, Start, free_port};
 
-/// Each character that somebody's software encodes and another's does not.
+/// Characters that some software encodes and other software does not.
 const NAMES: [&str; 5] = [
     "photo (1).jpg",
     "it's+a@b,c;d.jpg",
@@ -20,12 +20,12 @@ const NAMES: [&str; 5] = [
 struct Front {
     nginx: Child,
     port: u16,
-    // Dropped last: nginx works in it.
+    // Dropped last, because nginx works in it.
     _folder: tempfile::TempDir,
 }
 
 impl Front {
-    /// `configuration` is what stands in `http { }`, with PORT and FOLDER in it.
+    /// `configuration` is the content of `http { }`, with the placeholders PORT and FOLDER.
     fn start(configuration: &str) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
@@ -130,7 +130,7 @@ fn a_proxy_that_writes_addresses_anew_sends_nobody_round() {
                 let direct = app.get(&at_last).expect(200);
                 assert_eq!(answer.header("etag"), direct.header("etag"), "{path}");
                 assert_eq!(direct.header("content-location"), "", "{path}");
-                // By itself, without the proxy.
+                // Directly, without the proxy.
                 let answer = app.get(&path).expect(200);
                 let expected = if path == at_last { "" } else { &at_last };
                 assert_eq!(answer.header("content-location"), expected, "{path}");
@@ -139,7 +139,7 @@ fn a_proxy_that_writes_addresses_anew_sends_nobody_round() {
                 assert_eq!(unchanged.header("content-location"), expected, "{path}");
             }
         }
-        // What an author has written otherwise is still sent to the one address.
+        // A URL that an author has written differently still redirects to the canonical one.
         let answer = front.get(&app, &format!("/t/{canonical}/h_50~w_60?x=1"), &[]);
         let location = answer.expect(308).header("location").to_owned();
         assert_eq!(location, format!("/t/{canonical}/w_60~h_50"));
@@ -177,11 +177,11 @@ fn a_public_address_with_a_path_works_whether_or_not_a_proxy_strips_it() {
             .get(&app, &format!("{below}/t/a/b.jpg"), &[])
             .refused(400, "invalid-spec");
     }
-    // What is not a picture is not below it.
+    // Other routes are not available below it.
     app.get("/media/api/v1/records/a/b.jpg").expect(404);
 }
 
-/// The port and the folder of its cache.
+/// Our configuration, with the port and its cache folder.
 fn delivered(app: &App) -> Front {
     let file =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/nginx/tintype.conf");
@@ -244,7 +244,7 @@ fn ours_fetches_of_a_film_what_is_asked_for() {
     );
     let whole = front.get(&app, "/o/film.mp4", &[]).expect(200);
     assert!(whole.body == film);
-    // A slice for the ten bytes, and one more to know the length by; then the others.
+    // One slice for the ten bytes, and one more to learn the length; then the others.
     let sent = app.stopped_after_sending(&["original"]);
     assert!(sent < 50_000_000, "{sent} bytes");
 }

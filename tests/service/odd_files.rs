@@ -1,7 +1,7 @@
-//! An odd file is that file's fault, and once: whatever stops the look at it, the answer to its upload and
-//! its record say what is known and why there is no more, requests for variants are refused with the same
-//! code, and it is not looked at again before its bytes, the renderer or a limit change. What the machine
-//! may be to blame for is tried again, after pauses that grow.
+//! An odd file causes no more than one failure: if probing it fails, the response to its upload and its record say what
+//! is known and why there is no more, requests for variants are refused with the same code, and it is not probed again
+//! before its bytes, the renderer or a limit change. Failures that the machine may have caused are retried, with
+//! growing pauses.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::commands::eventually;
 use crate::corpus;
 use crate::harness::{App, Start};
 
-/// Longer than the pauses after the first two looks that come to nothing, much shorter than the third.
+/// Longer than the pauses after the first two failed probes, much shorter than the third.
 const A_WHILE: Duration = Duration::from_secs(4);
 
 #[test]
@@ -70,7 +70,7 @@ fn what_is_refused_says_so_at_once_and_at_every_request() {
     );
 }
 
-/// Whatever the record says of any odd file, a request is answered alike.
+/// Requests get the same result as the record of any odd file.
 #[test]
 fn a_record_and_a_request_never_disagree() {
     let app = App::dev();
@@ -126,7 +126,7 @@ fn a_picture_that_breaks_off_says_so() {
     }
 }
 
-/// What made a decoder panic is a picture.
+/// This image made a decoder panic.
 #[test]
 fn planes_in_tiles_that_do_not_divide_are_rendered() {
     let app = App::dev();
@@ -151,7 +151,7 @@ fn a_later_renderer_and_a_raised_limit_look_again() {
     eventually(|| app.record("wood.jpg")["image"]["thumbhash"].is_string());
     assert_eq!(app.record("wood.jpg")["image"]["reason"], Value::Null);
 
-    // As an earlier renderer may have judged.
+    // As an earlier renderer may have judged it.
     change_record(&app, |record| {
         record["image"]["renderable"] = false.into();
         record["image"]["reason"] =
@@ -175,7 +175,7 @@ fn records_that_did_not_say_why_are_completed() {
 #[test]
 fn what_is_too_large_for_this_machine_is_tried_again_after_growing_pauses() {
     let app = Start::dev().env("TINTYPE_MEMORY_BUDGET", "128MiB").run();
-    // 26 bytes that promise 9,999 x 9,999 pixels.
+    // 26 bytes that claim 9,999 x 9,999 pixels.
     let side = 9_999_u32 - 1;
     let bits = (side | side << 14).to_le_bytes();
     let webp = [

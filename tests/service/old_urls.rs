@@ -1,7 +1,7 @@
-//! Addresses of the servers and scripts that were here before go on showing pictures: the same variant and the same
-//! ETag as the canonical address, in place or by 301. Their signatures are verified as they were made, what is
-//! unsigned obeys the site, and what cannot be mapped says what is missing. All of it is counted, so that one sees
-//! when a grammar may go, and told for an old access log before the switch.
+//! URLs of former servers and scripts still work: they return the same variant and ETag as the canonical URL, in place
+//! or by 301. Their signatures are verified as they were made, unsigned ones obey the site's rules, and for one that
+//! cannot be mapped, the error says what is missing. All of them are counted, so that operators see when a grammar can
+//! be dropped, and can be tested against an old access log before the switch.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::corpus;
 use crate::harness::{App, SIGNING_KEY, Start, signed, tintype};
 
-/// `ACME-SEC` and `smart/image.jpg`, as thumbor's own tests have them.
+/// `ACME-SEC` and `smart/image.jpg`, as in thumbor's own tests.
 const THUMBOR_SIGNED: &str = "/_wIUeSaeHw8dricKG2MGhqu5thk=/smart/image.jpg";
 
 const LISTS: &str = r#"
@@ -124,7 +124,7 @@ fn an_old_address_is_the_canonical_one() {
             made.header("etag")
         );
     }
-    // Two addresses of one path are two pictures.
+    // Two URLs with the same path are two images.
     let of = |query: &str| {
         app.get(&format!("/thumb.php?src=uploads/image.jpg&{query}"))
             .expect(200)
@@ -168,7 +168,7 @@ fn what_is_not_signed_rightly_or_not_allowed_is_refused_before_the_store() {
         answer.refused(403, code);
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
     }
-    // What was allowed by another list is not allowed by its canonical address.
+    // A variant allowed by the old grammar's list is not allowed at its canonical URL.
     app.get("/open/unsafe/60x40/image.jpg").expect(200);
     let after = app.metric("tintype_storage_request_duration_seconds_count", &[]);
     assert!(after > before);

@@ -1,12 +1,12 @@
-//! An operator sees what is wrong before it serves, what it does while it serves, and no secret at
-//! any time. A stop loses no request.
+//! An operator sees problems before the service starts, what it does while it runs, and never a secret. A stop loses no
+//! request.
 
 use std::io::{Read, Write};
 
 use crate::corpus;
 use crate::harness::{App, Start, tintype};
 
-/// Runs the binary to its end: exit code, standard output, standard error.
+/// Runs the binary to its end; returns exit code, standard output and standard error.
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut command = tintype(folder.path());
@@ -40,7 +40,7 @@ fn metrics_have_fixed_names_and_few_labels() {
     app.get("/t/a.jpg/w_100").expect(200);
     app.get("/t/a.jpg/w_100").expect(200);
     let text = app.admin("/metrics").expect(200).text();
-    // OpenMetrics for who asks for it; the older text for who does not.
+    // OpenMetrics for clients that accept it; the older text format for the others.
     let openmetrics = [(
         "accept",
         "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
@@ -66,7 +66,7 @@ fn metrics_have_fixed_names_and_few_labels() {
         "tintype_build_info",
     ] {
         assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
-        // There `_total` is part of the samples alone.
+        // There, `_total` is part of the samples only.
         let family = name.trim_end_matches("_total");
         let line = format!("# TYPE {family} ");
         assert!(asked.text().contains(&line), "{name}");
@@ -87,7 +87,7 @@ fn every_request_is_one_line_without_secrets() {
     app.upload("photos/a.jpg", &corpus::tower());
     app.get("/t/photos/a.jpg/w_100~sig_SECRETSIGNATURE0000000");
     app.get("/o/photos/a.jpg?token=SECRETQUERY");
-    // Longer than what a socket takes at once.
+    // More than a socket buffers.
     app.upload("large.bin", &vec![7; 20 << 20]);
     app.api("GET", "/files/large.bin", &[], b"").expect(200);
     let (status, stdout, stderr) = app.stop();
@@ -129,7 +129,7 @@ fn a_stop_finishes_what_was_begun() {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(first).unwrap();
-    // The server has taken the request once the bytes wait in its spool.
+    // The server has taken the request once its bytes wait in the spool.
     std::thread::sleep(std::time::Duration::from_millis(300));
     app.terminate();
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -192,8 +192,8 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
     }
 }
 
-/// What works, and probably not as it is meant, is said where an operator looks: before, at the start and
-/// while it runs.
+/// A setting that works but is probably a mistake is reported wherever an operator looks: before the start, at the
+/// start and while running.
 #[test]
 fn what_is_probably_not_meant_is_said_wherever_one_looks() {
     let mistakes = [
@@ -247,12 +247,12 @@ fn ctrl_c_says_what_it_waits_for_and_how_not_to() {
     }
 }
 
-/// A folder that was mounted into a container and belongs to somebody else.
+/// A folder that was mounted into a container and belongs to another user.
 #[test]
 fn a_folder_without_rights_is_named_with_who_lacks_them() {
     let folder = std::sync::Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
     std::fs::create_dir(folder.path().join("media")).unwrap();
-    // Also root may not write there.
+    // Not even root may write there.
     let before = "mount --bind media media; mount -o remount,bind,ro media";
     let refused = Start::dev().before(before).spawn_in(folder.clone()).ended();
     let (status, _, stderr) = refused;
@@ -351,7 +351,7 @@ fn a_file_can_be_rendered_without_a_server() {
     assert_eq!((kind.format, kind.width, kind.height), ("webp", 200, 150));
 }
 
-/// ECS limits the task's cgroup, which cannot be seen from the container's.
+/// ECS limits the task's cgroup, which is not visible from the container's.
 #[test]
 fn the_size_of_a_task_is_found_and_said() {
     let agent = agent(r#"{"Limits": {"CPU": 0.5, "Memory": 512}}"#);
@@ -416,7 +416,7 @@ fn a_task_that_does_not_tell_its_size_runs_on_what_can_be_seen() {
     );
 }
 
-/// What ECS runs beside each task, as far as it is asked here.
+/// The agent that ECS runs beside each task, as far as it is used here.
 fn agent(answer: &'static str) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,4 @@
-//! Past its limits tintype refuses at once and says when to come back. What is already made is
-//! served all the while.
+//! Beyond its limits tintype refuses at once and says when to retry. Existing variants are still served.
 
 use std::sync::Barrier;
 
@@ -20,7 +19,7 @@ fn too_many_misses_are_refused_while_hits_go_on() {
     let hit = "/t/big.jpg/w_100~f_jpeg";
     app.get(hit).expect(200);
 
-    // As many different pictures as no queue of one worker holds.
+    // More different images than the queue of one worker holds.
     let barrier = Barrier::new(65);
     let answers: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..64)
@@ -59,19 +58,18 @@ fn too_many_misses_are_refused_while_hits_go_on() {
     app.get("/t/big.jpg/w_120~f_jpeg").expect(200);
 }
 
-/// A browser does not ask again for a thumbnail that was refused.
+/// A browser does not retry a thumbnail that was refused.
 #[test]
 fn small_pictures_are_made_however_many_large_ones_wait() {
     const LARGE: u64 = 32;
     let app = Start::dev()
         .env("TINTYPE_WORKERS", "1")
-        // Far more than one large picture takes, and with the encoder of the tests less than all of
-        // them take.
+        // Far more than one large image takes and, with the tests' encoder, less than all of them together.
         .env("TINTYPE_QUEUE_WAIT", "8s")
         .env("TINTYPE_RENDER_DEADLINE", "60s")
         .run();
     app.upload("photo.jpg", &corpus::read("photos/Wood.jpg"));
-    // From here on it is known what a large one takes.
+    // From here on the service knows what a large one takes.
     app.get("/t/photo.jpg/w_639~f_avif").expect(200);
 
     let get = |path: String| {

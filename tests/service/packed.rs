@@ -1,7 +1,7 @@
-//! Objects that another program has stored packed with gzip (django-storages' `gzip`) are what they were before
-//! they were packed: a browser gets them labelled, a client that takes no gzip decoded, pictures are rendered,
-//! copies stay readable, an import unpacks them and `verify` tells of them. What is falsely said to be packed, or
-//! is in a coding that is not known here, is never lost.
+//! Objects that another program has stored compressed with gzip (django-storages' `gzip`) behave like their
+//! uncompressed content: a browser gets them labelled, a client without gzip gets them decoded, images are rendered,
+//! copies stay readable, an import decompresses them and `verify` reports them. An object that is falsely labelled as
+//! compressed, or has an unknown coding, is never lost.
 
 use std::io::{Read, Write};
 
@@ -85,7 +85,7 @@ fn ranges_are_of_what_goes_out() {
         .expect(206);
     assert_eq!(part.body, &stored[2..6]);
     assert_eq!(part.header("content-encoding"), "gzip");
-    // No part of what is decoded on its way can be found without the rest.
+    // A range of what is decoded on the fly cannot be found without the rest.
     let whole = app
         .get_with("/o/site.css", &[("range", "bytes=2-5")])
         .expect(200);
@@ -117,7 +117,7 @@ fn the_api_gives_what_was_packed_and_says_so() {
     let labelled = app.api("GET", "/files/site.css", &[GZIP], b"").expect(200);
     assert_eq!(unpacked(&labelled.body), CSS);
     assert!(labelled.headers.contains_key("repr-digest"));
-    // A change is bound to the version, however it is looked at.
+    // A change is bound to the version, in whichever coding it was read.
     let etag = plain.header("etag");
     assert_eq!(etag, labelled.header("etag"));
     let replaced = app

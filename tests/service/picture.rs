@@ -1,4 +1,4 @@
-//! Looks at answers as pictures, with decoders that tests trust for small, well-formed files.
+//! Inspects responses as images, with decoders that tests trust for small, well-formed files.
 
 use image::{ImageFormat, RgbaImage};
 
@@ -46,7 +46,7 @@ fn dimensions(bytes: &[u8], format: ImageFormat) -> (u32, u32) {
         .unwrap()
 }
 
-/// From the `ispe` box: version and flags, width, height.
+/// Reads the `ispe` box: version and flags, width, height.
 fn avif_dimensions(bytes: &[u8]) -> (u32, u32) {
     let at = bytes
         .windows(4)

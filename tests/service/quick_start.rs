@@ -1,5 +1,5 @@
-//! A newcomer types one command, uploads a photograph, opens a thumbnail in a browser, and it is
-//! right and cached, without any configuration. Everything the README shows works as shown.
+//! A newcomer types one command, uploads a photograph and opens a thumbnail in a browser; it is right and cached,
+//! without any configuration. Everything in the README works as shown.
 
 use crate::corpus;
 use crate::harness::App;

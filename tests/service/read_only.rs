@@ -1,5 +1,4 @@
-//! A service that is set to read only shows everything that is there and changes nothing: not what it
-//! is asked to change, and not on its own account either.
+//! A read-only service shows everything and changes nothing, neither on request nor by itself.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -45,7 +44,7 @@ fn everything_is_shown_and_nothing_is_written() {
     app.upload("a.jpg", &corpus::tower());
     app.patch("a.jpg", &json!({"focal_point": {"x": 0.1, "y": 0.9}}))
         .expect(200);
-    // Adopted: there is no record of it.
+    // Adopted: it has no record.
     std::fs::write(app.media().join("b.jpg"), corpus::tower()).unwrap();
     let (folder, media) = (app.folder(), app.media());
     app.stop();

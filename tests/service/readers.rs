@@ -1,6 +1,6 @@
-//! Who reads slowly gets everything; who hardly reads is cut. Until then a reader costs little memory,
-//! in the process and in the kernel, however large what is read is and wherever it lies; and no more
-//! of them are let in than the memory budget holds.
+//! A slow reader gets everything; one that hardly reads is cut off. Until then a reader costs little memory, in the
+//! process and in the kernel, however large its response is and wherever it is stored; and no more readers are admitted
+//! than the memory budget allows.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,9 +14,9 @@ use crate::harness::{App, Start};
 use crate::memory::resident;
 
 const READERS: usize = 400;
-/// Of the process, for each.
+/// In the process, per reader.
 const ALLOWED: u64 = 32 * 1024;
-/// Of the kernel, for each: what it had unsent when it was last given more.
+/// In the kernel, per reader: data not yet sent when it got the last chunk.
 const UNSENT: u64 = 128 * 1024;
 const SIZE: usize = 4 << 20;
 
@@ -33,7 +33,7 @@ fn readers_of_an_object_that_do_not_read_cost_little() {
     let app = patient(Start::bucket(&server.environment()));
     app.upload("big.bin", &vec![7; SIZE]);
     let readers = readers(&app, "/o/big.bin", READERS);
-    // With what has arrived on them, here and in the kernel.
+    // Including what has arrived on them, here and in the kernel.
     settles(8, || connections(server.address()));
     assert!(readers.iter().all(|reader| unsent(reader).is_some()));
 }
@@ -47,7 +47,7 @@ fn readers_of_a_hot_variant_that_do_not_read_cost_little() {
     check(&app, large);
 }
 
-/// What the cache had to drop is not kept for those who do not read it.
+/// Variants that the cache had to drop are not kept for readers that do not read them.
 #[test]
 fn readers_of_many_variants_that_do_not_read_cost_little() {
     let app = patient(Start::dev().env("TINTYPE_HOT_CACHE_BYTES", "1MiB"));
@@ -60,7 +60,7 @@ fn readers_of_many_variants_that_do_not_read_cost_little() {
             .iter()
             .map(|path| app.get(path).expect(200).body.len())
     };
-    // Made, and then read from the store as often as it takes to know what that costs.
+    // Rendered, and then read from the store often enough to know the cost.
     let total: usize = read().sum();
     for _ in 0..3 {
         read().for_each(drop);
@@ -75,7 +75,7 @@ fn readers_of_many_variants_that_do_not_read_cost_little() {
             .flatten()
             .all(|reader| unsent(reader).is_some())
     );
-    // And whoever goes on gets the rest.
+    // A reader that continues gets the rest.
     let mut lengths = read();
     for reader in readers.into_iter().flatten() {
         let mut answer = vec![0; 1];
@@ -85,13 +85,13 @@ fn readers_of_many_variants_that_do_not_read_cost_little() {
     }
 }
 
-/// So that nobody is cut while all are there.
+/// So that no reader is cut off while all are connected.
 fn patient(start: Start) -> App {
     start.env("TINTYPE_WRITE_TIMEOUT", "10m").run()
 }
 
 fn check(app: &App, path: &str) {
-    // What is needed once is there.
+    // One-time allocations are done.
     for reader in readers(app, path, 20) {
         read_to_end(reader);
     }
@@ -104,7 +104,7 @@ fn check(app: &App, path: &str) {
     assert!(most <= UNSENT, "the kernel holds {most} bytes for one");
 }
 
-/// What is let go of takes a moment.
+/// Releasing memory takes a moment.
 fn settles(most: u64, amount: impl Fn() -> u64) {
     let began = Instant::now();
     while amount() > most {
@@ -115,7 +115,7 @@ fn settles(most: u64, amount: impl Fn() -> u64) {
     eprintln!("{}, at most {most}", amount());
 }
 
-/// Connections on which something was asked and nothing is read but the beginning.
+/// Connections that have requested something and read only the beginning.
 fn readers(app: &App, path: &str, count: usize) -> Vec<TcpStream> {
     let reader = |_| {
         let mut stream = ask(app, path);
@@ -132,15 +132,14 @@ fn ask(app: &App, path: &str) -> TcpStream {
     stream
 }
 
-/// Connections that a server on loopback has open.
+/// The open connections of a server on loopback.
 fn connections(server: SocketAddr) -> u64 {
     let rows = connected();
     let address = hexadecimal(server);
     rows.iter().filter(|row| row[1] == address).count() as u64
 }
 
-/// What the kernel has not got rid of on the service's side of a connection, in bytes; `None` when that
-/// has ended.
+/// Bytes that the kernel has not sent on the service's side of a connection; `None` if the connection has ended.
 fn unsent(reader: &TcpStream) -> Option<u64> {
     let ends = [reader.peer_addr().ok()?, reader.local_addr().unwrap()].map(hexadecimal);
     let row = connected().into_iter().find(|row| row[1..3] == ends)?;
@@ -159,12 +158,12 @@ fn connected() -> Vec<Vec<String>> {
     rows.collect()
 }
 
-/// An address on loopback, as that table has it.
+/// A loopback address in the format of that table.
 fn hexadecimal(address: SocketAddr) -> String {
     format!("0100007F:{:04X}", address.port())
 }
 
-/// 64 KiB in each second that a client is waited for.
+/// Requires 64 KiB in each second of waiting for a client.
 fn hurried() -> Start {
     Start::dev()
         .env("TINTYPE_WRITE_TIMEOUT", "2s")
@@ -177,7 +176,7 @@ fn a_reader_that_hardly_reads_is_cut() {
     app.upload("big.bin", &vec![7; 16 << 20]);
     let mut stream = ask(&app, "/o/big.bin");
     let began = Instant::now();
-    // 256 bytes a second, while the service still has it.
+    // 256 bytes per second, as long as the service has data.
     while unsent(&stream).is_some() {
         assert!(
             began.elapsed() < Duration::from_secs(60),
@@ -194,7 +193,7 @@ fn a_reader_that_is_slow_gets_everything() {
     let app = hurried().run();
     app.upload("big.bin", &vec![7; 16 << 20]);
     let mut stream = ask(&app, "/o/big.bin");
-    // For longer than the window: 800 KiB a second.
+    // For longer than the window: 800 KiB per second.
     for _ in 0..40 {
         stream.read_exact(&mut [0; 80 << 10]).unwrap();
         std::thread::sleep(Duration::from_millis(100));
@@ -208,12 +207,12 @@ fn read_to_end(mut stream: TcpStream) -> usize {
     rest.len()
 }
 
-/// S3 is not asked for megabytes that nobody takes, and what was read is whole.
+/// Nothing is requested from S3 that nobody reads, and what was read is complete.
 #[test]
 fn a_reader_of_an_object_may_pause() {
     let server = Faulty::start();
     let app = Start::bucket(&server.environment()).run();
-    // Far more than the kernel takes for a client that pauses.
+    // Far more than the kernel buffers for a client that pauses.
     let size = 24 << 20;
     let bytes: Vec<u8> = (0..size).map(|n| (n / 7) as u8).collect();
     app.upload("big.bin", &bytes);

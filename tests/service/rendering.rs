@@ -1,5 +1,5 @@
-//! The picture has exactly the size that was asked for, in the format that was asked for, upright,
-//! and never larger than the original unless the address says so.
+//! An image has exactly the requested size and format, is upright, and is never larger than the original unless the URL
+//! says so.
 
 use crate::corpus;
 use crate::harness::App;
@@ -130,7 +130,7 @@ fn the_crop_keeps_what_the_gravity_names() {
     let red = corner("w_100~h_200~fit_cover~g_0x0.5", 10, 10);
     assert!(red[0] > 180 && red[2] < 80, "focal point left: {red:?}");
 
-    // The record's focal point counts where the address names none.
+    // The record's focal point applies if the URL has none.
     app.patch(
         "boxes",
         &serde_json::json!({ "focal_point": { "x": 1, "y": 1 } }),
@@ -181,7 +181,7 @@ fn transparency_does_not_bleed() {
     }
 }
 
-/// Uploaded as they are: what they are called, how they lie, and that there is a thumbnail.
+/// Uploaded unchanged: their media type, their orientation, and that there is a thumbnail.
 #[test]
 fn pictures_of_phones_are_shown_and_kept_as_they_are() {
     let app = App::dev();
@@ -230,7 +230,7 @@ fn pictures_of_phones_are_shown_and_kept_as_they_are() {
     }
 }
 
-/// As sharp as it is asked for, and never itself inline.
+/// Sharp at the requested size, and the SVG itself is never served inline.
 #[test]
 fn a_drawing_of_vectors_is_drawn_and_not_delivered_as_one() {
     let app = App::dev();

@@ -1,6 +1,6 @@
-//! Any replica answers any request. The store is the only thing that replicas share: what one has
-//! written another shows, a change made through one is seen through the others within [`SEEN`], and
-//! writers that meet never lose or mix anything. The same on a folder and on a bucket.
+//! Any replica can handle any request. The store is the only thing that replicas share: a write through one is visible
+//! through another, a change is visible through the others within [`SEEN`], and concurrent writers never lose or mix
+//! anything. The same holds on a folder and on a bucket.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,8 @@ use crate::corpus;
 use crate::harness::{App, Response, Start};
 use crate::picture;
 
-/// What the service promises (`record_cache` and the refresh of takedowns are five seconds each),
-/// and as much again for a busy machine.
+/// What the service promises (`record_cache` and the refresh of takedowns are five seconds each), and as much again for
+/// a busy machine.
 const SEEN: Duration = Duration::from_secs(10);
 
 /// Two servers on one store.
@@ -30,7 +30,7 @@ impl Pair {
         Self { one, two }
     }
 
-    /// By turns, as a balancer without stickiness does.
+    /// Alternating, like a load balancer without stickiness.
     fn by_turns(&self, number: usize) -> &App {
         if number.is_multiple_of(2) {
             &self.one
@@ -40,14 +40,14 @@ impl Pair {
     }
 }
 
-/// Runs a policy on a folder and on a bucket. The bucket is of the server that decides races.
+/// Tests a policy on a folder and on a bucket. The bucket is on a server with conditional writes.
 fn on_each_store(policy: impl Fn(&Pair)) {
     policy(&Pair::start(&Start::dev()));
     let moto = Moto::start();
     policy(&Pair::start(&Start::bucket(&moto.environment())));
 }
 
-/// Asks until the answer is as it should be; fails with the last answer once [`SEEN`] is over.
+/// Repeats a request until the response is right; fails with the last response after [`SEEN`].
 #[track_caller]
 fn within_seconds(ask: impl Fn() -> Response, right: impl Fn(&Response) -> bool) -> Response {
     let began = Instant::now();
@@ -104,8 +104,7 @@ fn new_bytes_are_never_shown_under_an_old_record() {
                 &[],
             )
             .expect(200);
-        // The record that the other has in memory may be seconds old, but what it makes from the
-        // new bytes has their shape.
+        // The other replica's cached record may be seconds old, but what it renders from the new bytes has their shape.
         let answer = pair.two.get("/t/a.jpg/w_200~f_jpeg").expect(200);
         assert_eq!(picture::kind(&answer.body).height, 150);
     });
@@ -129,7 +128,7 @@ fn an_overwrite_reaches_the_variants_of_every_replica() {
             |answer| answer.status == 200 && answer.body != before,
         );
         assert_eq!(picture::kind(&after.body).height, 150);
-        // The version in an address is news even to a replica that has just asked.
+        // A version in the URL is news even to a replica that has just read the record.
         let version = replaced["version"].as_str().unwrap();
         let pinned = pair.two.get(&format!("/t/a.jpg/w_200~f_jpeg~v_{version}"));
         assert!(
@@ -202,7 +201,7 @@ fn a_takedown_reaches_every_replica_and_outlives_what_it_is_about() {
             .api("GET", "/files/a.jpg", &[], b"")
             .refused(451, "blocked");
 
-        // By content: the same bytes under another name, sent through the other replica.
+        // By content: the same bytes under another name, through the other replica.
         pair.two.upload("b.jpg", &tower);
         gone("/t/b.jpg/w_100~f_jpeg");
         // By key: other bytes under the same name.
@@ -248,7 +247,7 @@ fn a_purge_through_one_empties_what_both_share() {
         pair.one
             .post("/purge", &json!({"key": "a.jpg"}))
             .expect(200);
-        // What the other has in memory is not used any more.
+        // The other replica's cached variant is no longer used.
         within_seconds(
             || pair.two.get("/t/a.jpg/w_100~f_jpeg").expect(200),
             |_| made() == once + 1,
@@ -305,8 +304,8 @@ fn both_may_write_one_name_at_once() {
     });
 }
 
-/// A balancer that sends requests where `/readyz` says so, while one replica after the other is
-/// stopped as an orchestrator does and replaced.
+/// A load balancer sends requests according to `/readyz`, while one replica after the other is stopped as by an
+/// orchestrator, and replaced.
 #[test]
 fn a_rolling_restart_under_load_fails_no_request() {
     let server = S3sFs::start();
@@ -359,7 +358,7 @@ impl Fleet {
         ready[number % ready.len()].clone()
     }
 
-    /// Starts a new replica, then stops the oldest and leaves it alone once it says that it stops.
+    /// Starts a new replica, then stops the oldest and leaves it alone once it reports that it is stopping.
     fn replace_oldest(&self) {
         let old = self.ready.lock().unwrap()[0].clone();
         let new = old.twin();
@@ -371,7 +370,7 @@ impl Fleet {
         self.ready.lock().unwrap().remove(0);
         let mut old = old;
         let mut old = loop {
-            // A client may still be waiting for an answer.
+            // A client may still be waiting for a response.
             match Arc::try_unwrap(old) {
                 Ok(old) => break old,
                 Err(shared) => old = shared,

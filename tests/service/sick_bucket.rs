@@ -1,6 +1,6 @@
-//! A bucket that is ill. What fails is that one request, that one prefix, or that one kind of
-//! operation; hits go on whatever happens; what is refused for good says so; and a service that finds
-//! its bucket away waits for it.
+//! A failing bucket. A failure affects only that request, that prefix, or that kind of operation; hits continue
+//! whatever happens; permanent refusals are reported as such; and a service whose bucket is unavailable at start waits
+//! for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,14 +22,14 @@ fn put_all(server: &Faulty, folder: &str, count: usize) {
     }
 }
 
-/// Cold pictures of one folder, one after the other; those that were not answered.
+/// Requests cold images of one folder, one after the other; returns those that failed.
 fn cold(app: &App, folder: &str, width: usize, count: usize) -> Vec<String> {
     let answers = (0..count).map(|n| app.get(&format!("/t/{folder}/{n}.jpg/w_{width}~f_jpeg")));
     let failed = answers.filter(|answer| answer.status != 200);
     failed.map(|answer| answer.text()).collect()
 }
 
-/// Also where the throttled are most of what is asked for.
+/// Even if most requests are for the throttled ones.
 #[test]
 fn a_prefix_that_is_throttled_is_that_prefix_alone() {
     let (server, app) = on_bucket();
@@ -98,14 +98,14 @@ fn an_object_that_is_stuck_is_that_object_alone() {
     );
 }
 
-/// Only the service itself lists, to learn what others took down.
+/// Only the service itself lists, to learn about takedowns by others.
 #[test]
 fn a_slow_listing_and_failing_work_behind_are_nobody_elses_trouble() {
     let (server, app) = on_bucket();
     put_all(&server, "a", 20);
     let late = Fault::Late(Duration::from_millis(1_300));
     server.script(late.on(Operation::ListObjectsV2));
-    // Variants are kept behind the answers.
+    // Variants are stored after the response.
     server.script(Fault::INTERNAL.on(Operation::PutObject).of("/variants/"));
     let none: [String; 0] = [];
     for width in [50, 60, 70, 80, 90] {
@@ -120,8 +120,8 @@ fn a_slow_listing_and_failing_work_behind_are_nobody_elses_trouble() {
     );
 }
 
-/// Nobody who could be answered from memory waits for the bucket, also while it is being found out
-/// that it is away: neither those who ask for one picture nor those who ask for many.
+/// A request that memory can satisfy never waits for the bucket, even while its outage is being detected, whether it is
+/// for one image or for many.
 #[test]
 fn hits_do_not_wait_for_a_bucket_that_has_stopped() {
     let server = Faulty::start();
@@ -144,14 +144,14 @@ fn hits_do_not_wait_for_a_bucket_that_has_stopped() {
         asked += 1;
         std::thread::sleep(Duration::from_millis(20));
     }
-    // The first, until it is known; some more on a busy machine.
+    // The first ones, until the outage is known; some more on a busy machine.
     assert!(waited <= 5, "{waited} of {asked} hits waited");
     proxy.restore();
     let back = Instant::now();
     while app.get("/t/0.jpg/w_51~f_jpeg").status != 200 {
         assert!(back.elapsed() < Duration::from_secs(5));
     }
-    // Well again, it is waited for: a change shows as soon as it should.
+    // The recovered bucket is used again: a change is visible as soon as it should be.
     let embargo =
         serde_json::json!({"state": {"name": "embargo", "until": "2099-01-01T00:00:00Z"}});
     let other = app.twin();
@@ -160,7 +160,7 @@ fn hits_do_not_wait_for_a_bucket_that_has_stopped() {
     app.get("/t/0.jpg/w_50~f_jpeg").expect(404);
 }
 
-/// Told as what it is, once, and with S3's own words to those who have a token.
+/// Reported for what it is, once, and with S3's own words for clients with a token.
 #[test]
 fn what_is_refused_for_good_is_not_worth_another_try() {
     let server = Faulty::start();
@@ -207,7 +207,7 @@ fn what_is_refused_for_good_is_not_worth_another_try() {
     assert!(log.contains("AccessDenied") && log.contains("InvalidObjectState"));
 }
 
-/// A bucket that takes nothing any more still gives what it has.
+/// A bucket that accepts no writes still returns what it has.
 #[test]
 fn a_bucket_that_refuses_writes_is_shown_and_said() {
     let (server, app) = on_bucket();
@@ -234,7 +234,7 @@ fn a_start_costs_ten_requests() {
     drop(app);
 }
 
-/// Listening, and saying why there is nothing yet; no end that would be answered by another start.
+/// It listens and says why nothing is available yet; it does not exit, which would only cause another start.
 #[test]
 fn a_start_waits_for_a_bucket_that_is_away() {
     for stall in [false, true] {
@@ -271,7 +271,7 @@ fn a_start_waits_for_a_bucket_that_is_away() {
         app.get("/t/a.jpg/w_50").refused(503, "store-unavailable");
         app.put("a.txt", b"x", &[])
             .refused(503, "store-unavailable");
-        // What alarms are made of is there by then.
+        // The metrics for alarms exist by then.
         let metrics = app.admin("/metrics").expect(200).text();
         let shed = "tintype_shed_total{reason=\"queue-full\"} 0";
         assert!(metrics.contains(shed), "{metrics}");

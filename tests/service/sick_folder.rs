@@ -1,5 +1,5 @@
-//! A folder that is ill, or that other programs write to. What can still be read is answered; what
-//! cannot is told as what it is; and nothing needs a restart to be well again.
+//! A failing folder, or one that other programs write to. What can still be read is served; what cannot is reported for
+//! what it is; and nothing needs a restart to recover.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tintype_testing::Faulty;
 use crate::corpus;
 use crate::harness::{App, Start};
 
-/// Set when it is dropped.
+/// Set when dropped.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -21,12 +21,12 @@ impl Drop for Done<'_> {
     }
 }
 
-/// A request without conditions of its own never learns of ours: it gets what is there now, or is told
-/// to come back.
+/// A request without conditions never gets errors about our internal ones: it gets the current file, or is told to
+/// retry.
 #[test]
 fn a_file_that_is_rewritten_in_place_is_never_a_failed_precondition() {
     let app = App::dev();
-    // Small enough to be one chunk: an answer that has begun can only be cut.
+    // Small enough to be one chunk: a response that has begun can only be cut off.
     let pictures = [corpus::tower(), [corpus::tower(), vec![0; 999]].concat()];
     fs::create_dir_all(app.media()).unwrap();
     let file = app.media().join("live.jpg");
@@ -51,12 +51,12 @@ fn a_file_that_is_rewritten_in_place_is_never_a_failed_precondition() {
                     if is_done.load(Ordering::Relaxed) {
                         return;
                     }
-                    // As most programs do it: cut, and filled again.
+                    // As most programs do it: truncated, and written again.
                     fs::write(&file, picture).unwrap();
                     std::thread::sleep(pause);
                 }
             });
-            // Also when something below panics.
+            // Also if something below panics.
             let done = Done(&is_done);
             let mut right = 0;
             for round in 0..rounds {
@@ -64,7 +64,7 @@ fn a_file_that_is_rewritten_in_place_is_never_a_failed_precondition() {
                     let answer = app.get(path);
                     match answer.status {
                         200 => right += 1,
-                        // The file was empty or cut just then.
+                        // The file was empty or truncated at that moment.
                         422 => {}
                         503 => {
                             assert!(
@@ -90,16 +90,16 @@ fn a_file_that_is_rewritten_in_place_is_never_a_failed_precondition() {
             }
         });
     }
-    // What holds still is answered at once.
+    // A file at rest is served at once.
     fs::write(&file, &pictures[1]).unwrap();
     let original = app.get("/o/live.jpg").expect(200);
     assert_eq!(original.body, pictures[1]);
-    // A condition of the client's own still is one.
+    // A condition set by the client still applies.
     let own = app.get_with("/o/live.jpg", &[("if-match", "\"another\"")]);
     own.refused(412, "precondition-failed");
 }
 
-/// Waits for what `/readyz` says: it believes itself for some seconds.
+/// Waits for a result of `/readyz`, which is cached for some seconds.
 fn ready_says(app: &App, status: u16, words: &str) {
     let began = Instant::now();
     loop {
@@ -117,7 +117,7 @@ fn ready_says(app: &App, status: u16, words: &str) {
     }
 }
 
-/// Facts that cannot be stored are in memory, and variants too.
+/// Facts that cannot be stored are kept in memory, and so are variants.
 #[test]
 fn a_disk_that_is_full_is_still_read() {
     let folder = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
@@ -154,7 +154,7 @@ fn a_folder_that_vanishes_is_noticed_and_so_is_its_return() {
     app.upload("b.bin", &vec![7; 1 << 20]);
     ready_says(&app, 200, "ok");
 
-    // Another one in its place is the store from now on.
+    // Another folder in its place is the store from now on.
     fs::rename(app.media(), &away).unwrap();
     fs::create_dir(app.media()).unwrap();
     app.upload("c.bin", &vec![7; 1 << 20]);
@@ -164,7 +164,7 @@ fn a_folder_that_vanishes_is_noticed_and_so_is_its_return() {
     app.upload("d.bin", &vec![7; 1 << 20]);
 }
 
-/// It may be a mount that was forgotten; a store in its place would be found empty, and filled.
+/// A mount may be missing; a new, empty store in its place would be filled.
 #[test]
 fn a_service_does_not_make_the_folder_of_its_store() {
     let folder = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
@@ -212,7 +212,7 @@ fn files(folder: &PathBuf) -> Vec<PathBuf> {
     found
 }
 
-/// What is no picture any more is made anew, and is the same as it was.
+/// Bytes that are no longer an image are rendered anew, to the same result as before.
 #[test]
 fn variants_that_are_damaged_are_made_anew() {
     let mut app = App::dev();
@@ -227,7 +227,7 @@ fn variants_that_are_damaged_are_made_anew() {
     let mut flipped = whole.clone();
     flipped[whole.len() / 3] ^= 4;
     let script = b"<script>alert(1)</script>".to_vec();
-    // As a release before this one kept it.
+    // As stored by an earlier release.
     let unsealed = first.body.clone();
     for damaged in [cut, Vec::new(), flipped, script, unsealed] {
         fs::write(&file, damaged).unwrap();
@@ -244,7 +244,7 @@ fn variants_that_are_damaged_are_made_anew() {
     assert_eq!(decodes(&app), 0, "what is whole is taken as it is");
 }
 
-/// Never taken for "public", and no reason to give the original up.
+/// Never treated as "public", and no reason to give up the original.
 #[test]
 fn records_that_are_damaged_are_named_and_mended() {
     let mut app = App::dev();

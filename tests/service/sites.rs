@@ -1,5 +1,5 @@
-//! Several projects share one service. Each has its own keys, presets and rules for the originals
-//! under its prefix, and none of them holds for another.
+//! Several projects share one service. Each has its own keys, presets and rules for the originals under its prefix, and
+//! none of them applies to another.
 
 use crate::corpus;
 use crate::harness::{SIGNING_KEY, Start, signed};

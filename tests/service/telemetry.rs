@@ -1,6 +1,6 @@
-//! Where a collector of OpenTelemetry is named, it gets a span for each request, in the trace of whoever sent
-//! it, with a child for each step that took time, and all metrics. A collector that is away or takes nothing
-//! costs no request and no time at the stop.
+//! A configured OpenTelemetry collector gets a span for each request, in the sender's trace, with a child for each step
+//! that took time, and all metrics. A collector that is unavailable or accepts nothing delays neither requests nor the
+//! stop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -22,21 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
-/// What a collector was sent, decoded.
+/// Decoded data sent to a collector.
 #[derive(Clone, Default)]
 struct Collected(Arc<Mutex<Received>>);
 
 #[derive(Default)]
 struct Received {
     spans: Vec<Span>,
-    /// Name to its number of samples.
+    /// Number of samples by name.
     metrics: BTreeMap<String, usize>,
     services: BTreeSet<String>,
     sums: BTreeMap<String, f64>,
 }
 
 impl Collected {
-    /// A collector of its own; the address to configure.
+    /// Starts a collector; also returns the URL to configure.
     fn start() -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -51,7 +51,7 @@ impl Collected {
         (collected, url)
     }
 
-    /// Requests of one connection, as HTTP/1.1 has them.
+    /// Handles the requests of one connection, as in HTTP/1.1.
     fn serve(&self, stream: &mut TcpStream) {
         let mut bytes = Vec::new();
         let mut chunk = [0; 64 * 1024];
@@ -140,7 +140,7 @@ impl Collected {
         }
     }
 
-    /// The span of a request, as soon as it is there.
+    /// Waits for the span of a request.
     fn span(&self, name: &str) -> Span {
         self.wait_for(name, |_| true)
     }
@@ -218,7 +218,7 @@ fn a_request_is_a_span_with_a_child_for_each_step() {
     }
     let wanted = ["record", "queue", "fetch", "decode", "resize", "encode"];
     for name in wanted.into_iter().chain(["put"]) {
-        // The variant is kept after the answer.
+        // The variant is stored after the response.
         let child = collected.child(&span, name);
         assert_eq!(child.trace_id, span.trace_id);
         assert!(child.start_time_unix_nano <= child.end_time_unix_nano);
@@ -236,7 +236,7 @@ fn a_request_is_a_span_with_a_child_for_each_step() {
         stdout.contains(&format!("\"trace_id\":\"{TRACE}\"")),
         "{stdout}"
     );
-    // Also of a request that belongs to none: the line and the span are of one trace.
+    // Also for a request without a parent trace: the log line and the span have the same trace.
     let trace = format!("\"trace_id\":\"{}\"", hex(&upload.trace_id));
     assert!(stdout.contains(&trace), "{trace} in {stdout}");
     let services = collected.0.lock().unwrap().services.clone();
@@ -283,7 +283,7 @@ fn whoever_names_no_valid_trace_begins_one() {
         .values()
         .map(|span| (hex(&span.trace_id), hex(&span.parent_span_id)))
         .collect();
-    // What the caller does not record is not recorded here.
+    // A trace that the caller does not record is not recorded here.
     assert_eq!(told.len(), 5, "{told:?}");
     for (trace, parent) in &told[..3] {
         assert!(
@@ -344,12 +344,12 @@ fn metrics_are_those_of_the_page() {
         let found = received.metrics.contains_key(name);
         assert!(found, "{family} in {:?}", received.metrics.keys());
     }
-    // The last push is made at the stop, so it has everything.
+    // The last push is made at the stop, so it is complete.
     assert_eq!(received.sums["tintype_http_requests"], 6.0);
     assert_eq!(received.sums["tintype_http_request_duration_seconds"], 6.0);
 }
 
-/// One that refuses connections, and one that takes them and never answers.
+/// One refuses connections, and one accepts them and never responds.
 #[test]
 fn a_dead_collector_costs_no_request_and_no_stop() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -363,7 +363,7 @@ fn a_dead_collector_costs_no_request_and_no_stop() {
         let began = Instant::now();
         let (status, stdout, _) = app.stop();
         assert!(status.success(), "{status}");
-        // ECS gives 30 s, and drains take most of it.
+        // ECS allows 30 s, and draining takes most of it.
         assert!(began.elapsed() < Duration::from_secs(10));
         let told = stdout.matches("the collector does not take").count();
         // Once for traces and once for metrics; of a silent one it is not known yet.

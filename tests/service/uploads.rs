@@ -1,5 +1,5 @@
-//! Success means that the bytes are stored, whole and exactly as sent. A name that is taken is
-//! never overwritten by accident. Whatever is refused or aborted leaves nothing behind.
+//! Success means that the bytes are stored, complete and exactly as sent. A taken name is never overwritten by
+//! accident. A refused or aborted upload leaves nothing behind.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 use crate::corpus;
 use crate::harness::{App, Start};
 
-/// As RFC 9530 writes it.
+/// As in RFC 9530.
 fn sha256(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", BASE64.encode(Sha256::digest(bytes)))
 }
 
-/// All files below a folder but records, relative to it.
+/// All files below a folder except records, relative to it.
 fn files(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         let Ok(entries) = std::fs::read_dir(folder) else {
@@ -97,7 +97,7 @@ fn a_taken_name_is_a_conflict_unless_the_client_says_otherwise() {
     assert_eq!(app.api("GET", "/files/a.txt", &[], b"").body, b"second");
 }
 
-/// Adopted folders hold links whose targets are gone.
+/// Adopted folders contain links whose targets are gone.
 #[test]
 fn a_link_that_leads_nowhere_is_a_name_that_is_taken_and_can_be_overwritten() {
     let app = App::dev();
@@ -317,7 +317,7 @@ fn limits_are_named_and_hold_before_the_body_is_read() {
     answer.refused(413, "too-large");
     assert_eq!(answer.json()["limit"], 102_400);
 
-    // A body that says nothing of its size is cut off at the limit.
+    // A body of unknown size is cut off at the limit.
     let mut request =
         b"PUT /api/v1/files/b.bin HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev\r\n\
         transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
@@ -476,7 +476,7 @@ fn the_answer_tells_what_the_picture_is() {
     assert_eq!(record["version"].as_str().unwrap().len(), 16);
     assert_eq!(record["sha256"].as_str().unwrap().len(), 64);
 
-    // Facts that need a decode may come a little later; they do come.
+    // Facts that need a decode may arrive a little later, but they do arrive.
     let began = std::time::Instant::now();
     loop {
         let image = app.record("dog.jpg")["image"].take();
@@ -493,7 +493,7 @@ fn the_answer_tells_what_the_picture_is() {
     }
 }
 
-/// Its header says all that its answers depend on.
+/// Its header has everything that responses depend on.
 #[test]
 fn the_pixels_of_a_large_photograph_are_looked_at_behind_the_answer() {
     let app = App::dev();
@@ -513,7 +513,7 @@ fn the_pixels_of_a_large_photograph_are_looked_at_behind_the_answer() {
     }
     let image = app.record("large.jpg")["image"].take();
     assert_eq!(image["pending"], false, "{image}");
-    // What breaks off is told with it.
+    // Truncation is reported too.
     app.upload("half.jpg", &corpus::tower()[..30_000]);
     let image = app.record("half.jpg")["image"].take();
     assert_eq!(

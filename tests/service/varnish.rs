@@ -1,5 +1,5 @@
-//! Varnish in front, with the VCL that we deliver: pictures come from its memory, and a change made
-//! through the API shows there within seconds, while neighbours stay where they are.
+//! Varnish in front, with our VCL: images come from its memory, and a change made through the API is visible there
+//! within seconds, while neighbours stay cached.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -11,15 +11,15 @@ use crate::corpus;
 use crate::harness::{App, Response, Start, free_port};
 use crate::picture;
 
-/// Told at once; that it comes at all is what is asked here, on whatever machine.
+/// Notified at once; this only checks that it happens at all, on any machine.
 const SEEN: Duration = Duration::from_secs(20);
 
-/// A tintype and the Varnish before it. Killed when dropped.
+/// A tintype behind Varnish. Killed when dropped.
 struct Front {
     app: App,
     varnish: Child,
     port: u16,
-    // Dropped last: Varnish works in it.
+    // Dropped last, because Varnish works in it.
     folder: tempfile::TempDir,
 }
 
@@ -78,7 +78,7 @@ impl Front {
         self.app.send_to("GET", &url, &[], b"")
     }
 
-    /// Asks twice, so that the second answer must come from memory.
+    /// Requests twice, so that the second response must come from memory.
     fn is_kept(&self, path: &str) -> Response {
         self.get(path).expect(200);
         let hit = self.get(path).expect(200);
@@ -100,7 +100,7 @@ impl Front {
         }
     }
 
-    /// Varnish's own probes are of another method.
+    /// Varnish's own probes use another method.
     fn requests_to_origin(&self) -> u64 {
         let count = |route| {
             let labels = [&*format!("route=\"{route}\""), "method=\"GET\""];
@@ -109,7 +109,7 @@ impl Front {
         ["variant", "original"].map(count).iter().sum()
     }
 
-    /// Asks for what must still be in memory, and costs the origin nothing.
+    /// Checks that a URL is still in memory, at no cost to the origin.
     fn is_untouched(&self, path: &str) {
         let before = self.requests_to_origin();
         let answer = self.get(path).expect(200);
@@ -120,7 +120,7 @@ impl Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        // Told to end rather than killed, so that it ends its worker as well.
+        // Terminated rather than killed, so that it ends its worker as well.
         if let Ok(pid) = i32::try_from(self.varnish.id())
             && let Some(pid) = rustix::process::Pid::from_raw(pid)
         {
@@ -173,7 +173,7 @@ fn a_change_shows_within_seconds_and_neighbours_stay() {
     front.within_seconds(A, |answer| answer.status == 200 && answer.body != before);
     front.is_untouched(NEIGHBOUR);
 
-    // What no picture depends on.
+    // A change that no image depends on.
     let settled = app.metric("tintype_purges_total", &["delivered"]);
     app.patch("news/a.jpg", &json!({ "meta": { "credit": "x" } }))
         .expect(200);
@@ -194,14 +194,14 @@ fn a_change_shows_within_seconds_and_neighbours_stay() {
     let blocked = json!({ "state": { "name": "blocked", "reason": "rights" } });
     app.patch("news/a.jpg", &blocked).expect(200);
     front.within_seconds(CONTAINED, |answer| answer.status == 451);
-    // The neighbour has the same bytes, and a takedown holds for them wherever they are.
+    // The neighbour has the same bytes, and a takedown applies to them wherever they are.
     front.within_seconds(NEIGHBOUR, |answer| answer.status == 451);
     let public = json!({ "state": { "name": "public" } });
     app.patch("news/a.jpg", &public).expect(200);
     front.within_seconds(CONTAINED, wood_shows);
     front.within_seconds(NEIGHBOUR, wood_shows);
 
-    // Gone.
+    // Deleted.
     front.within_seconds(CONTAINED, |answer| answer.header("x-cache") == "hit");
     front.within_seconds(NEIGHBOUR, |answer| answer.header("x-cache") == "hit");
     app.api("DELETE", "/files/news/a.jpg", &[], b"").expect(204);
@@ -281,7 +281,7 @@ fn nobody_bans_what_is_no_tag() {
     front.is_untouched(CONTAINED);
 }
 
-/// Also the first time, when nobody knows yet how long it is.
+/// Also the first time, when its length is not known yet.
 #[test]
 fn a_part_of_a_large_original_costs_the_origin_that_part() {
     let mut front = Front::start();
@@ -301,7 +301,7 @@ fn a_part_of_a_large_original_costs_the_origin_that_part() {
             assert_eq!(part(path, "bytes=5-8"), film[5..=8]);
         }
     }
-    // One that is small and was asked for as a whole is here, and so are its parts.
+    // A small one that was requested as a whole is cached, and so are its parts.
     front.app.upload("news/a.jpg", &corpus::tower());
     front.is_kept("/o/news/a.jpg");
     let before = front.requests_to_origin();

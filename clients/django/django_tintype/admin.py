@@ -62,8 +62,8 @@ class TintypeAdminMixin(_Admin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if PROGRESS in request.headers and END not in request.POST:
-            # Django takes a form that breaks off for a whole one.
-            return HttpResponseBadRequest("the form breaks off")
+            # Django accepts a truncated form as complete.
+            return HttpResponseBadRequest("the form is truncated")
         response = super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
         if PROGRESS in request.headers and response.has_header("Location"):
             # A script cannot see a redirect, and the page behind it shows its messages only once.
@@ -89,7 +89,8 @@ class TintypeAdminMixin(_Admin):
         return found
 
     def has_takedown_permission(self, request: HttpRequest) -> bool:
-        """Who may block images for everybody. The token needs the scope `takedown` as well."""
+        """Whether this user may block images for everybody. The token also needs the scope
+        `takedown`."""
         return self.has_change_permission(request)
 
     def formfield_for_dbfield(
@@ -123,7 +124,7 @@ def thumbnail(
         file = getattr(row, field)
         if not file:
             return None
-        # Where the column links to the form, this is its only text.
+        # If the column links to the form, this is the link's only text.
         return str(tt_img(file, w=width, h=height, fit="cover", alt=basename(file.name)))
 
     show.__name__ = f"{field}_thumbnail"

@@ -49,7 +49,7 @@ class Settings:
     #: Whether the service serves originals without a signature.
     originals: Literal["public", "signed"] = "public"
     presets: Mapping[str, str] = field(default_factory=dict)
-    #: What editors see below the crop of a preset, where that is not its name.
+    #: What editors see below the crop of a preset, if not its name.
     preset_labels: Mapping[str, Any] = field(default_factory=dict)
     #: Presets whose crops the picker does not show.
     unpicked: frozenset[str] = frozenset()
@@ -206,7 +206,7 @@ def _url(value: object) -> str:
         raise _Problem(f"is not a URL; {example}") from None
     if "@" in parts.netloc:
         # Not quoted: it may be a password.
-        raise _Problem("must not hold a user or a password; the token goes into TOKEN")
+        raise _Problem("must not contain a user or a password; the token goes into TOKEN")
     if parts.scheme not in ("http", "https") or not parts.hostname or not has_port_of_sense:
         raise _Problem(f"is not an http or https URL; {example}")
     if (
@@ -216,7 +216,7 @@ def _url(value: object) -> str:
         or not value.isprintable()
         or " " in value
     ):
-        raise _Problem(f"must be scheme, host, port and path alone; {example}")
+        raise _Problem(f"must consist of scheme, host, port and path only; {example}")
     return value.rstrip("/")
 
 
@@ -230,12 +230,12 @@ def _first_line(path: object) -> str:
         raise _Problem(f"cannot be read ({error.strerror}); check path and permissions") from None
     if len(content) > MAX_SECRET_FILE_BYTES:
         raise _Problem(
-            f"is longer than {MAX_SECRET_FILE_BYTES} bytes; it must hold the secret alone"
+            f"is longer than {MAX_SECRET_FILE_BYTES} bytes; it must contain nothing but the secret"
         )
     try:
         return content.decode().strip()
     except UnicodeDecodeError:
-        raise _Problem("is not UTF-8 text; it must hold the secret alone") from None
+        raise _Problem("is not UTF-8 text; it must contain nothing but the secret") from None
 
 
 def _token(value: object) -> str | None:

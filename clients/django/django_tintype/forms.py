@@ -29,8 +29,9 @@ logger = logging.getLogger("django_tintype")
 
 
 class UploadWhileValidating(_ModelForm):
-    """Put before ModelForm: what the service refuses or cannot show, or that it is unavailable, is
-    an error of the form rather than of `save()`, where it could not be shown.
+    """A base class to put before ModelForm: if the service is unavailable, or refuses or cannot
+    show a file, that becomes an error of the form rather than of `save()`, where it could not be
+    shown.
 
     Files are uploaded once everything else is valid. A file whose form is never saved is an
     original without a row, which `tintype_orphans` finds.
@@ -105,7 +106,7 @@ class UploadWhileValidating(_ModelForm):
 def _refused(
     error: TintypeRejected, content: Any, field: TintypeImageField
 ) -> forms.ValidationError:
-    """The refusal of the service, for an editor."""
+    """The service's refusal, worded for an editor."""
     known = limits(cast(TintypeStorage, field.storage).client, ask=False)
     if error.code not in ("too-large", "type-not-allowed"):
         return forms.ValidationError(error.detail, code=error.code)

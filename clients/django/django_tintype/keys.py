@@ -1,4 +1,4 @@
-"""What an original may be called: the one rule for keys, which is the service's own.
+"""Which keys an original may have: the service's own rules, defined once for this package.
 
 The cases in `tests/vectors/keys.json` of the repository hold for both. Keys are never changed;
 names of a storage become keys by `plain`, once, before they are used.
@@ -58,8 +58,8 @@ def check_key(key: str) -> None:
 
 @lru_cache(maxsize=1024)
 def encode_key(key: str) -> str:
-    """A key as written in URLs; raises `InvalidKey` for what no original can be called, not even an
-    adopted one."""
+    """A key as written in URLs; raises `InvalidKey` for a key that no original can have, not even
+    an adopted one."""
     _check(key, MAX_EXISTING_BYTES)
     return quote(key, safe="/")
 

@@ -6,5 +6,5 @@ MAX_CHARACTERS = 40
 
 
 def shortened(text: str) -> str:
-    """Text from outside as a message may quote it: bounded, since it may be hostile."""
+    """Shortens outside text for quoting in a message, because it may be hostile."""
     return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"

@@ -1,9 +1,8 @@
-"""A file input that shows the image, lets the focal point be moved, and previews the cuts of the
-presets.
+"""A file input that shows the image, moves the focal point, and previews the crops of the presets.
 
-All of it is one custom element, `<tintype-focal>`: no inline script or style, and nothing to be set
-up when a formset adds a form. Without JavaScript the image is shown, and the focal point stays
-the text that it is.
+All of it is one custom element, `<tintype-focal>`: no inline script or style, and nothing to set up
+when a formset adds a form. Without JavaScript the image is shown, and the focal point remains a
+text input.
 """
 
 from __future__ import annotations

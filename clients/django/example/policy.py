@@ -1,4 +1,4 @@
-"""What browsers may load: this site, and pictures of the media server."""
+"""What browsers may load: this site, and images of the media server."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ def content_security_policy(get_response: Respond) -> Respond:
         [
             "default-src 'self'",
             f"img-src 'self' data: {settings().public_url}",
-            # Placeholders stand in style attributes.
+            # Placeholders are in style attributes.
             "style-src-attr 'unsafe-inline'",
         ]
     )

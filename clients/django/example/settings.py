@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 TINTYPE = {
     "URL": os.environ.get("TINTYPE_URL", "http://127.0.0.1:8080"),
     "TOKEN": os.environ.get("TINTYPE_TOKEN", "dev"),
-    # The picker in the admin previews these cuts.
+    # The picker in the admin previews these crops.
     "PRESETS": {
         "square": "w_480~h_480~fit_cover",
         "banner": "w_960~h_320~fit_cover",
@@ -47,7 +47,7 @@ MIDDLEWARE = [
 
 
 def database() -> dict[str, Any]:
-    """PostgreSQL where DATABASE_URL or PostgreSQL's own variables say so, else a file."""
+    """PostgreSQL if DATABASE_URL or PostgreSQL's own variables are set, otherwise a file."""
     if address := os.environ.get("DATABASE_URL"):
         parts = urlsplit(address)
         if parts.scheme not in ("postgres", "postgresql"):

@@ -1,4 +1,4 @@
-"""A real Chromium, and a site in front of it with the strictest policy that a site may have."""
+"""A real Chromium, and a site with the strictest Content-Security-Policy that a site may have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
-    # A finger that wipes to the right would go back to the page before.
+    # A swipe to the right would go back to the previous page.
     "--disable-features=OverscrollHistoryNavigation "
     "--disable-background-networking --disable-component-update --disable-sync "
     "--disable-dev-shm-usage --window-size=1200,1000"
@@ -34,7 +34,7 @@ FLAGS = (
 def strict_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: nothing inline, nothing from elsewhere but pictures of the service."""
+    """Middleware: nothing inline, and nothing from other origins except images of the service."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -63,7 +63,7 @@ class Browser:
         self.driver.quit()
 
     def complaints(self) -> list[str]:
-        """What the console said since it was last asked: errors, refusals of the policy, all."""
+        """Everything in the console since the last call: errors, violations of the policy."""
         log: list[dict[str, str]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in log]
 
@@ -83,13 +83,14 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def submit(self, button: WebElement) -> None:
-        """Clicks, and waits for the page that follows."""
+        """Clicks, and waits for the next page."""
         before = self.one("html")
         button.click()
         poll(lambda: _is_gone(before), "another page comes")
 
     def back(self, address: str) -> None:
-        """As the button does. Chromedriver's own command may time out over a page that was kept."""
+        """Like the Back button. Chromedriver's own command may time out over a page in the
+        back/forward cache."""
         self.run("setTimeout(() => history.back())")
 
         def is_there() -> bool:
@@ -157,7 +158,7 @@ class Browser:
         return Image.open(io.BytesIO(element.screenshot_as_png)).convert("RGB")
 
     def screenshot(self, name: str) -> None:
-        """For people to look at, where TINTYPE_SCREENSHOTS names a folder."""
+        """Saves a screenshot for people to look at, if TINTYPE_SCREENSHOTS names a folder."""
         if folder := os.environ.get("TINTYPE_SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.driver.save_screenshot(f"{folder}/{name}.png")

@@ -1,4 +1,4 @@
-"""A bucket of a server that speaks S3, for a service whose files are not on a disk."""
+"""A bucket on an S3 server, for a service whose files are not on a disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.service import free_ports, poll
 
 @contextmanager
 def started_bucket(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment with which the service keeps its files there."""
+    """The environment that makes the service keep its files in the bucket."""
     (port,) = free_ports(1)
     at = f"http://127.0.0.1:{port}"
     log = folder / "moto.log"
@@ -39,7 +39,7 @@ def started_bucket(folder: Path) -> Iterator[dict[str, str]]:
 
     try:
         poll(lambda: takes("media"), "moto makes a bucket")
-        # Its first object takes it so long on a busy machine that the service would give up.
+        # On a busy machine moto's first object takes so long that the service would give up.
         poll(lambda: takes("media/warm-up"), "moto takes an object")
         yield {
             "TINTYPE_STORE": "s3://media/originals",

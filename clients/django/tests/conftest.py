@@ -1,4 +1,4 @@
-"""What the tests share: the service, and the rule that none is skipped."""
+"""Fixtures that the tests share: the service, and the rule that no test is skipped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ StartService = Callable[..., Service]
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service that the settings name, one for all: names of files are the test's own."""
+    """The service of the settings, shared by all tests, which use distinct file names."""
     running = Service(
         tmp_path_factory.mktemp("service") / "media", ports=(site.PORT, site.ADMIN_PORT)
     )
@@ -29,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def bucket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service that keeps its files in a bucket, one for all."""
+    """A service that keeps its files in a bucket, shared by all tests."""
     folder = tmp_path_factory.mktemp("bucket")
     with started_bucket(folder) as environment:
         running = Service(folder / "media", environment)
@@ -50,7 +50,7 @@ def start_service(tmp_path: Path, settings: Settings) -> Iterator[StartService]:
 
     yield start
     for running in started:
-        # Nobody looks at its files any more, so nobody waits for it to finish.
+        # Its files are no longer needed, so there is no need to wait for it to finish.
         running.kill()
 
 
@@ -64,7 +64,7 @@ def fresh_service(start_service: StartService) -> Service:
 def chromium(
     tmp_path_factory: pytest.TempPathFactory, live_server: LiveServer
 ) -> Iterator[Browser]:
-    """One Chromium for all, since it takes seconds to start. Whoever uses it cleans up.
+    """One Chromium for all tests, since it takes seconds to start. A test that uses it cleans up.
 
     Ends before the live server does: a connection that is still open then fails in its thread.
     """
@@ -74,7 +74,7 @@ def chromium(
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    # What a test needs is installed, or missing is a failure; a skipped test guards nothing.
+    # A missing dependency is a failure, because a skipped test guards nothing.
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""Tags of templates rendered, and what they have written taken apart."""
+"""Renders template tags and parses their output."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ sys.addaudithook(_audit)
 
 @contextmanager
 def asking_nobody() -> Iterator[None]:
-    """Every opened file and every connection of the process is seen, whoever makes it."""
+    """Records every file that the process opens and every connection that it makes."""
     global _forbidden
     seen: list[str] = []
     _forbidden = seen

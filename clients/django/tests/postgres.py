@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test, of Debian's package postgresql, with nothing but a socket."""
+"""A PostgreSQL server for one test, from Debian's package postgresql, on a Unix socket only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def postgres() -> Iterator[dict[str, str]]:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         raise FileNotFoundError("PostgreSQL is missing: apt-get install postgresql")
-    # It refuses to run as root, and whoever it runs as does not get into pytest's folders.
+    # It refuses to run as root, and its own user cannot enter pytest's folders.
     become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == ROOT else []
     with tempfile.TemporaryDirectory(prefix="tintype-") as folder:
         if become:

@@ -1,4 +1,4 @@
-"""Starts the real service, as many of it as a test wants, on loopback ports of its own."""
+"""Starts the real service, as many instances as a test wants, each on its own loopback ports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def poll(question: Callable[[], Any], what: str) -> Any:
-    """The first answer that is true."""
+    """Returns the first result that is true."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (answer := question()):
         if time.monotonic() > end:
@@ -64,7 +64,7 @@ class Service:
             "TINTYPE_ADMIN_BIND": f"127.0.0.1:{self.admin_port}",
             **(env or {}),
         }
-        # Beside the root, not in it: what lies in the root is an original.
+        # Beside the root, not in it: every file in the root is an original.
         self.log = root.with_name(f"{root.name}.log")
         self.err = root.with_name(f"{root.name}.err")
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +79,7 @@ class Service:
     def start(self) -> None:
         assert self._process is None, "the service is running"
         self.root.mkdir(parents=True, exist_ok=True)
-        # A store of the test's own choosing, such as a bucket, is in the place of the folder.
+        # A store that the test chooses, such as a bucket, replaces the folder.
         where = [] if "TINTYPE_STORE" in self.env else ["--root", str(self.root)]
         with self.log.open("ab") as out, self.err.open("ab") as err:
             self._process = subprocess.Popen(
@@ -93,11 +93,11 @@ class Service:
         poll(self._is_ready, "tintype gets ready")
 
     def stop(self) -> None:
-        """As a deployment does: what is under way is finished."""
+        """Like a deployment: requests in progress are finished."""
         self._end(kill=False)
 
     def kill(self) -> None:
-        """As a power cut does. Lines of the log that nobody has asked for may be lost."""
+        """Like a power cut. Log lines that have not been read yet may be lost."""
         self._end(kill=True)
 
     def restart(self) -> None:
@@ -106,7 +106,7 @@ class Service:
 
     def requests(self) -> list[dict[str, Any]]:
         """The access log so far, each request a dict: method, route, key, status, bytes, …"""
-        # An answer may arrive before its line is written, and lines come in the order of requests.
+        # A response may arrive before its line is written, and lines are in the order of requests.
         mark = f"mark-{uuid.uuid4().hex}"
         try:
             urllib.request.urlopen(f"{self.url}/o/{mark}")

@@ -1,11 +1,11 @@
-"""A site with tintype as its default storage. The service starts when a test asks for it."""
+"""A site with tintype as its default storage. The service starts when a test needs it."""
 
 import os
 import secrets
 
 from tests.service import free_ports
 
-# Processes that a test starts read this file again, and mean the same service.
+# Processes started by a test read this file again, and must use the same service.
 if "TINTYPE_TEST_PORTS" not in os.environ:
     os.environ["TINTYPE_TEST_PORTS"] = ",".join(map(str, free_ports(2)))
 PORT, ADMIN_PORT = map(int, os.environ["TINTYPE_TEST_PORTS"].split(","))

@@ -21,7 +21,7 @@ LARGE = bytes(range(256)) * 4096
 
 @pytest.fixture(params=["disk", "bucket", "memory"])
 def kept(request: pytest.FixtureRequest, settings: Any) -> str:
-    """Where files are kept: by the service in two places, or by the double for tests."""
+    """Where files are kept: by the service in one of two stores, or by the double for tests."""
     where: str = request.param
     if where == "disk":
         request.getfixturevalue("service")
@@ -32,7 +32,7 @@ def kept(request: pytest.FixtureRequest, settings: Any) -> str:
 
 @pytest.fixture
 def make(kept: str) -> Make:
-    """Makes storages of a test's own folder, because the service is shared."""
+    """Makes storages with a folder per test, because the service is shared."""
     location = f"contract/{uuid.uuid4().hex}"
 
     def make(kind: type[Any] = TintypeStorage, **options: Any) -> TintypeStorage:
@@ -66,6 +66,6 @@ class Once(io.RawIOBase):
 
 
 def stream(data: bytes) -> File[Any]:
-    """Bytes that come once, such as those of a socket."""
+    """Bytes that can be read only once, such as those of a socket."""
     once: Any = Once(data)
     return File(once, "stream")

@@ -33,7 +33,7 @@ PRESETS = {
     "square": "w_300~h_300~fit_cover",
     "banner": "w_600~h_150~fit_cover",
     "portrait": "w_200~h_300~fit_cover",
-    # Not for the picker: nothing is cut, or not where the focal point says.
+    # Not for the picker: nothing is cropped, or not at the focal point.
     "small": "w_100",
     "north": "w_300~h_100~fit_cover~g_n",
 }
@@ -43,7 +43,7 @@ PRESETS = {
 def browser(
     chromium: Browser, live_server: LiveServer, start_service: StartService, settings: Settings
 ) -> Iterator[Browser]:
-    """Logged in. No test may leave anything in the console."""
+    """A logged-in browser. No test may leave anything in the console."""
     lines = [f"{name} = '{spec}'" for name, spec in PRESETS.items()]
     start_service({"TINTYPE_CONFIG_INLINE": "\n".join(["[presets]", *lines])}, PRESETS=PRESETS)
     settings.ROOT_URLCONF = "tests.browser_urls"
@@ -61,7 +61,7 @@ def browser(
 
 @pytest.fixture
 def picture(browser: Browser) -> Picture:
-    """Called for after the browser's service has started."""
+    """Requested after the browser's service has started."""
     image = ContentFile(PHOTOGRAPH.read_bytes(), "picos.jpg")
     created: Picture = Picture.objects.create(title="Picos de Europa", image=image)
     return created
@@ -90,7 +90,7 @@ def save(browser: Browser) -> None:
 
 
 def delivered(picture: Picture, preset: str) -> Image.Image:
-    """What visitors of the site get."""
+    """The image that visitors of the site get."""
     picture.refresh_from_db()
     address = url(picture.image.tintype, f"{preset}~f_png")
     with urllib.request.urlopen(address, timeout=30) as answer:
@@ -104,7 +104,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 
 def near(text: str, x: float, y: float) -> bool:
-    """Within what a pointer can hit."""
+    """Within the precision of a pointer."""
     found_x, found_y = map(float, text.split("x"))
     return abs(found_x - x) < 0.01 and abs(found_y - y) < 0.01
 
@@ -214,13 +214,13 @@ def test_the_picker_says_what_it_does(
     assert text.get_attribute("dir") == "auto"
     assert text.get_attribute("aria-live") == "polite"
     assert text.text == "not set, the centre is kept"
-    # Others may write to the field, and the picker follows it.
+    # Other scripts may write to the field, and the picker follows.
     write(browser, "#id_focal", "0.25x0.75")
     said = "25 % from the left, 75 % from the top"
     assert text.text == mark.get_attribute("aria-valuetext") == said
     assert mark.get_attribute("aria-valuenow") == "25"
     assert text.get_attribute("aria-live") == "polite"
-    # What has the focus is read out anyway, and not twice.
+    # The focused element is read out anyway, and must not be read twice.
     browser.one(".tintype-unset").click()
     assert browser.one("#id_focal").get_attribute("value") == ""
     assert browser.driver.switch_to.active_element == mark
@@ -246,7 +246,7 @@ def test_previews_are_what_the_service_delivers(
             width, height = preview.size
             expected = delivered(picture, name)
             assert abs(width / height - expected.width / expected.height) < 0.05
-            # Corners are rounded, and the browser makes pictures smaller in its own way.
+            # Corners are rounded, and the browser scales images in its own way.
             assert difference(preview, expected) < 8, name
 
 
@@ -421,7 +421,7 @@ def test_the_controls_are_large_enough_wherever_they_are(
 def test_forced_colours_leave_the_mark_as_it_is(
     browser: Browser, live_server: LiveServer, picture: Picture
 ) -> None:
-    """Black on a dark picture it would not be seen."""
+    """A black mark would be invisible on a dark image."""
     features = [{"name": "forced-colors", "value": "active"}]
     browser.command("Emulation.setEmulatedMedia", {"features": features})
     open_form(browser, live_server, picture)

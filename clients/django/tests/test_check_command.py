@@ -1,4 +1,4 @@
-"""`manage.py tintype_check` finds out whether settings and service fit, says how to mend what does
+"""`manage.py tintype_check` finds out whether settings and service match, says how to fix what does
 not, and leaves nothing behind.
 """
 
@@ -35,7 +35,7 @@ def check(*arguments: str) -> tuple[bool, str]:
 
 
 def token(scopes: str, *more: str) -> tuple[str, str]:
-    """What the client gets, and what the service keeps."""
+    """The token for the client, and the entry for the service."""
     command = [str(binary()), "token", "new", "--id", "web", "--scopes", scopes, "--json", *more]
     made: dict[str, Any] = json.loads(subprocess.check_output(command))
     return str(made["token"]), str(made["entry"])
@@ -46,7 +46,7 @@ def test_all_is_well(start_service: StartService) -> None:
     is_well, said = check("--write")
     assert is_well, said
     assert [line[len("ok       ") :] for line in said.splitlines()] == [
-        f"the service answers at {service.url}",
+        f"the service responds at {service.url}",
         "the clocks agree",
         "the token allows list, read, write, delete, replace, purge",
         f"{service.url} serves thumbnails",
@@ -56,7 +56,7 @@ def test_all_is_well(start_service: StartService) -> None:
         "read the same bytes back",
         "a thumbnail of it arrives",
         "the original arrives at its URL",
-        "2 presets mean the same here and there",
+        "2 presets mean the same in both places",
         "deleted it again",
     ]
 
@@ -66,10 +66,8 @@ def test_another_server_at_the_address_is_told_with_the_fix(service: Service) ->
         with override_settings(TINTYPE={"URL": address}):
             is_well, said = check()
         assert not is_well
-        assert f"something answers at {address}, but it is not the service's API" in said
-        assert (
-            "set TINTYPE['URL'] to the address that `tintype serve` prints, without a path" in said
-        )
+        assert f"something responds at {address}, but it is not the service's API" in said
+        assert "set TINTYPE['URL'] to the URL that `tintype serve` prints, without a path" in said
 
 
 def test_without_write_nothing_is_written(start_service: StartService) -> None:
@@ -91,17 +89,17 @@ def test_with_write_nothing_is_left(start_service: StartService) -> None:
     assert [path.read_bytes() for path in left] == [b"somebody's own"]
 
 
-#: the service's environment, our settings, what is said, how it is mended
+#: the service's environment, our settings, the message, the fix
 MISFITS: list[tuple[dict[str, str], dict[str, Any], str, str]] = [
     ({}, {"TOKEN": "wrong"}, "the token is refused", "tintype token new"),
-    (SIGNED, {**OURS, "SIGNING_KEY": KEY + "."}, "does not take our signatures", "SIGNING_KEYS"),
-    (SIGNED, {}, "wants signatures, and TINTYPE makes none", "TINTYPE['SIGNING_KEY']"),
-    (SIGNED, {}, "wants signatures for originals", "TINTYPE['ORIGINALS'] = 'signed'"),
+    (SIGNED, {**OURS, "SIGNING_KEY": KEY + "."}, "rejects our signatures", "SIGNING_KEYS"),
+    (SIGNED, {}, "requires signatures, and TINTYPE makes none", "TINTYPE['SIGNING_KEY']"),
+    (SIGNED, {}, "requires signatures for originals", "TINTYPE['ORIGINALS'] = 'signed'"),
     ({}, {"PRESETS": {"card": "w_1"}}, "does not know the preset card", 'card = "w_1"'),
     (
         SIGNED,
         {**OURS, "PRESETS": {"card": "w_500~h_300~fit_cover"}},
-        "something else by the preset card",
+        "defines the preset differently: card",
         "write the same",
     ),
 ]
@@ -126,7 +124,7 @@ def test_a_public_url_of_another_server(start_service: StartService, settings: A
     service = start_service()
     for url, said in (
         (service.admin_url, "does not serve thumbnails"),
-        (f"http://127.0.0.1:{free_ports(1)[0]}", "does not answer from here"),
+        (f"http://127.0.0.1:{free_ports(1)[0]}", "cannot be reached from here"),
     ):
         settings.TINTYPE = {**settings.TINTYPE, "PUBLIC_URL": url}
         is_well, text = check("--write")
@@ -137,8 +135,8 @@ def test_a_service_that_is_away(settings: Any) -> None:
     settings.TINTYPE = {"URL": f"http://127.0.0.1:{free_ports(1)[0]}", "TOKEN": "dev"}
     is_well, text = check()
     assert not is_well
-    # Once, with the way out in a line of its own.
-    assert text.count("no answer from the service at") == 1
+    # Once, with the fix on a separate line.
+    assert text.count("no response from the service at") == 1
     assert text.count("check TINTYPE['URL'] and that the service runs") == 1
 
 
@@ -187,7 +185,9 @@ def test_a_service_may_want_some_types_alone(start_service: StartService) -> Non
     assert is_well and "the token allows list, read, write, delete, replace, purge" in text
     start_service({"TINTYPE_ALLOW_TYPES": "image/jpeg"})
     is_well, text = check("--write")
-    assert not is_well and "does not get there and back" in text and "TINTYPE_ALLOW_TYPES" in text
+    assert (
+        not is_well and "cannot be written and read back" in text and "TINTYPE_ALLOW_TYPES" in text
+    )
 
 
 def test_files_that_are_moved_later_are_moved_now(

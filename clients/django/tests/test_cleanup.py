@@ -1,5 +1,5 @@
-"""`delete_orphans=True`: what no row of the field names any more is gone after the transaction, and
-nothing else is.
+"""`delete_orphans=True`: files that no row of the field names any more are deleted after the
+transaction, and nothing else is.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What may go wrong between Django and the service: nothing is lost, nothing is done twice, and the
-error says what to do.
+"""Whatever goes wrong between Django and the service, nothing is lost, nothing is done twice, and
+the error says what to do.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def files(service: Service) -> list[str]:
     return sorted(name for name in names if not name.startswith(".tintype"))
 
 
-# Answers that never arrive
+# Responses that never arrive
 
 
 def test_a_save_whose_answer_is_lost_makes_one_file(between: Wire, fresh_service: Service) -> None:
@@ -65,7 +65,7 @@ def test_a_save_whose_answer_is_lost_makes_one_file(between: Wire, fresh_service
         name = storage.save(f"{lost}.txt", ContentFile(b"content"))
         assert name == f"{lost}.txt"
     assert files(fresh_service) == ["1.txt", "2.txt", "3.txt"]
-    # Also where the name was taken: the second attempt finds the file of the first.
+    # Also if the name was taken: the second attempt finds the file of the first.
     between.swallow_answers = 1
     name = storage.save("1.txt", ContentFile(b"other"))
     assert files(fresh_service) == sorted(["1.txt", "2.txt", "3.txt", name])
@@ -93,7 +93,7 @@ def test_an_overwrite_whose_answer_is_lost_is_made_once(
 def test_a_written_file_whose_answer_is_lost_is_no_conflict(
     between: Wire, fresh_service: Service
 ) -> None:
-    # The second attempt meets what the first has made, under a condition that holds no more.
+    # The second attempt finds the result of the first, under a condition that no longer holds.
     storage = TintypeStorage()
     for content in (b"made", b"replaced"):
         with storage.open("a", "wb") as file:
@@ -117,7 +117,7 @@ def test_a_delete_is_not_sent_again_after_a_lost_answer(
 def test_a_file_of_a_field_is_sent_again(
     between: Wire, fresh_service: Service, tmp_path: Path
 ) -> None:
-    # As a row has it that was loaded: it is not open yet.
+    # Like the file of a loaded row: it is not open yet.
     theirs = Document(file="theirs").file
     theirs.storage = FileSystemStorage(location=tmp_path)
     theirs.storage.save("theirs", ContentFile(b"content"))
@@ -160,7 +160,7 @@ def test_an_idle_connection_that_was_closed_is_no_error(fresh_service: Service) 
     assert files(fresh_service) == ["b"]
 
 
-# Bytes that change on their way
+# Bytes that change in transit
 
 
 @pytest.mark.parametrize("content", [ContentFile(b"precious"), stream(b"precious")])
@@ -286,7 +286,7 @@ def test_a_refused_connection_is_tried_again(
 
 
 class Stranger(BaseHTTPRequestHandler):
-    """A server that is not tintype: whoever forgets the port meets one."""
+    """A server that is not tintype, which a wrong port may lead to."""
 
     def answer(self) -> None:
         self.send_response(int(self.path.rsplit("/", 1)[-1].split("?")[0] or 200))
@@ -316,9 +316,9 @@ def stranger(settings: Any) -> Iterator[None]:
 @pytest.mark.parametrize("status", [200, 301, 404, 400])
 def test_a_stranger_is_not_believed(stranger: None, status: int) -> None:
     storage = TintypeStorage()
-    with pytest.raises(TintypeError, match="not an answer of tintype"):
+    with pytest.raises(TintypeError, match="not a response of tintype"):
         storage.save(str(status), ContentFile(b"x"))
-    with pytest.raises(TintypeError, match="not an answer of tintype"):
+    with pytest.raises(TintypeError, match="not a response of tintype"):
         storage.exists(str(status))
 
 
@@ -327,13 +327,13 @@ def test_a_balancer_that_asks_for_patience_gets_it(
     stranger: None, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     caplog.set_level("INFO", "django_tintype")
-    with pytest.raises(TintypeUnavailable, match=f"answered {status}"):
+    with pytest.raises(TintypeUnavailable, match=f"responded with status {status}"):
         TintypeStorage().exists(str(status))
     assert len(caplog.messages) == 2
 
 
 class Forwarding(BaseHTTPRequestHandler):
-    """Something in between that knows nothing of ranges, and passes on what comes as it comes."""
+    """A proxy that ignores ranges and forwards data as it arrives."""
 
     protocol_version = "HTTP/1.1"
 
@@ -380,7 +380,7 @@ def test_a_silent_service_is_given_up(settings: Any, caplog: pytest.LogCaptureFi
 def test_a_service_that_takes_bytes_slowly_has_all_the_time(
     between: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Connecting is what has to be quick.
+    # Only connecting has a short timeout.
     monkeypatch.setattr("django_tintype.api.transport.CONNECT_TIMEOUT", 0.2)
     slow = threading.Event()
 
@@ -391,7 +391,7 @@ def test_a_service_that_takes_bytes_slowly_has_all_the_time(
         return data
 
     between.damage = hold_up
-    # More than lies in the buffers of the sockets.
+    # More than fits into the socket buffers.
     assert client().put("a", bytes(20_000_000)).size == 20_000_000
     assert between.connections == 1
 
@@ -407,7 +407,7 @@ def test_a_length_that_is_wrong_is_no_truncated_file(fresh_service: Service) -> 
 
 
 def test_a_body_is_not_whole_before_its_source_has_ended() -> None:
-    # A service that has all that was announced stores it, and hears of no mistake any more.
+    # Once it has all announced bytes, the service stores them, and no later error can stop that.
     sent: list[bytes] = []
     upload = Upload(iter([b"abc", b"d"]), 3)
     with pytest.raises(WrongLength):
@@ -420,7 +420,7 @@ def test_a_body_is_not_whole_before_its_source_has_ended() -> None:
 def test_a_file_whose_length_is_wrong_is_sent_from_where_it_stood(
     fresh_service: Service, length: int
 ) -> None:
-    # A storage may tell the size of what it keeps: compressed, encrypted, or as it was before.
+    # A storage may report the size of its stored form: compressed, encrypted, or outdated.
     file = io.BytesIO(b"not this: abcd")
     file.seek(10)
     assert client().put("a", file, length=length).size == 4

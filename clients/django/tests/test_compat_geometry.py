@@ -1,5 +1,5 @@
-"""A thumbnail has the size that the other package would give it, within a pixel, and shows the same
-part of the picture, within a pixel of the thumbnail.
+"""A thumbnail has the size that the other package would produce, within a pixel, and shows the same
+part of the image, within a pixel of the thumbnail.
 
 The real packages make real files here, of originals whose colours say where each pixel is from.
 """
@@ -123,8 +123,8 @@ EASY: list[dict[str, Any]] = [
 ]
 
 
-# What easy-thumbnails' own tests expect: the part that is left of a picture of 800x600 pixels where
-# nothing is resized, and sizes where it is.
+# What easy-thumbnails' own tests expect of an 800x600 image: the remaining part if nothing is
+# resized, otherwise sizes.
 EASY_PARTS: list[tuple[dict[str, Any], tuple[int, int, int, int]]] = [
     ({"size": (1000, 1000), "crop": True}, (0, 0, 800, 600)),
     ({"size": (600, 600), "crop": True}, (100, 0, 600, 600)),
@@ -157,7 +157,7 @@ EASY_SIZES: list[tuple[tuple[int, int], dict[str, Any], tuple[int, int]]] = [
     ((2400, 3620), {"size": (110, 1000), "crop": True, "zoom": 40}, (110, 1000)),
     ((800, 600), {"size": (800, 800), "background": "#fff"}, (800, 800)),
 ]
-# And sorl-thumbnail's, where they say one.
+# And sorl-thumbnail's, where they state one.
 SORL_SIZES: list[tuple[tuple[int, int], str, dict[str, Any], tuple[int, int]]] = [
     ((500, 500), "400x300", {"crop": "center"}, (400, 300)),
     ((500, 500), "1200x900", {"crop": "13% 89%"}, (1200, 900)),
@@ -197,7 +197,7 @@ def test_sizes_that_sorl_expects(
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Red says how far to the right a pixel is, and green how far down."""
+    """Red encodes how far to the right a pixel is, and green how far down."""
     folder = tmp_path_factory.mktemp("originals")
     for size in SOURCES:
         across = Image.new("L", (size.width, 1))
@@ -214,7 +214,7 @@ def _level(at: int, side: int) -> int:
     return round(255 * (at + 0.5) / side)
 
 
-# Beyond the edge of the picture sorl-thumbnail shows black, and tintype nothing.
+# Beyond the edge of the image sorl-thumbnail shows black, and tintype nothing.
 SORL_CASES = [
     (geometry, options, size)
     for geometry, options in SORL
@@ -255,7 +255,7 @@ def compare(theirs: Image.Image, source: Size, spec: Any, options: Mapping[str, 
 
 
 def compare_parts(theirs: Image.Image, source: Size, ours: Geometry) -> None:
-    """Looks at two pixels well inside, since resizing blurs the edges."""
+    """Compares two pixels well inside, since resizing blurs the edges."""
     left, top, width, height = ours.picture or (0, 0, *ours.output)
     for share in (0.25, 0.75):
         x = min(theirs.width - 1, left + int(width * share))
@@ -267,6 +267,6 @@ def compare_parts(theirs: Image.Image, source: Size, ours: Geometry) -> None:
         down = (y - top + 0.5) / height, crop.y, crop.height, source.height, height
         for level, (at, start, length, side, shown) in zip(pixel, (across, down), strict=False):
             expected = 255 * (start + at * length) / side
-            # A pixel of the answer, one of the original where that is coarser, and rounding.
+            # A pixel of the variant, or of the original where that is coarser, and rounding.
             tolerance = 255 / side * max(length / shown, 1) * 1.5 + 1
             assert abs(level - expected) <= tolerance, (ours, (x, y), pixel)

@@ -1,5 +1,5 @@
 """A site that changes `{% load thumbnail %}` to `{% load tintype_sorl %}` or `tintype_easy` keeps
-its templates: the tags' grammar, the sizes in their output, and what happens without a picture.
+its templates: the tags' syntax, the sizes in their output, and what happens without an image.
 
 What tintype cannot do is an error that names it, when the template is compiled if it is a literal.
 """
@@ -113,7 +113,7 @@ SORL = [
         SQUARE,
         "5.0px 5.0px",
     ),
-    # Without columns sizes are known where the geometry says them.
+    # Without columns, sizes are known only if the geometry determines them.
     ("{% thumbnail p '200x100' crop='center' as im %}" + SIZE + "{% endthumbnail %}", UNKNOWN,
      "200x100 margin 0px 0px 0px 0px"),
     ("{% thumbnail p '200x100' as im %}{{ im|margin:'200x100' }}{% endthumbnail %}", UNKNOWN,
@@ -224,7 +224,7 @@ def test_settings_of_sorl_hold(settings: SiteSettings) -> None:
 
 
 def test_a_format_that_sorl_preserves_is_not_forced(settings: SiteSettings) -> None:
-    """It would take the transparency of a PNG."""
+    """It would remove the transparency of a PNG."""
     settings.THUMBNAIL_FORMAT = "JPEG"
     settings.THUMBNAIL_PRESERVE_FORMAT = True
     clear = Source(key="clear.png", width=500, height=500)

@@ -1,5 +1,5 @@
-"""The setting TINTYPE is checked as a whole, before anybody uploads: every mistake is said at once,
-with the key and the fix, and never with a secret.
+"""The setting TINTYPE is checked as a whole, before anybody uploads: every mistake is reported at
+once, with the key and the fix, and never with a secret.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_a_preset_may_be_said_to_editors() -> None:
     assert read_.unpicked == {"c"}
 
 
-#: what is set, and what is said
+#: the setting, and the message
 MISTAKES: list[tuple[Any, str]] = [
     ("http://media", "must be a dict"),
     ({"TOKN": "x"}, "'TOKN' is not a key; did you mean TOKEN"),
@@ -75,7 +75,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({"URL": "http://x:99999"}, "URL is not a URL"),
     ({"URL": "http://[x"}, "URL is not a URL"),
     ({"URL": "http://user:hush@x"}, "the token goes into TOKEN"),
-    ({"URL": "http://x?a=b"}, "scheme, host, port and path alone"),
+    ({"URL": "http://x?a=b"}, "scheme, host, port and path only"),
     ({"PUBLIC_URL": 7}, "PUBLIC_URL must be text"),
     ({"TOKEN": "a hush\n"}, "TOKEN must be a token in one line"),
     ({"TOKEN": "hush", "TOKEN_FILE": "/dev/null"}, "both TOKEN and TOKEN_FILE"),
@@ -153,7 +153,7 @@ CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("tintype", "storage", "ids"), CHECKS)
 def test_system_checks(tintype: dict[str, Any], storage: dict[str, Any], ids: list[str]) -> None:
     with override_settings(TINTYPE=tintype, STORAGES={"default": storage}):
-        # The site of these tests has other mistakes, which are other checks' business.
+        # The site of these tests has other mistakes, which other checks report.
         found = [message for message in run_checks(tags=["files"]) if message.id in OF_STORAGES]
     assert [message.id for message in found] == ids
     for message in found:

@@ -1,7 +1,8 @@
-"""DeferredTintypeStorage: an upload that was acknowledged is never lost, never doubled, and can be
-read at any time, whether or not the service is there and whoever is killed when.
+"""DeferredTintypeStorage: an acknowledged upload is never lost or duplicated, and can be read at
+any time, whether or not the service is available, and whichever process is killed at whatever
+point.
 
-What is not in the folder has arrived; what is there is moved by whoever comes next.
+A file that is not in the folder has arrived; one that is gets moved by the next process.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def move(**options: Any) -> dict[str, int]:
     return summary
 
 
-# With the service away
+# While the service is unavailable
 
 
 def test_a_save_needs_no_service_and_the_file_is_there_at_once(root: Path) -> None:
@@ -121,7 +122,7 @@ def test_nobody_lists_what_is_beside_the_folder(running: Service, root: Path, pa
 def test_what_cannot_wait_is_asked_of_the_service(running: Service) -> None:
     storage = DeferredTintypeStorage()
     name = save("a.txt")
-    # Longer than a name on a disk, as a bucket may have it, and below what is a file here.
+    # A name longer than on a disk, as in a bucket, and one below a name that is a file here.
     for odd in ("x" * 300, f"{name}/b"):
         assert not storage.exists(odd)
         assert storage.url(odd).startswith(running.url)
@@ -287,7 +288,7 @@ def test_a_subclass_that_changes_the_wish_needs_no_service_either(root: Path) ->
 
 
 class Deleting(DeferredTintypeStorage):
-    """The idiom of many a site, for files that are to keep their names."""
+    """A common idiom of sites, for files that have to keep their names."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         if self.exists(name):
@@ -302,7 +303,7 @@ def test_a_subclass_that_makes_room_keeps_the_name(
         assert Deleting().save("logo.png", ContentFile(content)) == "logo.png"
         assert read("logo.png") == content
         assert DeferredTintypeStorage().exists("logo.png")
-    # Not before what was deleted is certain to be gone.
+    # Not before the deleted file is certain to be gone.
     with suppress(CommandError):
         move()
     assert read("logo.png") == b"3" and waiting(root) == ["logo.png"]
@@ -414,7 +415,7 @@ def test_a_file_deleted_while_it_is_on_its_way_does_not_come_back(
     with deferred_folder._locked(folder().path(name)) as held:
         assert not isinstance(held, str)
         DeferredTintypeStorage().delete(name)
-        # The mover, which has begun, gets through.
+        # The mover that has already begun succeeds.
         client().put(name, b"content")
         assert move() == {"busy": 1, "bytes": 0}
     assert not DeferredTintypeStorage().exists(name)
@@ -527,7 +528,7 @@ def test_nothing_active_is_shown_in_the_sites_own_origin(
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
-# What has to be said in the settings
+# What the settings must state
 
 
 def ids(settings: Settings, **changes: Any) -> list[str]:
@@ -555,7 +556,7 @@ def test_the_folder_has_to_be_declared_shared_and_durable(root: Path, settings: 
         save("a.txt")
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
     assert "tintype.E012" in ids(settings)
-    # The settings of a mover alone; nobody looks at pages there.
+    # The settings of a process that only moves files and serves no pages.
     del settings.ROOT_URLCONF
     assert ids(settings) == ["tintype.E010"]
 
@@ -647,7 +648,7 @@ def test_nothing_is_lost_or_doubled_when_savers_movers_and_the_service_are_kille
         saved, moved = len(acknowledged.read_bytes()), count(root / "moved")
         poll(partial(grows, lambda: len(acknowledged.read_bytes()), saved + 200), "files are saved")
         poll(partial(grows, lambda: count(root / "moved"), moved + 3), "files are moved")
-        # Somewhere in the middle of whatever they do.
+        # At an arbitrary point.
         time.sleep(0.01 * turn)
         if turn % 2:
             running.kill()
@@ -666,7 +667,7 @@ def test_nothing_is_lost_or_doubled_when_savers_movers_and_the_service_are_kille
     call_command("tintype_move", stdout=StringIO())
     assert waiting(root) == []
     all_are_right()
-    # A saver that is killed may have one file that it did not get to acknowledge.
+    # A killed saver may have stored one file without acknowledging it.
     stored = {record.key for record in client().walk("")}
     assert stored >= {name for name, _, _ in names}
     assert len(stored) <= len(names) + rounds

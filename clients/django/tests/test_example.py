@@ -23,7 +23,7 @@ PHOTOGRAPH = PACKAGE / "tests" / "fixtures" / "picos-de-europa.jpg"
 
 @contextmanager
 def demo(service: Service, database: Mapping[str, str], log: Path) -> Iterator[str]:
-    """Where the site is."""
+    """The URL of the running site."""
     site = f"127.0.0.1:{free_ports(1)[0]}"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), "TINTYPE_URL": service.url}
     with log.open("w") as out:
@@ -98,7 +98,7 @@ def visit(browser: Browser, service: Service, database: Mapping[str, str], folde
         browser.drag(browser.one(".tintype-stage"), (0.9, 0.4), (0.1, 0.4))
         browser.submit(browser.one("input[name=_save]"))
 
-        # Another version has another address, so that no cache shows the old cut.
+        # Another version has another URL, so that no cache shows the old crop.
         browser.open(f"{site}/photos/1/")
         assert browser.all(".cuts img")[0].get_attribute("src") != square
         assert browser.complaints() == []

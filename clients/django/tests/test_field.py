@@ -1,7 +1,7 @@
 """What a `TintypeImageField` promises.
 
-A save of a new file is one request and fills every column; loading a row, and asking for its width,
-is none. What it does with focal points and crops is in `test_marks`.
+Saving a new file takes one request and fills every column; loading a row and reading its width
+takes none. `test_marks` covers focal points and crops.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SQUARE = {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0}
 
 
 def jpeg(size: tuple[int, int] = (300, 200), orientation: int = 1, name: str = "a.jpg") -> Any:
-    """Left red, right blue, so that a cut tells where it is from."""
+    """Red on the left, blue on the right, so that a crop shows where it is from."""
     picture = Image.new("RGB", size, "red")
     picture.paste("blue", (size[0] // 2, 0, *size))
     exif = Image.Exif()
@@ -122,7 +122,7 @@ def test_every_way_to_save_is_one_request(fresh_service: Service, save: str) -> 
     assert methods == ["PUT"]
     saved = Picture.objects.get()
     assert (saved.image.name, saved.height) == ("pictures/a.jpg", 200)
-    # What stands before the image is known too late for one INSERT of many rows alone.
+    # Columns before the image are known too late only for one INSERT of many rows.
     assert saved.width == (None if save == "bulk_create" else 300)
 
 
@@ -269,7 +269,7 @@ def test_a_row_may_be_made_of_another(fresh_service: Service) -> None:
     with asked(fresh_service) as methods:
         copied.pk, copied._state.adding = None, True
         copied.save()
-    # Nobody can tell it from one that was made with a focal point of its own.
+    # It cannot be told from a row that was created with its own focal point.
     assert methods == ["GET"]
     with asked(fresh_service) as methods:
         made = Picture.objects.create(image=theirs.image)
@@ -402,7 +402,7 @@ def test_a_focal_point_set_for_the_new_file_stays(fresh_service: Service) -> Non
 
 
 def test_a_focal_point_given_before_the_file_stays(fresh_service: Service) -> None:
-    # As where the field has a default.
+    # As if the field had a default.
     picture = Picture(image="pictures/default.jpg", focal="0.1x0.5")
     picture.image.save("b.jpg", jpeg((90, 60)))
     assert client().record("pictures/b.jpg").focal_point == (0.1, 0.5)

@@ -1,4 +1,5 @@
-"""What the service refuses, and that it is away, are errors of a form and not of a page."""
+"""A file that the service refuses, and an unavailable service, are errors of a form and not of a
+page."""
 
 from __future__ import annotations
 
@@ -168,7 +169,7 @@ PSD = b"8BPS\0\1\0\0\0\0\0\0\0\3\0\0\0\x20\0\0\0\x20\0\x08\0\3" + bytes(64)
 LAB = PSD[:25] + b"\x09" + PSD[26:]
 DAMAGED = jpeg().read()[:2] + b"\xff\xdb" + bytes(3000)
 
-#: A file that cannot be shown, and what is to be said of it.
+#: A file that cannot be shown, and the expected message.
 UNSHOWN = [
     ("a.png", png(12000, 10000), "120 megapixels; at most 100 can be shown"),
     ("a.psd", PSD, "damaged and cannot be shown"),
@@ -193,7 +194,7 @@ def test_what_cannot_be_shown_is_an_error_of_the_form(
     errors = answer.context["adminform"].form.errors
     assert list(errors) == ["image"] and said in errors["image"][0]
     assert not Picture.objects.exists()
-    # Nothing is left of it, neither here nor there.
+    # Nothing is left of it, neither in the database nor in the service.
     assert client().list("pictures/").files == ()
 
 

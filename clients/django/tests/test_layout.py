@@ -1,7 +1,7 @@
 """How the package is laid out.
 
-No module imports another that leads back to it, whether at its top or in a function; only what is
-for type checkers alone may. What sites import, and what their migrations say, stays where it is.
+There are no import cycles, neither at the top of modules nor in functions; only imports for type
+checkers may form one. The paths that sites import, and that their migrations contain, stay.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ PATHS = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def runs(node: ast.AST) -> Iterator[ast.stmt]:
-    """The imports that are carried out, now or when a function is called."""
+    """The imports that run, at once or when a function is called."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             for other in child.orelse:
@@ -87,7 +87,7 @@ def runs(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def named(module: str, statement: ast.stmt) -> Iterator[str]:
-    """The modules that an import names, in full."""
+    """The full names of the modules that an import names."""
     if isinstance(statement, ast.Import):
         yield from (alias.name for alias in statement.names)
     elif isinstance(statement, ast.ImportFrom):
@@ -104,8 +104,8 @@ def named(module: str, statement: ast.stmt) -> Iterator[str]:
 
 
 def imports(module: str) -> set[str]:
-    """What a module of ours imports of ours, along with the packages that it is the first to enter;
-    those that it is in are there already."""
+    """Our modules that one of them imports, including the packages that this loads first; its own
+    packages are loaded already."""
     found: set[str] = set()
     for statement in runs(ast.parse(PATHS[module].read_text())):
         for target in named(module, statement):
@@ -117,7 +117,7 @@ def imports(module: str) -> set[str]:
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
-    """One that is there, from its first module to the same; empty if there is none."""
+    """A cycle, from its first module back to the same one; empty if there is none."""
     done: set[str] = set()
 
     def walk(module: str, way: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""How focal point and crops get from a row to the service, and what is told where they do not.
+"""How focal point and crops get from a row to the service, and what is reported if they do not.
 
-A change is sent after the transaction, in one request, and nothing else is. What could not be sent
-can be found, and is sent later.
+A change is sent after the transaction, in one request, and nothing else is. A change that could not
+be sent can be found, and is sent later.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def colour_of_square(picture: Picture) -> str:
-    """What a square cut of the picture shows in its middle, as a browser gets it."""
+    """The colour at the centre of a square crop, as a browser gets it."""
     address = url(picture.image.tintype, "w_40~h_40~fit_cover~f_png")
     with urllib.request.urlopen(address, timeout=30) as answer:
         red, _, blue = Image.open(answer).convert("RGB").getpixel((20, 20))  # type: ignore[misc]
     return "red" if red > blue else "blue"
 
 
-# The focal point on its way
+# Sending the focal point
 
 
 def test_a_changed_focal_point_is_one_request_and_changes_the_crop(fresh_service: Service) -> None:
@@ -246,7 +246,7 @@ def test_of_two_changes_at_once_row_and_record_end_with_the_same(fresh_service: 
     with transaction.atomic():
         mine.focal = "0.1x0.1"
         mine.save()
-        # Saved by somebody else before ours is sent, whose own request will come too late.
+        # Saved by somebody else before ours is sent; their own request will come too late.
         theirs.focal = "0.9x0.9"
         theirs.save()
     record = client().record("pictures/a.jpg")
@@ -297,13 +297,13 @@ def test_a_change_that_the_service_missed_is_told_marked_and_sent_later(
     fresh_service.stop()
     picture.focal = "0.1x0.1"
     with caplog.at_level(logging.ERROR, "django_tintype"):
-        # The row is saved: nobody is told otherwise.
+        # The row is saved, so this raises nothing.
         picture.save()
     assert "'pictures/a.jpg'" in caplog.text
     assert "the next save of the row sends them again, or manage.py tintype_fill_dim" in caplog.text
     found = row(picture)
     assert (found["focal"], found["version"]) == ("0.1x0.1", "")
-    # Without a version no address of the old crop is kept for ever.
+    # Without a version, no URL of the old crop is cached for ever.
     assert "~v_" not in url(picture.image.tintype, "w_40")
 
     fresh_service.start()
@@ -327,7 +327,7 @@ def test_a_change_that_was_missed_is_sent_with_the_next_save(
         picture = Picture.objects.get()
     with asked(fresh_service) as methods:
         picture.save()
-    # Another has to look what is missing.
+    # Another process has to find out what is missing.
     assert methods == (["PATCH"] if who == "the same" else ["GET", "PATCH"])
     assert client().record("pictures/a.jpg").focal_point == (0.1, 0.1)
     assert row(picture)["version"] == client().record("pictures/a.jpg").version

@@ -1,6 +1,6 @@
-"""tintype_migrate: everything that rows name, or a storage holds, arrives under its own name with
-its own bytes. Nothing is written over, nothing is believed without looking, and whoever stops in
-the middle goes on from there. The exit code is 1 unless everything has arrived.
+"""tintype_migrate: everything that rows name, or that a storage contains, arrives under its own
+name with its own bytes. Nothing is overwritten, nothing is assumed without verification, and an
+interrupted run continues where it stopped. The exit code is 1 unless everything has arrived.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def media(tmp_path: Path, settings: Settings, fresh_service: Service) -> Path:
         (root / name).write_bytes(content)
         is_photo = name.startswith("photos")
         (Photo(image=name, width=1, height=1) if is_photo else Document(file=name)).save()
-    # Two rows of one file, and one without.
+    # Two rows with one file, and one without.
     Document(file="documents/a.txt").save()
     Document().save()
     return root
@@ -116,7 +116,7 @@ def test_names_that_the_service_refuses_are_renamed_where_asked(
     for name, content in REFUSED.items():
         (media / name).parent.mkdir(parents=True, exist_ok=True)
         (media / name).write_bytes(content)
-    # Of one of them there are two rows, in two models.
+    # One of them has two rows, in two models.
     Document.objects.bulk_create(Document(file=name) for name in REFUSED)
     Photo.objects.bulk_create([Photo(image="documents/new\nline.txt", width=1, height=1)])
 
@@ -242,7 +242,7 @@ def test_from_another_storage_into_a_folder_of_tintype(
 
 
 class Squeezed(FileSystemStorage):
-    """Tells the size of what it keeps, which is not that of what it gives."""
+    """Reports its stored size, which is not that of the file's content."""
 
     def size(self, name: str) -> int:
         return len(zlib.compress(Path(self.path(name)).read_bytes()))
@@ -282,7 +282,7 @@ def test_what_is_nowhere_is_told(media: Path) -> None:
     summary, (line,) = migrate()
     assert summary["missing"] == 1
     assert line["name"] == "documents/a.txt"
-    # Where it has arrived before, that is all that is wanted.
+    # If it has arrived before, that is enough.
     client().put("documents/a.txt", b"first")
     assert migrate()[0] == {"there already": 4, "bytes": 0}
 
@@ -369,7 +369,7 @@ def test_a_disk_that_is_full_is_said_in_one_line(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (checkpoint.path.stat().st_size + 5, limits[1]))
-        with pytest.raises(CommandError, match="checkpoint: File too large; make room"):
+        with pytest.raises(CommandError, match="checkpoint: File too large; free some space"):
             checkpoint.add("a.txt")
         checkpoint.close()
     finally:
@@ -381,7 +381,7 @@ def test_a_disk_that_is_full_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 class ControlC(FileSystemStorage):
-    """Somebody presses it when the second folder is looked at."""
+    """Pressed when the second folder is listed."""
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         if path:
@@ -404,12 +404,12 @@ def test_an_interrupted_run_says_so_in_one_line(
 def test_a_checkpoint_belongs_to_its_work(media: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint"
     migrate(checkpoint=str(checkpoint))
-    with pytest.raises(CommandError, match="of other work"):
+    with pytest.raises(CommandError, match="of another run"):
         call_command("tintype_migrate", checkpoint=str(checkpoint), target="default")
     letter = tmp_path / "letter"
     for content in (b"dear reader", b"dear reader\n", b"\xff\xd8\xff\n"):
         letter.write_bytes(content)
-        with pytest.raises(CommandError, match="of other work"):
+        with pytest.raises(CommandError, match="of another run"):
             call_command("tintype_migrate", checkpoint=str(letter))
         assert letter.read_bytes() == content
 
@@ -418,7 +418,7 @@ def test_rows_are_read_once_whatever_their_number(media: Path) -> None:
     Document.objects.bulk_create(Document(file="documents/a.txt") for _ in range(5000))
     with CaptureQueriesContext(connection) as queries:
         migrate("shelf.Document")
-    # Whether there is the table, a count, and a read for every 2,000 rows.
+    # One query for the table, one count, and one read per 2,000 rows.
     assert len(queries) == 1 + 1 + 3
 
 
@@ -429,7 +429,7 @@ def test_a_service_that_is_away_is_an_error_and_not_a_success(
     settings.TINTYPE = {**settings.TINTYPE, "TIMEOUT": 1}
     # One line, and no traceback.
     for command in ("tintype_migrate", "tintype_orphans"):
-        with pytest.raises(CommandError, match="no answer from the service"):
+        with pytest.raises(CommandError, match="no response from the service"):
             call_command(command, stdout=StringIO())
 
 

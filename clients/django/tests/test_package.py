@@ -1,4 +1,4 @@
-"""What is installed from PyPI: the package with all its files, typed, and nothing of the tests."""
+"""PyPI installs the package with all its files, typed, and no tests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_sdist_has_what_the_wheel_is_made_of_and_the_pages(tmp_path: Path) -
     sdist = build("sdist", tmp_path)
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    # The first is hatchling's own doing.
+    # Hatchling adds the first itself.
     assert {name for name in names if not name.startswith("django_tintype/")} == {
         ".gitignore",
         "LICENSE",

@@ -1,8 +1,8 @@
-"""A page of photographs that nobody has looked at before is whole in a real browser: every picture
-is shown, and none of its requests is refused, whatever the screen.
+"""A page of photographs without any variants yet is complete in a real browser: every image is
+shown, and no request is refused, whatever the screen.
 
 Each page is made by tags as a site would write them, over photographs from a small web file to 24
-megapixels. Nothing is timed; what a page of 24 asks of the service at once is what Chromium asks.
+megapixels. Nothing is timed; how many of the 24 images are requested at once is up to Chromium.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PHOTOGRAPHS = [
     "orientation/Landscape_6.jpg",
 ]
 
-#: Pictures of a fluid page as wide as the window, and tiles of a fixed size.
+#: Fluid images as wide as the window, and tiles of a fixed size.
 FULL_WIDTH = "{% tt_picture p.image alt='' sizes='100vw' loading='eager' %}"
 TILE = "{% tt_picture p.image 'w_320~h_240' alt='' loading='eager' %}"
 PAGE = """<!DOCTYPE html>{% load tintype %}<title>Photographs</title>
@@ -87,7 +87,7 @@ urlpatterns = [
     path("favicon.ico", no_icon),
 ]
 
-#: What the browser has of each picture, once it has decoded it.
+#: The state of each image once the browser has decoded it.
 SHOWN = """
 const found = [];
 for (const image of document.images) {
@@ -122,19 +122,20 @@ def test_every_photograph_is_shown(
     largest: str,
 ) -> None:
     settings.ROOT_URLCONF = __name__
-    # A build for tests takes several times as long as one that is run, and shares the machine.
+    # A debug build takes several times as long as a release build, and shares the machine.
     fresh_service = start_service({"TINTYPE_QUEUE_WAIT": "120s", "TINTYPE_RENDER_DEADLINE": "120s"})
     for photograph in PHOTOGRAPHS:
         content = ContentFile((CORPUS / photograph).read_bytes(), Path(photograph).name)
         Picture.objects.create(image=content)
 
-    # The service is fresh and on a port of its own: neither it nor the browser has a picture yet.
+    # The service is fresh and on its own port: neither it nor the browser has any variant yet.
     chromium.complaints()
     with emulated(chromium, screen):
         chromium.open(f"{live_server.url}/{name}/")
         shown = chromium.run(SHOWN)
         chromium.screenshot(f"photographs-{request.node.callspec.id}")
-        # At its usual size again the page would ask for other pictures, when nobody answers.
+        # Back at its usual size, the page would request other variants while the service is
+        # stopped.
         complaints = chromium.complaints()
         chromium.open("about:blank")
 

@@ -1,5 +1,5 @@
-"""What an editor finds beside the focal point: nothing raw, nothing that a finger changes as it
-scrolls, nothing out of line, on a desk and on a phone.
+"""The picker for editors, on a desktop and on a phone: no raw inputs, nothing that changes while a
+finger scrolls, nothing out of line.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_the_raw_fields_are_out_of_sight_unless_they_are_the_only_way(
         # Nothing is left of the row, no line and no gap.
         assert box(browser, browser.one(f".field-{name}"))["height"] == 0
     assert "must keep" in browser.one(".tintype-hint").text
-    # What is wrong with one is told beside it.
+    # An error is shown next to its field.
     write(browser, "#id_focal", "nowhere")
     browser.submit(browser.one("input[name=_save]"))
     assert browser.one(".field-focal .errorlist").is_displayed()
@@ -116,7 +116,7 @@ def test_a_finger_that_scrolls_changes_nothing(
         )
         stage = open_form(browser, live_server, picture)
         write(browser, "#id_focal", "0.1x0.1")
-        # Up, down, and to the side, over the picture and not over the mark.
+        # Up, down and sideways, over the image and not over the mark.
         for end in [(0.6, 0.1), (0.6, 0.95), (0.95, 0.6), (0.3, 0.6)]:
             browser.swipe(stage, (0.6, 0.6), end)
             assert focal(browser) == "0.1x0.1"
@@ -203,7 +203,7 @@ def test_named_cuts_are_made_moved_and_removed(
 
     drag(browser.one(".tintype-grip"), 0.2, -0.1)
     drag(browser.one("[data-corner='2']"), 0.1, 0.2)
-    # Over the edge is the edge.
+    # Beyond the edge means at the edge.
     drag(browser.one("[data-corner='0']"), -0.9, 0)
     browser.one("[data-corner='0']").send_keys("\ue014")  # an arrow to the right
     browser.one(".tintype-new").send_keys("teaser\n")
@@ -223,7 +223,7 @@ def test_an_upload_by_the_browser_says_that_it_goes_on(
 ) -> None:
     open_form(browser, live_server, picture)
     browser.one("#id_image").send_keys(str(PHOTOGRAPH))
-    # The page stays for as long as a file takes that goes through a slow line.
+    # Keeps the page, as an upload over a slow line would.
     browser.run(
         "addEventListener('submit', (e) => setTimeout(() => e.target.remove, 0));"
         "document.querySelector('#picture_form').target = 'elsewhere';"
@@ -236,7 +236,7 @@ def test_an_upload_by_the_browser_says_that_it_goes_on(
     poll(upload.is_displayed, "the upload is told")
     assert "Uploading 122 kB" in upload.text
     assert browser.one(".tintype-progress").is_displayed()
-    # Else it would be saved into the database of the next test.
+    # Otherwise it would be saved into the database of the next test.
     stored = picture.image.name
     poll(lambda: Picture.objects.get().image.name != stored, "the upload arrives")
     browser.complaints()

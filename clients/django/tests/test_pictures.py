@@ -1,6 +1,6 @@
-"""What `tt_img` and `tt_picture` write: attributes, placeholders, formats and art direction.
+"""The output of `tt_img` and `tt_picture`: attributes, placeholders, formats and art direction.
 
-URLs, sizes, mistakes, Jinja2, and that nobody is asked have modules of their own.
+URLs, sizes, mistakes, Jinja2 and the absence of I/O have their own modules.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def test_no_picture_shows_nothing() -> None:
 
 
 def test_what_is_said_of_no_picture_is_not_looked_at() -> None:
-    """Such as that of a row that another row may have, and has not."""
+    """Such as the image of an optional related row that is missing."""
     arguments = "article.hero.image w=article.hero.w ratio=article.hero.ratio"
     source = "{% tt_source media='print' w=article.hero.w %}"
     for template in (
@@ -176,6 +176,6 @@ def test_what_is_said_of_no_picture_is_not_looked_at() -> None:
 def test_parts_of_what_is_stored() -> None:
     template = "{% tt_img p w=100 alt='' as i %}{{ i.src }} {{ i.width }}x{{ i.height }} {{ i.x }}"
     assert render(template, p=LION) == f"{HOST}/t/lion.jpg/w_100 100x75 "
-    # What there is not is empty, and not the word None.
+    # Missing values are empty, not the word None.
     template = "{% tt_img p w=100 alt='' as i %}[{{ i.srcset }}{{ i.width }}{{ i.sizes }}]"
     assert render(template, p=UNKNOWN) == "[]"

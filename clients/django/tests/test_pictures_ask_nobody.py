@@ -1,4 +1,4 @@
-"""A tag asks nobody: no query, no socket, no file, whatever it shows and whatever is in its row."""
+"""A tag does no I/O: no query, no socket, no file, whatever it shows and whatever is in its row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_tags_ask_nobody(django_assert_num_queries: DjangoAssertNumQueries) -> N
         deferred = template.render(Context({"photos": photos["deferred"], "w": 300}))
     assert 'width="2560" height="1440"' in loaded
     assert f"{HOST}/t/photos/lion.jpg/card" in loaded
-    # What was not loaded is not known, which is no reason to ask.
+    # Deferred columns count as unknown, which is no reason for a query.
     assert "1440" not in deferred
     assert f"{HOST}/t/photos/lion.jpg/card" in deferred
 
@@ -101,7 +101,7 @@ COLUMNS = [
 
 @pytest.mark.parametrize(("changes", "spec", "knows_size"), COLUMNS)
 def test_columns(changes: dict[str, Any], spec: str, knows_size: bool) -> None:
-    """Whatever stands in them, the page is shown."""
+    """The page is shown, whatever the columns contain."""
     photo = Photo(image="a.jpg", width=90, height=60)
     photo.__dict__ |= {"version": VERSION, "focal": "0.3x0.5", "placeholder": THUMBHASH, **changes}
     field = photo.image.field

@@ -1,4 +1,4 @@
-"""In Jinja2 and in Python the functions write what the tags write in Django's templates."""
+"""The functions write the same in Jinja2 and Python as the tags in Django's templates."""
 
 from __future__ import annotations
 

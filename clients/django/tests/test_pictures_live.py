@@ -1,5 +1,5 @@
-"""What the tags promise, the real service keeps: every URL in the HTML is answered without a
-redirect, width and height are those of the picture, and each candidate of a srcset is as wide as it
+"""The real service keeps what the tags promise: it responds to every URL in the HTML without a
+redirect, width and height are those of the image, and each candidate of a srcset is as wide as it
 says.
 """
 
@@ -37,7 +37,7 @@ SIZES = [(1000, 700), (333, 500), (90, 60)]
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """One URL per picture: a redirect is a URL that was spelled wrong."""
+    """One URL per variant: a redirect means that a URL was not canonical."""
 
     def redirect_request(self, *_: object) -> None:
         return None
@@ -75,7 +75,7 @@ def upload(name: str, size: tuple[int, int], orientation: int | None = None) -> 
 
 @pytest.fixture
 def signed(start_service: StartService) -> Service:
-    """As in production: everything but presets has to be signed."""
+    """As in production: everything but presets needs a signature."""
     return start_service(
         {
             "TINTYPE_SIGNING_KEYS": KEY,
@@ -146,8 +146,8 @@ def test_sizes_are_known_without_asking(signed: Service) -> None:
 
 
 def test_cuts_are_known_without_asking(fresh_service: Service) -> None:
-    """To the pixel: a box larger than the picture is only a shape, so nothing is resized, and the
-    answer is the cut itself, turned. Every pixel of the original says where it is."""
+    """To the pixel: a box larger than the image only sets the shape, so nothing is resized, and the
+    variant is the crop itself, rotated. Every pixel of the original encodes its position."""
     random = Random(20161122)
     originals = {}
     for width, height in ((61, 40), (37, 90), (101, 3)):
@@ -165,7 +165,7 @@ def test_cuts_are_known_without_asking(fresh_service: Service) -> None:
         crop, output, _ = resolve(*picture.size, spec)
         expected = picture.crop((crop.x, crop.y, crop.x + crop.width, crop.y + crop.height))
         if spec.rot:
-            # Pillow turns the other way round.
+            # Pillow rotates counterclockwise.
             turns = {90: "ROTATE_270", 180: "ROTATE_180", 270: "ROTATE_90"}
             expected = expected.transpose(Image.Transpose[turns[spec.rot]])
         for letter in spec.flip or "":
@@ -230,7 +230,7 @@ def test_access(signed: Service) -> None:
     ):
         fetch(address)
     assert "sig_" not in url(source, "card")
-    # Without the signature there is nothing, and a wrong one is no better.
+    # A missing signature is refused, and so is a wrong one.
     for address in (
         url(source, "w_20").partition("~sig_")[0],
         url(source, "w_20", settings=replace(conf.settings(), signing_key=KEY[::-1])),

@@ -1,5 +1,5 @@
-"""An argument that is wrong is an error that names the tag and the argument: when the template is
-compiled, if it is a literal. Nothing that comes from a database gets out of its attribute.
+"""A wrong argument raises an error that names the tag and the argument, for a literal already when
+the template is compiled. No value from a database can break out of its attribute.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.markup import HOST, LION, elements, render
 from tests.markup import site as site
 
 MISTAKES = [
-    # arguments of tt_img, what the message says
+    # arguments of tt_img, the message
     ("p", "tt_img: alt: is missing"),
     ("p width=3 alt=''", "tt_img: width: unknown argument, did you mean w"),
     ("p load='lazy' alt=''", "tt_img: load: unknown argument, did you mean loading"),
@@ -35,8 +35,8 @@ MISTAKES = [
     ("p 'f_original' alt=''", "tt_img: f: original is no picture"),
     ("p ratio='wide' alt=''", "tt_img: ratio: must be width/height such as 16/9"),
     ("p ratio='1/0' alt=''", "tt_img: ratio: must be width/height"),
-    ("p ratio='1/1' w=1 h=2 alt=''", "tt_img: ratio: w and h say it already"),
-    ("p 'card' ratio='1/1' alt=''", "tt_img: ratio: w and h say it already"),
+    ("p ratio='1/1' w=1 h=2 alt=''", "tt_img: ratio: w and h determine it already"),
+    ("p 'card' ratio='1/1' alt=''", "tt_img: ratio: w and h determine it already"),
     ("p widths='1,x' alt=''", "tt_img: widths: must be whole numbers"),
     ("p sizes='auto' loading='eager' alt=''", "tt_img: sizes: auto needs loading=lazy"),
     ("p loading='slow' alt=''", "tt_img: loading: must be one of lazy eager"),
@@ -46,7 +46,7 @@ MISTAKES = [
     ("p 'card' 'card' alt=''", "tt_img: 'card': expected name=value"),
     ("p w=1 'card' alt=''", "tt_img: 'card': expected name=value"),
     ("p w=1 w=2 alt=''", "tt_img: w: is given twice"),
-    ("alt=''", "tt_img: needs a picture"),
+    ("alt=''", "tt_img: needs an image"),
 ]
 
 
@@ -58,14 +58,14 @@ def test_mistakes_show_when_the_template_is_compiled(arguments: str, message: st
 
 
 OTHER_MISTAKES = [
-    ("{% tt_source media='print' %}", "tt_source: stands between tt_picture and endtt_picture"),
+    ("{% tt_source media='print' %}", "tt_source: belongs between tt_picture and endtt_picture"),
     ("{% tt_picture p alt='' %}{% tt_source w=1 %}{% endtt_picture %}", "tt_source: media: is"),
-    ("{% tt_picture p alt='' %}text{% endtt_picture %}", "tt_picture: holds nothing but"),
+    ("{% tt_picture p alt='' %}text{% endtt_picture %}", "tt_picture: may contain only"),
     ("{% tt_picture p formats='gif' alt='' %}", "tt_picture: formats: must be some of avif"),
     ("{% tt_url p alt='' %}", "tt_url: alt: unknown argument"),
     (
         "{% tt_picture p alt='' %}{% tt_source media='print' as x %}{% endtt_picture %}",
-        "tt_source: has no as",
+        'tt_source: cannot have "as"',
     ),
     ("{% tt_picture p alt='' %}{% %}", "Empty block tag on line 1"),
 ]
@@ -106,7 +106,7 @@ def test_sizes_of_a_source_may_be_auto_if_the_picture_is_lazy(
 def test_what_is_no_picture_is_named() -> None:
     with pytest.raises(TypeError, match="not as int"):
         render("{% tt_img p alt='' %}", p=7)
-    with pytest.raises(ValueError, match="is a URL, a picture is given as the file"):
+    with pytest.raises(ValueError, match="is a URL, an image is given as the file"):
         render("{% tt_img p alt='' %}", p=f"{HOST}/o/lion.jpg")
 
 

@@ -1,5 +1,5 @@
-"""A placeholder is decoded exactly as the published algorithm does it, and what is no ThumbHash is
-no placeholder, never an error on a page."""
+"""A placeholder is decoded exactly as by the published algorithm, and an invalid ThumbHash means no
+placeholder, never an error on a page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An editor sees how much of a file has been uploaded, and that it is being saved then.
+"""An editor sees how much of a file has been uploaded, and then that it is being saved.
 
-Everything else is as when the browser sends the form, which it does wherever anything is out of the
-ordinary: the page that follows and its messages, the form with its mistakes, one row and not two.
+Everything else is as if the browser had sent the form, which it does itself in any unusual case:
+the next page and its messages, the form with its errors, one row and not two.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ AT = "return document.querySelector('.tintype-progress').getAttribute('value')"
 
 @pytest.fixture
 def noise(tmp_path: Path) -> Path:
-    """A file that takes some seconds on a slow line: 760 kB that cannot be packed."""
+    """A file that takes some seconds on a slow line: 760 kB that cannot be compressed."""
     path = tmp_path / "noise.png"
     Image.effect_noise((900, 840), 90).save(path)
     return path
@@ -40,7 +40,7 @@ def noise(tmp_path: Path) -> Path:
 
 @contextmanager
 def line(browser: Browser, **conditions: Any) -> Iterator[None]:
-    """A network of the browser's own."""
+    """Network conditions for the browser."""
     usual = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     browser.command("Network.enable", {})
     browser.command("Network.emulateNetworkConditions", {**usual, **conditions})
@@ -78,7 +78,7 @@ def test_percents_rise_while_a_file_is_uploaded(
         browser.screenshot("progress")
         second = poll(lambda: (at := percent(browser)) > first and at, "more of it has gone")
         assert first < second <= 100
-        # The button is not pressed twice.
+        # The button cannot be pressed twice.
         browser.one("input[name=_save]").click()
     poll(lambda: browser.one("html") != page, "the next page comes")
     added = Picture.objects.get()
@@ -97,7 +97,7 @@ def test_a_form_with_mistakes_is_shown_again_and_nothing_is_saved(
     browser.submit(browser.one("input[name=_save]"))
     assert "at most 50 characters" in browser.one(".errorlist").text
     assert not Picture.objects.exists()
-    # The button that was pressed still counts, and the form can be mended.
+    # The pressed button still counts, and the form can be corrected.
     write(browser, "#id_title", "Picos")
     browser.one("#id_image").send_keys(str(PHOTOGRAPH))
     browser.submit(browser.one("input[name=_addanother]"))
@@ -121,7 +121,7 @@ def test_a_broken_upload_saves_nothing_and_leaves_the_form_as_it_was(
                 poll(lambda: "interrupted" in upload.text, "the editor is told")
         assert not browser.one(".tintype-progress").is_displayed()
         browser.complaints()  # of the network
-        # Django takes a form that breaks off for a whole one.
+        # Django accepts a truncated form as complete.
         assert not Picture.objects.exists()
         # Now by the browser itself.
         browser.submit(browser.one("input[name=_save]"))
@@ -146,7 +146,7 @@ def test_an_upload_can_be_cancelled(browser: Browser, live_server: LiveServer, n
 def without_connections(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: a policy under which scripts may send nothing."""
+    """Middleware: a policy that forbids requests by scripts."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -170,7 +170,7 @@ def test_where_scripts_may_send_nothing_the_browser_sends_the_form(
 def test_an_admin_that_says_nothing_of_it_gets_the_form_from_the_browser(
     browser: Browser, live_server: LiveServer
 ) -> None:
-    """An inline has the picker, on a page of an admin that does not know it."""
+    """An inline has the picker, on a page of an admin without the mixin."""
     album = Album.objects.create(title="Mountains")
     browser.open(f"{live_server.url}/admin/gallery/album/{album.pk}/change/")
     browser.one(".add-row a").click()

@@ -1,5 +1,5 @@
-"""What the README says works by copy and paste: its five minutes make a site that shows a picture,
-and its other examples are templates and code that hold what they say.
+"""The README works by copy and paste: its five minutes make a site that shows an image, and its
+other examples are templates and code that do what they say.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def blocks(language: str, heading: str = "") -> list[str]:
 
 
 HEADING = "## Five minutes to a `<picture>`"
-#: What a test does its own way: the service runs already, and so does the package.
+#: Not run by the test: the service is running, and the package is installed already.
 NOT_RUN = ("cargo run", "pip install")
 
 
 def files(service: Service) -> dict[str, str]:
-    """Everything that a reader copies into files, by where it is said to belong."""
+    """Everything that a reader copies into files, by path."""
     settings, models, urls = blocks("python", HEADING)
     [page] = blocks("html", HEADING)
     [admin] = [block for block in blocks("python", "## The admin") if "admin.register" in block]
@@ -122,7 +122,7 @@ def screen(browser: Browser, width: int, density: int, *, mobile: bool) -> Itera
         browser.command("Emulation.clearDeviceMetricsOverride", {})
 
 
-#: What there is of each picture on the screen, and what was fetched for it.
+#: Each image on the screen, and what was fetched for it.
 SHOWN = """
 const shown = [];
 for (const image of document.images) {
@@ -144,7 +144,7 @@ def test_five_minutes_to_a_picture(
 ) -> None:
     lines = [line for block in blocks("sh", HEADING) for line in block.splitlines()]
     lines = [line for line in lines if not line.startswith(NOT_RUN)]
-    # Up to where the files are written, and from there on.
+    # Before the files are written, and after.
     at = lines.index("python manage.py startapp gallery") + 1
     run(tmp_path, lines[:at])
     site = tmp_path / "mysite"
@@ -153,7 +153,7 @@ def test_five_minutes_to_a_picture(
         with (site / path).open("a" if path.endswith("settings.py") else "w") as file:
             file.write(text)
     *commands, server = lines[at:]
-    # The form is of a field that the model has, and everything passes Django's own checks.
+    # The form uses fields of the model, and everything passes Django's own checks.
     said = run(
         site, [*commands, "python manage.py check --fail-level WARNING", "python -c '" + FORM + "'"]
     )
@@ -172,7 +172,7 @@ def test_five_minutes_to_a_picture(
         chromium.one("#id_title").send_keys("A lion")
         chromium.one("#id_image").send_keys(str(tmp_path / "lion.jpg"))
         chromium.wait_for_pictures()
-        # The picker is there without any more being written.
+        # The picker works without further code.
         chromium.drag(chromium.one(".tintype-stage"), (0.5, 0.5), (0.2, 0.4))
         chromium.submit(chromium.one("input[name=_save]"))
         assert "A lion" in chromium.one("#result_list").text
@@ -187,7 +187,7 @@ def test_five_minutes_to_a_picture(
             assert picture["alt"] == "A lion"
             assert picture["width"] == (width / 2 if width > 960 else width)
             assert picture["height"] == pytest.approx(picture["width"] * 2 / 3, abs=1)
-            # Sharp, and not much more than that: the next of the ladder.
+            # Sharp, and no larger than necessary: the next width of the ladder.
             needed = picture["width"] * density
             assert needed <= picture["fetched"] <= needed * 1.6, picture
             assert "~v_" in picture["address"]

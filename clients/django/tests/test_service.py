@@ -1,4 +1,4 @@
-"""The harness itself: what it promises to the other tests."""
+"""The harness itself keeps its promises to the other tests."""
 
 from __future__ import annotations
 

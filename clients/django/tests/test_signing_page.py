@@ -1,5 +1,5 @@
-"""The code of signing-and-uploading.md runs as it stands there, on Python 3 and, where this machine
-has it, on Python 2.7: it signs as the service does, and what it uploads is there.
+"""The code of signing-and-uploading.md runs unchanged on Python 3 and, if installed, on Python 2.7:
+it signs as the service does, and its uploads arrive.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def interpreters() -> list[str]:
 
 
 def runs(interpreter: str) -> bool:
-    """A stand-in of a version manager may be on the path, and not run."""
+    """A version manager's shim may be on the path and not run."""
     return subprocess.run([interpreter, "-c", ""], capture_output=True).returncode == 0
 
 

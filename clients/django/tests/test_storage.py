@@ -1,9 +1,8 @@
 """The contract of Django's `Storage`, kept by the service on a disk and in a bucket, and by the
 double in memory alike.
 
-Whatever a site may do with a storage that is not on its own disk works here, and answers with the
-exceptions that Django's own storages raise. Saving, the hooks of subclasses, and opened files have
-modules of their own.
+Whatever a site may do with a remote storage works here, and raises the exceptions of Django's own
+storages. Saving, the hooks of subclasses, and opened files have their own modules.
 """
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ def test_urls_ask_nobody(
         assert got.startswith(url) if url.endswith("_") else got == url
 
 
-#: As FileSystemStorage has them, below its own base.
+#: As in FileSystemStorage, below its base.
 PATHS: list[tuple[Any, str]] = [
     ("", ""),
     (None, ""),
@@ -122,7 +121,7 @@ def test_urls_of_paths(name: Any, path: str, options: dict[str, Any]) -> None:
         assert storage.url(name) == f"http://media/o/in/{path}"
         files = FileSystemStorage("/nowhere", base_url="http://media/o/in/")
         assert files.url(name) == storage.url(name)
-    # Where originals are signed, a folder still is where its URLs would begin.
+    # If originals are signed, the URL of a folder is still the prefix of its files' URLs.
     with override_settings(TINTYPE={"PUBLIC_URL": "http://media", "SIGNING_KEY": KEY}):
         assert TintypeStorage().url("photos/") == "http://media/o/photos/"
 
@@ -162,7 +161,7 @@ def test_every_method_has_an_async_twin(storage: TintypeStorage) -> None:
     asyncio.run(everything_async(storage))
 
 
-# How a storage is configured, kept and passed on
+# Configuring, pickling and passing on a storage
 
 
 def test_is_a_backend_of_storages(service: Service) -> None:

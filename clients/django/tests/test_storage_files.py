@@ -1,4 +1,5 @@
-"""Files of a storage, opened: as `open()` would give them, of one version, and written at close."""
+"""Opened files of a storage behave like those of `open()`: one version is read, and writes take
+effect at close."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ def test_text_is_utf_8(storage: TintypeStorage) -> None:
         assert list(file) == ["größe\n", "zwei\n"]
 
 
-#: mode, what was there, what is written, what is there then
+#: mode, previous content, written content, resulting content
 MODES = [
     ("wb", None, b"new", b"new"),
     ("w", None, "größe\n", "größe\n".encode()),

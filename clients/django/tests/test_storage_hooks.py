@@ -1,4 +1,4 @@
-"""Names that a subclass chooses: they are respected, and nothing is written over for them."""
+"""Names chosen by a subclass are respected, and nothing is overwritten for them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Reserved(TintypeStorage):
 
 
 class Hidden(TintypeStorage):
-    """An old recipe: who says that nothing exists gets the name that he asks for."""
+    """An old recipe: if nothing exists, a file gets the requested name."""
 
     def exists(self, name: str) -> bool:
         return False
@@ -73,7 +73,7 @@ def test_names_of_a_subclass_never_write_over_a_file(make: Make) -> None:
 
 
 class Deleting(TintypeStorage):
-    """The idiom of many a site, for files that are to keep their names."""
+    """A common idiom of sites, for files that have to keep their names."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         if self.exists(name):
@@ -167,7 +167,7 @@ def test_who_is_always_too_late_says_so_and_deletes_nobody_elses_file(
 
 
 def test_names_of_a_subclass_may_race(make: Make) -> None:
-    # Nobody sees the file of the other in time, because both have asked before either saves.
+    # Neither sees the other's file in time, because both have checked before either saves.
     both_asked = threading.Barrier(2)
 
     class Asked(Numbered):

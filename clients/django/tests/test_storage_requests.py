@@ -1,4 +1,4 @@
-"""What a storage costs: requests and bytes, as the access log has them, and connections."""
+"""The cost of a storage: requests and bytes according to the access log, and connections."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_forked_process_opens_connections_of_its_own(between: Wire) -> None:
     assert [answers.get(timeout=60) for _ in children] == ["fine"] * 4
     for child in children:
         child.join()
-    # The parent's own has gone on all the while.
+    # The parent's own connection stayed open.
     assert between.connections == 1 + len(children)
 
 

@@ -1,5 +1,5 @@
-"""What a storage saves and under which names, as Django's own do it: with the service on a disk and
-in a bucket, and in memory.
+"""What a storage saves and under which names, like Django's own storages: with the service on a
+disk and in a bucket, and in memory.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def test_the_saved_name_brings_the_record(storage: TintypeStorage) -> None:
     assert name.record.size == 3
     assert name.record.key == storage.key("a.txt")
     assert storage.record(name).sha256 == name.record.sha256
-    # What is kept in a session, a cache or a queue is the name alone.
+    # A session, a cache or a queue stores only the name.
     assert type(pickle.loads(pickle.dumps(name))) is str
 
 
@@ -196,7 +196,7 @@ def test_a_name_that_the_service_refuses_is_suspicious(storage: TintypeStorage) 
 def test_a_file_is_no_folder_on_a_disk(storage: TintypeStorage, kept: str) -> None:
     storage.save("a", ContentFile(b""))
     if kept == "bucket":
-        # Which has no folders.
+        # A bucket has no folders.
         assert storage.save("a/b", ContentFile(b"")) == "a/b"
         return
     with pytest.raises(FileExistsError, match="a exists and is not a directory"):
@@ -213,7 +213,7 @@ def test_overwrites_only_where_told_to(make: Make) -> None:
 
 
 def test_a_save_without_a_wish_does_not_write_over_a_file(storage: TintypeStorage) -> None:
-    # As Django's storage of hashed static files calls it.
+    # As called by Django's storage of hashed static files.
     names = [storage._save("s", ContentFile(content)) for content in (b"1", b"2")]
     assert names[0] == "s" and names[1].startswith("s_")
     assert [text(storage, name) for name in names] == [b"1", b"2"]

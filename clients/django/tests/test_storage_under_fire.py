@@ -1,5 +1,5 @@
-"""Many processes at once, and a service that goes away in the middle: nothing is lost, nothing is
-doubled, on a disk and in a bucket.
+"""With many concurrent processes and a service that stops in between, nothing is lost or
+duplicated, on a disk and in a bucket.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def test_64_processes_save_one_name_in_a_bucket(
 WORKERS = 4
 SAVES = 100
 ENDS = 10
-#: Files that each worker saves between two ends.
+#: Files that each worker saves between two stops.
 STEP = 5
 
 
@@ -114,7 +114,7 @@ def test_saves_outlast_a_restart(
 
     def work(worker: int) -> None:
         for number in range(SAVES):
-            # Half of them by names that are taken; some larger than what a socket holds.
+            # Half of them under taken names; some larger than a socket buffer.
             name = "same.bin" if number % 2 else f"{worker}/{number}.bin"
             content = uuid.uuid4().bytes * (65_536 if number % 5 == 0 else 16)
             saved = storage.save(name, ContentFile(content))
@@ -123,7 +123,7 @@ def test_saves_outlast_a_restart(
                 counts[worker] += 1
 
     def each_has_saved_since(before: list[int]) -> None:
-        # A save is promised to outlast one restart, not any number of them in a row.
+        # A save outlasts one restart, but not any number of them in a row.
         def is_so() -> bool:
             return all(
                 counts[at] >= before[at] + STEP or workers[at].done() for at in range(WORKERS)
@@ -140,7 +140,7 @@ def test_saves_outlast_a_restart(
         for outcome in workers:
             outcome.result()
 
-    # Else the service went away when nobody was there.
+    # Otherwise the service stopped while nobody used it.
     assert len([line for line in caplog.messages if "is sent again" in line]) >= ENDS
     assert len(done) == WORKERS * SAVES
     names = Counter(name for name, _ in done)

@@ -1,4 +1,4 @@
-"""The actions of the admin that block pictures for everybody, with a reason, and undo that."""
+"""Admin actions that block images for everybody, with a reason, and unblock them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_takedown_asks_for_a_reason_and_blocks(fresh_service: Service, editor:
     state = client().record("pictures/a.jpg").state
     assert (state["reason"], state["actor"]) == ("licence ended", "editor")
     assert LogEntry.objects.filter(change_message__contains="licence ended").count() == 2
-    # The list and the form of a picture that was taken down are still pages.
+    # The list and the form of a blocked image still work.
     assert editor.get(LIST).status_code == 200
     assert editor.get(f"{LIST}{rows[0].pk}/change/").status_code == 200
 
@@ -72,7 +72,7 @@ def test_what_the_service_refuses_is_told(start_service: StartService, editor: V
     row = Picture.objects.create(title="a", image=jpeg())
     service.stop()
     [message] = told(act(editor, "take_down", row, reason="licence ended"))
-    assert "was left as it is" in message and "no answer from the service" in message
+    assert "was left as it is" in message and "no response from the service" in message
 
 
 def test_only_who_may_change_pictures_may_take_them_down(fresh_service: Service) -> None:

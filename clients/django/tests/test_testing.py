@@ -1,5 +1,5 @@
-"""What sites test with: files in memory under the names and URLs of the service, and assertions
-that tell a URL which the service would answer from one which it would not.
+"""Helpers for the tests of sites: files in memory under the names and URLs of the service, and
+assertions that tell whether the service would accept a URL.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def statuses(client: Client, op: str, key: str = "a.txt") -> list[tuple[str, int
     return [(a["key"], a["status"], a.get("problem", {}).get("code")) for a in answers]
 
 
-#: What is there: a.txt, a folder x, and blocked.txt, which may not be shown.
+#: Present are a.txt, a folder x, and blocked.txt, which may not be shown.
 ASKED: list[Callable[[Client], object]] = [
     lambda client: client.put("a.txt", b"x").key,
     lambda client: client.put("a.txt/b", b"x").key,
@@ -182,7 +182,7 @@ def test_urls_that_the_service_answers_are_right() -> None:
         assert_original_url(original_url("a.jpg"), "a.jpg")
 
 
-#: URL, key, spec, what is said
+#: URL, key, spec, the message
 WRONG = [
     ("https://other/t/a.jpg/w_1", "a.jpg", None, "does not begin with"),
     ("https://media.example.org/t/b.jpg/w_1", "a.jpg", None, "shows 'b.jpg' instead of 'a.jpg'"),

@@ -1,6 +1,6 @@
-"""The commands that look after what is stored: fill in what rows do not know, find what nobody
-names, make thumbnails ahead, forget them. None of them opens an original, none deletes anything
-that it was not told to, and each tells what it could not do and ends with 1 then.
+"""The maintenance commands: fill columns, find orphans, make thumbnails in advance, purge them.
+None opens an original, none deletes anything without being told to, and each reports what it could
+not do and then exits with 1.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def jpeg(width: int = 40, height: int = 30, colour: str = "teal") -> bytes:
 
 
 def run(command: str, *arguments: str, **options: Any) -> tuple[dict[str, int], dict[str, str]]:
-    """The summary; and what was told of each name."""
+    """The summary, and the reports by name."""
     out = StringIO()
     try:
         call_command(command, *arguments, "--json", stdout=out, stderr=StringIO(), **options)
@@ -99,7 +99,7 @@ def test_what_an_editor_said_while_the_service_was_away_is_sent_again(
 ) -> None:
     figure = Figure(image=ContentFile(jpeg(64, 48), "a.jpg"))
     figure.save()
-    # As it is after a change whose request failed: the row has it, and no version.
+    # As after a change whose request failed: the row has the change, and no version.
     Figure.objects.update(focal="0.1x0.2", version="")
     run("tintype_fill_dimensions")
     record = client().record(str(figure.image))
@@ -183,7 +183,7 @@ def test_nothing_is_deleted_unless_told(shelves: Service) -> None:
 
 
 def test_deleting_wants_a_prefix_and_keeps_to_it(shelves: Service) -> None:
-    with pytest.raises(CommandError, match="--delete wants to know where"):
+    with pytest.raises(CommandError, match="--delete needs a prefix"):
         call_command("tintype_orphans", delete=True)
     _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
     assert told == {"documents/gone.txt": "missing", "documents/lost.txt": "deleted"}
@@ -265,7 +265,7 @@ def test_the_default_of_a_field_is_no_orphan(
 
 
 def test_a_field_that_is_kept_elsewhere_counts_too(shelves: Service, settings: Settings) -> None:
-    # Its files have been copied, and the switch is still to come.
+    # Its files have been copied, and the switch is still pending.
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -285,7 +285,7 @@ def test_a_field_that_is_kept_elsewhere_counts_too(shelves: Service, settings: S
 
 @pytest.fixture
 def another_database(tmp_path: Path, db: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """One for other things: it has none of our tables."""
+    """A database for other purposes, without our tables."""
     connections.settings["another"] = {
         **connections.settings["default"],
         "NAME": str(tmp_path / "another.sqlite3"),
@@ -301,7 +301,7 @@ def test_a_database_without_the_table_is_not_asked(shelves: Service, another_dat
 
 
 class ReadsElsewhere:
-    """A router of a database that Django does not migrate."""
+    """A router for a database that Django does not migrate."""
 
     def db_for_read(self, model: type[Model], **_: Any) -> str:
         return "another"
@@ -321,7 +321,7 @@ def test_rows_of_every_database_count(
         assert name not in run("tintype_orphans")[1]
     _, told = run("tintype_orphans", "--prefix", "documents/", "--delete")
     assert name not in told
-    # They are moved in as well.
+    # They are migrated as well.
     settings.MEDIA_ROOT = str(tmp_path)
     assert run("tintype_migrate", "shelf.Document")[0]["there already"] == 3
 
@@ -360,7 +360,7 @@ def variants(service: Service) -> int:
 @pytest.mark.parametrize(
     ("arguments", "made"),
     [
-        # A preset without a format for each class of browsers, one with a format once.
+        # A preset without a format once per class of browsers, one with a format once.
         (["shelf.Photo"], 3 * (2 + 1)),
         (["shelf.Photo", "--accept", "legacy"], 3 * (1 + 1)),
         (["shelf.Photo", "--spec", "w_10~f_jpeg"], 3),

@@ -1,6 +1,6 @@
-"""The service and this package agree on every case of the repository's tests/vectors: on how a
-signature is made, how a spec is spelled, and how many pixels a variant has. The files are read from
-the repository, and hold for the Rust code as well.
+"""The service and this package agree on every case of the repository's tests/vectors: signatures,
+the spelling of specs, and the size of variants. The files are read from the repository, and the
+Rust tests read them too.
 """
 
 from __future__ import annotations

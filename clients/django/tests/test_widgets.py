@@ -1,5 +1,5 @@
-"""What the form shows of a picture: nothing inline, no secret of the service, and nothing asked of
-anybody while a page is made."""
+"""The form's view of an image: nothing inline, no secret of the service, and no I/O while a page is
+rendered."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_list_of_pictures_asks_nobody_and_needs_no_more_queries(fresh_service:
         with asked(fresh_service) as methods, CaptureQueriesContext(connection) as queries:
             html = visitor.get("/admin/gallery/picture/").content.decode()
         assert html.count("<img ") == Picture.objects.count()
-        # Said where the column is the link to the form.
+        # Present if the column is the link to the form.
         assert 'alt=""' not in html and 'alt="a.jpg"' in html
         assert methods == []
         counted.append(len(queries))

@@ -1,4 +1,5 @@
-"""What lies between Django and the service, and can go wrong: a TCP proxy that damages and cuts."""
+"""A faulty network between Django and the service: a TCP proxy that corrupts and cuts
+connections."""
 
 from __future__ import annotations
 
@@ -11,16 +12,16 @@ Damage = Callable[[bytes], bytes]
 
 
 class Wire:
-    """Forwards bytes. Counts connections; answers may be swallowed, bytes on their way changed."""
+    """Forwards bytes. Counts connections; can drop responses and change bytes in transit."""
 
     def __init__(self, port: int) -> None:
         self._target = ("127.0.0.1", port)
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         self.connections = 0
-        #: Answers that the service gives and the client never sees.
+        #: Responses of the service that the client never sees.
         self.swallow_answers = 0
-        #: Bytes of an answer after which the connection breaks, one number for each time.
+        #: Bytes of a response after which the connection breaks, one number for each time.
         self.break_after: list[int] = []
         self.damage: Damage = bytes
         self._is_cut = False
@@ -34,7 +35,7 @@ class Wire:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
-        """Breaks the connections that there are, and those that come meanwhile."""
+        """Breaks existing connections, and those made meanwhile."""
         self._is_cut = True
         for end in self._ends[1:]:
             _shut(end)

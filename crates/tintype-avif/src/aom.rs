@@ -1,20 +1,20 @@
-//! libaom, which writes AV1, by way of libavif, which writes the file.
+//! libaom encodes AV1; libavif writes the container.
 
 use libavif::{AvifImage, Encoder, RgbPixels, YuvFormat};
 
 use crate::{Chroma, Samples, container};
 
-/// Said at start, and part of a variant's name.
+/// Logged at start, and part of a variant's name.
 pub const ENCODER: &str = "libaom 3.11";
 
-/// CPU time for a photograph of a megapixel, in a release build on one core of a virtual EPYC.
+/// CPU time per pixel of a one-megapixel photograph, in a release build on one core of a virtual EPYC.
 pub const NANOSECONDS_PER_PIXEL: u64 = 80;
 
-/// More is refused: these take some two seconds and 350 MB, which is 14 bytes a pixel.
+/// Larger images are refused: this many take some two seconds and 350 MB, which is 14 bytes per pixel.
 pub const MAX_PIXELS: u64 = 25_000_000;
 
-/// `q` on JPEG's scale, and this encoder's own quality that looks like it at [`SPEED`], in a picture of 320x240
-/// and in one of 1200x900.
+/// `q` on JPEG's scale, and the encoder's own quality that looks alike at [`SPEED`], for an image of 320x240 and for
+/// one of 1200x900.
 pub const ON_JPEGS_SCALE: &[(u8, u8, u8)] = &[
     (0, 0, 0),
     (20, 35, 36),
@@ -26,10 +26,10 @@ pub const ON_JPEGS_SCALE: &[(u8, u8, u8)] = &[
     (100, 100, 100),
 ];
 
-/// libavif's, 0..=10, of which 9 is the fastest that libaom knows.
+/// libavif's scale, 0..=10; 9 is the fastest that libaom supports.
 const SPEED: u8 = 9;
 
-/// Transparency is seen as an edge, and costs little.
+/// Artefacts in alpha show at edges, and high quality costs little.
 const ALPHA_QUALITY: u8 = 90;
 
 pub(crate) fn encode(
@@ -72,14 +72,13 @@ pub(crate) fn decode(file: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    //! A file is read again by another part of libavif than the one that wrote it, after our own
-    //! hands were in it.
+    //! Files are read back by a part of libavif other than the one that wrote them, after our own edits.
 
     use super::*;
 
     const EXIF: &[u8] = b"II*\0\x08\0\0\0\0\0the photographer's name";
 
-    /// Red on the left, blue on the right, and less and less of both.
+    /// Red at the left, blue at the right, and decreasing alpha.
     fn rgba(width: usize, height: usize) -> Vec<u8> {
         let pixel = |x| match x < width / 2 {
             true => [220, 20, 20],

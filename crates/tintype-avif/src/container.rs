@@ -1,24 +1,24 @@
-//! What libavif's safe interface has no call for: says that the colours are sRGB, and adds EXIF and XMP.
+//! Adds what libavif's safe interface cannot: the colour description (sRGB), EXIF and XMP.
 //!
-//! ISO/IEC 14496-12 (boxes), 23008-12 (items of a picture). Only files that libavif has just written
-//! come here: `ftyp`, `meta` with 32-bit offsets, `mdat`. Of anything else this makes `None`.
+//! ISO/IEC 14496-12 (boxes), 23008-12 (image items). Accepts only files just written by libavif: `ftyp`, `meta` with
+//! 32-bit offsets, `mdat`. Returns `None` for anything else.
 
-/// H.273: BT.709's primaries, sRGB's curve, BT.601's matrix. libavif leaves all three unsaid, which
-/// readers take for these, or not.
+/// H.273: BT.709 primaries, sRGB transfer, BT.601 matrix. libavif leaves all three unspecified, which some readers take
+/// for these values and others do not.
 const SRGB: [u8; 6] = [0, 1, 0, 13, 0, 6];
 
-/// What is added to a picture.
+/// An item added to the file.
 struct Item {
-    /// libavif's own are 1, the picture, and 2, its alpha.
+    /// libavif itself writes item 1, the image, and item 2, its alpha.
     number: [u8; 2],
-    /// Its type and a name of nothing, and of `mime` what it is.
+    /// Item type, an empty name and, for `mime`, the content type.
     kind: &'static [u8],
     bytes: Vec<u8>,
 }
 
 impl Item {
     fn all(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Vec<Self> {
-        // Where the EXIF begins: how far in it is the TIFF header.
+        // EXIF data begins with the offset of its TIFF header.
         let exif = exif.map(|exif| Self {
             number: [0, 3],
             kind: b"Exif\0",
@@ -44,7 +44,7 @@ pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Op
         return None;
     };
     let items = Item::all(exif, xmp);
-    // Places in the file are counted from its start, and what is added stands before most of them.
+    // Offsets count from the start of the file, and the additions come before most of the data.
     let grown = meta(old, 0, 0, &items)?.len() - old.len();
     let end = u32::try_from(file.len() + grown).ok()?;
     let new = meta(old, grown as u32, end, &items)?;
@@ -57,7 +57,7 @@ pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Op
     Some(out)
 }
 
-/// `shift` is added to every place in the file; items are added from `end` on.
+/// Rewrites `meta`: adds `shift` to every file offset, and appends the items, whose data starts at `end`.
 fn meta(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>> {
     let (version_and_flags, mut rest) = content.split_at_checked(4)?;
     let mut out = version_and_flags.to_vec();
@@ -88,7 +88,7 @@ fn meta(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>>
     Some(out)
 }
 
-/// `iloc`, version 0: a number, no other file, one extent, its place and length.
+/// `iloc`, version 0: per item its number, data reference 0 (this file), and one extent with offset and length.
 fn locations(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>> {
     const ENTRY: usize = 14;
     let (head, entries) = content.split_at_checked(8)?;
@@ -124,7 +124,7 @@ fn push_location(out: &mut Vec<u8>, number: [u8; 2], place: u32, length: &[u8]) 
     out.extend(length);
 }
 
-/// `iinf`, version 0, with more `infe`, version 2.
+/// `iinf`, version 0, with an `infe`, version 2, for each new item.
 fn infos(content: &[u8], items: &[Item]) -> Option<Vec<u8>> {
     let [0, 0, 0, 0, high, low, rest @ ..] = content else {
         return None;
@@ -139,7 +139,7 @@ fn infos(content: &[u8], items: &[Item]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `iprp` and the `ipco` in it, with the colours of every `colr` told.
+/// `iprp` and its `ipco`, with the colour description set in every `colr`.
 fn properties(mut content: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(content.len());
     while !content.is_empty() {
@@ -156,7 +156,7 @@ fn properties(mut content: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Its kind, what is in it, and what follows.
+/// Returns the kind and content of the first box, and the bytes after it.
 fn next_box(bytes: &[u8]) -> Option<(&[u8; 4], &[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     let (kind, rest) = rest.split_first_chunk()?;

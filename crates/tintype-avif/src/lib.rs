@@ -1,14 +1,13 @@
-//! AVIF, by one of two encoders, each on one thread.
+//! AVIF by one of two encoders, each single-threaded.
 //!
-//! rav1e is Rust alone and is what a plain build gets. libaom (the feature `aom`) takes a tenth of its
-//! time and is what is meant to be run; it needs cmake and nasm to build. Their bytes differ, so
-//! [`ENCODER`] is part of what names a picture that is kept.
+//! rav1e is pure Rust and the default of a plain build. libaom (the feature `aom`) takes a tenth of its time and is
+//! recommended for production; building it needs cmake and nasm. Their output differs, so [`ENCODER`] is part of a
+//! stored variant's name.
 //!
-//! A crate of its own because the encoder is compiled into whatever calls it, which takes minutes:
-//! here that happens once, and not whenever a line of the pixel code changes.
+//! This is a separate crate because the encoder is compiled into its caller, which takes minutes: this way that happens
+//! once, and not on every change of the pixel code.
 //!
-//! Deliberately absent: a deadline. An encoder cannot be stopped, so the caller bounds its work by
-//! [`MAX_PIXELS`].
+//! Deliberately absent: a deadline. An encoder cannot be stopped, so the caller bounds its work by [`MAX_PIXELS`].
 
 #[cfg(feature = "aom")]
 mod aom;
@@ -33,16 +32,17 @@ pub enum Samples<'a> {
     Rgba(&'a [u8]),
 }
 
-/// How many samples of colour there are for one of brightness. rav1e knows `Full` alone, also for gray.
+/// Chroma subsampling. rav1e supports `Full` only, also for gray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chroma {
-    /// One for four (4:2:0): what photographs need.
+    /// 4:2:0, one chroma sample per four pixels: enough for photographs.
     Quarter,
-    /// As many (4:4:4): thin coloured lines stay what they are.
+    /// 4:4:4, full chroma: keeps thin coloured lines intact.
     Full,
 }
 
-/// `quality` is the encoder's own, 1..=100. XMP is written where the encoder is libaom alone. The error is the encoder's own text.
+/// Encodes an image. `quality` is on the encoder's own scale, 1..=100. Only libaom writes XMP. The error is the
+/// encoder's own text.
 #[inline(never)]
 pub fn encode(
     samples: Samples<'_>,
@@ -57,8 +57,8 @@ pub fn encode(
     encoder::encode(samples, width, height, quality, chroma, exif, xmp)
 }
 
-/// Width, height and RGB of an opaque picture, for those who measure what [`encode`] makes: nothing that
-/// is shipped reads AVIF. `None` where the encoder is rav1e, which has no decoder.
+/// Decodes the width, height and RGB of an opaque image, to measure the output of [`encode`]; nothing that is shipped
+/// uses it. `None` with rav1e, which has no decoder.
 pub fn decode(file: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
     encoder::decode(file)
 }

@@ -1,4 +1,4 @@
-//! rav1e without assembler, so that bytes and build are the same everywhere.
+//! rav1e without assembler, so that output and build are the same on every machine.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use ravif::{Encoder, Img, RGB8, RGBA8};
 
 use crate::{Chroma, Samples};
 
-/// Said at start, and part of a variant's name.
+/// Logged at start, and part of a variant's name.
 pub const ENCODER: &str = "rav1e 0.8";
 
-/// CPU time for a photograph of a megapixel, in a release build on one core of a virtual EPYC.
+/// CPU time per pixel of a one-megapixel photograph, in a release build on one core of a virtual EPYC.
 pub const NANOSECONDS_PER_PIXEL: u64 = 1_300;
 
-/// More is refused: a million pixels take more than a second.
+/// Larger images are refused: a million pixels take more than a second.
 pub const MAX_PIXELS: u64 = 4_000_000;
 
-/// `q` on JPEG's scale, and this encoder's own quality that looks like it at [`SPEED`], in a picture of 320x240
-/// and in one of 1200x900.
+/// `q` on JPEG's scale, and the encoder's own quality that looks alike at [`SPEED`], for an image of 320x240 and for
+/// one of 1200x900.
 pub const ON_JPEGS_SCALE: &[(u8, u8, u8)] = &[
     (0, 0, 0),
     (20, 33, 33),
@@ -27,7 +27,7 @@ pub const ON_JPEGS_SCALE: &[(u8, u8, u8)] = &[
     (100, 100, 100),
 ];
 
-/// 1..=10.
+/// On rav1e's scale, 1..=10.
 const SPEED: u8 = 10;
 
 pub(crate) fn encode(
@@ -37,7 +37,7 @@ pub(crate) fn encode(
     quality: u8,
     _: Chroma,
     exif: Option<&[u8]>,
-    // Its writer has no place for it.
+    // rav1e's container writer does not support XMP.
     _xmp: Option<&[u8]>,
 ) -> Result<Vec<u8>, String> {
     let (width, height) = (width as usize, height as usize);

@@ -1,5 +1,5 @@
-//! What holds of either encoder. A plain build, which has the other one, is tested by this name and in the whole
-//! workspace, so that nothing else is built again with other features:
+//! Tests that hold for either encoder. To test a plain build, which has the other one, run this target by name across
+//! the whole workspace, so that features stay the same and nothing else is rebuilt:
 //!
 //! ```sh
 //! cargo test --workspace --test each_encoder
@@ -8,7 +8,7 @@
 
 use tintype_avif::{Chroma, Samples, encode};
 
-/// No other crate here reads AVIF: that it is one, of each kind of samples, and carries what it was given.
+/// No other crate here reads AVIF, so this checks that each kind of samples produces an AVIF with its metadata.
 #[test]
 fn samples_of_every_kind_are_written() {
     let (width, height) = (64, 48);

@@ -1,9 +1,9 @@
-//! What a rendering is expected to take on one thread, before anything of the file is read.
+//! Predicts the CPU time of a rendering on one thread, before any of the file is read.
 //!
-//! A model of a few constants, in CPU nanoseconds: fitted by hand to photographs and other formats of
-//! the corpus, release build, two busy cores of a 2 GHz EPYC (`cargo bench --bench cost` shows both side
-//! by side). It is within a factor of two for ordinary photographs, which is enough to tell a thumbnail
-//! from a hero; whoever plans with it corrects it by what was measured.
+//! A model with a few constants, in CPU nanoseconds, fitted by hand to photographs and other formats of the corpus
+//! (release build, two busy cores of a 2 GHz EPYC); `cargo bench --bench cost` prints both side by side. It is within a
+//! factor of two for ordinary photographs, which is enough to tell a thumbnail from a hero image; callers correct it by
+//! measurements.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use crate::placeholder;
 use crate::probe::{Header, SourceFormat};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
-/// What a record knows of an original.
+/// What a record knows about an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     pub format: SourceFormat,
     pub upright: Size,
-    /// Of the file.
+    /// Size of the file.
     pub bytes: u64,
     pub has_alpha: bool,
-    /// As they are decoded, alpha included.
+    /// As decoded, including alpha.
     pub channels: u8,
     /// Per sample.
     pub bits: u8,
     /// As [`Header::interlaced`].
     pub interlaced: bool,
-    /// Not known to be a photograph.
+    /// False only for known photographs.
     pub may_be_drawn: bool,
 }
 
-/// The stages are those of [`crate::render::Timings`].
+/// The stages of [`crate::render::Timings`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     pub decode: Duration,
@@ -59,7 +59,7 @@ impl Source {
     }
 }
 
-/// For [`crate::render::render`].
+/// Predicts [`crate::render::render`].
 pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     let (part, target) = (part(resolved), target(resolved));
     let tries = match resolved.max_bytes {
@@ -75,7 +75,7 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     }
 }
 
-/// For [`crate::render::render_all`], where all share one decode: the largest.
+/// Predicts [`crate::render::render_all`], where all share the largest decode.
 pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
     let each = resolved.iter().map(|resolved| expect(source, resolved));
     each.fold(Expected::default(), |all, one| Expected {
@@ -85,7 +85,7 @@ pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
     })
 }
 
-/// Whether a decode for this serves other sizes as well.
+/// Whether a decode for this variant can serve other sizes as well.
 pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
     let target = target(resolved);
     decode::is_shared(source.format, source.channels, (part(resolved), target))
@@ -97,12 +97,12 @@ pub fn placeholder(source: &Source) -> Duration {
     decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
 }
 
-/// What is looked at of the upright original.
+/// The part of the upright original that is shown.
 pub(crate) fn part(resolved: &Resolved) -> Size {
     Size::new(resolved.crop.width, resolved.crop.height)
 }
 
-/// What the part becomes, before it is turned.
+/// The size that the part is resized to, before rotation.
 pub(crate) fn target(resolved: &Resolved) -> Size {
     match resolved.rotate {
         Rotate::None | Rotate::Half => resolved.size,
@@ -110,7 +110,7 @@ pub(crate) fn target(resolved: &Resolved) -> Size {
     }
 }
 
-/// For encoding alone, once.
+/// Predicts one run of the encoder.
 pub fn encode(format: Format, output: Size) -> Duration {
     let a_pixel = match format {
         Format::Jpeg => 12,
@@ -123,24 +123,24 @@ pub fn encode(format: Format, output: Size) -> Duration {
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
 
-/// In pixels: what is not in proportion to a picture prevails below.
+/// In pixels; below this, fixed costs dominate.
 const SMALLEST: u64 = 20_000;
 
 /// What `max_bytes` comes to, where most answers fit at once and some take seven.
 const TRIES: u32 = 3;
 
-/// A pixel of a blur or an unsharp mask.
+/// Per pixel of a blur or an unsharp mask.
 const FILTER: u64 = 40;
 
-/// Dominant colour and ThumbHash of 100 pixels a side.
+/// Dominant colour and ThumbHash of at most 100 pixels a side.
 const PLACEHOLDER: Duration = Duration::from_millis(1);
 
-/// Entropy-coded bytes are read whole at any scale; what follows goes by the pixels of the original.
+/// Entropy-coded bytes are read whole at any scale; the remaining cost is proportional to the pixels of the original.
 fn decode(source: &Source, part: Size, target: Size) -> Duration {
     let (a_byte, a_thousand_pixels) = match source.format {
         SourceFormat::Jpeg => {
             let eighths = eighths(source, part, target);
-            // Of a progressive one only the scans that are needed.
+            // At 1/8, only the DC scans of a progressive file are read.
             let a_byte = match (source.interlaced, eighths) {
                 (false, _) => 8,
                 (true, 1) => 4,
@@ -166,7 +166,7 @@ fn resize(source: &Source, part: Size, target: Size) -> Duration {
     nanoseconds(a_decoded_pixel * decoded + 8 * target.pixels())
 }
 
-/// The scale at which it is decoded. Orientation does not matter: it turns the part and the target alike.
+/// The scale of decoding, in eighths. Orientation does not matter: it turns `part` and `target` alike.
 pub(crate) fn eighths(source: &Source, part: Size, target: Size) -> u64 {
     match source.format {
         SourceFormat::Jpeg => u64::from(decode::eighths(part, target)),
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// All of it, as wide as this.
+    /// The whole image, at this width.
     fn resolved(source: &Source, width: u32, format: Format) -> Resolved {
         let Size {
             width: whole,
@@ -205,7 +205,7 @@ mod tests {
         Resolved::whole(source.upright, size, format)
     }
 
-    /// Photographs of the corpus, with CPU milliseconds that `cargo bench --bench cost` has shown.
+    /// Photographs of the corpus, with CPU milliseconds measured by `cargo bench --bench cost`.
     #[test]
     fn ordinary_photographs_are_within_a_factor_of_two() {
         use Format::{Jpeg, Png, Webp};
@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    /// 12 megapixels of 2.9 MB, with what `cargo bench -p tintype-jpeg --bench decode` has shown.
+    /// 12 megapixels in 2.9 MB, measured by `cargo bench -p tintype-jpeg --bench decode`.
     #[test]
     fn progressive_photographs_are_within_a_factor_of_two() {
         let mut progressive = source(SourceFormat::Jpeg, (4032, 3024), 2_900_000);

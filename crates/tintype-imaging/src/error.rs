@@ -1,17 +1,17 @@
-//! What can go wrong with a picture, and whose fault it was.
+//! What can go wrong with an image, and whose fault it was.
 
 use std::borrow::Cow;
 
-/// The first five are about the bytes or the request, the last two about us.
+/// The first five are the fault of the bytes or the request, the last two are ours.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The bytes break the rules of their own format.
-    #[error("not a readable picture: {0}")]
+    /// The bytes violate the rules of their format.
+    #[error("not a readable image: {0}")]
     Malformed(Cow<'static, str>),
-    /// Not a picture, or a form of one that is not meant to be rendered.
+    /// Not an image, or a form of one that is not supported on purpose.
     #[error("{0} is not supported")]
     Unsupported(Cow<'static, str>),
-    /// What a picture of this many pixels costs follows from nothing else.
+    /// The cost of an image is known to follow only from its pixels.
     #[error("{PIXELS} is {is}, limit is {limit}")]
     TooManyPixels { is: u64, limit: u64 },
     #[error("{what} is {is}, limit is {limit}")]
@@ -20,7 +20,7 @@ pub enum Error {
         is: u64,
         limit: u64,
     },
-    /// A format or a word of the spec that is known and has no code behind it.
+    /// A known format or spec item that is not implemented.
     #[error("{0} is not supported yet")]
     NotYetSupported(&'static str),
     #[error("the deadline passed")]
@@ -29,7 +29,7 @@ pub enum Error {
     Internal(Cow<'static, str>),
 }
 
-/// The name of the limit on pixels.
+/// Name of the limit on pixels.
 pub const PIXELS: &str = "number of pixels";
 
 impl Error {
@@ -45,7 +45,7 @@ impl Error {
         Self::Internal(why.into())
     }
 
-    /// `Ok` up to and including the limit.
+    /// Succeeds up to and including the limit.
     pub fn check_pixels(is: u64, limit: u64) -> Result<(), Self> {
         if is > limit {
             return Err(Self::TooManyPixels { is, limit });
@@ -62,7 +62,7 @@ impl Error {
     }
 }
 
-/// Reading from memory or a local file: an early end is the picture's fault, the rest is ours.
+/// Reading from memory or a local file: an unexpected end is the image's fault, anything else is ours.
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {

@@ -1,27 +1,27 @@
-//! From a [`Request`] and the size of an original to whole pixels.
+//! Resolves a [`Request`] and the size of an original to whole pixels.
 //!
-//! The rules are public: a client that knows the size of an original can tell the size of every
-//! rendering without asking (`tests/vectors/geometry.json` has cases). All of it is integer
-//! arithmetic; "rounded" means to the nearest whole number, halves up.
+//! The rules are public: a client that knows the size of an original can compute the size of every variant without a
+//! request (cases: `tests/vectors/geometry.json`). All of it is integer arithmetic; "rounded" means to the nearest
+//! integer, halves up.
 //!
 //! 1. *Crop* the upright original. A crop that reaches over the edge is cut to the edge; one that
 //!    lies wholly outside is an error. Fractions give edges: each edge (`x`, `x + width`, …) is
 //!    multiplied by the side and rounded, and at least one pixel remains, so crops that meet in
 //!    fractions meet in pixels.
-//! 2. *Turn*: rotate clockwise, then flip. Everything below speaks of the turned picture, W by H.
+//! 2. *Turn*: rotate clockwise, then flip. Everything below speaks of the turned image, W by H.
 //! 3. *Box*: `w` and `h` are each multiplied by `dpr` and rounded. Without both there is no box and
-//!    the picture keeps its size, whatever `dpr` says.
+//!    the image keeps its size, whatever `dpr` says.
 //! 4. *Fit*:
 //!    - `contain`: the side that limits (found by cross multiplication) takes the box's length; the
 //!      other is rounded, at least 1. Without `up` never larger than W by H.
-//!    - `cover`, `stretch`: without `up` a box larger than the picture is first scaled down by
-//!      min(1, W/w, H/h), the limiting side exactly, the other rounded, at least 1. The answer has
+//!    - `cover`, `stretch`: without `up` a box larger than the image is first scaled down by
+//!      min(1, W/w, H/h), the limiting side exactly, the other rounded, at least 1. The result has
 //!      the size of that box. `cover` then cuts the largest rectangle with the box's aspect ratio
 //!      (one side whole, the other rounded, at least 1) and resizes only what is left.
 //!    - `pad`: `contain`, on a canvas of exactly the box.
 //! 5. *Gravity* places the cut of `cover`: centred on the point, rounded, then pushed inside. A
 //!    point is in fractions of the upright original and is carried through crop and turn; one that
-//!    was cropped away counts as the nearest edge. A compass name speaks of the turned picture:
+//!    was cropped away counts as the nearest edge. A compass name speaks of the turned image:
 //!    `nw` is flush with the top left corner. The default is the original's focal point, else the
 //!    centre. On a canvas only the compass places the picture, by default in the centre.
 //! 6. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
@@ -37,15 +37,15 @@ use turn::Turn;
 
 use crate::spec::{Canvas, Compass, Decimal, Fit, Format, Gravity, Rect, Request, Resolved, Size};
 
-/// The longest side of an answer: the most that a WebP file can hold.
+/// The longest side of a response: the most that a WebP file can hold.
 pub const MAX_SIDE: u32 = 16_383;
-/// The most pixels of an answer. Only `up` and `pad` can make an answer larger than its original,
-/// whose pixels the probe has limited already.
+/// The most pixels of a response. Only `up` and `pad` can make a response larger than its original, whose pixels the
+/// probe has limited already.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
 const ONE: i64 = 1_000_000;
 
-/// What a request leaves open.
+/// Values for what a request leaves open.
 #[derive(Clone, Copy, Debug)]
 pub struct Defaults {
     pub format: Format,
@@ -57,13 +57,13 @@ pub struct Defaults {
 /// Why a request cannot be met for this original.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GeometryError {
-    #[error("picture has no pixels")]
+    #[error("image has no pixels")]
     Empty,
-    #[error("crop lies outside the picture of {}x{} pixels", .0.width, .0.height)]
+    #[error("crop lies outside the image of {}x{} pixels", .0.width, .0.height)]
     CropOutside(Size),
     #[error("fits other than contain need both w and h")]
     BoxIncomplete,
-    #[error("a padded picture is placed by a compass name, not by a point")]
+    #[error("a padded image is placed by a compass name, not by a point")]
     PointOnCanvas,
     #[error(
         "result is {}x{} pixels, limits are {MAX_SIDE} a side and {MAX_PIXELS} in all",
@@ -140,7 +140,7 @@ pub fn resolve(
         background: request.background,
         format,
         quality: match format {
-            // Lossless: two qualities are one picture.
+            // Lossless: quality makes no difference.
             Format::Png | Format::Gif => 100,
             Format::Jpeg | Format::Webp | Format::Avif => {
                 request.quality.unwrap_or(defaults.quality)
@@ -196,14 +196,14 @@ fn times_decimal(value: Decimal, dpr: Decimal) -> Decimal {
     Decimal::from_millionths(u32::try_from(product).unwrap_or(u32::MAX))
 }
 
-/// The other side of a rectangle: `side * to / from`, rounded, at least 1.
+/// Returns the other side of a rectangle: `side * to / from`, rounded, at least 1.
 fn scale(side: u32, to: u32, from: u32) -> u32 {
     let (side, to, from) = (u64::from(side), u64::from(to), u64::from(from));
     let scaled = (u128::from(side * to) * 2 + u128::from(from)) / (u128::from(from) * 2);
     u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
 }
 
-/// Rounded to nearest, halves up, also below zero. `by` is positive.
+/// Rounds to nearest, halves up, also below zero. `by` is positive.
 fn round_div(value: i64, by: i64) -> i64 {
     (2 * value + by).div_euclid(2 * by)
 }
@@ -230,7 +230,7 @@ fn contain(picture: Size, width: Option<u32>, height: Option<u32>, enlarge: bool
     if grows && !enlarge { picture } else { inside }
 }
 
-/// The box itself, or with its aspect ratio as much of it as the picture can fill unenlarged.
+/// The box itself, or with its aspect ratio as much of it as the image can fill unenlarged.
 fn shrink_box(picture: Size, asked: Size, enlarge: bool) -> Size {
     let fits = asked.width <= picture.width && asked.height <= picture.height;
     if enlarge || fits {
@@ -255,7 +255,7 @@ fn largest_inside(picture: Size, shape: Size) -> Size {
     }
 }
 
-/// Where the picture sits on the canvas; `None` where nothing is left to fill.
+/// Where the image sits on the canvas; `None` if it fills the canvas.
 fn place(
     picture: Size,
     canvas: Size,
@@ -275,7 +275,7 @@ fn place(
     Ok(Some(Canvas { size: canvas, x, y }))
 }
 
-/// The cut of `kept` size in the turned picture that the gravity asks for.
+/// The cut of `kept` size in the turned image that the gravity requests.
 fn cut_towards(gravity: Option<Gravity>, kept: Size, source: Size, turn: &Turn) -> Rect {
     let picture = turn.size();
     let (x, y) = match gravity {
@@ -305,7 +305,7 @@ fn towards(compass: Compass, kept: Size, picture: Size) -> (u32, u32) {
     )
 }
 
-/// `at` in millionths of a pixel.
+/// `at` is in millionths of a pixel.
 fn centred(at: i64, kept: u32, side: u32) -> u32 {
     let start = round_div(2 * at - i64::from(kept) * ONE, 2 * ONE);
     start.clamp(0, i64::from(side - kept)) as u32
@@ -319,7 +319,7 @@ enum Pull {
 }
 
 impl Pull {
-    /// The part of the free length that lies before the picture or the cut.
+    /// The part of the free length that lies before the image or the cut.
     fn of(self, free: u32) -> u32 {
         match self {
             Self::Start => 0,

@@ -1,4 +1,4 @@
-//! Bytes and a spec in, bytes out; and what a probe can tell of an original.
+//! Turns bytes and a spec into bytes, and probes originals.
 //!
 //! No async, no files, no HTTP: everything here is a function of its arguments, bounded by limits
 //! and by a deadline that the caller passes down. The same original and the same

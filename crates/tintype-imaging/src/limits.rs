@@ -1,7 +1,7 @@
-//! Every limit on hostile input, and the deadline that goes with them.
+//! Every limit on hostile input, and the deadline.
 //!
-//! The figures leave room for what cameras, scanners and image editors write, and keep the worst
-//! accepted file within a few CPU seconds and some hundred megabytes.
+//! The values leave room for what cameras, scanners and image editors write, and keep the worst accepted file within a
+//! few CPU seconds and some hundred megabytes.
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 use std::time::Instant;
@@ -13,25 +13,25 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub max_file_bytes: u64,
-    /// Width times height of what is decoded: of a JPEG, which can be decoded smaller, that.
+    /// Width times height as decoded; a JPEG can be decoded at a reduced size.
     pub max_pixels: u64,
-    /// Width times height as the file has them.
+    /// Width times height as declared by the file.
     pub max_declared_pixels: u64,
-    /// A longer side than this is a trick, whatever the area.
+    /// Whatever the area, no honest image has a longer side.
     pub max_side: u32,
-    /// What a decoder may allocate for one picture.
+    /// What a decoder may allocate for one image.
     pub max_decoded_bytes: u64,
-    /// After inflating.
+    /// After decompression.
     pub max_icc_bytes: u64,
     pub max_exif_bytes: u64,
     pub max_xmp_bytes: u64,
     /// One text chunk or comment, as stored.
     pub max_text_bytes: u64,
-    /// Chunks or segments that hold no pixels.
+    /// Chunks or segments without pixels.
     pub max_metadata_parts: u32,
-    /// Pieces that pixels are cut into: chunks of a PNG.
+    /// Chunks of pixel data in a PNG.
     pub max_pixel_chunks: u32,
-    /// The same for a GIF's data, of up to 255 bytes each, and for the restart intervals of a JPEG.
+    /// The same for a GIF's data blocks of up to 255 bytes, and for the restart intervals of a JPEG.
     pub max_pixel_blocks: u32,
     /// Scans of one JPEG.
     pub max_scans: u32,
@@ -42,7 +42,7 @@ pub struct Limits {
     pub max_animation_pixels: u64,
     /// Entries of one TIFF directory, and directories of one file.
     pub max_directory_entries: u32,
-    /// Items of one HEIF, and of what is said of them.
+    /// Items of one HEIF, and their properties.
     pub max_items: u32,
 }
 
@@ -59,7 +59,7 @@ impl Default for Limits {
             max_xmp_bytes: 4 * MIB,
             max_text_bytes: MIB,
             max_metadata_parts: 2_000,
-            // 256 MiB at a kilobyte each; libpng writes eight.
+            // 256 MiB at 1 KiB each; libpng writes 8 KiB.
             max_pixel_chunks: 250_000,
             // 256 MiB in full blocks, twice.
             max_pixel_blocks: 2_000_000,
@@ -76,7 +76,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For a decoder of another library, which does not say how much it wanted.
+    /// For third-party decoders, which do not report how much they wanted.
     pub(crate) fn too_many_decoded_bytes(&self) -> Error {
         Error::OverLimit {
             what: "bytes of the decoded picture",
@@ -86,8 +86,8 @@ impl Limits {
     }
 }
 
-/// Fails once the moment has passed. Steps ask between pieces of work, because a thread cannot be
-/// stopped from outside.
+/// Fails once the deadline has passed. Steps check it between pieces of work, because a thread cannot be stopped from
+/// outside.
 pub(crate) fn check_deadline(deadline: Instant) -> Result<(), Error> {
     if Instant::now() >= deadline {
         return Err(Error::DeadlineExceeded);
@@ -95,12 +95,12 @@ pub(crate) fn check_deadline(deadline: Instant) -> Result<(), Error> {
     Ok(())
 }
 
-/// Stops a decoder of another library, which knows no deadline, by no longer giving it bytes.
+/// Stops a third-party decoder, which knows no deadline, by ending its input.
 pub(crate) struct DeadlineReader<R> {
     inner: R,
     deadline: Instant,
-    /// Bytes until the clock is looked at again. Some decoders read byte by byte, and would spend as
-    /// much time on the clock as on the picture.
+    /// Bytes until the clock is checked again. Some decoders read byte by byte, and would spend as much time on the
+    /// clock as on the image.
     unwatched: usize,
 }
 
@@ -124,7 +124,7 @@ impl<R> DeadlineReader<R> {
             check_deadline(self.deadline).map_err(|_| std::io::ErrorKind::TimedOut)?;
             self.unwatched = UNWATCHED_BYTES;
         }
-        // So that whoever asks on at the end is watched as well.
+        // Also counts reads at the end of input.
         self.gave(1);
         Ok(())
     }
@@ -160,7 +160,7 @@ impl<R: Seek> Seek for DeadlineReader<R> {
         self.inner.seek(position)
     }
 
-    /// What is buffered stays.
+    /// Keeps what is buffered.
     fn seek_relative(&mut self, offset: i64) -> std::io::Result<()> {
         self.inner.seek_relative(offset)
     }
@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    /// However small its reads are, and also where nothing is left to be read.
+    /// However small the reads are, and also at the end of input.
     #[test]
     fn a_decoder_gets_little_after_the_deadline() {
         for (len, step) in [(1 << 20, 1), (1 << 20, 64 * 1024), (1, 1)] {

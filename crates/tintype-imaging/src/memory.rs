@@ -1,8 +1,8 @@
-//! What a rendering takes of memory at most, before anything of the file is read.
+//! Predicts the peak memory of a rendering, before any of the file is read.
 //!
-//! Bytes of what the steps of [`crate::render`] hold at once: fitted to what `tests/memory.rs` measures, which
-//! compares both over the corpus. Never less than it takes, since a container that is out of memory is killed
-//! with everything in it; and not much more, since what is claimed and not used keeps other pictures waiting.
+//! The bytes that the steps of [`crate::render`] hold at once, fitted to the measurements of `tests/memory.rs`, which
+//! compares both over the corpus. Never too low, because a container that runs out of memory is killed with everything
+//! in it; and not much too high, because memory that is reserved but unused keeps other images waiting.
 
 use crate::cost::{Source, eighths, part, target};
 use crate::decode::svg;
@@ -15,16 +15,16 @@ use crate::spec::{Format, Resolved, Size};
 
 const MIB: u64 = 1024 * 1024;
 
-/// What is not in proportion to a picture: tables, colour look-ups, the state of decoders.
+/// Independent of the image: tables, colour lookups, decoder state.
 const FIXED: u64 = MIB;
 
-/// For [`crate::render::render`], with the file itself.
+/// Predicts [`crate::render::render`], including the file itself.
 pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     let (part, target) = (part(resolved), target(resolved));
     FIXED + source.bytes + shrinking(source, part, target).max(finishing(source, resolved))
 }
 
-/// For [`crate::render::render_all`]: all are made smaller side by side, and then finished one after the other.
+/// Predicts [`crate::render::render_all`]: all are resized side by side, then finished one after the other.
 pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
     let each = resolved.iter().map(|resolved| {
         let (part, target) = (part(resolved), target(resolved));
@@ -35,7 +35,7 @@ pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
         (decoding.max(most), sum + own)
     });
     let decoding = match source.format {
-        // Rows at each scale.
+        // One stripe per scale.
         SourceFormat::Jpeg => resolved.len() as u64 * most + row_of_coefficients(source),
         _ => most,
     };
@@ -43,7 +43,7 @@ pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
     FIXED + source.bytes + side_by_side + decoding.max(finishing.max().unwrap_or(0))
 }
 
-/// Everything after the picture has become as small as it is shown.
+/// Everything after resizing.
 fn finishing(source: &Source, resolved: &Resolved) -> u64 {
     // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
     let shaped =
@@ -62,8 +62,8 @@ pub fn placeholder(source: &Source) -> u64 {
     FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
 }
 
-/// Pixels of the largest ordinary picture of a format that fits into so many bytes, at 1200 pixels as WebP, which
-/// is what most pages ask for; at most `max_pixels`.
+/// Pixels of the largest ordinary image of a format that fits into `bytes` when rendered 1200 pixels wide as WebP, the
+/// most common request; at most `max_pixels`.
 pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
     let compressed = COMPRESSED.into_iter().find(|(of, _)| *of == format);
     let bits = compressed.map_or(24, |(_, bits)| bits);
@@ -75,7 +75,7 @@ pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
         let source = Source {
             format,
             upright,
-            // As files of it usually are.
+            // The usual file size.
             bytes: upright.pixels() * bits / 8,
             has_alpha: false,
             channels: 3,
@@ -97,7 +97,7 @@ pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
     low * 1_000_000
 }
 
-/// Bits that a pixel takes in a file; the others are hardly smaller than what they show.
+/// Bits per pixel in a file; files of other formats are hardly smaller than their pixels.
 const COMPRESSED: [(SourceFormat, u64); 6] = [
     (SourceFormat::Jpeg, 4),
     (SourceFormat::Png, 14),
@@ -112,7 +112,7 @@ fn usual(upright: Size) -> Resolved {
     Resolved::whole(upright, Size::new(width, width), Format::Webp)
 }
 
-/// Until the picture is as small as it is shown.
+/// Decoding and downscaling to the target size.
 fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     let eighths = eighths(source, part, target);
     let (width, height) = (
@@ -123,8 +123,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     let channels = u64::from(source.channels);
     let sample = u64::from(source.bits.div_ceil(8));
     let between = channels_between(source);
-    // Every column that is looked at of the rows that are done, and the answer. Which side is across is the
-    // orientation's to say.
+    // The resized columns of finished rows, and the result. Which side is across depends on the orientation.
     let across = |side: u32, other: u32| (u64::from(side) * eighths).div_ceil(8) * u64::from(other);
     let short = across(part.width, target.height).max(across(part.height, target.width));
     let short = between * (short + target.pixels());
@@ -153,7 +152,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     }
 }
 
-/// Until the picture is rows of pixels: what is needed once, however many sizes are made of them.
+/// Decoding to rows of pixels: needed once, however many sizes are made of them.
 fn decoding(source: &Source, part: Size, target: Size) -> u64 {
     let eighths = eighths(source, part, target);
     let (width, height) = (
@@ -165,7 +164,7 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
     let sample = u64::from(source.bits.div_ceil(8));
     let alpha = sample * u64::from(matches!(channels, 2 | 4));
     match source.format {
-        // Whole before it is made smaller or larger.
+        // Decoded as a whole before resizing.
         SourceFormat::Jpeg if !in_planes(source.channels, part, target) => {
             coefficients(source) + 2 * whole_jpeg(source, eighths)
         }
@@ -183,10 +182,10 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
         SourceFormat::Tiff if !source.interlaced => {
             3 * (channels * sample * all).min(MAX_STRIP_BYTES)
         }
-        // Planes, with chroma of half the size.
+        // Planes with chroma at half resolution.
         SourceFormat::Webp if !source.interlaced => 3 * all / 2,
         SourceFormat::Webp => 5 * all,
-        // A row of tiles, as wide as the picture, and the one that is being decoded.
+        // One row of tiles, as wide as the image, and the tile being decoded.
         SourceFormat::Avif | SourceFormat::Heic if !source.interlaced => {
             let tile = u64::from(MAX_TILE.height);
             let rows = tile * width.max(height) * channels * sample;
@@ -198,7 +197,7 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
             let drawn = svg::drawn(source.upright, svg::divisor(part, target));
             4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes
         }
-        // A table of rows of each channel.
+        // A table of rows per channel.
         SourceFormat::Psd => 40 * height.max(width),
         // In floating point, and once more.
         SourceFormat::Jxl => 20 * channels.max(3) * all,
@@ -207,7 +206,7 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
     }
 }
 
-/// As one that is decoded whole is in memory.
+/// A JPEG that is decoded as a whole.
 fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
     let side = |pixels: u32| (u64::from(pixels) * eighths.next_power_of_two()).div_ceil(8);
     u64::from(source.channels) * side(source.upright.width) * side(source.upright.height)
@@ -216,7 +215,7 @@ fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
 /// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
 const OF_TWO_AV1: u64 = 7;
 const OF_HEVC: u64 = 9;
-/// Of an alpha for itself, or of what several are laid upon.
+/// Bytes per pixel of a separate alpha, or of a canvas for overlays.
 const OF_ALPHA: u64 = 4;
 
 /// Of a progressive JPEG, whose scans are read side by side.
@@ -241,12 +240,12 @@ fn channels_between(source: &Source) -> u64 {
     }
 }
 
-/// Of the encoder, besides the picture itself.
+/// The encoder, without the image itself.
 fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
     match resolved.format {
         Format::Jpeg => {
             let flattened = if source.has_alpha { 3 } else { 0 };
-            // Coefficients that are not zero, and the answer: of all colour, and at a high quality, there are more.
+            // Nonzero coefficients and the response; more at full chroma or high quality.
             let is_full = source.may_be_drawn || resolved.quality >= 90;
             (flattened + if is_full { 8 } else { 3 }) * pixels
         }
@@ -255,7 +254,7 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
             40 * pixels + 2 * MIB + lossless_histograms(pixels)
         }
         Format::Webp if source.may_be_drawn => 22 * pixels + 2 * MIB,
-        // Alpha is always lossless, whose search takes more than what it searches.
+        // Alpha is always lossless, and its search takes more memory than its data.
         Format::Webp if source.has_alpha => 28 * pixels,
         Format::Webp => 9 * pixels,
         Format::Avif => 18 * pixels + 2 * MIB,
@@ -264,8 +263,8 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
     }
 }
 
-/// libwebp's, which grow with how much there is in the picture: of at most 2600 tiles of 8 pixels or more, twice,
-/// a count for each value of each channel, length, distance and colour of the cache.
+/// libwebp's histograms, which grow with the content of the image: two sets of at most 2600 tiles of at least 8x8
+/// pixels, each with a count for every value of every channel, length, distance and cached colour.
 fn lossless_histograms(pixels: u64) -> u64 {
     let counts = 256 + 24 + 1024 + 3 * 256 + 40;
     (pixels / 64).min(2_600) * 4 * counts

@@ -1,4 +1,4 @@
-//! What a page shows before the picture has arrived: a ThumbHash and the dominant colour.
+//! Placeholders that a page shows until the image loads: a ThumbHash and the dominant colour.
 
 use std::time::Instant;
 
@@ -15,15 +15,16 @@ const SIDE: u32 = 100;
 pub struct Placeholder {
     pub dominant: [u8; 3],
     pub thumbhash: Vec<u8>,
-    /// Some pixel is not opaque.
+    /// At least one pixel is not opaque.
     pub has_alpha: bool,
-    /// A screenshot, chart, logo or scan, by its pixels; never a JPEG, whose coding has blurred it already.
+    /// A screenshot, chart, logo or scan, judged by its pixels; never a JPEG, whose compression has blurred it already.
     pub is_drawn: bool,
-    /// Part of it was missing or wrong, and is gray or as an earlier scan had it; as far as it was decoded for this.
+    /// Data was missing or corrupt, and that part is gray or as an earlier scan left it; only as far as it was decoded
+    /// here.
     pub is_damaged: bool,
 }
 
-/// Decodes the picture as small as the format allows.
+/// Decodes the image as small as the format allows.
 pub fn make(
     bytes: &[u8],
     header: &Header,
@@ -44,15 +45,15 @@ pub fn make(
     })
 }
 
-/// As large as it is decoded.
+/// The size it is decoded at.
 pub(crate) fn size(upright: Size) -> Size {
     let scale = (f64::from(SIDE) / f64::from(upright.width.max(upright.height))).min(1.0);
     let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);
     Size::new(side(upright.width), side(upright.height))
 }
 
-/// The mean of the fullest cell of a 16x16x16 colour cube, where saturated colours count for more:
-/// the sky of a landscape rather than the mean of everything, which is mud.
+/// The mean of the fullest cell of a 16x16x16 colour cube, weighted towards saturated colours: the sky of a landscape
+/// rather than the mean of everything, which is mud.
 fn dominant(rgba: &[u8]) -> [u8; 3] {
     #[derive(Clone, Copy, Default)]
     struct Cell {
@@ -79,7 +80,7 @@ fn dominant(rgba: &[u8]) -> [u8; 3] {
         }
     });
     let cell = fullest.unwrap_or_default();
-    // Nothing at all shows: white, as a page would.
+    // Fully transparent: white, like a page.
     if cell.weight == 0 {
         return [255; 3];
     }

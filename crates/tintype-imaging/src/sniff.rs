@@ -1,8 +1,8 @@
-//! The media type of a file by its content. Names and declared types are not asked: they are what
-//! an attacker chooses.
+//! Determines the media type of a file by its content. Names and declared types are ignored, because an attacker
+//! chooses them.
 //!
-//! Active types (what a browser would run) are looked for in anything that is not recognised by a
-//! magic number, because browsers forgive leading blanks, byte order marks and comments too.
+//! Anything without a magic number is searched for active types (those a browser would run), because browsers tolerate
+//! leading blanks, byte order marks and comments too.
 
 /// How much of the start of a file decides.
 pub const HEAD_BYTES: usize = 64 * 1024;
@@ -15,18 +15,18 @@ pub struct Sniffed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Pixels; whether they can be rendered is for the probe to say.
+    /// An image; the probe decides whether it can be rendered.
     Picture,
     /// A browser would run it.
     Active,
     Passive,
-    /// The content says no more than "text", "zip" or "bytes": a name may choose among passive types.
+    /// The content shows no more than "text", "zip" or "bytes": the name may choose among passive types.
     Unknown,
 }
 
 use Kind::{Active, Passive, Picture, Unknown};
 
-/// Decides by the first bytes; the first 64 KiB suffice.
+/// Decides by the first bytes; 64 KiB suffice.
 pub fn sniff(head: &[u8]) -> Sniffed {
     let head = &head[..head.len().min(HEAD_BYTES)];
     let (media_type, kind) = magic(head)
@@ -63,7 +63,7 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"\x76\x2f\x31\x01", "image/x-exr", Picture),
     (0, b"qoif", "image/x-qoi", Picture),
     (0, b"DDS ", "image/vnd-ms.dds", Picture),
-    // Of cameras; those that are not told here are TIFF.
+    // Camera raw files; those not listed here look like TIFF.
     (0, b"FUJIFILMCCD-RAW", "image/x-fuji-raf", Picture),
     (0, b"IIU\0", "image/x-panasonic-rw2", Picture),
     (0, b"IIRO", "image/x-olympus-orf", Picture),
@@ -122,12 +122,12 @@ fn magic(head: &[u8]) -> Answer {
     found.map(|&(_, _, media_type, kind)| (media_type, kind))
 }
 
-/// How far into a file its kind is told at the latest: behind a few short headers.
+/// How far into a container the kind of its content is searched for, after a few short headers.
 const CONTAINER_BYTES: usize = 4 * 1024;
-/// An MPEG transport stream is packets of this many bytes; on discs each has four more in front.
+/// An MPEG transport stream has packets of this length; on discs, each has four more bytes in front.
 const PACKET: usize = 188;
 
-/// Containers of several kinds of media, which say behind the magic number which it is.
+/// Containers for several kinds of media, which declare the kind after the magic number.
 fn container(head: &[u8]) -> Answer {
     let start = &head[..head.len().min(CONTAINER_BYTES)];
     let has = |needle: &[u8]| find(start, needle).is_some();
@@ -177,7 +177,7 @@ fn is_usd(name: &[u8]) -> bool {
         .any(|ending| name.ends_with(ending))
 }
 
-/// `BM` alone begins many a text; the size of the second header tells.
+/// Many texts begin with `BM`; the size of the second header decides.
 fn is_bmp(head: &[u8]) -> bool {
     let header = head
         .get(14..18)
@@ -185,7 +185,7 @@ fn is_bmp(head: &[u8]) -> bool {
     head.starts_with(b"BM") && matches!(header, Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
 }
 
-/// Brands of HEIF: of AV1, of HEVC, and of whatever it says further on.
+/// Brands of HEIF: for AV1, for HEVC, and for content declared later in the file.
 const AVIF: [&[u8; 4]; 3] = [b"avif", b"avis", b"avio"];
 const HEIC: [&[u8; 4]; 10] = [
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"MiHE", b"MiHB",
@@ -194,7 +194,7 @@ const HEIF: [&[u8; 4]; 7] = [
     b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"1pic", b"MiHA",
 ];
 
-/// An icon or a cursor: little but zeros begins it, so its folder has to make sense.
+/// An icon or a cursor: its magic number is mostly zeros, so its directory has to be plausible as well.
 fn is_icon(head: &[u8]) -> bool {
     let little = |at: usize| {
         let found = head.get(at..).and_then(|rest| rest.first_chunk());
@@ -207,14 +207,14 @@ fn is_icon(head: &[u8]) -> bool {
         && little(18) >= 6 + 16 * count
 }
 
-/// ISO base media files name their kind in the first box: major brand, version, then others.
+/// The first box of an ISO base media file contains the major brand, a version, and compatible brands.
 fn iso_media(head: &[u8]) -> Answer {
     if head.get(4..8) != Some(b"ftyp") {
         return None;
     }
     let (short, _) = head.split_first_chunk()?;
     let (start, end) = match u32::from_be_bytes(*short) {
-        // Up to the end of the file, or with the length behind.
+        // To the end of the file; or with a 64-bit length after the kind.
         0 => (8, head.len()),
         1 => {
             let long = u64::from_be_bytes(*head.get(8..)?.first_chunk()?);
@@ -233,7 +233,7 @@ fn iso_media(head: &[u8]) -> Answer {
     } else if has(&HEIC) {
         ("image/heic", Picture)
     } else if has(&HEIF) {
-        // Nothing but its items tells what it is coded as.
+        // Only its items show how it is coded.
         match find(head, b"av01").is_some() {
             true => ("image/avif", Picture),
             false => ("image/heif", Picture),
@@ -249,8 +249,8 @@ fn iso_media(head: &[u8]) -> Answer {
     })
 }
 
-/// Elements that make a browser take a text for HTML (WHATWG MIME sniffing, section 7.1), and the
-/// scripting ones that no honest text begins with.
+/// Elements that make a browser treat a text as HTML (WHATWG MIME sniffing, section 7.1), and active ones that no
+/// honest text begins with.
 const HTML: &[&[u8]] = &[
     b"<!doctype html",
     b"<html",
@@ -280,7 +280,7 @@ fn markup(head: &[u8]) -> Answer {
     let mut lower = decode_utf16(head).unwrap_or_else(|| head.to_vec());
     lower.make_ascii_lowercase();
     let mut rest = lower.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&lower);
-    // Comments, declarations and blanks may come before the element that decides.
+    // Comments, declarations and blanks may precede the element that decides.
     loop {
         rest = rest.trim_ascii_start();
         let close: &[u8] = if rest.starts_with(b"<!--") {
@@ -318,7 +318,7 @@ fn markup(head: &[u8]) -> Answer {
     None
 }
 
-/// Browsers follow a UTF-16 byte order mark, so markup hides behind it no better than without.
+/// Browsers honour a UTF-16 byte order mark, so markup must not hide behind one.
 fn decode_utf16(head: &[u8]) -> Option<Vec<u8>> {
     let little = match head.get(..2)? {
         b"\xff\xfe" => true,

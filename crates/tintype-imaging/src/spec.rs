@@ -1,9 +1,8 @@
-//! The words of a rendering: what a caller may ask ([`Request`]) and what is left to do once an
-//! original is known ([`Resolved`]).
+//! The vocabulary of a rendering: what a caller may request ([`Request`]), and what that means for a given original
+//! ([`Resolved`]).
 //!
-//! A `Request` speaks in boxes, fits and gravity. [`crate::geometry::resolve`] turns it into a
-//! `Resolved`, which speaks in whole pixels only, so two requests that mean the same picture are
-//! equal values and share one variant.
+//! A `Request` consists of boxes, fits and gravity. [`crate::geometry::resolve`] turns it into a `Resolved` in whole
+//! pixels only, so that requests for the same image are equal values and share one variant.
 
 use std::fmt;
 
@@ -79,21 +78,21 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// How a picture meets its box.
+/// How an image is fitted to its box.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
-    /// All of the picture, inside the box.
+    /// All of the image, inside the box.
     #[default]
     Contain,
     /// The whole box, cutting what does not fit.
     Cover,
     /// The whole box, changing the aspect ratio.
     Stretch,
-    /// All of the picture, with the rest of the box filled by the background.
+    /// All of the image, with the rest of the box filled by the background.
     Pad,
 }
 
-/// Which part of a picture survives a cut, or where it sits in a padded box.
+/// Which part of an image survives a crop, or where it is placed in a padded box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gravity {
     Compass(Compass),
@@ -119,7 +118,7 @@ pub enum Compass {
     NorthWest,
 }
 
-/// A cut of the upright original, made before anything else.
+/// A crop of the upright original, applied first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Crop {
     Pixels(Rect),
@@ -160,7 +159,7 @@ pub struct Flip {
     pub vertical: bool,
 }
 
-/// What an answer may be encoded as.
+/// Output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     Jpeg,
@@ -171,7 +170,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The word for it in URLs, metrics and documents.
+    /// Its name in URLs, metrics and documentation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "jpeg",
@@ -220,7 +219,7 @@ impl Metadata {
     }
 }
 
-/// What a caller asks about pixels. `None` means "the default".
+/// A caller's request about pixels. `None` means "the default".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Request {
     /// The box, in CSS pixels.
@@ -237,7 +236,7 @@ pub struct Request {
     pub background: Option<Rgba>,
     pub rotate: Option<Rotate>,
     pub flip: Option<Flip>,
-    /// Sigma in pixels of the answer, before dpr: 0.3..=100.
+    /// Sigma in pixels of the response, before dpr: 0.3..=100.
     pub blur: Option<Decimal>,
     /// 0..=10.
     pub sharpen: Option<Decimal>,
@@ -249,19 +248,18 @@ pub struct Request {
     pub max_bytes: Option<u64>,
 }
 
-/// Everything that decides the bytes of a variant besides the original, in whole pixels.
-/// Its text form (`Display`) is stable, and equal exactly for equal values: hashed, it
-/// names the variant.
+/// Everything besides the original that determines the bytes of a variant, in whole pixels. Its text form (`Display`)
+/// is stable, and equal exactly for equal values; a hash of it names the variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resolved {
-    /// Cut from the upright original.
+    /// Cropped from the upright original.
     pub crop: Rect,
-    /// Turns the upright cut.
+    /// Applied to the upright crop.
     pub rotate: Rotate,
     pub flip: Flip,
-    /// The turned cut is resized to exactly this.
+    /// The turned crop is resized to exactly this.
     pub size: Size,
-    /// With `pad`: the size of the answer, and where the picture sits in it.
+    /// For `pad`: the size of the response, and where the image is placed in it.
     pub canvas: Option<Canvas>,
     /// Sigma in pixels of the answer, dpr included.
     pub blur: Option<Decimal>,
@@ -274,7 +272,7 @@ pub struct Resolved {
     pub quality: u8,
     pub metadata: Metadata,
     pub max_bytes: Option<u64>,
-    /// Of a JPEG: rough first, then finer.
+    /// For JPEG: coarse scans first, then finer ones.
     pub progressive: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
@@ -289,7 +287,7 @@ pub struct Canvas {
 }
 
 impl Resolved {
-    /// All of an upright picture at a size, at quality 80 and without metadata.
+    /// All of an upright image at a size, at quality 80 and without metadata.
     pub fn whole(upright: Size, size: Size, format: Format) -> Self {
         Self {
             crop: Rect {
@@ -315,12 +313,12 @@ impl Resolved {
         }
     }
 
-    /// The size of the answer.
+    /// The size of the response.
     pub fn output(&self) -> Size {
         self.canvas.map_or(self.size, |canvas| canvas.size)
     }
 
-    /// Whether it asks for nothing but the whole original, of this upright size, as it is.
+    /// Whether it requests nothing but the whole original of this upright size, unchanged.
     pub fn is_original(&self, upright: Size) -> bool {
         let whole = Rect {
             x: 0,
@@ -342,7 +340,7 @@ impl Resolved {
 impl fmt::Display for Resolved {
     /// Every field always, in a fixed order. A change of this text renders every variant anew.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Taken apart by name, so that a new field cannot be forgotten here.
+        // Destructured by name, so that a new field cannot be forgotten here.
         let Self {
             crop,
             rotate,

@@ -1,5 +1,5 @@
-//! What a rendering is expected to take of memory is what it takes: never less, and not more than twice as
-//! much, over the corpus; and fifty megapixels of any format fit beside one another into a small container.
+//! A rendering takes the memory that is predicted: never more, and not less than half, over the corpus; and fifty
+//! megapixels of any format fit side by side into a small container.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -23,14 +23,14 @@ use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
 const MIB: u64 = 1024 * 1024;
 
-/// A test that measures runs once more, in a process of its own whose allocator gives everything back at once.
+/// A measuring test runs itself again in a separate process, whose allocator returns memory at once.
 const CHILD: &str = "TINTYPE_TEST_MEASURES";
 const ALLOCATOR: &str = "glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=32768";
 
-/// Pages that are half used, and code that is run for the first time.
+/// Partly used pages, and code that runs for the first time.
 const NOISE: u64 = MIB / 2;
 
-/// Of small pictures hardly anything is in proportion to them.
+/// For small images, hardly any cost is proportional to their size.
 const SMALL: u64 = 4 * MIB;
 
 const FEW_PIXELS: u64 = 250_000;
@@ -44,7 +44,7 @@ fn what_is_claimed_is_what_it_takes() {
             let Some(original) = Original::read(&path) else {
                 continue;
             };
-            // All formats at one size; the others differ by what is decoded. Of small ones there are many.
+            // All formats at one size; the other sizes differ only in decoding. There are many small images.
             if original.source.upright.pixels() < FEW_PIXELS {
                 original.check(640, Format::Webp);
                 continue;
@@ -62,7 +62,7 @@ fn what_is_claimed_is_what_it_takes() {
     });
 }
 
-/// Flat, so that they are quickly made; how much a decoder takes does not depend on what is seen.
+/// Flat images, which are made quickly; what a decoder takes does not depend on the content.
 #[test]
 fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
     alone(
@@ -71,7 +71,7 @@ fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
             let folder = tempfile::tempdir().unwrap();
             let mut files = large(folder.path());
             files.push(corpus().join("photos/made-50mp-420-base-q72.jpg"));
-            // Also where most of its detail is needed.
+            // Also one that needs most of its detail.
             let progressive = corpus().join("reported/prog48mp.jpg");
             Original::read(&progressive)
                 .unwrap()
@@ -147,7 +147,7 @@ fn large(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// In one strip without compression.
+/// One strip, no compression.
 fn tiff(path: PathBuf, rgb: &image::DynamicImage) -> PathBuf {
     let mut file = b"II*\0\x08\0\0\0".to_vec();
     let entries = [
@@ -171,7 +171,7 @@ fn tiff(path: PathBuf, rgb: &image::DynamicImage) -> PathBuf {
     path
 }
 
-/// By Adam7: seven passes, each with every so many columns and rows.
+/// Adam7: seven passes, each over some columns and rows.
 fn interlaced_png(path: PathBuf, size: Size) -> PathBuf {
     let mut info = png::Info::with_size(size.width, size.height);
     (info.color_type, info.bit_depth) = (png::ColorType::Rgba, png::BitDepth::Sixteen);
@@ -184,7 +184,7 @@ fn interlaced_png(path: PathBuf, size: Size) -> PathBuf {
     let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     for (columns, rows) in [(8, 8), (8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2)] {
         let mut row = vec![90; size.width as usize / columns * 8 + 1];
-        // No filter.
+        // Filter type 0.
         row[0] = 0;
         for _ in 0..size.height / rows {
             data.write_all(&row).unwrap();
@@ -211,7 +211,7 @@ fn progressive_jpeg(path: PathBuf, size: Size, rgb: &image::DynamicImage) -> Pat
     path
 }
 
-/// So that its alpha is kept.
+/// Makes it translucent, so that its alpha is kept.
 fn half_seen_through(rgb: &image::DynamicImage) -> image::DynamicImage {
     let mut rgba = rgb.to_rgba8();
     let every_other = rgba.pixels_mut().step_by(2);
@@ -246,7 +246,7 @@ fn gif(path: PathBuf, size: Size, interlaced: bool) -> PathBuf {
     path
 }
 
-/// Runs `measure` in a process of its own.
+/// Runs `measure` in a separate process.
 fn alone(test: &str, measure: impl FnOnce()) {
     if std::env::var_os(CHILD).is_some() {
         let first = Original::read(&corpus().join("photos/Blinds.jpg")).unwrap();
@@ -275,7 +275,7 @@ struct Original {
 }
 
 impl Original {
-    /// `None`: nothing that could be rendered.
+    /// `None` if it cannot be rendered.
     fn read(path: &Path) -> Option<Self> {
         let bytes = fs::read(path).ok()?;
         let limits = Limits::default();
@@ -308,14 +308,14 @@ impl Original {
                 false => "",
             }
         );
-        // How much a search for repetitions finds to remember cannot be known before.
+        // The memory of a search for repetitions cannot be predicted.
         let is_lossless = format == Format::Webp && self.source.may_be_drawn;
         let most = match self.source.format {
-            // What is laid over what when it is drawn, and how it was coded, is not known before.
+            // The layers of a drawing, and how it is coded, cannot be predicted.
             SourceFormat::Svg => 4 * taken + 6 * SMALL,
             SourceFormat::Jxl => 6 * taken + SMALL,
             _ if is_lossless => 4 * taken + 4 * SMALL,
-            // Coded rows are counted as if nothing could be told of their length.
+            // Coded rows are counted as if their length were unknown.
             SourceFormat::Tiff => 2 * taken + 2 * SMALL,
             _ => 2 * taken + SMALL,
         };
@@ -326,7 +326,7 @@ impl Original {
         );
     }
 
-    /// At most, with the file. `None` where it cannot be rendered so.
+    /// The peak, including the file. `None` if it cannot be rendered so.
     fn takes(&self, width: u32, format: Format) -> Option<u64> {
         let resolved = self.resolved(width, format);
         let before = reset();
@@ -367,7 +367,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Forgets the peak so far. Gives what is in memory.
+/// Resets the peak, and returns what is in memory.
 fn reset() -> u64 {
     fs::write("/proc/self/clear_refs", "5").unwrap();
     status("VmRSS:")

@@ -1,8 +1,8 @@
-//! CPU that decoding takes, beside libjpeg-turbo's `djpeg` (which also starts a process and writes what it made):
+//! CPU time of decoding, compared with libjpeg-turbo's `djpeg` (which also starts a process and writes its output):
 //!
 //!     cargo bench -p tintype-jpeg --bench decode -- FILE...
 //!
-//! Milliseconds of user and system time, the smallest of several rounds in turn.
+//! Reports milliseconds of user plus system time: the minimum of several interleaved rounds.
 #![allow(
     clippy::unwrap_used,
     reason = "a measurement that cannot go on has failed"
@@ -51,7 +51,7 @@ fn main() {
 fn of_us(bytes: &[u8], scale: Scale, chroma: Chroma) -> f64 {
     let before = cpu("/proc/self/stat", 13);
     let mut times = 0;
-    // Clock ticks are ten milliseconds.
+    // Clock ticks are 10 ms.
     loop {
         let mut decoder = Decoder::new(bytes, scale, chroma, &LIMITS).unwrap();
         let mut sum = 0u64;
@@ -83,7 +83,7 @@ fn of_djpeg(file: &str, eighths: u32) -> f64 {
     }
 }
 
-/// User and system time in milliseconds, from two fields of the kernel's account counted from 0.
+/// User plus system time in milliseconds, from two fields of a `/proc` stat line; `field` counts from 0.
 fn cpu(account: &str, field: usize) -> f64 {
     let stat = std::fs::read_to_string(account).unwrap();
     let fields: Vec<&str> = stat.split_whitespace().collect();

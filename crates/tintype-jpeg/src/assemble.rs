@@ -1,4 +1,4 @@
-//! From planes to interleaved pixels.
+//! Assembles component planes into interleaved pixels.
 
 use crate::decoder::{Chroma, Decoder};
 use crate::upsample::Whole;
@@ -11,12 +11,12 @@ pub struct Picture {
     pub colour: Colour,
     /// Interleaved, rows without padding.
     pub samples: Vec<u8>,
-    /// Part of the data was missing or wrong; what could not be read is gray, or as an earlier scan had it.
+    /// Part of the data was missing or corrupt; that part is gray, or as an earlier scan left it.
     pub damaged: bool,
 }
 
-/// Decodes a picture at a scale, as libjpeg does. `go_on` is asked once a row of blocks; `false` ends the work
-/// with [`Error::Stopped`].
+/// Decodes an image at a scale, as libjpeg does. `go_on` is called once per row of blocks; returning `false` stops with
+/// [`Error::Stopped`].
 pub fn decode(
     bytes: &[u8],
     scale: Scale,

@@ -1,5 +1,5 @@
-//! Bits of an entropy-coded segment (T.81 F.2.2.5): most significant first, a zero byte stuffed
-//! after every 0xFF, ended by a marker.
+//! Reads the bits of an entropy-coded segment (T.81 F.2.2.5): most significant first, with a zero byte stuffed after
+//! every 0xFF, up to the next marker.
 
 #[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
@@ -8,7 +8,7 @@ pub(crate) struct Bits<'a> {
     /// The next bits, left-aligned.
     buffer: u64,
     held: u32,
-    /// How many bits were made up past the end of the segment.
+    /// Bits supplied past the end of the segment.
     invented: u32,
     ended: bool,
 }
@@ -25,8 +25,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Makes at least 32 bits available. Past the end of the segment they are zeros, which
-    /// [`Self::overrun`] tells.
+    /// Makes at least 32 bits available. Past the end of the segment they are zeros; [`Self::overrun`] reports that.
     #[inline(always)]
     pub(crate) fn refill(&mut self) {
         if self.held >= 32 {
@@ -36,7 +35,7 @@ impl<'a> Bits<'a> {
         if let Some(next) = rest.first_chunk() {
             let word = u64::from_be_bytes(*next);
             if !has_ff(word) {
-                // Of the byte that fits only in part, the next refill brings the same bits once more.
+                // The next refill ORs in the same bits again for the byte that fits only partly.
                 self.buffer |= word >> self.held;
                 let bytes = (63 - self.held) / 8;
                 self.at += bytes as usize;
@@ -56,7 +55,7 @@ impl<'a> Bits<'a> {
                         self.at += 2;
                         0xFF
                     }
-                    // A marker; left in place for whoever reads on.
+                    // A marker: leave it for the next reader.
                     _ => {
                         self.ended = true;
                         continue;
@@ -77,7 +76,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// The next `count` bits (1..=32), which must have been made available.
+    /// Returns the next `count` bits (1..=32) without consuming them; they must be available.
     #[inline(always)]
     pub(crate) fn peek(&self, count: u32) -> u32 {
         (self.buffer >> (64 - count)) as u32
@@ -99,14 +98,14 @@ impl<'a> Bits<'a> {
         value
     }
 
-    /// One bit, refilled first.
+    /// Reads one bit, after a refill.
     #[inline(always)]
     pub(crate) fn bit(&mut self) -> bool {
         self.refill();
         self.take(1) == 1
     }
 
-    /// A signed value of `size` bits (T.81 F.2.2.1).
+    /// Reads a signed value of `size` bits (T.81 F.2.2.1).
     #[inline(always)]
     pub(crate) fn extend(&mut self, size: u32) -> i32 {
         if size == 0 {
@@ -115,7 +114,7 @@ impl<'a> Bits<'a> {
         extended(self.take(size), size)
     }
 
-    /// True once bits past the end have been used up.
+    /// Returns true once bits past the end have been consumed.
     #[inline(always)]
     pub(crate) fn overrun(&self) -> bool {
         self.invented > self.held
@@ -126,10 +125,9 @@ impl<'a> Bits<'a> {
         self.at
     }
 
-    /// Goes on behind the restart marker with this number (T.81 E.2.4), wherever in the scan that is.
-    /// `false`: what it begins is missing. A marker of the next two numbers means that this one was
-    /// lost, and waits for its turn; one of the last two is late, and passed over (libjpeg,
-    /// `jpeg_resync_to_restart`).
+    /// Continues after the restart marker with this number (T.81 E.2.4), wherever in the scan it is. Returns `false` if
+    /// its interval is missing. A marker one or two numbers ahead means that this one was lost; it is kept until its
+    /// turn. A marker one or two numbers behind is late and skipped (libjpeg's `jpeg_resync_to_restart`).
     pub(crate) fn restart(&mut self, number: u8) -> bool {
         let mut at = self.at;
         loop {
@@ -149,7 +147,7 @@ impl<'a> Bits<'a> {
                         return true;
                     }
                 },
-                // Not a marker that there is: damage.
+                // Not a valid marker: damage.
                 0x01..=0xBF => at = marker + 2,
                 _ => {
                     self.end_at(marker);
@@ -165,10 +163,10 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// A signed value of `size` bits, at least one (T.81 F.2.2.1, EXTEND).
+/// Sign-extends a value of `size` bits, at least one (T.81 F.2.2.1, EXTEND).
 #[inline(always)]
 pub(crate) fn extended(value: u32, size: u32) -> i32 {
-    // The first bit says whether it is positive.
+    // The first bit is set for positive values.
     let negative = (value >> (size - 1) ^ 1) as i32;
     value as i32 - (negative << size) + negative
 }
@@ -176,11 +174,11 @@ pub(crate) fn extended(value: u32, size: u32) -> i32 {
 #[inline(always)]
 fn has_ff(word: u64) -> bool {
     let inverted = !word;
-    // A zero byte in the inverted word (Hacker's Delight, 6-1).
+    // Detects a zero byte in the inverted word (Hacker's Delight, 6-1).
     inverted.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0
 }
 
-/// The position of the next 0xFF that begins a marker (not stuffing, not fill).
+/// Finds the next 0xFF that begins a marker (neither stuffing nor fill).
 pub(crate) fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
@@ -222,7 +220,7 @@ mod tests {
         let mut bits = Bits::new(&bytes, 0);
         assert!(!bits.restart(1));
         assert!(bits.restart(2));
-        // The one that comes late is passed over.
+        // The late marker is skipped.
         assert!(bits.restart(3));
         bits.refill();
         assert_eq!(bits.take(8), 0x56);

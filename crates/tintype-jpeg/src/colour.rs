@@ -1,15 +1,15 @@
-//! What the components of a file mean, and YCbCr to RGB (JFIF 1.02, section 7).
+//! The meaning of a file's components, and YCbCr to RGB (JFIF 1.02, section 7).
 
 use fearless_simd::dispatch;
 
 use crate::level::level;
 
-/// What decoded samples mean.
+/// The colour space of decoded samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     Gray,
     Rgb,
-    /// 255 is full ink, whichever way the file had it.
+    /// 255 is full ink, regardless of how the file stores it.
     Cmyk,
 }
 
@@ -23,22 +23,22 @@ impl Colour {
     }
 }
 
-/// How the components of a file code colour.
+/// How a file encodes colour in its components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     Gray,
     Rgb,
     YCbCr,
-    /// 255 is no ink, as Adobe writes it; and everybody reads it so, marker or not.
+    /// 255 is no ink, as Adobe writes it; every decoder assumes this, with or without the marker.
     InvertedCmyk,
-    /// Inverted CMYK, of which CMY became YCbCr as if 255 minus it were RGB. So decoding gives ink for
-    /// CMY and still inverts K.
+    /// Inverted CMYK whose CMY was converted to YCbCr as if 255 minus CMY were RGB. Decoding therefore returns ink for
+    /// CMY, and still has to invert K.
     Ycck,
 }
 
 impl Coding {
-    /// By what stands before the first scan, as libjpeg takes it: JFIF says YCbCr, else Adobe's transform
-    /// says which, else the components' identifiers. There are 1, 3 or 4 components.
+    /// Decides from the segments before the first scan, as libjpeg does: JFIF means YCbCr, otherwise Adobe's transform
+    /// flag decides, otherwise the component identifiers. There are 1, 3 or 4 components.
     pub(crate) fn of(ids: &[u8], jfif: bool, adobe: Option<u8>) -> Self {
         match (ids.len(), adobe) {
             (1, _) => Self::Gray,
@@ -51,7 +51,7 @@ impl Coding {
         }
     }
 
-    /// What it becomes.
+    /// The colour space of the decoded samples.
     pub const fn colour(self) -> Colour {
         match self {
             Self::Gray => Colour::Gray,
@@ -60,7 +60,7 @@ impl Coding {
         }
     }
 
-    /// Interleaves a line of each component.
+    /// Interleaves one line of each component.
     pub(crate) fn write(self, row: &mut [u8], lines: &[Vec<u8>]) {
         match (self, lines) {
             (Self::Gray, [gray]) => row.copy_from_slice(gray),
@@ -82,13 +82,13 @@ impl Coding {
                     out.copy_from_slice(&[r, g, b, 255 - k]);
                 }
             }
-            // A coding goes with its number of components.
+            // Each coding implies its number of components.
             _ => {}
         }
     }
 }
 
-/// YCbCr to interleaved RGB.
+/// Converts YCbCr to interleaved RGB.
 pub fn to_rgb(components: [&[u8]; 3], rgb: &mut [u8]) {
     dispatch!(level(), _simd => interleave(components, rgb));
 }
@@ -117,7 +117,7 @@ fn rgb_of(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    /// `jdapimin.c`, `default_decompress_parms`.
+    /// libjpeg's `jdapimin.c`, `default_decompress_parms`.
     #[test]
     fn colour_is_told_as_libjpeg_tells_it() {
         use Coding::{InvertedCmyk, Rgb, YCbCr, Ycck};

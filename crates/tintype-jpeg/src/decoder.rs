@@ -1,4 +1,4 @@
-//! A file from its head to its pixels, a stripe at a time.
+//! Decodes a file stripe by stripe.
 
 use crate::colour::Coding;
 use crate::frame::{Component, Frame};
@@ -8,31 +8,31 @@ use crate::progressive::Progressive;
 use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
 
-/// How large components become that are stored smaller than others.
+/// The decoded size of subsampled components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chroma {
-    /// As large as the others, where a larger inverse DCT gives that; as libjpeg does.
+    /// The size of the other components, where a larger inverse DCT can produce it; libjpeg does this.
     Matched,
-    /// At the same scale, and so as much smaller as they are stored.
+    /// Decoded at the same scale, so they stay smaller by their subsampling factor.
     Scaled,
 }
 
-/// Gives the rows of each component, from the top on, at the component's own resolution: at one scale, or at several
-/// from one reading of the file.
+/// Decodes the rows of each component, top to bottom, at the component's own resolution: at one scale, or at several from
+/// one pass over the file.
 pub struct Decoder<'a> {
     frame: Frame,
     outputs: Vec<Output>,
     pixels: Pixels<'a>,
-    /// Rows of MCUs that are done.
+    /// Rows of MCUs decoded so far.
     row: usize,
     rows: usize,
 }
 
-/// Rows of samples, of which each is filled up.
+/// Rows of samples, each padded to `stride`.
 #[derive(Clone, Copy)]
 pub struct Stripe<'s> {
     pub samples: &'s [u8],
-    /// From one row to the next.
+    /// Samples from one row to the next.
     pub stride: usize,
 }
 
@@ -42,7 +42,7 @@ enum Pixels<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// No pixel is decoded yet. Of a progressive file all scans are looked for.
+    /// Reads the headers, and locates all scans of a progressive file. Decodes no pixels yet.
     pub fn new(
         bytes: &'a [u8],
         scale: Scale,
@@ -52,8 +52,8 @@ impl<'a> Decoder<'a> {
         Self::open(bytes, &[(scale, chroma)], limits)
     }
 
-    /// With an output for each scale, in this order. What is whole has the pixels that it would have alone. Fails
-    /// without any.
+    /// Decodes at several scales, one output each, in this order. An undamaged file has the same pixels as at each scale
+    /// alone. Fails if there is no scale.
     pub fn at_scales(bytes: &'a [u8], scales: &[Scale], limits: &Limits) -> Result<Self, Error> {
         if scales.is_empty() {
             return Err(Error::BadInput("no scale"));
@@ -69,7 +69,7 @@ impl<'a> Decoder<'a> {
         for &(scale, chroma) in scales {
             let pixels = |side: u32| u64::from(scale.apply(side));
             Error::check(
-                "the picture in pixels",
+                "the image in pixels",
                 pixels(frame.width) * pixels(frame.height),
                 limits.max_pixels,
             )?;
@@ -98,13 +98,13 @@ impl<'a> Decoder<'a> {
         self.frame.coding
     }
 
-    /// Of each component, the samples across and down.
+    /// Width and height of each component of an output, in samples.
     pub fn sizes(&self, output: usize) -> Vec<(usize, usize)> {
         let planes = self.outputs[output].planes.iter();
         planes.map(|plane| (plane.width, plane.height)).collect()
     }
 
-    /// Of each component, the pixels of the file that a sample is wide and high.
+    /// Width and height of one sample of each component of an output, in pixels of the file.
     pub fn reaches(&self, output: usize) -> Vec<(f64, f64)> {
         let reach =
             |most: usize, factor: usize, side: usize| (8 * most) as f64 / (factor * side) as f64;
@@ -119,8 +119,7 @@ impl<'a> Decoder<'a> {
         reaches.collect()
     }
 
-    /// Of each component of the first output, the pixels of the picture at a scale for a sample, as fractions, across
-    /// and down.
+    /// Pixels of the scaled image per sample of each component of the first output, as fractions, across and down.
     pub(crate) fn ratios(&self, scale: Scale) -> Vec<((usize, usize), (usize, usize))> {
         let planes = &self.outputs[0].planes;
         let components = self.frame.components.iter().zip(planes);
@@ -133,7 +132,7 @@ impl<'a> Decoder<'a> {
         ratios.collect()
     }
 
-    /// Goes on to the next stripe. `false`: there is none.
+    /// Decodes the next stripe; returns `false` after the last one.
     pub fn advance(&mut self) -> bool {
         if self.row == self.rows {
             return false;
@@ -149,7 +148,7 @@ impl<'a> Decoder<'a> {
         true
     }
 
-    /// The rows of a component that this stripe has in an output.
+    /// The rows of a component of an output in this stripe.
     pub fn stripe(&self, output: usize, component: usize) -> Stripe<'_> {
         let plane = &self.outputs[output].planes[component];
         let left = plane.height.saturating_sub(plane.first_row * plane.side);
@@ -160,7 +159,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Some data was missing or wrong, of what was read so far.
+    /// Some of the data read so far was missing or corrupt.
     pub fn is_damaged(&self) -> bool {
         match &self.pixels {
             Pixels::Sequential(scans) => scans.is_damaged(),
@@ -168,7 +167,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// In pixels, as decoded.
+    /// Width and height in pixels, as decoded.
     pub(crate) fn size(&self, scale: Scale) -> (u32, u32) {
         (
             scale.apply(self.frame.width),
@@ -180,7 +179,7 @@ impl<'a> Decoder<'a> {
 fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> usize {
     let (h, v) = (component.h, component.v);
     match chroma {
-        // Only the DC scans count there, whatever the subsampling.
+        // Only the DC scans count at 1/8, whatever the subsampling.
         Chroma::Matched if frame.progressive && scale == Scale::EIGHTH => 1,
         Chroma::Matched => {
             let fits = |most: usize, factor: usize, side: usize| {

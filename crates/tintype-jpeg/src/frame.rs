@@ -1,9 +1,9 @@
-//! What a frame header (T.81 B.2.2) and a scan header (B.2.3) say, and the sizes that follow.
+//! Frame headers (T.81 B.2.2), scan headers (B.2.3), and the sizes derived from them.
 
 use crate::Error;
 use crate::colour::Coding;
 
-/// The facts of a frame header.
+/// A frame header.
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub width: u32,
@@ -18,15 +18,15 @@ pub struct Frame {
 #[derive(Clone, Debug)]
 pub(crate) struct Component {
     pub(crate) id: u8,
-    /// Sampling factors: blocks of an MCU.
+    /// Sampling factors: blocks per MCU.
     pub(crate) h: usize,
     pub(crate) v: usize,
-    /// Number of its quantisation table.
+    /// Index of its quantisation table.
     pub(crate) table: usize,
-    /// Blocks of the component itself, as a scan of its own has them.
+    /// Blocks of the component itself, as in a non-interleaved scan.
     pub(crate) blocks_x: usize,
     pub(crate) blocks_y: usize,
-    /// Blocks a row, filled up to whole MCUs.
+    /// Blocks per row, padded to whole MCUs.
     pub(crate) stride_blocks: usize,
     pub(crate) rows_blocks: usize,
 }
@@ -52,7 +52,7 @@ impl Component {
 impl Frame {
     pub(crate) fn new(progressive: bool, width: u32, mut components: Vec<Component>) -> Self {
         if let [only] = components.as_mut_slice() {
-            // The factors of a lone component say nothing (T.81 A.2.2).
+            // The sampling factors of a single component are meaningless (T.81 A.2.2).
             (only.h, only.v) = (1, 1);
         }
         let max_h = components.iter().map(|c| c.h).max().unwrap_or(1);
@@ -68,7 +68,7 @@ impl Frame {
         }
     }
 
-    /// Known from the header, or after the first scan.
+    /// Sets the height, known from the header or after the first scan.
     pub(crate) fn set_height(&mut self, height: u32) {
         self.height = height;
         let (mcus_x, mcus_y) = self.mcus();
@@ -86,7 +86,7 @@ impl Frame {
         (mcu(self.width, self.max_h), mcu(self.height, self.max_v))
     }
 
-    /// Columns and rows of MCUs that a scan of these components has.
+    /// Columns and rows of MCUs in a scan of these components.
     pub(crate) fn mcus_of(&self, parts: &[ScanPart]) -> (usize, usize) {
         match parts {
             [only] => {
@@ -97,7 +97,7 @@ impl Frame {
         }
     }
 
-    /// Blocks of each component that make an MCU of the scan, across and down.
+    /// Blocks of each component per MCU of the scan, across and down.
     pub(crate) fn shapes_of(&self, parts: &[ScanPart]) -> Vec<(usize, usize)> {
         match parts {
             [_] => vec![(1, 1)],
@@ -112,14 +112,15 @@ impl Frame {
     }
 }
 
-/// One scan header.
+/// A scan header.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
     pub(crate) parts: Vec<ScanPart>,
-    /// Coefficients of this scan, in coding order; for progressive frames.
+    /// Band of coefficients, in zigzag order; for progressive frames.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Bits below which earlier scans, and this one, leave coefficients alone.
+    /// Successive approximation: the low bits that earlier scans left out (`high`), and that this one leaves out
+    /// (`low`).
     pub(crate) high: u32,
     pub(crate) low: u32,
 }
@@ -127,7 +128,7 @@ pub(crate) struct Scan {
 #[derive(Clone, Debug)]
 pub(crate) struct ScanPart {
     pub(crate) component: usize,
-    /// Numbers of its Huffman tables.
+    /// Indices of its Huffman tables.
     pub(crate) dc: usize,
     pub(crate) ac: usize,
 }

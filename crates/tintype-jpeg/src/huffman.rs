@@ -1,19 +1,19 @@
-//! Huffman tables (T.81 C.2, F.2.2.3) and the shortcuts built from them.
+//! Huffman tables (T.81 C.2, F.2.2.3) and the lookup tables built from them.
 
 use crate::Error;
 use crate::bits::{Bits, extended};
 
-/// Codes of up to this many bits are found in one look-up; longer ones are rare.
+/// Codes of up to this many bits take one lookup; longer ones are rare.
 const LOOK_BITS: u32 = 10;
 
-/// How many bits one step of [`AcSkip`] looks at.
+/// How many bits one step of [`AcSkip`] examines.
 const SKIP_BITS: u32 = 13;
 
-/// A table as a file has it. It becomes one to decode with when a scan asks for it, for there can be
-/// any number of them in between.
+/// A table as stored in the file. It is expanded for decoding only when a scan uses it, because a file may redefine
+/// tables any number of times in between.
 #[derive(Clone)]
 pub(crate) struct Codes {
-    /// Of each length from 1 to 16 bits.
+    /// Number of codes of each length from 1 to 16 bits.
     counts: [u8; 16],
     symbols: Vec<u8>,
 }
@@ -29,19 +29,19 @@ impl Codes {
         })
     }
 
-    /// Bytes that it takes in the file.
+    /// Its length in the file, in bytes.
     pub(crate) fn length(&self) -> usize {
         self.counts.len() + self.symbols.len()
     }
 }
 
-/// Of symbols.
+/// A decoding table for symbols.
 pub(crate) struct Table {
-    /// By the next `LOOK_BITS` bits: symbol in the high byte, length in the low; 0 if longer.
+    /// Indexed by the next `LOOK_BITS` bits: symbol in the high byte, length in the low; 0 for longer codes.
     look: Box<[u16; 1 << LOOK_BITS]>,
     /// By length: the first code beyond that length, left-aligned to 16 bits.
     limit: [u32; 17],
-    /// By length: what to add to a code to get the index of its symbol.
+    /// By length: the number to add to a code to get the index of its symbol.
     offset: [i32; 17],
     symbols: Vec<u8>,
 }
@@ -78,7 +78,7 @@ impl Table {
         })
     }
 
-    /// The next symbol; at least 16 bits must be available.
+    /// Decodes the next symbol; at least 16 bits must be available.
     #[inline(always)]
     pub(crate) fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
         let entry = self.look[bits.peek(LOOK_BITS) as usize];
@@ -102,12 +102,12 @@ impl Table {
                     .ok_or(Error::Malformed("Huffman code"));
             }
         }
-        // As libjpeg does, so that what follows damage is found at the same place.
+        // As in libjpeg, so that both find the data after damage in the same place.
         bits.skip(17);
         Err(Error::Malformed("Huffman code"))
     }
 
-    /// Of a table of first coefficients: goes from that of the block before to that of this one.
+    /// For a DC table: decodes a difference and adds it to the DC coefficient of the previous block.
     #[inline(always)]
     pub(crate) fn first(&self, bits: &mut Bits<'_>, dc: &mut i32) -> Result<(), Error> {
         bits.refill();
@@ -119,7 +119,7 @@ impl Table {
         Ok(())
     }
 
-    /// Symbol and length of the code at the front of `bits`, of which `available` are known.
+    /// Returns the symbol and length of the code at the front of `bits`, `available` of which are known.
     fn look_at(&self, bits: u32, width: u32, available: u32) -> Option<(u8, u32)> {
         let entry = self.look[(bits << LOOK_BITS >> width) as usize & ((1 << LOOK_BITS) - 1)];
         let length = u32::from(entry & 0xFF);
@@ -127,18 +127,18 @@ impl Table {
     }
 }
 
-/// What one look-up tells about AC coefficients.
+/// The result of one lookup of an AC coefficient.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Found {
     pub(crate) value: i16,
-    /// Coefficients that are zero before it.
+    /// Zero coefficients before it.
     pub(crate) run: u8,
-    /// Code and value together; 0 where they do not fit in `LOOK_BITS`.
+    /// Length of code and value together; 0 if they do not fit in `LOOK_BITS`.
     bits: u8,
 }
 
 impl Found {
-    /// Of the block, or of so many that what follows takes this many bits to tell; for progressive frames.
+    /// The end of the block or, in progressive frames, of a run of blocks whose length takes `size` more bits.
     const fn end(size: u8, bits: u8) -> Self {
         Self {
             value: size as i16,
@@ -148,10 +148,10 @@ impl Found {
     }
 }
 
-/// More than a block has, and than a run can reach past its end.
+/// More than the coefficients of a block, and than any run past its end.
 pub(crate) const END_OF_BLOCK: u8 = 80;
 
-/// Of AC coefficients: code and value in one look-up, where both are short.
+/// A table of AC coefficients: where both are short, one lookup returns code and value.
 pub(crate) struct AcTable {
     pub(crate) symbols: Table,
     found: Box<[Found; 1 << LOOK_BITS]>,
@@ -167,8 +167,7 @@ impl AcTable {
         Ok(Self { symbols, found })
     }
 
-    /// The next coefficient that is not zero, or the end of the block; at least 32 bits must be
-    /// available.
+    /// Decodes the next nonzero coefficient, or the end of the block; at least 32 bits must be available.
     #[inline(always)]
     pub(crate) fn next(&self, bits: &mut Bits<'_>) -> Result<Found, Error> {
         let found = self.found[bits.peek(LOOK_BITS) as usize];
@@ -189,7 +188,7 @@ impl AcTable {
     }
 }
 
-/// Of a pattern of `LOOK_BITS` that begins with the code of this entry of [`Table::look`].
+/// The lookup result for a pattern of `LOOK_BITS` that begins with the code of this [`Table::look`] entry.
 fn found(entry: u16, pattern: u32) -> Found {
     let (symbol, length) = (entry >> 8, u32::from(entry & 0xFF));
     let (run, size) = ((symbol >> 4) as u8, u32::from(symbol & 15));
@@ -215,19 +214,19 @@ fn found(entry: u16, pattern: u32) -> Found {
     }
 }
 
-/// Steps over AC coefficients whose values nobody needs: one look-up passes as many whole symbols,
-/// each with its value bits, as fit in `SKIP_BITS`.
+/// Skips AC coefficients whose values are not needed: one lookup passes as many whole symbols, each with its value
+/// bits, as fit in `SKIP_BITS`.
 pub(crate) struct AcSkip {
     steps: Box<[Step; 1 << SKIP_BITS]>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Step {
-    /// Bits used; 0 when not even one symbol fits.
+    /// Bits consumed; 0 if not even one symbol fits.
     bits: u8,
-    /// How far the coefficient index moves.
+    /// How far the coefficient index advances.
     advance: u8,
-    /// The block ends after this.
+    /// The block ends after this step.
     end: bool,
 }
 
@@ -240,7 +239,7 @@ impl AcSkip {
         Self { steps }
     }
 
-    /// Goes to the end of the block from coefficient `index`.
+    /// Skips from coefficient `index` to the end of the block.
     #[inline(always)]
     pub(crate) fn rest(
         &self,
@@ -252,7 +251,7 @@ impl AcSkip {
             bits.refill();
             let step = self.steps[bits.peek(SKIP_BITS) as usize];
             let next = index + usize::from(step.advance);
-            // A step that would run past the block has symbols of the next one in it.
+            // A step that would run past the block includes symbols of the next one.
             if step.bits != 0 && next + usize::from(step.end) <= 64 {
                 bits.skip(u32::from(step.bits));
                 if step.end {
@@ -301,10 +300,10 @@ mod tests {
     use super::*;
     use crate::standard;
 
-    /// The look-up with the value in it, against the symbol and its value one after the other.
+    /// Compares the combined lookup with decoding symbol and value separately.
     #[test]
     fn both_ways_to_a_coefficient_agree() {
-        // The third of the four, behind its class and number.
+        // The third of the four tables, after its class and number.
         let codes = Codes::read(&standard::TABLES[59..]).unwrap();
         let table = AcTable::new(&codes).unwrap();
         let mut seed = 1u32;

@@ -1,9 +1,9 @@
-//! Inverse DCTs of 1 to 8 points a side, over the lowest frequencies of the 8x8 block, which is an ideal
-//! low-pass and down-sampling in one.
+//! Inverse DCTs of 1 to 8 points a side over the lowest frequencies of the 8x8 block: an ideal low-pass filter and
+//! downsampling in one.
 //!
-//! A coefficient is spread over its row as it is read: most blocks have few. The columns are done when all
-//! are there. All of it in `f32` without fused operations, so that every machine gives the same bytes,
-//! and arranged in lanes that compilers turn into vector code.
+//! Each coefficient is added to its row as it is read, because most blocks have few; the columns follow once all have
+//! been read. All arithmetic is in `f32` without fused operations, so that every machine produces the same bytes, and
+//! is arranged in lanes that compilers vectorise.
 #![allow(
     clippy::needless_range_loop,
     reason = "rows and lanes are indices of several arrays at once"
@@ -13,7 +13,7 @@ use std::f32::consts::SQRT_2;
 
 use crate::plane::Output;
 
-/// Natural position of each coefficient in the order in which they are coded (T.81 figure 5).
+/// The natural position of each coefficient in zigzag order (T.81 figure 5).
 #[rustfmt::skip]
 pub(crate) const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
@@ -21,7 +21,7 @@ pub(crate) const ZIGZAG: [u8; 64] = [
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// The last coefficient, in coding order, that a transform of `side` points uses.
+/// The last coefficient, in zigzag order, that a transform of `side` points uses.
 pub(crate) const fn last_needed(side: usize) -> usize {
     match side {
         1 => 0,
@@ -35,8 +35,7 @@ pub(crate) const fn last_needed(side: usize) -> usize {
     }
 }
 
-/// The scale that the transform of eight points down the columns (Arai, Agui, Nakajima 1988) leaves to its
-/// inputs.
+/// The input scale of the 8-point column transform (Arai, Agui, Nakajima 1988).
 pub(crate) const AAN: [f32; 8] = [
     1.0,
     1.387_039_8,
@@ -48,15 +47,15 @@ pub(crate) const AAN: [f32; 8] = [
     0.275_899_38,
 ];
 
-/// Of one component: dequantisation and the transform across, by place in coding order.
+/// Dequantisation and row transform of one component, by zigzag index.
 pub(crate) struct Factors {
     across: Box<[[f32; 8]; 64]>,
-    /// What the first coefficient adds to each pixel.
+    /// What the DC coefficient adds to each pixel.
     dc: f32,
 }
 
 impl Factors {
-    /// Of a component, for each of the outputs.
+    /// The factors of one component for each output.
     pub(crate) fn of_outputs(
         quantisation: &[u16; 64],
         outputs: &[Output],
@@ -86,7 +85,7 @@ impl Factors {
     }
 }
 
-/// What coefficient `k` adds to pixel `at` of `side`, in a block of eight that becomes so many.
+/// What coefficient `k` adds to pixel `at` of `side`, for an 8x8 block reduced to `side` pixels.
 pub(crate) fn wave(side: usize, k: usize, at: usize) -> f64 {
     let n = side as f64;
     let norm = if k == 0 { 1.0 / 8.0f64 } else { 2.0 / 8.0f64 };
@@ -94,7 +93,7 @@ pub(crate) fn wave(side: usize, k: usize, at: usize) -> f64 {
     norm.sqrt() * angle.cos()
 }
 
-/// What [`Rows::write`] leaves of the transform down.
+/// The scale that [`Rows::write`] leaves out of the column transform.
 fn down_scale(side: usize, v: usize) -> f32 {
     match side {
         8 => AAN[v] / 8.0f32.sqrt(),
@@ -102,11 +101,11 @@ fn down_scale(side: usize, v: usize) -> f32 {
     }
 }
 
-/// A block whose rows are transformed.
+/// A block after its row transform.
 pub(crate) struct Rows<'f> {
     factors: &'f Factors,
     rows: [[f32; 8]; 8],
-    /// Of the rows that are not zero.
+    /// The last row that is not zero.
     last: usize,
     has_ac: bool,
     dc: f32,
@@ -129,7 +128,7 @@ impl<'f> Rows<'f> {
         }
     }
 
-    /// A coefficient by its place in coding order.
+    /// Adds a coefficient by its zigzag index.
     #[inline(always)]
     pub(crate) fn add(&mut self, index: usize, value: i16) {
         let across = &self.factors.across[index & 63];
@@ -142,7 +141,7 @@ impl<'f> Rows<'f> {
         self.has_ac = true;
     }
 
-    /// Does the columns, and writes `SIDE` x `SIDE` pixels into a plane.
+    /// Transforms the columns, and writes `SIDE` x `SIDE` pixels into a plane.
     #[inline(always)]
     pub(crate) fn write<const SIDE: usize>(&self, plane: &mut [u8], at: usize, stride: usize) {
         if !self.has_ac || SIDE == 1 {
@@ -162,7 +161,7 @@ impl<'f> Rows<'f> {
     }
 }
 
-/// A block that has no other coefficient than its first.
+/// Fills a block that has only a DC coefficient.
 #[inline(always)]
 fn fill<const SIDE: usize>(dc: f32, plane: &mut [u8], at: usize, stride: usize) {
     let value = sample(dc);
@@ -172,15 +171,14 @@ fn fill<const SIDE: usize>(dc: f32, plane: &mut [u8], at: usize, stride: usize) 
     }
 }
 
-/// Level shift, rounding and clamping.
+/// Applies level shift, rounding and clamping.
 #[inline(always)]
 fn sample(value: f32) -> u8 {
-    // Adding 2^23 leaves the rounded integer in the low bits of the number, which vectorises where
-    // a saturating cast does not.
+    // Adding 2^23 leaves the rounded integer in the low bits, which vectorises where a saturating cast does not.
     ((value + 128.0).clamp(0.0, 255.0) + 8_388_608.0).to_bits() as u8
 }
 
-/// Eight 8-point transforms side by side. Half of the inputs may be known to be zero.
+/// Eight 8-point transforms side by side. `half`: the second half of the inputs is zero.
 #[inline(always)]
 fn eight_points(rows: &[[f32; 8]; 8], half: bool) -> [[f32; 8]; 8] {
     let mut points = [[0.0; 8]; 8];
@@ -219,7 +217,7 @@ fn eight_points(rows: &[[f32; 8]; 8], half: bool) -> [[f32; 8]; 8] {
     points
 }
 
-/// By the definition, of fewer points: the first half, and by their symmetry the other.
+/// Transforms of fewer points, from the definition: the first half, and the other half by symmetry.
 #[inline(always)]
 fn points<const SIDE: usize>(rows: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
     let waves = const { waves(SIDE) };
@@ -242,7 +240,7 @@ fn points<const SIDE: usize>(rows: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
     points
 }
 
-/// [`wave`] of the points of the first half, for a compiler: cosines of (2 y + 1) k pi / 2 n.
+/// [`wave`] for the points of the first half, as a constant: cosines of (2 y + 1) k pi / 2 n.
 const fn waves(side: usize) -> [[f32; 4]; 8] {
     let mut waves = [[0.0; 4]; 8];
     let mut k = 0;
@@ -258,10 +256,10 @@ const fn waves(side: usize) -> [[f32; 4]; 8] {
     waves
 }
 
-/// Of pi times a fraction, by its series: `f64::cos` is not for constants.
+/// The cosine of a fraction of pi, by its series: `f64::cos` is not const.
 const fn cosine(over: usize, under: usize) -> f64 {
     let angle = (over % (2 * under)) as f64 / under as f64 * std::f64::consts::PI;
-    // Half a turn less, where the series is quick.
+    // Shifted by pi to where the series converges fast.
     let angle = angle - std::f64::consts::PI;
     let (mut sum, mut term, mut n) = (1.0, 1.0, 1.0);
     while n < 30.0 {

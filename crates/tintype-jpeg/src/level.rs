@@ -1,4 +1,4 @@
-//! Which vector instructions are used.
+//! Chooses the vector instructions at run time.
 
 use fearless_simd::Level;
 

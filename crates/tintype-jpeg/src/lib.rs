@@ -1,25 +1,24 @@
-//! A JPEG decoder that gives a picture at the size that is wanted, row by row; and an encoder.
+//! A JPEG decoder that decodes at the required size, row by row; and an encoder.
 //!
-//! ITU-T T.81 (ISO/IEC 10918-1): baseline, extended sequential and progressive, Huffman coded,
-//! 8 bits a sample, 1, 3 or 4 components. A thumbnail rarely needs every coefficient, so there is a
-//! [`Scale`]: each 8x8 block becomes 1 to 8 pixels wide through an inverse DCT of that size over
-//! the lowest frequencies, and coefficients above them are skipped in the entropy-coded bytes, several
-//! symbols at a time, without ever being stored. At 1/8 only the DC scans of a progressive file are
-//! decoded.
+//! ITU-T T.81 (ISO/IEC 10918-1): baseline, extended sequential and progressive, Huffman coded, 8 bits per sample, 1, 3
+//! or 4 components. A thumbnail rarely needs every coefficient, hence [`Scale`]: an inverse DCT over the lowest
+//! frequencies reduces each 8x8 block to 1 to 8 pixels a side, and coefficients above them are skipped in the
+//! entropy-coded bytes, several symbols at a time, without ever being stored. At 1/8, only the DC scans of a
+//! progressive file are decoded.
 //!
-//! [`Decoder`] gives each component at its own resolution, in stripes of one row of MCUs; nothing else is in memory, for
-//! the scans of a progressive file are read side by side. [`decode`] puts components together as libjpeg does.
+//! [`Decoder`] returns each component at its own resolution, in stripes of one row of MCUs. Nothing else is in memory,
+//! because the scans of a progressive file are read side by side. [`decode`] combines the components as libjpeg does.
 //!
-//! Damage costs what it damaged ([`Decoder::is_damaged`]): what is missing is gray, or as an earlier scan
-//! had it.
+//! Damage affects only the damaged part ([`Decoder::is_damaged`]): what is missing is gray, or as an earlier scan left
+//! it.
 //!
-//! [`encode()`] writes what a web page shows: 8 bits, gray or YCbCr, in one scan or progressive.
+//! [`encode()`] writes images for the web: 8 bits, gray or YCbCr, in one scan or progressive.
 //!
-//! Reading order: `frame` and `markers`, `plane`, then `decoder`, then `scan` with `sequential` and
-//! `progressive`, and what they stand on: `bits`, `huffman`, `store`, `idct`.
+//! Reading order: `frame` and `markers`, `plane`, `decoder`, `scan` with `sequential` and `progressive`, then what they
+//! build on: `bits`, `huffman`, `store`, `idct`.
 //!
-//! Deliberately absent: colour management (the ICC profile is the caller's), arithmetic
-//! coding, lossless and 12-bit processes.
+//! Deliberately absent: colour management (the caller applies the ICC profile), arithmetic coding, lossless and 12-bit
+//! processes.
 
 mod assemble;
 mod bits;
@@ -46,7 +45,7 @@ pub use encode::{Encoding, Samples, Sampling, Tables, encode};
 pub use frame::Frame;
 pub use markers::read_frame;
 
-/// One side of a block after decoding, in pixels.
+/// The side of a block after decoding, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scale(u8);
 
@@ -56,7 +55,7 @@ impl Scale {
     pub const HALF: Self = Self(4);
     pub const FULL: Self = Self(8);
 
-    /// So many eighths, from one to all of them.
+    /// Returns the scale of `count` eighths, clamped to 1..=8.
     pub const fn eighths(count: u32) -> Self {
         match count {
             0 => Self::EIGHTH,
@@ -65,12 +64,12 @@ impl Scale {
         }
     }
 
-    /// Pixels that a block is wide and high.
+    /// Width and height of a block in pixels.
     pub const fn block(self) -> usize {
         self.0 as usize
     }
 
-    /// What a side of `pixels` becomes.
+    /// Scales a side of `pixels`.
     pub const fn apply(self, pixels: u32) -> u32 {
         (pixels as u64 * self.0 as u64).div_ceil(8) as u32
     }
@@ -78,9 +77,9 @@ impl Scale {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of the picture as it is decoded.
+    /// Of the image as decoded.
     pub max_pixels: u64,
-    /// Progressive files can ask for any number of passes over the picture.
+    /// Progressive files can require any number of passes over the image.
     pub max_scans: u32,
 }
 
@@ -98,13 +97,13 @@ pub enum Error {
     },
     #[error("decoding was stopped")]
     Stopped,
-    /// Of the caller's making.
-    #[error("nothing that can be encoded: {0}")]
+    /// The caller's input is invalid.
+    #[error("cannot be encoded: {0}")]
     BadInput(&'static str),
 }
 
 impl Error {
-    /// `Ok` up to and including the limit.
+    /// Succeeds up to and including the limit.
     pub(crate) fn check(what: &'static str, is: u64, limit: u64) -> Result<(), Self> {
         if is > limit {
             return Err(Self::OverLimit { what, is, limit });

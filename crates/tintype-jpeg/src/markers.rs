@@ -1,4 +1,4 @@
-//! Marker segments (T.81 B.2): what the picture is, and which tables its scans use.
+//! Marker segments (T.81 B.2): the properties of the image, and the tables of its scans.
 
 use crate::Error;
 use crate::bits::next_marker;
@@ -11,16 +11,16 @@ pub(crate) const EOI: u8 = 0xD9;
 pub(crate) const SOS: u8 = 0xDA;
 const DNL: u8 = 0xDC;
 
-/// All that stands before the data of the first scan.
+/// Everything before the data of the first scan.
 pub(crate) struct Head<'a> {
     pub(crate) frame: Frame,
     pub(crate) tables: Tables,
     pub(crate) scan: Scan,
-    /// Behind the scan header.
+    /// Positioned after the scan header.
     pub(crate) reader: Reader<'a>,
 }
 
-/// Reads as far as the first scan, where it is decided what the components mean.
+/// Reads up to the first scan, where the meaning of the components is known.
 pub fn read_frame(bytes: &[u8]) -> Result<Frame, Error> {
     Ok(Head::read(bytes)?.frame)
 }
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(Self { bytes, at: 2 })
     }
 
-    /// The next marker and what belongs to it. Rubbish between segments is passed over; what breaks off is left.
+    /// Returns the next marker and its body. Skips garbage between segments; a truncated segment is left in place.
     pub(crate) fn segment(&mut self) -> Result<(u8, &'a [u8]), Error> {
         loop {
             let at = next_marker(self.bytes, self.at).ok_or(Error::Malformed("end of file"))?;
@@ -97,16 +97,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a segment begins ahead.
+    /// Returns whether a segment follows.
     pub(crate) fn has_marker(&self) -> bool {
         next_marker(self.bytes, self.at).is_some()
     }
 
-    /// Where the data of the scan that begins here ends: at a marker that is not a restart.
+    /// Finds the end of the current scan's data: the first marker that is not a restart.
     pub(crate) fn end_of_scan(&self) -> usize {
         let mut at = self.at;
         while let Some(marker) = next_marker(self.bytes, at) {
-            // What looks like a marker that there is not is damage.
+            // An invalid marker is damage.
             if !matches!(self.bytes[marker + 1], 0x01..=0xBF | 0xD0..=0xD7) {
                 return marker;
             }
@@ -139,7 +139,7 @@ fn frame(marker: u8, body: &[u8]) -> Result<Option<Frame>, Error> {
         return Err(Error::Malformed("short frame header"));
     };
     if *precision != 8 {
-        return Err(Error::Unsupported("other than 8 bits a sample"));
+        return Err(Error::Unsupported("other than 8 bits per sample"));
     }
     let width = u32::from(u16::from_be_bytes([*w1, *w0]));
     if width == 0 {
@@ -206,7 +206,7 @@ pub(crate) fn scan(frame: &Frame, body: &[u8]) -> Result<Scan, Error> {
     })
 }
 
-/// What is in force where the reader stands.
+/// The tables in force at the reader's position.
 #[derive(Clone, Default)]
 pub(crate) struct Tables {
     quantisation: [Option<[u16; 64]>; 4],
@@ -274,7 +274,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Frames of Motion JPEG come without Huffman tables.
+    /// Supplies the default Huffman tables, which Motion JPEG frames omit.
     pub(crate) fn fill_in(&mut self) -> Result<(), Error> {
         let mut standard = Self::default();
         standard.read_huffman(&standard::TABLES)?;

@@ -1,24 +1,24 @@
-//! The samples of a component at a scale: those of the stripe that is being decoded.
+//! The samples of one component at one scale, in the stripe being decoded.
 
 use crate::frame::{Component, Frame};
 
-/// A picture at one scale, by component.
+/// The image at one scale, by component.
 pub(crate) struct Output {
     pub(crate) planes: Vec<Plane>,
 }
 
-/// One component as it is decoded.
+/// One component as decoded.
 pub(crate) struct Plane {
-    /// Pixels that a block is wide and high.
+    /// Width and height of a block in pixels.
     pub(crate) side: usize,
-    /// Of the samples, filled up to whole MCUs.
+    /// Samples per row, padded to whole MCUs.
     pub(crate) stride: usize,
-    /// Of this stripe.
+    /// The samples of this stripe.
     pub(crate) samples: Vec<u8>,
-    /// In blocks: where this stripe begins, and how high it is.
+    /// First row and height of this stripe, in blocks.
     pub(crate) first_row: usize,
     pub(crate) rows: usize,
-    /// Samples that the picture has.
+    /// Size of the component in samples, without padding.
     pub(crate) width: usize,
     pub(crate) height: usize,
 }
@@ -40,13 +40,13 @@ impl Plane {
         }
     }
 
-    /// Of the first sample of a block, by its column and row in the picture.
+    /// Index of the first sample of a block, given its column and row in the image.
     #[inline(always)]
     pub(crate) fn place(&self, x: usize, y: usize) -> usize {
         ((y - self.first_row) * self.stride + x) * self.side
     }
 
-    /// For a block of which nothing is known.
+    /// Fills a block for which there is no data with gray.
     pub(crate) fn fill_block(&mut self, x: usize, y: usize) {
         let at = self.place(x, y);
         let lines = self.samples[at..].chunks_mut(self.stride);

@@ -1,24 +1,23 @@
-//! The walk over the MCUs of a scan (T.81 A.2, E.2), the same for all processes: from restart to restart,
-//! with what was lost in between passed over.
+//! Walks the MCUs of a scan (T.81 A.2, E.2), for all coding processes: from restart to restart, skipping what was lost
+//! in between.
 
 use crate::Error;
 use crate::bits::Bits;
 use crate::frame::{Frame, ScanPart};
 
-/// What blocks of a scan need of those before them.
+/// The decoding state that carries over from block to block.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Before {
-    /// First coefficients, by the place of the component in the scan.
+    /// DC coefficients, by index of the component in the scan.
     pub(crate) dc: [i32; 4],
-    /// Blocks that have nothing more in this band; for progressive frames.
+    /// Remaining blocks of an end-of-band run; for progressive frames.
     pub(crate) end_of_band: u32,
 }
 
-/// What is done with the blocks of a scan. They are told by the place of their component in the scan,
-/// column and row.
+/// Consumes the blocks of a scan. `place` is the index of the component in the scan, then column and row of the block.
 pub(crate) trait Blocks {
-    /// Whether blocks behind a wrong code are still worth reading.
-    const GO_ON: bool;
+    /// Whether blocks after an invalid code are still worth reading.
+    const CONTINUES_AFTER_ERROR: bool;
 
     fn read(
         &mut self,
@@ -27,19 +26,19 @@ pub(crate) trait Blocks {
         place: [usize; 3],
     ) -> Result<(), Error>;
 
-    /// Nothing is left to read for this one.
+    /// The block is lost.
     fn missing(&mut self, place: [usize; 3]);
 }
 
 pub(crate) struct Walk<'a> {
     bits: Bits<'a>,
-    /// Of MCUs of the scan: how many there are, and of the rows how many make one of the frame.
+    /// Columns and rows of MCUs in the scan; rows of the scan that make up one MCU row of the frame.
     columns: usize,
     rows: usize,
     rows_at_once: usize,
-    /// The next one.
+    /// The next row.
     row: usize,
-    /// Blocks of an MCU across and down, by the place of the component in the scan.
+    /// Blocks per MCU across and down, by index of the component in the scan.
     shapes: Vec<(usize, usize)>,
     before: Before,
     /// MCUs between restart markers; 0 without them.
@@ -47,7 +46,7 @@ pub(crate) struct Walk<'a> {
     until_restart: usize,
     /// Number of the next restart marker.
     number: u8,
-    /// There is nothing more to read before the next restart marker.
+    /// Nothing more can be read before the next restart marker.
     lost: bool,
     damaged: bool,
 }
@@ -79,7 +78,7 @@ impl<'a> Walk<'a> {
         self.damaged
     }
 
-    /// Reads what belongs to the next row of MCUs of the frame.
+    /// Reads the next MCU row of the frame.
     #[inline(always)]
     pub(crate) fn stripe<B: Blocks>(&mut self, blocks: &mut B) {
         let end = (self.row + self.rows_at_once).min(self.rows);
@@ -118,7 +117,7 @@ impl<'a> Walk<'a> {
         let read = blocks.read(&mut self.bits, &mut self.before, place);
         if read.is_err() || self.bits.overrun() {
             self.damaged = true;
-            self.lost = self.bits.overrun() || !B::GO_ON;
+            self.lost = self.bits.overrun() || !B::CONTINUES_AFTER_ERROR;
         }
     }
 

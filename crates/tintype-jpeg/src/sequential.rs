@@ -1,6 +1,5 @@
-//! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are
-//! read, or are stored where they become pixels at several scales. Where each component has a scan of its own, the
-//! scans are read side by side.
+//! Scans of baseline and extended sequential frames (T.81 F.2): blocks become pixels as they are read or, for several
+//! scales, are stored for one row of MCUs. If each component has its own scan, the scans are read side by side.
 
 use fearless_simd::{Level, dispatch};
 
@@ -15,8 +14,8 @@ use crate::plane::{Output, Plane};
 use crate::scan::{Before, Blocks, Walk};
 use crate::store::Store;
 
-/// One scan, and how far it was read.
-struct Open<'a> {
+/// A scan, and how far it has been read.
+struct OpenScan<'a> {
     parts: Vec<Part>,
     walk: Walk<'a>,
 }
@@ -25,18 +24,18 @@ struct Part {
     component: usize,
     dc: Table,
     ac: AcTable,
-    /// The last coefficient that is needed.
+    /// The last coefficient needed, in zigzag order.
     last: usize,
-    /// Where not all coefficients are needed.
+    /// Present unless all coefficients are needed.
     skip: Option<AcSkip>,
-    /// For each of the outputs.
+    /// One per output.
     factors: Vec<Factors>,
 }
 
-/// The scans that give each component once.
+/// Scans that together contain each component once.
 pub(crate) struct Sequential<'a> {
-    scans: Vec<Open<'a>>,
-    /// By component; only where there are several outputs.
+    scans: Vec<OpenScan<'a>>,
+    /// By component; present only for several outputs.
     stores: Option<Vec<Store>>,
     damaged: bool,
     level: Level,
@@ -80,7 +79,7 @@ impl<'a> Sequential<'a> {
         if let Some(stores) = &mut self.stores {
             stores.iter_mut().for_each(|store| store.begin(row));
         }
-        for Open { parts, walk } in &mut self.scans {
+        for OpenScan { parts, walk } in &mut self.scans {
             match &mut self.stores {
                 None => {
                     let planes = &mut outputs[0].planes;
@@ -101,14 +100,14 @@ impl<'a> Sequential<'a> {
     }
 }
 
-/// The next scan with components that have none so far; `None` for a segment of another kind.
+/// Reads the next scan with components that have none so far; `None` for any other segment.
 fn next<'a>(
     frame: &Frame,
     reader: &mut Reader<'a>,
     tables: &mut Tables,
     outputs: &[Output],
-    so_far: &[Open<'a>],
-) -> Result<Option<Open<'a>>, Error> {
+    so_far: &[OpenScan<'a>],
+) -> Result<Option<OpenScan<'a>>, Error> {
     match reader.segment()? {
         (EOI, _) => Err(Error::Malformed("components without a scan")),
         (SOS, body) => {
@@ -132,7 +131,7 @@ fn open<'a>(
     tables: &mut Tables,
     reader: &Reader<'a>,
     outputs: &[Output],
-) -> Result<Open<'a>, Error> {
+) -> Result<OpenScan<'a>, Error> {
     tables.fill_in()?;
     let bits = Bits::new(reader.bytes, reader.at);
     let walk = Walk::new(bits, frame, &scan.parts, tables.restart);
@@ -151,18 +150,18 @@ fn open<'a>(
             factors: Factors::of_outputs(tables.quantisation(component)?, outputs, part.component),
         });
     }
-    Ok(Open { parts, walk })
+    Ok(OpenScan { parts, walk })
 }
 
-/// Where the blocks of a row of MCUs go.
+/// The output of one row of MCUs.
 struct Stripe<'s> {
     parts: &'s [Part],
     planes: &'s mut [Plane],
 }
 
 impl Blocks for Stripe<'_> {
-    /// Codes find back to their beat, as a rule, and are then right but for what was missed.
-    const GO_ON: bool = true;
+    /// Huffman codes usually resynchronise, and only what was missed in between is wrong.
+    const CONTINUES_AFTER_ERROR: bool = true;
 
     #[inline(always)]
     fn read(
@@ -192,14 +191,14 @@ impl Blocks for Stripe<'_> {
     }
 }
 
-/// Where the coefficients of a row of MCUs go.
+/// Stores the coefficients of one row of MCUs.
 struct Kept<'s> {
     parts: &'s [Part],
     stores: &'s mut [Store],
 }
 
 impl Blocks for Kept<'_> {
-    const GO_ON: bool = true;
+    const CONTINUES_AFTER_ERROR: bool = true;
 
     #[inline(always)]
     fn read(
@@ -223,7 +222,7 @@ impl Blocks for Kept<'_> {
         read
     }
 
-    /// Gray, as what nothing was read of.
+    /// Stays zero, which is gray.
     fn missing(&mut self, _: [usize; 3]) {}
 }
 
@@ -236,7 +235,7 @@ fn block<const SIDE: usize>(
     plane: &mut Plane,
     at: usize,
 ) -> Result<(), Error> {
-    // In registers, other than through the reference.
+    // Keeps the state in registers rather than behind a reference.
     let mut local = *bits;
     let mut read = part.dc.first(&mut local, dc);
     let mut rows = Rows::new(&part.factors[0], *dc);

@@ -1,6 +1,6 @@
-//! The example Huffman tables of T.81 K.3, which Motion JPEG frames leave out and rely on.
+//! The example Huffman tables of T.81 K.3, which Motion JPEG frames omit and rely on.
 
-/// A DHT segment with all four.
+/// One DHT segment with all four tables.
 #[rustfmt::skip]
 pub(crate) const TABLES: [u8; 416] = [
     // Table K.3: luminance DC

@@ -1,4 +1,4 @@
-//! The coefficients of a row of MCUs, for scans that are read side by side and for several scales.
+//! The coefficients of one row of MCUs, for scans that are read side by side and for decoding at several scales.
 
 use crate::frame::{Component, Frame};
 use crate::idct::{Factors, Rows, last_needed};
@@ -10,7 +10,8 @@ pub(crate) struct Store {
     /// Of each block, bits of the others that are not zero, by place in coding order: kept or not, for later scans have
     /// a correction for each.
     masks: Vec<u64>,
-    /// Of each block `kept`, in coding order from the first; what has no bit is of another row.
+    /// `kept` entries per block in zigzag order, starting at DC. An entry without its mask bit is left from an earlier
+    /// row.
     others: Vec<i16>,
     kept: usize,
     /// In a row, and rows of them.
@@ -26,7 +27,7 @@ pub(crate) struct Block<'a> {
 }
 
 impl Store {
-    /// Of each component, what blocks of the largest of the outputs need.
+    /// One store per component, with the coefficients that the largest output needs.
     pub(crate) fn of_components(frame: &Frame, outputs: &[Output]) -> Vec<Self> {
         let components = frame.components.iter().enumerate();
         let stores = components.map(|(index, component)| {
@@ -55,7 +56,7 @@ impl Store {
         coefficient < self.kept
     }
 
-    /// For another row of MCUs.
+    /// Starts another row of MCUs.
     pub(crate) fn begin(&mut self, row: usize) {
         self.first_row = row * self.rows;
         self.firsts.fill(0);
@@ -75,8 +76,8 @@ impl Store {
         }
     }
 
-    /// Into the plane of this component in each of the outputs. One without factors, which no scan has spoken of, stays
-    /// gray.
+    /// Writes the pixels of this component to each output. A component without factors, which no scan has mentioned,
+    /// stays gray.
     #[inline(always)]
     pub(crate) fn write(&self, factors: &[Factors], outputs: &mut [Output], component: usize) {
         for (factors, output) in factors.iter().zip(outputs) {
@@ -123,7 +124,7 @@ impl Store {
 }
 
 impl Block<'_> {
-    /// Places from one to another, inclusive, of coefficients that are not zero.
+    /// Mask of the nonzero coefficients in `from..=to`.
     #[inline(always)]
     pub(crate) fn present(&self, from: usize, to: usize) -> u64 {
         *self.mask & (u64::MAX << from) & (u64::MAX >> (63 - to))
@@ -137,7 +138,7 @@ impl Block<'_> {
         }
     }
 
-    /// By a step away from zero, once.
+    /// Moves a coefficient one step away from zero, at most once.
     #[inline(always)]
     pub(crate) fn correct(&mut self, place: usize, step: i16) {
         if let Some(coefficient) = self.others.get_mut(place)

@@ -1,15 +1,15 @@
-//! Components that are smaller than the picture, up to size: by a triangle filter where the factor is two, as
-//! libjpeg does unless told otherwise (`jdsample.c`, "fancy upsampling"), else by repetition.
+//! Upsamples subsampled components: with a triangle filter where the factor is two, as libjpeg does by default
+//! (`jdsample.c`, "fancy upsampling"), otherwise by repetition.
 
 /// All samples of a component.
 pub(crate) struct Whole {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) samples: Vec<u8>,
-    /// Pixels of the picture for a sample, as a fraction, across and down.
+    /// Image pixels per sample, as fractions, across and down.
     pub(crate) across: (usize, usize),
     pub(crate) down: (usize, usize),
-    /// A block is more than one sample wide: neighbours are then worth looking at.
+    /// Blocks are more than one sample wide, so interpolation is worthwhile.
     pub(crate) is_smooth: bool,
 }
 
@@ -19,7 +19,7 @@ impl Whole {
         &self.samples[y * self.width..(y + 1) * self.width]
     }
 
-    /// Writes line `y` of the picture.
+    /// Writes line `y` of the image.
     pub(crate) fn write(&self, y: usize, line: &mut [u8]) {
         let (is_wide, is_high) = (
             self.across.0 == 2 * self.across.1,
@@ -34,7 +34,7 @@ impl Whole {
                 twice_both(self.line(near), self.line(far(y)), line);
             }
             (true, false, true) if same_across => {
-                // Rounded down and up in turn.
+                // Alternates between rounding down and up.
                 let bias = 1 + (y as u16 & 1);
                 let pairs = self.line(near).iter().zip(self.line(far(y)));
                 for (out, (&near, &far)) in line.iter_mut().zip(pairs) {
@@ -46,7 +46,7 @@ impl Whole {
     }
 }
 
-/// The neighbour of the near line, above or below; the line beyond an edge is the one at it.
+/// The line on the other side of the near line; beyond an edge, the edge line itself.
 fn far(y: usize) -> usize {
     if y.is_multiple_of(2) {
         (y / 2).saturating_sub(1)
@@ -75,7 +75,7 @@ fn twice_both(near_line: &[u8], far_line: &[u8], line: &mut [u8]) {
     });
 }
 
-/// Each sample becomes two, of itself and its neighbour; beyond an edge it has none but itself.
+/// Doubles a line: each sample becomes two, mixed with its neighbours; at an edge it has no second neighbour.
 #[inline(always)]
 fn twice(line: &mut [u8], length: usize, of: impl Fn(usize, usize, bool) -> u8) {
     for (x, out) in line.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
-//! How much of a picture an encoder has kept: a number that agrees with what people see.
+//! Scores the visual quality of an encoded image, in agreement with human perception.
 //!
-//! A crate of its own because a bench and a test suite both ask. Nothing that is shipped depends on it.
+//! This is a separate crate because benches and tests both use it; nothing that is shipped does.
 //!
 //! Deliberately absent: transparency and animation.
 #![allow(
@@ -22,8 +22,8 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Of a PNG, JPEG, WebP or AVIF as this workspace writes them. `None`: an AVIF, and a build without
-    /// libaom, for rav1e does not read what it writes.
+    /// Decodes a PNG, JPEG, WebP or AVIF as this workspace writes them. Returns `None` for an AVIF in a build without
+    /// libaom, because rav1e cannot decode.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [0xff, 0xd8, ..] => jpeg(bytes),
@@ -33,8 +33,8 @@ impl Picture {
         })
     }
 
-    /// SSIMULACRA2 of `encoded` against this: 100 is no difference, 90 none that can be seen, 70 a good
-    /// picture, 50 a fair one.
+    /// Returns the SSIMULACRA2 score of `encoded` against this image: 100 is identical, 90 visually lossless, 70 good,
+    /// 50 fair.
     pub fn score(&self, encoded: &Self) -> f64 {
         compute_frame_ssimulacra2(self.rgb(), encoded.rgb()).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The JPEG decoder, at each of its scales; and the encoder, whose files of the same pixels are whole.
+//! The JPEG decoder at each of its scales; and the encoder, whose output must decode without damage.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What is written is read without damage, and is the same picture in one scan and in several.
+/// Encoded files decode without damage, to the same image in one scan and in several.
 fn check_encoding(picture: &Picture, seed: usize) {
     let samples = match picture.colour {
         Colour::Gray => Samples::Gray(&picture.samples),

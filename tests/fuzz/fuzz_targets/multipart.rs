@@ -1,4 +1,4 @@
-//! A form as it comes: the first line is the boundary, then a byte says how long the pieces are.
+//! A multipart form as received: the first line is the boundary, then a byte sets the length of the pieces.
 #![no_main]
 
 use std::convert::Infallible;
@@ -40,6 +40,6 @@ fuzz_target!(|bytes: &[u8]| {
             while let Ok(Some(_)) = field.chunk().await {}
         }
     };
-    // Everything is there already, so nothing is waited for.
+    // All data is available, so nothing may wait.
     assert!(read.now_or_never().is_some());
 });

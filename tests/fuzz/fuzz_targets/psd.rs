@@ -1,4 +1,4 @@
-//! Photoshop's flattened picture, from bytes to a variant.
+//! Photoshop's flattened image, from bytes to a variant.
 #![no_main]
 
 mod common;

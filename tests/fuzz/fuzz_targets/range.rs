@@ -1,4 +1,4 @@
-//! `Range`, of a length that the first eight bytes say.
+//! `Range` headers, for a length taken from the first eight bytes.
 #![no_main]
 #![allow(dead_code, reason = "the service uses the rest")]
 

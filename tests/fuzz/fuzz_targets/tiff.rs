@@ -1,7 +1,7 @@
-//! A TIFF at its own size: what is read by our own reader of its directories, strips and tiles ends in pixels or in
-//! an error of the file's, with little memory and in time.
+//! A TIFF at its own size: our own reader of directories, strips and tiles returns pixels or an error of the file, with
+//! little memory and in time.
 //!
-//! A panic in a decompressor that is not ours ends one request in the service, and nothing here.
+//! A panic in a third-party decompressor ends one request in the service, and is tolerated here.
 #![no_main]
 
 use std::io::Cursor;
@@ -44,7 +44,7 @@ fn treat(bytes: &[u8]) {
     if header.format != SourceFormat::Tiff {
         return;
     }
-    // As it is stored: nothing but decoding takes time.
+    // At its own size, so that only decoding takes time.
     let upright = header.upright();
     let resolved = Resolved::whole(upright, upright, Format::Png);
     if let Err(error) = render::render(bytes, &resolved, &limits, deadline) {

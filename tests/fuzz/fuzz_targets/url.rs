@@ -1,5 +1,5 @@
-//! Paths, specs and signatures: what is parsed is displayed and parsed again as the same, and nothing is
-//! signed but by its key.
+//! Paths, specs and signatures: a parsed URL is formatted and parsed again to the same value, and a signature only
+//! matches its own key.
 #![no_main]
 #![allow(dead_code, unused_imports, reason = "the service uses the rest")]
 
@@ -30,7 +30,7 @@ fuzz_target!(|text: &str| {
         let is_right = verify(&keys, &parsed.signed_text, signature);
         assert_eq!(is_right, *signature == right);
     }
-    // One spelling for each request, and that one is not redirected again.
+    // Each request has one canonical spelling, which is not redirected again.
     let canonical = parsed.canonical_path(Some(&keys[0]));
     let again = parse_path(&canonical, None).expect("what is written can be read");
     assert_eq!(again.spelling, url::Spelling::Canonical, "{canonical}");

@@ -1,4 +1,4 @@
-//! Sniffing, and the walk over a container of any format.
+//! Sniffing, and walking a container of any format.
 #![no_main]
 
 use std::io::Cursor;

@@ -87,7 +87,7 @@ class Client:
         except WrongLength:
             if not upload.can_repeat:
                 raise TintypeError(f"the content of {key!r} is not {length} bytes long") from None
-            # The source was wrong about its length. Without one, the end of the body tells.
+            # The source reported a wrong length. Without one, the body is sent until its end.
             upload.length = None
             response = self._transport.send("PUT", path, key, headers=headers, upload=upload)
         stored = Record.of(answer(response))
@@ -95,7 +95,7 @@ class Client:
             self._take_back(stored)
             raise TintypeError(
                 f"the service stored other bytes than were sent as {key!r}, so they were deleted "
-                "again; send them once more, and look at what lies between here and the service",
+                "again; send them once more, and check proxies between here and the service",
                 code="digest-mismatch",
                 retryable=True,
                 request_id=response.headers.get(REQUEST_ID),
@@ -148,7 +148,7 @@ class Client:
         try:
             self._transport.send("DELETE", _path("files", key), key, headers=headers)
         except TintypeUnavailable as error:
-            # No response: sent again, it might delete what somebody else has uploaded since.
+            # No response: a retry might delete what somebody else has uploaded since.
             if error.status is not None or self.exists(key):
                 raise
 
@@ -208,7 +208,7 @@ class Client:
         )
 
     def walk(self, prefix: str = "", *, records: bool = True) -> Iterator[Record]:
-        """Every original below a prefix. Facts that are not known yet of an adopted one are
+        """Every original below a prefix. Facts about an adopted one that are not known yet are
         None."""
         cursor = None
         while True:
@@ -229,13 +229,13 @@ class Client:
     def copy(
         self, source: str, target: str, on_conflict: str = "fail", max_length: int | None = None
     ) -> Record:
-        """Gives the same bytes another name without sending them."""
+        """Copies an original to another key, on the server."""
         return self._place("copy", source, target, on_conflict, max_length)
 
     def move(
         self, source: str, target: str, on_conflict: str = "fail", max_length: int | None = None
     ) -> Record:
-        """Copies, and deletes what was copied."""
+        """Copies an original, then deletes the source."""
         return self._place("move", source, target, on_conflict, max_length)
 
     def _place(
@@ -255,8 +255,8 @@ class Client:
         return Record.of(answer(response))
 
     def purge(self, *, key: str | None = None, prefix: str | None = None) -> int:
-        """Removes what was made from originals, from the service and from downstream caches;
-        returns how many originals were purged."""
+        """Removes the variants of originals from the service and from downstream caches; returns
+        how many originals were purged."""
         if (key is None) == (prefix is None):
             raise TypeError("purge() takes either key or prefix")
         payload: dict[str, Any] = {"prefix": prefix} if key is None else {"key": key}

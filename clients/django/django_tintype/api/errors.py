@@ -62,7 +62,7 @@ class TintypeBlocked(TintypeError, PermissionError):
 
 
 class PreconditionFailed(TintypeError):
-    """The object is not in the expected version."""
+    """The object does not have the expected version."""
 
 
 class TintypeRejected(TintypeError, ValidationError):  # type: ignore[misc]  # one `code` for both
@@ -93,7 +93,7 @@ def refusal(status: int, problem: Mapping[str, Any], request_id: str | None) -> 
     detail = _text(problem.get("detail")) or _text(problem.get("title"))
     retryable = problem.get("retryable")
     return _kind(status, code)(
-        detail or f"the service answered {status}",
+        detail or f"the service responded with status {status}",
         code=code,
         status=status,
         retryable=retryable if isinstance(retryable, bool) else status in (408, 429, 502, 503, 504),

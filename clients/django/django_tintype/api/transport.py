@@ -219,7 +219,7 @@ def _is_silence(no_answer: HTTPError) -> bool:
 def _stranger(response: urllib3.BaseHTTPResponse) -> TintypeError:
     kind = response.headers.get("content-type", "no content type")[:80]
     return TintypeError(
-        f"this is not an answer of tintype: {response.status}, {kind}; "
+        f"this is not a response of tintype: {response.status}, {kind}; "
         "check that TINTYPE['URL'] is the service itself",
         status=response.status,
         # Truncated headers, rather than another server.
@@ -234,7 +234,7 @@ def unreachable(url: str, error: HTTPError) -> TintypeUnavailable:
         # service is down.
         why = str(error)[:300]
     return TintypeUnavailable(
-        f"no answer from the service at {url}: {why}; "
+        f"no response from the service at {url}: {why}; "
         "check TINTYPE['URL'] and that the service runs",
         code="unreachable",
         retryable=True,

@@ -53,6 +53,6 @@ def media_type(format: str) -> str:
 def format_of(media_type: str) -> str | None:
     known = {value: name for name, value in _TYPES.items()}
     subtype = media_type.rpartition("/")[2]
-    # The other subtypes mean nothing to people.
+    # Other subtypes mean nothing to users.
     is_word = subtype.isalnum() and len(subtype) < 5
     return known.get(media_type) or (subtype if is_word else None)

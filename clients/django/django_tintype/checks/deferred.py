@@ -20,7 +20,7 @@ from ..storages.deferred import DeferredTintypeStorage, pending_url
 
 @register(Tags.files)
 def check_deferred(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Refuses such a storage without its folder, or without a URL for its files."""
+    """Reports such a storage without its folder, or without a URL for its files."""
     if not any(map(_is_deferred, _storages(app_configs))):
         return []
     try:

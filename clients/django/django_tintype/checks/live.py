@@ -65,11 +65,11 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
         return
     except FileNotFoundError:
         yield bad(
-            f"something answers at {settings.url}, but it is not the service's API",
-            "set TINTYPE['URL'] to the address that `tintype serve` prints, without a path",
+            f"something responds at {settings.url}, but it is not the service's API",
+            "set TINTYPE['URL'] to the URL that `tintype serve` prints, without a path",
         )
         return
-    yield good(f"the service answers at {settings.url}")
+    yield good(f"the service responds at {settings.url}")
     if ready.clock is not None:
         yield _clock(ready.clock)
     missing = storage.key(f"tintype-check-{uuid.uuid4().hex}.png")
@@ -86,8 +86,8 @@ def check(storage: TintypeStorage, settings: Settings, *, write: bool) -> Iterat
                 "the request in its log"
             )
             if isinstance(storage, DeferredTintypeStorage) and not isinstance(error, TintypeError):
-                fix = "TINTYPE['DEFERRED_ROOT'] has to be there, with room, for whoever runs this"
-            yield bad(f"a picture does not get there and back: {error}", fix)
+                fix = "TINTYPE['DEFERRED_ROOT'] must exist, with room, for the user who runs this"
+            yield bad(f"a file cannot be written and read back: {error}", fix)
 
 
 def _has_errors(findings: list[Finding]) -> bool:
@@ -99,7 +99,7 @@ def _clock(clock: datetime) -> Finding:
     if seconds <= MAX_CLOCK_SECONDS:
         return good("the clocks agree")
     return doubt(
-        f"the clock of the service is {seconds:.0f} seconds away from this one",
+        f"the clock of the service is {seconds:.0f} seconds off from this one",
         "set both by NTP; until then, signed URLs expire too early or too late",
     )
 
@@ -141,7 +141,7 @@ def _scopes(storage: TintypeStorage, missing: str) -> Iterator[Finding]:
             if error.code == "read-only":
                 yield doubt(
                     "the service is read-only: every upload will be refused",
-                    "unset TINTYPE_READ_ONLY there, unless this is meant",
+                    "unset TINTYPE_READ_ONLY there, unless that is intended",
                 )
                 continue
             if scope in without and not (scope == "replace" and storage.allow_overwrite):
@@ -174,13 +174,13 @@ def _public(client: Client, settings: Settings, missing: str) -> Iterator[Findin
         impossible = _code(client.public(f"{at}/w_0"))
     except TintypeError as error:
         yield bad(
-            f"the public URL does not answer from here: {error.detail.partition('; ')[0]}",
+            f"the public URL cannot be reached from here: {error.detail.partition('; ')[0]}",
             "set TINTYPE['PUBLIC_URL'] to the URL that browsers use",
         )
         return
     if impossible != "invalid-spec":
         yield bad(
-            f"{settings.public_url} does not serve thumbnails: it answered {impossible}",
+            f"{settings.public_url} does not serve thumbnails: it responded with {impossible}",
             "set TINTYPE['PUBLIC_URL'] to the service or to the CDN in front of it",
         )
         return
@@ -192,23 +192,23 @@ def _public(client: Client, settings: Settings, missing: str) -> Iterator[Findin
             yield good("the signing key is one of the service's")
         else:
             yield bad(
-                f"the service does not take our signatures: {signed}",
+                f"the service rejects our signatures: {signed}",
                 "set TINTYPE['SIGNING_KEY'] to the first of the service's TINTYPE_SIGNING_KEYS",
             )
     if settings.unsigned == "any" and not is_open:
         yield bad(
-            "the service wants signatures, and TINTYPE makes none",
-            "set TINTYPE['SIGNING_KEY'], and UNSIGNED as the service has it",
+            "the service requires signatures, and TINTYPE makes none",
+            "set TINTYPE['SIGNING_KEY'], and UNSIGNED to the service's value",
         )
     elif settings.unsigned != "any" and is_open:
         yield doubt(
             "the service serves every thumbnail without a signature",
-            "set its TINTYPE_SIGNING_KEYS, or TINTYPE['UNSIGNED'] = 'any' if that is meant",
+            "set its TINTYPE_SIGNING_KEYS, or TINTYPE['UNSIGNED'] = 'any' if that is intended",
         )
     original = _code(client.public(f"{settings.public_url}/o/{encode_key(missing)}"))
     if settings.originals == "public" and original == "signature-missing":
         yield bad(
-            "the service wants signatures for originals, and ORIGINALS is 'public' here",
+            "the service requires signatures for originals, and ORIGINALS is 'public' here",
             "set TINTYPE['ORIGINALS'] = 'signed', or the service's TINTYPE_ORIGINALS to public",
         )
     unknown = [
@@ -251,7 +251,7 @@ def _written(storage: TintypeStorage, settings: Settings, *, show: bool) -> Iter
             if file.read() == content:
                 yield good("read the same bytes back")
             else:
-                yield bad("read other bytes back", "look at what lies between here and the service")
+                yield bad("read other bytes back", "check proxies between here and the service")
         if show:
             yield from _shown(storage.client, settings, key, content)
     finally:
@@ -298,11 +298,11 @@ def _presets(client: Client, settings: Settings, key: str) -> Iterator[Finding]:
             same += 1
         else:
             yield bad(
-                f"the service means something else by the preset {name}",
-                f'write the same here and there: {name} = "{text}"',
+                f"the service defines the preset differently: {name}",
+                f'write the same in both places: {name} = "{text}"',
             )
     if same:
-        yield good(f"{_count(same, 'preset')} mean the same here and there")
+        yield good(f"{_count(same, 'preset')} mean the same in both places")
 
 
 def _picture() -> bytes:

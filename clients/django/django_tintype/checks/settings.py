@@ -77,9 +77,9 @@ def _storages(settings: conf.Settings) -> Iterator[CheckMessage]:
             )
         if alias == "default" and storage.allow_overwrite:
             yield Warning(
-                f"{at}: uploads write over each other, because allow_overwrite is set",
-                hint="leave it out, and a new file gets a free name; for a storage whose names are "
-                "its own, make another alias",
+                f"{at}: uploads overwrite each other, because allow_overwrite is set",
+                hint="leave it out, so that a new file gets a free name; where overwriting is "
+                "intended, use another alias",
                 id="tintype.W001",
             )
     if is_used and settings.token is None:
@@ -100,7 +100,7 @@ def _deployment(settings: conf.Settings) -> Iterator[CheckMessage]:
         )
     if settings.signing_key is None:
         yield Warning(
-            "TINTYPE has no signing key: anybody may ask for any size of any picture",
+            "TINTYPE has no signing key: anybody may request any size of any image",
             hint="give the service TINTYPE_SIGNING_KEYS, and set TINTYPE['SIGNING_KEY_FILE'] here",
             id="tintype.W003",
         )

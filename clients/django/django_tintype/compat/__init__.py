@@ -1,7 +1,7 @@
 """For sites that move in: the thumbnail tags of sorl-thumbnail and easy-thumbnails, on tintype.
 
-Their arguments are turned into specs that give the same cuts and sizes. What cannot be turned is
-an error that names it.
+Their arguments are turned into specs that give the same cuts and sizes. What has no equivalent
+raises an error that names it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What another package would make of an original of known size, and the spec that makes the same.
+"""The variant that another package would make of an original of known size, and the equivalent
+spec.
 
-A short spec such as `w_80~h_80~fit_cover` is taken where it agrees: it holds for every size, and
-its cut follows the focal point once there is one. Else the cut is spelled out in pixels.
+A short spec such as `w_80~h_80~fit_cover` is used where it is equivalent: it holds for every size,
+and its crop follows the focal point once there is one. Otherwise the crop is written in pixels.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ TOLERANCE = 1.0
 class Cut(NamedTuple):
     #: The whole image, resized.
     scaled: Size
-    #: What is kept of it.
+    #: The part that is kept.
     box: Rect
-    #: What it is put on, if it does not fill the variant.
+    #: The canvas, if the image does not fill the variant.
     canvas: Size | None = None
 
     @property
@@ -38,7 +39,7 @@ def choose(
     base: Rect | None = None,
     needs_size: str = "crop",
 ) -> Spec:
-    """The spec for an original of this size, of which only `base` is looked at if it is given."""
+    """The spec for an original of this size; if `base` is given, only that part is used."""
     inner = Size(base.width, base.height) if base else size
     if inner is None:
         if short is None:

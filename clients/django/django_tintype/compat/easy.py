@@ -1,4 +1,4 @@
-"""easy-thumbnails' options as specs, and its aliases."""
+"""Converts the options and aliases of easy-thumbnails to specs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ _TARGET = re.compile("([0-9]{1,3})?,([0-9]{1,3})?")
 
 
 class Edge(NamedTuple):
-    """Where the cut begins, in percent of its own length, from the near or the far edge."""
+    """Where the crop begins, in percent of its own length, from the near or the far edge."""
 
     percent: int
     is_far: bool
 
 
 class Crop(NamedTuple):
-    #: `scale`: as large as a cut would need it, and then not cut.
+    #: `scale`: as large as needed for cropping, but not cropped.
     is_scale: bool = False
     #: Across and down; None is the target, or the centre.
     edges: tuple[Edge | None, Edge | None] = (None, None)
 
 
 def spec_of(options: Mapping[str, Any], size: Size | None) -> Spec:
-    """What easy-thumbnails would make of an original of this size. Raises `CompatError`."""
+    """The spec of what easy-thumbnails would make of an original of this size. Raises
+    `CompatError`."""
     given = {**(getattr(site, "THUMBNAIL_DEFAULT_OPTIONS", None) or {}), **options}
     default_quality = getattr(site, "THUMBNAIL_QUALITY", None)
     if default_quality is not None:
@@ -62,7 +63,7 @@ def read_option(name: str, value: Any) -> Any:
 
 
 def alias_options(alias: str, target: str | None) -> Mapping[str, Any] | None:
-    """An alias of THUMBNAIL_ALIASES, for `app.Model.field` the most particular one."""
+    """An alias of THUMBNAIL_ALIASES; for `app.Model.field`, the most specific one."""
     aliases: Mapping[str, Mapping[str, Any]] = getattr(site, "THUMBNAIL_ALIASES", None) or {}
     for place in _places(target):
         if found := aliases.get(place, {}).get(alias):
@@ -79,7 +80,7 @@ def _places(target: str | None) -> Iterator[str]:
 
 
 def _short(read: Mapping[str, Any]) -> Spec | None:
-    """The spec that holds for originals of all sizes, where there is one."""
+    """The spec that holds for originals of all sizes, if there is one."""
     width, height = read["size"]
     crop, target = read.get("crop"), read.get("target")
     if read.get("zoom") or (crop and crop.is_scale and width and height):
@@ -131,7 +132,7 @@ def _cut(source: Size, *, read: Mapping[str, Any]) -> Cut:
     is_smaller = box.width < asked[0] or box.height < asked[1]
     if not (read.get("background") and all(asked) and is_smaller):
         return Cut(scaled, box, None)
-    # Laid on the middle of the canvas, which cuts what reaches beyond it (`crop=scale`).
+    # Centred on the canvas, which crops what exceeds it (`crop=scale`).
     x, y = (max(0, side - end) // 2 for side, end in zip(box[2:], asked, strict=True))
     kept = (min(side, end) for side, end in zip(box[2:], asked, strict=True))
     return Cut(scaled, Rect(box.x + x, box.y + y, *kept), Size(*asked))
@@ -162,11 +163,11 @@ def _crop(name: str, value: Any) -> Crop | None:
         return None
     text = str(value)
     if text == "smart":
-        raise unsupported("crop=smart", "set a focal point on the picture, and crop alone")
+        raise unsupported("crop=smart", "set a focal point on the image, and crop alone")
     if text == "scale":
         return Crop(is_scale=True)
     if value is True or (found := _EDGES.fullmatch(text)) is None:
-        # Any other word only says that there is a cut.
+        # Any other word just turns cropping on.
         return Crop()
     across_far, across, down_far, down = found.groups()
     return Crop(
@@ -209,7 +210,7 @@ def _sharpen(name: str, value: Any) -> float | None:
 
 
 def _subsampling(name: str, value: Any) -> None:
-    raise unsupported(f"{name}={value}", "take it out")
+    raise unsupported(f"{name}={value}", "remove it")
 
 
 OPTIONS: dict[str, Callable[[str, Any], Any]] = {
@@ -224,8 +225,8 @@ OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "replace_alpha": _colour,
     "quality": quality,
     "exif_orientation": must_be_true,
-    "autocrop": refused("take it out, and cut the borders away before uploading"),
+    "autocrop": refused("remove it, and crop the borders before uploading"),
     "detail": refused("use sharpen"),
-    "keep_icc_profile": refused("take it out, colours are right without it"),
+    "keep_icc_profile": refused("remove it; colours are right without it"),
     "subsampling": _subsampling,
 }

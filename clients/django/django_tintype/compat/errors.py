@@ -1,10 +1,10 @@
-"""What is asked of tintype and cannot be given."""
+"""Errors for what tintype cannot do."""
 
 from __future__ import annotations
 
 
 class CompatError(ValueError):
-    """An argument of another package's tag that has no meaning for tintype; names it."""
+    """An argument of another package's tag without equivalent in tintype; the message names it."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name[:40]
@@ -12,7 +12,7 @@ class CompatError(ValueError):
 
 
 class SizeUnknown(AttributeError):
-    """Asked for in a template it is empty there; None would be written."""
+    """An AttributeError, so that templates write nothing; None would be written as text."""
 
     silent_variable_failure = True
 

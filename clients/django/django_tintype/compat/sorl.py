@@ -1,4 +1,4 @@
-"""sorl-thumbnail's geometry and options as specs."""
+"""Converts the geometry and options of sorl-thumbnail to specs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ _COMPASS: dict[tuple[int | None, int | None], str | None] = {
 
 
 class Offset(NamedTuple):
-    """Where the cut begins: a share of the free length, else pixels of the resized image."""
+    """Where the crop begins: a share of the free length, or pixels of the resized image."""
 
     percent: int | None
     pixels: int = 0
 
 
 def spec_of(geometry: object, options: Mapping[str, Any], size: Size | None) -> Spec:
-    """What sorl-thumbnail would make of an original of this size. Raises `CompatError`."""
+    """The spec of what sorl-thumbnail would make of an original of this size. Raises
+    `CompatError`."""
     width, height = parse_geometry(geometry)
     read = {**_defaults(), **{name: read_option(name, value) for name, value in options.items()}}
     base, crop, up = read.get("cropbox"), read.get("crop"), bool(read.get("upscale"))
@@ -125,7 +126,7 @@ def _crop(name: str, value: Any) -> tuple[Offset, Offset] | None:
     if not value or text == "noop":
         return None
     if text == "smart":
-        raise unsupported("crop=smart", "set a focal point on the picture, and crop=center")
+        raise unsupported("crop=smart", "set a focal point on the image, and crop=center")
     words = text.split(" ")
     if len(words) == 1:
         across = "center" if text in _DOWN else text
@@ -207,6 +208,6 @@ def _defaults() -> dict[str, Any]:
         if value is not None:
             found[name] = read_option(name, value)
     if getattr(site, "THUMBNAIL_PRESERVE_FORMAT", False):
-        # Then THUMBNAIL_FORMAT is for names without a known ending alone.
+        # Then THUMBNAIL_FORMAT applies only to names without a known extension.
         found.pop("format", None)
     return found

@@ -87,19 +87,19 @@ class Thumbnail:
 
 
 def source_of(value: object) -> Source:
-    """The original behind what templates pass: a file of a field, a thumbnail, or a name."""
+    """The original of a value passed by a template: a field's file, a thumbnail, or a name."""
     if isinstance(value, Thumbnail):
         return value.source
     if isinstance(value, str):
         if "://" in value or value.startswith("//"):
-            reason = "tintype shows what is stored in it; save the picture to a field first"
+            reason = "tintype shows what is stored in it; save the image to a field first"
             raise CompatError(value, reason)
         return Source.stored(default_storage, value)
     return Source.of(value)
 
 
 def size_of(value: object) -> Size | None:
-    """The size of an image or of a thumbnail, as far as it is known."""
+    """The size of an image or of a thumbnail, if it is known."""
     if isinstance(value, Thumbnail):
         return value.size
     size = source_of(value).size

@@ -1,4 +1,4 @@
-"""What both packages' arguments have in common: one reader for each kind of value."""
+"""Values that both packages share: one reader for each kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..delivery.spec import Spec, SpecError
 from .errors import CompatError, unsupported
 
-#: Some names of colours that templates use, beside hex digits.
+#: Colour names used in templates, besides hex digits.
 COLOURS = {"white": "ffffff", "black": "000000", "transparent": "00000000"}
 
 
@@ -37,11 +37,11 @@ def quality(name: str, value: object) -> int:
 
 def must_be_true(name: str, value: object) -> None:
     if not value:
-        raise unsupported(f"{name}={value}", "take it out")
+        raise unsupported(f"{name}={value}", "remove it")
 
 
 def refused(fix: str) -> Callable[[str, Any], None]:
-    """For what only does no harm while it is off."""
+    """For options that are harmless only while they are off."""
 
     def read(name: str, value: object) -> None:
         if value:

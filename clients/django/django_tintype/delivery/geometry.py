@@ -1,7 +1,7 @@
-"""From a spec and the size of an original to whole pixels, by the rules of the service.
+"""Resolves a spec and the size of an original to whole pixels, by the rules of the service.
 
 All of it is integer arithmetic; "rounded" means to the nearest whole number, halves up. The rules
-are the service's own, so that the size of every variant is known without asking for it:
+are the service's own, so that the size of every variant is known without a request:
 
 1. Crop the upright original; a crop over the edge is cut to the edge.
 2. Turn: rotate clockwise, then flip. Everything below speaks of the turned image.
@@ -186,7 +186,7 @@ def _pull(halves: int, free: int) -> int:
     return (free * halves + 1) // 2
 
 
-#: By how many halves of the free length a compass name moves the cut, across and down.
+#: How many halves of the free length a compass name moves the crop, across and down.
 _PULLS = {
     "c": (1, 1),
     "n": (1, 0),
@@ -208,7 +208,7 @@ def _clip(source: Size, crop: str | None) -> Rect:
     across, down = clip(source.width, x, width), clip(source.height, y, height)
     if across is None or down is None:
         raise GeometryError(
-            "crop", f"crop lies outside the picture of {source.width}x{source.height} pixels"
+            "crop", f"crop lies outside the image of {source.width}x{source.height} pixels"
         )
     return Rect(across[0], down[0], across[1], down[1])
 
@@ -228,7 +228,7 @@ def _clip_fractions(side: int, start: str, length: str) -> tuple[int, int] | Non
 
 
 class _Turn:
-    """A rotation and a flip of a crop: sizes, points and rectangles, there and back."""
+    """A rotation and a flip of a crop: maps sizes, points and rectangles in both directions."""
 
     def __init__(self, rotate: int, flip: str, crop: Rect) -> None:
         # A vertical flip is half a turn and a horizontal flip.

@@ -1,4 +1,4 @@
-"""What is to be shown, as far as it is known without any I/O: size, version and so on come from the
+"""The image to show, as far as it is known without any I/O: size, version and so on come from the
 row in the database."""
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from django.db.models.fields.files import FieldFile
 from ..text import shortened
 from .spec import millionths
 
-_GIVEN = "a picture is given as the file of a field, as a Source or as a key"
+_GIVEN = "an image is given as the file of a field, as a Source or as a key"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """An image to show: an original of the service, and what is known of it."""
+    """An image to show: an original of the service, and what is known about it."""
 
     key: str
     #: Of the upright image. Without them a tag writes neither width and height nor a srcset.
@@ -86,7 +86,7 @@ def _side(value: object) -> int | None:
 
 
 def _version(value: object) -> str | None:
-    """Anything else in the column is ignored, and does not break a page."""
+    """Any other value in the column is ignored rather than breaking the page."""
     return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) else None
 
 

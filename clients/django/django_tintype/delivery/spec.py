@@ -39,7 +39,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What one URL says and nothing else: no preset applied, no configuration.
+    """The items of one URL and nothing else: no preset applied, no configuration.
 
     Items at their default are `None`, except with a preset, which they then override.
     """
@@ -136,7 +136,7 @@ class Spec:
         """Refuses contradictory items, as far as that can be decided without the original."""
         if not self.is_image and any(self.__dict__[item] is not None for item in PICTURE_ITEMS):
             raise SpecError(
-                "f", "json and original leave the picture as it is, so no other item may change it"
+                "f", "json and original do not change the image, so they allow no item that does"
             )
         fit = self.fit or "contain"
         if fit != "contain" and (self.w is None or self.h is None):
@@ -312,7 +312,7 @@ def _crop(item: str, text: str) -> str:
                 return f"{x}x{y}x{w}x{h}"
     allowed = (
         "XxYxWxH, in pixels or (when any has a dot) in fractions from 0 to 1, "
-        "starting inside the picture and not empty"
+        "starting inside the image and not empty"
     )
     raise _refused(item, text, allowed)
 

@@ -29,7 +29,7 @@ UNSIGNED_DPR = (None, 1.0, 1.5, 2.0, 3.0)
 
 
 class Keyed(Protocol):
-    """What is shown: an original's key and, where it is known, its version."""
+    """An image to show: an original's key and, if known, its version."""
 
     @property
     def key(self) -> str: ...

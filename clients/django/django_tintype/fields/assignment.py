@@ -1,4 +1,4 @@
-"""What happens to the columns of a row when another file is assigned."""
+"""Updates the columns of a row when another file is assigned."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def was_deferred(row: Row) -> bool:
 
 
 def undeferred(row: Row, value: Any) -> None:
-    """The file that was deferred is loaded now, or replaced without having been loaded."""
+    """The deferred file has been loaded, or replaced without having been loaded."""
     is_loaded = (isinstance(value, str) and value != "") or (
         isinstance(value, FieldFile) and value.instance == row.instance
     )
@@ -57,8 +57,8 @@ def undeferred(row: Row, value: Any) -> None:
 
 
 def fill_from_file(row: Row, content: File[Any]) -> None:
-    """Of a file that the service does not have yet only the size is known, and the service has no
-    marks for it."""
+    """For a file that the service does not have yet, only the size is known, and the service has no
+    marks."""
     row.clear()
     for option, value in zip(("width_field", "height_field"), local_size(content), strict=True):
         if value:
@@ -67,7 +67,7 @@ def fill_from_file(row: Row, content: File[Any]) -> None:
 
 
 def is_of_another_row(file: Any, instance: models.Model) -> bool:
-    """Or of the same one, loaded again."""
+    """Also true for the same row, loaded again."""
     is_bound = isinstance(file, FieldFile) and file.instance is not None
     return is_bound and file.instance is not instance
 

@@ -65,7 +65,7 @@ def check_columns(field: TintypeImageField) -> Iterator[CheckMessage]:
             )
     if not (field.width_field and field.height_field):
         yield Warning(
-            "without width_field and height_field, pages cannot say how large the picture is, and "
+            "without width_field and height_field, pages cannot state the size of the image, and "
             "tags write no srcset",
             hint="add both columns, and run manage.py tintype_fill_dimensions",
             obj=field,

@@ -26,7 +26,8 @@ logger = logging.getLogger("django_tintype")
 
 
 class Cleanup:
-    """For one field. The names that a row has had stay in its state until its name is certain."""
+    """Cleans up for one field. A row's state keeps the names that it has had until its name is
+    certain."""
 
     def __init__(self, field: TintypeImageField) -> None:
         self.field = field
@@ -70,7 +71,7 @@ class Cleanup:
         gone = named - {row.name}
         row.change(named=named | _set(row.name))
         if gone:
-            # After a rollback they are still known, and the next save deletes them.
+            # After a rollback, the names are still known, and the next save deletes the files.
             transaction.on_commit(partial(self._let_go, row, gone, using), using=using)
 
     def _let_go(self, row: Row, gone: frozenset[str], using: str) -> None:

@@ -34,7 +34,7 @@ class TintypeFieldFile(ImageFieldFile):
             super().save(name, content, save)  # type: ignore[arg-type]  # Django takes None
             return
         if not hasattr(content, "chunks"):
-            # A plain Python file. A storage would wrap it too, and lose the marks.
+            # A plain Python file. The storage would wrap it anyway, and lose the marks.
             content = File(content, name)
         row = Row(self.field, self.instance)
         row.forget_marks_of_replaced_file()

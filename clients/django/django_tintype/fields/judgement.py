@@ -1,4 +1,4 @@
-"""Whether an image can be shown, and what an editor is told if not.
+"""Whether an image can be shown, and the message for an editor if not.
 
 The service decides: its response to an upload says why an image is stored and cannot be shown. What
 the file itself reveals is checked by the same rules before it is uploaded.
@@ -47,14 +47,14 @@ _MAGIC: Final = (
     (0, b"%PDF-", "pdf"),
 )
 _AVIF: Final = {b"avif", b"avis"}
-#: By a name of its own, and by one that leaves open how the picture is coded.
+#: Brands of HEIC, and brands that leave open how the image is coded.
 _HEIC: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _HEIF: Final = {b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"}
 
 
 def find_trouble(file: File[Any], limits: Limits | None) -> Trouble | None:
-    """From the first bytes, and from the header if Pillow is installed. Leaves the file at its
-    start. None also means that nothing is known."""
+    """Judges by the first bytes, and by the header if Pillow is installed. Leaves the file at its
+    start. None may also mean that nothing is known."""
     format = sniffed(file)
     size = file.size
     if limits and size is not None and size > limits.max_upload_bytes:
@@ -70,7 +70,7 @@ def find_trouble(file: File[Any], limits: Limits | None) -> Trouble | None:
 
 
 def find_trouble_with_pillow(file: Any) -> Trouble | None:
-    """Like Django's own field, and sets `image` and `content_type` on the file."""
+    """Sets `image` and `content_type` on the file, like Django's own field."""
     try:
         from PIL import Image
     except ImportError:
@@ -167,7 +167,7 @@ def _names_of(limits: Limits | None) -> str:
 
 
 def _megapixels(pixels: int, limit: int) -> tuple[str, str]:
-    """With enough digits to tell the two apart."""
+    """Formats both numbers with enough digits to tell them apart."""
     for digits in range(7):
         texts = f"{pixels / 1e6:.{digits}f}", f"{limit / 1e6:.{digits}f}"
         if texts[0] != texts[1]:
@@ -184,7 +184,7 @@ def _pixels(file: File[Any]) -> int | None:
         with Image.open(file) as image:
             return int(image.width * image.height)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # So many that Pillow refuses to open it; the message has the number.
+        # Too many pixels for Pillow; its message contains the number.
         found = re.search(r"\d+", str(error))
         return int(found[0]) if found else None
     except Exception:

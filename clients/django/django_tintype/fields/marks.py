@@ -1,4 +1,4 @@
-"""What an editor enters for an image and the service cannot find out: focal point and crops.
+"""Marks that editors set on an image: focal point and crops.
 
 A row has them in columns and the service in the original's record; this module converts between the
 two.
@@ -46,8 +46,8 @@ class Marks(NamedTuple):
 
 
 def read_focal(value: object) -> Point | None:
-    """From `0.35x0.6`, or from a pair as other fields for such points have it; None without a
-    point. Raises ValueError."""
+    """Reads `0.35x0.6`, or a pair as other focal point fields store it; None without a point.
+    Raises ValueError."""
     if value is None or value == "":
         return None
     text = value if isinstance(value, str) else as_text("focal point", value)

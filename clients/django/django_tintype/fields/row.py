@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Row:
-    """A view: changes go to the instance, which is not saved."""
+    """A view of an instance: changes are applied to it without saving."""
 
     def __init__(self, field: TintypeImageField, instance: models.Model) -> None:
         self.field, self.instance = field, instance
@@ -100,7 +100,7 @@ class Row:
         """The marks that the row had, and whether the service has them too."""
         known = self.state.known or Known(Marks(None).copy(), is_from_service=True)
         if not known.is_from_service and self.instance._state.adding:
-            # Nobody else knows what a constructor was given.
+            # Values passed to a constructor are not stored anywhere else.
             known = known._replace(is_heard=False)
         if read := [name for name in known.deferred if name in self.values]:
             known = self._with_deferred(known, read)

@@ -15,7 +15,7 @@ def local_size(content: File[Any]) -> tuple[int | None, int | None]:
         return None, None
     was_closed = content.closed
     if not was_closed and not content.seekable():
-        # A stream has been consumed by now.
+        # A stream that cannot seek has been consumed by now.
         return None, None
     content.open()
     try:

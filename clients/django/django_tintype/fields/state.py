@@ -1,4 +1,4 @@
-"""What an instance remembers of an image field besides its columns."""
+"""The state that an instance keeps for an image field besides its columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Known(NamedTuple):
     marks: Marks
     #: Otherwise from the row, or from the caller of a constructor.
     is_from_service: bool
-    #: Whether the service has them too: a row without a version is still to be sent.
+    #: Whether the service has them too; a row without a version has yet to be sent.
     is_heard: bool = True
     #: Deferred columns of marks, which `marks` does not cover.
     deferred: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def send(field: TintypeImageField, instance: models.Model, using: str) -> None:
             return
         known, _, is_heard, _ = mine.known()
         if name and not is_heard:
-            # It is unknown what the service lacks; something may have been removed.
+            # It is unknown which marks the service lacks; some may have been removed.
             record = _storage(field).record(name)
             known = _marks_of(name, record)
         if not mine.is_loaded:
@@ -113,10 +113,10 @@ def _agree(
     known: Marks,
     record: Record | None = None,
 ) -> Record | None:
-    """Sends what the row says and the service lacks, until the row no longer changes.
+    """Sends the marks that the service lacks, until the row no longer changes.
 
-    The version is written only if the row still says what was sent: of two concurrent changes, the
-    later one looks again.
+    The version is written only if the row still has the marks that were sent; of two concurrent
+    changes, the later one checks again.
     """
     for _ in range(MAX_ROUNDS):
         if row is None or not row[field.attname]:
@@ -143,7 +143,7 @@ def _agree(
         if _swap(field, pk, using, row, {c: v for c, v in news.items() if v}):
             return record
         row = _row(field, pk, using)
-    raise TintypeError(f"others changed the row at the same moment, {MAX_ROUNDS} times")
+    raise TintypeError(f"others changed the row at the same time, {MAX_ROUNDS} times")
 
 
 def _row(field: TintypeImageField, pk: Any, using: str) -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ def check_names(tag: str, names: Collection[str]) -> None:
             reason = f"did you mean {near}" if near in known else f"known are {', '.join(known)}"
             raise ArgumentError(tag, name, f"unknown argument, {reason}")
     if "alt" in known and "alt" not in names:
-        reason = 'is missing; say what the picture shows, or alt="" where it only decorates'
+        reason = 'is missing; describe the image, or alt="" where it only decorates'
         raise ArgumentError(tag, "alt", reason)
     if tag == "tt_source" and "media" not in names:
         raise ArgumentError(tag, "media", 'is missing; such as media="(max-width: 600px)"')
@@ -154,7 +154,9 @@ def _apply_ratio(tag: str, spec: Spec, items: dict[str, Any], values: dict[str, 
     width, height = items.get("w", box.w), items.get("h", box.h)
     across, down = values["ratio"]
     if width and height:
-        raise ArgumentError(tag, "ratio", "w and h say it already; leave out one of the three")
+        raise ArgumentError(
+            tag, "ratio", "w and h determine it already; leave out one of the three"
+        )
     if width:
         items["h"] = side(width, down, across)
     elif height:

@@ -46,7 +46,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Picture:
-    """A `<picture>`: the browser takes the first source that fits, else the image."""
+    """A `<picture>`: the browser uses the first matching source, or else the image."""
 
     img: Element
     sources: list[Element] = field(default_factory=list)

@@ -49,7 +49,7 @@ def is_valid(thumbhash: str) -> bool:
 
 
 def is_opaque(thumbhash: str) -> bool:
-    """Whether the image hides what is behind it."""
+    """Whether the image is fully opaque."""
     waves = _read(thumbhash)
     return waves is not None and not waves.a_waves
 

@@ -1,5 +1,5 @@
-"""The sizes that a browser may choose from: by width where the layout decides how wide an image is
-shown, by pixel density where its size is fixed. None is larger than the original."""
+"""The sizes that a browser may choose from: by width where the layout determines the size of an
+image, by pixel density where its size is fixed. None is larger than the original."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..delivery.source import Source
 from ..delivery.spec import MAX_BOX, Spec, written
 from .arguments import Arguments, side
 
-#: The density offered besides 1. Nobody sees the difference on screens of density 3.
+#: The density offered besides 1. On screens of density 3, nobody sees the difference.
 DENSE = 2.0
 
 #: The width where nothing is chosen: crawlers, mail and feeds take `src`, and the widest image

@@ -41,7 +41,7 @@ else:
     # Generic in its stubs alone.
     _File = File
 
-#: Enough that the service need not be asked whether a name is free.
+#: Enough to make a request for free names unnecessary.
 RANDOM_CHARACTERS: Final = 12
 
 _HOOKS: Final = ("get_alternative_name", "is_name_available", "exists")

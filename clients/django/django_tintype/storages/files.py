@@ -181,8 +181,8 @@ class RangeReader(io.RawIOBase):
                 ) as download:
                     if download.start != at or download.size is None:
                         raise TintypeError(
-                            f"the answer for {self._key!r} does not say which bytes it has; look "
-                            "at what lies between here and the service"
+                            f"the response for {self._key!r} does not say which bytes it has; "
+                            "check proxies between here and the service"
                         )
                     self.size, self._etag = download.size, download.etag
                     while chunk := download.read(min(end, self.size) - start - len(data)):

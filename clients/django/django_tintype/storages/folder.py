@@ -2,14 +2,14 @@
 a file that lies here is to be moved, whatever a task queue or a database says.
 
     files/KEY     waiting; the only copy
-    deleted/KEY   deleted while it waited; goes when it is certain that it did not arrive after all,
-                  and a new file of the name is not moved before
+    deleted/KEY   deleted while it waited; removed once it is certain that the service does not
+                  have it; until then a new file of that name is not moved
     moved/…       arrived; kept for a while for those who are reading it
     drafts/…      being written; not acknowledged yet
 
-A file gets its name by link(2) when all its bytes are on the disk, and changes its state by
-rename(2). So a process may end at any point, and another one goes on from what it finds. Whoever
-moves or buries a file holds a lock on it, which ends with its process.
+A file gets its name by link(2) once all its bytes are on the disk, and changes its state by
+rename(2). So a process may end at any point, and another one continues from what it finds. A
+process that moves or buries a file holds a lock on it, which ends with the process.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class DeferredFolder:
             draft.unlink(missing_ok=True)
 
     def place(self, draft: Path, key: str) -> None:
-        """Gives a draft its name. FileExistsError if the name is taken, or if a deleted file of
-        this name is still being moved: its mover would mistake this one for it."""
+        """Gives a draft its name. Raises FileExistsError if the name is taken, or if a deleted file
+        of this name is still being moved: its mover would mistake this one for it."""
         # Later nobody could choose another name.
         check_key(key)
         target, grave = self.path(key), self._place("deleted", key)
@@ -266,7 +266,8 @@ def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except OSError as error:
-        # The name cannot exist here. Any other error is a fault of the disk, and means nothing.
+        # The name cannot exist here. Any other error is a disk fault and says nothing about the
+        # name.
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
         raise

@@ -34,7 +34,7 @@ from ..delivery.url import folder_url, original_url
 from ..keys import composed, joined, plain, split_extension, tidied
 from .files import TintypeFile
 
-#: Names that a hook may offer for one file before the save fails.
+#: How many names a hook may offer for one file before the save fails.
 MAX_NAMES = 100
 #: How often in a row it may offer the same name while nothing has changed.
 MAX_STANDSTILLS = 10

@@ -56,7 +56,7 @@ class Call:
             else:
                 self.given[name] = expression
         if needs_value and self.value is None:
-            raise self.error("needs a picture: the file of a field, or a key")
+            raise self.error("needs an image: the file of a field, or a key")
         self.arguments = self._judge()
 
     def error(self, message: str) -> TemplateSyntaxError:
@@ -140,7 +140,7 @@ class PictureNode(Node):
         directions: list[ArtDirection] = []
         with context.push(**{_SOURCES: directions}):
             if self.nodelist.render(context).strip():
-                raise self.call.error("holds nothing but tt_source tags")
+                raise self.call.error("may contain only tt_source tags")
         return self.call.answer(context, picture_of(picture, arguments, directions))
 
 
@@ -179,7 +179,7 @@ def tt_picture(parser: Parser, token: Token) -> Node:
         parser.delete_first_token()
         for node in nodelist:
             if isinstance(node, TextNode) and node.s.strip():
-                raise call.error("holds nothing but tt_source tags")
+                raise call.error("may contain only tt_source tags")
     return PictureNode(call, nodelist)
 
 
@@ -188,9 +188,9 @@ def tt_source(parser: Parser, token: Token) -> Node:
     """{% tt_source media="(max-width: 600px)" ratio="1/1" %}"""
     call = Call(parser, token, needs_value=False)
     if all(command != "tt_picture" for command, _ in parser.command_stack):
-        raise call.error("stands between tt_picture and endtt_picture")
+        raise call.error("belongs between tt_picture and endtt_picture")
     if call.variable is not None:
-        raise call.error("has no as; the tt_picture around it has")
+        raise call.error('cannot have "as"; the surrounding tt_picture can')
     return SourceNode(call)
 
 

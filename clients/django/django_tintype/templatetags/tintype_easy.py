@@ -114,7 +114,7 @@ class ThumbnailNode(Node):
         value = self.source.resolve(context)
         if not value:
             if is_debug():
-                raise TemplateSyntaxError(f"thumbnail: {self.source} is no picture")
+                raise TemplateSyntaxError(f"thumbnail: {self.source} is not an image")
             return ""
         made = thumbnailer(value)
         options: dict[str, Any] = {

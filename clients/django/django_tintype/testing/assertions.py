@@ -12,8 +12,9 @@ from ..delivery.url import needs_signature, parse_path
 
 
 def assert_url(url: str, key: str, spec: str | Spec | None = None) -> None:
-    """The URL is one that the service answers without a redirect, with a variant of this original;
-    with `spec`, with this very variant. Version, expiry and signature are checked, not compared."""
+    """Asserts that the service responds to the URL with a variant of this original, without a
+    redirect; with `spec`, with exactly this variant. Version, expiry and signature are checked, not
+    compared."""
     settings = conf.settings()
     prefix = settings.public_url + "/t/"
     assert url.startswith(prefix), f"{url} does not begin with {prefix}"
@@ -38,7 +39,7 @@ def assert_url(url: str, key: str, spec: str | Spec | None = None) -> None:
 
 
 def assert_original_url(url: str, key: str) -> None:
-    """The URL is one that the service answers with the original itself."""
+    """Asserts that the service responds to the URL with the original itself."""
     settings = conf.settings()
     path = url.removeprefix(settings.public_url)
     if path.startswith("/o/"):

@@ -29,7 +29,7 @@ from ..api.records import Head, ImageFacts, Listed, Page, Ready, Record
 from ..api.upload import Body, SourceFailed, Upload, WrongLength
 from ..keys import check_key, encode_key, is_too_long, joined, split_extension
 
-#: Types that Python's own table lacks, or has otherwise.
+#: Types that Python's own table lacks, or defines differently.
 _TYPES = {
     ".mkv": "video/x-matroska",
     ".ogv": "video/ogg",
@@ -286,7 +286,7 @@ class MemoryClient(Client):
                 raise _refused(409, "parent-not-directory", key)
 
     def _free(self, wished: str, max_length: int | None) -> str:
-        """The rule of Django's `get_available_name`, which the service shares."""
+        """Applies the rule of Django's `get_available_name`, as the service does."""
         folder, slash, file = wished.rpartition("/")
         root, extension = split_extension(file)
         key = wished

@@ -41,7 +41,7 @@ class Checkpoint:
             return done
         if _entry(first) != work:
             raise CommandError(
-                f"checkpoint {self.path} is of other work; name another file, or remove this one",
+                f"checkpoint {self.path} is of another run; name another file, or remove this one",
                 returncode=2,
             )
         end = len(first)
@@ -65,11 +65,12 @@ class Checkpoint:
             self._file.flush()
         except OSError as error:
             raise CommandError(
-                f"checkpoint {self.path}: {error.strerror}; make room and run it again for the rest"
+                f"checkpoint {self.path}: {error.strerror}; "
+                "free some space and run it again for the rest"
             ) from None
 
     def close(self) -> None:
-        # Buffered text that could not be written is tried once more, in vain.
+        # Closing tries once more to write the buffered text, in vain.
         with suppress(OSError):
             self._file.close()
 

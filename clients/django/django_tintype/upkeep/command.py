@@ -57,7 +57,7 @@ class UpkeepCommand(BaseCommand):
                 self.stderr.write("")  # below the bar
             raise CommandError("interrupted; run it again for the rest", returncode=130) from None
         except BrokenPipeError:
-            # The reader has had enough (`| head`). Python would try to write the rest at exit.
+            # The reader has closed the pipe (`| head`). Python would try to write the rest at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141)  # as if SIGPIPE had ended it
         except TintypeError as error:

@@ -52,7 +52,7 @@ def copy(item: Copy, known: Record | None, *, dry_run: bool) -> tuple[Outcome, i
             try:
                 known = client.record(item.key)
             except FileNotFoundError:
-                # By a folder, or a part of the name is a file.
+                # The name is a folder, or part of it is a file.
                 raise taken from None
     # Another process was faster.
     return _compare(item, known), 0

@@ -60,7 +60,7 @@ class Renaming:
         )
 
     def update_rows(self, item: Copy) -> int:
-        """Lets the rows name the file by its new name; returns how many there were."""
+        """Updates the rows to the file's new name; returns how many there were."""
         return sum(
             QuerySet(field.model, using=using)
             .filter(**{field.attname: item.name})

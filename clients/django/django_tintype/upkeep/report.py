@@ -17,8 +17,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-
 
 
 class Report:
-    """Counts outcomes, and reports them: a bar on a terminal, a line now and then without one, and
-    each problem as it happens. With `as_json` as JSON lines."""
+    """Counts outcomes and reports them: as a bar on a terminal, otherwise as an occasional line;
+    each problem as it happens. With `as_json`, as JSON lines."""
 
     def __init__(
         self,

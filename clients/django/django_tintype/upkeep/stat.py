@@ -32,8 +32,8 @@ def with_records(
             elif answer["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
                 yield item, None
             else:
-                # Its store is unavailable, or the token lacks the scope: requested again, or
-                # raised.
+                # The store is unavailable, or the token lacks the scope: request it alone, which
+                # may raise.
                 yield item, _alone(client, key(item))
 
 

@@ -11,7 +11,7 @@ class Album(models.Model):
 
 
 class Picture(models.Model):
-    """Some columns stand before the image and some behind it: that must make no difference."""
+    """Some columns come before the image and some after it, which must make no difference."""
 
     album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True)
     title = models.CharField(max_length=50, blank=True)
@@ -47,7 +47,7 @@ class Chapter(models.Model):
 
 
 class Scan(Chapter, Picture):
-    """Its key is that of its first parent, not that of the picture."""
+    """Its primary key is that of its first parent, not that of the picture."""
 
 
 class Bare(models.Model):
@@ -55,7 +55,7 @@ class Bare(models.Model):
 
 
 class Tidy(models.Model):
-    """What no row names any more is deleted."""
+    """Files that no row names any more are deleted."""
 
     title = models.CharField(max_length=50, blank=True)
     image = TintypeImageField(
@@ -68,7 +68,7 @@ class TidyChild(Tidy):
 
 
 class Defaulted(models.Model):
-    """The database knows what is in columns that nobody writes."""
+    """The database has defaults for columns that are not written."""
 
     focal = models.CharField(max_length=20, blank=True, db_default="")
     crops = models.JSONField(
@@ -89,7 +89,7 @@ class Defaulted(models.Model):
 
 
 class OnDisk(models.Model):
-    """A storage that is not tintype's."""
+    """An image in another storage than tintype's."""
 
     image = TintypeImageField(
         storage=FileSystemStorage(), upload_to="disk", width_field="width", height_field="height"
@@ -103,7 +103,7 @@ def later(**options: Any) -> Storage:
 
 
 class Later(models.Model):
-    """Uploads that are moved to the service afterwards."""
+    """Uploads that are moved to the service later."""
 
     image = TintypeImageField(
         storage=later,

@@ -1,1 +1,1 @@
-"""The models of the tests of storage and commands."""
+"""Models for the tests of storage and commands."""

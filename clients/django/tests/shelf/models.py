@@ -8,7 +8,7 @@ class Document(models.Model):
 
 
 class Photo(models.Model):
-    """Dimensions in columns, as Django has them."""
+    """Dimensions in columns, as with Django's own field."""
 
     image = models.ImageField(
         upload_to="photos", width_field="width", height_field="height", blank=True
@@ -18,7 +18,7 @@ class Photo(models.Model):
 
 
 class Figure(models.Model):
-    """All that the service knows, in columns."""
+    """Everything that the service knows, in columns."""
 
     image = TintypeImageField(
         upload_to="figures",

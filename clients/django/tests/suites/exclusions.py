@@ -1,4 +1,4 @@
-"""What each suite is expected to do with TintypeStorage: how many tests pass, and which cannot."""
+"""The expected result of each suite with TintypeStorage: how many tests pass, and which cannot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Expectation:
 
 
 def _django(classes: Iterable[str]) -> dict[str, list[str]]:
-    """`classes` are those that share the tests of FileStorageTests."""
+    """`classes` share the tests of FileStorageTests."""
 
     def each(test: str) -> list[str]:
         return [f"file_storage.tests.{name}.{test}" for name in classes]

@@ -1,7 +1,7 @@
-"""The test runner of all suites: compares what failed with what is known to fail, and why.
+"""The test runner of all suites: compares failures with those that are known, and why.
 
-A run is wrong when a test fails that is not named in exclusions.py, when one named there passes or
-was not found (the exclusion is stale), and when fewer tests pass than did when it was written.
+A run is wrong if a test fails that is not listed in exclusions.py, if a listed one passes or is not
+found (the exclusion is stale), or if fewer tests pass than when it was written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXPECTED = SUITES[NAME]
 
 
 class Judged(unittest.TextTestResult):
-    """Remembers how each test ended, and shows the traceback of those alone that should pass."""
+    """Remembers how each test ended, and shows tracebacks only of tests that should pass."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,7 +62,7 @@ class Judged(unittest.TextTestResult):
 
 class Judge(DiscoverRunner):
     def __init__(self, **options: Any) -> None:
-        # The suites' own talk belongs to a run that went wrong.
+        # The suites' output is shown only for failures.
         super().__init__(**{**options, "buffer": True})
         self.not_found = set(EXPECTED.not_run)
 

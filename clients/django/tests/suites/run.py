@@ -2,8 +2,8 @@
 
 Usage: python -m tests.suites.run [django|wagtail|sorl|easy ...]   (in clients/django)
 
-Each suite gets a service of its own, on a folder of its own. Django's and sorl's tests come from
-their source distributions, which are fetched once and kept under target/.
+Each suite gets its own service and folder. Django's and sorl's tests come from their source
+distributions, which are fetched once and kept under target/.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def source(requirement: str) -> Path:
         try:
             unpacked.rename(folder)
         except OSError:
-            # The run with the other Python, beside this one, was faster.
+            # The parallel run with the other Python was faster.
             if not folder.exists():
                 raise
     return folder

@@ -1,4 +1,4 @@
-"""Django's own tests, as its test_sqlite.py has them."""
+"""Settings of Django's own tests, as in its test_sqlite.py."""
 
 import os
 

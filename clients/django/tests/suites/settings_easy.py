@@ -1,4 +1,4 @@
-"""easy-thumbnails' own tests: files in tintype, thumbnails made by easy-thumbnails."""
+"""Settings of easy-thumbnails' own tests: files in tintype, thumbnails made by easy-thumbnails."""
 
 import os
 

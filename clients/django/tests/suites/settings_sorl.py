@@ -1,4 +1,5 @@
-"""sorl-thumbnail's own tests: files in tintype, thumbnails made by sorl and saved there as well."""
+"""Settings of sorl-thumbnail's own tests: files in tintype, thumbnails made by sorl and saved there
+too."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""wagtail's tests of images, with TintypeStorage as it is: nothing has a local path."""
+"""Settings of wagtail's image tests, with the plain TintypeStorage: nothing has a local path."""
 
 import os
 

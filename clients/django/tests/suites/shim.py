@@ -1,9 +1,9 @@
-"""TintypeStorage in the place of FileSystemStorage, for suites that were written for local files.
+"""TintypeStorage in place of FileSystemStorage, for suites written for local files.
 
 The service keeps its files as plain ones below TINTYPE_ROOT, the suite's temporary folder, so that
-tests may look at the disk. What is added here is what only a local storage has: absolute locations,
-`path()`, folders of their own right, links, the time of the last access, and modes, which are
-remembered but not obeyed.
+tests may look at the disk. This adds what only a local storage has: absolute locations, `path()`,
+folders that exist by themselves, links, access times, and modes, which are remembered but not
+applied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = os.path.realpath(os.environ["TINTYPE_ROOT"])
 
 @deconstructible(path="django.core.files.storage.FileSystemStorage")
 class LocalTintypeStorage(TintypeStorage):
-    # Tests of 5.2 derive classes with other flags. Nobody here reads them.
+    # Tests of 5.2 derive classes with other flags, which are ignored here.
     OS_OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
     def __init__(
@@ -36,7 +36,7 @@ class LocalTintypeStorage(TintypeStorage):
         directory_permissions_mode: int | None = None,
         allow_overwrite: bool = False,
     ) -> None:
-        # As with FileSystemStorage, what is not given follows the settings, which tests override.
+        # As with FileSystemStorage, missing options follow the settings, which tests override.
         self._location = location
         self._base_url = base_url
         self._file_permissions_mode = file_permissions_mode
@@ -65,7 +65,7 @@ class LocalTintypeStorage(TintypeStorage):
 
     def url(self, name: str | None) -> str:
         if self.base_url is None:
-            # There is no URL without one where Django serves the files itself.
+            # Without a base URL there is no URL, as when Django serves the files itself.
             raise ValueError("This file is not accessible via a URL.")
         return super().url(name)
 
@@ -88,7 +88,7 @@ class LocalTintypeStorage(TintypeStorage):
     def path(self, name: str) -> str:
         return self._local(name)
 
-    # Apart from `path`, which suites override to play a remote storage.
+    # Separate from `path`, which suites override to imitate a remote storage.
     def _local(self, name: str) -> str:
         return safe_join(os.path.realpath(self.location), name)
 
@@ -113,14 +113,14 @@ class LocalTintypeStorage(TintypeStorage):
         super().delete(name)
         if os.path.isdir(self._local(name)):
             os.rmdir(self._local(name))
-        # Folders that became empty are gone, and this storage's own is one of them to the service.
+        # The service removes empty folders, including this storage's own.
         os.makedirs(self.location, exist_ok=True)
 
     def _save(self, name: str, content: Any) -> str:
         try:
             return super()._save(name, content)
         except FileExistsError as error:
-            # A refusal names a key, where FileSystemStorage names a folder.
+            # The service's error names a key, FileSystemStorage's a folder.
             raise FileExistsError(os.path.join(ROOT, str(error))) from error
 
     def get_accessed_time(self, name: str) -> datetime:

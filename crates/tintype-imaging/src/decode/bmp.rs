@@ -1,5 +1,5 @@
-//! BMP, of Windows and of OS/2: row by row, but for run lengths, whose indices are in memory as a whole. Where rows
-//! are missing, what they would have shown is black or clear; they are the first or the last, as the file has them.
+//! BMP, for Windows and OS/2: row by row, except that run-length data is decoded to indices as a whole. Missing rows
+//! are black or transparent; they are the first or the last, depending on the file's row order.
 
 use std::time::Instant;
 
@@ -85,7 +85,7 @@ pub(super) fn decode(
 fn palette(bytes: &[u8], head: &Head) -> Vec<[u8; 3]> {
     let entries = bytes.get(head.palette.0..).unwrap_or_default();
     let end = (head.offset as usize).saturating_sub(head.palette.0);
-    // Some put the pixels where the palette says that it is.
+    // Some writers place the pixels where the palette should be.
     let entries = match end {
         0 => entries,
         _ => &entries[..entries.len().min(end)],
@@ -96,7 +96,7 @@ fn palette(bytes: &[u8], head: &Head) -> Vec<[u8; 3]> {
         .collect()
 }
 
-/// Where none of a picture can be seen, its alpha was never meant: what Windows writes from a screen.
+/// If alpha is zero everywhere, it was never meant as alpha: Windows writes screenshots like this.
 fn has_alpha(rows: &[u8], mask: u32, bits: u16, stride: usize, width: usize) -> bool {
     if mask == 0 {
         return false;
@@ -105,7 +105,7 @@ fn has_alpha(rows: &[u8], mask: u32, bits: u16, stride: usize, width: usize) -> 
     rows.any(|row| values(row, bits).take(width).any(|value| value & mask != 0))
 }
 
-/// Of pixels of 16 bits or more.
+/// The pixel values of a row, at 16 bits or more.
 fn values(row: &[u8], bits: u16) -> impl Iterator<Item = u32> {
     let pixels = row.chunks_exact(usize::from(bits / 8).max(1));
     pixels.map(|pixel| {
@@ -115,9 +115,9 @@ fn values(row: &[u8], bits: u16) -> impl Iterator<Item = u32> {
 }
 
 enum Colours {
-    /// Indices of so many bits.
+    /// Palette indices, and their number of bits.
     Palette(Vec<[u8; 3]>, u16),
-    /// Blue, green, red.
+    /// In the order blue, green, red.
     Bytes,
     Masks([Mask; 4], u16),
 }
@@ -137,7 +137,7 @@ impl Mask {
         }
     }
 
-    /// 0..=255.
+    /// Scales the masked value to 0..=255.
     fn of(self, value: u32) -> u8 {
         match self.most {
             0 => 0,
@@ -182,8 +182,8 @@ impl Colours {
     }
 }
 
-/// Indices of 8 bits, as the rows are stored, and how many rows are known. What is passed over is of the first
-/// colour.
+/// Decodes run lengths to 8-bit indices in stored row order; also returns the number of known rows. Skipped pixels get
+/// the first colour.
 fn runs(bytes: &[u8], width: usize, height: usize, bits: u16) -> (Vec<u8>, usize) {
     let mut indices = vec![0; width * height];
     let (mut x, mut y, mut at) = (0, 0, 0);
@@ -237,6 +237,6 @@ fn runs(bytes: &[u8], width: usize, height: usize, bits: u16) -> (Vec<u8>, usize
             return (indices, height);
         }
     }
-    // It breaks off in this row.
+    // The data breaks off in this row.
     (indices, y.max(1))
 }

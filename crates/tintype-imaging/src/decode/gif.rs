@@ -83,7 +83,7 @@ pub(super) fn decode(
             }
             match rows.next(&mut reader, &mut indices) {
                 Ok(true) => {}
-                // It breaks off here: the rows above are worth showing.
+                // The data breaks off here; the rows above are worth showing.
                 Ok(false) | Err(_) if y > place.top && Instant::now() < deadline => {
                     is_whole = false;
                     break;
@@ -118,7 +118,7 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// Where there is no palette for all frames, shades of gray take its place: a frame need not have one either.
+/// Inserts a gray palette if the file has no global one, because its frames need not have one either.
 fn with_palette(bytes: &[u8]) -> Chain<Cursor<Vec<u8>>, Cursor<&[u8]>> {
     let (head, rest) = bytes.split_at(bytes.len().min(HEAD));
     let mut front = head.to_vec();
@@ -131,14 +131,14 @@ fn with_palette(bytes: &[u8]) -> Chain<Cursor<Vec<u8>>, Cursor<&[u8]>> {
     Cursor::new(front).chain(Cursor::new(rest))
 }
 
-/// Signature and screen.
+/// Length of the signature and the logical screen descriptor.
 const HEAD: usize = 13;
 const HAS_PALETTE: u8 = 0x80;
 
-/// First row and step of the passes (GIF89a, appendix E).
+/// First row and step of each pass (GIF89a, appendix E).
 const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
-/// In their order. Where they break off, those that are missing look like the next above that is there.
+/// Reorders the rows of all passes. Rows missing at the end repeat the nearest one above.
 fn interlaced_rows(
     reader: &mut Frames<'_>,
     whole: &mut [u8],
@@ -165,7 +165,7 @@ fn interlaced_rows(
     Ok(())
 }
 
-/// Of the frame on the canvas.
+/// The frame's rectangle on the canvas.
 struct Place {
     left: usize,
     top: usize,
@@ -173,9 +173,9 @@ struct Place {
     height: usize,
 }
 
-/// Indices of the frame, row by row.
+/// Reads the frame's indices row by row.
 struct Rows {
-    /// Of an interlaced frame.
+    /// All rows of an interlaced frame.
     whole: Vec<u8>,
     at: usize,
     width: usize,
@@ -194,7 +194,7 @@ impl Rows {
     }
 }
 
-/// As RGBA. What the palette does not have is not seen.
+/// The palette as RGBA. Indices beyond it are transparent.
 struct Colours([[u8; 4]; 256]);
 
 impl Colours {
@@ -209,7 +209,7 @@ impl Colours {
         Self(colours)
     }
 
-    /// Whatever index comes.
+    /// Returns whether every possible index is opaque.
     fn are_opaque(&self) -> bool {
         self.0.iter().all(|[.., alpha]| *alpha == 255)
     }

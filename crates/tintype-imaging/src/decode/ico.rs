@@ -1,4 +1,4 @@
-//! Icons: a PNG, or a BMP whose rows are followed by a mask.
+//! Icons: a PNG, or a BMP followed by a transparency mask.
 
 use std::io::Cursor;
 use std::time::Instant;
@@ -42,10 +42,10 @@ pub(super) fn decode(
 struct Bitmap<'a> {
     size: Size,
     bits: usize,
-    /// Blue, green, red and nothing.
+    /// Blue, green, red, reserved.
     palette: &'a [[u8; 4]],
     pixels: &'a [u8],
-    /// A bit for each pixel: not seen. May be cut, or not there.
+    /// One bit per pixel, set where transparent. May be truncated or absent.
     mask: &'a [u8],
 }
 
@@ -72,7 +72,7 @@ impl<'a> Bitmap<'a> {
             .checked_mul(size.height as usize)
             .ok_or_else(missing)?;
         let (pixels, mask) = rest.split_at_checked(length).ok_or_else(missing)?;
-        // A colour profile may follow, where there is no mask.
+        // A colour profile may follow where there is no mask.
         let profile = match four(0) {
             124.. => four(112) as usize,
             _ => 0,
@@ -97,7 +97,7 @@ impl<'a> Bitmap<'a> {
         let stride = row_bytes(self.size, self.bits);
         let mask_stride = row_bytes(self.size, 1);
         let mut samples = Vec::with_capacity(self.size.pixels() as usize * 4);
-        // The last row comes first.
+        // Rows are stored bottom-up.
         for y in (0..self.size.height as usize).rev() {
             let row = &self.pixels[y * stride..][..stride];
             let mask = self.mask.get(y * mask_stride..).unwrap_or_default();
@@ -134,7 +134,7 @@ impl<'a> Bitmap<'a> {
     }
 }
 
-/// Filled up to four bytes.
+/// Padded to four bytes.
 fn row_bytes(size: Size, bits: usize) -> usize {
     (size.width as usize * bits).div_ceil(32) * 4
 }

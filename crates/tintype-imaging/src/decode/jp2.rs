@@ -1,4 +1,4 @@
-//! JPEG 2000 through `hayro-jpeg2000`, whole, at 8 bits.
+//! JPEG 2000 through `hayro-jpeg2000`: decoded as a whole, at 8 bits.
 
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ pub(super) fn decode(
         (3, false) => Layout::Rgb,
         (3, true) => Layout::Rgba,
         (4, false) => Layout::Cmyk,
-        _ => return Err(Error::unsupported("JPEG 2000 with so many channels")),
+        _ => return Err(Error::unsupported("JPEG 2000 with this many channels")),
     };
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(failed)?;

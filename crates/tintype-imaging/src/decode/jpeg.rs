@@ -1,6 +1,6 @@
-//! JPEG: each component at its own resolution, row by row, so that what is stored smaller is never made large
-//! only to be made small again. Inks come as whole pixels, since their conversion is for pixels; and so does what has to
-//! be enlarged, where chroma is spread as libjpeg spreads it.
+//! JPEG: each component is decoded at its own resolution, row by row, so that subsampled chroma is not enlarged only to
+//! be reduced again. CMYK is decoded to whole pixels, because its conversion needs all inks; so is anything to be
+//! enlarged, with chroma upsampled as in libjpeg.
 
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub(super) fn decode(
     whole(bytes, eighths, limits, deadline, take)
 }
 
-/// Each component at its own resolution, of one that is [`in_planes`] for all of these parts and targets.
+/// Decodes each component at its own resolution, for parts and targets that are all [`in_planes`].
 pub(super) fn decode_all(
     bytes: &[u8],
     sizes: &[(Size, Size)],
@@ -80,14 +80,14 @@ pub(super) fn decode_all(
     Ok(decoder.is_damaged())
 }
 
-/// What a picture becomes at so many eighths.
+/// The size of an image decoded at `eighths`/8.
 pub(super) fn scaled(size: Size, eighths: u32) -> Size {
     let scale = Scale::eighths(eighths);
     Size::new(scale.apply(size.width), scale.apply(size.height))
 }
 
-/// The scale that is wanted or, where that is over the limit, the largest below it which still leaves the target: less
-/// sharp than it could be, rather than nothing.
+/// Returns the required scale or, if that exceeds the limit, the largest lower scale that still covers the target: a
+/// softer image is better than none.
 fn fitting(
     wanted: u32,
     size: Size,
@@ -154,7 +154,7 @@ pub(super) fn error(error: tintype_jpeg::Error) -> Error {
     }
 }
 
-/// Components to the pixels that they stand for.
+/// Combines components into RGB pixels.
 pub(crate) fn rgb(coding: Coding, planes: [&[u8]; 3]) -> Vec<u8> {
     let mut samples = vec![0; planes[0].len() * 3];
     match coding {

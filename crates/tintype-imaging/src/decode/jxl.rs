@@ -1,4 +1,4 @@
-//! JPEG XL through `jxl-oxide`, whole: its first frame.
+//! JPEG XL through `jxl-oxide`: its first frame, decoded as a whole.
 
 use std::io::Cursor;
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(super) fn decode(
         _ if Instant::now() >= deadline => Error::DeadlineExceeded,
         error => Error::malformed(format!("JPEG XL: {error}")),
     };
-    // In floating point, and for some steps twice.
+    // The decoder works in floating point, and some steps hold two copies.
     let most = usize::try_from(4 * limits.max_decoded_bytes).unwrap_or(usize::MAX);
     let image = JxlImage::builder()
         .pool(JxlThreadPool::none())
@@ -53,7 +53,7 @@ pub(super) fn decode(
         let samples = match header.bits {
             0..=8 => {
                 let mut samples: Vec<u8> = read(&mut stream, rows * stride)?;
-                // Here, 255 is no ink.
+                // JPEG XL stores 255 for no ink.
                 if layout == Layout::Cmyk {
                     samples.iter_mut().for_each(|ink| *ink = 255 - *ink);
                 }

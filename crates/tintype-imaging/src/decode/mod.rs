@@ -1,9 +1,9 @@
-//! Bytes to samples. This is the one place where decoders are opened: each gets its limits, and a
-//! reader that stops giving bytes when the deadline has passed.
+//! Decodes bytes to samples. This is the one place where decoders are opened: each gets its limits, and a reader that
+//! stops returning bytes after the deadline.
 //!
-//! Samples come out as the file has them: orientation, colour and depth are for later steps. They come in
-//! bands of rows, so that a format which is stored in rows is never in memory as a whole. Pictures that
-//! break off are shown as far as they go, as a browser would.
+//! Samples are returned as stored: orientation, colour and depth are handled by later steps. They come in bands of
+//! rows, so that a format stored in rows is never in memory as a whole. Truncated images are shown as far as they go,
+//! as browsers do.
 
 mod bmp;
 mod gif;
@@ -33,31 +33,31 @@ use crate::limits::Limits;
 use crate::probe::{Container, Header, SourceFormat};
 use crate::spec::Size;
 
-/// Whole rows of a picture.
+/// Whole rows of an image.
 pub(crate) struct Band<'a> {
-    /// Of the whole picture; smaller than the original by `divisor`, rounded up.
+    /// Size of the whole image; smaller than the original by `divisor`, rounded up.
     pub(crate) size: Size,
     pub(crate) divisor: u32,
-    /// Set where these are rows of one component.
+    /// Set if these are rows of a single component.
     pub(crate) plane: Option<Plane>,
     pub(crate) layout: Layout,
     pub(crate) samples: Samples<'a>,
 }
 
-/// A component of a JPEG, which comes at a resolution of its own: the size of its bands is its own.
+/// A component of a JPEG. It has its own resolution: the size of its bands is the component's.
 #[derive(Clone, Copy)]
 pub(crate) struct Plane {
     pub(crate) index: usize,
-    /// What it makes together with the others.
+    /// How it combines with the other components.
     pub(crate) coding: Coding,
-    /// Pixels of the original that a sample is wide and high.
+    /// Width and height of a sample in pixels of the original.
     pub(crate) reach: (f64, f64),
     /// Samples from one row to the next.
     pub(crate) stride: usize,
 }
 
 impl Band<'_> {
-    /// The same rows once more.
+    /// Borrows the same rows again.
     fn again(&self) -> Band<'_> {
         Band {
             samples: self.samples.part(0..self.samples.len()),
@@ -111,23 +111,23 @@ impl Layout {
     }
 }
 
-/// Takes the bands of a picture, from the top on and without gaps. Where the file breaks off there is none
-/// for the rows that are missing.
+/// Takes the bands of an image, top to bottom and without gaps. If the file is truncated, there are no bands for the
+/// missing rows.
 pub(crate) type Take<'a> = dyn FnMut(Band<'_>) -> Result<(), Error> + 'a;
 
-/// The same for several sizes, told apart by their place.
+/// The same for several sizes, identified by their index.
 pub(crate) type TakeEach<'a> = dyn FnMut(usize, Band<'_>) -> Result<(), Error> + 'a;
 
-/// What a band of a format that is read in rows is about. Small enough for a processor's cache.
+/// Approximate size of a band for formats read in rows: small enough for a CPU cache.
 pub(crate) const BAND_BYTES: usize = 256 * 1024;
 
-/// How many rows of `stride` bytes make a band.
+/// The number of rows of `stride` bytes in a band.
 fn rows_of_a_band(stride: usize) -> usize {
     (BAND_BYTES / stride.max(1)).max(1)
 }
 
-/// Whether a picture of this format and size can be shown at any size. One that cannot be decoded smaller than it is
-/// has as many pixels decoded as it declares.
+/// Checks that an image of this format and size can be rendered at any size. Formats without reduced decoding decode as
+/// many pixels as they declare.
 pub(crate) fn check_original(
     format: SourceFormat,
     size: Size,
@@ -141,8 +141,8 @@ pub(crate) fn check_original(
     Error::check_pixels(least.pixels(), limits.max_pixels)
 }
 
-/// Decodes no more than is needed to show `part` of the picture (as stored) at the size `target`. Tells whether part of
-/// it was missing or wrong, as far as the format shows that.
+/// Decodes no more than needed to show `part` of the image (as stored) at the size `target`. Returns whether data was
+/// missing or corrupt, as far as the format can detect it.
 pub(crate) fn decode(
     bytes: &[u8],
     container: &Container,
@@ -176,8 +176,8 @@ pub(crate) fn decode(
     decoded.map(|()| false)
 }
 
-/// Whether what is decoded for this part and target serves others as well: pixels that are shown at a size of their
-/// own, which the decoder knows nothing of, or JPEG's components at a scale.
+/// Whether the pixels decoded for this part and target can serve others as well: if decoding does not depend on the
+/// target, or only by the scale of JPEG's components.
 pub(crate) fn is_shared(format: SourceFormat, channels: u8, (part, target): (Size, Size)) -> bool {
     match format {
         SourceFormat::Jpeg => in_planes(channels, part, target),
@@ -187,7 +187,7 @@ pub(crate) fn is_shared(format: SourceFormat, channels: u8, (part, target): (Siz
     }
 }
 
-/// [`decode`] for several parts and targets that are shared, from one reading of the file.
+/// Does what [`decode`] does for several parts and targets, each of which [`is_shared`], in one pass over the file.
 pub(crate) fn decode_all(
     bytes: &[u8],
     container: &Container,
@@ -210,8 +210,8 @@ pub(crate) fn decode_all(
     decode(bytes, container, first, limits, deadline, &mut take_all)
 }
 
-/// Whether the components of a JPEG come each at its own resolution: inks, and what has to be enlarged, come as whole
-/// pixels.
+/// Whether each component of a JPEG is decoded at its own resolution. CMYK, and chroma that has to be enlarged, are
+/// decoded as whole pixels.
 pub(crate) fn in_planes(channels: u8, part: Size, target: Size) -> bool {
     channels == 1 || channels == 3 && leaves_twice(part, target)
 }
@@ -226,8 +226,8 @@ fn check(header: &Header, limits: &Limits) -> Result<(), Error> {
     )
 }
 
-/// The smallest scale of a JPEG, in eighths, that leaves twice the target: below that, the low-pass of a reduced
-/// inverse DCT begins to show. Three and seven take as long as the next, and are sharper than what they become.
+/// The smallest JPEG scale, in eighths, that leaves twice the target; below that, the low-pass filter of a reduced
+/// inverse DCT becomes visible. Scales 3 and 7 take as long as the next one, which is sharper.
 pub(crate) fn eighths(part: Size, target: Size) -> u32 {
     let needed = |part: u32, target: u32| (16 * u64::from(target)).div_ceil(u64::from(part.max(1)));
     match needed(part.width, target.width).max(needed(part.height, target.height)) {
@@ -240,14 +240,14 @@ pub(crate) fn eighths(part: Size, target: Size) -> u32 {
     }
 }
 
-/// Whether the target is half of the part or less, on both sides: chroma, which may be stored at half the size, is
-/// then never enlarged.
+/// Returns whether the target is at most half of the part in both dimensions; chroma at half resolution then never has
+/// to be enlarged.
 pub(crate) fn leaves_twice(part: Size, target: Size) -> bool {
     let leaves = |part: u32, target: u32| u64::from(part) >= 2 * u64::from(target);
     leaves(part.width, target.width) && leaves(part.height, target.height)
 }
 
-/// By how much a WebP is made smaller while it is decoded.
+/// The factor by which a WebP is reduced while decoding.
 fn divisor(part: Size, target: Size) -> u32 {
     let fits = |divisor: u32| {
         let enough =

@@ -1,4 +1,4 @@
-//! Photoshop: the flattened picture, channel after channel, a band of rows at a time.
+//! Photoshop: the flattened image, channel by channel, one band of rows at a time.
 
 use std::io::Cursor;
 use std::time::Instant;
@@ -90,7 +90,7 @@ pub(super) fn decode(
             })?;
         }
         check_deadline(deadline)?;
-        // It breaks off here: the rows above are worth showing.
+        // The data breaks off here; the rows above are worth showing.
         if done < count as usize {
             break;
         }
@@ -99,11 +99,11 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// A channel of a row of 8 bits, or of what comes to 8 bits.
+/// Writes one channel of a row at 8 bits, converted if necessary.
 fn put(psd: &Psd, line: &[u8], row: &mut [u8], channels: usize, channel: usize) {
     let pixels = row.chunks_exact_mut(channels);
     match psd.mode {
-        // A bit that is set is black.
+        // Set bits are black.
         Mode::Bitmap => {
             for (x, pixel) in pixels.enumerate() {
                 pixel[0] = if line[x / 8] << (x % 8) & 0x80 == 0 {
@@ -130,15 +130,15 @@ fn put(psd: &Psd, line: &[u8], row: &mut [u8], channels: usize, channel: usize) 
     }
 }
 
-/// Where the rows of each channel are.
+/// Locates the rows of each channel.
 struct Rows<'a> {
     data: &'a [u8],
     height: u32,
     channels: u16,
     colours: u16,
-    /// Of a row that is not packed.
+    /// Bytes of an unpacked row.
     length: usize,
-    /// Where each row begins, of all channels, and the end; `None`: as they are.
+    /// Start offsets of all rows of all channels, and the end; `None` if the data is not packed.
     packed: Option<Vec<usize>>,
 }
 
@@ -156,7 +156,7 @@ impl<'a> Rows<'a> {
                 let of_count = if psd.is_large { 4 } else { 2 };
                 let counts = data.get(..rows * of_count).ok_or_else(missing)?;
                 let mut at = counts.len();
-                // No more channels are looked at.
+                // Further channels are ignored.
                 let wanted = rows.min(psd.size.height as usize * 5);
                 let mut starts = Vec::with_capacity(wanted + 1);
                 starts.push(at);
@@ -167,7 +167,7 @@ impl<'a> Rows<'a> {
                 }
                 Some(starts)
             }
-            _ => return Err(Error::unsupported("PSD that is packed so")),
+            _ => return Err(Error::unsupported("PSD with this compression")),
         };
         Ok(Self {
             data,
@@ -179,7 +179,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// That are in the file, of those that are wanted.
+    /// The number of wanted channels present in the file.
     fn channels(&self, layout: Layout) -> usize {
         let wanted = match layout {
             Layout::GrayAlpha | Layout::Rgba => self.colours + 1,
@@ -188,7 +188,7 @@ impl<'a> Rows<'a> {
         usize::from(wanted.min(self.channels))
     }
 
-    /// `None` where it is missing or damaged.
+    /// Reads a row; `None` if it is missing or damaged.
     fn read(&self, channel: usize, y: u32, line: &mut Vec<u8>) -> Option<()> {
         let row = channel * self.height as usize + y as usize;
         line.clear();
@@ -206,7 +206,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// PackBits, up to a row.
+/// Unpacks PackBits, up to one row.
 fn unpack(mut packed: &[u8], length: usize, line: &mut Vec<u8>) -> Option<()> {
     while line.len() < length {
         let (count, rest) = packed.split_first()?;

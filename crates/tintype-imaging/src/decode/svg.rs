@@ -1,4 +1,4 @@
-//! SVG, drawn as large as it is shown, or up to twice: by a whole divisor of the size that is told of it.
+//! SVG: drawn at up to twice the target size, at a whole-number fraction of its declared size.
 
 use std::time::Instant;
 
@@ -12,11 +12,11 @@ use crate::limits::check_deadline;
 use crate::probe::{Header, parse_svg};
 use crate::spec::Size;
 
-/// CPU nanoseconds, by the coarse model below: a drawing cannot be stopped.
+/// In CPU nanoseconds, by the rough model below: drawing cannot be interrupted.
 const MAX_WORK: f64 = 2e9;
-/// Paths and groups, each as often as it is drawn.
+/// Paths and groups, counted once per use.
 const MAX_STEPS: u32 = 200_000;
-/// Pixels of all canvases that are laid over one another; beyond, it is drawn less sharp.
+/// Total pixels of nested canvases; beyond this, the image is drawn at a lower resolution.
 pub(crate) const LAYER_PIXELS: u64 = 1_500_000;
 
 pub(super) fn decode(
@@ -56,7 +56,7 @@ pub(super) fn decode(
     })
 }
 
-/// The largest that leaves as much as is shown.
+/// Returns the largest divisor that still covers the target.
 pub(crate) fn divisor(part: Size, target: Size) -> u32 {
     let of = |part: u32, target: u32| part / target.max(1);
     of(part.width, target.width)
@@ -71,16 +71,16 @@ pub(crate) fn drawn(whole: Size, divisor: u32) -> Size {
     )
 }
 
-/// The most canvases at once, besides the first.
+/// The maximum number of canvases in use at once, besides the first.
 fn layers(group: &Group, above: u64) -> Result<u64, Error> {
-    // A filter keeps what it begins with, and two steps.
+    // A filter keeps its source and two intermediate results.
     let own = u64::from(group.should_isolate()) + 3 * u64::from(!group.filters().is_empty());
     Error::check("layers of an SVG", above + own, 64)?;
     let mut most = own;
     let mut failed = None;
     for child in group.children() {
         let mut look = |inner: &Group| match layers(inner, above + own) {
-            // What cuts or paints has a canvas too.
+            // Clip paths, masks and patterns have a canvas too.
             Ok(inner) => most = most.max(own + inner + 1),
             Err(error) => failed = Some(error),
         };
@@ -92,12 +92,12 @@ fn layers(group: &Group, above: u64) -> Result<u64, Error> {
     failed.map_or(Ok(most), Err)
 }
 
-/// How long drawing takes, coarsely.
+/// A rough estimate of the drawing time.
 struct Work {
     canvas: f64,
-    /// The longer one of the drawing, in its own units.
+    /// The longer side of the drawing, in user units.
     side: f64,
-    /// Pixels of the canvas to a unit of the drawing.
+    /// Canvas pixels per user unit.
     scale: f64,
     steps: u32,
     sum: f64,
@@ -128,7 +128,7 @@ impl Work {
             if let Kind::Turbulence(noise) = primitive.kind() {
                 self.check_noise(noise)?;
             }
-            // The region of a filter may be larger than what is seen.
+            // A filter region may be larger than the visible area.
             self.sum += 9.0 * self.canvas * self.of_filter(primitive.kind());
         }
         for child in group.children() {
@@ -172,17 +172,17 @@ impl Work {
         self.sum += 1_000.0 * count.min(1e6);
     }
 
-    /// The last octave counts its lattice in 32 bits; what is near that is finer than any pixel.
+    /// The lattice of the last octave uses 32-bit numbers; noise near that limit is finer than any pixel.
     fn check_noise(&self, noise: &Turbulence) -> Result<(), Error> {
         let x = f64::from(noise.base_frequency_x().get());
         let frequency = x.max(f64::from(noise.base_frequency_y().get()));
-        // As far out as a filter's region may be.
+        // The furthest extent of a filter region.
         let lattice = 16.0 * self.side * frequency * 2f64.powi(noise.num_octaves().min(64) as i32);
         let limit = 1u64 << 30;
         Error::check("lattice of noise in an SVG", lattice as u64, limit)
     }
 
-    /// For each pixel.
+    /// Cost per pixel.
     fn of_filter(&self, kind: &Kind) -> f64 {
         match kind {
             Kind::GaussianBlur(_) | Kind::DropShadow(_) => 60.0,

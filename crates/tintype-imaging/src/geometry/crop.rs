@@ -1,9 +1,9 @@
-//! Crops, in pixels or fractions, cut to the original.
+//! Crops, in pixels or fractions, clipped to the original.
 
 use super::{ONE, round_div};
 use crate::spec::{Crop, Decimal, Rect, Size};
 
-/// `None` where nothing is left.
+/// Returns `None` if nothing is left.
 pub(super) fn clip(source: Size, crop: Crop) -> Option<Rect> {
     let (x, width, y, height) = match crop {
         Crop::Pixels(rect) => {

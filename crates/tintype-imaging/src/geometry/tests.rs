@@ -1,5 +1,5 @@
-//! Policy: never bigger than the original unless told to, never outside it, never off by more than
-//! the rounding of a pixel, and one meaning has one `Resolved`.
+//! Policy: a variant is never larger than the original unless `up` says so, never shows anything outside it, is never
+//! off by more than the rounding of a pixel, and equal meanings have equal `Resolved` values.
 
 use proptest::prelude::*;
 

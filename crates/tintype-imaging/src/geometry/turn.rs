@@ -1,10 +1,10 @@
-//! Rotation and flip of a crop: sizes, points and rectangles, there and back.
+//! Rotation and flip of a crop: maps sizes, points and rectangles in both directions.
 
 use super::ONE;
 use crate::spec::{Decimal, Flip, Rect, Rotate, Size};
 
-/// A rotation and a flip of a crop, with equal turns spelled equally: a vertical flip is half a turn
-/// and a horizontal flip.
+/// A rotation and a flip of a crop, normalised so that equal turns are equal values: a vertical flip is a half turn and
+/// a horizontal flip.
 pub(super) struct Turn {
     pub(super) rotate: Rotate,
     pub(super) flip: Flip,
@@ -35,7 +35,7 @@ impl Turn {
         }
     }
 
-    /// A point in fractions of the original, as millionths of a pixel of the turned picture.
+    /// Maps a point in fractions of the original to millionths of a pixel of the turned image.
     pub(super) fn point(&self, source: Size, x: Decimal, y: Decimal) -> (i64, i64) {
         let along = |fraction: Decimal, side: u32, start: u32, length: u32| {
             let at = i64::from(fraction.millionths()) * i64::from(side) - i64::from(start) * ONE;
@@ -57,7 +57,7 @@ impl Turn {
         }
     }
 
-    /// A cut of the turned picture as a cut of the upright original.
+    /// Maps a cut of the turned image back to the upright original.
     pub(super) fn undo(&self, cut: Rect) -> Rect {
         let turned = self.size();
         let Rect {

@@ -1,4 +1,4 @@
-//! The headers of a BMP.
+//! BMP headers.
 
 use std::io::{BufRead, Seek};
 
@@ -8,26 +8,26 @@ use super::{Colouring, Header};
 use crate::Error;
 use crate::spec::Size;
 
-/// The file's own header, and the longest of those that follow it with its masks.
+/// The file header plus the longest info header with its masks.
 const LONGEST: u64 = 14 + 124 + 16;
 
-/// As the file begins.
+/// The headers at the start of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) size: Size,
     pub(crate) bits: u16,
     compression: u32,
-    /// Of OS/2, whose compressions have other numbers.
+    /// An OS/2 header, whose compression codes differ.
     is_os2: bool,
-    /// Of what is packed, where it is told.
+    /// Length of compressed data, if known.
     length: u64,
-    /// Of the pixels.
+    /// Offset of the pixels.
     pub(crate) offset: u64,
-    /// The last row comes first.
+    /// Rows are stored bottom-up.
     pub(crate) from_below: bool,
-    /// Where it is, and bytes of an entry.
+    /// Its offset, and the bytes per entry.
     pub(crate) palette: (usize, usize),
-    /// Red, green, blue and alpha, of pixels of 16 and 32 bits.
+    /// Red, green, blue and alpha masks of 16- and 32-bit pixels.
     pub(crate) masks: Option<[u32; 4]>,
 }
 
@@ -74,7 +74,7 @@ impl Head {
         let (width, height) = (side(18)?, side(22)?);
         let width = u32::try_from(width).map_err(|_| Error::malformed("a negative width"))?;
         let bits = two(28).ok_or_else(ends)?;
-        // What a short header leaves out is zero.
+        // Fields missing from a short header are zero.
         let compression = if length >= 20 {
             four(30).ok_or_else(ends)?
         } else {
@@ -94,7 +94,7 @@ impl Head {
             _ => 0,
         };
         Ok(Self {
-            // A negative height stores the rows from the top down.
+            // A negative height means top-down rows.
             size: Size::new(width, height.unsigned_abs()),
             bits,
             compression,
@@ -114,7 +114,7 @@ impl Head {
         })
     }
 
-    /// Whatever is not read is refused here, by its name.
+    /// Determines the coding. Unsupported ones are refused here, by name.
     pub(crate) fn coding(&self) -> Result<Coding, Error> {
         let refused = |what: &str| Err(Error::unsupported(format!("BMP with {what}")));
         match (self.compression, self.bits) {
@@ -126,18 +126,18 @@ impl Head {
             (4, _) => refused("a JPEG in it"),
             (5, _) => refused("a PNG in it"),
             (11..=13, _) => refused("inks"),
-            (0, bits) => refused(&format!("{bits} bits a pixel")),
+            (0, bits) => refused(&format!("{bits} bits per pixel")),
             (other, bits) => refused(&format!("compression {other} of {bits} bits")),
         }
     }
 
-    /// Bytes of a row that is not packed.
+    /// Bytes of an unpacked row.
     pub(crate) fn stride(&self) -> usize {
         (u64::from(self.size.width) * u64::from(self.bits)).div_ceil(32) as usize * 4
     }
 }
 
-/// Those that are named, with whether they count for colours, or else the usual ones.
+/// The masks in the header, if they apply to colours (`true`), otherwise the default ones.
 fn masks(bits: u16, named: Option<([u32; 4], bool)>) -> Option<[u32; 4]> {
     let usual = match bits {
         16 => [0x7c00, 0x03e0, 0x001f, 0],
@@ -146,7 +146,7 @@ fn masks(bits: u16, named: Option<([u32; 4], bool)>) -> Option<[u32; 4]> {
     };
     match named {
         Some((masks, true)) => Some(masks),
-        // Without bit fields the fourth byte counts where a header names it.
+        // Without bit fields, only the header's alpha mask applies.
         Some(([.., alpha], false)) => {
             let [r, g, b, _] = usual;
             let alpha = alpha & !(r | g | b);
@@ -172,7 +172,7 @@ pub(super) fn walk<R: BufRead + Seek>(
             header.interlaced = true;
             header.truncated = head.offset + head.length > reader.length();
         }
-        // For the decoder to say.
+        // The decoder reports the error.
         Err(_) => {}
     }
     Ok((Blocks::default(), Colouring::Srgb))

@@ -1,4 +1,4 @@
-//! The blocks of a GIF (89a), walked before a decoder sees them.
+//! Walks the blocks of a GIF (89a) before a decoder sees them.
 
 use std::io::{BufRead, Seek};
 
@@ -33,7 +33,7 @@ pub(super) fn walk<R: BufRead + Seek>(
         xmp: None,
     };
     match walk.blocks() {
-        // Cut off after a frame: the frames before can be shown.
+        // Truncated after a frame: the frames before it can be shown.
         Err(Error::Malformed(_)) if walk.header.frames > 0 => walk.header.truncated = true,
         other => other?,
     }
@@ -47,7 +47,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((blocks, Colouring::Srgb))
 }
 
-/// Of the extension that has XMP, as it is: its bytes stand for lengths, and what follows them ends those.
+/// Identifies the XMP extension. It stores XMP unblocked: its bytes act as block lengths, and a trailer ends them.
 const XMP: &[u8; 11] = b"XMP DataXMP";
 const XMP_END_BYTES: usize = 257;
 
@@ -72,7 +72,7 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         }
     }
 
-    /// Passes over padding, and what else decoders forgive.
+    /// Skips padding, and other things that decoders tolerate.
     fn next_block(&mut self) -> Result<u8, Error> {
         loop {
             let window = self.reader.window()?;
@@ -92,7 +92,7 @@ impl<R: BufRead + Seek> Walk<'_, R> {
 
     fn extension(&mut self) -> Result<(), Error> {
         self.extensions += 1;
-        // Each frame has an extension of its own, and may have a few more.
+        // Each frame has one extension, and may have a few more.
         let limit = u64::from(self.limits.max_metadata_parts) + 4 * u64::from(self.header.frames);
         Error::check("number of GIF extensions", self.extensions, limit)?;
         let label = self.reader.byte()?;
@@ -117,7 +117,7 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         Ok(())
     }
 
-    /// All bytes of its sub-blocks, with their lengths.
+    /// Reads all bytes of the sub-blocks, including their length bytes.
     fn packet(&mut self) -> Result<(), Error> {
         let mut packet = Vec::new();
         loop {
@@ -142,13 +142,13 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         self.reader.skip(colour_table(head[8]))?;
         let header = &mut *self.header;
         if header.frames == 0 {
-            // The screen grows where the first frame does not fit; of some files it has no size at all.
+            // The canvas grows if the first frame does not fit; some files declare no canvas size.
             let reach = |start: usize, length: usize| side(&head[start..]) + side(&head[length..]);
             header.size.width = header.size.width.max(reach(0, 4));
             header.size.height = header.size.height.max(reach(2, 6));
         }
         let size = header.size;
-        // A frame that leaves some of the canvas bare lets the background through.
+        // A frame that does not cover the canvas leaves it transparent there.
         if header.frames == 0 && (side(&head[4..]) < size.width || side(&head[6..]) < size.height) {
             header.has_alpha = true;
         }
@@ -171,7 +171,7 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         self.sub_blocks()
     }
 
-    /// A file may hold one for every two of its bytes, so they are counted and not read one by one.
+    /// A file can contain a sub-block for every two bytes, so they are counted without being read one by one.
     fn sub_blocks(&mut self) -> Result<(), Error> {
         let limit = u64::from(self.limits.max_pixel_blocks);
         loop {

@@ -1,4 +1,4 @@
-//! Icons and cursors: a folder of pictures, each a PNG or a BMP without its file header. The largest is shown.
+//! Icons and cursors: a directory of images, each a PNG or a BMP without its file header. The largest is used.
 
 use std::io::{BufRead, Cursor, Seek};
 
@@ -8,14 +8,14 @@ use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
-/// An entry of the folder.
+/// Size of a directory entry.
 const ENTRY_BYTES: u64 = 16;
-/// More pictures are no icon.
+/// No honest icon has more images.
 const MAX_ENTRIES: u16 = 256;
-/// Of one of them.
+/// Limit per image.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A picture of an icon.
+/// One image of an icon.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) size: Size,
@@ -25,7 +25,7 @@ pub(crate) struct Entry {
     pub(crate) is_png: bool,
 }
 
-/// The largest, and of those the one with the most colours, and of those the first.
+/// Returns the largest image; among equals, the one with the most colours, then the first.
 pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry, Error> {
     reader.seek(4)?;
     let count = u16::from_le_bytes(reader.array()?);
@@ -44,10 +44,10 @@ pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry
             best = Some(entry);
         }
     }
-    best.ok_or_else(|| Error::malformed("an icon without pictures"))
+    best.ok_or_else(|| Error::malformed("an icon without images"))
 }
 
-/// By its own head: what the folder says is often wrong.
+/// Reads an image's own header, because directory entries are often wrong.
 fn entry<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     offset: u64,
@@ -60,7 +60,7 @@ fn entry<R: BufRead + Seek>(
     let is_png = head.starts_with(b"\x89PNG\r\n\x1a\n");
     let (size, bits) = match is_png {
         true => (Size::new(big(16), big(20)), 32),
-        // The mask lies below and counts as height.
+        // The mask is stored below the image and counts towards the height.
         false => (
             Size::new(little(4), little(8).cast_signed().unsigned_abs() / 2),
             u16::from_le_bytes([head[14], head[15]]),
@@ -86,12 +86,12 @@ pub(super) fn walk<R: BufRead + Seek>(
     let entry = largest(reader)?;
     header.size = entry.size;
     header.has_alpha = true;
-    // Whole before it is given.
+    // Decoded as a whole before any of it is returned.
     header.interlaced = true;
     if !entry.is_png {
         return Ok((Blocks::default(), Colouring::Srgb));
     }
-    Error::check("bytes of a picture of an icon", entry.length, MAX_BYTES)?;
+    Error::check("bytes of an image in an icon", entry.length, MAX_BYTES)?;
     reader.seek(entry.offset)?;
     let png = reader.vec(entry.length)?;
     let inner = super::container(Cursor::new(png), limits, reader.deadline())?;

@@ -1,5 +1,5 @@
-//! TIFF image file directories (TIFF 6.0 section 2): what a TIFF file and an EXIF block have in
-//! common. Values are read only when asked for, and never beyond a limit.
+//! TIFF image file directories (TIFF 6.0 section 2), shared by TIFF files and EXIF. Values are read on demand, and
+//! never beyond a limit.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -7,7 +7,7 @@ use crate::Error;
 
 pub(crate) struct Directory {
     entries: Vec<Entry>,
-    /// Offset of the next directory, 0 at the end.
+    /// Offset of the next directory, 0 for the last.
     pub(crate) next: u64,
 }
 
@@ -72,14 +72,14 @@ impl<R: Read + Seek> Tiff<R> {
         self.entries(count)
     }
 
-    /// The first directory of a block of EXIF, as far as it goes: writers get the number of its entries wrong.
+    /// The first directory of an EXIF block, as far as it goes, because writers miscount its entries.
     pub(crate) fn exif(&mut self, max_entries: u32) -> Option<Directory> {
         self.reader.seek(SeekFrom::Start(self.first)).ok()?;
         let count = u64::from(self.read::<2>().map(|b| self.u16(&b)).ok()?);
         self.entries(count.min(u64::from(max_entries))).ok()
     }
 
-    /// Where they break off, those that are there.
+    /// Reads as many entries as there are.
     fn entries(&mut self, count: u64) -> Result<Directory, Error> {
         let mut entries = Vec::with_capacity(count as usize);
         while (entries.len() as u64) < count {
@@ -93,7 +93,7 @@ impl<R: Read + Seek> Tiff<R> {
         } else {
             self.read::<4>().map(|b| u64::from(self.u32(&b)))
         };
-        // Writers of EXIF leave the last offset out.
+        // Writers of EXIF omit the final offset.
         Ok(Directory {
             entries,
             next: next.unwrap_or(0),
@@ -121,7 +121,7 @@ impl<R: Read + Seek> Tiff<R> {
         })
     }
 
-    /// The bytes of a value, `None` when it is absent, cut off or longer than the limit.
+    /// The bytes of a value; `None` if it is missing, truncated or longer than the limit.
     pub(crate) fn bytes(&mut self, directory: &Directory, tag: u16, limit: u64) -> Option<Vec<u8>> {
         let entry = directory.entry(tag)?;
         let length = entry.count.checked_mul(kind_size(entry.kind)?)?;
@@ -132,7 +132,7 @@ impl<R: Read + Seek> Tiff<R> {
         (bytes.len() as u64 == length).then_some(bytes)
     }
 
-    /// Fewer where the file ends.
+    /// Fewer bytes if the file ends first.
     fn first_bytes(&mut self, entry: &Entry, length: u64) -> Option<Vec<u8>> {
         let all = entry.count.checked_mul(kind_size(entry.kind)?)?;
         let inline = if self.big { 8 } else { 4 };
@@ -146,7 +146,7 @@ impl<R: Read + Seek> Tiff<R> {
         };
         self.reader.seek(SeekFrom::Start(offset)).ok()?;
         let mut bytes = Vec::new();
-        // Grows with what is there, not with what the entry claims.
+        // The buffer grows with the data, not with the claimed length.
         self.reader
             .by_ref()
             .take(length.min(all))
@@ -155,7 +155,7 @@ impl<R: Read + Seek> Tiff<R> {
         Some(bytes)
     }
 
-    /// How long a value claims to be, without reading it.
+    /// The claimed length of a value, without reading it.
     pub(crate) fn length(&self, directory: &Directory, tag: u16) -> u64 {
         directory.entry(tag).map_or(0, |entry| {
             entry
@@ -164,7 +164,7 @@ impl<R: Read + Seek> Tiff<R> {
         })
     }
 
-    /// Whole numbers, at most 16 of them.
+    /// Up to 16 integers.
     pub(crate) fn numbers(&mut self, directory: &Directory, tag: u16) -> Vec<u64> {
         match self.bytes(directory, tag, 128) {
             Some(_) => self.list(directory, tag, 128),
@@ -172,8 +172,8 @@ impl<R: Read + Seek> Tiff<R> {
         }
     }
 
-    /// The first whole numbers, at most so many, and as far as the file goes. What is below zero is beyond all
-    /// limits.
+    /// The first integers, at most `most` of them, as far as the file goes. Negative values become larger than any
+    /// limit.
     pub(crate) fn list(&mut self, directory: &Directory, tag: u16, most: u64) -> Vec<u64> {
         let Some(entry) = directory.entry(tag) else {
             return Vec::new();
@@ -202,7 +202,7 @@ impl<R: Read + Seek> Tiff<R> {
         }
     }
 
-    /// Fractions and whole numbers, at most 16 of them.
+    /// Up to 16 fractions or integers.
     pub(crate) fn fractions(&mut self, directory: &Directory, tag: u16) -> Vec<f64> {
         let kind = directory.entry(tag).map_or(0, |entry| entry.kind);
         if !matches!(kind, 5 | 10) {

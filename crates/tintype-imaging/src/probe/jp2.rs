@@ -1,4 +1,4 @@
-//! JPEG 2000: the boxes of a JP2, and the head of the codestream (ISO/IEC 15444-1, annexes A and I).
+//! JPEG 2000: the boxes of a JP2, and the codestream header (ISO/IEC 15444-1, annexes A and I).
 
 use std::io::{BufRead, Seek};
 
@@ -9,10 +9,10 @@ use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
-/// Each is set up before its pixels are known.
+/// The decoder allocates each tile before reading its pixels.
 const MAX_TILES: u64 = 4_096;
 const MAX_HEAD_BYTES: u64 = 8 * 1024 * 1024;
-/// Pixels to a code block or precinct, of which something is remembered.
+/// The decoder keeps state per code block and precinct, so these must not be smaller (log2 of a side).
 const LEAST_PRECINCT: u8 = 5;
 
 pub(super) fn walk<R: BufRead + Seek>(
@@ -73,7 +73,7 @@ fn told_by(components: u16, header: &mut Header) {
     header.has_alpha = matches!(components, 2 | 4);
 }
 
-/// What the boxes say of colours; gives the profile.
+/// Reads the colour boxes; returns the profile.
 fn head(content: &[u8], limits: &Limits, header: &mut Header) -> Result<Option<Vec<u8>>, Error> {
     let (mut icc, mut components) = (None, 3);
     let (mut has_palette, mut space) = (false, None);
@@ -125,7 +125,7 @@ fn head(content: &[u8], limits: &Limits, header: &mut Header) -> Result<Option<V
     Ok(icc)
 }
 
-/// Up to the first tile. Gives how many components there are.
+/// Reads up to the first tile; returns the number of components.
 fn codestream<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     header: &mut Header,
@@ -134,7 +134,7 @@ fn codestream<R: BufRead + Seek>(
     let mut components = 0;
     loop {
         let marker = reader.be16()?;
-        // Where tiles begin.
+        // Tiles begin here.
         if marker == 0xff90 {
             break;
         }
@@ -187,18 +187,18 @@ fn size(mut fields: Fields<'_>, header: &mut Header) -> Result<u16, Error> {
     };
     header.size = Size::new(side(right, left)?, side(bottom, top)?);
     let count = |end: u32, start: u32, tile: u32| match tile {
-        0 => Err(Error::malformed("tiles of nothing")),
+        0 => Err(Error::malformed("tiles without width or height")),
         tile => Ok(u64::from(side(end, start)?).div_ceil(u64::from(tile))),
     };
     let tiles =
         count(right, tile_left, tile_width)?.saturating_mul(count(bottom, tile_top, tile_height)?);
     Error::check("JPEG 2000 tiles", tiles, MAX_TILES)?;
-    // They come out as 8 bits.
+    // They are decoded to 8 bits.
     header.bits = header.bits.min(8);
     Ok(components)
 }
 
-/// Levels, then the size of code blocks, and precincts where they are told.
+/// Checks the sizes of code blocks and, if given, of the precincts of each level.
 fn precincts(mut fields: Fields<'_>, style: u8) -> Result<(), Error> {
     let levels = fields.byte()?;
     Error::check("JPEG 2000 levels", u64::from(levels), 32)?;
@@ -207,7 +207,7 @@ fn precincts(mut fields: Fields<'_>, style: u8) -> Result<(), Error> {
     fields.take(2)?;
     let mut least = 15;
     if style & 1 != 0 {
-        // The lowest level alone may be smaller.
+        // Only the lowest level may be smaller.
         fields.byte()?;
         for _ in 0..levels {
             let sides = fields.byte()?;
@@ -215,7 +215,9 @@ fn precincts(mut fields: Fields<'_>, style: u8) -> Result<(), Error> {
         }
     }
     match is_small || least < LEAST_PRECINCT {
-        true => Err(Error::unsupported("JPEG 2000 in such small pieces")),
+        true => Err(Error::unsupported(
+            "JPEG 2000 with such small code blocks or precincts",
+        )),
         false => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The segments of a JPEG (T.81 Annex B), walked before a decoder sees them.
+//! Walks the segments of a JPEG (T.81 Annex B) before a decoder sees them.
 
 use std::io::{BufRead, Cursor, Seek};
 
@@ -14,13 +14,13 @@ use crate::spec::Size;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
-/// In XMP.
+/// Its namespace in XMP.
 const GAIN_MAP: &[u8] = b"http://ns.adobe.com/hdr-gain-map/";
 const MULTI_PICTURE: &[u8] = b"MPF\0";
-/// How many pictures are in the file (CIPA DC-007, section 5.2.3).
+/// The number of images in the file (CIPA DC-007, section 5.2.3).
 const NUMBER_OF_IMAGES: u16 = 0xb001;
 const ICC: &[u8] = b"ICC_PROFILE\0";
-/// Signatures of several ages.
+/// Signatures of different versions.
 const PHOTOSHOP: [&[u8]; 2] = [b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:"];
 
 #[derive(Default)]
@@ -32,13 +32,13 @@ struct Walk {
     icc: Vec<(u8, Vec<u8>)>,
     icc_bytes: u64,
     parts: u32,
-    /// One after the other.
+    /// Images in the file, one after the other.
     pictures: Option<u64>,
-    /// Markers without a segment: restarts, in practice.
+    /// Markers without a segment, in practice restarts.
     lone: u64,
 }
 
-/// Reads up to the first scan; where all scans count, up to the end.
+/// Reads up to the first scan or, where all scans count, to the end.
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     limits: &Limits,
@@ -63,7 +63,7 @@ fn segments<R: BufRead + Seek>(
     reader.skip(2)?;
     loop {
         let marker = match next_marker(reader) {
-            // The scans that are there can still be shown.
+            // The scans before this point can still be shown.
             Err(Error::Malformed(_)) if header.scans > 0 => {
                 header.truncated = true;
                 return Ok(());
@@ -78,7 +78,7 @@ fn segments<R: BufRead + Seek>(
                 continue;
             }
             0xd9 => return Ok(()),
-            // Reserved: what looks like one among the pixels is damage.
+            // Reserved markers within pixel data are damage.
             0x02..=0xbf if header.scans > 0 => continue,
             _ => {}
         }
@@ -99,7 +99,7 @@ fn segments<R: BufRead + Seek>(
 
 /// Skips entropy-coded bytes, stuffing and fill bytes up to the next marker.
 fn next_marker<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<u8, Error> {
-    // The byte before was 0xff, perhaps in the window before.
+    // The previous byte was 0xff, perhaps in the previous window.
     let mut escaped = false;
     loop {
         let window = reader.window()?;
@@ -138,14 +138,14 @@ fn segment<R: BufRead + Seek>(
     let (parts, limit) = (u64::from(walk.parts), u64::from(limits.max_metadata_parts));
     let checked = Error::check("number of JPEG segments", parts, limit);
     if header.scans > 0 && !header.interlaced {
-        // So many behind the pixels are no segments, but pixels that are damaged.
-        checked.map_err(|_| Error::malformed("it does not end"))?;
+        // So many segments after the pixels are really damaged pixel data.
+        checked.map_err(|_| Error::malformed("it has no end"))?;
     } else {
         checked?;
     }
     match marker {
         0xda => scan(reader, length, header, limits),
-        // The number of lines, where the frame header did not know it (T.81 B.2.5).
+        // The number of lines, if the frame header left it open (T.81 B.2.5).
         0xdc if header.scans == 1 && header.size.height == 0 && length == 2 => {
             header.size.height = u32::from(reader.be16()?);
             Ok(())
@@ -153,7 +153,7 @@ fn segment<R: BufRead + Seek>(
         0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if !walk.has_frame => {
             frame(marker, &reader.vec(length)?, walk, header)
         }
-        // What follows a scan tells only decoders something.
+        // Segments after a scan matter only to decoders.
         0xe1 | 0xe2 | 0xed | 0xee if header.scans == 0 => {
             application(marker, reader.vec(length)?, walk, limits)
         }
@@ -169,14 +169,14 @@ fn scan<R: BufRead + Seek>(
 ) -> Result<(), Error> {
     let components = u64::from(reader.byte()?);
     reader.skip(length.saturating_sub(1))?;
-    // Another length is no scan but damage to one, unless it is all there is.
+    // A wrong length means damage to a scan, unless this is the first one.
     if header.scans > 0 && length != 4 + 2 * components {
         return Ok(());
     }
     header.scans += 1;
     let scans = u64::from(header.scans);
     Error::check("number of scans", scans, u64::from(limits.max_scans))?;
-    // The first is what any picture takes.
+    // Every image has a first scan, so it does not count.
     if header.interlaced || scans > 1 {
         let work = header.size.pixels() * scans;
         Error::check("scans times pixels", work, limits.max_scan_pixels)?;
@@ -224,7 +224,7 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
                 .push((body[ICC.len()], body[ICC.len() + 2..].to_vec()));
         }
         0xe2 if body.starts_with(MULTI_PICTURE) => walk.pictures = pictures(&body, limits),
-        // One resource may go on in the next segment.
+        // A resource may continue in the next segment.
         0xed => {
             let known = PHOTOSHOP.iter().find_map(|name| body.strip_prefix(*name));
             let resources = known.unwrap_or(&body);
@@ -253,7 +253,7 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         return Err(Error::malformed("no frame header"));
     }
     if header.bits != 8 {
-        let what = format!("JPEG of {} bits a sample", header.bits);
+        let what = format!("JPEG of {} bits per sample", header.bits);
         return Err(Error::unsupported(what));
     }
     if header.scans == 0 {
@@ -265,7 +265,7 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         4 => ColourSpace::Cmyk,
         other => return Err(Error::unsupported(format!("JPEG with {other} components"))),
     };
-    // What a gain map belongs to is one picture.
+    // An image with a gain map counts as one image.
     let has_gain_map = walk
         .blocks
         .xmp
@@ -275,7 +275,7 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         Some(pictures) if !has_gain_map => pictures as u32,
         _ => 1,
     };
-    // Pieces are numbered, and some writers get their order or their count wrong.
+    // Chunks are numbered, but some writers get the order or the count wrong.
     walk.icc.sort_by_key(|(number, _)| *number);
     let icc: Vec<u8> = walk.icc.into_iter().flat_map(|(_, piece)| piece).collect();
     walk.blocks.icc = (!icc.is_empty()).then_some(icc);

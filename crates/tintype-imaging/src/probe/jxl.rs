@@ -1,4 +1,4 @@
-//! JPEG XL: the head of the codestream, read by the decoder's own reader, and the boxes around it.
+//! JPEG XL: the codestream header, read by the decoder itself, and the boxes around it.
 
 use std::io::{BufRead, Seek};
 
@@ -11,7 +11,7 @@ use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
-/// What is read at once until the head is whole.
+/// Bytes to read at a time until the header is complete.
 const STEP: u64 = 64 * 1024;
 const SRGB: u8 = 13;
 const BT709: u8 = 1;
@@ -23,7 +23,7 @@ pub(super) fn walk<R: BufRead + Seek>(
 ) -> Result<(Blocks, Colouring), Error> {
     let image = head(reader, limits)?;
     let facts = image.image_header();
-    // As it is given: turned.
+    // As decoded: upright.
     header.size = Size::new(image.width(), image.height());
     let format = image.pixel_format();
     header.has_alpha = format.has_alpha() && !format.has_black();
@@ -54,7 +54,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((blocks, colouring))
 }
 
-/// No more of a file than its head takes.
+/// Reads no more of a file than its header.
 fn head<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<JxlImage, Error> {
     let failed = |error| Error::malformed(format!("JPEG XL: {error}"));
     let mut state = JxlImage::builder()
@@ -65,7 +65,7 @@ fn head<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<Jx
     let mut pending = Vec::new();
     loop {
         let at = reader.position();
-        Error::check("bytes of the head", at, 4 * limits.max_icc_bytes)?;
+        Error::check("bytes of the header", at, 4 * limits.max_icc_bytes)?;
         let more = reader.vec(STEP.min(reader.left()))?;
         if more.is_empty() {
             return Err(Error::malformed("it ends too early"));
@@ -80,7 +80,7 @@ fn head<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<Jx
     }
 }
 
-/// Rights, where there are boxes, as far as they are not packed.
+/// Reads rights from the boxes, unless they are compressed.
 fn boxes<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<Blocks, Error> {
     let mut blocks = Blocks::default();
     reader.seek(0)?;

@@ -1,5 +1,4 @@
-//! What travels beside the pixels, as the container had it: the colour profile, orientation, and blocks that say who
-//! made the picture and who owns it.
+//! Metadata as stored in the container: the colour profile, orientation, and blocks with creator and copyright.
 
 use std::io::Cursor;
 
@@ -9,21 +8,21 @@ use crate::limits::Limits;
 
 const ORIENTATION: u16 = 0x0112;
 
-/// Raw blocks as the container had them, each already within its limit.
+/// Raw blocks as stored, each already within its limit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Blocks {
     pub(crate) icc: Option<Vec<u8>>,
-    /// From the TIFF byte order on.
+    /// From the TIFF byte order mark on.
     pub(crate) exif: Option<Vec<u8>>,
     pub(crate) xmp: Option<Vec<u8>>,
-    /// Photoshop image resources, of which IPTC is one.
+    /// Photoshop image resources, one of which is IPTC.
     pub(crate) photoshop: Option<Vec<u8>>,
-    /// By itself.
+    /// IPTC without Photoshop resources around it.
     pub(crate) iptc: Option<Vec<u8>>,
 }
 
 impl Blocks {
-    /// 1..=8; 1 when the block is absent, broken or says something else.
+    /// 1..=8; 1 if the block is missing, broken or out of range.
     pub(crate) fn orientation(&self, limits: &Limits) -> u8 {
         let read = || {
             let mut tiff = Tiff::open(Cursor::new(self.exif.as_deref()?)).ok()?;

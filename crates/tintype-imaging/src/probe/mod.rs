@@ -1,7 +1,7 @@
-//! What the head of an original tells, before anything is decoded.
+//! Reads the headers of an original, before anything is decoded.
 //!
-//! Each container is walked here first, with bounded reads, so that no decoder meets a colour
-//! profile of a gigabyte, a thousand scans or a canvas of four billion pixels.
+//! Each container is walked here first, with bounded reads, so that no decoder meets a colour profile of a gigabyte, a
+//! thousand scans or a canvas of four billion pixels.
 
 pub(crate) mod bmp;
 mod gif;
@@ -39,7 +39,7 @@ pub(crate) use rights::Written;
 pub(crate) use svg::parse as parse_svg;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
-/// Formats of originals of which variants can be made.
+/// Formats of originals that variants can be made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SourceFormat {
     Jpeg,
@@ -74,14 +74,14 @@ impl SourceFormat {
         Self::Svg,
     ];
 
-    /// The format of this media type.
+    /// Returns the format with this media type.
     pub fn of(media_type: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|format| format.media_types().contains(&media_type))
     }
 
-    /// Those that a file of it may have; its own comes first.
+    /// All media types of this format; the canonical one comes first.
     pub const fn media_types(self) -> &'static [&'static str] {
         match self {
             Self::Jpeg => &["image/jpeg"],
@@ -91,7 +91,7 @@ impl SourceFormat {
             Self::Bmp => &["image/bmp"],
             Self::Tiff => &["image/tiff"],
             Self::Avif => &["image/avif"],
-            // The other says less of how it is coded.
+            // The other one does not say how it is coded.
             Self::Heic => &["image/heic", "image/heif"],
             Self::Jxl => &["image/jxl"],
             Self::Jp2 => &["image/jp2"],
@@ -130,7 +130,7 @@ impl fmt::Display for SourceFormat {
     }
 }
 
-/// As [`SourceFormat::as_str`] gives it.
+/// Parses the output of [`SourceFormat::as_str`].
 impl FromStr for SourceFormat {
     type Err = UnknownWord;
 
@@ -139,7 +139,7 @@ impl FromStr for SourceFormat {
     }
 }
 
-/// A word that is none of its list.
+/// The word is not in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such word")]
 pub struct UnknownWord;
@@ -181,7 +181,7 @@ impl fmt::Display for ColourSpace {
     }
 }
 
-/// As [`ColourSpace::as_str`] gives it.
+/// Parses the output of [`ColourSpace::as_str`].
 impl FromStr for ColourSpace {
     type Err = UnknownWord;
 
@@ -190,34 +190,34 @@ impl FromStr for ColourSpace {
     }
 }
 
-/// The facts of a picture's head.
+/// The header of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub format: SourceFormat,
     /// As stored, before the orientation is applied.
     pub size: Size,
-    /// The EXIF number, 1..=8.
+    /// The EXIF orientation, 1..=8.
     pub orientation: u8,
     pub frames: u32,
-    /// May be transparent somewhere.
+    /// Some pixels may be transparent.
     pub has_alpha: bool,
     pub colour_space: ColourSpace,
     /// Per sample.
     pub bits: u8,
-    /// Of a JPEG: how many passes over the pixels it takes.
+    /// For a JPEG, the number of scans.
     pub scans: u32,
-    /// Not from top to bottom, or not to be read so: a progressive JPEG, a PNG by Adam7, a GIF whose rows are not in
-    /// order, a BMP of run lengths, a TIFF in large tiles or in large strips of JPEG or WebP, a WebP that is lossless, has alpha or moves.
+    /// Not stored from top to bottom, or not readable so: a progressive JPEG, an Adam7 PNG, an interlaced GIF, a
+    /// run-length coded BMP, a TIFF in large tiles or in large JPEG or WebP strips, a WebP that is lossless, animated
+    /// or has alpha.
     pub interlaced: bool,
-    /// It breaks off before the end that its format marks. What is there can be shown.
+    /// The file ends before the end that its format marks. What is there can be shown.
     pub truncated: bool,
-    /// As [`header`] has read them.
+    /// As read by [`header`].
     pub rights: Rights,
 }
 
 impl Header {
-    /// Of which nothing but the format is known: a size of nothing, and for the rest what most files of
-    /// any format have.
+    /// Describes an image of which only the format is known: the size is zero, and the rest is what most files have.
     pub const fn of(format: SourceFormat) -> Self {
         Self {
             format,
@@ -234,7 +234,7 @@ impl Header {
         }
     }
 
-    /// The size a viewer sees.
+    /// The displayed size.
     pub const fn upright(&self) -> Size {
         if self.orientation >= 5 {
             self.size.transposed()
@@ -243,7 +243,7 @@ impl Header {
         }
     }
 
-    /// As they are decoded: palettes become RGB.
+    /// As decoded: palettes become RGB.
     pub const fn channels(&self) -> u8 {
         match (self.format, self.colour_space, self.has_alpha) {
             (SourceFormat::Gif, ..) => 4,
@@ -256,12 +256,12 @@ impl Header {
     }
 }
 
-/// Why a walk ended early, and what was known by then.
+/// Why a walk stopped early, and what was known by then.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Stopped {
     pub error: Error,
-    /// `None`: not even the format. A size of nothing: not even that.
+    /// `None` if not even the format is known; the size is zero if it is unknown.
     pub known: Option<Box<Header>>,
 }
 
@@ -271,8 +271,8 @@ impl From<Stopped> for Error {
     }
 }
 
-/// Reads the facts of a picture, from its first byte to its end. No pixel is decoded, and a size above
-/// the limit is no error here: such an original may be kept, only not rendered.
+/// Reads the headers of an image, from its first byte to its last, without decoding pixels. A size above the limit is
+/// no error here: such an original may be stored, just not rendered.
 pub fn header<R: BufRead + Seek>(
     reader: R,
     limits: &Limits,
@@ -291,23 +291,23 @@ pub fn header<R: BufRead + Seek>(
     }
 }
 
-/// How colour is described besides a profile.
+/// How colour is described, other than by a profile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Colouring {
-    /// By the ICC profile; without one it is sRGB.
+    /// The ICC profile; without one, sRGB.
     Profile,
-    /// sRGB, whatever else is there.
+    /// sRGB, whatever else the file says.
     Srgb,
-    /// By code points (H.273): primaries, transfer.
+    /// Code points (H.273): primaries and transfer.
     Cicp { primaries: u8, transfer: u8 },
-    /// By PNG's gAMA and cHRM: the gamma of the file, and white, red, green, blue as x and y.
+    /// PNG's gAMA and cHRM: the file gamma, and white, red, green and blue as x and y.
     Gamma {
         gamma: f32,
         chromaticities: Option<[f32; 8]>,
     },
 }
 
-/// A walked container.
+/// The result of walking a container.
 #[derive(Clone, Debug)]
 pub(crate) struct Container {
     pub(crate) header: Header,
@@ -315,16 +315,16 @@ pub(crate) struct Container {
     pub(crate) colouring: Colouring,
 }
 
-/// How far a file is walked.
+/// How far to walk a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
-    /// As far as a decoder has to be told what it will meet.
+    /// As far as decoding requires.
     Decoding,
-    /// To its end, to learn whether that is there.
+    /// To the end, to learn whether the file is complete.
     Whole,
 }
 
-/// What a rendering has to know. `header` has seen the whole file when it came in.
+/// Reads what a rendering needs. [`header`] has checked the whole file at upload.
 pub(crate) fn container<R: BufRead + Seek>(
     reader: R,
     limits: &Limits,

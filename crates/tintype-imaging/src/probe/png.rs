@@ -1,4 +1,4 @@
-//! The chunks of a PNG (third edition), walked before a decoder sees them.
+//! Walks the chunks of a PNG (third edition) before a decoder sees them.
 
 use std::io::{BufRead, Read, Seek};
 
@@ -15,9 +15,9 @@ use crate::spec::Size;
 struct Walk {
     has_header: bool,
     has_profile: bool,
-    /// What describes colours has to come before them.
+    /// Colour chunks must come before the pixels.
     has_pixels: bool,
-    /// Frames that are there, whatever the file says of their number.
+    /// Frames in the file, whatever number it declares.
     frames: u32,
     is_animated: bool,
     icc: Option<Vec<u8>>,
@@ -28,7 +28,7 @@ struct Walk {
     blocks: Blocks,
 }
 
-/// Walks the whole file: eXIf may follow the pixels.
+/// Walks the whole file, because eXIf may follow the pixels.
 pub(super) fn walk<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     limits: &Limits,
@@ -152,12 +152,12 @@ fn chunk<R: BufRead + Seek>(
         }
         b"cICP" if length == 4 => {
             let chunk = small(reader)?;
-            // Others have no place in RGB.
+            // Other matrices do not apply to RGB.
             if chunk[2] == 0 {
                 walk.cicp = Some((chunk[0], chunk[1]));
             }
         }
-        // One, whatever it is good for: the next would have to be inflated as well.
+        // Only the first, valid or not: the next would have to be inflated as well.
         b"iCCP" if !walk.has_profile => {
             walk.has_profile = true;
             Error::check("bytes of the colour profile", length, limits.max_icc_bytes)?;
@@ -179,7 +179,7 @@ fn chunk<R: BufRead + Seek>(
         }
         b"tEXt" | b"zTXt" => {
             Error::check("bytes of a text chunk", length, limits.max_text_bytes)?;
-            // The longest keyword that counts decides whether it is read.
+            // The longest relevant keyword decides whether the chunk is read.
             raw_profile(&small(reader)?, kind == b"zTXt", walk, limits);
         }
         _ => reader.skip(length)?,
@@ -187,8 +187,7 @@ fn chunk<R: BufRead + Seek>(
     Ok(())
 }
 
-/// Name, NUL, method 0, zlib stream. A stream that breaks off is no profile; one that goes on beyond
-/// the limit is a bomb.
+/// Name, NUL, method 0, zlib stream. A truncated stream is ignored; one that exceeds the limit is a decompression bomb.
 fn inflate_profile(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Error> {
     let Some(end) = chunk.iter().take(80).position(|&byte| byte == 0) else {
         return Ok(None);
@@ -211,7 +210,7 @@ fn inflate_profile(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Err
         .filter(|profile| !profile.is_empty()))
 }
 
-/// Behind keyword, mark and method of compression, language and translated keyword.
+/// Skips the keyword, compression flag and method, language and translated keyword.
 fn packed_xmp(text: &[u8]) -> Option<&[u8]> {
     let rest = text.strip_prefix(b"XML:com.adobe.xmp\0\x01\0".as_slice())?;
     let language = rest.iter().position(|&byte| byte == 0)?;
@@ -220,7 +219,7 @@ fn packed_xmp(text: &[u8]) -> Option<&[u8]> {
     Some(&rest[keyword + 1..])
 }
 
-/// `None` beyond the limit, and for what breaks off.
+/// Returns `None` for output beyond the limit, and for truncated streams.
 fn inflate(stream: &[u8], limit: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut stream = ZlibDecoder::new(stream).take(limit + 1);
@@ -228,7 +227,8 @@ fn inflate(stream: &[u8], limit: u64) -> Option<Vec<u8>> {
     (bytes.len() as u64 <= limit).then_some(bytes)
 }
 
-/// What ImageMagick makes of blocks that PNG had no place for: a name, a length, and the bytes as hexadecimal digits.
+/// Reads a block as ImageMagick stores it where PNG has no chunk for it: a name, a length, and the bytes in
+/// hexadecimal.
 fn raw_profile(chunk: &[u8], is_packed: bool, walk: &mut Walk, limits: &Limits) {
     let Some(rest) = chunk.strip_prefix(b"Raw profile type ".as_slice()) else {
         return;

@@ -1,5 +1,5 @@
-//! Photoshop: what all layers come to is at the end, behind what is known of the picture and of its layers
-//! (Adobe Photoshop File Formats Specification, 2019). PSB is the same with longer lengths.
+//! Photoshop: the flattened image is at the end, after the metadata and the layers (Adobe Photoshop File Formats
+//! Specification, 2019). PSB is the same with longer length fields.
 
 use std::io::{BufRead, Seek};
 
@@ -9,18 +9,18 @@ use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
-/// What is said of the picture before the data.
+/// The sections before the image data.
 pub(crate) struct Psd {
     pub(crate) mode: Mode,
     pub(crate) bits: u16,
     pub(crate) channels: u16,
     pub(crate) is_large: bool,
     pub(crate) size: Size,
-    /// Red, then green, then blue of 256 colours.
+    /// All red values of 256 colours, then green, then blue.
     pub(crate) palette: Vec<u8>,
-    /// The first channel behind the colours is transparency.
+    /// The first channel after the colours is alpha.
     has_alpha: bool,
-    /// Where the picture is.
+    /// Offset of the image data.
     pub(crate) data: u64,
     blocks: Blocks,
 }
@@ -57,7 +57,7 @@ impl Psd {
         let bits = reader.be16()?;
         let mode = match reader.be16()? {
             0 => Mode::Bitmap,
-            // Two inks are told as gray.
+            // Duotones are stored as gray.
             1 | 8 => Mode::Gray,
             2 => Mode::Indexed,
             3 => Mode::Rgb,
@@ -130,7 +130,7 @@ impl Psd {
             let kind = reader.array::<4>()?;
             let id = reader.be16()?;
             let name = u64::from(reader.byte()?);
-            // With its length, filled up to an even number.
+            // The name includes its length byte and is padded to an even length.
             reader.skip(name + (name + 1) % 2)?;
             let length = u64::from(reader.be32()?);
             let next = reader.position() + length + length % 2;
@@ -167,7 +167,7 @@ impl Psd {
         Ok(())
     }
 
-    /// With alpha, as it is given.
+    /// Whether the decoder returns alpha.
     pub(crate) fn has_alpha(&self) -> bool {
         self.has_alpha && matches!(self.mode, Mode::Gray | Mode::Rgb)
     }

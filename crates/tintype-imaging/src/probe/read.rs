@@ -1,6 +1,6 @@
-//! Bounded reading of containers: nothing is allocated because a file claims it, and nothing is read
-//! after the deadline. What a file may have millions of is looked through in [windows](Reader::window)
-//! rather than read one by one.
+//! Bounded reading of containers: nothing is allocated because a file claims it, and nothing is read after the
+//! deadline. Parts that a file may contain by the million are searched in [windows](Reader::window) rather than read
+//! one by one.
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::Error;
 use crate::limits::DeadlineReader;
 
-/// Bytes that are looked at between two looks at the clock.
+/// Bytes processed between two checks of the clock.
 const WINDOW_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Reader<R> {
@@ -49,7 +49,7 @@ impl<R: BufRead + Seek> Reader<R> {
         self.inner
     }
 
-    /// Up to `limit` bytes from the current position, without moving.
+    /// Returns up to `limit` bytes from the current position, without moving.
     pub(super) fn peek(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         self.inner.by_ref().take(limit).read_to_end(&mut bytes)?;
@@ -80,7 +80,7 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// The caller has checked the length against a limit.
+    /// Reads `length` bytes; the caller has checked the length against a limit.
     pub(super) fn vec(&mut self, length: u64) -> Result<Vec<u8>, Error> {
         if length > self.left() {
             return Err(Error::malformed("it ends too early"));
@@ -92,7 +92,7 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(bytes)
     }
 
-    /// Beyond the end is an error, so that walking a truncated file ends.
+    /// Fails beyond the end, so that walking a truncated file stops.
     pub(super) fn skip(&mut self, length: u64) -> Result<(), Error> {
         if length > self.left() {
             return Err(Error::malformed("it ends too early"));
@@ -103,7 +103,7 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(())
     }
 
-    /// At most to the end.
+    /// Seeks, at most to the end.
     pub(super) fn seek(&mut self, position: u64) -> Result<(), Error> {
         let position = position.min(self.length);
         self.inner.seek(SeekFrom::Start(position))?;
@@ -111,7 +111,7 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(())
     }
 
-    /// What lies ahead, as far as it is at hand; never empty. An error at the end.
+    /// Returns the buffered bytes ahead, never empty. Fails at the end.
     pub(super) fn window(&mut self) -> Result<&[u8], Error> {
         let ahead = self.inner.fill_buf()?;
         if ahead.is_empty() {
@@ -120,7 +120,7 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(&ahead[..ahead.len().min(WINDOW_BYTES)])
     }
 
-    /// Moves on, at most by the length of the last window.
+    /// Advances, at most by the length of the last window.
     pub(super) fn consume(&mut self, bytes: usize) {
         self.inner.consume(bytes);
         self.position += bytes as u64;

@@ -1,6 +1,6 @@
-//! SVG: drawn, by `resvg`, as it is asked for. What a file may make of itself is counted before: entities, elements
-//! that stand for others, references that lead to references. It reads no other file, runs no script, has no text
-//! (which would need fonts) and no pictures within.
+//! SVG is drawn by `resvg` on request. What a file could expand to is counted first: entities, elements that reference
+//! others, and references to references. It reads no other file, runs no script, and draws no text (which would need
+//! fonts) and no embedded images.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Seek};
@@ -13,18 +13,18 @@ use super::{Blocks, Colouring, Header};
 use crate::Error;
 use crate::spec::Size;
 
-/// It has no pixels of its own: as many as are ever asked for.
+/// SVG has no pixels of its own; this is as large as any request.
 const SIDE: f32 = 4096.0;
 
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Of text behind entities.
 const MAX_EXPANDED: usize = 16 * 1024 * 1024;
-/// Elements, each as often as it is referred to.
+/// Elements, counted once per reference.
 const MAX_ELEMENTS: u64 = 100_000;
 const MAX_DEPTH: u32 = 64;
-/// Bytes of style sheets, for each element.
+/// Bytes of style sheets times elements.
 const MAX_STYLING: u64 = 200_000_000;
-/// A shape at each point of another.
+/// Marker shapes, one per point of a path.
 const MAX_MARKERS: u64 = 200_000;
 
 pub(super) fn walk<R: BufRead + Seek>(
@@ -43,7 +43,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((Blocks::default(), Colouring::Srgb))
 }
 
-/// Attributes that say how long something is.
+/// Attributes that contain lengths.
 const GEOMETRY: [&str; 19] = [
     "d",
     "points",
@@ -109,7 +109,7 @@ fn check_entities(text: &str) -> Result<(), Error> {
     Error::check(what, expanded as u64, MAX_EXPANDED as u64)
 }
 
-/// Outlines of strokes are made of so many pieces as they are long.
+/// Strokes are drawn as pieces in proportion to their length.
 fn check_lengths(document: &Document<'_>) -> Result<(), Error> {
     let attributes = document
         .descendants()
@@ -122,7 +122,7 @@ fn check_lengths(document: &Document<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The most in front of a point, exponents counted.
+/// The maximum number of digits before a decimal point, including exponents.
 fn digits(text: &str) -> u64 {
     let (mut most, mut digits, mut is_fraction) = (0_u64, 0_u64, false);
     let mut rest = text.bytes().peekable();
@@ -150,11 +150,11 @@ fn digits(text: &str) -> u64 {
     most
 }
 
-/// How much elements come to with all that they refer to.
+/// Counts elements including everything they reference.
 struct Weights<'a, 'input> {
     document: &'a Document<'input>,
     ids: HashMap<&'a str, Node<'a, 'input>>,
-    /// Elements and depth; `None` while it is being counted.
+    /// Elements and depth; `None` while being counted.
     known: HashMap<NodeId, Option<(u64, u32)>>,
 }
 
@@ -172,7 +172,7 @@ impl<'a, 'input> Weights<'a, 'input> {
     fn check(mut self) -> Result<(), Error> {
         let document = self.document;
         let elements = || document.descendants().filter(Node::is_element);
-        // First, since all that follows goes as deep.
+        // Comes first, because everything below recurses as deep.
         for node in document.descendants() {
             let is_too_deep =
                 node.ancestors().take(MAX_DEPTH as usize + 2).count() > MAX_DEPTH as usize + 1;
@@ -193,7 +193,7 @@ impl<'a, 'input> Weights<'a, 'input> {
             }
         }
         let count = elements().count() as u64;
-        // A style may refer wherever it applies.
+        // A style sheet may apply its references to any element.
         let weight = weight.saturating_add(count.saturating_mul(referred));
         Error::check("elements of an SVG", weight, MAX_ELEMENTS)?;
         Error::check("styles of an SVG", bytes * count, MAX_STYLING)?;
@@ -222,7 +222,7 @@ impl<'a, 'input> Weights<'a, 'input> {
                 return Ok((*weight, *below));
             }
             Some(Some(_)) => return Err(too_deep()),
-            Some(None) => return Err(Error::unsupported("an SVG that refers to itself")),
+            Some(None) => return Err(Error::unsupported("an SVG that references itself")),
             None if depth > MAX_DEPTH => return Err(too_deep()),
             None => {}
         }
@@ -230,7 +230,7 @@ impl<'a, 'input> Weights<'a, 'input> {
         let mut parts: Vec<Node<'a, 'input>> = node.children().filter(Node::is_element).collect();
         for attribute in node.attributes() {
             let value = attribute.value();
-            // Gradients and filters refer to others of their kind, shapes to what paints and cuts them.
+            // Gradients and filters reference others of their kind; shapes reference paint, clips and masks.
             let of_href = (attribute.name() == "href").then(|| value.trim().strip_prefix('#'));
             let ids = references(value).chain(of_href.flatten());
             parts.extend(ids.filter_map(|id| self.ids.get(id).copied()));

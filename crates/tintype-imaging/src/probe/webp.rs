@@ -1,4 +1,4 @@
-//! The chunks of a WebP (RFC 9649), walked before a decoder sees them.
+//! Walks the chunks of a WebP (RFC 9649) before a decoder sees them.
 
 use std::io::{BufRead, Seek};
 
@@ -12,10 +12,10 @@ use crate::spec::Size;
 #[derive(Default)]
 struct Walk {
     has_size: bool,
-    /// Some chunk says what is seen through.
+    /// A chunk contains alpha.
     has_alpha: bool,
     is_lossy: bool,
-    /// Of an animation.
+    /// Frames of an animation.
     frames: u32,
     blocks: Blocks,
 }
@@ -29,9 +29,9 @@ pub(super) fn walk<R: BufRead + Seek>(
     let walked = chunks(reader, limits, &mut walk, header);
     header.orientation = walk.blocks.orientation(limits);
     header.frames = walk.frames.max(1);
-    // What is said in front may be wrong; of an animation it is not looked for.
+    // The header's alpha flag may be wrong; for an animation it is trusted.
     header.has_alpha &= !walk.is_lossy || walk.has_alpha || walk.frames > 0;
-    // What breaks off is decoded whole, and with more than its own bytes.
+    // A truncated file is decoded as a whole, with filling after its own bytes.
     header.interlaced |= header.truncated;
     walked?;
     if !walk.has_size {
@@ -74,7 +74,7 @@ fn chunks<R: BufRead + Seek>(
         header.interlaced |= matches!(&kind, b"VP8L" | b"ALPH" | b"ANMF");
         let before = reader.left();
         match chunk(reader, &kind, length, walk, header, limits) {
-            // Cut off inside a chunk that is not the only one.
+            // Truncated inside a chunk that is not the only one.
             Err(Error::Malformed(_)) if pixels && walk.has_size => {
                 header.truncated = true;
                 break;
@@ -83,7 +83,7 @@ fn chunks<R: BufRead + Seek>(
         }
         let rest = (length + length % 2).saturating_sub(before - reader.left());
         if reader.skip(rest).is_err() {
-            // The byte that makes a length even is often forgotten at the end.
+            // The padding byte after an odd length is often missing at the end.
             header.truncated |= rest - length % 2 > reader.left();
             break;
         }

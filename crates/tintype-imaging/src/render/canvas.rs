@@ -1,4 +1,4 @@
-//! What shows through transparency, and around a picture that is smaller than its box.
+//! Draws the background behind transparency, and around an image that is smaller than its box.
 
 use super::Pixels;
 use super::pixels::Layout;

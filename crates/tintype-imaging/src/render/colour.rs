@@ -1,8 +1,8 @@
-//! To 8-bit sRGB, whatever the original says its numbers mean: ICC profiles, PNG's cICP and
-//! gAMA/cHRM, CMYK with or without a profile, 16 bits, gray.
+//! Converts any description of colour to 8-bit sRGB: ICC profiles, PNG's cICP and gAMA/cHRM, CMYK with or without a
+//! profile, 16 bits, gray.
 //!
-//! A profile that cannot be read, or that is for another kind of samples, is passed over as browsers
-//! do: the picture is then taken for sRGB.
+//! A profile that is unreadable, or meant for another kind of samples, is ignored as in browsers, and the image is
+//! treated as sRGB.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use crate::probe::{ColourSpace, Colouring, Container};
 const BT709: u8 = 1;
 const SRGB: u8 = 13;
 
-/// What cannot wait until after the resize: inks, and samples that 8 bits would ruin before their curve is
-/// known. Takes rows, so that no more than a band of them is there in both forms.
+/// Conversions that cannot wait until after resizing: CMYK, and samples that would lose too much at 8 bits before their
+/// curve is applied. Works on rows, so that no more than a band exists in both forms.
 pub(super) struct ToEightBits {
-    /// Of what comes out.
+    /// The output layout.
     pub(super) layout: Layout,
-    /// Nothing is left to convert afterwards.
+    /// No conversion is left for later.
     pub(super) is_srgb: bool,
     how: How,
 }
@@ -99,7 +99,7 @@ impl ToEightBits {
         !matches!(self.how, How::AsItIs)
     }
 
-    /// `channels` are those of what comes in.
+    /// `channels` counts those of the input.
     pub(super) fn convert<'a>(
         &self,
         samples: Samples<'a>,
@@ -135,7 +135,7 @@ impl ToEightBits {
                 to_eight(&srgb)
             }
             (Samples::Sixteen(samples), How::Sixteen) => to_eight(&samples),
-            _ => return Err(Error::internal("bands of one picture differ")),
+            _ => return Err(Error::internal("bands of one image differ")),
         };
         Ok(converted.into())
     }
@@ -147,7 +147,7 @@ fn to_eight(samples: &[u16]) -> Vec<u8> {
     samples.iter().map(eight).collect()
 }
 
-/// 8-bit samples by their description to sRGB.
+/// Converts 8-bit samples to sRGB.
 pub(super) fn to_srgb(pixels: Pixels, container: &Container) -> Pixels {
     if let Some(hdr) = hdr_of(container) {
         let samples: Vec<u16> = pixels
@@ -177,7 +177,7 @@ pub(super) fn to_srgb(pixels: Pixels, container: &Container) -> Pixels {
     }
 }
 
-/// Gray comes out as RGB: a gray profile may be tinted.
+/// Gray becomes RGB, because a gray profile may be tinted.
 fn layouts(layout: Layout) -> (moxcms::Layout, moxcms::Layout, Layout) {
     match layout {
         Layout::Gray => (moxcms::Layout::Gray, moxcms::Layout::Rgb, Layout::Rgb),
@@ -301,7 +301,7 @@ pub(super) fn is_srgb(container: &Container) -> bool {
     hdr_of(container).is_none() && profile(container, layout).is_none()
 }
 
-/// What the samples mean, where that is not sRGB.
+/// The profile of the samples, if they are not sRGB.
 fn profile(container: &Container, layout: Layout) -> Option<ColorProfile> {
     let gray = matches!(layout, Layout::Gray | Layout::GrayAlpha);
     match container.colouring {
@@ -343,7 +343,7 @@ fn profile(container: &Container, layout: Layout) -> Option<ColorProfile> {
 }
 
 fn by_gamma(gamma: f32, chromaticities: Option<[f32; 8]>, gray: bool) -> Option<ColorProfile> {
-    // What every writer puts there for sRGB, whose curve is not quite that.
+    // Writers store this for sRGB, although its curve differs slightly.
     let usual = (gamma - 0.45455).abs() < 0.001;
     if usual && chromaticities.is_none_or(is_bt709) {
         return None;

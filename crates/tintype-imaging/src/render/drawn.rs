@@ -1,16 +1,15 @@
-//! Tells drawings (screenshots, charts, logos, scans of text) from photographs, by pixels alone.
+//! Tells drawings (screenshots, charts, logos, scans of text) from photographs by their pixels.
 //!
-//! A picture of very few colours is drawn. Any other is judged by blocks of 8x8: one in which nothing
-//! changes says nothing, for a drawing has paper and a photograph blown-out sky; one with a sharp edge
-//! between parts that are exactly flat looks drawn; and all others look photographed, which has noise or
-//! texture wherever it is not flat. Over the developers' corpus drawings have 34..100 % drawn blocks at
-//! their own size and 44 % or more when they are reduced to half; photographs, those that were cut out or
-//! stand before white among them, have 25 % at most.
+//! An image of very few colours is drawn. Any other is judged by blocks of 8x8: a uniform block does not count, because
+//! drawings have paper and photographs blown-out sky; a block with a sharp edge between exactly flat parts counts as
+//! drawn; all others count as photographed, because photographs have noise or texture wherever they are not flat. Over
+//! the developers' corpus, drawings have 34..100 % drawn blocks at their own size, and 44 % or more when reduced to
+//! half; photographs, including cut-outs and those on white, have 25 % at most.
 //!
-//! Whole numbers only, and no sampling by chance: every machine comes to the same answer.
+//! Integers only, and no random sampling: every machine reaches the same result.
 //!
-//! Deliberately absent: drawings reduced so far that nothing is flat any more. They are coded like
-//! photographs, and that serves them well.
+//! Deliberately absent: drawings reduced so far that nothing is flat any more. They are encoded like photographs, which
+//! suits them.
 
 use std::iter::Sum;
 use std::ops::RangeInclusive;
@@ -21,20 +20,20 @@ use crate::spec::Size;
 
 const BLOCK: usize = 8;
 
-/// A step between neighbours that no lens makes often beside exactly flat parts.
+/// A step between neighbours that lenses rarely produce next to exactly flat areas.
 const SHARP: u8 = 48;
 
-/// How many of the 64 pixels of a drawn block are like their left and upper neighbours, at least.
+/// Minimum number of the 64 pixels in a drawn block that equal their left and upper neighbours.
 const FLAT_PIXELS: usize = 8;
 
-/// Of a hundred blocks that show something.
+/// Percentage of drawn blocks, uniform ones excluded.
 const DRAWN_PERCENT: usize = 30;
 
-/// No photograph is that poor, dithered ones apart: those are best kept exactly as well.
+/// Only dithered photographs have so few colours, and exact encoding suits those best too.
 const FEW_COLOURS: usize = 16;
 
-/// Rows of blocks looked at, spread over the picture: every so many of them at first, and all where those
-/// leave it in doubt.
+/// Maximum number of examined rows of blocks, spread over the image. A first selection of them decides; if in doubt,
+/// all of them do.
 const MAX_ROWS: usize = 64;
 const FIRST_ROWS: usize = 12;
 const DOUBT: RangeInclusive<usize> = 10..=60;
@@ -54,18 +53,18 @@ pub(super) fn is_drawn(pixels: &Pixels) -> bool {
     })
 }
 
-/// The same, for rows as they come.
+/// The same test for an image that arrives in rows.
 #[derive(Default)]
 pub(super) struct Judge {
     colours: Colours,
     row: usize,
-    /// What is there of the row of blocks under way.
+    /// The rows of the current row of blocks so far.
     window: Vec<u8>,
     counts: Vec<Counts>,
 }
 
 impl Judge {
-    /// Whole rows of a picture of this size, which follow those before.
+    /// Adds the next whole rows of an image of this size.
     pub(super) fn rows(&mut self, samples: &[u8], size: Size, layout: Layout) {
         self.colours.see(samples, layout);
         let stride = size.width as usize * layout.channels();
@@ -90,7 +89,7 @@ impl Judge {
     }
 }
 
-/// Sees whether there are many, and no more: in a photograph that is among the first pixels.
+/// Detects whether there are many colours; in a photograph, the first pixels show that.
 #[derive(Default)]
 struct Colours {
     seen: Vec<[u8; 4]>,
@@ -132,8 +131,8 @@ impl Colours {
     }
 }
 
-/// The rows of blocks that are looked at. The first row and column of pixels have no neighbour above or to
-/// the left, so a row of blocks begins one pixel row earlier.
+/// The examined rows of blocks. The first row and column of pixels have no neighbour above or to the left, so a row of
+/// blocks begins one pixel row earlier.
 struct BlockRows {
     all: usize,
     step: usize,
@@ -150,13 +149,13 @@ impl BlockRows {
         self.all.div_ceil(self.step)
     }
 
-    /// The row of pixels that it begins with.
+    /// The first pixel row of a row of blocks.
     fn first(&self, number: usize) -> usize {
         number * self.step * BLOCK
     }
 }
 
-/// A few rows of blocks decide where they leave no doubt.
+/// A few rows of blocks decide unless the result is in doubt.
 fn has_drawn_blocks(rows: usize, mut count: impl FnMut(usize) -> Counts) -> bool {
     let every = rows.div_ceil(FIRST_ROWS).max(1);
     let few: Counts = (0..rows).step_by(every).map(&mut count).sum();
@@ -168,7 +167,7 @@ fn has_drawn_blocks(rows: usize, mut count: impl FnMut(usize) -> Counts) -> bool
     percent >= DRAWN_PERCENT
 }
 
-/// Of blocks.
+/// Numbers of blocks.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     drawn: usize,
@@ -190,7 +189,7 @@ impl Sum for Counts {
     }
 }
 
-/// Of one row of blocks. `samples` begin one row of pixels above it.
+/// Counts one row of blocks. `samples` begin one pixel row above it.
 fn count(samples: &[u8], stride: usize, layout: Layout) -> Counts {
     match layout {
         Layout::Gray => count_as::<1>(samples, stride),
@@ -240,8 +239,8 @@ fn look<const CHANNELS: usize>(samples: &[u8], stride: usize) -> Block {
     }
 }
 
-/// One row of a block: the larger of the steps from the left and from above. Lengths are constants, so that
-/// it is compiled to a few wide instructions.
+/// One row of a block: the larger of the steps from the left and from above. Lengths are constant so that this compiles
+/// to a few vector instructions.
 fn steps<const CHANNELS: usize>(here: &[u8], left: &[u8], upper: &[u8]) -> [[u8; CHANNELS]; BLOCK] {
     let mut steps = [[0; CHANNELS]; BLOCK];
     let flat = steps.as_flattened_mut();

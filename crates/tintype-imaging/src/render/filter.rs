@@ -1,4 +1,4 @@
-//! Blur, sharpen, gray. Whole-number arithmetic, so that every machine rounds alike.
+//! Blur, sharpen, gray. Integer arithmetic, so that every machine rounds alike.
 
 use std::time::Instant;
 
@@ -70,7 +70,7 @@ fn blur(pixels: &Pixels, sigma: f64, deadline: Instant) -> Result<Pixels, Error>
     resize::whole(&blurred, pixels.size, FilterType::CatmullRom)
 }
 
-/// `p + amount * (p - blurred p)`, on colour only.
+/// Computes `p + amount * (p - blurred p)` on colour only.
 fn sharpen(mut pixels: Pixels, amount: f64, deadline: Instant) -> Result<Pixels, Error> {
     let blurred = gaussian(&pixels, SHARPEN_SIGMA, deadline)?;
     let amount = (amount * 256.0).round() as i32;
@@ -141,7 +141,7 @@ fn weights(sigma: f64) -> Vec<u32> {
     weights
 }
 
-/// Colour times alpha in 1/255, so that nothing is lost on the way back.
+/// Multiplies colour by alpha (in 1/255), so that nothing is lost on the way back.
 fn premultiply(pixels: &Pixels) -> Vec<u16> {
     let channels = pixels.layout.channels();
     if !pixels.layout.has_alpha() {

@@ -1,5 +1,5 @@
-//! PQ and HLG (ITU-R BT.2100) down to sRGB: diffuse white, 203 cd/m2 by BT.2408, becomes white, and
-//! what is brighter is cut off.
+//! Converts PQ and HLG (ITU-R BT.2100) to sRGB: diffuse white, 203 cd/m2 according to BT.2408, becomes white, and
+//! anything brighter is clipped.
 
 use moxcms::{
     CicpColorPrimaries, CicpProfile, ColorProfile, Matrix3d, MatrixCoefficients,
@@ -12,20 +12,20 @@ const HLG: u8 = 18;
 const DIFFUSE_WHITE: f64 = 203.0;
 
 pub(super) struct Hdr {
-    /// Light of each 16-bit code, where 1 is diffuse white.
+    /// Linear light of each 16-bit code; 1 is diffuse white.
     light: Vec<f32>,
     to_srgb: Matrix3d,
 }
 
 impl Hdr {
-    /// By the code points of H.273; `None` where they name no HDR curve.
+    /// Returns `None` if these code points (H.273) name no HDR curve.
     pub(super) fn of(primaries: u8, transfer: u8) -> Option<Self> {
         let curve: fn(f64) -> f64 = match transfer {
             PQ => pq,
             HLG => hlg,
             _ => return None,
         };
-        // The curve given here is not used: only the primaries count for the matrix.
+        // The curve given here is not used: the matrix depends on the primaries only.
         let source = ColorProfile::new_from_cicp(CicpProfile {
             color_primaries: CicpColorPrimaries::try_from(primaries).ok()?,
             transfer_characteristics: TransferCharacteristics::Srgb,
@@ -50,7 +50,7 @@ fn pq(code: f64) -> f64 {
     10_000.0 * ((power - c1).max(0.0) / (c2 - c3 * power)).powf(1.0 / m1)
 }
 
-/// Display light on a screen of 1000 cd/m2, with the system gamma on each channel alone.
+/// Display light on a 1000 cd/m2 screen, with the system gamma applied per channel.
 fn hlg(code: f64) -> f64 {
     let (a, b, c) = (0.178_832_77, 0.284_668_92, 0.559_910_73);
     let scene = if code <= 0.5 {
@@ -61,7 +61,7 @@ fn hlg(code: f64) -> f64 {
     1000.0 * scene.powf(1.2)
 }
 
-/// Of what [`to_srgb`] gives: colours have no gray.
+/// The layout of [`to_srgb`]'s output, which has no gray.
 pub(super) fn layout(layout: Layout) -> Layout {
     if layout.has_alpha() {
         Layout::Rgba
@@ -91,7 +91,7 @@ pub(super) fn to_srgb(hdr: &Hdr, channels: usize, samples: &[u16]) -> Vec<u8> {
     out
 }
 
-/// The sRGB curve.
+/// The sRGB transfer curve.
 fn encode(light: f64) -> f64 {
     let light = light.clamp(0.0, 1.0);
     if light <= 0.003_130_8 {

@@ -1,6 +1,6 @@
-//! An original and a [`Resolved`] in, a variant out.
+//! Renders a variant from an original and a [`Resolved`].
 //!
-//! The steps, each in a file of its own:
+//! The steps, each in its own file:
 //!
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
@@ -10,11 +10,11 @@
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
-//! 9. [`encode`], by what is seen ([`drawn`]), with the [rights](crate::probe::Rights) that travel along.
+//! 9. [`encode`], depending on the kind of image ([`drawn`]), with its [rights](crate::probe::Rights).
 //!
 //! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
-//! Deliberately absent: decisions. What to cut and how large to make it is in `Resolved`.
+//! Deliberately absent: decisions. `Resolved` says what to cut and how large to make it.
 
 mod canvas;
 mod colour;
@@ -40,7 +40,7 @@ use crate::spec::{Format, Metadata, Rect, Resolved, Size};
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
-/// What writes AVIF in this build. Its bytes are not those of another.
+/// The AVIF encoder of this build; encoders differ in their output.
 pub use tintype_avif::ENCODER as AVIF_ENCODER;
 pub use together::render_all;
 pub(crate) use turn::Turn;
@@ -48,7 +48,7 @@ pub(crate) use turn::Turn;
 #[derive(Clone, Debug)]
 pub struct Rendered {
     pub bytes: Vec<u8>,
-    /// Of the bytes: the one asked for, unless [`Resolved::own_coding`] allows another.
+    /// The format of the bytes: the requested one, unless [`Resolved::own_coding`] allows another.
     pub format: Format,
     pub size: Size,
     pub timings: Timings,
@@ -71,7 +71,7 @@ pub fn render(
     render_as(bytes, None, resolved, limits, deadline)
 }
 
-/// The same from a smaller copy of an upright original of the size `of`, whose pixels `resolved` counts.
+/// Renders from a smaller copy of an upright original of the size `of`; `resolved` refers to the original's pixels.
 pub fn render_copy(
     bytes: &[u8],
     of: Size,
@@ -187,13 +187,13 @@ pub fn check_original(format: SourceFormat, size: Size, limits: &Limits) -> Resu
 
 pub(crate) struct Small {
     pub(crate) pixels: Pixels,
-    /// Judged as the original has it.
+    /// Judged at the original's own size.
     pub(crate) is_drawn: bool,
-    /// Part of what was decoded was missing or wrong.
+    /// Decoded data was missing or corrupt.
     pub(crate) is_damaged: bool,
 }
 
-/// All of a picture, upright, at a size.
+/// Decodes all of an image, upright, at a size.
 pub(crate) fn small(
     bytes: &[u8],
     size: Size,
@@ -216,7 +216,7 @@ pub(crate) fn small(
     };
     let stored = wanted.stored(header)?;
     let mut shrink = Shrink::new(&container, &stored, deadline);
-    // A JPEG has lost what would be worth keeping, and is decoded at a smaller scale here. An SVG is drawn.
+    // JPEG has already lost what would be worth keeping, and is decoded at a reduced scale here. SVG is always drawn.
     if !matches!(header.format, SourceFormat::Jpeg | SourceFormat::Svg) {
         shrink = shrink.judging();
     }
@@ -229,21 +229,21 @@ pub(crate) fn small(
 }
 
 struct Wanted {
-    /// Of the upright original.
+    /// In the upright original.
     crop: Rect,
-    /// The upright original, of which there may be a smaller copy.
+    /// The size of the upright original, even if a smaller copy is decoded.
     of: Size,
-    /// From stored to shown.
+    /// From stored to displayed orientation.
     turn: Turn,
-    /// As shown.
+    /// As displayed.
     size: Size,
 }
 
-/// As the pixels are stored: they are cut and resized so, and turned when there are few of them.
+/// The cut in stored orientation: pixels are cropped and resized as stored, and turned once there are few of them.
 struct Stored {
     crop: Rect,
     size: Size,
-    /// How many pixels of the crop one of the file stands for, across and down: more than one in a smaller copy.
+    /// Pixels of the crop per pixel of the file, across and down: more than one in a smaller copy.
     reach: (f64, f64),
 }
 
@@ -260,7 +260,7 @@ impl Wanted {
             length > 0 && at.checked_add(length).is_some_and(|end| end <= whole)
         };
         if !inside(x, width, upright.width) || !inside(y, height, upright.height) {
-            return Err(Error::internal("the crop is not inside the picture"));
+            return Err(Error::internal("the crop is not inside the image"));
         }
         let size = if self.turn.transposes() {
             self.size.transposed()

@@ -1,4 +1,4 @@
-//! Samples between the steps: 8 bits, interleaved, rows without padding, straight alpha.
+//! Pixels between the steps: 8 bits, interleaved, rows without padding, straight alpha.
 
 use crate::spec::Size;
 
@@ -41,7 +41,7 @@ impl Pixels {
         self.map(|[r, g, b, _]| [r, g, b])
     }
 
-    /// Each pixel as RGBA, through `f`.
+    /// Maps each pixel, as RGBA, through `f`.
     pub(crate) fn map<const N: usize>(&self, f: impl Fn([u8; 4]) -> [u8; N]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.size.pixels() as usize * N);
         for pixel in self.samples.chunks_exact(self.layout.channels()) {
@@ -55,7 +55,7 @@ impl Pixels {
         out
     }
 
-    /// Of RGBA whose colours are gray.
+    /// Converts RGBA whose colours are gray to gray with alpha.
     pub(crate) fn with_gray_alone(self) -> Self {
         Self {
             samples: self.map(|[gray, _, _, alpha]| [gray, alpha]),
@@ -64,7 +64,7 @@ impl Pixels {
         }
     }
 
-    /// Gray that is written as three equal channels becomes one. In a photograph the first pixels tell.
+    /// Reduces gray that is stored in three equal channels to one. In a photograph, the first pixels decide.
     pub(crate) fn without_idle_colour(self) -> Self {
         let channels = self.layout.channels();
         let layout = match self.layout {
@@ -87,7 +87,7 @@ impl Pixels {
         }
     }
 
-    /// Drops an alpha channel that is opaque everywhere: it costs bytes and says nothing.
+    /// Drops an alpha channel that is opaque everywhere.
     pub(crate) fn without_idle_alpha(self) -> Self {
         let channels = self.layout.channels();
         let layout = match self.layout {

@@ -1,4 +1,4 @@
-//! `fast_image_resize` for our pixels.
+//! Adapts `fast_image_resize` to our pixels.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3, U8x4};
@@ -9,7 +9,7 @@ use super::pixels::Layout;
 use crate::Error;
 use crate::spec::Size;
 
-/// Of a picture, in its pixels.
+/// A part of an image, in its pixels.
 pub(super) struct Part {
     pub(super) left: f64,
     pub(super) top: f64,
@@ -17,8 +17,8 @@ pub(super) struct Part {
     pub(super) height: f64,
 }
 
-/// Adds rows to `samples`: a part of a picture of the size `source`, at the size `target`, by Lanczos3. Alpha is not
-/// heeded, and not to be had for gray.
+/// Appends rows to `samples`: a part of an image of size `source`, resized to `target` with Lanczos3. Alpha is not
+/// treated specially, and gray with alpha is not supported.
 pub(super) fn append(
     source_samples: &[u8],
     source: Size,
@@ -43,9 +43,9 @@ pub(super) fn append(
     resample_as(layout, from, onto, &options)
 }
 
-/// The whole of it, for intermediate results.
+/// Resizes the whole image, for intermediate results.
 pub(super) fn whole(pixels: &Pixels, size: Size, filter: FilterType) -> Result<Pixels, Error> {
-    // Rare enough to take the way of RGBA, rather than compile the resizer once more.
+    // Rare enough to go through RGBA, rather than compile the resizer once more.
     if pixels.layout == Layout::GrayAlpha {
         let rgba = Pixels {
             size: pixels.size,
@@ -75,11 +75,11 @@ fn resample_as(
         Layout::Gray => resample::<U8>(from, onto, options),
         Layout::Rgb => resample::<U8x3>(from, onto, options),
         Layout::Rgba => resample::<U8x4>(from, onto, options),
-        Layout::GrayAlpha => Err(Error::internal("gray with alpha is resized as RGBA")),
+        Layout::GrayAlpha => Err(Error::internal("gray with alpha must be resized as RGBA")),
     }
 }
 
-/// The typed interface compiles the resizer for these pixels only, not for all that it knows.
+/// The typed interface compiles the resizer for these pixel types only.
 fn resample<P: PixelTrait>(
     (source, source_size): (&[u8], Size),
     (target, target_size): (&mut [u8], Size),
@@ -94,7 +94,7 @@ fn resample<P: PixelTrait>(
         .map_err(|error| failed(&error))
 }
 
-/// Of rows of RGBA.
+/// Premultiplies rows of RGBA.
 pub(super) fn multiply_alpha(samples: &mut [u8], width: u32) -> Result<(), Error> {
     let mut image = rgba(samples, width)?;
     MulDiv::new()

@@ -1,9 +1,9 @@
-//! Rows from the decoder on their way to the size that is shown: made 8 bits, cut, and resized as they come,
-//! so that of a format which is stored in rows only a window is in memory.
+//! Converts rows from the decoder to 8 bits, crops and resizes them as they arrive, so that for a format stored in rows
+//! only a window is in memory.
 //!
-//! Lanczos3 over the samples as they are coded, like libvips: first the height, by windows of rows that
-//! overlap by the reach of the filter, then the width. The result is that of one pass over the whole. Alpha
-//! is premultiplied on the way, so that what is invisible does not bleed into what is not.
+//! Lanczos3 over the encoded samples, like libvips: first the height, by windows of rows that overlap by the reach of
+//! the filter, then the width. The result equals one pass over the whole image. Alpha is premultiplied on the way, so
+//! that invisible colours do not bleed into visible ones.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -22,34 +22,35 @@ use crate::limits::check_deadline;
 use crate::probe::Container;
 use crate::spec::Size;
 
-/// A window, or those of all components, hold about this much, or twice what neighbouring windows share.
+/// Approximate size of a window, or of the windows of all components together; at least twice what neighbouring windows
+/// share.
 pub(crate) const WINDOW_BYTES: usize = 1024 * 1024;
 
-/// Of Lanczos3, in pixels of whichever side is coarser.
+/// The reach of Lanczos3, in pixels of the source or the target, whichever is coarser.
 const REACH: f64 = 3.0;
 
 pub(super) struct Shrink<'a> {
     container: &'a Container,
     stored: &'a Stored,
     deadline: Instant,
-    /// Set where it is asked whether the picture is drawn.
+    /// Present if the caller wants to know whether the image is drawn.
     judge: Option<Judge>,
-    /// From the first band on; of each component, where they come apart.
+    /// Present from the first band on; one per component if those are decoded separately.
     rows: Vec<Rows>,
-    /// How components become pixels.
+    /// How components combine to pixels.
     coding: Option<Coding>,
     spent: Duration,
 }
 
 pub(super) struct Shrunk {
     pub(super) pixels: Pixels,
-    /// Nothing is left to convert.
+    /// No conversion is left for later.
     pub(super) is_srgb: bool,
-    /// Judged at the size of the original, where it was asked.
+    /// Judged at the size of the original, if requested.
     pub(super) is_drawn: bool,
-    /// As the decoder tells it.
+    /// As reported by the decoder.
     pub(super) is_damaged: bool,
-    /// Of the time that decoding seems to have taken.
+    /// The part of the measured decoding time that was spent here.
     pub(super) spent: Duration,
 }
 
@@ -90,7 +91,7 @@ impl<'a> Shrink<'a> {
         check_deadline(self.deadline)
     }
 
-    /// On what was taken so far.
+    /// Time spent on the bands taken so far.
     pub(super) fn spent(&self) -> Duration {
         self.spent
     }
@@ -120,17 +121,17 @@ fn together(mut planes: Vec<Pixels>, coding: Option<Coding>) -> Result<Pixels, E
     planes.pop().ok_or_else(|| Error::malformed("no pixels"))
 }
 
-/// One side of the cut, in decoded pixels.
+/// One dimension of the crop, in decoded pixels.
 #[derive(Clone, Copy)]
 struct Side {
     start: f64,
     length: f64,
-    /// What it becomes.
+    /// Size after resizing.
     target: u32,
 }
 
 impl Side {
-    /// `reach`: pixels of the original that a decoded one stands for.
+    /// `reach`: pixels of the original per decoded pixel.
     fn new(start: u32, length: u32, decoded: u32, reach: f64, target: u32) -> Self {
         let start = f64::from(start) / reach;
         let length = (f64::from(length) / reach).min(f64::from(decoded) - start);
@@ -145,7 +146,7 @@ impl Side {
         f64::from(self.target) != self.length || self.start.fract() != 0.0
     }
 
-    /// Decoded pixels that one of the target covers.
+    /// Decoded pixels per target pixel.
     fn scale(&self) -> f64 {
         self.length / f64::from(self.target)
     }
@@ -158,7 +159,7 @@ impl Side {
         }
     }
 
-    /// Everything that is looked at.
+    /// All decoded rows or columns that the filter uses.
     fn needed(&self, decoded: u32) -> Range<u32> {
         let first = (self.start - self.reach()).floor().max(0.0) as u32;
         let end = (self.start + self.length + self.reach()).ceil() as u32;
@@ -168,21 +169,21 @@ impl Side {
 
 struct Rows {
     decoded: Size,
-    /// Of the bands.
+    /// Channels of the bands.
     channels: usize,
     to_eight_bits: ToEightBits,
-    /// In between: gray with alpha takes the way of RGBA, rather than compile the resizer once more.
+    /// The layout while resizing: gray with alpha goes through RGBA, rather than compile the resizer once more.
     layout: Layout,
     across: Side,
     down: Side,
     columns: Range<u32>,
     needed: Range<u32>,
-    /// Of the next band.
+    /// First row of the next band.
     next: u32,
     window: Vec<u8>,
     window_top: u32,
     window_limit: usize,
-    /// All `columns` of the rows of the target that are done.
+    /// Finished rows of the target, with all `columns`.
     short: Vec<u8>,
     done: u32,
 }
@@ -258,7 +259,7 @@ impl Rows {
         let is_used_as_it_is = !self.to_eight_bits.is_needed()
             && self.layout == self.to_eight_bits.layout
             && !self.is_premultiplied();
-        // What has to be converted is in memory twice, so a little at a time.
+        // Conversion needs a second copy in memory, so it takes a few rows at a time.
         let at_once = match is_used_as_it_is {
             true => band.samples.len(),
             false => (BAND_BYTES / stride).max(1) * stride,
@@ -290,7 +291,7 @@ impl Rows {
         Ok(())
     }
 
-    /// As the resizer takes them.
+    /// Prepares samples for the resizer.
     fn prepared<'s>(&self, samples: Cow<'s, [u8]>) -> Result<Cow<'s, [u8]>, Error> {
         let samples = if self.layout == self.to_eight_bits.layout {
             samples
@@ -309,7 +310,7 @@ impl Rows {
         Ok(samples.into())
     }
 
-    /// Whole rows, which follow those before, with `stride` samples from one to the next.
+    /// Adds the next whole rows, `stride` samples apart.
     fn add(&mut self, rows: &[u8], stride: usize) -> Result<(), Error> {
         let width = self.stride();
         let top = self.next;
@@ -347,7 +348,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Does as many rows of the target as can be told from these.
+    /// Resizes as many rows of the target as these allow.
     fn resize(&mut self, rows: &[u8], top: u32) -> Result<(), Error> {
         let count = (rows.len() / self.stride()) as u32;
         let (end, down) = (top + count, self.down);
@@ -377,7 +378,7 @@ impl Rows {
     }
 
     fn finish(mut self) -> Result<Pixels, Error> {
-        // It broke off: what is missing is black, or nothing where there is alpha.
+        // Truncated: missing rows are black, or transparent if there is alpha.
         let missing = vec![0; (BAND_BYTES / self.stride()).max(1) * self.stride()];
         while self.next < self.needed.end {
             self.add(&missing, self.stride())?;
@@ -415,7 +416,7 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    //! However the rows come, the picture is that of one pass over the whole by the resizer.
+    //! However the rows arrive, the image equals one pass of the resizer over the whole.
 
     use fast_image_resize::images::{TypedImage, TypedImageRef};
     use fast_image_resize::pixels::U8x4;
@@ -427,7 +428,7 @@ mod tests {
 
     const DECODED: Size = Size::new(640, 1000);
 
-    /// Hardly transparent: dividing by little alpha would make much of a step in rounding.
+    /// Nearly opaque: dividing by a low alpha would amplify rounding.
     fn noise(length: usize) -> Vec<u8> {
         let mut state = 1u32;
         let next = || {
@@ -532,7 +533,7 @@ mod tests {
                 let steps = pixels.samples.iter().zip(&expected);
                 let steps: Vec<u8> = steps.map(|(a, b)| a.abs_diff(*b)).collect();
                 let different = steps.iter().filter(|step| **step > 0).count();
-                // Weights are computed from where a window begins, which may round the other way.
+                // Weights depend on where a window begins, which may round differently.
                 assert!(
                     pixels.samples.len() == expected.len()
                         && steps.iter().all(|step| *step <= 4)
@@ -544,7 +545,7 @@ mod tests {
         }
     }
 
-    /// As far as it goes; what is missing is not seen.
+    /// Missing rows are transparent.
     #[test]
     fn a_picture_may_break_off() {
         let stored = Stored {

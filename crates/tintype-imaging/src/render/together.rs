@@ -1,4 +1,4 @@
-//! Several variants of one original from one decode of it: of a large photograph that is most of the work.
+//! Renders several variants of one original from one decode, which is most of the work for a large photograph.
 
 use std::io::Cursor;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::probe::{self, Container};
 use crate::spec::{Resolved, Size};
 
-/// Each as [`render`] returns it, byte for byte.
+/// Renders each variant to the same bytes as [`render`] does.
 pub fn render_all(
     bytes: &[u8],
     resolved: &[Resolved],
@@ -27,8 +27,8 @@ pub fn render_all(
     each.collect()
 }
 
-/// `None` where nothing is gained, or where something is wrong: then each is made, or fails, alone. At each place, what
-/// shared a decode.
+/// The variants that could share a decode, by index. `None` if fewer than two can, or if anything fails: each is then
+/// rendered, or fails, alone.
 fn together(
     bytes: &[u8],
     resolved: &[Resolved],
@@ -56,7 +56,7 @@ fn together(
         let (plan, shrink) = (plan.as_ref()?, shrinks.next()?);
         let finish = || {
             let shrunk = shrink.finish()?;
-            // It counts once.
+            // Counted once.
             let decode = std::mem::take(&mut decode);
             plan.finish(
                 bytes,
@@ -72,7 +72,7 @@ fn together(
     Some(each.collect())
 }
 
-/// `None` where it fails, or where something is damaged: alone, a picture may be read differently from there on.
+/// `None` if decoding fails or finds damage, after which a decode for one scale may read the file differently.
 fn open<'a>(
     bytes: &[u8],
     container: &'a Container,

@@ -1,9 +1,9 @@
-//! The eight ways to lay a picture down: transposed or not, then mirrored either way.
+//! The eight orientations of an image: optionally transposed, then mirrored in either direction.
 
 use super::Pixels;
 use crate::spec::{Flip, Rect, Rotate, Size};
 
-/// Swaps rows and columns first, then mirrors.
+/// Transposes first, then mirrors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Turn {
     transpose: bool,
@@ -22,7 +22,7 @@ impl Turn {
         }
     }
 
-    /// What makes a picture with this EXIF orientation upright.
+    /// The turn that makes an image with this EXIF orientation upright.
     pub(crate) const fn of_orientation(orientation: u8) -> Self {
         match orientation {
             2 => Self::new(false, true, false),
@@ -36,7 +36,7 @@ impl Turn {
         }
     }
 
-    /// The EXIF number.
+    /// The EXIF orientation.
     pub(crate) fn to_orientation(self) -> u8 {
         let is_same = |orientation: &u8| Self::of_orientation(*orientation) == self;
         (1..=8).find(is_same).unwrap_or(1)
@@ -55,9 +55,9 @@ impl Turn {
         Self::new(false, flip.horizontal, flip.vertical)
     }
 
-    /// Both, `self` first.
+    /// Combines both turns, `self` first.
     pub(crate) const fn then(self, next: Self) -> Self {
-        // Mirroring before a transposition is mirroring the other way after it.
+        // Mirroring before a transposition equals mirroring in the other direction after it.
         let (horizontal, vertical) = if next.transpose {
             (self.vertical, self.horizontal)
         } else {
@@ -74,7 +74,7 @@ impl Turn {
         self.transpose
     }
 
-    /// Where a part of the turned picture, whose size is `whole`, lay before.
+    /// Where a part of the turned image, whose size is `whole`, was before.
     pub(crate) const fn undo(self, part: Rect, whole: Size) -> Rect {
         let x = if self.horizontal {
             whole.width - part.x - part.width

@@ -1,4 +1,4 @@
-//! What is invisible stays so: it neither bleeds into its surroundings nor turns black.
+//! Invisible colours stay invisible: they neither bleed into their surroundings nor turn black.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
@@ -6,7 +6,7 @@ use tintype_imaging::spec::{Format, Rgba, Size};
 
 use crate::corpus::{Picture, read_png, soon, whole};
 
-/// Green in the middle, and magenta that nobody can see around it.
+/// Green in the middle, surrounded by fully transparent magenta.
 fn hidden_magenta() -> Vec<u8> {
     let mut samples = Vec::new();
     for y in 0..90 {

@@ -1,8 +1,8 @@
-//! Colours arrive as sRGB, whatever described them in the original.
+//! Colours are output as sRGB, however the original describes them.
 
 use crate::corpus::{files, header, picture, read, read_png};
 
-/// Levels of 255. A swapped channel or a missed curve is 15 and more.
+/// Levels out of 255. A swapped channel or a missed curve costs 15 or more.
 const MEAN_ERROR: f64 = 4.0;
 
 #[test]
@@ -41,13 +41,13 @@ fn every_description_of_the_same_scene_looks_the_same() {
     assert_eq!(seen, 14);
 }
 
-/// Inks without a profile are a guess: of a press, and of how much black it lays.
+/// CMYK without a profile is a guess: the press, and how much black it uses, are unknown.
 const INK_ERROR: f64 = 12.0;
 
-/// The maker's gray is not told (luma by which weights, before or after the curve).
+/// How the reference converts to gray is unknown (luma weights, before or after the curve).
 const GRAY_ERROR: f64 = 8.0;
 
-/// References of libvips: other kernels, so only to a tolerance.
+/// The references are from libvips, which uses other kernels, hence the tolerance.
 #[test]
 fn renderings_agree_with_the_references() {
     let mut seen = 0;

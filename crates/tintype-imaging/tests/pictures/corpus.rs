@@ -1,5 +1,5 @@
-//! Finds the corpus, renders from it, compares what comes out. A folder that is not there fails the
-//! test that needs it: a walk over nothing must not pass.
+//! Finds the corpus, renders from it, and compares the output. A missing folder fails the test that needs it: walking
+//! over nothing must not pass.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) fn read(file: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Names as `folder/file`, sorted.
+/// Returns `folder/file` names, sorted.
 pub(crate) fn files(folder: &str) -> Vec<String> {
     let path = root().join(folder);
     let entries =
@@ -44,7 +44,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Error> {
     )?)
 }
 
-/// All of an upright picture at a size.
+/// Resolves to the whole of an upright image at a size.
 pub(crate) fn whole(upright: Size, size: Size, format: Format) -> Resolved {
     Resolved {
         metadata: Metadata::Copyright,
@@ -52,7 +52,7 @@ pub(crate) fn whole(upright: Size, size: Size, format: Format) -> Resolved {
     }
 }
 
-/// As wide as `width` or, where it is smaller, as the picture.
+/// Renders at `width`, or at the width of the image if that is smaller.
 pub(crate) fn to_width(bytes: &[u8], width: u32, format: Format) -> Result<Rendered, Error> {
     let upright = header(bytes)?.upright();
     let width = width.min(upright.width);
@@ -86,7 +86,7 @@ impl Picture {
     }
 }
 
-/// Reads a PNG with the library rather than with our own code.
+/// Reads a PNG with the `image` crate rather than with our own code.
 pub(crate) fn read_png(bytes: &[u8]) -> Picture {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -108,12 +108,12 @@ pub(crate) fn read_png(bytes: &[u8]) -> Picture {
     }
 }
 
-/// As a PNG, read back.
+/// Renders to PNG and reads it back.
 pub(crate) fn picture(bytes: &[u8], width: u32) -> Result<Picture, Error> {
     Ok(read_png(&to_width(bytes, width, Format::Png)?.bytes))
 }
 
-/// A JPEG of what has no file.
+/// Encodes pixels as a JPEG.
 pub(crate) fn jpeg(rgb: &[u8], size: Size) -> Vec<u8> {
     let encoding = Encoding {
         quality: 90,

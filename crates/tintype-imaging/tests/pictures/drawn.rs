@@ -1,5 +1,5 @@
-//! What is drawn (screenshots, scans, charts, logos) is told from photographs by its pixels, at every size,
-//! and stays sharp and small: no answer at its own size is larger than the original.
+//! Drawings (screenshots, scans, charts, logos) are told from photographs by their pixels, at every size, and stay
+//! sharp and small: no variant at the original's size is larger than the original.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::placeholder;
@@ -9,7 +9,7 @@ use tintype_imaging::spec::{Format, Resolved, Size};
 
 use crate::corpus::{Picture, header, picture, read, read_png, soon, to_width, whole};
 
-/// At its own size, through the answer that loses nothing: a JPEG is never called drawn.
+/// Tests it through a lossless variant: a JPEG is never classified as drawn.
 fn is_drawn_at(bytes: &[u8], width: u32) -> bool {
     is_drawn(&to_width(bytes, width, Format::Png).unwrap().bytes)
 }
@@ -63,7 +63,7 @@ fn photographs_of_the_corpus() {
         "photos/summer_1am.jpg",
         "photos/tower.jpg",
         "photos/tower_grayscale.jpg",
-        // In formats that drawings come in, and with large flat parts: cut out, or gray, or dithered.
+        // Photographs in formats typical of drawings, and with large flat areas: cut out, gray, or dithered.
         "formats/kodim23.png",
         "formats/1_webp_ll.webp",
         "formats/3_webp_ll.webp",
@@ -81,7 +81,7 @@ fn photographs_of_the_corpus() {
     }
 }
 
-/// Red, green, blue, alpha of each pixel.
+/// Creates an image from RGBA pixels.
 fn made(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Picture {
     let at = |at: u32| pixel(at % width, at / width);
     Picture {
@@ -153,7 +153,7 @@ fn own_size(bytes: &[u8], format: Format) -> Vec<u8> {
     to_width(bytes, u32::MAX, format).unwrap().bytes
 }
 
-/// As our own decoder sees it, without loss.
+/// Decodes with our own decoder, losslessly.
 fn seen(bytes: &[u8]) -> Picture {
     read_png(&own_size(bytes, Format::Png))
 }
@@ -176,7 +176,7 @@ fn no_answer_is_larger_than_the_drawing_and_none_loses_anything() {
     }
 }
 
-/// Whatever an editor saved it as: true colour, GIF, BMP, gray as RGB.
+/// However an editor saved it: true colour, GIF, BMP, gray as RGB.
 #[test]
 fn how_a_drawing_was_stored_makes_no_difference() {
     for (file, png_bytes, webp_bytes) in [
@@ -210,13 +210,13 @@ fn how_a_drawing_was_stored_makes_no_difference() {
     }
 }
 
-/// A chart: few colours, some of them half transparent.
+/// A chart with few colours, some of them translucent.
 #[test]
 fn a_palette_keeps_its_transparency() {
     let chart = made(400, 300, |x, y| match (x / 40 % 2, y > 300 - x * 3 / 4) {
         (0, true) => [200, 30, 30, 255],
         (1, true) => [30, 30, 200, 128],
-        // Invisible, and of any colour.
+        // Invisible, of any colour.
         _ => [noise(x, y), 7, 9, 0],
     });
     let answer = own_size(&png(&chart), Format::Png);
@@ -232,7 +232,7 @@ fn a_palette_keeps_its_transparency() {
     }
 }
 
-/// The largest difference of any sample, and how many pixels in a thousand differ by more than 40.
+/// The largest difference of any sample, and how many pixels per thousand differ by more than 40.
 fn harm(a: &Picture, b: &Picture) -> (u8, usize) {
     let worst = |(a, b): (&[u8], &[u8])| (0..3).map(|c| a[c].abs_diff(b[c])).max().unwrap();
     let each = || {
@@ -292,7 +292,7 @@ fn is_lossless(webp: &[u8]) -> bool {
     webp.windows(4).take(1024).any(|kind| kind == b"VP8L")
 }
 
-/// Without loss there is no quality that could give way, so loss it is.
+/// Lossless output has no quality to reduce, so it becomes lossy.
 #[test]
 fn a_drawing_gives_way_to_max_bytes() {
     let bytes = read("reported/shot-palette.png");
@@ -305,7 +305,7 @@ fn a_drawing_gives_way_to_max_bytes() {
     assert!(!is_lossless(&bound));
 }
 
-/// Rights travel with a lossless WebP too.
+/// A lossless WebP contains rights too.
 #[test]
 fn a_lossless_webp_holds_what_a_lossy_one_does() {
     let bytes = super::own::with_png_text(&read("reported/scan-1bit.png"));

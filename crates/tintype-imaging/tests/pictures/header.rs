@@ -1,4 +1,4 @@
-//! The probe's facts agree with what other libraries say of the corpus.
+//! The probe agrees with other libraries about the corpus.
 
 use crate::corpus::{header, read};
 
@@ -59,9 +59,9 @@ fn sizes_frames_and_orientations_agree_with_the_manifest() {
     assert!(wrong.is_empty(), "of {seen}:\n{}", wrong.join("\n"));
 }
 
-/// Where we answer otherwise, and why.
+/// Files where we differ, and why.
 const EXCEPTIONS: &[&str] = &[
-    // Refused by the others too, so the manifest has no frames.
+    // The other libraries refuse it too, so the manifest has no frames.
     "formats/12bit.cropped.rgb.tiff",
     "formats/gif.gif",
     // Arithmetic coding, 12 bits, lossless: refused on purpose.

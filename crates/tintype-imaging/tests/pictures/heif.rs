@@ -1,5 +1,5 @@
-//! HEIC and AVIF: what is decoded looks as it does elsewhere, in every form that phones and tools write, and no
-//! file of a few bytes makes much work.
+//! HEIC and AVIF look as they do in other decoders, in every form that phones and tools write, and no small file causes
+//! much work.
 
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ fn shown(bytes: &[u8]) -> Result<Picture, Error> {
     Ok(read_png(&to_width(bytes, u32::MAX, Format::Png)?.bytes))
 }
 
-/// The mean of 16 pixels a side.
+/// The mean of 16x16 pixels.
 fn around(picture: &Picture, across: f64, down: f64) -> [f64; 4] {
     let Size { width, height } = picture.size;
     let (x, y) = (
@@ -38,10 +38,10 @@ fn around(picture: &Picture, across: f64, down: f64) -> [f64; 4] {
 /// A file, its size, and the colours at two places.
 type Seen = (&'static str, (u32, u32), [u8; 4], [u8; 4]);
 
-/// As Pillow 12 with libheif and libavif decodes them, with its conversion from the profile: around the middles
-/// of the first and the last quarter.
+/// As decoded by Pillow 12 with libheif and libavif, with its conversion from the profile: around the centres of the
+/// first and the last quarter.
 const SEEN: &[Seen] = &[
-    // Tiles of a phone, Display P3.
+    // A phone's tiles, Display P3.
     (
         "formats/IMG_5195.HEIC",
         (2566, 3313),
@@ -139,7 +139,7 @@ const SEEN: &[Seen] = &[
         [253, 253, 253, 255],
         [253, 253, 253, 255],
     ),
-    // Profiles that turn colours around.
+    // Profiles that rotate colours.
     (
         "colour/made-swap-gbr.avif",
         (400, 300),
@@ -168,7 +168,7 @@ fn colours_and_sizes_are_those_of_other_readers() {
         assert_eq!((picture.size.width, picture.size.height), *size, "{file}");
         for (at, expected) in [(0.25, first), (0.75, last)] {
             let got = around(&picture, at, at);
-            // What is invisible has no colour.
+            // Invisible pixels have no colour.
             let from = if expected[3] == 0 { 3 } else { 0 };
             let is_near = (from..4).all(|c| (got[c] - f64::from(expected[c])).abs() <= 3.0);
             if !is_near {
@@ -179,7 +179,7 @@ fn colours_and_sizes_are_those_of_other_readers() {
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
-/// What the boxes say of how it lies is done, and what EXIF says of it is not done once more.
+/// The orientation in the boxes is applied; the one in EXIF is not applied on top.
 #[test]
 fn boxes_turn_a_picture_and_exif_does_not() {
     for orientation in [3, 5, 6, 8] {
@@ -209,7 +209,7 @@ fn boxes_turn_a_picture_and_exif_does_not() {
         same += u32::from(near(upright.at(x, y), mirrored.at(x, y)));
         same += u32::from(near(upright.at(x, y), turned.at(x, y)));
     }
-    // Coded anew, each of them.
+    // Re-encoded, all of them.
     assert!(same * 10 >= all * 9, "{same} of {all}");
 }
 
@@ -240,7 +240,7 @@ fn facts_of_the_file_are_those_of_its_record() {
     );
 }
 
-/// Brought down from PQ, a scene is as bright as the same that was made for every screen.
+/// Converted from PQ, a scene is as bright as its SDR version.
 #[test]
 fn hdr_comes_down_to_what_every_screen_shows() {
     let mean = |file: &str| {
@@ -263,7 +263,7 @@ fn rights_are_found_in_items() {
         metadata: Metadata::Copyright,
         ..whole(upright, upright, Format::Jpeg)
     };
-    // The address and the camera are not.
+    // The location and the camera are not.
     let rendered = render::render(&bytes, &resolved, &Limits::default(), soon()).unwrap();
     let has = |needle: &[u8]| rendered.bytes.windows(needle.len()).any(|at| at == needle);
     assert!(!has(b"GPS") && !has(b"Pixel"));
@@ -295,14 +295,14 @@ fn a_picture_that_takes_too_long_is_let_go() {
     }
 }
 
-// Files that are made here: boxes around the one pixel of a file of the corpus.
+// Files made here: boxes around the single pixel of a corpus file.
 
 fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let length = (content.len() as u32 + 8).to_be_bytes();
     [&length, kind.as_slice(), content].concat()
 }
 
-/// With its version.
+/// A full box with its version.
 fn full(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     boxed(kind, &[&[0; 4], content].concat())
 }
@@ -374,7 +374,7 @@ impl Made {
         [ftyp, boxed(b"meta", &meta)].concat()
     }
 
-    /// The pixel of the corpus, which is white.
+    /// The pixel of the corpus file, which is white.
     fn pixel(&mut self, more: &[Vec<u8>]) -> u16 {
         let file = read("formats/white_1x1.avif");
         let find = |kind: &[u8; 4]| {
@@ -411,7 +411,7 @@ fn pictures_of_pictures_are_put_together() {
         picture.rgba
     );
 
-    // White laid over half of red, and then over nothing at all.
+    // White over translucent red, and once outside the canvas.
     let red_half = [0xff, 0xff, 0, 0, 0, 0, 0x80, 0];
     let place = [0, 3, 0, 2, 0, 1, 0, 1, 0xff, 0xfb, 0, 0];
     let over = [&[0, 0], &red_half[..], &place].concat();
@@ -422,14 +422,14 @@ fn pictures_of_pictures_are_put_together() {
     let picture = shown(&bytes).unwrap();
     assert_eq!((picture.size.width, picture.size.height), (2, 3));
     assert_eq!(picture.at(0, 0), [255, 0, 0, 128]);
-    // Column 1 of row 1 has come to column 1 and row 1.
+    // Row 1, column 1 has moved to column 1, row 1.
     assert!(
         picture.at(1, 1).iter().all(|value| *value > 250),
         "{:?}",
         picture.at(1, 1)
     );
 
-    // The same picture under another name.
+    // The same image as an identity item.
     let same = made.item(b"iden", &[0], &[ispe(2, 2)]);
     made.refer(b"dimg", same, &[four]);
     assert_eq!(shown(&made.file(same)).unwrap().size, Size::new(2, 2));
@@ -468,7 +468,7 @@ fn refused(bytes: &[u8]) -> &'static str {
 
 #[test]
 fn bombs_are_counted() {
-    // One that is larger than it may be, and one that is larger than it says.
+    // One exceeds the limit; the other claims more than its tile contains.
     let mut made = Made::default();
     let huge = made.item(
         b"grid",
@@ -492,7 +492,7 @@ fn bombs_are_counted() {
     made.refer(b"dimg", more, &vec![pixel; 10_100]);
     assert_eq!(refused(&made.file(more)), "HEIF references");
 
-    // An overlay of a hundred of itself, and an identity of itself.
+    // An overlay of a hundred copies of itself, and an identity of itself.
     let mut made = Made::default();
     made.pixel(&[]);
     let over = made.item(
@@ -510,7 +510,7 @@ fn bombs_are_counted() {
     made.refer(b"dimg", same, &[same]);
     assert_eq!(refused(&made.file(same)), "malformed");
 
-    // Items without end, and the same bytes over and over.
+    // Endless items, and the same bytes over and over.
     let mut made = Made::default();
     let pixel = made.pixel(&[]);
     for _ in 0..10_001 {

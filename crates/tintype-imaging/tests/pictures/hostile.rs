@@ -1,4 +1,4 @@
-//! Hostile files are answered, in time and without a panic.
+//! Hostile files are rejected or rendered in time, without a panic.
 
 use std::io::{Cursor, Read};
 use std::panic::catch_unwind;
@@ -12,7 +12,7 @@ use tintype_imaging::{Error, PIXELS, render, sniff};
 
 use crate::corpus::{files, header, read, to_width, whole};
 
-/// Everything a server does with an upload and a request for a thumbnail.
+/// Does everything that a server does for an upload and a thumbnail request.
 fn treat(bytes: &[u8]) -> Result<usize, Error> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let limits = Limits::default();
@@ -20,7 +20,7 @@ fn treat(bytes: &[u8]) -> Result<usize, Error> {
     let header = header(bytes)?;
     let made = placeholder::make(bytes, &header, &limits, deadline);
     let upright = header.upright();
-    // Both ways of decoding: reduced, and in full.
+    // Both ways of decoding: reduced and full.
     let size = Size::new(upright.width.min(100), upright.height.min(100));
     let small = render::render(
         bytes,
@@ -36,7 +36,7 @@ fn treat(bytes: &[u8]) -> Result<usize, Error> {
     Ok(small?.bytes.len())
 }
 
-/// Never over a deadline: every file is refused or rendered long before.
+/// No file reaches its deadline: each is rejected or rendered long before.
 fn check(name: &str, bytes: &[u8], bad: &mut Vec<String>) {
     let start = Instant::now();
     match catch_unwind(|| treat(bytes)) {
@@ -110,7 +110,7 @@ fn good_files_cut_anywhere() {
     }
 }
 
-/// A few bytes of each changed, anywhere: decoders of other crates get what no writer writes.
+/// A few bytes of each are changed, anywhere: third-party decoders get input that no writer produces.
 #[test]
 fn good_files_with_damages() {
     let mut state = 1_u64;
@@ -148,7 +148,7 @@ fn good_files_with_damages() {
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
-/// Plain files of a ustar archive: 512-byte headers, the name first, the length in octal at 124.
+/// The plain files of a ustar archive: 512-byte headers, the name first, the length in octal at 124.
 fn members(tar: &[u8]) -> Vec<(String, &[u8])> {
     let (mut members, mut at) = (Vec::new(), 0);
     while at + 512 <= tar.len() && tar[at] != 0 {
@@ -195,7 +195,7 @@ fn bombs_are_refused_by_name() {
     assert_eq!(refused("hostile/bomb-png-12000x12000-rgba.png"), PIXELS);
 }
 
-/// Wherever the head says that the pixels begin: within the head, behind the end, far beyond.
+/// Wherever the header says that the pixels begin: within the header, beyond the end, far beyond.
 #[test]
 fn a_bmp_may_say_anything_of_where_its_pixels_are() {
     let image = image::DynamicImage::from(image::RgbImage::new(7, 5));
@@ -207,7 +207,7 @@ fn a_bmp_may_say_anything_of_where_its_pixels_are() {
             let mut bytes = bytes.clone();
             bytes[10..14].copy_from_slice(&offset.to_le_bytes());
             bytes[28..30].copy_from_slice(&bits.to_le_bytes());
-            // An error or a picture, never a panic.
+            // An error or an image, never a panic.
             let _ = to_width(&bytes, 7, Format::Png);
         }
     }

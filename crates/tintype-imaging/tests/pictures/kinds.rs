@@ -1,5 +1,5 @@
-//! What a house has besides: JPEG XL, JPEG 2000, Photoshop's flattened picture, icons and cursors, and SVG. What
-//! nobody reads here is refused by its name.
+//! Less common formats: JPEG XL, JPEG 2000, Photoshop's flattened image, icons and cursors, and SVG. Unsupported ones
+//! are refused by name.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Size};
@@ -14,7 +14,7 @@ fn shown(bytes: &[u8]) -> Result<Picture, Error> {
 /// A file, its size, and the colours at two places.
 type Seen = (&'static str, (u32, u32), [u8; 4], [u8; 4]);
 
-/// In the middle of the picture, and a quarter from its top left.
+/// At the centre of the image, and a quarter from its top left.
 const SEEN: &[Seen] = &[
     (
         "formats/Bretagne2_4.j2k",
@@ -108,7 +108,7 @@ fn colours_and_sizes_are_those_of_other_readers() {
 
 #[test]
 fn a_photoshop_picture_is_read_packed_and_plain() {
-    // Two rows of three pixels, red, green and blue apart, in 16 bits and in 8.
+    // Two rows of three pixels in planes of red, green and blue, in 16 bits and in 8.
     let head = |bits: u8, mode: u8, channels: u8| {
         let sizes = [0, channels, 0, 0, 0, 2, 0, 0, 0, 3, 0, bits, 0, mode];
         [b"8BPS\0\x01\0\0\0\0\0\0".as_slice(), &sizes, &[0; 12]].concat()
@@ -126,7 +126,7 @@ fn a_photoshop_picture_is_read_packed_and_plain() {
         .flat_map(|sample| [*sample, *sample])
         .collect();
     let sixteen = [&head(16, 3, 3)[..], &[0, 0], &sixteen].concat();
-    // Each row: so many as they are, or one so many times.
+    // PackBits: literal runs, or repeated values.
     let rows = planes.chunks(3).map(|row| match row {
         [9, 9, 9] => vec![0xfe, 9],
         row => [&[2], row].concat(),
@@ -146,7 +146,7 @@ fn a_photoshop_picture_is_read_packed_and_plain() {
             assert_eq!(picture.at(x, 1), [9, 9, 9, 255], "{name}");
         }
     }
-    // No ink is 255 there.
+    // Photoshop stores 255 for no ink.
     let inks = [[0, 255, 255, 255, 255, 255], [255; 6], [255; 6], [255; 6]].concat();
     let cmyk = shown(&[&head(8, 4, 4)[..], &[0, 0], &inks].concat()).unwrap();
     let [cyan, white] = [cmyk.at(0, 0), cmyk.at(1, 0)];
@@ -156,14 +156,14 @@ fn a_photoshop_picture_is_read_packed_and_plain() {
     );
     let error = header(&head(8, 9, 3)).unwrap_err().to_string();
     assert_eq!(error, "PSD in Lab is not supported");
-    // What breaks off shows the rows that are there.
+    // Truncated files show the rows that are there.
     assert!(shown(&plain[..plain.len() - 1]).is_ok());
     assert!(shown(&plain[..plain.len() - 8]).is_err());
 }
 
 #[test]
 fn the_largest_picture_of_a_cursor_is_shown() {
-    // Of one and of two pixels, 24 bits, blue first, the rows from below, each with its mask.
+    // One and two pixels a side, 24 bits in blue, green, red, bottom-up, each with its mask.
     let picture = |side: u32, pixel: [u8; 3]| {
         let mut bytes = [40, side, 2 * side].map(u32::to_le_bytes).concat();
         bytes.extend([1, 0, 24, 0]);
@@ -173,7 +173,7 @@ fn the_largest_picture_of_a_cursor_is_shown() {
             row.resize(row.len().next_multiple_of(4), 0);
             bytes.extend(row);
         }
-        // The first pixel of each row is not seen.
+        // The first pixel of each row is transparent.
         bytes.extend([0x80, 0, 0, 0].repeat(side as usize));
         bytes
     };
@@ -259,7 +259,7 @@ fn bombs_are_counted() {
     let check = |inner: &str, expected: &str| {
         assert_eq!(refused(svg(inner).as_bytes()), expected, "{:.60}", inner)
     };
-    // Each is ten of the one before.
+    // Each references the one before ten times.
     let chain = |link: &dyn Fn(usize) -> String| (1..9).map(link).collect::<String>();
     let ten = |text: String| text.repeat(10);
     check(
@@ -286,7 +286,7 @@ fn bombs_are_counted() {
     );
     check(
         "<g id='a'><use href='#a'/></g>",
-        "an SVG that refers to itself",
+        "an SVG that references itself",
     );
     check(
         &("<g>".repeat(100) + &"</g>".repeat(100)),

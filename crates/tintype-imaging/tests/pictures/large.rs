@@ -1,4 +1,4 @@
-//! What limits a picture is what is decoded of it, where its format can be decoded smaller.
+//! The pixel limit applies to the decoded size, where the format allows reduced decoding.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
@@ -9,7 +9,7 @@ use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
 use crate::corpus::{header, read, soon, to_width, whole};
 
-/// What telephones with many small pixels take.
+/// Produced by phones with many small pixels.
 const LARGE: Size = Size::new(12_000, 9_000);
 
 fn jpeg(size: Size, progressive: bool) -> Vec<u8> {
@@ -88,7 +88,7 @@ fn a_progressive_photograph_is_shown_in_full_detail() {
     assert_eq!(rendered.size.width, 3_000);
 }
 
-/// A frame header of zero lines, and how many there are behind the scan (T.81 B.2.5).
+/// The frame header has zero lines; their number follows the scan (T.81 B.2.5).
 #[test]
 fn the_height_may_follow_the_scan() {
     let bytes = read("formats/made-jpeg-420-base.jpg");
@@ -106,7 +106,7 @@ fn the_height_may_follow_the_scan() {
     assert_eq!(shown(&late), shown(&bytes));
 }
 
-/// By their names, rather than as damage.
+/// By name, rather than as damage.
 #[test]
 fn other_processes_are_told_as_unsupported() {
     let bytes = read("formats/made-jpeg-420-base.jpg");
@@ -115,8 +115,8 @@ fn other_processes_are_told_as_unsupported() {
         .position(|pair| pair == [0xFF, 0xC0])
         .unwrap();
     for (marker, bits, what) in [
-        (0xC0, 12, "JPEG of 12 bits a sample"),
-        (0xC1, 12, "JPEG of 12 bits a sample"),
+        (0xC0, 12, "JPEG of 12 bits per sample"),
+        (0xC1, 12, "JPEG of 12 bits per sample"),
         (0xC3, 8, "lossless JPEG"),
         (0xC5, 8, "hierarchical JPEG"),
         (0xC9, 8, "arithmetic-coded JPEG"),

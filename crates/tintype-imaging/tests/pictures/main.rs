@@ -1,4 +1,4 @@
-//! What pictures must look like and what must never happen, over the developers' corpus.
+//! What rendered images must look like and what must never happen, over the developers' corpus.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -39,7 +39,7 @@ fn copyright_is_kept_in_every_format_and_dropped_when_asked() {
             "{format:?} has a copyright entry"
         );
     }
-    // Our own probe reads them again.
+    // Our own probe reads them back.
     let again = rendered(
         &rendered(&bytes, Format::Webp, Metadata::Copyright).unwrap(),
         Format::Jpeg,
@@ -48,8 +48,8 @@ fn copyright_is_kept_in_every_format_and_dropped_when_asked() {
     assert!(contains(&again.unwrap(), b"\x98\x82\x02\0"));
 }
 
-/// No entry that could hold a place, a serial number or a name of an owner: the block that is written
-/// has an artist and a copyright entry at most.
+/// No entry could hold a location, a serial number or an owner's name: the block has at most an artist and a copyright
+/// entry.
 #[test]
 fn nothing_else_is_passed_on() {
     let mut seen = 0;

@@ -1,4 +1,4 @@
-//! Odd but valid files look as other programs show them, and of files that break off what is there is shown.
+//! Odd but valid files look as in other programs, and truncated files are shown as far as they go.
 
 use std::io::Cursor;
 
@@ -7,7 +7,7 @@ use tintype_imaging::spec::{Format, Size};
 
 use crate::corpus::{Picture, header, jpeg, picture, read, to_width};
 
-/// Of a smooth picture, odd in both sides.
+/// The size of a smooth image, odd in both dimensions.
 const SIZE: Size = Size::new(61, 45);
 
 fn colour(x: u32, y: u32) -> [u8; 3] {
@@ -32,7 +32,7 @@ fn whole(bytes: &[u8]) -> Picture {
     picture(bytes, SIZE.width).unwrap()
 }
 
-/// Rows that are as they should be, and none that is in the place of another.
+/// Known rows are correct, and no row is in another's place.
 #[track_caller]
 fn check_cut(file: &[u8], part: usize, rows: u32) {
     let cut = &file[..file.len() * part / 100];
@@ -51,7 +51,7 @@ fn what_is_there_of_a_cut_file_is_shown() {
     check_cut(&png(), 60, 4);
     for lossless in [false, true] {
         let mut rgb = drawn().to_rgb8();
-        // Something to code.
+        // Noise, to have something to encode.
         let noise = rgb
             .iter_mut()
             .zip((0u32..).map(|at| at.wrapping_mul(2_654_435_761) >> 27));
@@ -69,7 +69,7 @@ fn what_is_there_of_a_cut_file_is_shown() {
     assert_eq!(cut.at(3, SIZE.height - 1)[..3], colour(3, SIZE.height - 1));
 }
 
-/// By Adam7 and by GIF's four passes: coarse everywhere rather than sharp in part.
+/// Adam7 and GIF's four passes: coarse everywhere rather than sharp in part.
 #[test]
 fn interlaced_files_that_break_off_are_coarse() {
     for (file, most) in [
@@ -92,7 +92,7 @@ fn interlaced_files_that_break_off_are_coarse() {
             bottom > 0 || file.ends_with("gif"),
             "{file}: nothing at its end"
         );
-        // Neighbours are alike, as where nothing was left out between them.
+        // Neighbours differ no more than in the complete image.
         let steps: f64 = (1..=last)
             .map(|y| f64::from(picture.at(5, y)[1].abs_diff(picture.at(5, y - 1)[1])))
             .sum();
@@ -115,11 +115,11 @@ fn a_screen_grows_to_its_first_frame() {
     assert_eq!(picture(&file, 4_000).unwrap().size, size);
 }
 
-/// Neither of its own nor for all frames.
+/// With neither a local nor a global palette.
 #[test]
 fn without_a_palette_a_gif_is_gray() {
     let mut file = b"GIF89a\x02\0\x01\0\0\0\0,\0\0\0\0\x02\0\x01\0\0".to_vec();
-    // Clear, 0, 200, end: codes of nine bits, the lowest first.
+    // Clear, 0, 200, end: 9-bit codes, least significant bit first.
     let codes = [256u32, 0, 200, 257];
     let bits: u64 = codes
         .iter()
@@ -166,7 +166,7 @@ fn chunks_that_say_nothing_that_holds_are_passed_over() {
         assert_eq!(header(&odd).unwrap().frames, 1);
         assert!(whole(&odd).rgba == expected);
     }
-    // What counts, counts.
+    // The valid one still counts.
     assert!(whole(&before(chunk(b"gAMA", &100_000u32.to_be_bytes()))).rgba != expected);
     for file in [
         "reported/png-cicp-matrix-9.png",
@@ -176,7 +176,7 @@ fn chunks_that_say_nothing_that_holds_are_passed_over() {
     }
 }
 
-/// Of a sample of one bit, the others say nothing.
+/// For one-bit samples, the other bits are ignored.
 #[test]
 fn transparency_has_no_more_bits_than_samples() {
     let mut file = Vec::new();
@@ -195,7 +195,7 @@ fn transparency_has_no_more_bits_than_samples() {
     assert_eq!(picture.at(1, 0), [0, 0, 0, 255]);
 }
 
-/// As flags in front of a WebP say, and chunks behind do not.
+/// Set in the WebP header, without the matching chunks.
 #[test]
 fn flags_without_their_chunks_are_passed_over() {
     let rgb = drawn().to_rgb8();
@@ -219,7 +219,7 @@ fn flags_without_their_chunks_are_passed_over() {
     );
 }
 
-/// Bits a pixel, compression, what follows the usual header, and how a colour is stored.
+/// Bits per pixel, compression, what follows the usual header, and how a colour is stored.
 fn bmp(
     size: u32,
     bits: u16,
@@ -313,7 +313,7 @@ fn bitmaps_of_all_kinds() {
     );
 }
 
-/// Of four and of eight bits: runs, literals, a jump, and the end of the data in a row.
+/// For four and eight bits: runs, literals, a jump, and an end of data within a row.
 #[test]
 fn run_lengths() {
     let palette = [[0, 0, 0, 0], [0, 0, 255, 0], [0, 255, 0, 0], [255, 0, 0, 0]].concat();
@@ -350,7 +350,7 @@ fn run_lengths() {
     }
 }
 
-/// Directories that break off or count wrong, and numbers of another type than is asked for.
+/// Truncated directories, wrong counts, and numbers of an unexpected type.
 #[test]
 fn orientation_is_found_where_it_is() {
     let jpeg = jpeg(&drawn().to_rgb8(), SIZE);
@@ -379,7 +379,7 @@ fn orientation_is_found_where_it_is() {
         let file = with(count, kind, [6, 0, 0, 0], tail);
         assert_eq!(header(&file).unwrap().orientation, 6, "{count} {kind}");
     }
-    // Below zero there is none.
+    // Negative values are invalid.
     assert_eq!(header(&with(1, 8, [0xff; 4], &[])).unwrap().orientation, 1);
     let reported = header(&read("reported/or6-ifd-count-too-large.jpg")).unwrap();
     assert_eq!(reported.orientation, 6);

@@ -1,8 +1,8 @@
-//! Pictures come out upright, whatever format says how they lie.
+//! Images are output upright, whichever format defines their orientation.
 
 use crate::corpus::{files, header, picture, read};
 
-/// The made pictures have a red box top left and a blue box bottom right.
+/// The generated images have a red box at the top left and a blue box at the bottom right.
 #[test]
 fn red_is_top_left_and_blue_bottom_right() {
     let made = files("orientation").into_iter().filter(|file| {
@@ -32,7 +32,7 @@ fn red_is_top_left_and_blue_bottom_right() {
     assert_eq!(seen, 20, "eight TIFF, eight WebP and four AVIF");
 }
 
-/// The landscape and portrait sets hold the same scene in each of the eight ways.
+/// The landscape and portrait sets contain the same scene in each of the eight orientations.
 #[test]
 fn the_same_scene_in_all_eight_ways_looks_the_same() {
     for (set, seen) in [("Landscape", 8), ("Portrait", 8)] {
@@ -41,13 +41,13 @@ fn the_same_scene_in_all_eight_ways_looks_the_same() {
             .collect();
         for (n, other) in pictures.iter().enumerate() {
             let difference = pictures[0].difference(other);
-            // The scenes bear their number, so they are not quite equal.
+            // The scenes show their number, so they are not quite equal.
             assert!(difference < 8.0, "{set}_{}: {difference:.1}", n + 1);
         }
     }
 }
 
-/// Seven pictures of other scenes: what counts is which side is longer when they are upright.
+/// Seven images of other scenes: what counts is which side is longer when upright.
 #[test]
 fn png_says_how_it_lies() {
     for n in 2..=8 {

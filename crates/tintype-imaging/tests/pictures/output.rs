@@ -1,4 +1,4 @@
-//! A variant is what was asked: its size, its format, its bytes every time.
+//! A variant has the requested size and format, and the same bytes every time.
 
 use proptest::prelude::*;
 use tintype_imaging::limits::Limits;

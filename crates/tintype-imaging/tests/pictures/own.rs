@@ -1,5 +1,5 @@
-//! Where nothing visible changes, an answer is never larger than the original: the original's own coding is
-//! handed out instead, with nothing in it but the picture and its rights, and only if it is whole.
+//! If nothing visible changes, a response is never larger than the original: the original's own coding is returned
+//! instead, containing nothing but the image and its rights, and only if it is complete.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
@@ -21,7 +21,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// By the last piece of coded data, as long as it is long enough to tell.
+/// Compares the last piece of coded data, if it is long enough to be unique.
 fn is_own(answer: &[u8], original: &[u8]) -> bool {
     let mark: &[u8] = match answer {
         [0xff, 0xd8, ..] => b"\xff\xda",
@@ -46,7 +46,7 @@ fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
 
 const SECRET: &[u8] = b"51.5007N 0.1246W";
 
-/// With a comment, a credit in EXIF, and bytes behind the end.
+/// Adds a comment, an EXIF credit, and bytes after the end.
 pub(crate) fn with_png_text(png: &[u8]) -> Vec<u8> {
     const EXIF: &[u8] = b"II*\0\x08\0\0\0\x01\0\x98\x82\x02\0\x04\0\0\0Jo\0\0\0\0\0\0";
     let (head, rest) = png.split_at(33);
@@ -66,7 +66,7 @@ fn a_photograph_saved_at_a_low_quality_is_not_blown_up() {
     assert_eq!(answer.format, Format::Jpeg);
     assert!(answer.bytes.len() <= small.len());
     assert!(is_own(&answer.bytes, &small));
-    // A lower quality is still the smaller answer, if asked for.
+    // A lower quality still makes a smaller response when requested.
     resolved.quality = 10;
     let lower = rendered(&small, &resolved);
     assert!(lower.bytes.len() < answer.bytes.len());
@@ -89,7 +89,7 @@ fn a_negotiated_answer_may_be_in_the_own_coding_and_says_so() {
     }
 }
 
-/// JPEG readers need not read WebP.
+/// JPEG readers may not support WebP.
 #[test]
 fn a_webp_is_handed_out_to_those_who_take_it() {
     let mut poor = original(&read("photos/tower.jpg"), Format::Webp);
@@ -111,7 +111,7 @@ fn a_webp_is_handed_out_to_those_who_take_it() {
     }
 }
 
-/// Anything that changes what is seen is made.
+/// Anything that changes what is visible is rendered.
 #[test]
 fn only_what_is_left_as_it_is() {
     let bytes = read("reported/scan-1bit.png");
@@ -153,8 +153,8 @@ fn rights_go_in_and_everything_else_stays_behind() {
     assert!(!contains(&rendered(&bytes, &resolved).bytes, b"eXIf"));
 }
 
-/// Over all of the corpus, in every format that an original can be handed out in: what comes out shows what
-/// the original shows, ends with the picture, and holds no block but rights and profile.
+/// Over the whole corpus, in every format in which originals can be returned: the output shows what the original shows,
+/// ends with the image, and contains no blocks but rights and profile.
 #[test]
 fn nothing_but_the_picture_is_handed_out() {
     let mut own = 0;
@@ -175,11 +175,11 @@ fn nothing_but_the_picture_is_handed_out() {
             SourceFormat::Webp => Format::Webp,
             _ => continue,
         };
-        // There is nothing new in the large ones.
+        // Large files add nothing new.
         if header.size.pixels() > 500_000 {
             continue;
         }
-        // Rights are told in a packet of our own.
+        // Rights are written as our own packet.
         let mut resolved = original(&bytes, format);
         resolved.metadata = Metadata::None;
         resolved.quality = 100;
@@ -220,7 +220,7 @@ fn nothing_but_the_picture_is_handed_out() {
     assert!(own > 60, "{own} answers");
 }
 
-/// A browser shows what it can of these, and so do we: but in our own coding, which is whole.
+/// As in browsers, what is there is shown, but re-encoded as a complete image.
 #[test]
 fn what_is_damaged_is_coded_again() {
     for file in [
@@ -245,12 +245,12 @@ fn what_is_damaged_is_coded_again() {
             assert!(!is_own(&answer.bytes, &bytes), "{file}");
         }
     }
-    // An end that is put where the data breaks off makes no whole picture.
+    // An end marker where the data breaks off does not make an image complete.
     let cut = [&read("photos/tower.jpg")[..20_000], b"\xff\xd9"].concat();
     let mut resolved = original(&cut, Format::Jpeg);
     resolved.quality = 100;
     assert!(!is_own(&rendered(&cut, &resolved).bytes, &cut));
-    // One wrong byte of a checksum.
+    // One wrong byte in a checksum.
     let mut bytes = read("reported/scan-1bit.png");
     let at = bytes
         .windows(4)

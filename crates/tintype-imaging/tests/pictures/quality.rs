@@ -1,4 +1,4 @@
-//! `q` is about the same look in every format: that of a JPEG.
+//! `q` gives about the same visual quality in every format: that of a JPEG.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
@@ -7,14 +7,14 @@ use tintype_score::Picture;
 
 use crate::corpus::{header, read, soon, whole};
 
-/// Of the corpus's photographs, three whose scores are about the mean of all, as thumbnails.
+/// Three photographs of the corpus whose scores are near the mean of all, as thumbnails.
 const PHOTOGRAPHS: [(&str, u32); 3] = [
     ("formats/1.webp", 214),
     ("formats/kodim23.png", 213),
     ("metadata/Landscape_9.jpg", 246),
 ];
 
-/// The mean score, where the format can be read here, and all bytes.
+/// The mean score, if the format can be decoded here, and the total bytes.
 fn looks(format: Format, q: u8) -> (Option<f64>, usize) {
     let (mut scores, mut bytes) = (Vec::new(), 0);
     for (file, height) in PHOTOGRAPHS {
@@ -55,7 +55,7 @@ fn check(q: u8, near: f64) {
             (0.6..1.3).contains(&ratio),
             "{format:?}: {ratio:.2} of JPEG's bytes"
         );
-        // A build with rav1e does not read AVIF, and has only the bytes to go by.
+        // A build with rav1e cannot decode AVIF, and compares only bytes.
         if let Some(score) = score {
             assert!(
                 (score - jpeg).abs() < near,
@@ -69,8 +69,8 @@ fn check(q: u8, near: f64) {
 
 #[test]
 fn what_nobody_asked_for_looks_the_same() {
-    // Two points over the 25 photographs of `cargo bench --bench quality`; these three are a little further apart
-    // since JPEG is read as libjpeg reads it.
+    // Two points over the 25 photographs of `cargo bench --bench quality`; these three are slightly further apart since
+    // JPEG is decoded as in libjpeg.
     check(80, 2.25);
 }
 

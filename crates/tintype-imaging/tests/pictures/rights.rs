@@ -1,5 +1,4 @@
-//! Who made a picture and on what terms it may be used is found in every block and every form that has it, and is in
-//! every answer.
+//! Creator and terms of use are found in every block and every form that contains them, and are in every response.
 
 use std::io::Cursor;
 
@@ -189,7 +188,7 @@ fn every_answer_says_so_again_in_little_room() {
     let avif = to_width(&original, 8, Format::Avif).unwrap().bytes;
     let has = |part: &[u8]| avif.windows(part.len()).any(|window| window == part);
     assert!(has(b"mime\0application/rdf+xml\0") && has(b"https://example.com/buy"));
-    // More than fits: what matters most is told.
+    // More than fits: the most important fields are kept.
     let long = "long ".repeat(390);
     let much = ELEMENTS
         .replace("Ask first", &long)
@@ -205,7 +204,7 @@ fn every_answer_says_so_again_in_little_room() {
     );
 }
 
-/// As ImageMagick writes them, and as TIFF and GIF keep them.
+/// As ImageMagick writes them, and as TIFF and GIF store them.
 #[test]
 fn other_containers_keep_them_elsewhere() {
     let png = read("metadata/iptc.png");

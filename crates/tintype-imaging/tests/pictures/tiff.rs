@@ -1,5 +1,5 @@
-//! A TIFF is what its directory says it is: every depth, order of bytes, arrangement and coding of the same picture
-//! looks the same; what is left out is refused by its name; and what is there of a damaged one is shown.
+//! A TIFF is read as its directory says: every depth, byte order, layout and compression of an image looks the same;
+//! unsupported forms are refused by name; damaged files are shown as far as they go.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use crate::corpus::{Picture, files, header, picture, read, to_width};
 
 const SIZE: Size = Size::new(37, 29);
 
-/// Red, green, blue and gray of a pixel, in 0..=1; smooth, and of all kinds of colours.
+/// Red, green, blue and gray of a pixel, in 0..=1; smooth, and covering all kinds of colours.
 fn colour(x: u32, y: u32) -> [f64; 3] {
     let across = f64::from(x) / f64::from(SIZE.width - 1);
     let down = f64::from(y) / f64::from(SIZE.height - 1);
@@ -61,7 +61,7 @@ impl File {
         Self { chunks, ..self }.with(259, &[compression])
     }
 
-    /// All values as LONG, the directory first.
+    /// Writes all values as LONG, directory first.
     fn bytes(mut self) -> Vec<u8> {
         let (offsets, counts) = if self.tiles { (324, 325) } else { (273, 279) };
         let lengths: Vec<u64> = self.chunks.iter().map(|chunk| chunk.len() as u64).collect();
@@ -121,7 +121,7 @@ impl File {
     }
 }
 
-/// Rows of samples of so many bits, each filled up to a byte.
+/// Rows of samples with `bits` bits, each row padded to a byte.
 fn bits_of(bits: u32, samples: impl Fn(u32, u32) -> Vec<f64>) -> Vec<u8> {
     let most = ((1u128 << bits) - 1) as f64;
     let mut data = Vec::new();
@@ -140,7 +140,7 @@ fn bits_of(bits: u32, samples: impl Fn(u32, u32) -> Vec<f64>) -> Vec<u8> {
     data
 }
 
-/// In this order of bytes.
+/// Samples as bytes, in the byte order that the caller chose.
 fn bytes_of<const N: usize>(samples: impl Fn(u32, u32) -> Vec<[u8; N]>) -> Vec<u8> {
     let places = (0..SIZE.height).flat_map(|y| (0..SIZE.width).map(move |x| (x, y)));
     places.flat_map(|(x, y)| samples(x, y)).flatten().collect()
@@ -154,7 +154,7 @@ fn rgb() -> Vec<u8> {
     bytes_of(|x, y| colour(x, y).map(eight).to_vec())
 }
 
-/// At most so many levels from what it should be anywhere.
+/// Differs nowhere by more than `most` levels from the expectation.
 #[track_caller]
 fn check(file: File, most: u8, expected: impl Fn(u32, u32) -> [f64; 4]) {
     check_bytes(&file.bytes(), most, expected);
@@ -167,7 +167,7 @@ fn check_bytes(bytes: &[u8], most: u8, expected: impl Fn(u32, u32) -> [f64; 4]) 
     for y in 0..SIZE.height {
         for x in 0..SIZE.width {
             let (is, expected) = (picture.at(x, y), expected(x, y));
-            // Colours that are hardly seen are not told exactly.
+            // Nearly invisible colours are not exact.
             let levels = if expected[3] < 0.1 { 3..4 } else { 0..4 };
             for channel in levels {
                 let difference = is[channel].abs_diff(eight(expected[channel])[0]);
@@ -261,7 +261,7 @@ fn whole_bytes_in_either_order() {
     }
 }
 
-/// Below zero is black; the rest is as without a sign.
+/// Negative values are black; the rest is as for unsigned values.
 #[test]
 fn numbers_with_a_sign() {
     let data = bytes_of(|x, y| {
@@ -295,7 +295,7 @@ fn strips_tiles_and_planes_of_any_shape() {
                     let mut chunk = Vec::new();
                     for y in top..bottom {
                         for x in left..left + width {
-                            // What is outside is not to be seen.
+                            // Pixels outside must not show.
                             let inside = x < SIZE.width && y < SIZE.height;
                             let shown = colour(x.min(SIZE.width - 1), y.min(SIZE.height - 1));
                             chunk.extend(channels.iter().map(|channel| match inside {
@@ -352,7 +352,7 @@ fn codings_and_what_was_predicted() {
     for number in [8, 32_946] {
         check(plain().packed(number, deflated), 0, opaque_colour);
     }
-    // As libtiff wrote it first: the lowest bit first, and codes that grow one later.
+    // libtiff's first variant: least significant bit first, and code lengths that grow one code later.
     let old = |chunk: &[u8]| Encoder::new(BitOrder::Lsb, 8).encode(chunk).unwrap();
     check(plain().packed(5, old), 0, opaque_colour);
     let runs = |chunk: &[u8]| {
@@ -390,7 +390,7 @@ fn codings_and_what_was_predicted() {
     );
 }
 
-/// Written by others (`tiff/make.py`).
+/// Written by other libraries (`tiff/make.py`).
 #[test]
 fn codings_that_are_not_written_here() {
     for (name, most) in [("zstd", 0), ("lzma", 0), ("webp", 0), ("jpeg", 12)] {
@@ -436,7 +436,7 @@ fn palettes() {
     }
 }
 
-/// The lowest is clear, the highest opaque.
+/// The lowest is transparent, the highest opaque.
 fn alpha(y: u32) -> f64 {
     f64::from(y) / f64::from(SIZE.height - 1)
 }
@@ -564,7 +564,7 @@ fn rows_that_are_there_are_shown() {
         0..20 => opaque_colour(x, y),
         _ => [0.0, 0.0, 0.0, 1.0],
     });
-    // Nothing at all is no picture.
+    // No data at all is no image.
     let none = &whole[..whole.len() - all];
     assert!(matches!(
         to_width(none, 10, Format::Png),
@@ -588,7 +588,7 @@ fn what_is_left_out_says_its_name() {
     assert_eq!(inks, "TIFF with inks that are not CMYK");
 }
 
-/// Sizes, counts and lists that are claims alone cost nothing.
+/// Sizes, counts and lists that are only claimed cost nothing.
 #[test]
 fn claims_are_checked_before_anything_is_allocated() {
     let refused = |file: File| match to_width(&file.bytes(), 10, Format::Png) {
@@ -621,7 +621,7 @@ fn claims_are_checked_before_anything_is_allocated() {
     );
 }
 
-/// Those of the corpus whose whole content is known to be another's.
+/// Corpus files that are known to show the same as another file.
 #[test]
 fn reported_files_look_as_they_should() {
     let same = |file: &str, other: &str| -> (Picture, Picture) {

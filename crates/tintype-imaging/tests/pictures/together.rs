@@ -1,5 +1,5 @@
-//! Variants that are made together have the bytes that each has alone, whichever format and however large: else what a
-//! URL shows would depend on what others ask for at the same moment.
+//! Variants rendered together have the same bytes as alone, for any format and size: otherwise a response would depend on
+//! what else is requested at the same time.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render::render_all;
@@ -38,7 +38,7 @@ fn check(folder: &str) -> usize {
     for file in files(folder) {
         let bytes = read(&file);
         let Ok(header) = header(&bytes) else { continue };
-        // Everything is made twice here.
+        // Every variant is rendered twice.
         if header.size.pixels() > 500_000 {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Every walk over a file has a deadline and a count, and takes few reads for many small parts.
+//! Every walk over a file has a deadline and a count limit, and takes few reads for many small parts.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -12,7 +12,7 @@ use tintype_imaging::probe::{self, SourceFormat, Stopped};
 
 use crate::corpus::{read, soon};
 
-/// Counts what a file would be asked.
+/// Counts reads of a file.
 struct Counted<'a> {
     inner: Cursor<&'a [u8]>,
     asked: &'a Cell<u64>,
@@ -32,7 +32,7 @@ impl Seek for Counted<'_> {
     }
 }
 
-/// How a walk with these limits ends, and how often the file was asked for something.
+/// How a walk with these limits ends, and how many reads it takes.
 fn walked(bytes: &[u8], limits: &Limits) -> (Result<probe::Header, Stopped>, u64) {
     let asked = Cell::new(0);
     let file = Counted {
@@ -56,8 +56,7 @@ fn check_count(bytes: &[u8], expected: &str) {
         }
         other => panic!("{expected}: {other:?}"),
     }
-    // Where the limit allows it, no more than a few questions for each buffer, and for each part that is
-    // looked into.
+    // Within the limit, no more than a few reads per buffer, and per part that is examined.
     let generous = Limits {
         max_pixel_chunks: u32::MAX,
         max_pixel_blocks: u32::MAX,
@@ -125,7 +124,7 @@ fn small_parts_are_counted() {
     );
 }
 
-/// Stuffing, fill bytes and padding have no count: they are passed over as fast as they are read.
+/// Stuffing, fill bytes and padding have no limit: they are skipped as fast as they are read.
 #[test]
 fn what_is_only_passed_over_takes_few_reads() {
     let length = 4 << 20;
@@ -164,7 +163,7 @@ fn a_file_that_is_walked_too_long_is_let_go() {
         // Nothing was read at all.
         assert!(known.is_none(), "{file}: {format:?}");
     }
-    // In the midst of a file, wherever that is.
+    // In the middle of a file.
     let late = |bytes: Vec<u8>| {
         let limits = Limits {
             max_pixel_blocks: u32::MAX,
@@ -200,7 +199,7 @@ fn a_file_that_is_walked_too_long_is_let_go() {
     }
 }
 
-/// Lets the deadline pass once so many bytes have been read.
+/// Lets the deadline pass once `left` bytes have been read.
 struct Late {
     inner: Cursor<Vec<u8>>,
     left: usize,
@@ -242,7 +241,7 @@ impl Seek for Late {
     }
 }
 
-/// Of 900 pages, each with a directory as long as is allowed.
+/// A file of 900 pages, each with a directory of the maximum length.
 fn tiff_pages() -> Vec<u8> {
     const PAGE: usize = 2 + 12 * 900 + 4;
     let mut tiff = b"II*\0\x08\0\0\0".to_vec();
@@ -258,7 +257,7 @@ fn tiff_pages() -> Vec<u8> {
     tiff
 }
 
-/// A profile that breaks off is none, and the next is not tried: each may inflate to megabytes.
+/// A truncated profile is ignored, and the next is not tried: each may inflate to megabytes.
 #[test]
 fn one_profile_is_inflated() {
     use std::io::Write;

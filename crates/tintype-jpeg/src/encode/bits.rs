@@ -1,9 +1,9 @@
-//! Bits to bytes, most significant first, with a zero byte stuffed after every 0xFF (T.81 F.1.2.3).
+//! Writes bits, most significant first, with a zero byte stuffed after every 0xFF (T.81 F.1.2.3).
 
 pub(super) struct Bits<'b> {
     bytes: &'b mut Vec<u8>,
     buffer: u64,
-    /// Below 32 between two calls.
+    /// Below 32 between calls.
     held: u32,
 }
 
@@ -16,7 +16,7 @@ impl<'b> Bits<'b> {
         }
     }
 
-    /// The lowest `count` bits of a value that has no others; at most 32.
+    /// Appends the lowest `count` bits (at most 32) of a value in which all higher bits are zero.
     #[inline(always)]
     pub(super) fn put(&mut self, value: u32, count: u32) {
         self.buffer = self.buffer << count | u64::from(value);
@@ -42,7 +42,7 @@ impl<'b> Bits<'b> {
         }
     }
 
-    /// Fills the last byte up with ones.
+    /// Pads the last byte with ones.
     pub(super) fn finish(mut self) {
         let missing = self.held.wrapping_neg() & 7;
         self.put((1 << missing) - 1, missing);

@@ -1,9 +1,9 @@
-//! One block from natural to coding order, without its zeros.
+//! Packs one block: from natural to zigzag order, without zeros.
 
 use crate::idct::ZIGZAG;
 
-/// Writes the AC coefficients that are not zero to `values`, which has room for all 63; tells their places in coding
-/// order as bits.
+/// Writes the nonzero AC coefficients to `values`, which has room for all 63, and returns a mask of their zigzag
+/// positions.
 #[inline(always)]
 pub(super) fn packed(quantised: &[i16; 64], values: &mut [i16]) -> u64 {
     let ordered: [i16; 64] = std::array::from_fn(|index| quantised[usize::from(ZIGZAG[index])]);
@@ -19,13 +19,13 @@ pub(super) fn packed(quantised: &[i16; 64], values: &mut [i16]) -> u64 {
     mask
 }
 
-/// A bit for each that is not zero.
+/// Sets one bit per nonzero value.
 #[inline(always)]
 fn mask(values: &[i16; 64]) -> u64 {
     let flags: [u8; 64] = std::array::from_fn(|index| u8::from(values[index] != 0));
     let mut mask = 0;
     for (number, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        // Flags are bytes of 0 or 1: the product gathers them in its highest byte.
+        // The flags are bytes of 0 or 1; the multiplication gathers them in the highest byte.
         let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         mask |= bits << (8 * number);
     }

@@ -1,25 +1,25 @@
-//! Huffman codes for given counts (T.81 K.2), of at most 16 bits.
+//! Optimal Huffman codes for given symbol counts (T.81 K.2), at most 16 bits long.
 
-/// As a DHT segment has them.
+/// A Huffman table as in a DHT segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Codes {
-    /// Of each length from 1 to 16 bits.
+    /// Number of codes of each length from 1 to 16 bits.
     pub(super) counts: [u8; 16],
     pub(super) symbols: Vec<u8>,
 }
 
-/// Longer than any code that counts below 2^32 lead to.
+/// Longer than any code that counts below 2^32 can produce.
 const MAX_LENGTH: usize = 64;
 
 impl Codes {
-    /// The best ones for symbols that occur so often. `None`: nothing occurs.
+    /// Builds the optimal codes for these symbol counts; `None` if all are zero.
     pub(super) fn of(counts: &[u32; 256]) -> Option<Self> {
         let mut symbols: Vec<u8> = (0..=255).filter(|&s| counts[usize::from(s)] > 0).collect();
         if symbols.is_empty() {
             return None;
         }
         symbols.sort_by_key(|&symbol| counts[usize::from(symbol)]);
-        // The code of ones alone is not allowed: it goes to a symbol that there is not, the rarest.
+        // The all-ones code is not allowed: assign it to an extra symbol with the lowest weight.
         let weights = symbols
             .iter()
             .map(|&symbol| u64::from(counts[usize::from(symbol)]));
@@ -36,7 +36,7 @@ impl Codes {
         })
     }
 
-    /// By symbol: the code, and how many bits it has.
+    /// The code and its length in bits, by symbol.
     pub(super) fn by_symbol(&self) -> [(u32, u32); 256] {
         let mut table = [(0, 0); 256];
         let (mut code, mut symbols) = (0, self.symbols.iter());
@@ -51,8 +51,8 @@ impl Codes {
     }
 }
 
-/// How many codes there are of each length, for weights in ascending order: the two lightest are joined until one is
-/// left. Joined ones come in ascending order too, so that the lightest is the next of either.
+/// Counts the codes of each length, for weights in ascending order. The two lightest nodes are merged until one is
+/// left; merged nodes also appear in ascending order, so the lightest is the next of either list.
 fn lengths(weights: &[u64]) -> [usize; MAX_LENGTH] {
     let count = weights.len();
     let mut of_length = [0; MAX_LENGTH];
@@ -60,7 +60,7 @@ fn lengths(weights: &[u64]) -> [usize; MAX_LENGTH] {
         of_length[1] = 1;
         return of_length;
     }
-    // Weights, then what they are joined to.
+    // Leaf weights, then the indices of their parents.
     let mut nodes = weights.to_vec();
     let mut parents = vec![0usize; 2 * count - 1];
     let (mut single, mut joined) = (0, count);
@@ -86,7 +86,8 @@ fn lengths(weights: &[u64]) -> [usize; MAX_LENGTH] {
     of_length
 }
 
-/// T.81 figure K.3: two codes that are too long become one a bit shorter and, with a shorter one of old, two.
+/// Limits code lengths (T.81 figure K.3): two codes that are too long become one that is a bit shorter, and a shorter
+/// existing code splits in two.
 fn limit(of_length: &mut [usize; MAX_LENGTH]) {
     for length in (17..MAX_LENGTH).rev() {
         while of_length[length] > 0 {
@@ -120,7 +121,7 @@ mod tests {
         let codes = Codes::of(counts).unwrap();
         let total: usize = codes.counts.iter().map(|&count| usize::from(count)).sum();
         assert_eq!(total, codes.symbols.len());
-        // Room for one more code of the longest (Kraft), which is the one of ones.
+        // Kraft: there is room for one more code of the maximum length, the all-ones code.
         let used: u32 = (1..17u32)
             .zip(&codes.counts)
             .map(|(length, &count)| u32::from(count) << (16 - length))
@@ -132,7 +133,7 @@ mod tests {
             assert_eq!(length > 0, count > 0);
             assert!(length == 0 || code < (1 << length) - 1, "ones alone");
         }
-        // More often is never longer.
+        // A more frequent symbol never has a longer code.
         let rare_first = codes
             .symbols
             .iter()
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn no_code_is_longer_than_sixteen_bits() {
-        // The counts of Fibonacci make the deepest tree.
+        // Fibonacci counts build the deepest tree.
         let (mut one, mut two) = (1u32, 1u32);
         let pairs = (0..40).map(|symbol| {
             (one, two) = (two, one + two);

@@ -1,4 +1,4 @@
-//! All coefficients of a picture, of which those that are zero take no room.
+//! All quantised coefficients of an image; zeros take no memory.
 
 use fearless_simd::{Level, dispatch};
 
@@ -15,23 +15,23 @@ pub(super) struct Coefficients {
     pub(super) mcus: (usize, usize),
 }
 
-/// The blocks of one component, which cover its samples and no more.
+/// The blocks of one component: those that cover its samples, without MCU padding.
 pub(super) struct Plane {
-    /// Blocks of an MCU, across and down.
+    /// Blocks per MCU, across and down.
     pub(super) factor: usize,
     pub(super) columns: usize,
     pub(super) rows: usize,
     blocks: Vec<Block>,
-    /// By row of blocks: AC coefficients that are not zero.
+    /// Nonzero AC coefficients, one slice per row of blocks.
     values: Vec<Box<[i16]>>,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Block {
     pub(super) dc: i16,
-    /// By place in coding order: AC coefficients that are not zero.
+    /// Zigzag positions of the nonzero AC coefficients.
     pub(super) mask: u64,
-    /// Of its row's values.
+    /// Index into the values of its row.
     first: u32,
 }
 
@@ -100,7 +100,7 @@ impl Coefficients {
         }
     }
 
-    /// Of the file: most coefficients take about a byte.
+    /// Estimates the file size: most coefficients take about a byte.
     pub(super) fn guessed_bytes(&self) -> usize {
         let guess = |plane: &Plane| {
             let values: usize = plane.values.iter().map(|row| row.len()).sum();
@@ -121,7 +121,7 @@ impl Plane {
         }
     }
 
-    /// The next row of blocks, unless that is one which only fills an MCU up.
+    /// Adds the next row of blocks, unless it is only MCU padding.
     fn add_row(
         &mut self,
         lines: &[u8],
@@ -148,7 +148,7 @@ impl Plane {
     }
 }
 
-/// How many values there are.
+/// Returns the number of values.
 #[inline(always)]
 fn row_of_blocks(
     blocks: &mut Vec<Block>,

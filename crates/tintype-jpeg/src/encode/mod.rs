@@ -1,8 +1,8 @@
-//! The encoder: pixels to one file, baseline with one interleaved scan, or progressive.
+//! Encodes pixels into a file: baseline with one interleaved scan, or progressive.
 //!
-//! Huffman tables are fitted to the picture, so its coefficients wait in memory until all are known: those that
-//! are not zero, which of a photograph is one in eight. Then each scan is walked twice by the same code, once to
-//! count symbols and once to write them.
+//! Huffman tables are fitted to the image, so its coefficients stay in memory until all are known: only nonzero ones,
+//! about one in eight for a photograph. The same code then walks each scan twice, first to count symbols and then to
+//! write them.
 
 mod bits;
 mod blocks;
@@ -28,12 +28,12 @@ pub enum Samples<'a> {
     Rgb(&'a [u8]),
 }
 
-/// How many samples of colour there are for one of brightness.
+/// Chroma subsampling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
-    /// One for four (4:2:0): what photographs need.
+    /// 4:2:0, one chroma sample per four pixels: enough for photographs.
     Quarter,
-    /// As many (4:4:4): thin coloured lines stay what they are.
+    /// 4:4:4, full chroma: keeps thin coloured lines intact.
     Full,
 }
 
@@ -43,13 +43,14 @@ pub struct Encoding<'a> {
     pub quality: u8,
     pub tables: Tables,
     pub sampling: Sampling,
-    /// Rough first, then finer: a slow line shows all of it early. 2 to 4 % smaller, for three times the CPU.
+    /// Coarse scans first, then finer ones, so that a slow connection shows the whole image early. 2 to 4 % smaller,
+    /// for three times the CPU.
     pub progressive: bool,
-    /// Application segments behind the JFIF header: each with its number, 1..=15, and at most 65,533 bytes.
+    /// Application segments after the JFIF header: each has a number, 1..=15, and at most 65,533 bytes.
     pub segments: &'a [(u8, Vec<u8>)],
 }
 
-/// A file with a JFIF header. Sides are 1..=65535.
+/// Encodes a file with a JFIF header. Both sides must be 1..=65535 pixels.
 pub fn encode(
     samples: Samples<'_>,
     width: u32,
@@ -102,7 +103,7 @@ impl File {
 
     fn head(&mut self, segments: &[(u8, Vec<u8>)]) -> Result<(), Error> {
         self.bytes.extend([0xFF, 0xD8]);
-        // Version 1.2, pixels as wide as high, no preview.
+        // Version 1.2, square pixels, no thumbnail.
         self.segment(0xE0, b"JFIF\0\x01\x02\x00\x00\x01\x00\x01\x00\x00")?;
         segments
             .iter()
@@ -147,7 +148,7 @@ impl File {
                 body.extend(&codes.symbols);
             }
         }
-        // Corrections of first coefficients are bits without a code.
+        // DC refinement scans contain raw bits without codes.
         if !body.is_empty() {
             self.segment(0xC4, &body)?;
         }
@@ -166,7 +167,7 @@ impl File {
     }
 }
 
-/// Number of the tables of a component: brightness has its own, both colours share one.
+/// The Huffman and quantisation table of a component: one for luma, one shared by both chroma components.
 const fn table_of(component: usize) -> u8 {
     if component == 0 { 0 } else { 1 }
 }

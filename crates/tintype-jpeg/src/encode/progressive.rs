@@ -1,14 +1,14 @@
-//! Progressive scans (T.81 G.1): AC coefficients by bands and bits, with runs of blocks that have no more in them.
+//! Progressive scans (T.81 G.1): AC coefficients by spectral band and bit plane, with end-of-band runs.
 
 use super::coefficients::Block;
-use super::scan::{Band, SIXTEEN_ZEROS, Scan, Take, sized};
+use super::scan::{Band, SIXTEEN_ZEROS, Scan, SymbolSink, sized};
 
-/// The longest run of blocks that a symbol can tell, and corrections that may wait for its end (libjpeg's
-/// `MAX_CORR_BITS`).
+/// The longest end-of-band run that one symbol can encode, and the most correction bits that may be buffered until it
+/// ends (libjpeg's `MAX_CORR_BITS`).
 const MAX_RUN: u32 = 0x7FFF;
 const MAX_WAITING: usize = 937;
 
-/// As libjpeg has them (`jpeg_simple_progression`).
+/// libjpeg's scan script (`jpeg_simple_progression`).
 pub(super) fn scans(components: usize) -> Vec<Scan> {
     let scan = |components: &[usize], [first, last]: [usize; 2], [high, low]: [u32; 2]| Scan {
         components: components.to_vec(),
@@ -41,7 +41,7 @@ pub(super) fn scans(components: usize) -> Vec<Scan> {
     }
 }
 
-/// Blocks at whose end nothing more follows, and the corrections that belong to them.
+/// A run of blocks with nothing more in this band, and their pending correction bits.
 struct Run {
     table: usize,
     blocks: u32,
@@ -49,25 +49,25 @@ struct Run {
 }
 
 impl Run {
-    fn tell<T: Take>(&mut self, take: &mut T) {
+    fn write<T: SymbolSink>(&mut self, sink: &mut T) {
         if self.blocks == 0 {
             return;
         }
         let size = self.blocks.ilog2();
         let bits = self.blocks - (1 << size);
-        take.symbol(self.table, (size << 4) as u8, bits, size);
+        sink.symbol(self.table, (size << 4) as u8, bits, size);
         self.blocks = 0;
-        tell_corrections(&mut self.corrections, take);
+        write_corrections(&mut self.corrections, sink);
     }
 }
 
-fn tell_corrections<T: Take>(corrections: &mut Vec<bool>, take: &mut T) {
+fn write_corrections<T: SymbolSink>(corrections: &mut Vec<bool>, sink: &mut T) {
     for bit in corrections.drain(..) {
-        take.bits(bit.into(), 1);
+        sink.bits(bit.into(), 1);
     }
 }
 
-/// The coefficients of a band that are not zero, with their places.
+/// The nonzero coefficients of a band, with their positions.
 fn of_band<'v>(
     scan: (usize, usize),
     block: &Block,
@@ -83,14 +83,14 @@ fn of_band<'v>(
     })
 }
 
-/// The first bits of coefficients.
-pub(super) struct First {
+/// A first pass over coefficients.
+pub(super) struct FirstPass {
     band: (usize, usize),
     low: u32,
     run: Run,
 }
 
-impl Band for First {
+impl Band for FirstPass {
     fn new(scan: &Scan, table: usize) -> Self {
         Self {
             band: (scan.first, scan.last),
@@ -103,54 +103,54 @@ impl Band for First {
         }
     }
 
-    fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T) {
+    fn block<T: SymbolSink>(&mut self, block: &Block, values: &[i16], sink: &mut T) {
         let mut next = self.band.0 as u32;
         for (place, value) in of_band(self.band, block, values) {
-            // Towards zero.
+            // Rounds towards zero.
             let value = i32::from(value) / (1 << self.low);
             if value == 0 {
                 continue;
             }
-            self.run.tell(take);
+            self.run.write(sink);
             let mut zeros = place - next;
             while zeros > 15 {
-                take.symbol(self.run.table, SIXTEEN_ZEROS, 0, 0);
+                sink.symbol(self.run.table, SIXTEEN_ZEROS, 0, 0);
                 zeros -= 16;
             }
             let (size, bits) = sized(value);
-            take.symbol(self.run.table, (zeros << 4 | size) as u8, bits, size);
+            sink.symbol(self.run.table, (zeros << 4 | size) as u8, bits, size);
             next = place + 1;
         }
         if next <= self.band.1 as u32 {
             self.run.blocks += 1;
             if self.run.blocks == MAX_RUN {
-                self.run.tell(take);
+                self.run.write(sink);
             }
         }
     }
 
-    fn finish<T: Take>(&mut self, take: &mut T) {
-        self.run.tell(take);
+    fn finish<T: SymbolSink>(&mut self, sink: &mut T) {
+        self.run.write(sink);
     }
 }
 
-/// One more bit of each coefficient.
-pub(super) struct Again {
-    first: First,
-    /// Of this block, since its last symbol.
+/// A refinement pass: one more bit per coefficient.
+pub(super) struct Refinement {
+    first: FirstPass,
+    /// Correction bits of this block since its last symbol.
     corrections: Vec<bool>,
 }
 
-impl Band for Again {
+impl Band for Refinement {
     fn new(scan: &Scan, table: usize) -> Self {
         Self {
-            first: First::new(scan, table),
+            first: FirstPass::new(scan, table),
             corrections: Vec::new(),
         }
     }
 
-    fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T) {
-        let First { band, low, run } = &mut self.first;
+    fn block<T: SymbolSink>(&mut self, block: &Block, values: &[i16], sink: &mut T) {
+        let FirstPass { band, low, run } = &mut self.first;
         let size = |value: i16| u32::from(value.unsigned_abs()) >> *low;
         let new = of_band(*band, block, values).filter(|&(_, value)| size(value) == 1);
         let last_new = new.last().map_or(0, |(place, _)| place);
@@ -162,20 +162,20 @@ impl Band for Again {
             }
             zeros += place - next;
             next = place + 1;
-            // Those behind the last new one are for the end of the block.
+            // Correction bits after the last newly nonzero coefficient belong to the end of the block.
             while zeros > 15 && place <= last_new {
-                run.tell(take);
-                take.symbol(run.table, SIXTEEN_ZEROS, 0, 0);
+                run.write(sink);
+                sink.symbol(run.table, SIXTEEN_ZEROS, 0, 0);
                 zeros -= 16;
-                tell_corrections(&mut self.corrections, take);
+                write_corrections(&mut self.corrections, sink);
             }
             if value_size > 1 {
                 self.corrections.push(value_size & 1 == 1);
                 continue;
             }
-            run.tell(take);
-            take.symbol(run.table, (zeros << 4 | 1) as u8, u32::from(value > 0), 1);
-            tell_corrections(&mut self.corrections, take);
+            run.write(sink);
+            sink.symbol(run.table, (zeros << 4 | 1) as u8, u32::from(value > 0), 1);
+            write_corrections(&mut self.corrections, sink);
             zeros = 0;
         }
         zeros += band.1 as u32 + 1 - next;
@@ -183,12 +183,12 @@ impl Band for Again {
             run.blocks += 1;
             run.corrections.append(&mut self.corrections);
             if run.blocks == MAX_RUN || run.corrections.len() > MAX_WAITING {
-                run.tell(take);
+                run.write(sink);
             }
         }
     }
 
-    fn finish<T: Take>(&mut self, take: &mut T) {
-        self.first.run.tell(take);
+    fn finish<T: SymbolSink>(&mut self, sink: &mut T) {
+        self.first.run.write(sink);
     }
 }

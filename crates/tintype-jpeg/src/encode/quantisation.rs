@@ -1,18 +1,18 @@
-//! Quantisation tables by quality, as libjpeg scales them.
+//! Quantisation tables by quality, scaled as in libjpeg.
 
 use crate::idct::ZIGZAG;
 
-/// What quality scales; brightness and colour, in natural order.
+/// The base tables that quality scales, for luma and chroma, in natural order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tables {
-    /// The examples of T.81 K.1, which libjpeg has.
+    /// The example tables of T.81 K.1, which libjpeg uses.
     Standard,
-    /// Those that mozjpeg has from a search for the best MS-SSIM.
+    /// mozjpeg's tables, tuned for MS-SSIM.
     MsSsim,
 }
 
 impl Tables {
-    /// In coding order.
+    /// Returns the tables in zigzag order.
     pub(super) fn at(self, quality: u8) -> [[u8; 64]; 2] {
         let quality = u32::from(quality.clamp(1, 100));
         let percent = if quality < 50 {

@@ -1,5 +1,4 @@
-//! Rows of pixels to rows of components (JFIF 1.02, section 7), filled up to whole MCUs by repeating what is at the
-//! edge.
+//! Converts rows of pixels to rows of components (JFIF 1.02, section 7), padded to whole MCUs by repeating the edge.
 
 use fearless_simd::{Level, dispatch};
 
@@ -7,10 +6,10 @@ use super::{Samples, Sampling};
 
 /// The samples of one row of MCUs.
 pub(super) struct Lines {
-    /// By component; rows without padding.
+    /// By component; rows are `stride_of` samples apart.
     pub(super) planes: Vec<Vec<u8>>,
     sampling: Sampling,
-    /// Of the picture, and filled up to whole MCUs.
+    /// Width of the image, then width padded to whole MCUs.
     width: usize,
     stride: usize,
     /// Red, green and blue of two rows.
@@ -19,7 +18,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// `side`: pixels that an MCU is wide and high.
+    /// `side`: width and height of an MCU in pixels.
     pub(super) fn new(width: usize, side: usize, components: usize, level: Level) -> Self {
         let stride = width.next_multiple_of(side);
         let sampling = match side {
@@ -41,7 +40,7 @@ impl Lines {
         }
     }
 
-    /// From one row of a component to the next.
+    /// Samples from one row of a component to the next.
     pub(super) fn stride_of(&self, component: usize) -> usize {
         match (component, self.sampling) {
             (0, _) | (_, Sampling::Full) => self.stride,
@@ -49,7 +48,7 @@ impl Lines {
         }
     }
 
-    /// Takes the rows of pixels that there are for this row of MCUs; the last one stands for those that are missing.
+    /// Takes the pixel rows available for this row of MCUs; the last one is repeated for missing rows.
     pub(super) fn fill(&mut self, samples: Samples<'_>) {
         match samples {
             Samples::Gray(samples) => {
@@ -114,7 +113,7 @@ fn repeat_last(row: &mut [u8], width: usize) {
     row[width..].fill(last);
 }
 
-/// A component each, which compilers do in wide instructions, and what follows then too.
+/// Splits a line into components: compilers vectorise this loop and the ones that follow it.
 #[inline(always)]
 fn apart(line: &[u8], width: usize, rows: &mut [Vec<u8>; 3]) {
     let [r, g, b] = rows;
@@ -130,7 +129,7 @@ fn apart(line: &[u8], width: usize, rows: &mut [Vec<u8>; 3]) {
     }
 }
 
-// In 16.16 fixed point.
+// 16.16 fixed point.
 const CB: [i32; 3] = [-11_059, -21_709, 32_768];
 const CR: [i32; 3] = [32_768, -27_439, -5_329];
 
@@ -146,12 +145,12 @@ fn to_luma([r, g, b]: &[Vec<u8>; 3], luma: &mut [u8]) {
 fn to_chroma([r, g, b]: &[Vec<u8>; 3], chroma: &mut [u8], by: [i32; 3]) {
     for (((out, r), g), b) in chroma.iter_mut().zip(r).zip(g).zip(b) {
         let sum = by[0] * i32::from(*r) + by[1] * i32::from(*g) + by[2] * i32::from(*b);
-        // A half would carry 255.5 beyond a byte: libjpeg's rounding is a hair less.
+        // Rounding with a full half could reach 255.5 and overflow a byte; libjpeg adds slightly less.
         *out = ((sum + (128 << 16) + (1 << 15) - 1) >> 16) as u8;
     }
 }
 
-/// Of the mean of four pixels.
+/// Converts the mean of four pixels.
 #[inline(always)]
 fn to_quarter_chroma(one: &[Vec<u8>; 3], two: &[Vec<u8>; 3], chroma: &mut [u8], by: [i32; 3]) {
     let [r1, g1, b1] = one.each_ref().map(|row| row.as_chunks::<2>().0);

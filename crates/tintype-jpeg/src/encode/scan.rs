@@ -1,30 +1,31 @@
-//! The blocks of a scan in their order (T.81 A.2), as symbols: to be counted, then to be written.
+//! Walks the blocks of a scan in order (T.81 A.2) and produces symbols, first to be counted and then to be written.
 
 use super::bits::Bits;
 use super::codes::Codes;
 use super::coefficients::{Block, Coefficients};
-use super::progressive::{Again, First};
+use super::progressive::{FirstPass, Refinement};
 use super::table_of;
 
 /// A scan header.
 pub(super) struct Scan {
     pub(super) components: Vec<usize>,
-    /// Coefficients, in coding order.
+    /// Band of coefficients, in zigzag order.
     pub(super) first: usize,
     pub(super) last: usize,
-    /// Bits below which earlier scans, and this one, leave coefficients alone.
+    /// Successive approximation: the low bits that earlier scans left out (`high`), and that this one leaves out
+    /// (`low`).
     pub(super) high: u32,
     pub(super) low: u32,
 }
 
-/// Of Huffman tables there are four: two for first coefficients, then two for others.
+/// There are four Huffman tables: two for DC coefficients, then two for AC.
 pub(super) const TABLES: usize = 4;
 pub(super) const END_OF_BLOCK: u8 = 0x00;
 pub(super) const SIXTEEN_ZEROS: u8 = 0xF0;
 
-/// What takes the symbols of a scan.
-pub(super) trait Take {
-    /// With bits that say which value of its size it is.
+/// A consumer of a scan's symbols.
+pub(super) trait SymbolSink {
+    /// A symbol with `size` extra bits, which select a value within its size category.
     fn symbol(&mut self, table: usize, symbol: u8, bits: u32, size: u32);
 
     /// Bits without a code.
@@ -40,7 +41,7 @@ pub(super) const fn ac_table(component: usize) -> usize {
 }
 
 impl Scan {
-    /// All of a picture at once.
+    /// The whole image in one scan.
     pub(super) fn baseline(components: usize) -> Self {
         Self {
             components: (0..components).collect(),
@@ -51,15 +52,15 @@ impl Scan {
         }
     }
 
-    pub(super) fn walk<T: Take>(&self, coefficients: &Coefficients, take: &mut T) {
+    pub(super) fn walk<T: SymbolSink>(&self, coefficients: &Coefficients, sink: &mut T) {
         match (self.first, self.last, self.high) {
-            (0, ..) => self.interleaved(coefficients, take),
-            (.., 0) => self.band::<T, First>(coefficients, take),
-            _ => self.band::<T, Again>(coefficients, take),
+            (0, ..) => self.interleaved(coefficients, sink),
+            (.., 0) => self.band::<T, FirstPass>(coefficients, sink),
+            _ => self.band::<T, Refinement>(coefficients, sink),
         }
     }
 
-    fn interleaved<T: Take>(&self, coefficients: &Coefficients, take: &mut T) {
+    fn interleaved<T: SymbolSink>(&self, coefficients: &Coefficients, sink: &mut T) {
         let mut before = [0i32; 4];
         let (columns, rows) = coefficients.mcus;
         for (mcu_row, mcu_column) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
@@ -71,12 +72,12 @@ impl Scan {
                     let row = mcu_row * factor + place / factor;
                     if column < plane.columns && row < plane.rows {
                         let (block, values) = plane.block(column, row);
-                        self.block(component, &block, values, &mut before[component], take);
+                        self.block(component, &block, values, &mut before[component], sink);
                     } else {
-                        // What only fills an MCU up is like the block before, without its details.
+                        // A padding block repeats the DC of the block before and has no AC coefficients.
                         let dc = before[component] << self.low;
                         let block = Block::flat(dc as i16);
-                        self.block(component, &block, &[], &mut before[component], take);
+                        self.block(component, &block, &[], &mut before[component], sink);
                     }
                 }
             }
@@ -84,29 +85,29 @@ impl Scan {
     }
 
     #[inline(always)]
-    fn block<T: Take>(
+    fn block<T: SymbolSink>(
         &self,
         component: usize,
         block: &Block,
         values: &[i16],
         before: &mut i32,
-        take: &mut T,
+        sink: &mut T,
     ) {
         let dc = i32::from(block.dc) >> self.low;
         if self.high > 0 {
-            take.bits(dc as u32 & 1, 1);
+            sink.bits(dc as u32 & 1, 1);
             return;
         }
         let (size, bits) = sized(dc - *before);
         *before = dc;
-        take.symbol(dc_table(component), size as u8, bits, size);
+        sink.symbol(dc_table(component), size as u8, bits, size);
         if self.last > 0 {
-            details(block.mask, values, ac_table(component), take);
+            details(block.mask, values, ac_table(component), sink);
         }
     }
 
-    /// Of one component, each of its blocks in turn.
-    fn band<T: Take, B: Band>(&self, coefficients: &Coefficients, take: &mut T) {
+    /// Walks the blocks of one component.
+    fn band<T: SymbolSink, B: Band>(&self, coefficients: &Coefficients, sink: &mut T) {
         for &component in &self.components {
             let plane = &coefficients.planes[component];
             let mut band = B::new(self, ac_table(component));
@@ -114,9 +115,9 @@ impl Scan {
                 (0..plane.rows).flat_map(|y| (0..plane.columns).map(move |x| (y, x)))
             {
                 let (block, values) = plane.block(column, row);
-                band.block(&block, values, take);
+                band.block(&block, values, sink);
             }
-            band.finish(take);
+            band.finish(sink);
         }
     }
 }
@@ -125,37 +126,37 @@ impl Scan {
 pub(super) trait Band {
     fn new(scan: &Scan, table: usize) -> Self;
 
-    fn block<T: Take>(&mut self, block: &Block, values: &[i16], take: &mut T);
+    fn block<T: SymbolSink>(&mut self, block: &Block, values: &[i16], sink: &mut T);
 
-    fn finish<T: Take>(&mut self, take: &mut T);
+    fn finish<T: SymbolSink>(&mut self, sink: &mut T);
 }
 
-/// All AC coefficients of a block (T.81 F.1.2.2).
+/// Writes all AC coefficients of a block (T.81 F.1.2.2).
 #[inline(always)]
-fn details<T: Take>(mut mask: u64, values: &[i16], table: usize, take: &mut T) {
+fn details<T: SymbolSink>(mut mask: u64, values: &[i16], table: usize, sink: &mut T) {
     let mut next = 1;
     for &value in values {
         let place = mask.trailing_zeros();
         mask &= mask.wrapping_sub(1);
         let mut zeros = place - next;
         while zeros > 15 {
-            take.symbol(table, SIXTEEN_ZEROS, 0, 0);
+            sink.symbol(table, SIXTEEN_ZEROS, 0, 0);
             zeros -= 16;
         }
         let (size, bits) = sized(value.into());
-        take.symbol(table, (zeros << 4 | size) as u8, bits, size);
+        sink.symbol(table, (zeros << 4 | size) as u8, bits, size);
         next = place + 1;
     }
     if next < 64 {
-        take.symbol(table, END_OF_BLOCK, 0, 0);
+        sink.symbol(table, END_OF_BLOCK, 0, 0);
     }
 }
 
-/// How many bits a value takes, and which (T.81 F.1.2.1).
+/// Returns the size category of a value and its extra bits (T.81 F.1.2.1).
 #[inline(always)]
 pub(super) fn sized(value: i32) -> (u32, u32) {
     let size = 32 - value.unsigned_abs().leading_zeros();
-    // Negative ones are counted from the least of their size.
+    // Negative values are counted from the lowest of their size category.
     let bits = (value + (value >> 31)) as u32 & ((1 << size) - 1);
     (size, bits)
 }
@@ -168,7 +169,7 @@ impl Default for Counts {
     }
 }
 
-impl Take for Counts {
+impl SymbolSink for Counts {
     #[inline(always)]
     fn symbol(&mut self, table: usize, symbol: u8, _: u32, _: u32) {
         self.0[table][usize::from(symbol)] += 1;
@@ -205,7 +206,7 @@ impl<'b> Written<'b> {
     }
 }
 
-impl Take for Written<'_> {
+impl SymbolSink for Written<'_> {
     #[inline(always)]
     fn symbol(&mut self, table: usize, symbol: u8, bits: u32, size: u32) {
         let (code, length) = self.codes[table][usize::from(symbol)];

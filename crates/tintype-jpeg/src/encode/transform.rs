@@ -1,8 +1,8 @@
 //! The forward DCT and quantisation (T.81 A.3.3, A.3.4).
 //!
-//! In `f32` without fused operations, as the inverse: every machine gives the same bytes. Down the columns by the fast
-//! transform of eight points (Arai, Agui, Nakajima 1988), eight columns side by side; then across by the definition,
-//! where each sample is spread over the coefficients of its row.
+//! Uses `f32` without fused operations, like the inverse, so that every machine produces the same bytes. Columns go
+//! through the fast 8-point transform (Arai, Agui, Nakajima 1988), eight columns side by side; rows are computed from
+//! the definition, adding each sample to all coefficients of its row.
 
 #![allow(
     clippy::needless_range_loop,
@@ -11,18 +11,18 @@
 
 use crate::idct::{AAN, wave};
 
-/// Of one quantisation table.
+/// Transform and quantisation factors of one quantisation table.
 pub(super) struct Factors {
-    /// What a sample of a column adds to each coefficient of its row.
+    /// What a sample of a column contributes to each coefficient of its row.
     across: [[f32; 8]; 8],
-    /// By row and column: what the transform down leaves, and quantisation.
+    /// By row and column: the scale that the column transform leaves, and the quantisation step.
     scale: [[f32; 8]; 8],
 }
 
 impl Factors {
-    /// `table`: in natural order.
+    /// `table` is in natural order.
     pub(super) fn new(table: &[u8; 64]) -> Self {
-        // The transform is orthonormal: what a coefficient adds to a sample is what the sample adds to it.
+        // The transform is orthonormal, so forward and inverse share their weights.
         let across = |x: usize| std::array::from_fn(|u| wave(8, u, x) as f32);
         let scale = |v: usize| {
             std::array::from_fn(|u| {
@@ -36,7 +36,7 @@ impl Factors {
         }
     }
 
-    /// Quantised coefficients in natural order, of the block whose rows these are.
+    /// Transforms one block and returns its quantised coefficients in natural order.
     #[inline(always)]
     pub(super) fn quantised(&self, samples: &[u8], stride: usize) -> [i16; 64] {
         let mut rows = [[0.0f32; 8]; 8];
@@ -63,7 +63,7 @@ impl Factors {
     }
 }
 
-/// By adding what leaves no room for a fraction, which is done in lanes where a cast is not.
+/// Rounds by adding a number so large that the fraction is lost; unlike a cast, this vectorises.
 #[inline(always)]
 fn rounded(value: f32) -> i16 {
     const ROOM: f32 = 12_582_912.0;

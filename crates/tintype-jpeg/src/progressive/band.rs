@@ -1,4 +1,4 @@
-//! AC coefficients of one block, of a band and of some bits (T.81 G.1.2.2, G.1.2.3).
+//! AC coefficients of one block, for one band and bit plane (T.81 G.1.2.2, G.1.2.3).
 
 use crate::Error;
 use crate::bits::Bits;
@@ -6,7 +6,7 @@ use crate::frame::Scan;
 use crate::huffman::{AcTable, END_OF_BLOCK, Table};
 use crate::store::Block;
 
-/// Their first bits, of a block that is in no run of those which have none.
+/// Decodes the first pass over a block outside any end-of-band run.
 #[inline(always)]
 pub(super) fn first(
     bits: &mut Bits<'_>,
@@ -36,9 +36,9 @@ pub(super) fn first(
     Ok(())
 }
 
-/// One more bit of each, and those that become more than zero by it.
+/// Decodes a refinement pass: one more bit per coefficient, and coefficients that become nonzero.
 #[inline(always)]
-pub(super) fn again(
+pub(super) fn refine(
     bits: &mut Bits<'_>,
     table: &Table,
     scan: &Scan,
@@ -61,7 +61,7 @@ pub(super) fn again(
                 1 => Some(if bits.take(1) == 1 { step } else { -step }),
                 _ => return Err(Error::Malformed("AC correction")),
             };
-            index = past(bits, index, run, scan.end, block, step);
+            index = skip_zeros(bits, index, run, scan.end, block, step);
             if let Some(value) = value
                 && index <= scan.end
             {
@@ -79,9 +79,9 @@ pub(super) fn again(
     Ok(())
 }
 
-/// Goes over so many coefficients that are zero to the one behind them, correcting those that are not.
+/// Skips `run` zero coefficients and returns the index after them, refining nonzero ones on the way.
 #[inline(always)]
-fn past(
+fn skip_zeros(
     bits: &mut Bits<'_>,
     mut index: usize,
     mut run: usize,

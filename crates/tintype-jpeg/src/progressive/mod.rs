@@ -1,5 +1,5 @@
-//! Scans of progressive frames (T.81 G), read side by side: of each the part that belongs to a row of MCUs, which then
-//! becomes pixels. So no more than a row of coefficients is in memory, where a processor finds it at once.
+//! Scans of progressive frames (T.81 G), read side by side: the part of each that belongs to one row of MCUs is read
+//! and becomes pixels at once. Only one row of coefficients is in memory, and it stays in the CPU cache.
 
 mod band;
 
@@ -17,34 +17,34 @@ use crate::store::Store;
 use crate::{Error, Limits};
 
 pub(crate) struct Progressive<'a> {
-    /// In the order of the file, without those that nothing is needed of.
-    scans: Vec<Open<'a>>,
+    /// In file order, without scans that contribute nothing at this scale.
+    scans: Vec<OpenScan<'a>>,
     /// By component.
     stores: Vec<Store>,
-    /// For each of the outputs; empty where no scan has spoken of the component.
+    /// By component, one per output; empty until a scan mentions the component.
     factors: Vec<Vec<Factors>>,
     damaged: bool,
     level: Level,
 }
 
-/// One scan, and how far it was read.
-struct Open<'a> {
+/// A scan, and how far it has been read.
+struct OpenScan<'a> {
     scan: Scan,
-    /// By the place of the component in the scan.
+    /// By index of the component in the scan.
     coded: Vec<Coded>,
     walk: Walk<'a>,
 }
 
 enum Coded {
-    First(Table),
-    /// Corrections of first coefficients are bits without a code.
-    FirstAgain,
-    Others(AcTable),
-    OthersAgain(Table),
+    DcFirst(Table),
+    /// DC refinement: raw bits without codes.
+    DcRefinement,
+    AcFirst(AcTable),
+    AcRefinement(Table),
 }
 
 impl<'a> Progressive<'a> {
-    /// Finds all scans. Where one cannot be read, those before it count.
+    /// Locates all scans. If one cannot be parsed, the scans before it still count.
     pub(crate) fn new(head: Head<'a>, outputs: &[Output], limits: &Limits) -> Result<Self, Error> {
         let Head {
             frame,
@@ -71,9 +71,9 @@ impl<'a> Progressive<'a> {
                         progressive.open(&mut reader, &frame, scan, &tables, outputs)
                     })
                 }
-                // Tables between scans. Damage here is damage to what follows.
+                // Tables between scans: damage here damages the scans that follow.
                 Ok((marker, body)) => tables.read(marker, body),
-                // It ends without its end or, where a marker is left, breaks off.
+                // The file ends without EOI or, if a marker is left, is truncated.
                 Err(_) => {
                     progressive.damaged |= reader.has_marker();
                     break;
@@ -103,13 +103,13 @@ impl<'a> Progressive<'a> {
         }
         let coded = scan.parts.iter().map(|part| {
             Ok(match (scan.start, scan.high) {
-                (0, 0) => Coded::First(Table::new(tables.dc(part.dc)?)?),
-                (0, _) => Coded::FirstAgain,
-                (_, 0) => Coded::Others(AcTable::new(tables.ac(part.ac)?)?),
-                _ => Coded::OthersAgain(Table::new(tables.ac(part.ac)?)?),
+                (0, 0) => Coded::DcFirst(Table::new(tables.dc(part.dc)?)?),
+                (0, _) => Coded::DcRefinement,
+                (_, 0) => Coded::AcFirst(AcTable::new(tables.ac(part.ac)?)?),
+                _ => Coded::AcRefinement(Table::new(tables.ac(part.ac)?)?),
             })
         });
-        self.scans.push(Open {
+        self.scans.push(OpenScan {
             coded: coded.collect::<Result<_, Error>>()?,
             walk: Walk::new(bits, frame, &scan.parts, tables.restart),
             scan,
@@ -118,12 +118,12 @@ impl<'a> Progressive<'a> {
         Ok(())
     }
 
-    /// Leaves those scans that say something of coefficients that are kept, or of others that a later one of these
-    /// corrects: how its bits are read depends on which of them are not zero.
+    /// Drops the scans that contribute nothing. Besides scans of stored coefficients, those are needed whose coefficients
+    /// a needed scan refines: how its bits are parsed depends on which of them are nonzero.
     fn keep_needed(&mut self) {
         let stores = &self.stores;
         let mut corrected = vec![0; stores.len()];
-        let needed = self.scans.iter().rev().map(|Open { scan, .. }| {
+        let needed = self.scans.iter().rev().map(|OpenScan { scan, .. }| {
             let is_needed = |component: usize| {
                 stores[component].needs(scan.start) || scan.start <= corrected[component]
             };
@@ -149,7 +149,7 @@ impl<'a> Progressive<'a> {
     /// Reads a row of MCUs.
     pub(crate) fn row(&mut self, row: usize, outputs: &mut [Output]) {
         self.stores.iter_mut().for_each(|store| store.begin(row));
-        for Open { scan, coded, walk } in &mut self.scans {
+        for OpenScan { scan, coded, walk } in &mut self.scans {
             let mut pass = Pass {
                 stores: &mut self.stores,
                 scan,
@@ -163,7 +163,7 @@ impl<'a> Progressive<'a> {
     }
 }
 
-/// A part of one scan.
+/// Decodes one scan's part of a row.
 struct Pass<'p> {
     stores: &'p mut [Store],
     scan: &'p Scan,
@@ -171,8 +171,8 @@ struct Pass<'p> {
 }
 
 impl Blocks for Pass<'_> {
-    /// What an earlier scan has is better than what follows damage.
-    const GO_ON: bool = false;
+    /// After damage, the data of earlier scans is better than what follows.
+    const CONTINUES_AFTER_ERROR: bool = false;
 
     #[inline(always)]
     fn read(
@@ -183,38 +183,38 @@ impl Blocks for Pass<'_> {
     ) -> Result<(), Error> {
         let scan = self.scan;
         // Most blocks of most scans.
-        if before.end_of_band > 0 && matches!(self.coded[part], Coded::Others(_)) {
+        if before.end_of_band > 0 && matches!(self.coded[part], Coded::AcFirst(_)) {
             before.end_of_band -= 1;
             return Ok(());
         }
         let mut block = self.stores[scan.parts[part].component].block(x, y);
         match &self.coded[part] {
-            Coded::First(table) => {
+            Coded::DcFirst(table) => {
                 let dc = &mut before.dc[part & 3];
                 table.first(bits, dc)?;
                 *block.first = *dc << scan.low;
                 Ok(())
             }
-            Coded::FirstAgain => {
+            Coded::DcRefinement => {
                 *block.first |= i32::from(bits.bit()) << scan.low;
                 Ok(())
             }
-            Coded::Others(table) => {
-                // In registers, other than through the references.
+            Coded::AcFirst(table) => {
+                // Keeps the state in registers rather than behind references.
                 let (mut local, mut end_of_band) = (*bits, before.end_of_band);
                 let read = band::first(&mut local, table, scan, &mut end_of_band, &mut block);
                 (*bits, before.end_of_band) = (local, end_of_band);
                 read
             }
-            Coded::OthersAgain(table) => {
+            Coded::AcRefinement(table) => {
                 let (mut local, mut end_of_band) = (*bits, before.end_of_band);
-                let read = band::again(&mut local, table, scan, &mut end_of_band, &mut block);
+                let read = band::refine(&mut local, table, scan, &mut end_of_band, &mut block);
                 (*bits, before.end_of_band) = (local, end_of_band);
                 read
             }
         }
     }
 
-    /// It stays as it is.
+    /// The block keeps the data of earlier scans.
     fn missing(&mut self, _: [usize; 3]) {}
 }

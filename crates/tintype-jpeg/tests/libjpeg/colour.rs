@@ -1,5 +1,5 @@
-//! What components mean is decided once, before the first scan, as libjpeg decides it: by JFIF, then by Adobe's
-//! transform wherever its marker stands, then by the components' identifiers.
+//! The meaning of components is decided once, before the first scan, as in libjpeg: by JFIF, then by Adobe's transform
+//! flag wherever its marker is, then by the component identifiers.
 
 use crate::djpeg::{difference, djpeg, ours, read, run};
 
@@ -25,11 +25,11 @@ struct Markers {
     jfif: bool,
     adobe: Option<u8>,
     ids: [u8; 3],
-    /// Adobe's marker stands right before the scan.
+    /// Puts Adobe's marker directly before the scan.
     late: bool,
 }
 
-/// The same coded data with other words about its colour.
+/// Replaces the colour markers of the same coded data.
 fn with(bytes: &[u8], markers: &Markers) -> Vec<u8> {
     let mut adobe = Vec::new();
     if let Some(transform) = markers.adobe {
@@ -96,7 +96,7 @@ fn all_words_about_colour_mean_what_libjpeg_takes_them_for() {
     assert_eq!(combinations, 16);
 }
 
-/// In all the ways that it can be smaller.
+/// Covers every kind of subsampling.
 #[test]
 fn chroma_is_where_libjpeg_has_it() {
     for sampling in [
@@ -125,7 +125,8 @@ fn chroma_is_where_libjpeg_has_it() {
     }
 }
 
-/// Everybody takes it for inverted; djpeg writes PNM of it as such. A thumbnail's marker is not the picture's.
+/// Every decoder assumes inverted inks; djpeg writes them to PNM that way. A thumbnail's marker does not apply to the
+/// main image.
 #[test]
 fn inks_without_a_marker_are_inverted() {
     for file in [

@@ -1,9 +1,8 @@
-//! Every JPEG of the corpus, against libjpeg-turbo, and whatever else is in there survived.
+//! Every JPEG of the corpus is compared with libjpeg-turbo; every other file must be survived.
 //!
-//! At full size both do the same but for rounding, so pixels are compared. Within a block that is
-//! reduced they take different low-passes; but a block's mean is its first coefficient at every scale, so
-//! block means are compared there: an error in a table, in chroma placement or in a scan moves them by far
-//! more than the tolerance.
+//! At full size both decoders agree up to rounding, so pixels are compared. For reduced blocks their low-pass filters
+//! differ, but the mean of a block is its DC coefficient at every scale, so block means are compared: an error in a
+//! table, in chroma placement or in a scan moves them far beyond the tolerance.
 
 use std::path::PathBuf;
 
@@ -18,7 +17,7 @@ const SMALL: Limits = Limits {
 
 const SCALES: [Scale; 4] = [Scale::EIGHTH, Scale::QUARTER, Scale::HALF, Scale::FULL];
 
-/// Where libjpeg guesses at coefficients that no scan has, and what `damage` looks at.
+/// Files for which libjpeg guesses missing coefficients, and files covered by `damage`.
 const OTHERWISE: [&str; 3] = [
     "partial_progressive.jpg",
     "corrupt-middle.jpg",
@@ -50,7 +49,7 @@ fn mean(pixels: &Pixels, side: usize, [x, y, channel]: [usize; 3]) -> f64 {
     f64::from(total) / (side * side) as f64
 }
 
-/// Mean difference between the block means of both, over whole blocks.
+/// The mean difference between block means, over whole blocks.
 fn difference_of_blocks(one: &Pixels, other: &Pixels, side: usize) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for y in 0..one.height / side {
@@ -76,7 +75,7 @@ fn check(name: &str, bytes: &[u8], eighths: u32) -> Option<()> {
     let blocks = difference_of_blocks(&ours, &reference, eighths as usize);
     println!("{name} {eighths}/8: {mean:.3}, at most {largest}; blocks {blocks:.3}");
     if eighths == 8 {
-        // Inks are multiplied here.
+        // CMYK inks are multiplied here.
         assert!(mean <= 0.2 && largest <= 4, "{name}: {mean}, {largest}");
     } else if ours.width >= 16 * eighths as usize {
         assert!(blocks <= 1.5, "{name} at {eighths}/8: {blocks}");
@@ -98,7 +97,7 @@ fn real_pictures_are_those_of_libjpeg() {
         for path in jpegs(folder) {
             let bytes = std::fs::read(&path).unwrap();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            // All scales of a large one take seconds.
+            // All scales of a large file take seconds.
             let scales = match bytes.len() {
                 0..50_000 => 1..=8,
                 50_000..700_000 => 8..=8,
@@ -195,7 +194,7 @@ fn limits_are_kept_before_memory_is_taken() {
             max_pixels: 10,
             ..LIMITS
         }),
-        "the picture in pixels"
+        "the image in pixels"
     );
     assert_eq!(
         refused(Limits {

@@ -1,13 +1,13 @@
-//! Damage costs what it damaged: all that is whole is shown as if nothing had happened, the rest is gray or as an
-//! earlier scan had it, and it is told. Never worse than libjpeg.
+//! Damage affects only the damaged part: intact data is decoded as usual, the rest is gray or as an earlier scan left
+//! it, and the damage is reported. The result is never worse than libjpeg's.
 
 use crate::djpeg::{Pixels, difference, djpeg, ours, read, run};
 
-/// 4:2:0 of 640 x 480, one scan.
+/// 4:2:0, 640 x 480, one scan.
 const SEQUENTIAL: &str = "formats/made-jpeg-420-base.jpg";
 const PROGRESSIVE: &str = "formats/made-jpeg-420-prog.jpg";
 
-/// With a restart marker after each row of MCUs.
+/// Adds a restart marker after each row of MCUs.
 fn with_restarts() -> Vec<u8> {
     run("jpegtran", &["-restart", "1"], &read(SEQUENTIAL)).unwrap()
 }
@@ -24,14 +24,14 @@ fn damaged(bytes: &[u8]) -> Pixels {
     pixels
 }
 
-/// Lines from the top that are the same in both.
+/// Counts identical lines from the top.
 fn same_from_top(one: &Pixels, other: &Pixels) -> usize {
     let stride = one.width * one.channels;
     let lines = one.samples.chunks(stride).zip(other.samples.chunks(stride));
     lines.take_while(|(a, b)| a == b).count()
 }
 
-/// Lines that are not the same in both.
+/// Lists the lines that differ.
 fn different(one: &Pixels, other: &Pixels) -> Vec<usize> {
     let stride = one.width * one.channels;
     let lines = one.samples.chunks(stride).zip(other.samples.chunks(stride));
@@ -39,7 +39,7 @@ fn different(one: &Pixels, other: &Pixels) -> Vec<usize> {
     different.map(|(line, _)| line).collect()
 }
 
-/// Closer to the undamaged picture than what libjpeg shows, or as close.
+/// At least as close to the undamaged image as libjpeg's output.
 fn is_no_worse_than_libjpeg(bytes: &[u8], shown: &Pixels, whole: &Pixels) {
     let reference = djpeg(bytes, 8).unwrap();
     let (ours, theirs) = (difference(shown, whole).0, difference(&reference, whole).0);
@@ -77,7 +77,7 @@ fn what_was_cut_off_is_gray() {
         let shown = damaged(cut);
         let same = same_from_top(&shown, &whole);
         assert!(same > 16, "{percent}: {same}");
-        // The last lines are far behind the place.
+        // The last lines are far after the damage.
         let last = &shown.samples[shown.samples.len() - shown.width * 3..];
         assert!(last.iter().all(|sample| *sample == 128), "{percent}");
         is_no_worse_than_libjpeg(cut, &shown, &whole);
@@ -94,7 +94,7 @@ fn a_lost_restart_marker_costs_what_stands_behind_it() {
         lost.drain(at..at + 2);
         let shown = damaged(&lost);
         let different = different(&shown, &whole);
-        // A row of MCUs, and what its neighbours take of its chroma.
+        // One row of MCUs, plus the lines of its neighbours that interpolate its chroma.
         assert!(different.len() <= 18, "{different:?}");
         is_no_worse_than_libjpeg(&lost, &shown, &whole);
     }
@@ -138,7 +138,7 @@ fn rubbish_between_restarts_stays_there() {
     }
 }
 
-/// Without restarts, codes find back to their beat by themselves.
+/// Without restart markers, Huffman codes resynchronise by themselves.
 #[test]
 fn rubbish_in_the_middle_is_passed_as_libjpeg_passes_it() {
     let bytes = read(SEQUENTIAL);
@@ -172,7 +172,7 @@ fn a_broken_last_scan_leaves_the_earlier_ones() {
     let without = [&bytes[..last], b"\xFF\xD9"].concat();
     let (earlier, _) = ours(&without, 8).unwrap();
     let allowed = difference(&earlier, &whole).0;
-    // Cut in its head, in its data; wrong from its data on.
+    // Truncated in the scan header and in the data.
     let cuts = [last + 5, last + 20, (last + bytes.len()) / 2];
     for cut in cuts {
         let shown = damaged(&bytes[..cut]);
@@ -198,7 +198,7 @@ fn reported_files_are_shown_as_libjpeg_shows_them() {
     }
 }
 
-/// A header of zero lines, and how many there are behind the scan (T.81 B.2.5), which libjpeg does not read.
+/// The header has zero lines; their number follows the scan (T.81 B.2.5), which libjpeg does not read.
 #[test]
 fn the_height_may_follow_the_scan() {
     let bytes = read(SEQUENTIAL);

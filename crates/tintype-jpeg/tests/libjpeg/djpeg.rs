@@ -1,4 +1,4 @@
-//! The reference: `djpeg` of libjpeg-turbo, by what it writes as PNM.
+//! The reference: `djpeg` of libjpeg-turbo, compared by its PNM output.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,12 @@ pub(crate) fn read(file: &str) -> Vec<u8> {
     std::fs::read(corpus(file)).expect("the corpus lies beside the checkout")
 }
 
-/// What djpeg shows, in so many eighths; `None` if it shows nothing.
+/// Decodes with djpeg at `eighths`/8; `None` if it outputs nothing.
 pub(crate) fn djpeg(bytes: &[u8], eighths: u32) -> Option<Pixels> {
     run("djpeg", &["-pnm", "-scale", &format!("{eighths}/8")], bytes).map(|pnm| parse(&pnm))
 }
 
-/// Through a program of libjpeg-turbo; `None` if it gives nothing.
+/// Runs a program of libjpeg-turbo; `None` if it outputs nothing.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let mut child = Command::new(program)
         .args(arguments)
@@ -47,7 +47,7 @@ pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
-        // It need not read to the end.
+        // The program need not read to the end.
         let _ = stdin.write_all(&input);
     });
     let output = child.wait_with_output().unwrap();
@@ -71,7 +71,7 @@ fn parse(pnm: &[u8]) -> Pixels {
     }
 }
 
-/// What we show, with inks as djpeg writes them.
+/// Decodes with this crate, with inks as djpeg writes them.
 pub(crate) fn ours(bytes: &[u8], eighths: u32) -> Result<(Pixels, bool), tintype_jpeg::Error> {
     let picture = decode(bytes, Scale::eighths(eighths), &LIMITS, &|| true)?;
     Ok((pixels(&picture), picture.damaged))
@@ -96,7 +96,7 @@ fn light(inks: &[u8]) -> [u8; 3] {
     [c, m, y].map(|ink| (ink * k / 255.0 + 0.5) as u8)
 }
 
-/// Mean and largest difference of two pictures of one size.
+/// Mean and maximum difference of two images of the same size.
 pub(crate) fn difference(one: &Pixels, other: &Pixels) -> (f64, u8) {
     assert_eq!(
         (one.width, one.height, one.channels),

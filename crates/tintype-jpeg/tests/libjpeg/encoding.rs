@@ -1,5 +1,5 @@
-//! What we write is read by libjpeg-turbo as by us, is as close to its pixels as what libjpeg-turbo writes at the same
-//! quality, and as small.
+//! libjpeg-turbo decodes our files as we do; they are as close to the original pixels as libjpeg-turbo's own at the
+//! same quality, and as small.
 
 use tintype_jpeg::{Encoding, Error, Samples, Sampling, Tables, encode};
 
@@ -48,7 +48,7 @@ fn encoded(pixels: &Pixels, encoding: &Encoding<'_>) -> Vec<u8> {
     encode(samples, pixels.width as u32, pixels.height as u32, encoding).unwrap()
 }
 
-/// What libjpeg-turbo writes of it, with tables fitted as ours.
+/// Encodes with libjpeg-turbo, with optimised tables like ours.
 fn cjpeg(pixels: &Pixels, quality: u8, sampling: Sampling, further: &[&str]) -> Vec<u8> {
     let kind = if pixels.channels == 1 { "P5" } else { "P6" };
     let mut pnm = format!("{kind}\n{} {}\n255\n", pixels.width, pixels.height).into_bytes();
@@ -63,7 +63,7 @@ fn cjpeg(pixels: &Pixels, quality: u8, sampling: Sampling, further: &[&str]) -> 
     run("cjpeg", &arguments, &pnm).unwrap()
 }
 
-/// How many segments of a kind stand before and between the scans.
+/// Counts the segments of a kind before and between the scans.
 fn count(bytes: &[u8], marker: u8) -> usize {
     bytes
         .windows(2)
@@ -140,7 +140,7 @@ fn it_is_as_small_and_as_close_as_libjpegs() {
     }
 }
 
-/// A reader needs a row of blocks at a time.
+/// A reader needs only one row of blocks at a time.
 #[test]
 fn there_is_one_scan_with_tables_of_its_own() {
     let colour = cut(&photograph(), 100, 75);
@@ -193,7 +193,7 @@ fn metadata_stands_behind_the_header() {
     assert!(matches!(refused, Err(Error::BadInput(_))));
 }
 
-/// Flat, noise of the least and most, and one colour: each leaves most symbols out.
+/// Flat, least and most noise, and a single colour: each omits most symbols.
 #[test]
 fn extremes_are_read_back() {
     let mut seed = 1u32;
@@ -221,7 +221,7 @@ fn extremes_are_read_back() {
                 let bytes = encoded(&pixels, &encoding);
                 let (shown, damaged) = ours(&bytes, 8).unwrap();
                 assert!(!damaged);
-                // At 1 values are so far out of range that libjpeg's table of them does not reach.
+                // At quality 1, values exceed the range of libjpeg's lookup table.
                 if quality == 100 {
                     assert!(difference(&shown, &djpeg(&bytes, 8).unwrap()).0 < 0.1);
                     assert!(difference(&shown, &pixels).0 < 1.0);

@@ -1,5 +1,5 @@
-//! What libjpeg-turbo makes of a file is what we make of it, at every scale and whatever is wrong with it; and it reads
-//! what we write as we do.
+//! We decode a file as libjpeg-turbo does, at every scale and whatever is wrong with it; and it decodes our files as we
+//! do.
 //!
 //! Needs Debian's `libjpeg-turbo-progs`, which `tests/run` installs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

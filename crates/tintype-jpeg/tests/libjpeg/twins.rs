@@ -1,5 +1,5 @@
-//! However the same coefficients are coded, they are the same pixels: at each scale alone, and at several from one reading.
-//! `jpegtran` recodes a file without touching them.
+//! The same coefficients decode to the same pixels however they are coded, at each scale alone and at several in one pass.
+//! `jpegtran` recodes a file without changing them.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const FILES: [&str; 4] = [
     "photos/tower_grayscale.jpg",
 ];
 
-/// Cuts and precisions of coefficients that scans are made of: as libjpeg does, and with borders at odd places.
+/// Spectral selections and successive approximations: libjpeg's own, and unusual ones.
 const SCRIPTS: [&str; 3] = [
     "0 1 2: 0-0, 0, 1; 0: 1-5, 0, 2; 2: 1-63, 0, 1; 1: 1-63, 0, 1; 0: 6-63, 0, 2; 0: 1-63, 2, 1; 0 1 2: 0-0, 1, 0;
      2: 1-63, 1, 0; 1: 1-63, 1, 0; 0: 1-63, 1, 0;",

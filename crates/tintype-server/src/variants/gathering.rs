@@ -1,7 +1,7 @@
-//! Renders of one original that are asked for within a moment become one job, which reads and decodes it once: a crawler, or
-//! the visitors of a new page, ask for all sizes of a photograph at once.
+//! Combines renders of one original that are requested at about the same time into one job, which reads and decodes it
+//! once: a crawler, or the first visitors of a page, request all sizes of a photograph together.
 //!
-//! As in [`super::flight`] the work is driven by whichever waiters are left, and when all have gone it stops.
+//! As in [`super::flight`], the remaining waiters drive the work, and it stops when all have gone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,23 +16,23 @@ use tintype_store::{ETag, Key};
 use super::Work;
 use crate::error::Error;
 
-/// How long the first one waits for others: as long as requests that were sent together take to arrive.
+/// How long the first request waits for others: about as long as requests sent together take to arrive.
 const WINDOW: Duration = Duration::from_millis(5);
 
-/// How many share a job: each that comes later would make those before wait for it as well.
+/// The most variants in a job: every one delays the others.
 const MOST: usize = 8;
 
-/// The bytes that are read.
+/// The bytes to be read.
 pub(super) type Original = (Key, ETag);
 
 pub(super) type Made = Result<(Rendered, Work), Error>;
 
-/// By the place of each; taken by whoever has that place.
+/// By index; each is taken by the request that joined with it.
 type Results = Arc<Vec<Mutex<Option<Made>>>>;
 
 type Wanted = Arc<Mutex<Vec<Resolved>>>;
 
-/// What is being gathered.
+/// The gatherings that others can still join.
 #[derive(Clone, Default)]
 pub(super) struct Gatherings(Arc<Mutex<Board>>);
 
@@ -49,7 +49,7 @@ struct Gathering {
 }
 
 impl Gatherings {
-    /// Has it made together with others. The first one's `make` makes all, and returns one result for each.
+    /// Renders together with others. The first request's `make` renders all, and returns one result each.
     pub(super) async fn join<F>(
         &self,
         original: Original,
@@ -115,7 +115,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes a gathering off the board when it closes, or is given up by its last waiter.
+/// Removes a gathering from the board when it closes, or when its last waiter has gone.
 struct Open {
     gatherings: Gatherings,
     original: Original,
@@ -124,7 +124,7 @@ struct Open {
 }
 
 impl Open {
-    /// Nobody joins any more.
+    /// Ends joining.
     fn close(self) -> Vec<Resolved> {
         let wanted = self.wanted.clone();
         drop(self);
@@ -135,7 +135,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         let mut board = lock(&self.gatherings.0);
-        // A newer one may have taken the place of one that is full or was given up.
+        // A newer gathering may have replaced one that is full or was abandoned.
         let open = board.open.get(&self.original);
         if open.is_some_and(|open| open.number == self.number) {
             board.open.remove(&self.original);

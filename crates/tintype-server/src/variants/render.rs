@@ -20,7 +20,7 @@ use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// What a decode has to take, for a render to wait for others that could share it.
+/// Renders wait for others if their decode takes this long.
 const GATHERED_FROM: Duration = Duration::from_millis(20);
 
 /// Renders a variant, by way of the mezzanine where that is good enough for it.
@@ -81,7 +81,7 @@ async fn render_original(
     let original = (key.clone(), stored.record.etag.clone());
     let (shared, key, stored) = (variants.clone(), key.clone(), stored.clone());
     let make = move |wanted: Vec<Resolved>| async move {
-        // Together they may be more than there is memory for, and each of them not.
+        // Each may fit into memory though all together do not.
         let fits = memory::render_all(&source, &wanted) <= shared.pool.limits().bytes;
         let groups = match fits {
             true => vec![wanted],
@@ -95,7 +95,7 @@ async fn render_original(
     variants.gatherings.join(original, resolved, make).await
 }
 
-/// From one read and one decode, where a decode can be shared. A result for each.
+/// Renders from one read and, where it can be shared, one decode. Returns one result each.
 async fn render_all(
     variants: &Arc<Variants>,
     key: &Key,
@@ -154,7 +154,7 @@ async fn run(
     let made = done.result?.into_iter().map(|rendered| {
         let rendered = rendered?;
         let timings = rendered.timings;
-        // Of those that share a decode one has made it.
+        // Only one of those that share a decode is charged for it.
         if timings.decode > Duration::ZERO {
             variants.metrics.stage("decode", timings.decode);
         }

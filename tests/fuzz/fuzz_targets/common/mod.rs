@@ -1,7 +1,7 @@
-//! From an original to a variant: decode, resize, encode. The last two bytes say what is asked for, and are no
-//! part of the file.
+//! From an original to a variant: decode, resize, encode. The last two bytes choose the variant and are not part of the
+//! file.
 //!
-//! A panic in a decoder that is not ours ends one request in the service, and nothing here.
+//! A panic in a third-party decoder ends one request in the service, and is tolerated here.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,12 +13,12 @@ use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::spec::{Fit, Format, Request};
 use tintype_imaging::{Error, placeholder, probe, render, sniff};
 
-/// Whatever is in the bytes.
+/// Any format.
 pub fn any(bytes: &[u8]) {
     let _ = catch_unwind(AssertUnwindSafe(|| treat(bytes)));
 }
 
-/// Of these formats alone, so that no other is found instead.
+/// Only these formats, so that the fuzzer does not wander to others.
 #[allow(dead_code, reason = "not in every target")]
 pub fn only(formats: &[SourceFormat], bytes: &[u8]) {
     let format = SourceFormat::of(sniff::sniff(bytes).media_type);

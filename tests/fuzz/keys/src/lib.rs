@@ -1,4 +1,4 @@
-//! Keys and the names of objects, from the store's own source.
+//! Keys and object names, from the store's own source.
 #![allow(dead_code, reason = "stores use the rest")]
 
 #[path = "../../../../crates/tintype-store/src/key.rs"]

@@ -1,4 +1,4 @@
-//! As much of ravif as tintype-avif calls.
+//! The part of ravif's interface that tintype-avif uses.
 
 use std::borrow::Cow;
 use std::convert::Infallible;

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--write",
             action="store_true",
-            help="also write, read, show and delete a small picture, tintype-check.png",
+            help="also write, read, show and delete a small image, tintype-check.png",
         )
         parser.add_argument(
             "--storage", default="default", help="the alias in STORAGES (default: default)"

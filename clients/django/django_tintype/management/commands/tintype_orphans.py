@@ -73,7 +73,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
     ) -> None:
         if delete and prefixes is None:
             raise CommandError(
-                "--delete wants to know where: --prefix photos/, or --prefix '' for everything "
+                "--delete needs a prefix: --prefix photos/, or --prefix '' for everything "
                 "that the token may list",
                 returncode=2,
             )
@@ -139,7 +139,7 @@ look at the list before anything is deleted, and keep to a prefix that belongs t
         self, places: list[Place], orphans: Iterator[Orphan], report: Report, threads: int
     ) -> None:
         def still_orphans() -> Iterator[Orphan]:
-            # A row may name it since.
+            # By now a row may name it.
             for batch in batches(orphans, AT_ONCE):
                 named = _named(places, [orphan.key for orphan in batch])
                 for orphan in batch:

@@ -46,7 +46,7 @@ class Command(UpkeepCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        fields.add_labels(parser, "either these or --prefix have to be said")
+        fields.add_labels(parser, "either these or --prefix are required")
         self.add_parallel(parser)
         parser.add_argument("--prefix", help="every original below it, instead of those of fields")
         parser.add_argument(
@@ -69,7 +69,7 @@ class Command(UpkeepCommand):
         parser.add_argument(
             "--public",
             action="store_true",
-            help="ask at PUBLIC_URL, so that the CDN keeps them too, instead of the service itself",
+            help="request from PUBLIC_URL instead of the service, so that the CDN caches them too",
         )
 
     def handle(
@@ -156,4 +156,4 @@ def _make(address: str, accept: str) -> tuple[str, int]:
         time.sleep(min(float(wait) if wait.isdecimal() else 1.0, MAX_WAIT_SECONDS))
     if answer.status == 200:
         return "made", len(answer.data)
-    return f"the service answers {answer.status}", 0
+    return f"the service responds with status {answer.status}", 0

@@ -1,8 +1,8 @@
 "use strict";
 
 /*
- * Named cuts on the stage of a picker: a rectangle with corners, one cut at a time. The JSON of
- * another input is the only state: {"square": {"x": 0.25, "y": 0, "width": 0.5, "height": 1}}.
+ * Named crops on the stage of a picker: a rectangle with corners, one crop at a time. The only state
+ * is the JSON of another input: {"square": {"x": 0.25, "y": 0, "width": 0.5, "height": 1}}.
  */
 {
     const STEP = 0.01;
@@ -18,7 +18,7 @@
     const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
     const rounded = (value) => Math.round(value * 10000) / 10000;
 
-    /* The corners from the top left on, clockwise: which side of the cut each one moves. */
+    /* The corners, clockwise from the top left: which sides of the crop each one moves. */
     const CORNERS = [
         ["left", "top"],
         ["right", "top"],
@@ -63,7 +63,7 @@
             listen(this.name, "change", (event) => event.stopPropagation());
             listen(this.name, "keydown", (event) => {
                 if (event.key === "Enter") {
-                    // Not the form.
+                    // Do not submit the form.
                     event.preventDefault();
                     this.add();
                 }
@@ -93,7 +93,7 @@
             globalThis.tintype.write(this.input, JSON.stringify(cuts));
         }
 
-        /* As one gesture, which can be undone. */
+        /* One gesture, which can be undone. */
         change(name, cut, series = false) {
             const before = this.input.value;
             const { [name]: _, ...others } = this.all;
@@ -179,7 +179,7 @@
             }
         }
 
-        /* The cut after a handle was moved so far, in fractions of the picture. */
+        /* The crop after moving a handle this far, in fractions of the image. */
         moved(cut, handle, across, down) {
             let [left, top] = [cut.x, cut.y];
             let [right, bottom] = [cut.x + cut.width, cut.y + cut.height];

@@ -1,13 +1,13 @@
 "use strict";
 
 /*
- * The inputs of a form that a picker writes to: found by name when they are needed, because formsets
- * rename them, and out of sight while the picker says the same.
+ * The form inputs that a picker writes to: found by name when they are needed, because formsets
+ * rename them, and hidden while the picker shows the same.
  */
 {
     const HIDDEN = "tintype-hidden";
 
-    /* What belongs to one field: its label, help and errors, beside the input itself. */
+    /* The parts of one field: its label, help and errors, besides the input itself. */
     function isBeside(element, input) {
         return (
             element.contains(input) ||
@@ -17,7 +17,7 @@
         );
     }
 
-    /* The largest element that holds nothing but this field. */
+    /* The largest element that contains nothing but this field. */
     function rowOf(input) {
         let row = input;
         while (
@@ -31,7 +31,7 @@
         return row;
     }
 
-    /* A column of a table goes as a whole, with its heading, or stays. */
+    /* A table column is hidden as a whole, with its heading, or stays. */
     function hideColumn(cell, isHidden) {
         cell.dataset.tintypeHidden = isHidden ? "1" : "";
         const name = [...cell.classList].find((one) => one.startsWith("field-"));
@@ -62,7 +62,7 @@
         }
     }
 
-    /* The input called `name` beside the file input called `image`, if it can be changed. */
+    /* The input `name` of the same form as the file input `image`, if it can be changed. */
     function beside(file, image, name) {
         if (!image || !name || !file?.form || !file.name.endsWith(image)) {
             return null;
@@ -82,13 +82,13 @@
 
     const SAME_SERIES_MS = 1000;
 
-    /* What inputs said before, to be taken back one gesture at a time. */
+    /* Earlier values of inputs, to be undone one gesture at a time. */
     class History {
         constructor() {
             this.steps = [];
         }
 
-        /* `series`: keys that follow each other fast are one gesture. */
+        /* `series`: key presses in quick succession are one gesture. */
         add(input, before, series = false) {
             const last = this.steps.at(-1);
             const now = Date.now();

@@ -1,10 +1,9 @@
 "use strict";
 
 /*
- * <tintype-focal> around a file input: shows the picture, moves the focal point, previews crops.
+ * <tintype-focal> around a file input: shows the image, moves the focal point, previews crops.
  *
- * The focal point is the text of another input of the same form, such as 0.35x0.6; that is the only
- * state.
+ * The only state is the text of another input of the same form, such as 0.35x0.6: the focal point.
  */
 {
     const { beside, hide, write, History, Cuts } = globalThis.tintype;
@@ -35,8 +34,8 @@
         return x <= 1 && y <= 1 ? { x, y } : null;
     }
 
-    /* Where the cut of a box lies, along one side, as CSS has it: 0 is the start, 1 the end.
-       The service does the same: the largest cut that fits, the point in its middle, kept inside. */
+    /* The position of a box's crop along one side, as in CSS: 0 is the start, 1 the end. The
+       service does the same: the largest crop that fits, centred on the point, kept inside. */
     function position(at, side, cut) {
         const free = side - cut;
         return free > 0 ? clamp((at * side - cut / 2) / free) : 0.5;
@@ -51,7 +50,7 @@
         canvas.height = Math.max(1, Math.round(bitmap.height * scale));
         canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
         bitmap.close();
-        // Whatever may be transparent stays so; a browser that writes no WebP writes PNG instead.
+        // Formats with transparency keep it; a browser that cannot write WebP writes PNG instead.
         return canvas.toDataURL(file.type === "image/jpeg" ? "image/jpeg" : "image/webp", 0.85);
     }
 
@@ -64,7 +63,7 @@
     class TintypeFocal extends HTMLElement {
         connectedCallback() {
             this.events = new AbortController();
-            // The parser connects an element before it has read what is inside.
+            // The parser connects an element before it has parsed its content.
             if (document.readyState === "loading") {
                 const options = { once: true, signal: this.events.signal };
                 document.addEventListener("DOMContentLoaded", () => this.start(), options);
@@ -96,7 +95,7 @@
             this.history = new History();
             this.tap = this.gesture = null;
             this.trouble = "";
-            // HTML knows no <img> without a source, so they come with the first one.
+            // HTML does not allow an <img> without a source, so they are added with the first one.
             for (const place of [this.stage, ...this.querySelectorAll(".tintype-frame")]) {
                 if (!place.querySelector("img")) {
                     place.prepend(Object.assign(new Image(), { alt: "", draggable: false }));
@@ -126,7 +125,7 @@
                     this.choose();
                 }
             });
-            // A browser that comes back to a page fills the form in again, and tells nobody.
+            // On return to a page, the browser fills the form in again without an event.
             listen(window, "pageshow", () => {
                 this.idle();
                 if (this.fileInput?.files.length) {
@@ -135,7 +134,7 @@
                     this.show();
                 }
             });
-            // The inputs stand elsewhere in the form, and are found by their names of the moment.
+            // The inputs are elsewhere in the form, and are found by their current names.
             const form = this.closest("form") ?? document;
             listen(form, "input", (event) => {
                 if (event.target === this.input || event.target === this.field("crops")) {
@@ -159,7 +158,7 @@
             return this.fileInput?.files[0] ?? null;
         }
 
-        /* The input of the focal point or of the cuts, if the form has one that can be changed. */
+        /* The input of the focal point or of the crops, if the form has an editable one. */
         field(name) {
             return beside(this.fileInput, this.dataset.image, this.dataset[name]);
         }
@@ -186,7 +185,7 @@
             return this.picture.getAttribute("src") !== null && complete && naturalWidth === 0;
         }
 
-        /* What is shown instead of an image. */
+        /* The text shown instead of an image. */
         get said() {
             if (this.trouble || this.isBroken) {
                 return this.trouble || this.dataset.failed;
@@ -194,13 +193,13 @@
             return this.isShown && !this.picture.complete ? this.dataset.loading : "";
         }
 
-        /* Makes everything say what the inputs say. */
+        /* Updates everything from the inputs. */
         show() {
             this.preview.hidden = !this.isShown;
             this.state.textContent = this.said;
             this.state.hidden = !this.said;
             this.state.classList.toggle("is-loading", this.said === this.dataset.loading);
-            // Where there is nothing to point at, the text is the way.
+            // Without an image to point at, the text input is shown.
             const isPointless = this.isBroken || this.trouble !== "";
             this.cuts?.show(this.isShown);
             for (const name of ["focal", "crops"]) {
@@ -235,7 +234,7 @@
             this.mark.classList.toggle("is-unset", !focal);
             this.mark.setAttribute("aria-valuenow", left);
             this.mark.setAttribute("aria-valuetext", text);
-            // What has the focus is read out anyway, and not twice.
+            // The focused element is read out anyway, and must not be read twice.
             this.text.setAttribute("aria-live", this.mark.matches(":focus") ? "off" : "polite");
             this.text.textContent = text;
             this.unset.disabled = !focal;
@@ -295,7 +294,7 @@
             }
         }
 
-        /* The browser has taken the finger for its own. */
+        /* The browser has taken over the touch. */
         cancel() {
             if (this.gesture) {
                 write(this.input, this.gesture.before);
@@ -349,8 +348,8 @@
             this.remember(before);
         }
 
-        /* Another file: its own picture, no focal point and no cuts yet. What was entered before
-           there was a picture, or came back with a form that has mistakes, belongs to this one. */
+        /* Another file: a new image, without focal point or crops. Values that were entered before
+           there was an image, or that came back with an invalid form, belong to this one. */
         choose() {
             if (!this.fileInput.files.length) {
                 this.focal = parse(this.storedText);
@@ -383,25 +382,25 @@
             this.show();
         }
 
-        /* The browser sends the form: the page stays as it is meanwhile, and nobody can tell how
-           much of it has gone. */
+        /* The browser sends the form itself: the page stays as it is, and the progress is
+           unknown. */
         send(event) {
             if (this.file && !event.defaultPrevented) {
                 this.uploading(null);
             }
         }
 
-        /* `share` of the form has been sent, from 0 to 1; null where nobody can tell. */
+        /* `share` of the form has been sent, from 0 to 1; null if unknown. */
         uploading(share) {
             this.tell(this.dataset.uploading.replace("{size}", sizeOf(this.file)), share);
         }
 
-        /* Everything has been sent, and the answer is still to come. */
+        /* Everything has been sent; the response is pending. */
         saving() {
             this.tell(this.dataset.saving, null);
         }
 
-        /* The form is as it was, and can be sent again. */
+        /* The form is back to normal, and can be sent again. */
         lost() {
             this.tell(this.dataset.lost, null);
             this.upload.querySelector(".tintype-progress").hidden = true;
@@ -423,13 +422,13 @@
             }
             find("percent").textContent = share === null ? "" : `${percent} %`;
             find("cancel").hidden = share === null;
-            // Read out when it changes, and not with each percent.
+            // Read out on a change of state, not with each percent.
             if (said.textContent !== text) {
                 said.textContent = text;
             }
             if (this.upload.hidden) {
                 this.upload.hidden = false;
-                // The button is at an end of the page, and this may be out of sight.
+                // The submit button may be far away, and this out of sight.
                 this.upload.scrollIntoView({ block: "nearest" });
             }
         }

@@ -1,21 +1,21 @@
 "use strict";
 
 /*
- * Sends a form with a chosen image itself, so that an editor sees how much of it has gone.
+ * Sends a form with a chosen image itself, so that an editor sees the progress.
  *
- * Only on pages of an admin that says what came of it (`TintypeAdminMixin`): where the browser would
- * go next, or that the form is shown again. Whatever is out of the ordinary the browser does as ever.
+ * Only on pages of an admin that reports the result (`TintypeAdminMixin`): where the browser would go
+ * next, or that the form is shown again. In any unusual case the browser sends the form as always.
  */
 {
-    /* The request under way, of which a page has one. */
+    /* The request in progress; a page has at most one. */
     let request = null;
-    /* Forms that are left to the browser from now on. */
+    /* Forms that the browser sends from now on. */
     const left = new WeakSet();
 
     const pickersOf = (form) =>
         [...form.querySelectorAll("tintype-focal")].filter((picker) => picker.file);
 
-    /* Where a form goes that does what this script can do as well; else null. */
+    /* The target of a form that this script can send; otherwise null. */
     function addressOf(form, submitter) {
         const value = (name) =>
             submitter?.getAttribute(`form${name}`) ?? form.getAttribute(name) ?? "";
@@ -25,9 +25,9 @@
             value("enctype").toLowerCase() === "multipart/form-data" &&
             ["", "_self"].includes(value("target").toLowerCase()) &&
             address.origin === location.origin &&
-            // A popup answers with a script for the page behind it.
+            // A popup responds with a script for the page that opened it.
             !form.querySelector("input[name=_popup]") &&
-            // The admin tells what is missing, and nothing is to be sent twice for it.
+            // The admin reports missing values; do not send the file twice for that.
             form.checkValidity();
         return isOrdinary && !left.has(form) ? address : null;
     }
@@ -46,10 +46,10 @@
             }
         });
         request.addEventListener("load", ({ target }) => {
-            // Without the status of a redirect, which would have been followed.
+            // Not as a redirect, which would have been followed.
             const next = target.getResponseHeader("Location");
             if (next !== null) {
-                // What was sent is saved, so the request stays until this page goes.
+                // The data is saved, so the request stays until this page is left.
                 location.assign(new URL(next, address));
             } else if (target.getResponseHeader("Tintype-Form") !== null) {
                 leave(form, submitter);
@@ -79,7 +79,7 @@
         if (submitter?.name) {
             data.append(submitter.name, submitter.value);
         }
-        // By which the admin knows that nothing is missing.
+        // Shows the admin that the form is complete.
         data.append("tintype-end", "1");
         tell("uploading", 0);
         request.open("POST", address);
@@ -96,11 +96,11 @@
             const { name, value } = submitter;
             form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
         }
-        // Without another event, whose listeners have had theirs; and whatever inputs are called.
+        // Without another event, whose listeners have run already; and whatever the inputs' names.
         HTMLFormElement.prototype.submit.call(form);
     }
 
-    /* A page of the site's own, such as the one to log in. */
+    /* Another page of the site, such as the login page. */
     function show({ responseURL, responseText }) {
         history.pushState(null, "", responseURL);
         document.open();
@@ -128,7 +128,7 @@
             request?.abort();
         }
     });
-    // A page that is come back to is kept as it was.
+    // A page restored from the back/forward cache is as it was left.
     window.addEventListener("pageshow", () => {
         request = null;
     });

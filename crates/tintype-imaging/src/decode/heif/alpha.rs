@@ -1,4 +1,4 @@
-//! Transparency, which is an item of its own: its luma, at whatever size it has.
+//! Transparency: the luma of a separate item, at that item's own size.
 
 use super::canvas::Sample;
 use super::frame::Converter;
@@ -9,7 +9,7 @@ use crate::probe::heif::{AV1, GRID, HEV1, HVC1};
 use crate::spec::Size;
 
 pub(super) struct Alpha<S> {
-    /// Of what it is laid upon.
+    /// Size of the image that it belongs to.
     over: Size,
     size: Size,
     samples: Vec<S>,
@@ -17,7 +17,7 @@ pub(super) struct Alpha<S> {
 }
 
 impl Items<'_> {
-    /// Of an item; `None` where it has none, or where none is asked for.
+    /// Decodes the alpha of an item; `None` if it has none or the caller needs none.
     pub(super) fn alpha<S: Sample>(&mut self, id: u32) -> Result<Option<Alpha<S>>, Error> {
         if !self.channels.is_multiple_of(2) {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Items<'_> {
 }
 
 impl<S: Sample> Alpha<S> {
-    /// To rows of what it belongs to, from `top` on.
+    /// Writes alpha into rows of the image, starting at row `top`.
     pub(super) fn apply(&self, rows: &mut [S], top: u32, channels: usize) {
         let stride = self.over.width as usize * channels;
         let scaled = |at: u32, from: u32, to: u32| {

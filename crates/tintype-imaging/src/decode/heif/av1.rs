@@ -1,4 +1,4 @@
-//! AV1, by dav1d in Rust.
+//! AV1, decoded by a Rust port of dav1d.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,15 +8,15 @@ use super::frame::{Frame, Planes};
 use crate::Error;
 use crate::spec::Size;
 
-/// A picture takes a handful at most.
+/// A picture takes a handful of steps.
 const MAX_STEPS: u32 = 64;
 
-/// The first picture, of at most so many pixels.
+/// Decodes the first picture, of at most `most` pixels.
 pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<Frame, Error> {
     let mut settings = Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
-    // Of several layers the best.
+    // Decode only the best of several layers.
     settings.set_all_layers(false);
     settings.set_operating_point(u32::from(point.unwrap_or(0).min(31)));
     settings.set_frame_size_limit(u32::try_from(most).unwrap_or(u32::MAX));
@@ -34,7 +34,7 @@ pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<Fram
             Err(error) => return Err(failed(error)),
         }
     }
-    // What it kept to the end.
+    // A picture that the decoder still holds at the end.
     decoder.get_picture().map_err(failed).and_then(frame)
 }
 
@@ -52,7 +52,7 @@ fn frame(picture: Picture) -> Result<Frame, Error> {
         PixelLayout::I422 => Some((2, 1)),
         PixelLayout::I444 => Some((1, 1)),
     };
-    // It knows no answer to a number that is reserved.
+    // The decoder panics on reserved values.
     let matrix = AssertUnwindSafe(|| picture.matrix_coefficients() as u8);
     let matrix = catch_unwind(matrix).unwrap_or(2);
     Ok(Frame {
@@ -65,7 +65,7 @@ fn frame(picture: Picture) -> Result<Frame, Error> {
     })
 }
 
-/// A row of a plane, `length` samples of it.
+/// Copies `length` samples of a plane's row.
 pub(super) fn row(picture: &Picture, plane: usize, y: u32, length: usize, into: &mut Vec<u16>) {
     let component = PlanarImageComponent::from(plane);
     let samples = picture.plane(component);

@@ -1,4 +1,4 @@
-//! Samples of either depth, and pictures that have to be whole.
+//! Samples of either depth, and images that have to be in memory as a whole.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::spec::{Rect, Size};
 pub(super) trait Sample: Copy + Default + 'static {
     const MAX: i32;
 
-    /// Of a number within the range.
+    /// Converts a value that is within range.
     fn of(value: i32) -> Self;
 
     fn value(self) -> i32;

@@ -1,4 +1,4 @@
-//! A coded picture: luma and chroma, and how they become colours (H.273).
+//! A decoded picture in luma and chroma, and its conversion to RGB (H.273).
 
 use heifer_hevc_dec::recon;
 
@@ -10,7 +10,7 @@ use crate::spec::Size;
 pub(super) struct Frame {
     pub(super) size: Size,
     pub(super) bits: u32,
-    /// Columns and rows of luma to one of chroma; `None` where it is gray.
+    /// Luma columns and rows per chroma sample; `None` for gray.
     pub(super) chroma: Option<(u32, u32)>,
     pub(super) matrix: u8,
     pub(super) full_range: bool,
@@ -21,14 +21,14 @@ pub(super) enum Planes {
     Av1(re_rav1d::Picture),
     Hevc {
         frame: recon::Frame,
-        /// What is shown begins here, in samples of luma.
+        /// Top left of the visible area, in luma samples.
         left: u32,
         top: u32,
     },
 }
 
 impl Frame {
-    /// What the file says goes before what the codec says.
+    /// Colour description in the container takes precedence over the codec's.
     pub(super) fn describe(&mut self, nclx: Nclx) {
         self.matrix = nclx.matrix;
         self.full_range = nclx.full_range;
@@ -53,42 +53,42 @@ impl Frame {
     }
 }
 
-/// Makes rows of colours, from the top on. Chroma lies in the middle of the luma that it belongs to, and is
-/// interpolated in between.
+/// Converts rows to colours, top to bottom. Chroma samples are centred on their luma samples and interpolated in
+/// between.
 pub(super) struct Converter<'a> {
     frame: &'a Frame,
     channels: usize,
     most: i32,
     luma: Vec<u16>,
-    /// Blue and red, as wide as luma, 16 times what they are.
+    /// Cb and Cr, upsampled to luma width and scaled by 16.
     chroma: [Vec<i32>; 2],
-    /// The row of chroma that is nearest, and the one behind, of each.
+    /// For each of Cb and Cr, the nearest row and the next nearest.
     near: [Vec<u16>; 2],
     far: [Vec<u16>; 2],
     tall: Vec<i32>,
     scale: Scale,
 }
 
-/// Fractions of numbers between the steps.
+/// Fraction bits of fixed-point numbers.
 const FRACTION: u32 = 13;
 
-/// What luma and chroma add to a colour.
+/// Conversion factors for luma and chroma.
 struct Scale {
-    /// Of luma, and what is black.
+    /// The luma factor, and the luma value of black.
     luma: i32,
     black: i32,
-    /// Of 16 times the chroma, and what is gray.
+    /// 16 times the chroma value of gray.
     gray: i32,
     how: How,
 }
 
 enum How {
     Gray,
-    /// Green, blue and red as they are.
+    /// The planes are green, blue and red.
     Identity,
-    /// Luma, and twice a difference: YCgCo.
+    /// YCgCo, with this chroma factor.
     Lifted(i32),
-    /// What red gives to red, blue and red to green, blue to blue.
+    /// The factors Cr to red, Cb and Cr to green, Cb to blue.
     Weighted([i32; 4]),
 }
 
@@ -120,7 +120,7 @@ impl Scale {
             (Some(_), 4) => weighted((0.30, 0.11)),
             (Some(_), 7) => weighted((0.212, 0.087)),
             (Some(_), 9 | 10) => weighted((0.2627, 0.0593)),
-            // BT.601, and what is not told.
+            // BT.601, also for unspecified matrices.
             _ => weighted((0.299, 0.114)),
         };
         Self {
@@ -133,7 +133,7 @@ impl Scale {
 }
 
 impl<'a> Converter<'a> {
-    /// To samples of at most `most`: gray, with alpha, or colours, with alpha.
+    /// Converts to samples of at most `most`: gray or RGB, with or without alpha.
     pub(super) fn new(frame: &'a Frame, channels: usize, most: i32) -> Self {
         let width = frame.size.width as usize;
         let is_coloured = channels >= 3 && frame.chroma.is_some();
@@ -151,7 +151,7 @@ impl<'a> Converter<'a> {
         }
     }
 
-    /// As much of a row as there is room for, opaque.
+    /// Writes as much of a row as fits into `out`, opaque.
     pub(super) fn row<S: Sample>(&mut self, y: u32, out: &mut [S]) {
         self.frame.row(0, y, &mut self.luma);
         let is_gray = self.channels < 3 || self.frame.chroma.is_none();
@@ -201,7 +201,7 @@ impl<'a> Converter<'a> {
         }
     }
 
-    /// A row of chroma, as wide as luma.
+    /// Upsamples a row of chroma to luma width.
     fn chroma(&mut self, plane: usize, y: u32) {
         let (across, down) = self.frame.chroma.unwrap_or((1, 1));
         let last = self.frame.size.height.div_ceil(down) - 1;
@@ -213,7 +213,7 @@ impl<'a> Converter<'a> {
             }
             return;
         }
-        // Four times what it is.
+        // `tall` is scaled by four.
         self.tall.clear();
         if down == 2 {
             let far = match y % 2 {
@@ -232,7 +232,7 @@ impl<'a> Converter<'a> {
     }
 }
 
-/// To twice the width and four times the numbers.
+/// Doubles the width, and scales values by four.
 fn widen(from: &[i32], to: &mut [i32]) {
     let (Some(first), Some(last)) = (from.first(), to.last_mut()) else {
         return;

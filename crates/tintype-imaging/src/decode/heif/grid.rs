@@ -1,4 +1,4 @@
-//! Tiles beside one another (ISO/IEC 23008-12, section 6.6.2.3).
+//! Grids of tiles (ISO/IEC 23008-12, section 6.6.2.3).
 
 use super::canvas::Sample;
 use super::frame::Converter;
@@ -33,7 +33,7 @@ impl Grid {
         self.rows as usize * self.columns as usize
     }
 
-    /// Tiles cover the picture, and none lies outside.
+    /// Checks that the tiles cover the image and none lies outside.
     pub(super) fn check(&self, size: Size, tile: Size) -> Result<(), Error> {
         let covers = |whole: u32, tile: u32, count: u32| {
             let (whole, tile, count) = (u64::from(whole), u64::from(tile), u64::from(count));
@@ -43,7 +43,7 @@ impl Grid {
             && covers(size.height, tile.height, self.rows);
         match self.size == size && is_covered {
             true => Ok(()),
-            false => Err(Error::malformed("its tiles do not make the picture")),
+            false => Err(Error::malformed("its tiles do not cover the image")),
         }
     }
 
@@ -99,7 +99,7 @@ impl Items<'_> {
                 }
             }
             match &result {
-                // What there is of a row that breaks off.
+                // A row that breaks off is filled as far as it goes.
                 Err(Error::Malformed(_)) if row > 0 => {}
                 Err(_) => return result,
                 Ok(()) => {}
@@ -113,7 +113,7 @@ impl Items<'_> {
         Ok(())
     }
 
-    /// One tile to its place in a row of them.
+    /// Copies one tile to its place in a row of tiles.
     fn tile<S: Sample>(
         &mut self,
         id: u32,
@@ -152,7 +152,7 @@ impl Items<'_> {
     }
 }
 
-/// Where a tile is among samples.
+/// A tile's place among the samples.
 struct Part {
     stride: usize,
     left: usize,

@@ -1,4 +1,4 @@
-//! HEVC: the slices of one picture.
+//! HEVC: decodes the slices of one picture.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::limits::check_deadline;
 use crate::probe::heif::{Fields, Hevc};
 use crate::spec::Size;
 
-/// Of at most so many pixels.
+/// `most`: the maximum number of pixels.
 pub(super) fn decode(
     data: &[u8],
     config: &Hevc,
@@ -42,7 +42,7 @@ pub(super) fn decode(
             }
             continue;
         }
-        // Where the next picture begins.
+        // The next picture begins here.
         let is_first = parsed.rbsp.first().is_some_and(|byte| byte & 0x80 != 0);
         if is_first && !slices.is_empty() {
             break;
@@ -59,7 +59,7 @@ pub(super) fn decode(
         let pixels =
             u64::from(sps.pic_width_in_luma_samples) * u64::from(sps.pic_height_in_luma_samples);
         if pixels > most {
-            return Err(Error::malformed("it is larger than it says"));
+            return Err(Error::malformed("it is larger than it declares"));
         }
         let (picture, recon) =
             state.get_or_insert_with(|| (Picture::new(sps, pps), Reconstructor::new(sps, pps)));
@@ -70,7 +70,7 @@ pub(super) fn decode(
         if let Some(error) = recon.error.take() {
             return Err(failed(error));
         }
-        // A few bytes can be a slice that covers everything, once more.
+        // A few bytes can encode a slice that covers the whole picture once more.
         if picture.decoded_ctbs > picture.layout.width * picture.layout.height {
             return Err(Error::malformed("HEVC slices overlap"));
         }
@@ -85,7 +85,9 @@ pub(super) fn decode(
     let window = Window::of(sps.conf_win_offsets, sps.chroma_subsampling());
     let coded = recon.finish(false);
     if coded.chroma_format > 0 && coded.bit_depth[0] != coded.bit_depth[1] {
-        return Err(Error::unsupported("HEVC of two depths"));
+        return Err(Error::unsupported(
+            "HEVC with different luma and chroma depths",
+        ));
     }
     let whole = Size::new(coded.widths[0], coded.heights[0]);
     let size = window.of_whole(whole)?;
@@ -116,7 +118,7 @@ fn add(sets: &mut ParameterSets, unit: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is shown of a coded picture, in samples of luma.
+/// The visible area of a coded picture, in luma samples.
 struct Window {
     left: u32,
     top: u32,

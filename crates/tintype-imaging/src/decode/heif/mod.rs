@@ -1,5 +1,5 @@
-//! HEIF: an item and all that it is made of. Tiles are decoded a row of them at a time; what is laid over
-//! one another is put together on a canvas first.
+//! HEIF: an item and everything it is derived from. Tiles are decoded one row of tiles at a time; overlays are composed
+//! on a canvas first.
 //!
 //! The clock is looked at between items. Within one it cannot be, but all items together are bounded.
 
@@ -26,14 +26,14 @@ use crate::probe::heif::{
 use crate::probe::{Header, Reader};
 use crate::spec::{Rect, Size};
 
-/// All that is decoded for one picture, in pixels of it, and what small ones may take.
+/// Limit on everything decoded for one image: this many times its pixels, plus an allowance for small images.
 const MOST_TIMES: u64 = 8;
 const MOST_BESIDES: u64 = 4_000_000;
 
-/// What an item takes besides its pixels, in pixels: a decoder is set up for each.
+/// Fixed cost of an item, in pixels: a decoder is set up for each.
 const OF_AN_ITEM: u64 = 4_096;
 
-/// Coded pictures are filled up to whole blocks of this many pixels a side.
+/// Coded pictures are padded to whole blocks of this many pixels a side.
 const BLOCK: u64 = 128;
 
 pub(super) fn decode(
@@ -70,7 +70,7 @@ pub(super) fn decode(
     }
 }
 
-/// Takes rows of an item, as wide as it is, from the top on: the first one's number, and the samples.
+/// Takes rows of an item, top to bottom, as wide as the item: the index of the first row, and the samples.
 type Rows<'a, S> = dyn FnMut(u32, &mut [S]) -> Result<(), Error> + 'a;
 
 struct Items<'a> {
@@ -79,12 +79,12 @@ struct Items<'a> {
     deadline: Instant,
     /// Pixels that may still be decoded.
     left: u64,
-    /// Of each pixel that is given.
+    /// Channels of each output pixel.
     channels: usize,
 }
 
 impl Items<'_> {
-    /// The part that is shown, in bands.
+    /// Emits the visible part in bands.
     fn give<S: Sample>(
         &mut self,
         id: u32,
@@ -108,13 +108,13 @@ impl Items<'_> {
             })
         });
         match result {
-            // Of tiles that are cut off or broken, those above are worth showing.
+            // If tiles are missing or broken, the rows above are worth showing.
             Err(Error::Malformed(_)) if given => check_deadline(self.deadline),
             other => other,
         }
     }
 
-    /// An item before it is cut and turned. `outer` is what is said of the colours around it.
+    /// Decodes an item before it is cropped and rotated. `outer` is the colour description of its parent.
     fn rows<S: Sample>(
         &mut self,
         id: u32,
@@ -123,7 +123,7 @@ impl Items<'_> {
         to: &mut Rows<'_, S>,
     ) -> Result<(), Error> {
         if depth > MAX_DEPTH {
-            return Err(Error::malformed("pictures of pictures of pictures"));
+            return Err(Error::malformed("items are nested too deeply"));
         }
         let outer = self.file.nclx(id).or(outer);
         match self.file.kind(id)? {
@@ -135,14 +135,15 @@ impl Items<'_> {
             }
             IDENTITY | TONE_MAP => {
                 let source = self.file.inputs(id).first().copied();
-                let source = source.ok_or_else(|| Error::malformed("a picture of nothing"))?;
+                let source =
+                    source.ok_or_else(|| Error::malformed("a derived image without inputs"))?;
                 let mut canvas = self.canvas::<S>(source, depth + 1, outer)?;
                 if canvas.size != self.file.size(id)? {
                     return Err(Error::malformed("its sizes disagree"));
                 }
                 to(0, &mut canvas.samples)
             }
-            _ => Err(Error::unsupported("a part of this HEIF")),
+            _ => Err(Error::unsupported("this kind of HEIF item")),
         }
     }
 
@@ -176,7 +177,7 @@ impl Items<'_> {
         Ok(())
     }
 
-    /// An item as it is shown.
+    /// Decodes an item as displayed.
     fn canvas<S: Sample>(
         &mut self,
         id: u32,
@@ -197,7 +198,7 @@ impl Items<'_> {
         Ok(canvas.turned(turn))
     }
 
-    /// What an item is coded as, at least as large as it says.
+    /// Decodes a coded item, which must be at least as large as declared.
     fn frame(&mut self, id: u32, outer: Option<Nclx>) -> Result<Frame, Error> {
         let size = self.file.size(id)?;
         self.charge(size)?;
@@ -226,7 +227,7 @@ impl Items<'_> {
                 let config = config.ok_or_else(|| Error::malformed("no configuration"))?;
                 hevc::decode(&data, config, most, self.deadline)?
             }
-            _ => return Err(Error::unsupported("a part of this HEIF")),
+            _ => return Err(Error::unsupported("this kind of HEIF item")),
         };
         if frame.size.width < size.width || frame.size.height < size.height {
             return Err(Error::malformed("its sizes disagree"));
@@ -237,7 +238,7 @@ impl Items<'_> {
         Ok(frame)
     }
 
-    /// Before so many pixels are decoded or laid down.
+    /// Charges pixels to the budget before they are decoded or composed.
     fn charge(&mut self, size: Size) -> Result<(), Error> {
         self.spend(size.pixels() + OF_AN_ITEM)
     }
@@ -252,7 +253,7 @@ impl Items<'_> {
         Ok(())
     }
 
-    /// A byte that is read costs no more than a pixel.
+    /// Reads an item's data; each byte is charged as one pixel.
     fn data(&mut self, id: u32) -> Result<Vec<u8>, Error> {
         let (data, is_whole) = self.file.data(&mut self.reader, id)?;
         self.spend(data.len() as u64)?;
@@ -263,7 +264,7 @@ impl Items<'_> {
     }
 }
 
-/// Of rows that are `width` pixels wide, from `top` on, those pixels that are in a part.
+/// Extracts the pixels of `part` from rows that are `width` pixels wide and begin at row `top`.
 fn within<S: Sample>(
     part: Rect,
     (top, width): (u32, u32),

@@ -1,4 +1,4 @@
-//! Pictures over one another (ISO/IEC 23008-12, section 6.6.2.4).
+//! Image overlays (ISO/IEC 23008-12, section 6.6.2.4).
 
 use super::canvas::{Canvas, Sample};
 use super::{Items, Nclx, within};
@@ -32,7 +32,7 @@ impl Items<'_> {
         self.charge(size)?;
         let mut canvas = Canvas::new(size, self.channels);
         for pixel in canvas.samples.chunks_exact_mut(self.channels) {
-            // Opaque where no alpha is asked for.
+            // Opaque if the caller needs no alpha.
             pixel.copy_from_slice(&fill[..self.channels]);
         }
         for input in inputs {
@@ -64,7 +64,7 @@ fn signed(number: u64, bytes: usize) -> i64 {
     }
 }
 
-/// Whatever of rows of this width lies on the canvas.
+/// Draws the part of the rows that lies on the canvas.
 fn lay<S: Sample>((rows, width): (&[S], u32), (left, top): (i64, i64), canvas: &mut Canvas<S>) {
     let (channels, size) = (canvas.channels, canvas.size);
     let first = left.max(0);
@@ -87,7 +87,7 @@ fn lay<S: Sample>((rows, width): (&[S], u32), (left, top): (i64, i64), canvas: &
     }
 }
 
-/// Porter and Duff's, with straight alpha, which comes last where there is one.
+/// Porter-Duff "over" with straight alpha, which is the last channel if there is one.
 fn over<S: Sample>(above: &[S], below: &mut [S]) {
     let most = i64::from(S::MAX);
     let (Some(upper), Some(lower)) = (above.last(), below.last()) else {

@@ -1,5 +1,5 @@
-//! A PNG of the chunks that its pixels need: others are the walk's to read, and a fault in one of them is none of the
-//! picture's. Of an animation that is the picture which stands for it.
+//! Presents only those chunks of a PNG that its pixels need. The probe reads the others, and a fault in one of them
+//! must not affect the image. For an animation, this is its default image.
 
 use std::borrow::Cow;
 use std::io::{BufRead, Read, Seek, SeekFrom};
@@ -13,7 +13,7 @@ pub(super) struct Chunks<'a> {
     /// Pieces of the file, in order.
     parts: Vec<Cow<'a, [u8]>>,
     part: usize,
-    /// In the part.
+    /// Offset within the part.
     at: usize,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Chunks<'a> {
             at: 0,
         };
         let (mut has_pixels, mut colours) = (false, 0);
-        // Neighbours of pixels make one part.
+        // Adjacent pixel chunks form one part.
         let mut run = 0..0;
         let all = rest;
         while let Some((length, after)) = rest.split_first_chunk() {
@@ -80,8 +80,8 @@ fn byte(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
 
-/// What a tRNS says that can hold: of a gray or a colour the bits that samples have, and of a palette no more colours
-/// than there are.
+/// Reduces a tRNS to valid values: for gray and RGB, the bits that samples have; for a palette, no more entries than
+/// there are colours.
 pub(crate) fn transparency(value: &[u8], bits: u8, colour: u8, colours: usize) -> Option<Vec<u8>> {
     match colour {
         0 | 2 => {

@@ -1,9 +1,9 @@
-//! An interlaced picture that breaks off: what has not come looks like what has come nearest to it, above and to the
-//! left, as browsers show it while it loads.
+//! Fills a truncated interlaced image: missing pixels take the nearest known value above and to the left, as browsers
+//! show it while loading.
 
 use crate::spec::Size;
 
-/// Of which pass a pixel is (PNG, section 8.2).
+/// The pass of each pixel (PNG, section 8.2).
 const PASSES: [[u8; 8]; 8] = [
     [0, 5, 3, 5, 1, 5, 3, 5],
     [6, 6, 6, 6, 6, 6, 6, 6],
@@ -26,10 +26,10 @@ const PLACES: [[u32; 4]; 7] = [
     [0, 1, 1, 2],
 ];
 
-/// Grids of what is there after each pass but the last, the finest first.
+/// Grids of known pixels after each pass but the last, the finest first.
 const GRIDS: [(u32, u32); 6] = [(1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8)];
 
-/// `rows` have come, of all passes together.
+/// `rows` are known, over all passes together.
 pub(super) fn fill(samples: &mut [u8], size: Size, rows: u32) {
     let (mut pass, mut left) = (0, rows);
     while let Some([column, row, _, down]) = PLACES.get(pass)

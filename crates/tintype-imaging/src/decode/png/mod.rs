@@ -1,4 +1,4 @@
-//! PNG, row by row. Only Adam7 has to be whole: its passes lie all over the picture.
+//! PNG, row by row. Only Adam7 needs the whole image in memory, because its passes are spread over all of it.
 
 mod chunks;
 mod coarse;
@@ -27,10 +27,10 @@ pub(super) fn decode(
         bytes: limits.max_decoded_bytes as usize,
     };
     let mut decoder = Decoder::new_with_limits(reader, decoder_limits);
-    // The walk has read them, within limits.
+    // The probe has read them, within limits.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
-    // Palette to RGB, fewer than 8 bits to 8, tRNS to alpha.
+    // Expand palettes to RGB, less than 8 bits to 8, and tRNS to alpha.
     decoder.set_transformations(Transformations::EXPAND);
     let failed = |error: png::DecodingError| match error {
         _ if Instant::now() >= deadline => Error::DeadlineExceeded,
@@ -93,7 +93,7 @@ pub(super) fn decode(
         done += rows as u32;
         match ended {
             Ok(()) => {}
-            // It breaks off here: the rows above are worth showing.
+            // The data breaks off here; the rows above are worth showing.
             Err(_) if done > 0 && Instant::now() < deadline => break,
             Err(error) => return Err(failed(error)),
         }
@@ -101,10 +101,10 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// Beyond it a picture that has to be whole keeps the upper half of 16 bits.
+/// Above this size, an interlaced 16-bit image keeps only the upper 8 bits.
 pub(crate) const MAX_SIXTEEN_BYTES: usize = 128 * 1024 * 1024;
 
-/// The whole picture, and its depth.
+/// Decodes the whole image; also returns its depth.
 fn interlaced(
     reader: &mut Rows<'_>,
     picture: Size,
@@ -135,7 +135,7 @@ fn interlaced(
             Err(png::DecodingError::LimitsExceeded) => {
                 return Err(png::DecodingError::LimitsExceeded);
             }
-            // It breaks off here.
+            // The data breaks off here.
             Err(_) if rows > 0 && Instant::now() < deadline => {
                 coarse::fill(&mut samples, picture, rows);
                 break;
@@ -192,7 +192,7 @@ mod tests {
         let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
         for [column, row, across, down] in PASSES {
             for y in (row..SIZE.height).step_by(down as usize) {
-                // No filter.
+                // Filter type 0.
                 data.write_all(&[0]).unwrap();
                 for x in (column..SIZE.width).step_by(across as usize) {
                     for channel in 0..4 {

@@ -1,5 +1,5 @@
-//! From samples to pixels: gray, RGB, palettes, inks, YCbCr and Lab, with alpha that colours are not multiplied
-//! by. Profiles are for later steps, so colours stay as they are where one may follow.
+//! Converts samples to pixels: gray, RGB, palette, CMYK, YCbCr and Lab, with straight alpha. Profiles are applied by
+//! later steps, so colours are left as they are where a profile may follow.
 
 use std::io::{Read, Seek};
 
@@ -15,7 +15,7 @@ const COLOUR_MAP: u16 = 320;
 const YCBCR_COEFFICIENTS: u16 = 529;
 const REFERENCE_BLACK_WHITE: u16 = 532;
 
-/// On their way into a band.
+/// A band under construction.
 pub(super) enum Pixels {
     Eight(Vec<u8>),
     Sixteen(Vec<u16>),
@@ -48,7 +48,7 @@ impl Pixels {
         }
     }
 
-    /// So many samples that are not known.
+    /// Skips `count` unknown samples.
     pub(super) fn leave_out(&mut self, count: usize) {
         let length = self.len() + count;
         match self {
@@ -60,21 +60,21 @@ impl Pixels {
     fn eight(&mut self) -> Result<&mut Vec<u8>, Error> {
         match self {
             Self::Eight(samples) => Ok(samples),
-            Self::Sixteen(_) => Err(Error::internal("TIFF samples of another depth")),
+            Self::Sixteen(_) => Err(Error::internal("TIFF samples with another depth")),
         }
     }
 
     fn sixteen(&mut self) -> Result<&mut Vec<u16>, Error> {
         match self {
             Self::Sixteen(samples) => Ok(samples),
-            Self::Eight(_) => Err(Error::internal("TIFF samples of another depth")),
+            Self::Eight(_) => Err(Error::internal("TIFF samples with another depth")),
         }
     }
 }
 
 pub(super) struct Colours {
     how: How,
-    /// Of a pixel as it is stored.
+    /// Samples per stored pixel.
     samples: usize,
     alpha: Option<Alpha>,
 }
@@ -84,14 +84,14 @@ enum How {
     AsItIs {
         colours: usize,
         inverted: bool,
-        /// Light, for which no profile is there: the curve of sRGB.
+        /// Converts linear light to sRGB, for files without a profile.
         curve: Option<Curve>,
     },
     Palette(Vec<[u8; 3]>),
     Inks,
     YCbCr(Box<YCbCr>),
     Lab {
-        /// By ICC, rather than by CIE.
+        /// ICC encoding rather than CIE.
         offset: bool,
         curve: Curve,
     },
@@ -100,7 +100,7 @@ enum How {
 #[derive(Clone, Copy)]
 struct Alpha {
     at: usize,
-    /// Colours are multiplied by it.
+    /// Colours are premultiplied.
     premultiplied: bool,
 }
 
@@ -117,7 +117,7 @@ impl Colours {
             at,
             premultiplied: page.extra.first() == Some(&1),
         });
-        // Their decoders give RGB.
+        // These decoders return RGB.
         let is_rgb = matches!(form.packing, Packing::Jpeg | Packing::Webp) && !page.planar;
         let how = match page.photometric {
             PALETTE => How::Palette(palette(&tiff.list(directory, COLOUR_MAP, 3 << 8), form)?),
@@ -237,7 +237,7 @@ impl Colours {
                     to.extend(alpha);
                 }
             }
-            // The same colours as 8 bits have.
+            // The same conversion as for 8 bits.
             How::Inks => {
                 let to = to.eight()?;
                 let eight = |sample: u16| ((u32::from(sample) + 128) / 257) as u8;
@@ -253,7 +253,7 @@ impl Colours {
                         true => (f32::from(value) - 32_768.0) / 256.0,
                         false => f32::from(value.cast_signed()) / 256.0,
                     };
-                    // White is 0xff00 by ICC.
+                    // ICC encodes white as 0xff00.
                     let white = if *offset { 652.8 } else { 655.35 };
                     let lightness = f32::from(pixel[0]) / white;
                     to.extend(curve.of_lab([lightness, signed(pixel[1]), signed(pixel[2])]));
@@ -272,7 +272,7 @@ impl Colours {
                 inverted,
                 curve,
             } => (colours, inverted, curve),
-            // As they are.
+            // Unchanged.
             How::Lab { curve, .. } => {
                 for pixel in row.chunks_exact(self.samples) {
                     to.extend(curve.of_lab([pixel[0], pixel[1], pixel[2]]));
@@ -300,7 +300,7 @@ impl Colours {
     }
 }
 
-/// What `colour` was before it was multiplied by alpha.
+/// Undoes the premultiplication of `colour`.
 fn divided(colour: u32, alpha: u32, most: u32) -> u32 {
     match alpha {
         0 => 0,
@@ -308,12 +308,12 @@ fn divided(colour: u32, alpha: u32, most: u32) -> u32 {
     }
 }
 
-/// 0..=1 to all of 16 bits. What is no number is black.
+/// Scales 0..=1 to 16 bits. NaN becomes black.
 fn whole(value: f32) -> u16 {
     (value.clamp(0.0, 1.0) * 65_535.0 + 0.5) as u16
 }
 
-/// One that is for samples of this kind.
+/// Returns whether there is a profile for samples of this kind.
 fn has_profile(container: &Container, photometric: u64) -> bool {
     let space = container
         .blocks
@@ -332,7 +332,7 @@ fn palette(map: &[u64], form: &Form) -> Result<Vec<[u8; 3]>, Error> {
     let Some(map) = map.get(..3 * count) else {
         return Err(Error::malformed("no palette"));
     };
-    // Some writers put 8 bits where there are 16.
+    // Some writers store 8-bit values in the 16-bit map.
     let shift = if map.iter().all(|&value| value < 256) {
         0
     } else {
@@ -343,7 +343,7 @@ fn palette(map: &[u64], form: &Form) -> Result<Vec<[u8; 3]>, Error> {
     Ok((0..count).map(colour).collect())
 }
 
-/// By its coefficients, and the codes of black and white (TIFF 6.0 sections 20 and 21).
+/// YCbCr conversion by coefficients and the code values of black and white (TIFF 6.0 sections 20 and 21).
 struct YCbCr {
     luma: [f32; 256],
     red_of_cr: [f32; 256],
@@ -397,7 +397,7 @@ impl YCbCr {
     }
 }
 
-/// Light to sRGB, 16 bits each.
+/// A lookup table from linear light to sRGB, 16 bits each.
 struct Curve(Vec<u16>);
 
 impl Curve {
@@ -414,7 +414,7 @@ impl Curve {
         self.0[usize::from(light)]
     }
 
-    /// Lab of D50, as Photoshop and ICC have it.
+    /// Converts D50 Lab, the encoding of Photoshop and ICC.
     fn of_lab(&self, [lightness, a, b]: [f32; 3]) -> [u16; 3] {
         let y = (lightness + 16.0) / 116.0;
         let light = |root: f32| match root {
@@ -424,7 +424,7 @@ impl Curve {
         let x = light(y + a / 500.0) * 0.964_22;
         let z = light(y - b / 200.0) * 0.825_21;
         let y = light(y);
-        // XYZ of D50 to sRGB, adapted by Bradford.
+        // XYZ (D50) to sRGB, with Bradford adaptation.
         [
             3.133_856 * x - 1.616_867 * y - 0.490_615 * z,
             -0.978_768 * x + 1.916_142 * y + 0.033_454 * z,

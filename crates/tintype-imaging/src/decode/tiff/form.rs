@@ -1,4 +1,4 @@
-//! What the samples of a page are. Whatever is not read is refused here, by its name.
+//! The sample format of a page. Unsupported forms are refused here, by name.
 
 use std::io::{Read, Seek};
 
@@ -13,7 +13,7 @@ const T4_OPTIONS: u16 = 292;
 const INK_SET: u16 = 332;
 const SUBSAMPLING: u16 = 530;
 
-/// Of the colours of a palette: more bits have no names for so many.
+/// The maximum bits of a palette index.
 const MAX_PALETTE_BITS: u32 = 8;
 
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Form {
     pub(super) depth: Depth,
     pub(super) little: bool,
     pub(super) predictor: Predictor,
-    /// Pixels across and down for each pair of Cb and Cr, where samples are stored so.
+    /// Pixels across and down for each pair of Cb and Cr, if chroma is subsampled.
     pub(super) subsampling: Option<(u8, u8)>,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Packing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fax {
-    /// Runs alone, where each row begins at a byte or a word of 16 bits.
+    /// Modified Huffman runs only; each row begins at a byte or a 16-bit word.
     Rle {
         words: bool,
     },
@@ -58,14 +58,14 @@ pub(super) enum Predictor {
     FloatingPoint,
 }
 
-/// Samples as they are stored, by what they become.
+/// Stored samples, by the depth that they are converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     /// 1 to 8 bits.
     Eight { bits: u32, signed: bool },
-    /// Up to 64.
+    /// Up to 64 bits.
     Sixteen { bits: u32, signed: bool },
-    /// 16, 24, 32 or 64.
+    /// 16, 24, 32 or 64 bits.
     Float { bits: u32 },
 }
 
@@ -118,7 +118,7 @@ impl Form {
         })
     }
 
-    /// What goes with what.
+    /// Checks that these fields are valid in combination.
     fn check(&self, page: &Page) -> Result<(), Error> {
         let bits = self.depth.bits();
         let is_of_bytes = self.depth
@@ -133,15 +133,17 @@ impl Form {
             Packing::Webp if !is_of_bytes || page.planar || !matches!(page.samples, 3 | 4) => {
                 Err(refused("WebP of that form"))
             }
-            Packing::Jpeg if !is_of_bytes => Err(refused(&format!("JPEG of {bits} bits a sample"))),
+            Packing::Jpeg if !is_of_bytes => {
+                Err(refused(&format!("JPEG of {bits} bits per sample")))
+            }
             _ if page.photometric == YCBCR && !is_of_bytes => {
-                Err(refused(&format!("YCbCr of {bits} bits a sample")))
+                Err(refused(&format!("YCbCr of {bits} bits per sample")))
             }
             _ if page.photometric == PALETTE && bits > MAX_PALETTE_BITS => {
                 Err(refused(&format!("a palette of {bits} bits")))
             }
             _ if page.samples < page.colour_samples() => {
-                Err(Error::malformed("fewer samples than its colours have"))
+                Err(Error::malformed("fewer samples than its colours need"))
             }
             _ => Ok(()),
         }
@@ -154,7 +156,7 @@ pub(super) fn refused(what: &str) -> Error {
 
 fn packing(page: &Page, t4_options: u64) -> Result<Packing, Error> {
     Ok(match page.compression {
-        // Some writers say 0 where they mean that there is none.
+        // Some writers use 0 for no compression.
         0 | 1 => Packing::None,
         page::CCITT_RLE => Packing::Fax(Fax::Rle { words: false }),
         page::CCITT_RLE_WORDS => Packing::Fax(Fax::Rle { words: true }),
@@ -177,7 +179,7 @@ fn packing(page: &Page, t4_options: u64) -> Result<Packing, Error> {
     })
 }
 
-/// Those that are refused.
+/// Compressions that are refused, by name.
 const COMPRESSIONS: [(u64, &str); 22] = [
     (6, "old-style JPEG"),
     (9, "JBIG, T.85"),
@@ -222,7 +224,7 @@ fn depth(page: &Page) -> Result<Depth, Error> {
         (3, 16 | 24 | 32 | 64) => Depth::Float { bits },
         (5 | 6, _) => return Err(refused("complex samples")),
         (3, bits) => return Err(refused(&format!("floating point of {bits} bits"))),
-        (_, bits) => return Err(refused(&format!("{bits} bits a sample"))),
+        (_, bits) => return Err(refused(&format!("{bits} bits per sample"))),
     })
 }
 
@@ -246,7 +248,7 @@ fn photometric(page: &Page, ink_set: Option<u64>) -> Result<(), Error> {
 }
 
 fn predictor(page: &Page, packing: Packing, depth: Depth) -> Result<Predictor, Error> {
-    // Elsewhere it means nothing.
+    // Meaningless for other compressions.
     let counts = matches!(
         packing,
         Packing::Lzw | Packing::Deflate | Packing::Zstd | Packing::Lzma
@@ -263,7 +265,7 @@ fn predictor(page: &Page, packing: Packing, depth: Depth) -> Result<Predictor, E
     }
 }
 
-/// What the JPEG of each strip or tile does not say again.
+/// The tables shared by the JPEG streams of all strips or tiles.
 pub(super) fn jpeg_tables<R: Read + Seek>(
     tiff: &mut Tiff<R>,
     directory: &Directory,

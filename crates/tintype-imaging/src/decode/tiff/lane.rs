@@ -1,4 +1,4 @@
-//! The rows of one strip or tile, from packed bytes to samples.
+//! Reads the rows of one strip or tile, from packed bytes to samples.
 
 use std::io::Read;
 use std::time::Instant;
@@ -23,14 +23,14 @@ pub(super) struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    /// How many rows of the picture a row of chunks has.
+    /// The number of image rows in a row of chunks.
     pub(super) fn rows(&self, chunk_row: u64) -> u32 {
         let height = u64::from(self.page.chunk.height);
         let left = u64::from(self.page.size.height) - chunk_row * height;
         height.min(left) as u32
     }
 
-    /// A chunk that cannot be read has no rows.
+    /// Opens a chunk; one that cannot be read has no rows.
     pub(super) fn open<'c>(&'c self, index: u64, chunk_row: u64) -> Result<Lane<'c>, Error> {
         let page = &self.page;
         let samples = (page.samples / page.planes()) as usize;
@@ -49,7 +49,7 @@ impl<'a> Chunks<'a> {
         };
         let reader = match unpack::open(self, self.chunk(index), &shape, row_bytes) {
             Ok(reader) => Some(reader),
-            // Another part may be whole.
+            // Other chunks may be intact.
             Err(Error::Malformed(_)) => None,
             Err(error) => return Err(error),
         };
@@ -64,7 +64,7 @@ impl<'a> Chunks<'a> {
         })
     }
 
-    /// Cut off where the file ends. Where its length is not told, all that follows.
+    /// The chunk's bytes, truncated at the end of the file. If its length is unknown, everything that follows.
     fn chunk(&self, index: u64) -> &'a [u8] {
         let at = index as usize;
         let Some(&offset) = self.places.offsets.get(at) else {
@@ -74,7 +74,7 @@ impl<'a> Chunks<'a> {
         let rest = usize::try_from(offset).ok().and_then(|at| file.get(at..));
         let rest = rest.unwrap_or_default();
         match self.places.counts.get(at) {
-            // Raw samples end by themselves, and some writers count wrong.
+            // The end of raw samples is known anyway, and some writers store wrong counts.
             Some(&count) if count > 0 && self.form.packing != Packing::None => {
                 &rest[..rest.len().min(usize::try_from(count).unwrap_or(usize::MAX))]
             }
@@ -84,19 +84,19 @@ impl<'a> Chunks<'a> {
 }
 
 pub(super) struct Lane<'c> {
-    /// `None` where there are no more rows.
+    /// `None` when there are no more rows.
     reader: Option<Box<dyn Read + 'c>>,
     form: &'c Form,
     raw: bool,
     apart: usize,
     packed: Vec<u8>,
     scratch: Vec<u8>,
-    /// Of the rows that share their chroma, the next one.
+    /// The next of the rows that share their chroma.
     line: usize,
 }
 
 impl Lane<'_> {
-    /// Fills a row, and where there is none leaves it empty.
+    /// Fills a row; returns `false` and clears it if there is none.
     pub(super) fn next<S: Sample>(&mut self, row: &mut [S]) -> bool {
         if self.line == 0 && !self.read() {
             row.fill(S::default());

@@ -1,12 +1,10 @@
-//! TIFF (6.0, BigTIFF, and what Adobe and libtiff added): the page that is shown, row by row.
+//! TIFF (6.0, BigTIFF, and extensions by Adobe and libtiff): the main page, row by row.
 //!
-//! Reading order: [`form`], what a page's samples are, where everything that is not read is refused by name;
-//! [`unpack`], from the bytes of a strip or tile to rows of packed samples; [`lane`], from those to samples;
-//! [`colours`], from samples to pixels. Strips go by row, so that only those of a row are open at once; tiles by
-//! rows of tiles.
+//! Reading order: [`form`], the sample format of a page, which refuses everything unsupported by name; [`unpack`], from
+//! the bytes of a strip or tile to rows of packed samples; [`lane`], from those to samples; [`colours`], from samples
+//! to pixels. Strips are read by row, so that only those of one row are open at once; tiles by rows of tiles.
 //!
-//! Where strips or tiles are damaged or missing, what they would have shown is empty, and what follows them is in
-//! its place.
+//! Damaged or missing strips and tiles are left empty; everything after them stays in its place.
 
 mod colours;
 mod form;
@@ -86,7 +84,7 @@ fn rows<S: Sample>(
     }
 }
 
-/// All planes of a row at once.
+/// Reads all planes of a row at once.
 fn strips<S: Sample>(
     chunks: &Chunks<'_>,
     colours: &Colours,
@@ -157,7 +155,7 @@ fn tiles<S: Sample>(
     output.finish()
 }
 
-/// Samples of one plane to their places among those of the others.
+/// Interleaves the samples of one plane with the others.
 fn spread<S: Copy>(line: &[S], row: &mut [S], plane: usize, planes: usize) {
     if planes == 1 {
         row[..line.len()].copy_from_slice(line);
@@ -176,7 +174,7 @@ struct Output<'a, 't> {
     pixels: Pixels,
     take: &'a mut Take<'t>,
     deadline: Instant,
-    /// Rows that are not there, and that nothing has followed yet.
+    /// Missing rows since the last known one.
     left_out: usize,
 }
 

@@ -1,9 +1,8 @@
-//! What was stored as differences from the pixel to the left (TIFF 6.0 section 14, and Adobe's technical note 3 for
-//! floating point), row by row.
+//! Undoes horizontal differencing (TIFF 6.0 section 14; for floating point, Adobe's technical note 3), row by row.
 
 use super::form::{Depth, Form, Predictor};
 
-/// `apart`: samples from one of a kind to the next.
+/// `apart`: the distance between samples of the same channel.
 pub(super) fn undo(row: &mut [u8], scratch: &mut Vec<u8>, form: &Form, apart: usize) {
     let size = form.depth.bits() as usize / 8;
     match (form.predictor, size) {
@@ -39,7 +38,7 @@ fn whole(row: &mut [u8], size: usize, little: bool, apart: usize) {
     }
 }
 
-/// The highest bytes of all samples come first, then the next.
+/// Joins the bytes of floating-point samples: the high bytes of all samples are stored first, then the next.
 fn together(row: &mut [u8], scratch: &mut Vec<u8>, size: usize, little: bool) {
     scratch.clear();
     scratch.extend_from_slice(row);

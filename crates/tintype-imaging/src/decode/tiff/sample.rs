@@ -1,13 +1,13 @@
-//! Samples of whole rows: as many bits as are stored to 8 bits, 16 bits or floating point. All of a value's range
-//! is used: 4 bits become 0..=255. What is below zero is black.
+//! Converts whole rows of samples from their stored depth to 8 bits, 16 bits or floating point, over the full range: 4
+//! bits become 0..=255. Negative values are black.
 
 use super::colours::{Colours, Pixels};
 use super::form::{Depth, Form};
 use crate::Error;
 
-/// Of one kind are all samples of a picture.
+/// The sample type of an image.
 pub(super) trait Sample: Copy + Default + PartialEq {
-    /// Fills `to` from a packed row. With `raw` the values are as stored, unless they have more than 16 bits.
+    /// Fills `to` from a packed row. If `raw`, values stay as stored, unless they have more than 16 bits.
     fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]);
     fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error>;
 }
@@ -97,7 +97,7 @@ impl Sample for f32 {
         let size = bits as usize / 8;
         let mut bytes = [0; 8];
         for (to, value) in to.iter_mut().zip(packed.chunks_exact(size)) {
-            // The highest byte first.
+            // Most significant byte first.
             let bytes = &mut bytes[..size];
             bytes.copy_from_slice(value);
             if form.little {
@@ -118,7 +118,7 @@ impl Sample for f32 {
     }
 }
 
-/// A number of one sign bit, an exponent with this bias, and a mantissa of so many bits.
+/// Decodes a float with a sign bit, an exponent with this bias, and a mantissa of `mantissa_bits`.
 fn small(value: u32, mantissa_bits: u32, bias: i32) -> f32 {
     let exponent_mask = 2 * bias as u32 + 1;
     let mantissa = value & ((1 << mantissa_bits) - 1);
@@ -136,7 +136,7 @@ fn small(value: u32, mantissa_bits: u32, bias: i32) -> f32 {
     if is_negative { -magnitude } else { magnitude }
 }
 
-/// The highest bit first, without regard to bytes.
+/// Unpacks values of any number of bits, most significant first, ignoring byte boundaries.
 fn unpack_bits<T>(packed: &[u8], bits: u32, to: &mut [T], of: impl Fn(u64) -> T) {
     let mask = u64::MAX >> (64 - bits);
     let (mut held, mut count) = (0u128, 0);

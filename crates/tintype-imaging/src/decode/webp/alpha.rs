@@ -1,4 +1,4 @@
-//! The alpha of a lossy picture (RFC 9649, section 2.7.1.2).
+//! The alpha of a lossy image (RFC 9649, section 2.7.1.2).
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
-/// One byte a pixel.
+/// Decodes alpha, one byte per pixel.
 pub(super) fn decode(
     chunk: &[u8],
     size: Size,
@@ -26,7 +26,7 @@ pub(super) fn decode(
             let pixels = lossless::decode(stream, size, limits, deadline)?;
             pixels.iter().map(|[_, green, ..]| *green).collect()
         }
-        _ => return Err(Error::malformed("alpha of an unknown compression")),
+        _ => return Err(Error::malformed("alpha with unknown compression")),
     };
     let width = size.width as usize;
     match info >> 2 & 3 {
@@ -41,8 +41,8 @@ pub(super) fn decode(
     Ok(alpha)
 }
 
-/// Adds to each value what is predicted of those to the left, above and between. At the edges it is the one that
-/// is there.
+/// Adds to each value its prediction from the values to the left, above and above left. At the edges, the prediction is
+/// the one neighbour that exists.
 fn unfilter(alpha: &mut [u8], width: usize, predict: impl Fn(u8, u8, u8) -> u8) {
     let (first, _) = alpha.split_at_mut(width);
     let mut left = 0;

@@ -1,19 +1,19 @@
-//! Pictures that break off. `image-webp` gives all of one or nothing; so it is given something to go on with, and
-//! that twice: the rows in which both agree were told by the file.
+//! Recovers truncated images. `image-webp` returns all of an image or nothing, so the missing end is filled in, twice
+//! with different bytes: rows that agree in both come from the file.
 
 use crate::Error;
 use crate::spec::Size;
 
-/// Bytes that follow a file which breaks off. What some of them say is against the rules.
+/// Bytes to fill a truncated file with. Some of them violate the format.
 const FILLINGS: [u8; 8] = [0, 0xff, 0x55, 0xaa, 0x33, 0xcc, 0x69, 0x96];
 
-/// Bytes that are enough for the rest of most pictures, when they are read on without much sense.
+/// Enough filling to complete most images.
 pub(super) fn filling(size: Size) -> u64 {
     size.pixels() + 64 * 1024
 }
 
-/// What was decoded, and how many of its rows are known. With the first error, where there is nothing. One picture
-/// at a time is in memory: `sum` is a checksum of a row.
+/// Decodes an image; also returns how many of its rows are known. Returns the first error if there are none. Only one
+/// image at a time is in memory: `sum` is the checksum of a row.
 pub(super) fn decode<T>(
     is_cut: bool,
     size: Size,

@@ -1,5 +1,5 @@
-//! A lossless stream (RFC 9649, section 3). `image-webp` opens files alone, and keeps colours apart from a picture
-//! that has no alpha, in twice the memory: it is given the stream as a file of its own that has alpha.
+//! A lossless stream (RFC 9649, section 3). `image-webp` opens only files, and for an image without alpha makes a
+//! second copy, in twice the memory; so it gets the stream as a complete file that claims to have alpha.
 
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 use std::time::Instant;
@@ -10,10 +10,10 @@ use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
 use crate::spec::Size;
 
-/// Signature, width, height, mark for alpha and version in front of a stream.
+/// Length of the signature, width, height, alpha flag and version before a stream.
 pub(super) const HEAD: usize = 5;
 
-/// The mark in the last byte of the head.
+/// The alpha flag in the last byte of the header.
 pub(super) const ALPHA: u8 = 0x10;
 
 /// With alpha.
@@ -23,7 +23,7 @@ pub(super) fn head(size: Size) -> [u8; HEAD] {
     [0x2f, a, b, c, d | ALPHA]
 }
 
-/// Red, green, blue and alpha, whatever these mean.
+/// Returns four channels per pixel, whatever they mean.
 pub(super) fn decode(
     stream: &[u8],
     size: Size,
@@ -44,7 +44,7 @@ pub(super) fn decode(
     read.map_err(super::failed(limits, deadline))
 }
 
-/// A head, and behind it a stream that stays where it is.
+/// A header followed by a borrowed stream.
 struct File<'a> {
     front: Cursor<Vec<u8>>,
     stream: Cursor<&'a [u8]>,

@@ -62,7 +62,7 @@ pub(super) fn decode(
             true => bands.give(Layout::Rgba, take, |index, samples| {
                 samples.copy_from_slice(row(index).as_flattened());
             }),
-            // What it holds as alpha then means nothing.
+            // The alpha channel then has no meaning.
             false => bands.give(Layout::Rgb, take, |index, samples| {
                 for (sample, [r, g, b, _]) in samples.as_chunks_mut().0.iter_mut().zip(row(index)) {
                     *sample = [*r, *g, *b];
@@ -73,7 +73,7 @@ pub(super) fn decode(
     let Some(stream) = chunks.lossy else {
         return take(whole::decode(bytes, header, limits, deadline)?);
     };
-    // First, because it takes more for a moment than what it leaves.
+    // Alpha comes first because decoding it briefly takes more memory than its result.
     let alpha = match chunks.alpha {
         Some(chunk) if header.has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
         _ => None,
@@ -135,7 +135,7 @@ fn failed(limits: &Limits, deadline: Instant) -> impl Fn(DecodingError) -> Error
     }
 }
 
-/// The first of each kind that holds pixels. One that is cut off ends where the file ends.
+/// The first chunk of each kind with pixels. A truncated chunk ends with the file.
 #[derive(Default)]
 struct Chunks<'a> {
     lossy: Option<&'a [u8]>,
@@ -178,12 +178,12 @@ fn whole_frame(frame: &[u8], size: Size) -> Option<&[u8]> {
     covers.then_some(chunks)
 }
 
-/// The lossless stream behind its signature, size, mark for alpha and version.
+/// The lossless stream after its signature, size, alpha flag and version.
 fn behind_head(chunk: &[u8], size: Size) -> Result<&[u8], Error> {
     let (head, stream) = chunk
         .split_first_chunk::<{ lossless::HEAD }>()
         .ok_or_else(|| Error::malformed("cut off"))?;
-    // All but the mark, which is the walk's to read.
+    // All bits but the alpha flag, which the probe reads.
     let expected = lossless::head(size);
     let is_expected = head[..4] == expected[..4] && (head[4] ^ expected[4]) & !lossless::ALPHA == 0;
     if !is_expected {
@@ -194,10 +194,10 @@ fn behind_head(chunk: &[u8], size: Size) -> Result<&[u8], Error> {
 
 struct Bands {
     size: Size,
-    /// Of the original in this size.
+    /// The original is this many times as large.
     divisor: u32,
     deadline: Instant,
-    /// Rows that are given. The others are not in the file.
+    /// Number of rows to emit. The others are not in the file.
     known: usize,
 }
 
@@ -211,7 +211,7 @@ impl Bands {
         }
     }
 
-    /// `fill` makes the row of an index.
+    /// Emits the image in bands; `fill` writes the row of an index.
     fn give(
         self,
         layout: Layout,

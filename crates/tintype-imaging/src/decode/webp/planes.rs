@@ -1,5 +1,5 @@
-//! Luma, and chroma of half its size, to colours: as libwebp does it (`src/dsp/upsampling.c`, `src/dsp/yuv.h`), so
-//! that pictures look as they do in browsers.
+//! Converts luma and half-resolution chroma to RGB as libwebp does (`src/dsp/upsampling.c`, `src/dsp/yuv.h`), so that
+//! images look as they do in browsers.
 
 use std::array;
 
@@ -8,15 +8,15 @@ use image_webp::vp8::Frame;
 pub(super) struct Planes<'a> {
     frame: &'a Frame,
     width: usize,
-    /// Of luma; that of chroma is half as much.
+    /// Luma stride; chroma's is half of it.
     stride: usize,
-    /// The chroma of one row, before and after it is as wide as luma.
+    /// Chroma of one row, before upsampling to luma width.
     mixed: Vec<u16>,
     wide: [Vec<u8>; 2],
     terms: Terms,
 }
 
-/// A row of luma, and those of chroma that are its own.
+/// A row of luma, and its rows of chroma.
 pub(super) fn rows(frame: &Frame, row: usize) -> [&[u8]; 3] {
     let stride = usize::from(frame.width).next_multiple_of(16);
     let luma = row * stride..(row + 1) * stride;
@@ -64,7 +64,7 @@ impl<'a> Planes<'a> {
         colours.map(|((y, u), v)| self.terms.colour(*y, *u, *v))
     }
 
-    /// A row of the picture at half its size: luma is averaged, and chroma is what it is.
+    /// A row of the image at half size: luma is averaged, chroma is used as stored.
     pub(super) fn half_row(&self, row: usize) -> impl Iterator<Item = [u8; 3]> + use<'_, 'a> {
         let last = usize::from(self.frame.height) - 1;
         let line = |row: usize| &self.frame.ybuf[row.min(last) * self.stride..][..self.width];
@@ -80,7 +80,7 @@ impl<'a> Planes<'a> {
     }
 }
 
-/// Each sample is three parts of the nearer one and one of the other.
+/// Each output sample is three parts of the nearer sample and one of the other.
 fn widen(mixed: &[u16], wide: &mut [u8]) {
     let between = |near: u16, far: u16| ((3 * near + far + 8) >> 4) as u8;
     let ([first, inner @ .., last], Some(before), Some(after)) =
@@ -94,7 +94,7 @@ fn widen(mixed: &[u16], wide: &mut [u8]) {
     }
 }
 
-/// What each value of luma and chroma adds to a sample, times 64.
+/// The contribution of each luma and chroma value to a sample, scaled by 64.
 struct Terms {
     y: [i32; 256],
     v_red: [i32; 256],

@@ -1,4 +1,4 @@
-//! Whatever takes another way than the `image` crate's comes to the same pixels.
+//! Every decoding path other than the `image` crate's produces the same pixels.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn every_picture_is_as_the_image_crate_decodes_it() {
     assert!(compared >= 10, "{compared} pictures");
 }
 
-/// Sides of one pixel and of odd numbers, where chroma has no neighbour; each filter of alpha.
+/// Sides of one pixel and odd sides, where chroma has no neighbour, and every alpha filter.
 #[test]
 fn small_and_odd_sizes_with_and_without_alpha_too() {
     for (width, height) in [(1, 1), (1, 7), (2, 2), (3, 5), (16, 16), (17, 33), (64, 3)] {
@@ -53,8 +53,8 @@ fn small_and_odd_sizes_with_and_without_alpha_too() {
     }
 }
 
-/// Where half of it is enough: what is decoded is what the whole becomes when four pixels become one, but for the
-/// chroma, which the whole has smoothed.
+/// Where half the size suffices, decoding at half size equals averaging the whole image, except for chroma, which full
+/// decoding smooths.
 #[test]
 fn half_a_picture_is_the_whole_at_half_its_size() {
     let limits = Limits::default();
@@ -103,7 +103,7 @@ fn half_a_picture_is_the_whole_at_half_its_size() {
     }
 }
 
-/// Whether there was something to compare.
+/// Returns whether there was something to compare.
 fn compare(bytes: &[u8], what: &str) -> bool {
     let limits = Limits::default();
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -1,11 +1,11 @@
-//! Boxes of ISO base media files (ISO/IEC 14496-12, section 4.2) that are in memory, and the fields in them.
+//! Boxes of ISO base media files (ISO/IEC 14496-12, section 4.2) in memory, and their fields.
 
 use crate::Error;
 
-/// Four letters: what a box, an item or a reference is.
+/// The four-character code of a box, item or reference.
 pub(crate) type Kind = [u8; 4];
 
-/// Fields, one after the other.
+/// Reads consecutive fields.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(&'a [u8]);
 
@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    /// Of 0 to 8 bytes, the highest first.
+    /// Reads a big-endian number of 0 to 8 bytes.
     pub(crate) fn number(&mut self, length: usize) -> Result<u64, Error> {
         let bytes = self.take(length)?;
         Ok(bytes
@@ -51,12 +51,12 @@ impl<'a> Fields<'a> {
         Ok(self.be32()?.to_be_bytes())
     }
 
-    /// Version and flags of a full box.
+    /// Reads the version and flags of a full box.
     pub(super) fn version(&mut self) -> Result<(u8, u32), Error> {
         Ok((self.byte()?, self.number(3)? as u32))
     }
 
-    /// Up to the zero that ends it.
+    /// Reads a zero-terminated string.
     pub(super) fn text(&mut self) -> Result<&'a [u8], Error> {
         let end = memchr::memchr(0, self.0);
         let text = self.take(end.unwrap_or(self.0.len()))?;
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Boxes one after the other, each with what it holds.
+/// Iterates over consecutive boxes: kind and content.
 pub(crate) struct Boxes<'a>(Fields<'a>);
 
 pub(crate) const fn boxes(content: &[u8]) -> Boxes<'_> {
@@ -79,7 +79,7 @@ impl<'a> Boxes<'a> {
         let content = match short {
             0 => fields.rest().len() as u64,
             1 => fields.number(8)?.saturating_sub(16),
-            2..8 => return Err(Error::malformed("a box is shorter than its head")),
+            2..8 => return Err(Error::malformed("a box is shorter than its header")),
             length => u64::from(length) - 8,
         };
         let content = usize::try_from(content).unwrap_or(usize::MAX);
@@ -90,9 +90,9 @@ impl<'a> Boxes<'a> {
 impl<'a> Iterator for Boxes<'a> {
     type Item = Result<(Kind, &'a [u8]), Error>;
 
-    /// Ends with the first error.
+    /// Stops after the first error.
     fn next(&mut self) -> Option<Self::Item> {
-        // Some writers fill up with zeros.
+        // Some writers pad with zeros.
         if self.0.rest().len() < 8 {
             return None;
         }
@@ -104,7 +104,7 @@ impl<'a> Iterator for Boxes<'a> {
     }
 }
 
-/// The first of a kind.
+/// Returns the content of the first box of this kind.
 pub(super) fn find(content: &[u8], wanted: Kind) -> Option<&[u8]> {
     let mut found = boxes(content).filter_map(Result::ok);
     found.find_map(|(kind, content)| (kind == wanted).then_some(content))

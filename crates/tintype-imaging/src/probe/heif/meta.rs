@@ -1,4 +1,4 @@
-//! The `meta` box: items, where they are, what belongs to what (ISO/IEC 14496-12, section 8.11).
+//! The `meta` box: items, their locations, references and properties (ISO/IEC 14496-12, section 8.11).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(super) struct Meta {
     pub(super) primary: Option<u32>,
     pub(super) items: BTreeMap<u32, Item>,
     pub(super) properties: Vec<Property>,
-    /// By kind and by the item from which they go.
+    /// Keyed by kind and by the item that refers.
     pub(super) references: BTreeMap<(Kind, u32), Vec<u32>>,
 }
 
@@ -21,11 +21,11 @@ pub(super) struct Item {
     pub(super) kind: Kind,
     pub(super) is_xmp: bool,
     pub(super) place: Option<Place>,
-    /// Of the list of all, in order, and whether it must be understood.
+    /// Indices into the list of all properties, in order, each with its essential flag.
     pub(super) properties: Vec<(u16, bool)>,
 }
 
-/// Where the data of an item are, as offset and length; a length of nothing is all that is left.
+/// The location of an item's data, as offsets and lengths; a length of zero means the rest.
 #[derive(Debug, Default)]
 pub(super) struct Place {
     pub(super) base: Base,
@@ -37,7 +37,7 @@ pub(super) enum Base {
     #[default]
     File,
     Idat,
-    /// Of other items, which no known writer does.
+    /// Within other items; no known writer does this.
     Items,
 }
 
@@ -199,12 +199,12 @@ fn check(what: &'static str, count: u64, limits: &Limits) -> Result<(), Error> {
     Error::check(what, count, u64::from(limits.max_items))
 }
 
-/// Numbers of items have two bytes, and four from some version of a box on.
+/// Item numbers have two bytes; from version `wide_from` of a box on, four.
 fn id_bytes(version: u8, wide_from: u8) -> usize {
     if version < wide_from { 2 } else { 4 }
 }
 
 fn nibbles(byte: u8) -> (usize, usize) {
-    // More than eight is no number; what is left over then ends too early.
+    // No number has more than eight bytes; the surplus makes the box end early.
     (usize::from(byte >> 4).min(8), usize::from(byte & 15).min(8))
 }

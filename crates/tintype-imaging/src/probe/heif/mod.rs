@@ -1,8 +1,8 @@
-//! HEIF: HEIC and AVIF (ISO/IEC 23008-12, MIAF, AVIF 1.1). Items, of which one is the picture: coded, or
-//! derived from others, as the tiles of a camera are.
+//! HEIF: HEIC and AVIF (ISO/IEC 23008-12, MIAF, AVIF 1.1). A file contains items, one of which is the primary image:
+//! coded, or derived from others, such as a camera's tiles.
 //!
-//! Boxes say how a picture is turned; what EXIF says of it is not applied once more, as libheif and browsers do.
-//! Gain maps and depth are auxiliary items, which nothing here looks at.
+//! Boxes define the orientation; as in libheif and browsers, EXIF orientation is not applied on top. Gain maps and
+//! depth maps are auxiliary items, which are ignored here.
 
 mod boxes;
 mod meta;
@@ -24,23 +24,23 @@ use crate::limits::Limits;
 use crate::render::Turn;
 use crate::spec::{Rect, Size};
 
-/// Each box with facts; what has pixels is not read here.
+/// The maximum size of a metadata box; pixel data is not read here.
 const MAX_BOX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Items that are made of others that are made of others.
+/// Nesting of derived items.
 pub(crate) const MAX_DEPTH: u32 = 4;
 
-/// Where tiles are larger, a row of them is as good as a picture that is whole.
+/// With larger tiles, a row of them takes as much memory as a whole image.
 pub(crate) const MAX_TILE: Size = Size::new(512, 512);
 
-/// What the boxes of a file say.
+/// The parsed boxes of a file.
 pub(crate) struct File {
     meta: Meta,
     pub(crate) primary: u32,
     frames: u32,
-    /// Data within the box of facts.
+    /// Data within the `meta` box.
     idat: Range<u64>,
-    /// A box ends behind the end of the file.
+    /// A box ends beyond the end of the file.
     is_cut: bool,
 }
 
@@ -78,7 +78,7 @@ impl File {
         }
         if let Some(moov) = moov {
             let frames = track::read(&moov, &mut file.meta, limits);
-            // Beside a still picture, a broken film is none of our concern.
+            // Next to a still image, a broken image sequence does not matter.
             match (frames, file.meta.primary) {
                 (Ok(frames), _) => file.frames = frames.max(1),
                 (Err(_), Some(_)) => {}
@@ -86,7 +86,7 @@ impl File {
             }
         }
         let primary = file.meta.primary;
-        file.primary = primary.ok_or_else(|| Error::malformed("no primary picture"))?;
+        file.primary = primary.ok_or_else(|| Error::malformed("no primary image"))?;
         Ok(file)
     }
 
@@ -136,7 +136,7 @@ impl File {
         })
     }
 
-    /// What must be understood and is not.
+    /// Returns the kind of an essential property that is not supported.
     fn unknown(&self, id: u32) -> Option<Kind> {
         let item = self.meta.items.get(&id)?;
         item.properties.iter().find_map(|(index, is_essential)| {
@@ -150,7 +150,7 @@ impl File {
         })
     }
 
-    /// As it is coded or put together, before it is cut and turned.
+    /// The size as coded or composed, before cropping and rotation.
     pub(crate) fn size(&self, id: u32) -> Result<Size, Error> {
         let size = self.properties(id).find_map(|property| match property {
             Property::Size(size) => Some(*size),
@@ -162,7 +162,7 @@ impl File {
         }
     }
 
-    /// The part that is shown, and how it is turned to be upright.
+    /// The visible part, and the rotation that makes it upright.
     pub(crate) fn shown(&self, id: u32) -> Result<(Rect, Turn), Error> {
         let size = self.size(id)?;
         let whole = Rect {
@@ -180,7 +180,7 @@ impl File {
                     } else {
                         Size::new(part.width, part.height)
                     };
-                    // One that shows nothing is passed over.
+                    // Skip a crop that leaves nothing.
                     let Some(shown) = aperture.within(turned) else {
                         continue;
                     };
@@ -192,7 +192,7 @@ impl File {
                     };
                 }
                 Property::Turn(quarters) => {
-                    // To the left, as EXIF's 8, 3 and 6.
+                    // Counterclockwise, like EXIF orientations 8, 3 and 6.
                     let exif = [1, 8, 3, 6][usize::from(*quarters)];
                     turn = turn.then(Turn::of_orientation(exif));
                 }
@@ -213,7 +213,7 @@ impl File {
         })
     }
 
-    /// What it is made of.
+    /// The items that it is derived from.
     pub(crate) fn inputs(&self, id: u32) -> &[u32] {
         self.references(*b"dimg", id)
     }
@@ -223,12 +223,12 @@ impl File {
         to.map_or(&[], Vec::as_slice)
     }
 
-    /// The item that has its alpha, and whether its colours are multiplied by it.
+    /// The item's alpha item, and whether its colours are premultiplied.
     pub(crate) fn alpha(&self, id: u32) -> Option<(u32, bool)> {
         let mut auxiliary = self.meta.references.iter();
         let alpha = auxiliary.find_map(|((kind, from), to)| {
             let is_alpha = || self.properties(*from).any(|p| *p == Property::Alpha);
-            // Some writers of sequences do not know whose it is.
+            // Some writers of sequences leave out which item the alpha belongs to.
             let is_of = || to.contains(&id) || to[..] == [0] && id == self.primary;
             (kind == b"auxl" && is_of() && is_alpha()).then_some(*from)
         })?;
@@ -237,7 +237,7 @@ impl File {
         Some((alpha, is_premultiplied))
     }
 
-    /// What the samples of a picture are: those of the first that it is made of.
+    /// The coding of an image; for a derived one, of its first input.
     fn coding(&self, id: u32) -> Result<(Kind, Coding), Error> {
         let mut at = id;
         for _ in 0..=MAX_DEPTH {
@@ -251,15 +251,16 @@ impl File {
                 (AV1 | HVC1 | HEV1, None) => return Err(Error::malformed("no configuration")),
                 (GRID | OVERLAY | IDENTITY | TONE_MAP, _) => {
                     let first = self.inputs(at).first();
-                    at = *first.ok_or_else(|| Error::malformed("a picture of nothing"))?;
+                    at =
+                        *first.ok_or_else(|| Error::malformed("a derived image without inputs"))?;
                 }
                 (kind, _) => return Err(Error::unsupported(format!("HEIF of {}", name(kind)))),
             }
         }
-        Err(Error::malformed("pictures of pictures of pictures"))
+        Err(Error::malformed("items are nested too deeply"))
     }
 
-    /// The data of an item, as much as there is, and whether that is all.
+    /// Reads the data of an item as far as it is there; also returns whether it is complete.
     pub(crate) fn data<R: BufRead + Seek>(
         &self,
         reader: &mut Reader<R>,
@@ -270,7 +271,7 @@ impl File {
         let whole = match place.base {
             Base::File => 0..reader.length(),
             Base::Idat => self.idat.clone(),
-            Base::Items => return Err(Error::unsupported("HEIF with items in pieces of items")),
+            Base::Items => return Err(Error::unsupported("HEIF with items stored in other items")),
         };
         let (mut data, mut is_whole) = (Vec::new(), true);
         for (offset, length) in &place.extents {
@@ -284,7 +285,7 @@ impl File {
             reader.seek(start.min(there))?;
             let more = reader.vec(there.saturating_sub(start))?;
             data.extend(more);
-            // The same bytes over and over are no picture.
+            // Overlapping extents can repeat the same bytes without end.
             let what = "bytes of an item";
             Error::check(what, data.len() as u64, reader.length())?;
         }
@@ -292,7 +293,7 @@ impl File {
         Ok((data, is_whole))
     }
 
-    /// The first item of such a kind, rather one that is about the picture.
+    /// The first item that matches, preferably one that describes the image.
     fn about(&self, is_wanted: impl Fn(&Item) -> bool) -> Option<u32> {
         let wanted = |id: &u32| self.meta.items.get(id).is_some_and(&is_wanted);
         let describing = self.meta.references.iter().find_map(|((kind, from), to)| {
@@ -341,7 +342,7 @@ impl File {
         of(id).or_else(|| of(*self.inputs(id).first()?))
     }
 
-    /// Whether it is made of tiles that need no more than a row of them in memory.
+    /// Returns whether it is a grid whose tiles need only one row of them in memory.
     fn is_in_rows(&self, id: u32) -> bool {
         let Some(tile) = self.inputs(id).first() else {
             return false;
@@ -358,7 +359,7 @@ pub(crate) const HEV1: Kind = *b"hev1";
 pub(crate) const GRID: Kind = *b"grid";
 pub(crate) const OVERLAY: Kind = *b"iovl";
 pub(crate) const IDENTITY: Kind = *b"iden";
-/// A picture and its gain map: what it is without the map comes first.
+/// An image with a gain map: the first input is the image without the map.
 pub(crate) const TONE_MAP: Kind = *b"tmap";
 
 pub(super) fn walk<R: BufRead + Seek>(
@@ -404,7 +405,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((blocks, colouring))
 }
 
-/// Video curves are shown as if they were sRGB's, everywhere.
+/// As everywhere else, video transfer curves are treated as sRGB's.
 fn colouring(nclx: Nclx) -> Colouring {
     let transfer = match nclx.transfer {
         0..=3 | 6 | 14 | 15 => 13,
@@ -420,7 +421,7 @@ fn colouring(nclx: Nclx) -> Colouring {
     }
 }
 
-/// EXIF behind the offset at which it begins, and perhaps behind JPEG's prefix.
+/// Strips the offset in front of EXIF data, and JPEG's prefix if there is one.
 pub(super) fn tiff_of(data: &[u8]) -> Option<&[u8]> {
     let mut fields = Fields::new(data);
     let offset = fields.be32().ok()? as usize;
@@ -433,15 +434,15 @@ pub(super) fn tiff_of(data: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// Kind and length of what follows.
+/// Reads a box header: kind and length of the content.
 pub(super) fn box_head<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(Kind, u64), Error> {
     let (short, kind) = (reader.be32()?, reader.array()?);
     let length = match short {
         0 => reader.left(),
         1 => u64::from_be_bytes(reader.array()?)
             .checked_sub(16)
-            .ok_or_else(|| Error::malformed("a box is shorter than its head"))?,
-        2..8 => return Err(Error::malformed("a box is shorter than its head")),
+            .ok_or_else(|| Error::malformed("a box is shorter than its header"))?,
+        2..8 => return Err(Error::malformed("a box is shorter than its header")),
         length => u64::from(length) - 8,
     };
     Ok((kind, length))

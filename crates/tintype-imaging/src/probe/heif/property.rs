@@ -1,4 +1,4 @@
-//! What is said of an item besides its data (ISO/IEC 23008-12, section 6.5).
+//! Item properties (ISO/IEC 23008-12, section 6.5).
 
 use super::boxes::{Fields, Kind};
 use crate::Error;
@@ -8,11 +8,11 @@ use crate::spec::{Rect, Size};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Property {
     Size(Size),
-    /// The part that is shown.
+    /// The visible part.
     Aperture(Aperture),
-    /// Quarters to the left.
+    /// Counterclockwise, in steps of 90 degrees.
     Turn(u8),
-    /// Top to bottom, or left to right.
+    /// Top to bottom if vertical, else left to right.
     Mirror {
         is_vertical: bool,
     },
@@ -34,7 +34,7 @@ pub(crate) struct Nclx {
     pub(crate) full_range: bool,
 }
 
-/// What the samples are.
+/// The format of the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Coding {
     pub(crate) bits: u8,
@@ -44,7 +44,7 @@ pub(crate) struct Coding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hevc {
     pub(crate) coding: Coding,
-    /// Bytes that tell how long a unit is.
+    /// Size of the length field before each unit.
     pub(crate) length_bytes: usize,
     /// Parameter sets, without start codes.
     pub(crate) units: Vec<Vec<u8>>,
@@ -55,13 +55,13 @@ pub(crate) struct Hevc {
 pub(crate) struct Aperture {
     width: (u32, u32),
     height: (u32, u32),
-    /// Of the middle, from the middle of the whole.
+    /// Offset of its centre from the image centre.
     across: (i32, u32),
     down: (i32, u32),
 }
 
 impl Aperture {
-    /// In whole pixels, and no larger than the picture. `None`: it shows nothing, or means nothing.
+    /// In whole pixels, clamped to the image. `None` if it is empty or invalid.
     pub(crate) fn within(&self, whole: Size) -> Option<Rect> {
         let side = |(length, of): (u32, u32), (middle, parts): (i32, u32), whole: u32| {
             let length = f64::from(length) / f64::from(of);
@@ -69,7 +69,7 @@ impl Aperture {
             let start = (f64::from(whole) - length) / 2.0 + middle;
             let (start, end) = (start.round().max(0.0), (start + length).round());
             let end = end.min(f64::from(whole));
-            // Not a number where a denominator is nothing.
+            // NaN where a denominator is zero.
             (end > start).then_some((start as u32, (end - start) as u32))
         };
         let (x, width) = side(self.width, self.across, whole.width)?;
@@ -127,7 +127,7 @@ impl Property {
         })
     }
 
-    /// Of those that must be understood, whether this one is, or changes nothing in pixels.
+    /// Returns whether an essential property is supported, or does not affect pixels.
     pub(super) fn is_understood(&self) -> bool {
         const NO_PIXELS: [&Kind; 12] = [
             b"pixi", b"pasp", b"auxC", b"clli", b"mdcv", b"cclv", b"amve", b"lsel", b"a1lx",
@@ -155,7 +155,7 @@ fn colour(mut fields: Fields<'_>, limits: &Limits) -> Result<Property, Error> {
             primaries: code_point(fields.be16()?),
             transfer: code_point(fields.be16()?),
             matrix: code_point(fields.be16()?),
-            // QuickTime leaves it out.
+            // QuickTime omits it.
             full_range: fields.byte().is_ok_and(|flags| flags & 0x80 != 0),
         }),
         b"prof" | b"rICC" => {
@@ -168,12 +168,12 @@ fn colour(mut fields: Fields<'_>, limits: &Limits) -> Result<Property, Error> {
     })
 }
 
-/// 2 is what is not told.
+/// 2 means unspecified.
 fn code_point(number: u16) -> u8 {
     u8::try_from(number).unwrap_or(2)
 }
 
-/// ISO/IEC 14496-15, section 8.3.2.
+/// The `hvcC` box (ISO/IEC 14496-15, section 8.3.2).
 fn hevc(mut fields: Fields<'_>) -> Result<Hevc, Error> {
     fields.take(16)?;
     let is_gray = fields.byte()? & 3 == 0;
@@ -199,5 +199,6 @@ fn hevc(mut fields: Fields<'_>) -> Result<Hevc, Error> {
     })
 }
 
-/// 16 video, 16 sequence and 64 picture parameter sets can be told apart; there are messages besides.
+/// At most 16 video, 16 sequence and 64 picture parameter sets have distinct IDs; the rest leaves room for SEI
+/// messages.
 const MAX_UNITS: u64 = 256;

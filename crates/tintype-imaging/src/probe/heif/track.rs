@@ -1,4 +1,4 @@
-//! The first picture of a sequence (ISO/IEC 14496-12, section 8.3 ff.): its tracks, told as items.
+//! The first picture of an image sequence (ISO/IEC 14496-12, section 8.3 ff.): represents its tracks as items.
 
 use super::boxes::{Fields, Kind, boxes, find};
 use super::meta::{Base, Item, Meta, Place};
@@ -7,11 +7,11 @@ use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
-/// What comes before the boxes of a visual sample entry.
+/// Bytes of a visual sample entry before its boxes.
 const ENTRY_BYTES: usize = 78;
 
-/// Adds the tracks of pictures to the items, the first one as the primary item where there is none. Gives how
-/// many pictures that track has.
+/// Adds the picture tracks to the items; the first one becomes the primary item if there is none. Returns the number of
+/// pictures in that track.
 pub(super) fn read(moov: &[u8], meta: &mut Meta, limits: &Limits) -> Result<u32, Error> {
     let mut frames = 0;
     let is_alone = meta.primary.is_none();
@@ -39,21 +39,21 @@ pub(super) fn read(moov: &[u8], meta: &mut Meta, limits: &Limits) -> Result<u32,
 
 struct Track<'a> {
     id: u32,
-    /// Whose alpha it is.
+    /// The track that this alpha belongs to.
     alpha_of: Option<u32>,
     is_premultiplied: bool,
     handler: Kind,
     codec: Kind,
     size: Size,
-    /// What the sample entry has.
+    /// The content of the sample entry.
     entry: &'a [u8],
     samples: u32,
-    /// Offset and length of the first.
+    /// Offset and length of the first sample.
     first: (u64, u64),
 }
 
 impl<'a> Track<'a> {
-    /// `None` where it has no pictures.
+    /// Reads a track; `None` if it contains no pictures.
     fn read(trak: &'a [u8]) -> Option<Self> {
         let mut tkhd = Fields::new(find(trak, *b"tkhd")?);
         let (version, _) = tkhd.version().ok()?;
@@ -125,7 +125,7 @@ impl<'a> Track<'a> {
         }
         match self.alpha_of {
             Some(of) => {
-                // A track says what it is by referring to the other.
+                // A track is an alpha track if it refers to another one as such.
                 say(Property::Alpha);
                 meta.references.insert((*b"auxl", self.id), vec![of]);
             }

@@ -26,13 +26,13 @@ pub(super) fn read(exif: Option<&[u8]>, limits: &Limits) -> Rights {
     read().unwrap_or_default()
 }
 
-/// NUL ends it: EXIF separates photographer and editor so, and the photographer comes first.
+/// Text up to NUL: EXIF puts the photographer's copyright before it, and the editor's after.
 fn first(bytes: &[u8]) -> Option<String> {
     let mut parts = bytes.split(|&byte| byte == 0);
     text(parts.find(|part| !part.trim_ascii().is_empty())?)
 }
 
-/// The smallest block that says this and nothing else. Several creators are told as EXIF has them.
+/// Writes the smallest block with these fields and no others. Multiple creators are joined as EXIF requires.
 pub(super) fn write(creators: &[String], notice: Option<&str>) -> Vec<u8> {
     let artist = (!creators.is_empty()).then(|| creators.join("; "));
     let texts = [(ARTIST, artist.as_deref()), (COPYRIGHT, notice)];

@@ -1,4 +1,4 @@
-//! IPTC's Information Interchange Model (4.2), as it is, or as a resource of Photoshop.
+//! IPTC's Information Interchange Model (4.2), bare or in a Photoshop resource.
 
 use super::{MAX_CREATORS, Rights, text};
 
@@ -7,7 +7,7 @@ const CREDIT: u8 = 110;
 const SOURCE: u8 = 115;
 const NOTICE: u8 = 116;
 
-/// Resource of Photoshop that is IPTC.
+/// The Photoshop resource that contains IPTC.
 const RESOURCE: [u8; 2] = [0x04, 0x04];
 
 pub(super) fn read(plain: Option<&[u8]>, photoshop: Option<&[u8]>) -> Rights {
@@ -45,7 +45,7 @@ fn data_sets(mut rest: &[u8]) -> Rights {
 fn resources(mut rest: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     loop {
-        // Some writers put the data without a resource around it.
+        // Some writers store the data without a resource around it.
         if found.is_empty() && rest.starts_with(&[0x1c]) {
             return vec![rest];
         }
@@ -62,10 +62,10 @@ fn resources(mut rest: &[u8]) -> Vec<&[u8]> {
     }
 }
 
-/// Its number, its bytes, and what follows.
+/// Returns the number and content of a resource, and the bytes after it.
 fn resource(body: &[u8]) -> Option<([u8; 2], &[u8], &[u8])> {
     let (id, body) = body.split_first_chunk()?;
-    // A Pascal string, padded to an even length.
+    // The name is a Pascal string, padded to an even length.
     let name = usize::from(*body.first()?) + 1;
     let body = body.get(name.next_multiple_of(2)..)?;
     let (length, body) = body.split_first_chunk()?;
@@ -74,9 +74,9 @@ fn resource(body: &[u8]) -> Option<([u8; 2], &[u8], &[u8])> {
     Some((*id, value, after.get(padding..).unwrap_or_default()))
 }
 
-/// As a resource of Photoshop.
+/// Writes a Photoshop resource.
 pub(super) fn write(rights: &Rights) -> Vec<u8> {
-    // Texts are UTF-8.
+    // Declares UTF-8 (1:90), then record version 4 (2:00).
     let mut sets = vec![0x1c, 1, 90, 0, 3, 0x1b, b'%', b'G', 0x1c, 2, 0, 0, 2, 0, 4];
     let mut push = |set: u8, text: &str, most: usize| {
         let text = &text[..text.floor_char_boundary(most)];

@@ -1,8 +1,8 @@
-//! Who made a picture, who owns it, and on what terms it may be used. Places, serial numbers and names of cameras'
+//! Who made an image, who owns it, and on what terms it may be used. Locations, serial numbers and names of camera
 //! owners are never read, so they cannot be passed on.
 //!
-//! Fields are taken one by one from the first block that has them: XMP, which holds all of them and is what editors
-//! write last; then IPTC; then EXIF.
+//! Each field is taken from the first block that has it: XMP, which has all of them and is what editors write last;
+//! then IPTC; then EXIF.
 
 mod exif;
 mod iptc;
@@ -15,41 +15,40 @@ pub(crate) use exif::{ARTIST, COPYRIGHT};
 use serde::{Deserialize, Serialize};
 pub(crate) use write::Written;
 
-/// Longer than any line that people write; the rest is cut.
+/// Longer than any honest line; the rest is cut off.
 const MAX_TEXT_BYTES: usize = 2_000;
 
-/// More names than that are not told.
+/// Further names are ignored.
 const MAX_CREATORS: usize = 16;
 
-/// Names and texts as they are stored, without blanks around them; addresses as they are written.
-/// Also as a record keeps them.
+/// Names and texts as stored, with surrounding blanks removed; URLs as written. Records store this too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
-    /// `dc:creator`, IPTC's by-lines, EXIF's Artist.
+    /// `dc:creator`, IPTC by-lines, EXIF Artist.
     pub creators: Vec<String>,
-    /// `dc:rights`, IPTC's copyright notice, EXIF's Copyright.
+    /// `dc:rights`, IPTC copyright notice, EXIF Copyright.
     pub notice: Option<String>,
-    /// `photoshop:Credit`, IPTC's credit.
+    /// `photoshop:Credit`, IPTC credit.
     pub credit: Option<String>,
-    /// `photoshop:Source`, IPTC's source.
+    /// `photoshop:Source`, IPTC source.
     pub source: Option<String>,
-    /// `xmpRights:Marked`: `false` is the public domain.
+    /// `xmpRights:Marked`; `false` means public domain.
     pub marked: Option<bool>,
     /// `xmpRights:Owner`.
     pub owners: Vec<String>,
     /// `xmpRights:UsageTerms`.
     pub terms: Option<String>,
-    /// `xmpRights:WebStatement`, where the licence is.
+    /// `xmpRights:WebStatement`, the URL of the licence.
     pub web_statement: Option<String>,
     /// `plus:LicensorName` and `plus:LicensorURL` of the first licensor.
     pub licensor: Option<String>,
     pub licensor_url: Option<String>,
-    /// `Iptc4xmpExt:DigitalSourceType`, an address that says how the picture came to be.
+    /// `Iptc4xmpExt:DigitalSourceType`, a URI that says how the image was created.
     pub digital_source_type: Option<String>,
 }
 
 impl Rights {
-    /// Nothing is known.
+    /// No fields set.
     pub const NONE: Self = Self {
         creators: Vec::new(),
         notice: None,
@@ -75,7 +74,7 @@ impl Rights {
         xmp.or(iptc).or(exif)
     }
 
-    /// What is missing is the other's.
+    /// Takes missing fields from `other`.
     fn or(self, other: Self) -> Self {
         let or_others = |mine: Vec<String>, others| if mine.is_empty() { others } else { mine };
         Self {
@@ -94,7 +93,7 @@ impl Rights {
     }
 }
 
-/// UTF-8 or, as older software writes, Latin-1.
+/// Decodes UTF-8 or, as older software writes, Latin-1.
 fn text(bytes: &[u8]) -> Option<String> {
     match std::str::from_utf8(bytes) {
         Ok(text) => clean(text),

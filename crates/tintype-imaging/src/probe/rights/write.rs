@@ -1,4 +1,4 @@
-//! Rights as they are put into what is made of a picture.
+//! Writes rights into variants.
 
 use std::fmt::Write;
 
@@ -6,23 +6,23 @@ use quick_xml::escape::escape;
 
 use super::{Rights, exif, iptc};
 
-/// Of the packet. What does not fit is left out, from the last field on.
+/// Limit on the packet. Fields that do not fit are omitted, starting with the last.
 const MAX_XMP_BYTES: usize = 2_048;
 
-/// Of one text in it.
+/// Limit on a single text.
 const MAX_FIELD_BYTES: usize = 500;
 
-/// The same, as each container wants it.
+/// The same rights in the form that each container needs.
 pub(crate) struct Written {
-    /// From the byte order on.
+    /// From the byte order mark on.
     pub(crate) exif: Option<Vec<u8>>,
     pub(crate) xmp: Vec<u8>,
-    /// A resource of Photoshop.
+    /// A Photoshop resource.
     pub(crate) iptc: Vec<u8>,
 }
 
 impl Rights {
-    /// `None` where there is nothing to say.
+    /// Returns `None` if there is nothing to write.
     pub(crate) fn written(&self) -> Option<Written> {
         if self.is_empty() {
             return None;
@@ -43,7 +43,7 @@ const FRONT: &str = concat!(
 );
 const BACK: &str = "</rdf:Description></rdf:RDF></x:xmpmeta>";
 
-/// Of the properties' names, where they are used.
+/// Declared only if used.
 const NAMESPACES: [(&str, &str); 5] = [
     ("dc", "http://purl.org/dc/elements/1.1/"),
     ("xmpRights", "http://ns.adobe.com/xap/1.0/rights/"),
@@ -80,7 +80,7 @@ fn packet(rights: &Rights) -> String {
             format!("<plus:Licensor><rdf:Seq>{item}</rdf:Seq></plus:Licensor>")
         })
     };
-    // What matters most comes first.
+    // In order of importance.
     let fields = [
         some(&rights.creators).map(|items| list("dc:creator", "Seq", &items)),
         rights

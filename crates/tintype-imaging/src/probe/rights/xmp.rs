@@ -1,6 +1,6 @@
-//! XMP (ISO 16684-1), by its namespaces, whatever prefixes stand for them: properties as elements and as attributes,
-//! lists, alternatives by language, addresses as resources. Properties of what the picture was made from, which may
-//! be in the same packet, are not its own.
+//! XMP (ISO 16684-1), by namespace rather than prefix: properties as elements and as attributes, lists, language
+//! alternatives, URLs as resources. Properties of the image's ingredients, which may be in the same packet, are
+//! ignored.
 
 use quick_xml::NsReader;
 use quick_xml::escape::unescape;
@@ -37,7 +37,7 @@ enum Field {
 }
 
 impl Field {
-    /// Of the picture, or with `of_licensor` of who licenses it.
+    /// The field of the image or, with `of_licensor`, of its licensor.
     fn of(space: &[u8], name: &[u8], of_licensor: bool) -> Option<Self> {
         Some(match (space, name) {
             (PLUS, b"LicensorName") if of_licensor => Self::Licensor,
@@ -52,7 +52,7 @@ impl Field {
             (XMP_RIGHTS, b"UsageTerms") => Self::Terms,
             (XMP_RIGHTS, b"WebStatement") => Self::WebStatement,
             (IPTC_EXTENSION, b"DigitalSourceType") => Self::DigitalSourceType,
-            // Some write these beside the list of licensors.
+            // Some writers put these next to the list of licensors.
             (PLUS, b"LicensorURL") => Self::LicensorUrl,
             (PLUS, b"LicensorName") => Self::Licensor,
             _ => return None,
@@ -60,28 +60,28 @@ impl Field {
     }
 }
 
-/// What an open element is.
+/// The role of an open element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Other,
     Rdf,
-    /// A description of the picture.
+    /// A description of the image.
     Picture,
     Licensors,
     Value(Field),
-    /// Of a list or of alternatives; `true`: the one for any language.
+    /// An entry of a list or of language alternatives; `true` for the default language.
     Item(Field, bool),
 }
 
 #[derive(Default)]
 struct Walk {
     open: Vec<Place>,
-    /// Of the value or item that is open.
+    /// The text so far of the open value or item.
     text: String,
     found: Vec<(Field, bool, String)>,
 }
 
-/// What can be read, up to the first fault.
+/// Reads up to the first error.
 pub(super) fn read(packet: &[u8]) -> Rights {
     let decoded;
     let text = match packet {
@@ -155,7 +155,7 @@ impl Walk {
             Place::Value(field) | Place::Item(field, _) if (space, name) == (RDF, b"li") => {
                 Place::Item(field, self.is_default(reader, element))
             }
-            // Lists are seen through.
+            // List elements are transparent.
             Place::Value(field) if space == RDF => Place::Value(field),
             Place::Licensors | Place::Other if within_licensor => {
                 Field::of(space, name, true).map_or(Place::Other, Place::Value)

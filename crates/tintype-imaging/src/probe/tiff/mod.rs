@@ -1,4 +1,4 @@
-//! The directories of a TIFF (6.0, and BigTIFF).
+//! The directories of a TIFF (6.0 and BigTIFF).
 
 use std::collections::HashSet;
 use std::io::{BufRead, Seek};
@@ -19,8 +19,8 @@ const IPTC: u16 = 33723;
 const PHOTOSHOP: u16 = 34377;
 const ICC: u16 = 34675;
 
-/// Rows of tiles, and strips that are decoded as a whole, which take more are as good as a picture that is whole.
-/// Most take some kilobytes.
+/// If rows of tiles, or strips that are decoded as a whole, take more than this, the image is treated as one that must
+/// be in memory as a whole. Most take a few kilobytes.
 pub(crate) const MAX_STRIP_BYTES: u64 = 1024 * 1024;
 
 pub(super) fn walk<R: BufRead + Seek>(
@@ -61,7 +61,7 @@ pub(super) fn walk<R: BufRead + Seek>(
         iptc: tiff.bytes(&directory, IPTC, limits.max_exif_bytes),
     };
 
-    // Pages. A chain that bites its tail ends there.
+    // Pages. A cyclic chain ends where it repeats.
     let mut seen = HashSet::from([tiff.first]);
     let mut directory = tiff.directory(tiff.first, limits.max_directory_entries)?;
     while directory.next != 0 && seen.insert(directory.next) {
@@ -78,8 +78,8 @@ pub(super) fn walk<R: BufRead + Seek>(
     Ok((blocks, Colouring::Profile))
 }
 
-/// A TIFF keeps what EXIF has in its own directory: handed on as EXIF, so that one reader serves all formats. Long
-/// values stay what they are.
+/// A TIFF keeps EXIF fields in its own directory: rewrites them as an EXIF block, so that one reader serves all
+/// formats. Long values are left out of line.
 fn exif<R: BufRead + Seek>(
     tiff: &mut Tiff<R>,
     directory: &Directory,
@@ -90,7 +90,7 @@ fn exif<R: BufRead + Seek>(
         (tag, bytes.unwrap_or_default())
     });
     values.iter_mut().for_each(|(_, bytes)| {
-        // Longer than what fits where it is kept.
+        // Long enough not to be stored inline.
         bytes.resize(bytes.len().max(5), 0);
     });
     let mut exif = b"II*\0\x08\0\0\0\x02\0".to_vec();

@@ -1,5 +1,4 @@
-//! What the directory of a TIFF page says of its pixels. Nothing is refused here but what breaks a limit: what
-//! cannot be decoded is for the decoder to name.
+//! The directory of a TIFF page. Only violated limits are refused here; the decoder reports what it does not support.
 
 use std::collections::HashSet;
 use std::io::{Read, Seek};
@@ -37,7 +36,7 @@ pub(crate) const JPEG: u64 = 7;
 pub(crate) const CCITT_RLE_WORDS: u64 = 32_771;
 pub(crate) const WEBP: u64 = 50_001;
 
-/// What samples mean ([`Page::photometric`]).
+/// Values of [`Page::photometric`].
 pub(crate) const WHITE_IS_ZERO: u64 = 0;
 pub(crate) const BLACK_IS_ZERO: u64 = 1;
 pub(crate) const RGB: u64 = 2;
@@ -49,7 +48,7 @@ pub(crate) const CIE_LAB: u64 = 8;
 pub(crate) const ICC_LAB: u64 = 9;
 pub(crate) const ITU_LAB: u64 = 10;
 
-/// A side of a tile may be a little more than that of the largest picture.
+/// A tile may be slightly larger than the largest image.
 const MAX_TILE_SIDE: u64 = 1 << 17;
 
 #[derive(Clone, Debug)]
@@ -57,22 +56,22 @@ pub(crate) struct Page {
     pub(crate) size: Size,
     pub(crate) compression: u64,
     pub(crate) photometric: u64,
-    /// Per sample, of each that it says.
+    /// Bits per sample, as far as declared.
     pub(crate) bits: Vec<u64>,
     pub(crate) samples: u64,
-    /// 1 and 4: whole numbers without sign, 2: with sign, 3: floating point.
+    /// 1 and 4: unsigned integers, 2: signed integers, 3: floating point.
     pub(crate) formats: Vec<u64>,
-    /// Of the samples beyond those of the colour: 0 anything, 1 alpha that colours are multiplied by, 2 alpha.
+    /// Extra samples after the colour: 0 unspecified, 1 premultiplied alpha, 2 straight alpha.
     pub(crate) extra: Vec<u64>,
     pub(crate) predictor: u64,
-    /// The lowest bit of a byte comes first.
+    /// The least significant bit of a byte comes first.
     pub(crate) reversed: bool,
-    /// Each sample for itself rather than each pixel.
+    /// Samples are stored in separate planes rather than interleaved.
     pub(crate) planar: bool,
     pub(crate) chunk: Chunk,
 }
 
-/// The pieces that a picture is stored in: strips, which are as wide as it is, or tiles.
+/// The pieces that pixels are stored in: strips, as wide as the image, or tiles.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chunk {
     pub(crate) width: u32,
@@ -80,15 +79,14 @@ pub(crate) struct Chunk {
     pub(crate) is_tile: bool,
 }
 
-/// Where the chunks are, from left to right, from the top down, plane by plane.
+/// Offsets of the chunks, left to right, top to bottom, plane by plane.
 pub(crate) struct Places {
     pub(crate) offsets: Vec<u64>,
-    /// Absent in some files, or fewer.
+    /// Some files have none, or too few.
     pub(crate) counts: Vec<u64>,
 }
 
-/// The directory of the page that is shown: the first, unless it says of itself that it is a smaller version of
-/// another.
+/// Returns the directory of the main page: the first, unless it is marked as a reduced version of another.
 pub(crate) fn main<R: Read + Seek>(
     tiff: &mut Tiff<R>,
     limits: &Limits,
@@ -129,8 +127,8 @@ impl Page {
         };
         let compression = number(COMPRESSION).unwrap_or(1);
         let samples = number(SAMPLES).unwrap_or(1);
-        Error::check("samples a pixel", samples, 8)?;
-        // Left out by some, where libtiff guesses so.
+        Error::check("samples per pixel", samples, 8)?;
+        // If it is missing, guess as libtiff does.
         let photometric = number(PHOTOMETRIC).unwrap_or(match (samples, compression) {
             (3.., _) => RGB,
             (_, CCITT_RLE..=CCITT_G4 | CCITT_RLE_WORDS) => WHITE_IS_ZERO,
@@ -178,7 +176,7 @@ impl Page {
         })
     }
 
-    /// Samples of a pixel that make its colour.
+    /// The number of colour samples per pixel.
     pub(crate) fn colour_samples(&self) -> u64 {
         match self.photometric {
             WHITE_IS_ZERO | BLACK_IS_ZERO | PALETTE | MASK => 1,
@@ -187,7 +185,7 @@ impl Page {
         }
     }
 
-    /// Alpha follows the colour. Where it is not said what follows, it is taken for alpha.
+    /// Whether alpha follows the colour. An unspecified extra sample is taken for alpha.
     pub(crate) fn has_alpha(&self) -> bool {
         let is_shown = !matches!(self.photometric, CIE_LAB | ICC_LAB | ITU_LAB | MASK);
         is_shown
@@ -206,7 +204,7 @@ impl Page {
         (u64::from(across), u64::from(down))
     }
 
-    /// Most bytes that samples of a row of chunks take in memory, where they cannot be read row by row.
+    /// Maximum bytes in memory for the samples of a row of chunks that cannot be read row by row.
     pub(crate) fn bytes_at_once(&self) -> u64 {
         let is_whole = matches!(self.compression, JPEG | WEBP);
         if !self.chunk.is_tile && !is_whole {
@@ -231,7 +229,7 @@ impl Page {
             true => (TILE_OFFSETS, TILE_BYTE_COUNTS),
             false => (STRIP_OFFSETS, STRIP_BYTE_COUNTS),
         };
-        // Some writers keep tiles under the tags of strips.
+        // Some writers store tiles under the tags of strips.
         let mut list = |tag, other| match tiff.list(directory, tag, chunks) {
             list if list.is_empty() => tiff.list(directory, other, chunks),
             list => list,

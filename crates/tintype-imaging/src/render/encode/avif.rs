@@ -1,4 +1,4 @@
-//! AVIF, where the work is bounded by size.
+//! AVIF; its work is bounded by size.
 
 use tintype_avif::{Chroma, Samples};
 

@@ -1,13 +1,12 @@
-//! JPEG by our own encoder, with Huffman tables fitted to the picture.
+//! JPEG by our own encoder, with Huffman tables fitted to the image.
 //!
-//! A photograph below quality 90 is 4:2:0, with the quantisation tables that mozjpeg has from a search for the best
-//! MS-SSIM: 5 to 7 % fewer bytes than libjpeg's for the same score and CPU (25 photographs at 320, 640 and 1200
-//! pixels, SSIMULACRA2). Also measured: the tables of Klein, Silverstein and Carney save 8 %, but take 8 points from
-//! a photograph that was a JPEG of this very size before; trellis quantisation (`mozjpeg-rs`) saves 8 % for 3.9 times
-//! the CPU.
+//! A photograph below quality 90 is 4:2:0, with mozjpeg's quantisation tables tuned for MS-SSIM: 5 to 7 % fewer bytes
+//! than libjpeg's for the same score and CPU time (25 photographs at 320, 640 and 1200 pixels, SSIMULACRA2). Also
+//! measured: the tables of Klein, Silverstein and Carney save 8 %, but cost 8 points on a photograph that was a JPEG of
+//! this very size before; trellis quantisation (`mozjpeg-rs`) saves 8 % for 3.9 times the CPU time.
 //!
-//! One interleaved scan, so that a reader needs a row of blocks at a time. Progressive, where a configuration says so,
-//! is 2 to 4 % smaller for three times the CPU of encoding, and takes readers that much longer too.
+//! One interleaved scan, so that a reader needs only a row of blocks at a time. Progressive, an option of the
+//! configuration, is 2 to 4 % smaller for three times the CPU time of encoding, and takes readers as much longer too.
 
 use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
@@ -16,10 +15,10 @@ use super::Pixels;
 use crate::Error;
 use crate::probe::Written;
 
-/// From here on readers expect sharp colour edges (libjpeg's users draw the line there too).
+/// From this quality on, users expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
 
-/// What begins a segment of EXIF, one of XMP, and one of resources of Photoshop.
+/// Prefixes of the segments for EXIF, XMP and Photoshop resources.
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
@@ -38,11 +37,11 @@ pub(super) fn encode(
             return Err(Error::internal("transparency was not flattened"));
         }
     };
-    // Half the chroma takes the colour out of thin coloured lines and letters.
+    // Subsampled chroma would wash out thin coloured lines and letters.
     let (sampling, tables, quality) = if is_drawn || quality >= FULL_CHROMA_QUALITY {
         (Sampling::Full, Tables::Standard, quality)
     } else {
-        // One less looks as libjpeg's tables do at the number itself.
+        // One less looks like libjpeg's tables at the given quality.
         (Sampling::Quarter, Tables::MsSsim, quality.saturating_sub(1))
     };
     let segments = rights.map(segments).unwrap_or_default();
@@ -58,7 +57,7 @@ pub(super) fn encode(
         .map_err(|error| Error::internal(format!("JPEG encoding failed: {error}")))
 }
 
-/// Application segments, each with its number.
+/// Returns the application segments and their numbers.
 pub(in crate::render) fn segments(rights: &Written) -> Vec<(u8, Vec<u8>)> {
     let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
     let xmp = (1, [XMP, &rights.xmp].concat());

@@ -1,4 +1,4 @@
-//! Pixels to bytes.
+//! Encodes pixels.
 
 mod avif;
 pub(super) mod jpeg;

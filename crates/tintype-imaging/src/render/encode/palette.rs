@@ -1,4 +1,4 @@
-//! The exact palette of a picture that has one: at most 256 colours, nothing rounded.
+//! The exact palette of an image with at most 256 colours; nothing is rounded.
 
 use super::Pixels;
 
@@ -7,15 +7,15 @@ const MAX_COLOURS: usize = 256;
 pub(super) struct Indexed {
     /// Red, green, blue of each colour.
     pub(super) palette: Vec<u8>,
-    /// Of the colours that are not opaque, which come first.
+    /// Alpha of the colours that are not opaque; these come first.
     pub(super) alphas: Vec<u8>,
-    /// Per pixel: 1, 2, 4 or 8.
+    /// Bits per pixel: 1, 2, 4 or 8.
     pub(super) bits: usize,
-    /// Rows begin at whole bytes.
+    /// Packed indices; rows begin at whole bytes.
     pub(super) samples: Vec<u8>,
 }
 
-/// `None` where there are more colours, or where the palette would cost more than it saves.
+/// Returns `None` if there are more colours, or if the palette would cost more than it saves.
 pub(super) fn indexed(pixels: &Pixels) -> Option<Indexed> {
     let mut colours = colours(pixels)?;
     // Alpha is the highest byte, so what is transparent comes first, as tRNS wants it.
@@ -57,7 +57,7 @@ fn indices(pixels: &Pixels, colours: &[u32], bits: usize) -> Vec<u8> {
     let mut last = (colours[0], 0);
     let indices = each(pixels).map(|colour| {
         if colour != last.0 {
-            // Each colour is in the list, which was made of these pixels.
+            // Each colour is in the list, which was built from these pixels.
             last = (colour, colours.binary_search(&colour).unwrap_or_default());
         }
         last.1 as u8
@@ -77,7 +77,7 @@ fn indices(pixels: &Pixels, colours: &[u32], bits: usize) -> Vec<u8> {
     packed.collect()
 }
 
-/// ARGB. What is invisible has no colour, so that it needs no more than one entry.
+/// Yields ARGB. Invisible pixels get one colour, so that they need only one entry.
 fn each(pixels: &Pixels) -> impl Iterator<Item = u32> {
     pixels
         .samples
@@ -97,9 +97,9 @@ fn each(pixels: &Pixels) -> impl Iterator<Item = u32> {
         })
 }
 
-/// A table four times as large as it gets full, so that looking up takes a step or two.
+/// A hash set with four slots per colour, so that a lookup takes a step or two.
 struct Set {
-    /// One more than the place in `colours`; 0 is empty.
+    /// Index into `colours` plus one; 0 is empty.
     table: [u16; SLOTS],
     colours: Vec<u32>,
 }
@@ -116,9 +116,9 @@ impl Default for Set {
 }
 
 impl Set {
-    /// `None` when there is one colour too many.
+    /// Returns `None` if the colour would be one too many.
     fn insert(&mut self, colour: u32) -> Option<()> {
-        // Fibonacci hashing: the highest bits of a product with 2^32 over the golden ratio.
+        // Fibonacci hashing: the high bits of the product with 2^32 over the golden ratio.
         let mut slot = (colour.wrapping_mul(0x9e37_79b9) >> 22) as usize;
         loop {
             match self.table[slot] {

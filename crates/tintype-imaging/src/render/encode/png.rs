@@ -1,5 +1,5 @@
-//! PNG, with as few bits a pixel as say the same: a palette, or gray. Photographs are compressed
-//! quickly, since more work hardly makes them smaller and somebody waits; drawings with real effort.
+//! PNG with the fewest bits per pixel that lose nothing: a palette, or gray. Photographs are compressed quickly,
+//! because more effort hardly makes them smaller and somebody is waiting; drawings are compressed well.
 
 use std::borrow::Cow;
 
@@ -12,11 +12,10 @@ use super::palette::{Indexed, indexed};
 use crate::Error;
 use crate::probe::Written;
 
-/// Of deflate, 1..=9, where palettes and drawings are concerned. 9 saves 2 % of a screenshot for three
-/// times the CPU.
+/// Deflate level, 1..=9, for palettes and drawings. Level 9 saves 2 % on a screenshot for three times the CPU time.
 const DRAWN_LEVEL: u8 = 6;
 
-/// Of the text that is XMP.
+/// Keyword of the text chunk that contains XMP.
 const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
 
 pub(super) fn encode(
@@ -74,7 +73,7 @@ fn write(
     encoder.set_compression(Compression::Fast);
     if thoroughly {
         encoder.set_deflate_compression(DeflateCompression::Level(DRAWN_LEVEL));
-        // What repeats in a drawing is the pixels, not the differences between them.
+        // Drawings repeat pixels rather than differences between them.
         encoder.set_filter(Filter::NoFilter);
     }
     let mut writer = encoder.write_header()?;

@@ -1,27 +1,27 @@
-//! One scale for `q`: that of JPEG by libjpeg's tables, whose numbers people know.
+//! The one scale of `q`: that of JPEG with libjpeg's tables, whose numbers people know.
 //!
-//! Every other encoder counts in its own way, so each has a table, here or, where it is chosen at build time,
-//! beside it ([`tintype_avif::ON_JPEGS_SCALE`]): the quality of its own at which it looks like JPEG at `q`. It
-//! depends on size: JPEG's blocks are always 8 pixels wide, and the larger a picture is, the more the other
-//! formats need to look like it (at one quality of their own, four points of score from 320 to 1200 pixels).
+//! Every other encoder has its own scale, so each has a table, here or, if it is chosen at build time, next to the
+//! encoder ([`tintype_avif::ON_JPEGS_SCALE`]): its own quality that looks like JPEG at `q`. It depends on size: JPEG's
+//! blocks are always 8 pixels wide, and the larger an image is, the higher a quality the other formats need to match
+//! (at constant quality they lose four points of score from 320 to 1200 pixels).
 //!
-//! "Looks like" was measured: photographs encoded at many qualities, scored by SSIMULACRA2 against the pixels
-//! that were given to the encoder. An entry is where the mean score is up to a point below JPEG's, for there the
-//! worst photograph is as good as JPEG's worst: JPEG's scores are spread wider. `cargo bench --bench quality`
-//! shows how well that holds, and benches/README.md what it showed.
+//! "Looks like" was measured: photographs were encoded at many qualities and scored by SSIMULACRA2 against the
+//! encoder's input. An entry is where the mean score is up to a point below JPEG's, because there the worst photograph
+//! is as good as JPEG's worst: JPEG's scores vary more. `cargo bench --bench quality` shows how well that holds, and
+//! benches/README.md has its results.
 //!
-//! From 90 on JPEG keeps all of its colour, and WebP, which cannot, falls behind.
+//! From 90 on JPEG keeps full chroma; WebP cannot, and falls behind.
 
 use crate::spec::Size;
 
-/// `q`, and an encoder's own quality for it in a picture of 320x240 and in one of 1200x900.
+/// `q`, and the encoder's own quality for it, for an image of 320x240 and for one of 1200x900.
 type Table = [(u8, u8, u8)];
 
-/// The fourth roots of how many pixels the columns are for: steps of size are even on that scale, about as on
-/// that of a logarithm, and a root is the same on every machine.
+/// The fourth roots of the columns' pixel counts. Sizes are spaced on this scale about as evenly as on a logarithmic
+/// one, and a root is the same on every machine.
 const COLUMNS: [f32; 2] = [16.0, 32.0];
 
-/// libwebp's at its method 2.
+/// libwebp's, for method 2.
 const WEBP: &Table = &[
     (0, 0, 0),
     (20, 16, 16),
@@ -32,17 +32,17 @@ const WEBP: &Table = &[
     (100, 100, 100),
 ];
 
-/// libwebp's own, for which it takes fractions.
+/// libwebp's own quality, which may be fractional.
 pub(super) fn webp(q: u8, size: Size) -> f32 {
     own(WEBP, q, size)
 }
 
-/// That of the encoder of AVIF that is built in.
+/// The own quality of the built-in AVIF encoder.
 pub(super) fn avif(q: u8, size: Size) -> u8 {
     own(tintype_avif::ON_JPEGS_SCALE, q, size).round() as u8
 }
 
-/// Between the entries around `q`, and between the two sizes.
+/// Interpolates between the entries around `q`, and between the two sizes.
 fn own(table: &Table, q: u8, size: Size) -> f32 {
     let next = table.partition_point(|&(at, ..)| at <= q);
     let next = next.clamp(1, table.len() - 1);
@@ -58,7 +58,7 @@ fn own(table: &Table, q: u8, size: Size) -> f32 {
     )
 }
 
-/// What `x` is on the line through two points.
+/// Evaluates the line through two points at `x`.
 fn on_line(x: f32, xs: [f32; 2], ys: [f32; 2]) -> f32 {
     ys[0] + (ys[1] - ys[0]) * (x - xs[0]) / (xs[1] - xs[0])
 }

@@ -14,22 +14,22 @@ use crate::spec::Size;
 /// 14 bits.
 pub(super) const MAX_SIDE: u64 = 16_383;
 
-/// libwebp's effort when lossy, 0..=6. 4 makes files 6 % smaller at the same score for 2.1 times the CPU (44 ms for 21
-/// at 640 pixels), which is more than AVIF by libaom costs.
+/// libwebp's lossy effort, 0..=6. 4 makes files 6 % smaller at the same score for 2.1 times the CPU time (44 ms instead
+/// of 21 at 640 pixels), which is more than AVIF by libaom costs.
 const METHOD: i32 = 2;
 
-/// A drawing of fewer bits a pixel than this, by the quick lossless try, is kept lossless without asking
-/// what else it could be: the tidy screenshots and scans of the corpus take 0.1..1.6, and lossy at quality
-/// 80 more than that once the try is made thorough.
+/// A drawing whose quick lossless try takes fewer bits per pixel than this stays lossless without a lossy comparison:
+/// clean screenshots and scans of the corpus take 0.1..1.6, and lossy at quality 80 takes more than the thorough
+/// lossless try.
 const FEW_BITS: usize = 2;
 
-/// Lossless is worth half as many bytes again as lossy: letters without a halo. More than that is a
-/// screenshot of a photograph, or one that was reduced until little in it is flat.
+/// Lossless may cost half as many bytes again as lossy, for letters without a halo. A larger ratio means a screenshot
+/// of a photograph, or a drawing reduced until little in it is flat.
 const fn worth(lossy: usize) -> usize {
     lossy + lossy / 2
 }
 
-/// The thorough try makes two thirds of the quick one, where colours are many.
+/// Estimates the thorough try: two thirds of the quick one, where there are many colours.
 const fn thorough(quick: usize) -> usize {
     quick * 2 / 3
 }
@@ -38,16 +38,16 @@ const fn thorough(quick: usize) -> usize {
 enum Coding {
     Lossy {
         q: u8,
-        /// Chroma is halved with the edges of luma in mind, in as much time as all the rest takes.
+        /// Subsamples chroma with regard to luma edges, which takes as long as all the rest.
         sharp_chroma: bool,
     },
-    /// 10..40 ms for a megapixel.
+    /// 10..40 ms per megapixel.
     Quick,
-    /// 40..500 ms for a megapixel. libwebp's next effort takes five times as long for a hundredth.
+    /// 40..500 ms per megapixel. libwebp's next level takes five times as long to save one percent.
     Thorough,
 }
 
-/// Lossy, at this quality.
+/// Encodes lossily, at this quality.
 pub(super) fn lossy(
     pixels: &Pixels,
     q: u8,
@@ -58,7 +58,7 @@ pub(super) fn lossy(
     Ok(finish(&Samples::of(pixels).encode(coding)?, pixels, rights))
 }
 
-/// Lossless, or lossy at this quality where lossless is not worth its bytes.
+/// Encodes losslessly, or lossily at this quality if lossless is not worth its bytes.
 pub(super) fn drawn(
     pixels: &Pixels,
     q: u8,
@@ -85,7 +85,7 @@ pub(super) fn drawn(
     Ok(finish(&lossy, pixels, rights))
 }
 
-/// As libwebp takes them.
+/// Samples in libwebp's layout.
 struct Samples {
     size: Size,
     has_alpha: bool,
@@ -115,7 +115,7 @@ impl Samples {
         };
         let mut config = WebPConfig::new().map_err(|()| failed("no configuration"))?;
         config.alpha_quality = 100;
-        // When lossless, "quality" is effort as well.
+        // For lossless, libwebp's "quality" is effort as well.
         (config.lossless, config.method, config.quality) = match coding {
             Coding::Lossy { q, .. } => (0, METHOD, quality::webp(q, self.size)),
             Coding::Quick => (1, 0, 0.0),
@@ -137,8 +137,8 @@ fn finish(coded: &[u8], pixels: &Pixels, rights: Option<&Written>) -> Vec<u8> {
 
 const RIFF_HEADER: usize = 12;
 
-/// RFC 9649: a VP8X chunk in front, then the profile, the picture, EXIF, XMP; the picture alone where that is all
-/// there is. `chunks` are those of the picture, with or without a VP8X of their own.
+/// RFC 9649: a VP8X chunk, then the profile, the image, EXIF, XMP; or the image alone if there is nothing else.
+/// `chunks` are those of the image, with or without their own VP8X.
 pub(in crate::render) fn contain(
     chunks: &[u8],
     size: Size,

@@ -1,5 +1,5 @@
-//! A JPEG of the segments that decoding needs: tables, one frame, its scans, and what says how three
-//! components are meant (JFIF, Adobe).
+//! Rebuilds a JPEG from the segments that decoding needs: tables, one frame, its scans, and the markers (JFIF, Adobe)
+//! that define what three components mean.
 
 use std::time::Instant;
 
@@ -18,10 +18,10 @@ const APP0: u8 = 0xe0;
 const APP2: u8 = 0xe2;
 const APP14: u8 = 0xee;
 
-/// A segment holds this much, besides its length.
+/// Maximum content of a segment, without its length field.
 const MAX_SEGMENT: usize = 65_533;
 
-/// `None` for what is not laid out as usual.
+/// Returns `None` if the file is structured unusually.
 pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Vec<u8>> {
     let mut rest = original.strip_prefix(&[0xff, SOI])?;
     let (mut jfif, mut body) = (None, Vec::with_capacity(original.len()));
@@ -36,12 +36,12 @@ pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Ve
         let content = segment.get(2..)?;
         rest = after;
         match marker {
-            // Huffman tables. Without them it is a frame of a film, whose readers know them.
+            // Huffman tables. A file without them is a Motion JPEG frame, whose readers know the tables.
             0xc4 => {
                 codes += 1;
                 push(&mut body, marker, content)?;
             }
-            // Quantisation tables, and the restart interval.
+            // Quantisation tables and restart interval.
             0xdb | 0xdd => push(&mut body, marker, content)?,
             0xc0..=0xc2 if frames == 0 && frame_size(content)? == size => {
                 frames += 1;
@@ -55,7 +55,7 @@ pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Ve
                 rest = after;
             }
             APP0 if content.starts_with(b"JFIF\0") && jfif.is_none() => {
-                // Without the preview that may follow.
+                // Without the thumbnail that may follow.
                 jfif = Some([content.get(..12)?, &[0, 0]].concat());
             }
             APP14 if content.starts_with(b"Adobe") => push(&mut body, marker, content.get(..12)?)?,
@@ -81,7 +81,7 @@ pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Ve
     Some(bytes)
 }
 
-/// Reads all of the coded data, to see that none is missing or wrong.
+/// Decodes all of the data, to check that none is missing or corrupt.
 pub(super) fn is_whole(
     cleaned: &[u8],
     progressive: bool,
@@ -92,7 +92,7 @@ pub(super) fn is_whole(
         max_pixels: limits.max_pixels,
         max_scans: limits.max_scans,
     };
-    // At 1/8 the later scans of a progressive file are passed over.
+    // At 1/8 the later scans of a progressive file would be skipped.
     let scale = if progressive {
         Scale::HALF
     } else {
@@ -106,7 +106,7 @@ pub(super) fn is_whole(
     }
 }
 
-/// Any number of 0xff may stand before a marker.
+/// Any number of 0xff may precede a marker.
 fn marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let mut rest = bytes.strip_prefix(&[0xff])?;
     while let Some(after) = rest.strip_prefix(&[0xff]) {
@@ -116,7 +116,7 @@ fn marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     Some((marker, after))
 }
 
-/// Up to the next marker that is neither a restart nor a stuffed byte.
+/// Length up to the next marker that is neither a restart nor a stuffed byte.
 fn coded_length(bytes: &[u8]) -> Option<usize> {
     let mut pairs = bytes.windows(2);
     pairs.position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff))
@@ -130,7 +130,7 @@ fn frame_size(frame: &[u8]) -> Option<Size> {
     Some(Size::new(side(left, right), side(top, bottom)))
 }
 
-/// In numbered pieces.
+/// Writes the profile in numbered chunks.
 fn push_profile(to: &mut Vec<u8>, icc: &[u8]) -> Option<()> {
     const HEAD: &[u8] = b"ICC_PROFILE\0";
     let pieces = icc.chunks(MAX_SEGMENT - HEAD.len() - 2);

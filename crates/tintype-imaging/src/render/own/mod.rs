@@ -1,12 +1,11 @@
-//! The original's own coding of its pixels, for an answer that would only be larger or worse if it were
-//! coded again.
+//! Reuses the original's own coding of its pixels when re-encoding would only make the response larger or worse.
 //!
-//! What is handed out is written anew from the parts that make the picture, and ends with it: none of the
-//! original's metadata, previews, further pictures or trailing bytes are in it. Whatever is unusual, damaged
-//! or only perhaps what a browser shows is coded again instead: the parts must be whole and in order,
-//! by checksums and by reading all of the coded data to its end.
+//! The output is rebuilt from the parts that make up the image, and ends with it: it has none of the original's
+//! metadata, thumbnails, further images or trailing bytes. Anything that is unusual, damaged or not certain to be what
+//! a browser shows is re-encoded instead: the parts must be complete and in order, verified by checksums and by reading
+//! all of the coded data.
 //!
-//! Deliberately absent: formats that browsers do not read, animations, more than 8 bits, inks.
+//! Deliberately absent: formats that browsers do not read, animations, more than 8 bits, CMYK.
 
 mod jpeg;
 mod png;
@@ -25,15 +24,15 @@ pub(super) struct Own {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What goes into the file besides the picture.
+/// Content of the file besides the image.
 struct Extras<'a> {
-    /// Only where it changes what is seen.
+    /// Present only if it changes how the image looks.
     icc: Option<&'a [u8]>,
     rights: Option<&'a Written>,
 }
 
-/// `None` where the original is not what was asked, cannot be handed out, or is not smaller than the answer
-/// that was made of it.
+/// Returns `None` if the original is not what was requested, cannot be reused, or is not smaller than the response made
+/// from it.
 pub(super) fn smaller(
     original: &[u8],
     container: &Container,
@@ -51,7 +50,7 @@ pub(super) fn smaller(
         icc: match container.colouring {
             _ if colour::is_srgb(container) => None,
             Colouring::Profile => container.blocks.icc.as_deref(),
-            // Described in words that are PNG's own, and that not every reader knows.
+            // Described by chunks that only PNG has, and that not every reader knows.
             _ => return Ok(None),
         },
         rights,
@@ -67,16 +66,16 @@ pub(super) fn smaller(
     let is_whole = match format {
         Format::Jpeg => jpeg::is_whole(&bytes, header.interlaced, limits, deadline)?,
         Format::Png => png::is_whole(&bytes),
-        // Its decoder takes nothing less.
+        // The decoder has accepted nothing less.
         _ => true,
     };
     Ok(is_whole.then_some(Own { format, bytes }))
 }
 
-/// That of the original, if an answer may be in it.
+/// The original's format, if a response may use it.
 fn format(container: &Container, resolved: &Resolved) -> Option<Format> {
     let header = &container.header;
-    // Pictures that follow the first of a JPEG are not handed out.
+    // Further images after the first of a JPEG are left out.
     let is_one = header.frames == 1 || header.format == SourceFormat::Jpeg;
     let is_as_stored = header.orientation == 1 && is_one && header.bits <= 8;
     let shows_background = resolved.background.is_some() && header.has_alpha;
@@ -89,7 +88,7 @@ fn format(container: &Container, resolved: &Resolved) -> Option<Format> {
         SourceFormat::Webp => Format::Webp,
         _ => return None,
     };
-    // Who takes AVIF takes WebP; all take JPEG and PNG.
+    // Clients that accept AVIF accept WebP; all accept JPEG and PNG.
     let is_readable = format != Format::Webp || resolved.format == Format::Avif;
     (format == resolved.format || resolved.own_coding && is_readable).then_some(format)
 }

@@ -1,4 +1,4 @@
-//! A PNG of the chunks that decoding needs.
+//! Rebuilds a PNG from the chunks that decoding needs.
 
 use std::io::{Read, Write};
 
@@ -16,7 +16,7 @@ struct Chunk<'a> {
     content: &'a [u8],
 }
 
-/// `None` for what is not laid out as usual.
+/// Returns `None` if the file is structured unusually.
 pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
     let mut rest = original.strip_prefix(SIGNATURE)?;
     let mut bytes = Vec::with_capacity(original.len());
@@ -50,13 +50,13 @@ pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
                 colours = chunk.content.len() / 3;
                 push(&mut bytes, &chunk.kind, chunk.content);
             }
-            // Not every reader knows what to make of bits that are too many.
+            // Not every reader copes with surplus bits.
             b"tRNS" if !has_pixels => {
                 if let Some(clear) = decode::transparency(chunk.content, bits, colour, colours) {
                     push(&mut bytes, &chunk.kind, &clear);
                 }
             }
-            // In lower case: a reader may pass over it.
+            // Lower case: ancillary, so a reader may ignore it.
             [first, ..] if first.is_ascii_lowercase() => {}
             _ => return None,
         }
@@ -65,7 +65,7 @@ pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
     has_pixels.then_some(bytes)
 }
 
-/// Whether the coded data holds all rows and nothing else, by its own checksum.
+/// Checks that the coded data contains all rows and nothing else, by its own checksum.
 pub(super) fn is_whole(cleaned: &[u8]) -> bool {
     let read = || {
         let mut rest = cleaned.strip_prefix(SIGNATURE)?;
@@ -83,18 +83,18 @@ pub(super) fn is_whole(cleaned: &[u8]) -> bool {
             let mut row = vec![0; length];
             for _ in 0..count {
                 stream.read_exact(&mut row).ok()?;
-                // The five filters.
+                // There are five filters.
                 (row[0] <= 4).then_some(())?;
             }
         }
-        // Reading the end is what compares the checksum.
+        // Reading to the end verifies the checksum.
         let more = stream.read(&mut [0]).ok()?;
         Some(more == 0 && stream.total_in() == coded.len() as u64)
     };
     read().unwrap_or(false)
 }
 
-/// How many rows of how many bytes, with the filter's, each pass has.
+/// For each pass: the number of rows, and the bytes per row including the filter byte.
 fn rows(head: &[u8]) -> Option<Vec<(u32, usize)>> {
     let [
         w0,
@@ -145,7 +145,7 @@ fn rows(head: &[u8]) -> Option<Vec<(u32, usize)>> {
     })
 }
 
-/// `None` at the end, and for a wrong checksum.
+/// Returns `None` at the end, and for a wrong checksum.
 fn next<'a>(rest: &mut &'a [u8]) -> Option<Chunk<'a>> {
     let (length, after) = rest.split_first_chunk()?;
     let (kind, after) = after.split_first_chunk::<4>()?;

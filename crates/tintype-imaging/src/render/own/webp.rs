@@ -1,10 +1,10 @@
-//! A WebP of the chunks that decoding needs.
+//! Rebuilds a WebP from the chunks that decoding needs.
 
 use super::Extras;
 use crate::probe::Header;
 use crate::render::encode::webp::{contain, push};
 
-/// `None` for what is not laid out as usual.
+/// Returns `None` if the file is structured unusually.
 pub(super) fn cleaned(original: &[u8], header: &Header, extras: &Extras) -> Option<Vec<u8>> {
     let (riff, rest) = original.split_at_checked(12)?;
     let length = u32::from_le_bytes(*riff.get(4..)?.first_chunk()?) as usize;
@@ -16,7 +16,7 @@ pub(super) fn cleaned(original: &[u8], header: &Header, extras: &Extras) -> Opti
         let (length, after) = after.split_first_chunk()?;
         let length = u32::from_le_bytes(*length) as usize;
         let content = after.get(..length)?;
-        // Some writers leave out the padding at the very end.
+        // Some writers omit the padding at the very end.
         rest = after.get(length.next_multiple_of(2)..).unwrap_or_default();
         match kind {
             b"ALPH" if !has_pixels => push(&mut picture, kind, content),

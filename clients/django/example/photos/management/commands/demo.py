@@ -10,7 +10,7 @@ from django_tintype.errors import TintypeError
 
 
 class Command(BaseCommand):
-    help = "Prepares the database, makes the user admin with the password admin, and serves."
+    help = "Prepares the database, creates the user admin (password admin), and starts the server."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--bind", default="127.0.0.1:8000", help="address and port")

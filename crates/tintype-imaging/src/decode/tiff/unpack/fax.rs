@@ -1,5 +1,5 @@
-//! Group 3 and 4 fax coding (ITU-T T.4 and T.6), a row at a time; the codes of runs and modes are those of `fax`.
-//! A damaged row ends Group 4 and plain runs; Group 3 goes on with the next row that is marked.
+//! Group 3 and 4 fax coding (ITU-T T.4 and T.6), row by row; `fax` supplies the codes of runs and modes. A damaged row
+//! ends Group 4 and plain run-length data; Group 3 continues with the next marked row.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -17,11 +17,11 @@ pub(super) struct Fax<'c> {
     coding: form::Fax,
     width: u32,
     rows_left: u32,
-    /// Where the colour changes in the row above and in this one, beginning with white.
+    /// Columns where the colour changes in the previous row and in this one, beginning with white.
     above: Vec<u32>,
     changes: Vec<u32>,
     row: Vec<u8>,
-    /// Of the row, what has been read.
+    /// The column reached in this row.
     at: usize,
 }
 
@@ -44,7 +44,7 @@ impl<'c> Fax<'c> {
         }
     }
 
-    /// `None` where there are no more.
+    /// Decodes the next row; `None` after the last.
     fn next_row(&mut self) -> Option<()> {
         self.rows_left = self.rows_left.checked_sub(1)?;
         std::mem::swap(&mut self.above, &mut self.changes);
@@ -64,7 +64,7 @@ impl<'c> Fax<'c> {
     fn marked_row(&mut self, two_dimensional: bool) -> Option<()> {
         let is_marked = self.bits.skip_mark();
         let by_runs = !two_dimensional || self.bits.take(1)? == 1;
-        // A second mark at once is the end.
+        // Two marks in a row are the end.
         if is_marked && self.bits.is_mark() {
             return None;
         }
@@ -73,7 +73,7 @@ impl<'c> Fax<'c> {
             false => self.by_the_row_above(),
         };
         if read.is_none() {
-            // What was read of the row is shown.
+            // The part of the row that was read is shown.
             self.bits.find_mark()?;
         }
         Some(())
@@ -89,7 +89,7 @@ impl<'c> Fax<'c> {
         Some(())
     }
 
-    /// Where a run ends that begins at `at`.
+    /// The end of the run that begins at `at`.
     fn run(&mut self, at: u32, is_black: bool) -> Option<u32> {
         let mut end = at;
         loop {
@@ -101,7 +101,7 @@ impl<'c> Fax<'c> {
             if length < 64 {
                 return Some(end.min(self.width));
             }
-            // A code of no length would go on for ever.
+            // Without a limit, zero-length codes could go on for ever.
             if end > self.width + 2_560 {
                 return None;
             }
@@ -109,7 +109,7 @@ impl<'c> Fax<'c> {
     }
 
     fn by_the_row_above(&mut self) -> Option<()> {
-        // Nothing but the first pixel may be at or before the beginning.
+        // Only the first pixel may be at or before the start.
         let (mut at, mut is_first, mut is_black) = (0, true, false);
         let mut index = 0;
         while at < self.width {
@@ -139,7 +139,7 @@ impl<'c> Fax<'c> {
         Some(())
     }
 
-    /// In the row above, the first change behind `at` to the other colour.
+    /// The first change after `at` to the other colour, in the previous row.
     fn next_change(&self, index: &mut usize, at: u32, is_first: bool, is_black: bool) -> usize {
         let is_behind = |change: u32| change > at || is_first;
         while *index > 0 && is_behind(self.above[*index - 1]) {
@@ -165,7 +165,7 @@ impl<'c> Fax<'c> {
     }
 }
 
-/// Sets the bits of a range.
+/// Sets a range of bits.
 fn fill(row: &mut [u8], start: u32, end: u32) {
     if start >= end {
         return;
@@ -194,7 +194,7 @@ impl Read for Fax<'_> {
     }
 }
 
-/// The highest bit first. Behind the end are zeros, which no code is made of.
+/// Reads bits, most significant first. Past the end it returns zeros, which match no code.
 struct Bits<'c> {
     bytes: Cow<'c, [u8]>,
     at: usize,
@@ -215,7 +215,7 @@ impl Bits<'_> {
         self.at >= 8 * self.bytes.len()
     }
 
-    /// Filling may stand before it, which is zeros as well.
+    /// Fill bits before it are zeros as well.
     fn is_mark(&self) -> bool {
         !self.is_at_end() && self.peek(EOL_ZEROS) == Some(0)
     }
@@ -232,7 +232,7 @@ impl Bits<'_> {
         false
     }
 
-    /// Stops before it.
+    /// Stops before the mark.
     fn find_mark(&mut self) -> Option<()> {
         while !self.is_at_end() {
             if self.is_mark() {

@@ -1,5 +1,5 @@
-//! JPEG in a strip or tile (Adobe's technical note 2): a stream of its own, but for its tables. What its
-//! components mean is the page's to say, so markers that say otherwise are left out.
+//! JPEG in a strip or tile (Adobe's technical note 2): a complete stream except for its tables. The page says what its
+//! components mean, so markers that say otherwise are left out.
 
 use std::time::Instant;
 
@@ -33,9 +33,9 @@ pub(super) fn decode(
         Colour::Cmyk => 4,
     };
     if channels != shape.samples {
-        return Err(Error::malformed("JPEG of another number of components"));
+        return Err(Error::malformed("JPEG with another number of components"));
     }
-    // Four components are taken for inks of which 255 is none; here they are what they are.
+    // Four components were decoded as inverted CMYK; TIFF stores them uninverted.
     if picture.colour == Colour::Cmyk {
         let samples = picture.samples.iter_mut();
         samples.for_each(|sample| *sample = 255 - *sample);
@@ -44,7 +44,7 @@ pub(super) fn decode(
     Ok(fit(picture.samples, size, channels, shape))
 }
 
-/// A file: the tables, and what follows them, with a marker of Adobe's that says which colours these are.
+/// Builds a file from the tables and the stream, with an Adobe marker that says how colours are encoded.
 fn stream(tables: &[u8], bytes: &[u8], is_ycbcr: bool) -> Vec<u8> {
     let mut stream = Vec::with_capacity(bytes.len() + tables.len() + 16);
     stream.extend(SOI);
@@ -59,7 +59,7 @@ fn stream(tables: &[u8], bytes: &[u8], is_ycbcr: bool) -> Vec<u8> {
     stream
 }
 
-/// All segments before the frame but those of applications, and what is left from the frame on.
+/// Copies all segments before the frame except application segments; returns the rest, from the frame on.
 fn push_segments<'b>(to: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
     let mut rest = bytes.strip_prefix(SOI).unwrap_or(bytes);
     while let Some(after) = rest.strip_prefix(&[0xff]) {
@@ -67,7 +67,7 @@ fn push_segments<'b>(to: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
             break;
         };
         match marker {
-            // Filling.
+            // Fill byte.
             0xff => {
                 rest = after;
                 continue;
@@ -92,7 +92,7 @@ fn push_segments<'b>(to: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
     rest
 }
 
-/// Of the frame that a stream goes on with.
+/// Returns whether the frame at the start of `rest` has three components.
 fn has_three_components(rest: &[u8]) -> bool {
     matches!(rest, [0xff, 0xc0..=0xc2, _, _, _, _, _, _, _, 3, ..])
 }

@@ -1,4 +1,4 @@
-//! LZW (TIFF 6.0 section 13), and as libtiff wrote it before that was settled.
+//! LZW (TIFF 6.0 section 13), and the older variant that libtiff wrote before that was settled.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ pub(super) struct Lzw<'c> {
 
 impl<'c> Lzw<'c> {
     pub(super) fn new(bytes: Cow<'c, [u8]>) -> Self {
-        // The first code clears the table: 256, in 9 bits.
+        // The first code is a clear code: 256, in 9 bits.
         let is_old = matches!(*bytes, [0, second, ..] if second & 1 == 1);
         Self {
             decoder: match is_old {

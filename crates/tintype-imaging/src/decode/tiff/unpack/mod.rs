@@ -1,5 +1,5 @@
-//! From the bytes of a strip or tile to rows of packed samples. Most come as they are read; JPEG and WebP are
-//! decoded whole.
+//! Unpacks the bytes of a strip or tile to rows of packed samples. Most compressions are streamed; JPEG and WebP are
+//! decoded as a whole.
 
 mod fax;
 mod jpeg;
@@ -18,15 +18,15 @@ use super::form::Packing;
 use super::lane::Chunks;
 use crate::Error;
 
-/// What a window or dictionary may take. The highest presets of xz and zstd have 64 and 128 MiB; most files of
-/// either are packed by a strip, and need as little as that.
+/// The maximum window or dictionary. The highest presets of xz and zstd use 64 and 128 MiB; most files compress each
+/// strip separately and need no more than a strip.
 const MAX_WINDOW_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The rows that are wanted of a strip or tile.
+/// The rows needed from a strip or tile.
 pub(super) struct Shape {
     pub(super) width: u32,
     pub(super) rows: u32,
-    /// Of a pixel, in this plane.
+    /// Samples per pixel, in this plane.
     pub(super) samples: usize,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn open<'c>(
         Packing::Zstd => {
             let cursor = Cursor::new(bytes);
             let decoder = StreamingDecoder::new_with_max_window_size(cursor, MAX_WINDOW_BYTES);
-            let failed = |_| Error::malformed("its zstd cannot be read");
+            let failed = |_| Error::malformed("its zstd data cannot be read");
             Box::new(decoder.map_err(failed)?)
         }
         Packing::Lzma => {
@@ -69,7 +69,7 @@ pub(super) fn open<'c>(
     })
 }
 
-/// Rows of a picture that was decoded, as wide as they are wanted.
+/// Crops or pads the rows of a decoded image to the required width.
 fn fit(
     samples: Vec<u8>,
     (width, height): (usize, usize),

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 pub(super) struct PackBits<'c> {
     bytes: Cow<'c, [u8]>,
     at: usize,
-    /// What is left of the last run.
+    /// The remainder of the last run.
     run: Run,
 }
 
@@ -34,7 +34,7 @@ impl<'c> PackBits<'c> {
     fn next_run(&mut self) -> Option<Run> {
         loop {
             match self.next()?.cast_signed() {
-                // Says nothing.
+                // A no-op.
                 -128 => {}
                 length @ ..0 => {
                     return Some(Run::Repeated(

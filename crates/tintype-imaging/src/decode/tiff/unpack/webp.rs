@@ -1,4 +1,4 @@
-//! WebP as libtiff puts it into a strip or tile: a file of its own.
+//! WebP as libtiff stores it in a strip or tile: a complete file.
 
 use std::io::Cursor;
 use std::time::Instant;
