@@ -1,4 +1,4 @@
-//! `POST /api/v1/batch`: one operation on many keys, with an answer for each.
+//! `POST /api/v1/batch`: one operation on many keys, with one result per key.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::originals::delete::{Removed, remove};
 
 const MAX_KEYS: usize = 1_000;
 
-/// Keys worked on at a time for one request.
+/// Keys that one request works on at the same time.
 const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
@@ -96,7 +96,7 @@ async fn carry_out(app: &App, caller: &Caller, op: Op, key: &str) -> Result<Opti
         }
         Op::Delete | Op::Purge if app.config.stores.read_only => Err(Error::read_only()),
         Op::Delete => {
-            // Without a condition there is one outcome.
+            // Without a condition there is only one outcome.
             let _: Removed = remove(app, &key, None, Cause::Delete, caller.actor()).await?;
             Ok(None)
         }

@@ -1,4 +1,4 @@
-//! `/api/v1/files/{key}`: the bytes of an original, in and out.
+//! `/api/v1/files/{key}`: upload, download and delete the bytes of an original.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Error> {
     let key = new_key(&uri, BASE)?;
-    // First of all, so that a token that may not write learns nothing of what else is wrong.
+    // Checked first: a token without this scope learns nothing about other errors in the request.
     caller.principal.require(Scope::Write, &key)?;
     let asked: PutQuery = query(&uri)?;
     let otherwise = conflict(&key, asked.on_conflict.as_deref(), asked.max_length)?;
@@ -116,7 +116,7 @@ pub(super) async fn get(
                 {
                     Ok(Some(got)) => Some(got.body),
                     Ok(None) => return Err(not_found(&key)),
-                    // Replaced since the look at it.
+                    // Replaced since its metadata was read.
                     Err(Precondition { .. } | Changed) => {
                         looks.again().await?;
                         continue;
@@ -133,7 +133,8 @@ pub(super) async fn get(
 fn representation(found: &Current, coding: Coding) -> Result<Representation, Error> {
     let record = &found.stored.record;
     let mut headers = HeaderMap::new();
-    // A digest is of what goes out (RFC 9530, 3), and the ETag is what a change is bound to, so it stays.
+    // The digest covers the bytes that are sent (RFC 9530, 3). The ETag stays, because changes are conditional on
+    // it.
     let sha256 = record.sha256;
     response::describe(
         &mut headers,

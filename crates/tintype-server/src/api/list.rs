@@ -18,7 +18,7 @@ use crate::config::Scope;
 use crate::error::Error;
 use crate::records::FoundRecord;
 
-/// Records read at a time for one page.
+/// Records that one page reads at the same time.
 const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct File {
     size: u64,
     etag: String,
     modified: Timestamp,
-    /// Only on request. Null: nothing is known yet of an adopted original.
+    /// Only with `records=1`. Null while nothing is known of an adopted original.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<Value>,
 }
@@ -96,10 +96,10 @@ pub(super) async fn list(
 
 async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Error> {
     let record = if with_record {
-        // Not derived: a listing must not read every original of an adopted folder.
+        // Read but not derived: a listing must not read every original of an adopted folder.
         let stored = match app.records.look(&listed.key).await? {
             FoundRecord::Stored(stored) => Some(stored),
-            // One that is damaged is no reason to show none of the others.
+            // A damaged record must not hide the others.
             FoundRecord::Nothing | FoundRecord::Damaged { .. } => None,
         };
         Some(
