@@ -1,17 +1,16 @@
-//! The items of a spec: their names, in the order in which they are written, and the words and
-//! ranges that parsing and writing share.
+//! The items of a spec: names, canonical order, and the words and ranges that parsing and formatting share.
 
 use tintype_imaging::spec::{Compass, Fit, Flip, Format, Metadata, Rotate};
 
 use super::FormatItem;
 
-/// What the reference tells of an item besides its values, which its reader knows.
+/// An item, as the reference describes it. Values come from its parser.
 #[derive(Debug)]
 pub struct Item {
     pub name: &'static str,
-    /// The value that says what silence says.
+    /// The value that means the same as leaving the item out.
     pub default: Option<&'static str>,
-    /// For people, with names in backticks.
+    /// Markdown, with names in backticks.
     pub meaning: &'static str,
 }
 
@@ -31,7 +30,7 @@ const fn or(name: &'static str, default: &'static str, meaning: &'static str) ->
     }
 }
 
-/// Every item, in canonical order. Where an item stands here is its place in a URL.
+/// Every item, in canonical order: the position here is the position in a URL.
 pub const ITEMS: [Item; 22] = [
     item(
         "w",
@@ -126,7 +125,7 @@ pub const ITEMS: [Item; 22] = [
     ),
 ];
 
-/// Of [`ITEMS`].
+/// Names of [`ITEMS`].
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ITEMS.iter().map(|item| item.name)
 }
@@ -135,7 +134,7 @@ pub fn is_item(name: &str) -> bool {
     names().any(|item| item == name)
 }
 
-/// The words that an item takes; none for one that takes numbers.
+/// The words that an item accepts; none if it takes numbers.
 pub fn words(item: &str) -> Vec<&'static str> {
     fn of<T>(words: Words<T>) -> Vec<&'static str> {
         words.iter().map(|(word, _)| *word).collect()
@@ -152,10 +151,10 @@ pub fn words(item: &str) -> Vec<&'static str> {
     }
 }
 
-/// The signature is no item among others: it says nothing about the answer and is always last.
+/// The signature is not in [`ITEMS`]: it does not affect the response and is always last.
 pub(super) const SIG: &str = "sig";
 
-/// Words of a closed set, each with its meaning.
+/// The words of a closed set, each with its value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
 
 pub(super) const FITS: Words<Fit> = &[
@@ -231,7 +230,7 @@ pub(super) fn meaning<T: Copy>(words: Words<T>, text: &str) -> Option<T> {
     Some(*value)
 }
 
-/// Every value has a word, except `Rotate::None` and the empty flip, which are said by silence.
+/// The word for a value. `Rotate::None` and the empty flip have none: they are written by leaving the item out.
 pub(super) fn word<T: Copy + PartialEq>(words: Words<T>, value: T) -> Option<&'static str> {
     let (word, _) = words.iter().find(|(_, candidate)| *candidate == value)?;
     Some(word)

@@ -1,4 +1,4 @@
-//! From an original to the bytes of a variant.
+//! Renders a variant from its original.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// Renders a variant, by way of the mezzanine where that is good enough for it.
+/// Renders a variant, from the mezzanine where that is good enough for it.
 pub(super) async fn render_variant(
     variants: &Arc<Variants>,
     key: &Key,
@@ -33,7 +33,7 @@ pub(super) async fn render_variant(
     };
     let fetched = variants.fetch_mezzanine(key, stored, mezzanine.resolved.clone());
     let Fetched { variant, work, .. } = fetched.await?;
-    // All of it at most, whatever the crop.
+    // The cost of the whole image, whatever the crop.
     let whole = Resolved::whole(mezzanine.resolved.size, resolved.output(), resolved.format);
     let cost = cost(&mezzanine.source(variant.bytes.len()), &whole);
     let (shared, of) = (variants.clone(), mezzanine.of);
@@ -49,7 +49,7 @@ pub(super) async fn render_variant(
 fn mezzanine(variants: &Variants, record: &Record, resolved: &Resolved) -> Option<Mezzanine> {
     let mezzanine =
         Mezzanine::of(record, resolved).filter(|_| variants.config.pictures.mezzanine)?;
-    // One that takes more memory than there is for all jobs is not made.
+    // A mezzanine that needs more memory than all jobs may have is not made.
     let fits = |cost: Cost| cost.bytes <= variants.pool.limits().bytes;
     let cost = cost_of(record, &mezzanine.resolved);
     cost.is_some_and(fits).then_some(mezzanine)
@@ -108,7 +108,7 @@ async fn run(
     Ok((rendered, work))
 }
 
-/// `None`: of this original nothing can be rendered.
+/// `None` if nothing can be rendered from this original.
 pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
     let source = record.image.as_ref()?.source(record.decoded_size())?;
     Some(cost(&source, resolved))
@@ -143,7 +143,7 @@ async fn read_original(
         let bytes = got.body.into_bytes(limit).await?;
         match encoding.filter(|encoding| encoding.is_gzip()) {
             None => Ok(bytes),
-            // No more than was claimed for it.
+            // Limited to what was claimed for it.
             Some(_) => match coding::decode(bytes, unpacked).await {
                 Ok(decoded) => Ok(decoded.bytes),
                 Err(error) => Err(Error::new(Code::CorruptImage).cause(error)),
