@@ -14,7 +14,7 @@ pub(crate) fn load() -> Result<Config, Failure> {
         && !settings.root.is_dir()
     {
         return Err(Failure::Usage(format!(
-            "TINTYPE_STORE: {} is no folder; name the store of the service",
+            "TINTYPE_STORE: {} is not a folder; name the store of the service",
             settings.root.display()
         )));
     }
