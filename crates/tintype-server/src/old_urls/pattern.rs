@@ -1,5 +1,5 @@
-//! Scripts and caches of one's own: regular expressions with named groups over path and query, and templates that
-//! the groups go into.
+//! Custom scripts and caches: regular expressions with named groups over path and query, and templates that the
+//! groups are inserted into.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::items::Items;
 use super::{Read, Unmapped};
 use crate::url::{Access, is_item};
 
-/// As it stands in the configuration.
+/// As configured.
 #[derive(Clone, Debug)]
 pub struct PatternText<'a> {
-    /// Of the whole path below the prefix, decoded.
+    /// Matches the whole path after the prefix, decoded.
     pub path: &'a str,
-    /// By parameter: of its whole value, decoded.
+    /// By parameter: matches its whole value, decoded.
     pub query: &'a [(String, String)],
     pub key: &'a str,
     pub spec: &'a str,
-    /// By group: what its values mean.
+    /// By group: translations of its values.
     pub words: &'a BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug)]
 pub struct Pattern {
     path: Regex,
-    /// Empty: the query means nothing.
+    /// If empty, the query is ignored.
     query: Vec<(String, Regex)>,
     key: Template,
     spec: Vec<Template>,
@@ -34,7 +34,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Or the option at fault, and why.
+    /// The error has the option at fault, and why.
     pub fn new(text: &PatternText<'_>) -> Result<Self, (String, String)> {
         let whole = |option: String, pattern: &str| {
             let compiled = compile(&format!("^(?:{pattern})$"));
@@ -116,7 +116,7 @@ impl Pattern {
             if template.groups().any(has_nothing) {
                 continue;
             }
-            // A group that stands alone may be several items.
+            // The value of a lone group may be several items.
             let text = template.fill(&texts).unwrap_or_default();
             match template.is_one_group() {
                 true => text.split('~').for_each(|item| items.add(item)),
@@ -130,7 +130,7 @@ impl Pattern {
         })
     }
 
-    /// Of a parameter that is there twice the last one counts, as PHP has it.
+    /// If a parameter occurs twice the last one counts, as in PHP.
     fn read_query(&self, query: &str, groups: &mut Groups) -> Result<(), Unmapped> {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -165,7 +165,7 @@ impl Groups {
     }
 }
 
-/// Nothing to say: empty, or a zero however long.
+/// Empty, or a zero of any length.
 fn is_nothing(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'0')
 }
@@ -207,7 +207,7 @@ impl Template {
         matches!(self.0[..], [Piece::Group(_)])
     }
 
-    /// The name before the first underscore, where it is written out and not that of an item.
+    /// The name before the first underscore, if it is literal text and not the name of an item.
     fn unknown_item(&self) -> Option<&str> {
         let Some(Piece::Text(text)) = self.0.first() else {
             return None;
@@ -216,7 +216,7 @@ impl Template {
         (!is_item(name)).then_some(name)
     }
 
-    /// `None` where a group is missing.
+    /// `None` if a group is missing.
     fn fill(&self, texts: &BTreeMap<String, String>) -> Option<String> {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => Some(text.clone()),

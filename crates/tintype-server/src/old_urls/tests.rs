@@ -1,5 +1,5 @@
-//! What an address asks for is what its own server made of it, or it is refused by name. Cases are those of the
-//! public suites of the grammars: addresses and values.
+//! An old URL is translated to what its own server made of it, or refused with the reason. The cases are URLs and
+//! values of the grammars' public test suites.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ static PRESETS: LazyLock<Presets> = LazyLock::new(|| {
     presets
 });
 
-/// `signed key spec`, or `reason: words`, or `-` for another grammar's.
+/// `signed key spec`, or `reason: words`, or `-` if it belongs to another grammar.
 pub(super) fn told(rule: &Rule, address: &str) -> String {
     let (path, query) = match address.split_once('?') {
         None => (address, None),
@@ -209,7 +209,7 @@ fn names_of_stored_pictures_are_a_pattern_over_the_path() {
             "a.jpg w_30~h_20~fit_cover~up_1~q_9~f_jpeg",
         ),
         (&stored, "/media/a.jpg.300x200_q85_bw.jpg", "-"),
-        // sorl's: a hash of the name and the options, from which neither can be had.
+        // sorl's URLs: a hash of name and options, which cannot be reversed.
         (
             &stored,
             "/media/cache/b1/7b/b17b4fb0d5f1c0b8c2f2d3f2f1bd4d63.jpg",
@@ -576,7 +576,7 @@ proptest! {
         for rule in &*EVERY_GRAMMAR {
             let translated = rule.translate(&address, query.as_deref(), &PRESETS, 1_000);
             if let Some(Ok(translated)) = translated {
-                // A spec that is canonical, of a picture or of an original.
+                // A canonical spec, of an image or of an original.
                 let text = translated.spec.to_string();
                 prop_assert_eq!(parse_spec(&text), Ok(translated.spec.clone()), "{}", address);
                 prop_assert!(translated.spec.signature.is_none());

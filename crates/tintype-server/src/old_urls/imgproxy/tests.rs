@@ -1,4 +1,4 @@
-//! imgproxy's own tables: signatures, what proxies have done to a path, sources, and every option.
+//! imgproxy's own test tables: signatures, changes made by proxies, sources, and every option.
 
 use super::super::tests::{rule, told};
 use super::super::{Grammar, Rule};
@@ -63,7 +63,7 @@ fn signatures_are_those_of_every_client() {
     let forged = "signature: signature is not of this address";
     assert_eq!(told(&example, &address.replace("300", "301")), forged);
     assert_eq!(told(&example, &address.replace("oKfU", "unsafe")), forged);
-    // Without keys any will do, but an option in its place.
+    // Without keys any signature is accepted, but not an option in its place.
     assert_eq!(
         told(&unsigned(), &format!("/_/plain/{SOURCE}")),
         "lorem/ipsum.jpg f_auto"
