@@ -1,5 +1,4 @@
-//! Fills in, when nobody waits, what was left out of records: one original at a time, and none before
-//! its time has come.
+//! Completes records in the background: one original at a time, and none before it is due.
 
 use std::collections::BTreeSet;
 use std::sync::Weak;
@@ -11,21 +10,21 @@ use tokio::sync::mpsc;
 
 use super::Records;
 
-/// Originals that wait. Those beyond are found again when their records are loaded.
+/// Waiting originals. Others are found again when their records are loaded.
 pub const MAX_WAITING: usize = 1_000;
 
-/// Between two, for what was left out for load.
+/// Between two originals, if facts were left out because of load.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// An original whose record is unfinished.
+/// An original whose record is incomplete.
 #[derive(Debug)]
 pub struct LeftOut {
-    /// When it can be filled in; the past means now.
+    /// When it can be completed; a time in the past means now.
     pub at: Timestamp,
     pub key: Key,
 }
 
-/// Until nobody can leave anything out any more.
+/// Runs until nothing can be left out any more.
 pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOut>) {
     let mut waiting = Waiting::default();
     loop {
@@ -65,7 +64,7 @@ enum Next {
     None,
 }
 
-/// By time; an original may stand here more than once.
+/// By time; an original may occur more than once.
 #[derive(Default)]
 struct Waiting(BTreeSet<(Timestamp, String)>);
 

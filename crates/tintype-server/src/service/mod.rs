@@ -1,4 +1,4 @@
-//! The life of the service: open the stores, serve, drain, stop.
+//! The life cycle of the service: open the stores, serve, drain, stop.
 
 mod admin;
 mod awaiting;
@@ -45,27 +45,26 @@ use admin::{Outcome, Readiness, Ready};
 use awaiting::{Late, chain};
 use below::Below;
 
-/// The part of the hot cache's memory that goes to headers rather than bytes.
+/// The hot cache's memory divided by this is for headers rather than bytes.
 const RESPONSE_SHARE: u64 = 16;
-/// Balancers and whoever collects metrics.
+/// For load balancers and metrics collectors.
 const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
-/// The part of all connections that an API with a listener of its own gets, so that readers cannot
-/// keep it out.
+/// All connections divided by this are for an API with a separate listener, so that readers cannot keep it out.
 const API_SHARE: usize = 4;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// Less than a check of readiness may take.
+/// Less than a readiness check may take.
 const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
 
-/// The sockets. The caller binds them, so that it can say which one was taken.
+/// The sockets. The caller binds them, so that it can name one that is in use.
 pub struct Listeners {
     pub public: TcpListener,
     pub admin: TcpListener,
-    /// The API's own, where it is not on the public one.
+    /// A separate listener for the API, if there is one.
     pub api: Option<TcpListener>,
 }
 
-/// What went wrong before the service could begin.
+/// Errors before the service could start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -89,7 +88,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether it may be over by itself: the store gave no answer.
+    /// Whether waiting may help: the store did not respond.
     fn may_pass(&self) -> bool {
         match self {
             Self::Store(unopened) => unopened.may_pass(),
@@ -100,7 +99,7 @@ impl StartError {
 }
 
 impl App {
-    /// Opens everything that the configuration names, within what is granted. Nothing is served yet.
+    /// Opens everything in the configuration, within the granted resources. Serves nothing yet.
     pub async fn open(
         config: Arc<Config>,
         granted: &Granted,
@@ -177,8 +176,8 @@ impl App {
     }
 }
 
-/// Records without a service, for a tool that makes them. What is left out stays left out until it
-/// calls [`Records::fill_in`].
+/// Opens records without a service, for tools that write them. What is left out stays so until the tool calls
+/// [`Records::fill_in`].
 pub async fn open_records(
     config: &Config,
     granted: &Granted,
@@ -223,12 +222,12 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
     Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
-/// Called once the store is there.
+/// Called once the store is open.
 pub type Opened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
 
-/// Opens everything and serves until `stop`, then drains. Gives how many connections had to be cut.
+/// Opens everything and serves until `stop`, then drains. Returns how many connections had to be cut off.
 ///
-/// Boxed, or all that the service ever waits for would be compiled in the program that waits for it.
+/// Boxed, or all futures that the service awaits would be compiled again in the binary that awaits it.
 pub fn serve<'a>(
     config: Config,
     granted: &'a Granted,
@@ -306,7 +305,7 @@ async fn run(
             readiness.set_draining();
         })
     };
-    // Health is told until the last request is answered.
+    // Health is reported until the last response.
     let last = CancellationToken::new();
     let at_once = http::Settings {
         max_connections: ADMIN_CONNECTIONS,
@@ -321,7 +320,7 @@ async fn run(
         metrics.connections("admin"),
         last.clone(),
     ));
-    // What is told of every request is told after the last one.
+    // Telemetry of the last request still has to be written.
     let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
     let shared = listeners.api.is_none();
     let serve = |listener, late: &Late, name, connections| {
@@ -349,7 +348,7 @@ async fn run(
             public.set(router::public(app.clone(), shared));
             api.set(router::api_alone(app.clone()));
             opened(&app.config);
-            // It has just been asked everything.
+            // Everything has just been checked.
             readiness.believe(Ok(ready(&app, Vec::new())));
             let _ = running.set(app.clone());
             readiness.set_started();
@@ -374,7 +373,7 @@ async fn run(
     Ok(cut)
 }
 
-/// What is told of the service without being asked, until `stop`.
+/// Writes periodic telemetry until `stop`.
 async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
     let lines = async {
         if config.logging.emf {
@@ -391,9 +390,9 @@ async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: 
 }
 
 async fn health(app: Option<Arc<App>>) -> Outcome {
-    // Asked of a service that has started.
+    // Only called once the service has started.
     let app = app.ok_or_else(Vec::new)?;
-    // In time to be a reason: a check that takes too long as a whole makes the service unready.
+    // In time to be a reason: if the whole check takes too long, the service counts as not ready.
     let reason = match tokio::time::timeout(STORE_ANSWERS, app.store.check()).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("the store does not answer: {}", chain(&error))),
@@ -412,7 +411,7 @@ async fn health(app: Option<Arc<App>>) -> Outcome {
     }
 }
 
-/// What keeps uploads and changes from being taken; what is there is answered all the same.
+/// What keeps uploads and changes from being accepted; reads work all the same.
 async fn unwritable(app: &App) -> Vec<String> {
     let spool = app.spool.clone();
     let spool = off_threads(move || spool.check());
@@ -448,7 +447,7 @@ fn ready(app: &App, reasons: Vec<String>) -> Ready {
     }
 }
 
-/// What processes that died have left while this one runs. The first time not at once: it was just done.
+/// Removes leftovers of processes that died, at intervals. The first sweep was done at the start.
 async fn sweep_leftovers(app: Weak<App>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;

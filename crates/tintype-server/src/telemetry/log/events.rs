@@ -1,4 +1,4 @@
-//! What is not about a request: events of `tracing`, ours and those of libraries.
+//! Log lines that do not belong to a request: events of `tracing`, ours and those of libraries.
 
 use std::fmt;
 
@@ -32,14 +32,14 @@ impl<S: Subscriber> Layer<S> for Events {
             Level::TRACE => "trace",
         };
         let mut bytes = Vec::with_capacity(512);
-        // Maps of texts and numbers have no way to fail.
+        // Maps of texts and numbers cannot fail.
         let _ = said.write(&mut bytes, level, metadata.target());
         bytes.push(b'\n');
         self.0.push(&bytes);
     }
 }
 
-/// A panic is one line as well, wherever it ends. What it says may come from a file, so it is cut.
+/// Logs each panic as one line, wherever it is caught. Its message may come from a file, so it is shortened.
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

@@ -1,4 +1,4 @@
-//! The process as every Prometheus client tells of it, under the names that dashboards know.
+//! The usual process metrics of Prometheus clients, under the names that dashboards expect.
 
 use std::fs;
 use std::sync::atomic::AtomicU64;
@@ -52,7 +52,7 @@ impl Process {
         process
     }
 
-    /// What the system tells; what it does not stays as it was.
+    /// Reads them from the system; unavailable values stay as they were.
     pub(super) fn observe(&self) {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let cpu = Duration::new(
@@ -66,7 +66,7 @@ impl Process {
             self.resident.set(signed(resident * page));
         }
         if let Ok(files) = fs::read_dir("/proc/self/fd") {
-            // Without the one that the folder is read by.
+            // Without the descriptor of the folder itself.
             let open = files.count().saturating_sub(1);
             self.open_fds.set(signed(open as u64));
         }

@@ -1,4 +1,4 @@
-//! How bytes get to a collector: by the HTTP client that the service has anyway.
+//! Sends bytes to a collector with the HTTP client that the service has anyway.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use reqwest::redirect;
 use tokio::runtime::Handle;
 
-/// No collector has more to say about what it was sent.
+/// Collectors' responses are shorter than this.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Nothing can be sent at all.
@@ -22,16 +22,16 @@ pub struct Unsendable(pub(super) String);
 pub(super) struct Client {
     client: reqwest::Client,
     timeout: Duration,
-    /// What sends spans is a thread that is not one of the runtime's.
+    /// Spans are sent from a thread outside of the runtime.
     runtime: Handle,
     /// `traces` or `metrics`, for the log.
     what: &'static str,
-    /// So that an outage is told once and not every second.
+    /// So that an outage is logged once and not every second.
     is_failing: AtomicBool,
 }
 
 impl Client {
-    /// Within a runtime.
+    /// Must be called within a runtime.
     pub(super) fn new(what: &'static str, timeout: Duration) -> Result<Self, Unsendable> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
