@@ -22,7 +22,7 @@ async function handler(event) {
     }
     const path = isVariant ? decoded(request.uri) : null;
     if (path !== null && path.includes(SIGNATURE) && !(await isSigned(path))) {
-        return problem(403, 'the signature is wrong', 'signature-invalid', 'signature is not of this url');
+        return problem(403, 'the signature is wrong', 'signature-invalid', 'the signature does not match this URL');
     }
     const accepted = isVariant && !saysFormat(path) ? classOf(request.headers.accept) : '';
     if (accepted) {

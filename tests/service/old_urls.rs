@@ -332,5 +332,5 @@ fn an_access_log_tells_what_will_be_answered_before_the_switch() {
     let words = check(&[], &log.join("\n"));
     assert!(words.contains("4  will be answered"), "{words}");
     assert!(words.contains("imgproxy, redirected"), "{words}");
-    assert!(words.contains("trim has no counterpart here"), "{words}");
+    assert!(words.contains("trim has no equivalent here"), "{words}");
 }

@@ -136,7 +136,7 @@ class Spec:
         """Refuses contradictory items, as far as that can be decided without the original."""
         if not self.is_image and any(self.__dict__[item] is not None for item in PICTURE_ITEMS):
             raise SpecError(
-                "f", "json and original leave the picture as it is, so no other item may change it"
+                "f", "json and original do not change the image, so they allow no item that does"
             )
         fit = self.fit or "contain"
         if fit != "contain" and (self.w is None or self.h is None):
@@ -169,7 +169,7 @@ def check_preset(name: str, text: str) -> None:
     }
     for item, is_there in refused.items():
         if is_there:
-            raise SpecError(item, "belongs to a URL and cannot be part of a preset")
+            raise SpecError(item, "belongs in a URL and cannot be part of a preset")
 
 
 def unknown_preset(name: str, presets: Mapping[str, str]) -> SpecError:

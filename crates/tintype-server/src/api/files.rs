@@ -54,7 +54,7 @@ pub(super) async fn put(
     if headers.contains_key(CONTENT_RANGE) {
         return Err(Error::invalid(
             "Content-Range",
-            "cannot be used, an upload is always whole",
+            "cannot be used: an upload is always the whole file",
         ));
     }
     let idempotency = IdempotencyKey::from_headers(&headers, &caller.principal.id)?;

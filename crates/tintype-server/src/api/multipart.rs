@@ -46,7 +46,7 @@ pub(super) async fn upload(
     if !expected(headers)?.is_empty() {
         return Err(Error::invalid(
             "Content-Digest",
-            "is not for a form, whose digest is not the file's",
+            "cannot be used with a form, whose digest is not the file's",
         ));
     }
     // Only checks that there is room: the form is somewhat larger than its file, and no header gives the file's
@@ -77,7 +77,7 @@ pub(super) async fn upload(
         (None, Some(_), None) => {
             return Err(Error::invalid(
                 "file",
-                "has no name to put behind the prefix",
+                "has no file name to append to the prefix",
             ));
         }
         _ => {

@@ -176,7 +176,7 @@ pub(super) fn conflict_or_condition(
     match (condition, headers.get(IF_NONE_MATCH)) {
         (Some(_), Some(_)) => Err(Error::invalid(
             "If-None-Match",
-            "cannot hold together with If-Match",
+            "cannot be combined with If-Match",
         )),
         (Some(tags), None) => Ok(Conflict::Match(tags)),
         (None, Some(value)) if value.as_bytes().trim_ascii() == b"*" => Ok(Conflict::Absent),

@@ -174,7 +174,7 @@ async fn plain_original(
     let site = app.config.sites.of(&path.key);
     facts.site = Some(site.name.as_str().into());
     if site.originals != Originals::Public {
-        let detail = "originals are signed here: ask for /t/{key}/f_original~sig_…";
+        let detail = "originals need a signature here: use /t/{key}/f_original~sig_…";
         return Err(Error::new(Code::SignatureMissing).detail(detail));
     }
     let canonical = || address(site, &original_path(&path.key));

@@ -38,7 +38,7 @@ pub(crate) async fn nothing_there(uri: Uri) -> Error {
     let first = uri.path().split('/').nth(1).unwrap_or_default();
     let first: String = first.chars().take(MOST_CHARACTERS).collect();
     let detail = format!(
-        "there is nothing at /{first}: pictures are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
+        "there is nothing at /{first}: images are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
     );
     Error::new(Code::NotFound).detail(detail)
 }

@@ -145,7 +145,7 @@ fn choices(
     record: &Record,
 ) -> Result<Vec<Resolved>, Error> {
     let image = record.image.as_ref().ok_or_else(|| {
-        let detail = format!("{} is not a picture that can be read", record.media_type);
+        let detail = format!("{} cannot be decoded as an image", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
     if let Some(refusal) = image.refusal(ask.app.probing.limits()) {
@@ -153,7 +153,7 @@ fn choices(
         return Err(refusal);
     }
     let upright = image.upright().ok_or_else(|| {
-        Error::new(Code::UnsupportedFormat).detail("the size of the picture is not known")
+        Error::new(Code::UnsupportedFormat).detail("the size of the image is not known")
     })?;
     if let FormatItem::Image(format) = merged.format {
         let resolved = resolve(ask, merged, record, upright, format)?;

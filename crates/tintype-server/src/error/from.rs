@@ -20,7 +20,7 @@ impl From<tintype_store::Error> for Error {
             // by `not_in_version`.
             Store::Precondition { .. } | Store::Changed => Self::changing().cause(error),
             Store::ParentNotDirectory { parent } => Self::new(Code::ParentNotDirectory)
-                .detail("a file has the name of a folder of the key")
+                .detail("a file has the name of a folder in the key")
                 .member("parent", parent),
             Store::IsDirectory => Self::new(Code::KeyExists).detail("a folder has this name"),
             Store::KeyTooLong => Self::new(Code::NameTooLong).detail(public),
@@ -70,14 +70,14 @@ impl Error {
     /// For every change on a read-only service.
     pub fn read_only() -> Self {
         Self::new(Code::ReadOnly).detail(
-            "this service is set to read only (TINTYPE_READ_ONLY): ask the one that may be written to",
+            "this service is read-only (TINTYPE_READ_ONLY): send changes to the one that may write",
         )
     }
 
     /// For a failed condition of the client.
     pub fn not_in_version(what: &'static str) -> Self {
         Self::new(Code::PreconditionFailed)
-            .detail(format!("the {what} is not in the version asked for"))
+            .detail(format!("the {what} is not in the requested version"))
     }
 
     /// For a change that loses every race with other writers.
@@ -88,7 +88,7 @@ impl Error {
     /// For an original that other programs keep changing in place while it is read.
     pub fn changing() -> Self {
         Self::new(Code::OriginalChanging)
-            .detail("the original was changed each time that it was read; ask again in a moment")
+            .detail("the original was changed each time that it was read; try again in a moment")
     }
 
     /// For a request body that failed: too slow, or cut off.
@@ -102,7 +102,7 @@ impl Error {
             source = error.source();
         }
         Self::new(Code::InvalidRequest)
-            .detail("the body ended before it was whole")
+            .detail("the body ended before it was complete")
             .cause(error)
     }
 }

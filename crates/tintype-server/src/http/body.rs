@@ -29,7 +29,7 @@ impl fmt::Display for BodyTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the body brought less than {} bytes in {} s",
+            "fewer than {} bytes of the body arrived in {} s",
             self.bytes, self.seconds
         )
     }

@@ -132,20 +132,23 @@ fn admit(
     let hosts = headers.get_all(HOST).iter().count();
     let fewest = usize::from(request.version() == Version::HTTP_11);
     if !(fewest..=1).contains(&hosts) {
-        return Err(Error::new(Code::InvalidRequest).detail("a request has exactly one host field"));
+        return Err(
+            Error::new(Code::InvalidRequest).detail("a request must have exactly one Host field")
+        );
     }
     if headers
         .get(HOST)
         .is_some_and(|host| !is_host(host.as_bytes()))
     {
-        return Err(Error::new(Code::InvalidRequest).detail("the host field is no host"));
+        return Err(Error::new(Code::InvalidRequest).detail("the Host field is not a host"));
     }
     if !is_plain_target(request.uri()) {
-        let detail = "a target is a path, or an http address without a user";
+        let detail = "a request target must be a path, or an http URL without a user";
         return Err(Error::new(Code::InvalidRequest).detail(detail));
     }
     if !is_plainly_framed(headers) {
-        return Err(Error::new(Code::InvalidRequest).detail("the only transfer coding is chunked"));
+        return Err(Error::new(Code::InvalidRequest)
+            .detail("the only supported transfer coding is chunked"));
     }
     Ok(request.map(|body| {
         if body.is_end_stream() {

@@ -123,7 +123,7 @@ impl Drop for Counted {
 fn hold_little(listener: &TcpListener) {
     let socket = socket2::SockRef::from(listener);
     if let Err(error) = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
-        tracing::warn!(%error, "clients that do not read may cost the kernel megabytes each");
+        tracing::warn!(%error, "the send buffer cannot be limited; clients that do not read may cost megabytes of kernel memory each");
     }
 }
 

@@ -38,8 +38,8 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn detail(self) -> &'static str {
         match self {
-            Self::BareLineFeed => "a line of a head ends in CR and LF",
-            Self::Fragment => "a target has no fragment: # is written %23",
+            Self::BareLineFeed => "lines of the head must end in CR and LF",
+            Self::Fragment => "a request target must not have a fragment: write # as %23",
         }
     }
 }

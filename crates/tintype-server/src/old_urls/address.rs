@@ -152,7 +152,7 @@ fn with_small_host(rest: &str) -> String {
 /// Decodes a part of a URL once. A percent sign without two hex digits stands for itself, as in browsers.
 pub(super) fn decode(raw: &str) -> Result<String, Unmapped> {
     let decoded = percent_decode_str(raw).decode_utf8();
-    let not_utf8 = |_| Unmapped::Key(String::from("address is not UTF-8 once decoded"));
+    let not_utf8 = |_| Unmapped::Key(String::from("URL is not UTF-8 once decoded"));
     Ok(decoded.map_err(not_utf8)?.into_owned())
 }
 

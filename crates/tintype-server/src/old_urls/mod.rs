@@ -84,21 +84,21 @@ pub struct Translated {
 /// Why a URL of a grammar cannot be mapped. Text from the URL is shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmapped {
-    #[error("signature is not of this address")]
+    #[error("the signature does not match this URL")]
     Signature,
-    #[error("address is not signed")]
+    #[error("the URL is not signed")]
     Unsigned,
     /// An option, a filter or a parameter, with its name, and perhaps the reason.
-    #[error("{0} has no counterpart here")]
+    #[error("{0} has no equivalent here")]
     Option(String),
     /// The spec that would result, and why it is invalid.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    #[error("the image is at {0}, which is none of the sources")]
+    #[error("the image is at {0}, which is not one of the sources")]
     Source(String),
     #[error("{0}")]
     Key(String),
-    #[error("addresses of this kind were answered until {0}")]
+    #[error("URLs of this kind were served until {0}")]
     Gone(String),
 }
 

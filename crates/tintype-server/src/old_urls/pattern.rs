@@ -55,7 +55,7 @@ impl Pattern {
             let template = Template::parse(text).map_err(|reason| (option.to_owned(), reason))?;
             let unknown = template.groups().find(|group| !groups.contains(group));
             if let Some(group) = unknown {
-                return Err((option.to_owned(), format!("no group is called {group:?}")));
+                return Err((option.to_owned(), format!("there is no group {group:?}")));
             }
             Ok(template)
         };
@@ -64,14 +64,17 @@ impl Pattern {
             .map(|item| template("spec", item))
             .collect::<Result<_, _>>()?;
         if let Some(item) = spec.iter().find_map(Template::unknown_item) {
-            return Err(("spec".to_owned(), format!("{item:?} is no item")));
+            return Err(("spec".to_owned(), format!("{item:?} is not an item")));
         }
         if let Some(group) = text
             .words
             .keys()
             .find(|group| !groups.contains(&group.as_str()))
         {
-            return Err((format!("words.{group}"), "no group is called so".to_owned()));
+            return Err((
+                format!("words.{group}"),
+                "there is no such group".to_owned(),
+            ));
         }
         let key = template("key", text.key)?;
         let words = text.words.clone();
@@ -108,7 +111,7 @@ impl Pattern {
             };
             texts.insert(name, text);
         }
-        let missing = || Unmapped::Key(String::from("the address names no image"));
+        let missing = || Unmapped::Key(String::from("the URL names no image"));
         let address = self.key.fill(&texts).ok_or_else(missing)?;
         let mut items = Items::default();
         for template in &self.spec {

@@ -133,19 +133,19 @@ fn a_script_is_a_pattern_over_its_query() {
         ("/thumb.php?src=a.jpg&w=3&w=4&v=17", "a.jpg w_4"),
         ("/thumb.php?src=a.jpg", "a.jpg f_auto"),
         ("/thumb.php?src=a.jpg&&", "a.jpg f_auto"),
-        ("/thumb.php", "key: the address names no image"),
-        ("/thumb.php?w=3", "key: the address names no image"),
+        ("/thumb.php", "key: the URL names no image"),
+        ("/thumb.php?w=3", "key: the URL names no image"),
         (
             "/thumb.php?src=a.jpg&zc=3",
-            "option: zc \"3\" has no counterpart here",
+            "option: zc \"3\" has no equivalent here",
         ),
         (
             "/thumb.php?src=a.jpg&f=2",
-            "option: parameter f has no counterpart here",
+            "option: parameter f has no equivalent here",
         ),
         (
             "/thumb.php?src=a.jpg&w=many",
-            "option: parameter w=many has no counterpart here",
+            "option: parameter w=many has no equivalent here",
         ),
         (
             "/thumb.php?src=../a.jpg",
@@ -153,7 +153,7 @@ fn a_script_is_a_pattern_over_its_query() {
         ),
         (
             "/thumb.php?src=https://other.example/a.jpg",
-            "source: the image is at https://other.example/a.jpg, which is none of the sources",
+            "source: the image is at https://other.example/a.jpg, which is not one of the sources",
         ),
         ("/thumb.php/x?src=a.jpg", "-"),
         ("/other.php?src=a.jpg", "-"),
@@ -396,10 +396,7 @@ fn after_its_day_every_address_of_a_grammar_is_gone() {
     rule.until = until(1_000);
     for address in ["/thumb.php?src=a.jpg", "/thumb.php?nonsense=1"] {
         let told = told(&rule, address);
-        assert_eq!(
-            told,
-            "gone: addresses of this kind were answered until 2030-01-01"
-        );
+        assert_eq!(told, "gone: URLs of this kind were served until 2030-01-01");
     }
     assert_eq!(told(&rule, "/else"), "-");
 }

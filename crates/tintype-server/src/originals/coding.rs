@@ -142,7 +142,7 @@ where
     ReaderStream::with_capacity(reader, CHUNK_BYTES).and_then(move |chunk| {
         let next = left.checked_sub(chunk.len() as u64);
         left = next.unwrap_or_default();
-        let too_much = || io::Error::other(format!("more than {limit} bytes are packed in it"));
+        let too_much = || io::Error::other(format!("it decodes to more than {limit} bytes"));
         std::future::ready(next.map(|_| chunk).ok_or_else(too_much))
     })
 }

@@ -63,7 +63,7 @@ pub struct Malformed {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {} of the body is not what {header} says", .algorithm.as_str())]
+#[error("the {} of the body does not match {header}", .algorithm.as_str())]
 pub struct Mismatch {
     pub header: HeaderName,
     pub algorithm: Algorithm,
@@ -209,7 +209,7 @@ fn dictionary<'a>(
         }
         let value = rest[end..]
             .strip_prefix("=:")
-            .ok_or("has a value that is no byte sequence")?;
+            .ok_or("has a value that is not a byte sequence")?;
         let (encoded, after) = value
             .split_once(':')
             .ok_or("has an unfinished byte sequence")?;

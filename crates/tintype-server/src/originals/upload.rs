@@ -152,7 +152,7 @@ fn check_type(app: &App, media_type: &MediaType) -> Result<(), Error> {
     }
     Err(Error::new(Code::TypeNotAllowed)
         .detail(format!(
-            "the content is {media_type}, which is not accepted here"
+            "the content is {media_type}, which is not allowed here"
         ))
         .member("media_type", media_type.as_str()))
 }

@@ -37,7 +37,7 @@ pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOu
                 match in_background(records.fill_in(&key)).await {
                     Ok(Some(at)) => waiting.insert(LeftOut { at, key }),
                     Ok(None) => {}
-                    Err(error) => tracing::debug!(%error, "facts are still left out of a record"),
+                    Err(error) => tracing::debug!(%error, "a record could not be completed"),
                 }
             }
             Next::In(pause) => tokio::select! {

@@ -558,7 +558,7 @@ pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<StoredRecord>
         FoundRecord::Damaged { reason, .. } => {
             let path = Object::Record(*owner).path();
             Err(Error::new(Code::RecordDamaged)
-                .detail(format!("the record {path} cannot be read; the original itself may be whole. Overwrite it, or run `tintype index`"))
+                .detail(format!("the record {path} cannot be read; the original itself may be intact. Overwrite it, or run `tintype index`"))
                 .member("record", path.as_str())
                 .cause(format!("{path}: {reason}")))
         }

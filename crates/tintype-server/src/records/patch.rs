@@ -70,7 +70,7 @@ impl RecordPatch {
         {
             return Err(Error::invalid(
                 name,
-                "no such member, or one that cannot be changed",
+                "no such member, or it cannot be changed",
             ));
         }
         Ok(Self(members))
@@ -89,7 +89,7 @@ impl RecordPatch {
 
     pub fn apply(&self, said: &EditableFields) -> Result<EditableFields, Error> {
         let mut document = serde_json::to_value(said).map_err(|error| {
-            Error::new(Code::Internal).cause(format!("what was said about an original: {error}"))
+            Error::new(Code::Internal).cause(format!("editable fields of the record: {error}"))
         })?;
         let mut patch = self.0.clone();
         // Each state has its own members. A newly named state does not inherit those of the old one.
@@ -198,7 +198,7 @@ fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
         {
             return Err(Error::invalid(
                 "crops",
-                format!("crop {name:?} is empty or leaves the picture"),
+                format!("crop {name:?} is empty or outside the image"),
             ));
         }
     }

@@ -228,7 +228,7 @@ impl Probing {
         match made {
             Ok(placeholder) => tell(&mut image, &placeholder),
             Err(Hindrance { error, is_lasting }) => {
-                tracing::debug!(%error, is_lasting, "the facts of a picture are left out");
+                tracing::debug!(%error, is_lasting, "facts of an image are missing for now");
                 // The rest of the file may be intact.
                 if is_lasting && (input.is_whole() || error.code() != Code::CorruptImage) {
                     image.refuse(&error);

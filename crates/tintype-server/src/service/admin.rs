@@ -306,13 +306,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_missing_is_named_and_life_does_not_depend_on_it() {
-        let (readiness, asked) = readiness(Err(vec!["the store does not answer".to_owned()]));
+        let (readiness, asked) = readiness(Err(vec!["the store does not respond".to_owned()]));
         readiness.set_started();
         let (code, body) = ask(&readiness, Method::GET, "/readyz").await;
         assert_eq!(code, 503);
         assert_eq!(
             serde_json::from_str::<Value>(&body).unwrap(),
-            json!({"status": "unavailable", "reasons": ["the store does not answer"]})
+            json!({"status": "unavailable", "reasons": ["the store does not respond"]})
         );
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         assert_eq!(status(&readiness, "/livez").await, 200);
@@ -322,7 +322,7 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_can_do_less_still_takes_requests_and_says_so() {
         let (readiness, _) = readiness(Ok(Ready {
-            degraded: vec!["the store does not answer".to_owned()],
+            degraded: vec!["the store does not respond".to_owned()],
             warnings: vec!["the bucket is not versioned".to_owned()],
         }));
         readiness.set_started();
@@ -332,7 +332,7 @@ mod tests {
             serde_json::from_str::<Value>(&body).unwrap(),
             json!({
                 "status": "degraded",
-                "reasons": ["the store does not answer"],
+                "reasons": ["the store does not respond"],
                 "warnings": ["the bucket is not versioned"],
             })
         );

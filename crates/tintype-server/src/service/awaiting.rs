@@ -46,7 +46,7 @@ pub(super) async fn open(
         };
         let reason = chain(&error);
         if readiness.set_waiting(reason.clone()) {
-            tracing::warn!(reason, "the service waits for its store: {reason}");
+            tracing::warn!(reason, "the service is waiting for its store: {reason}");
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -82,7 +82,7 @@ impl Service<Request<Body>> for Late {
         match self.0.get() {
             Some(router) => Either::Left(router.clone().call(request)),
             None => {
-                let detail = "the service is starting, and its store does not answer yet";
+                let detail = "the service is starting, and its store does not respond yet";
                 let error = Error::new(Code::StoreUnavailable).detail(detail);
                 Either::Right(ready(Ok(error.into_response())))
             }

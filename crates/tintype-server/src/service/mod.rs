@@ -69,13 +69,11 @@ pub struct Listeners {
 pub enum StartError {
     #[error(transparent)]
     Store(#[from] Unopened),
-    #[error("the takedowns cannot be read, and without them nothing is served")]
+    #[error("takedowns cannot be read, and nothing is served without them")]
     Blocks(#[source] Error),
     #[error(transparent)]
     Purgers(purgers::ClientError),
-    #[error(
-        "TINTYPE_SPOOL_DIR: {0}; mount a folder there that it may write to, or name another one"
-    )]
+    #[error("TINTYPE_SPOOL_DIR: {0}; mount a writable folder there, or set another one")]
     Spool(Unwritable),
     #[error(transparent)]
     Telemetry(#[from] Unsendable),
@@ -395,8 +393,8 @@ async fn health(app: Option<Arc<App>>) -> Outcome {
     // In time to be a reason: if the whole check takes too long, the service counts as not ready.
     let reason = match tokio::time::timeout(STORE_ANSWERS, app.store.check()).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("the store does not answer: {}", chain(&error))),
-        Err(_) => Some("the store does not answer in time".to_owned()),
+        Ok(Err(error)) => Some(format!("the store does not respond: {}", chain(&error))),
+        Err(_) => Some("the store does not respond in time".to_owned()),
     };
     match reason {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),
@@ -431,7 +429,7 @@ async fn unwritable(app: &App) -> Vec<String> {
         }
     }
     if let Ok(Err(unwritable)) = spool.await {
-        reasons.push(format!("uploads cannot be taken in: {unwritable}"));
+        reasons.push(format!("uploads cannot be accepted: {unwritable}"));
     }
     reasons
 }
@@ -455,17 +453,17 @@ async fn sweep_leftovers(app: Weak<App>) {
         let spool = app.spool.clone();
         let swept = off_threads(move || spool.sweep()).await;
         if let Err(error) = swept.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            tracing::warn!(%error, "the spool cannot be swept");
+            tracing::warn!(%error, "leftovers in the spool cannot be removed");
         }
         if let Err(error) = in_background(app.store.sweep_leftovers()).await {
-            tracing::warn!(%error, "temporary files of the store cannot be swept");
+            tracing::warn!(%error, "temporary files of the store cannot be removed");
         }
     }
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a few file operations; pixel work has a pool of its own"
+    reason = "a few file operations; pixel work has its own pool"
 )]
 fn off_threads<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
@@ -480,7 +478,7 @@ async fn refresh_blocks(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(blocks::PAUSE) => {}
         }
         if let Err(error) = in_background(app.blocks.refresh()).await {
-            tracing::warn!(%error, "takedowns of other replicas cannot be read");
+            tracing::warn!(%error, "takedowns by other replicas cannot be read");
         }
     }
 }

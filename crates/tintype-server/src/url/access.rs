@@ -30,13 +30,13 @@ pub enum Access {
 /// Why a request is refused. Decided before any store is touched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    #[error("url is not signed")]
+    #[error("the URL is not signed")]
     Missing,
-    #[error("signature is not of this url")]
+    #[error("the signature does not match this URL")]
     Invalid,
     #[error("url has expired")]
     Expired,
-    #[error("an unsigned dpr is one of 1, 1.5, 2 and 3")]
+    #[error("an unsigned dpr must be 1, 1.5, 2 or 3")]
     Dpr,
 }
 

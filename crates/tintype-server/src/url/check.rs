@@ -18,7 +18,7 @@ pub struct Rule {
 pub const RULES: [Rule; 5] = [
     Rule {
         item: "f",
-        reason: "json and original leave the picture as it is, so no other item may change it",
+        reason: "json and original do not change the image, so they allow no item that does",
         example: "w_640~f_original",
         is_broken: |request, format| !format.is_image() && *request != Request::default(),
     },

@@ -34,7 +34,7 @@ const fn or(name: &'static str, default: &'static str, meaning: &'static str) ->
 pub const ITEMS: [Item; 22] = [
     item(
         "w",
-        "Width of the box, in CSS pixels. With one side alone the other follows from the picture.",
+        "Width of the box, in CSS pixels. With only one side the other follows from the image.",
     ),
     item("h", "Height of the box, in CSS pixels."),
     or(
@@ -56,7 +56,7 @@ pub const ITEMS: [Item; 22] = [
     or(
         "dpr",
         "1",
-        "Device pixels per CSS pixel: multiplies the box. Unsigned it is one of 1, 1.5, 2 and 3.",
+        "Device pixels per CSS pixel: multiplies the box. Unsigned it must be 1, 1.5, 2 or 3.",
     ),
     or(
         "up",
@@ -84,12 +84,9 @@ pub const ITEMS: [Item; 22] = [
         "flip",
         "Mirrors after turning: `h` left to right, `v` top to bottom.",
     ),
-    item(
-        "blur",
-        "Softens by a Gaussian of this many CSS pixels (sigma).",
-    ),
+    item("blur", "Gaussian blur with this sigma in CSS pixels."),
     or("sharpen", "0", "Sharpens the answer."),
-    or("gray", "0", "Takes the colours out."),
+    or("gray", "0", "Removes all colour."),
     or(
         "trim",
         "0",
@@ -117,11 +114,11 @@ pub const ITEMS: [Item; 22] = [
     ),
     item(
         "exp",
-        "Unix seconds from which on the address is refused. Caches keep the answer no longer.",
+        "Unix time in seconds at which the URL expires. Caches keep the response no longer.",
     ),
     item(
         "dl",
-        "The answer is a download, under the last segment of the key or under this name.",
+        "Offers the response as a download, named after the last segment of the key or with this name.",
     ),
 ];
 

@@ -227,7 +227,7 @@ impl Reader<'_> {
         };
         crop.ok_or_else(|| {
             self.refuse(&format!(
-                "{allowed}, starting inside the picture and not empty"
+                "{allowed}, starting inside the image and not empty"
             ))
         })
     }

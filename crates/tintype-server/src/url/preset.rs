@@ -55,7 +55,7 @@ impl Presets {
             ),
         ];
         if let Some((_, item)) = refused.into_iter().find(|(is_there, _)| *is_there) {
-            let reason = "belongs to a URL and cannot be part of a preset";
+            let reason = "belongs in a URL and cannot be part of a preset";
             return Err(SpecError::new(item, reason));
         }
         self.0.insert(name, spec);

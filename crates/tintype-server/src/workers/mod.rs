@@ -210,7 +210,7 @@ const LOWEST: i32 = 40;
 #[cfg(target_os = "linux")]
 fn give_way() {
     if let Err(error) = rustix::process::nice(LOWEST) {
-        tracing::warn!(%error, "background work runs at the same priority as requests");
+        tracing::warn!(%error, "background work could not be given a lower priority than requests");
     }
 }
 

@@ -73,7 +73,7 @@ impl From<Refusal> for Error {
             Refusal::DeadlineExceeded => Self::new(Code::DeadlineExceeded).detail(text),
             // A single original that its decoder cannot cope with.
             Refusal::Panicked => Self::new(Code::UnsupportedFormat)
-                .detail("the picture is of a form that its decoder fails on")
+                .detail("the image has a form that the decoder cannot handle")
                 .cause(refusal),
             Refusal::Closed => Self::new(Code::Overloaded).detail("the service is stopping"),
         }

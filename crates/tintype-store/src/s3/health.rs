@@ -145,7 +145,7 @@ impl Health {
     }
 
     pub(super) fn gone(operation: Operation) -> Failure {
-        let text = "the store does not answer, and is asked once a second until it does";
+        let text = "the store does not respond, and is asked once a second until it does";
         Failure::down(operation, text)
     }
 
@@ -218,7 +218,7 @@ impl Health {
             (true, true) => tracing::info!("the store answers again"),
             (false, false) => {
                 self.counts.opening();
-                tracing::error!("the store does not answer; asked once a second until it does");
+                tracing::error!("the store does not respond; asked once a second until it does");
             }
             _ => {}
         }

@@ -135,7 +135,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             place.into(),
         ),
         (_, Kind::Down | Kind::Slow) => (
-            format!("S3 at {endpoint} does not answer: {}", failure.text),
+            format!("S3 at {endpoint} does not respond: {}", failure.text),
             place.into(),
         ),
         _ => (

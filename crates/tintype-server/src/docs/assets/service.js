@@ -22,7 +22,7 @@ async function asked(path, options = {}) {
     answer = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused({ title: "the service does not answer", detail: "the service does not answer: is it still running?" });
+    throw new Refused({ title: "the service does not respond", detail: "the service does not respond: is it still running?" });
   }
   if (answer.ok) return answer;
   const isProblem = answer.headers.get("content-type") === "application/problem+json";

@@ -131,7 +131,7 @@ impl Lane {
                     purger = self.kind(),
                     target = self.purger.target(),
                     failed_for_s = since.elapsed().as_secs(),
-                    "purges do not reach {}, they are tried again: {reason}",
+                    "purges do not reach {}, and will be retried: {reason}",
                     self.purger.target()
                 );
                 now
@@ -199,7 +199,7 @@ fn gives_up(shared: &Shared, lane: &Lane, pending: &Pending) -> bool {
         purger = lane.kind(),
         key = entry.key,
         prefix = entry.prefix,
-        "a purge was given up after {} days",
+        "a purge was dropped after {} days",
         GIVE_UP.as_secs() / 86_400
     );
     shared.confirm(pending);

@@ -423,7 +423,7 @@ async fn remove(store: Arc<Store>, mut finished: mpsc::UnboundedReceiver<OutboxI
 /// If this fails, recovery finds the entry and delivers it once more.
 async fn remove_entry(store: &Store, id: OutboxId) {
     if let Err(error) = store.delete(&Object::Outbox(id), &Condition::Any).await {
-        tracing::debug!(%error, "a purge that was delivered stays in the outbox");
+        tracing::debug!(%error, "a delivered purge cannot be removed from the outbox");
     }
 }
 

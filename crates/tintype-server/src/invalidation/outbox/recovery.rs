@@ -43,7 +43,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         next_look = Instant::now() + 2 * with_jitter(timing.look);
         let must_look = std::mem::take(&mut is_first) || is_due(&shared).await;
         if must_look && let Err(error) = look(&shared).await {
-            tracing::warn!(%error, "the outbox cannot be looked through for purges that were left behind");
+            tracing::warn!(%error, "the outbox cannot be searched for purges that other processes left behind");
         }
     }
 }
@@ -74,7 +74,7 @@ async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
         }
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, "others may deliver what is still held here");
+        tracing::debug!(%error, "the heartbeat cannot be written; other processes may deliver purges that are still held here");
     }
 }
 
@@ -169,7 +169,7 @@ async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), E
                 prefix = entry.prefix,
                 cause = entry.cause.as_str(),
                 age_s = age.as_secs(),
-                "a purge that was left behind is delivered"
+                "delivering a purge that another process left behind"
             );
             shared.accept(Purge { id, entry }, json.len(), shared.timing.settle);
         }

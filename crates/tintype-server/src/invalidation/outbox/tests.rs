@@ -511,7 +511,7 @@ async fn cloudfront_is_asked_once_for_many_and_with_the_same_reference_again() {
     }
     until("the entries go", async || waiting(&store).await == 0).await;
     let calls = cloud.calls();
-    assert_eq!(calls.len(), 4, "one invalidation, asked for four times");
+    assert_eq!(calls.len(), 4, "one invalidation, requested four times");
     assert!(calls.iter().all(|call| call.body == calls[0].body));
     let body = &calls[0].body;
     // More keys than CloudFront's limit of wildcards in progress are merged into their folder.

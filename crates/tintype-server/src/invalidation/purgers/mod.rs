@@ -58,7 +58,7 @@ pub enum Failure {
 
 /// The HTTP client cannot be set up on this machine.
 #[derive(Debug, thiserror::Error)]
-#[error("the client for purgers cannot be set up")]
+#[error("the HTTP client for purges cannot be set up")]
 pub struct ClientError(#[from] reqwest::Error);
 
 /// The purgers of all sites, each once, and for each site that has some, its prefix and their numbers.
@@ -184,9 +184,9 @@ impl Purger {
 impl Failure {
     fn of_transport(error: &reqwest::Error) -> Self {
         let words = match () {
-            () if error.is_timeout() => "no answer in time",
+            () if error.is_timeout() => "no response in time",
             () if error.is_connect() => "no connection",
-            () => "the connection broke off",
+            () => "the connection was cut off",
         };
         let mut source: &dyn std::error::Error = error;
         while let Some(deeper) = source.source() {

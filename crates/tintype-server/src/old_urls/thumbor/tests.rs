@@ -57,7 +57,7 @@ fn signatures_are_those_of_every_client() {
         ] {
             let told = told(&rule, &wrong);
             assert_eq!(
-                told, "signature: signature is not of this address",
+                told, "signature: the signature does not match this URL",
                 "{wrong}"
             );
         }
@@ -70,7 +70,7 @@ fn signatures_are_those_of_every_client() {
                     my.server.com/some/path/to/image.jpg";
     assert_eq!(
         told(&rule, filtered),
-        "option: filter brightness has no counterpart here"
+        "option: filter brightness has no equivalent here"
     );
     // Encoded by a proxy, its signature is still valid.
     let encoded = filtered
@@ -79,7 +79,7 @@ fn signatures_are_those_of_every_client() {
         .replace("s:b", "s%3Ab");
     assert_eq!(
         told(&rule, &encoded),
-        "option: filter brightness has no counterpart here"
+        "option: filter brightness has no equivalent here"
     );
 }
 
@@ -93,11 +93,11 @@ fn a_signature_counts_once_and_at_the_front() {
     );
     for injected in [signature.to_owned(), signature.replace('=', "%3D")] {
         let told = told(&rule, &format!("/{signature}/sma/{injected}/rt/image.jpg"));
-        assert_eq!(told, "signature: signature is not of this address");
+        assert_eq!(told, "signature: the signature does not match this URL");
     }
     assert_eq!(
         told(&rule, "/unsafe/smart/image.jpg"),
-        "unsigned: address is not signed"
+        "unsigned: the URL is not signed"
     );
     // Neither: a URL of another grammar.
     for other in [
@@ -313,10 +313,7 @@ fn the_image_is_decoded_once_and_its_source_cut() {
     };
     assert_eq!(of(&[""], "a%20b%28c%29.jpg"), "a b(c).jpg f_auto");
     assert_eq!(of(&[""], "a%2520b.jpg"), "a%20b.jpg f_auto");
-    assert_eq!(
-        of(&[""], "%ff.jpg"),
-        "key: address is not UTF-8 once decoded"
-    );
+    assert_eq!(of(&[""], "%ff.jpg"), "key: URL is not UTF-8 once decoded");
     let web = ["http://my.server.com/media/"];
     for image in [
         "my.server.com/media/a%20b.jpg",

@@ -215,7 +215,7 @@ async fn before(app: &App, key: &Key) -> Result<Before, Error> {
             tracing::warn!(
                 key = key.as_str(),
                 reason,
-                "the damaged record of {key} is replaced"
+                "replacing the damaged record of {key}"
             );
             Before {
                 stored: None,

@@ -99,7 +99,7 @@ impl Spool {
         made.map_err(|source| spool.unwritable(source))?;
         match spool.check() {
             // Reading works all the same, and space may be freed.
-            Err(full) if full.is_full() => tracing::warn!("uploads cannot be taken in: {full}"),
+            Err(full) if full.is_full() => tracing::warn!("uploads cannot be accepted: {full}"),
             tried => tried?,
         }
         spool.sweep().map_err(|source| spool.unwritable(source))?;
@@ -301,7 +301,7 @@ impl Writer {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "file work and hashing block for a bounded batch; pixel work has a pool of its own"
+        reason = "file work and hashing block for a bounded batch; pixel work has its own pool"
     )]
     /// Returns an empty buffer for the next batch.
     async fn write(&mut self, batch: Vec<u8>) -> io::Result<Vec<u8>> {

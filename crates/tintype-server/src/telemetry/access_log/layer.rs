@@ -270,7 +270,7 @@ impl HttpBody for ObservedBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 let id = this.observation.request_id.as_str();
-                tracing::warn!(request_id = id, %error, "answer to request {id} broke off");
+                tracing::warn!(request_id = id, %error, "the response to request {id} was cut off");
             }
             Poll::Ready(None) => this.observation.complete = true,
             Poll::Pending => {}

@@ -154,7 +154,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let process = Process::register(&mut registry);
         let mut r = Making(registry.sub_registry_with_prefix("tintype"));
-        let build: Family<Build, Gauge> = r.add("build_info", "The version that runs");
+        let build: Family<Build, Gauge> = r.add("build_info", "Version of the running service");
         let avif = AVIF_ENCODER;
         build.get_or_create(&Build { version, avif }).set(1);
         let queue_wait = histogram();
@@ -182,7 +182,7 @@ impl Metrics {
                 "connections_limit",
                 "Limit of connections, public and API listeners together",
             ),
-            draining: r.add("draining", "1 after the signal to stop"),
+            draining: r.add("draining", "1 after SIGTERM"),
             queue_depth: r.add("queue_depth", "Jobs waiting for a pixel thread"),
             workers: r.add("workers", "Pixel threads"),
             workers_busy: r.add("workers_busy", "Busy pixel threads"),
@@ -206,7 +206,11 @@ impl Metrics {
                 Unit::Bytes,
                 "Memory claimed by running jobs for decoded images",
             ),
-            memory_limit: r.with_unit("memory_budget_limit", Unit::Bytes, "Limit of that memory"),
+            memory_limit: r.with_unit(
+                "memory_budget_limit",
+                Unit::Bytes,
+                "Limit of the memory claimed by running jobs",
+            ),
             hot_cache_bytes: r.with_unit(
                 "hot_cache",
                 Unit::Bytes,

@@ -36,18 +36,22 @@ impl Process {
         let cpu = process.cpu.clone();
         r.register_with_unit("cpu", "CPU time of all threads", Unit::Seconds, cpu);
         let resident = process.resident.clone();
-        let help = "Memory that is in RAM";
+        let help = "Resident memory";
         r.register_with_unit("resident_memory", help, Unit::Bytes, resident);
         let virtual_memory = process.virtual_memory.clone();
         let help = "Address space";
         r.register_with_unit("virtual_memory", help, Unit::Bytes, virtual_memory);
         r.register(
             "open_fds",
-            "Open files and sockets",
+            "Open file descriptors",
             process.open_fds.clone(),
         );
-        r.register("max_fds", "The limit on them", process.max_fds.clone());
-        let help = "When it started, since 1970";
+        r.register(
+            "max_fds",
+            "Limit of open file descriptors",
+            process.max_fds.clone(),
+        );
+        let help = "Start time of the process, since 1970";
         r.register_with_unit("start_time", help, Unit::Seconds, started);
         process
     }

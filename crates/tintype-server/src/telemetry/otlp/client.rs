@@ -65,9 +65,13 @@ impl Client {
         let was_failing = self.is_failing.swap(failure.is_some(), Ordering::Relaxed);
         match (was_failing, failure) {
             (false, Some(reason)) => {
-                tracing::warn!(what, reason, "the collector does not take {what}: {reason}");
+                tracing::warn!(
+                    what,
+                    reason,
+                    "the collector does not accept {what}: {reason}"
+                );
             }
-            (true, None) => tracing::info!(what, "the collector takes {what} again"),
+            (true, None) => tracing::info!(what, "the collector accepts {what} again"),
             _ => {}
         }
     }
@@ -91,7 +95,7 @@ async fn send(
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| innermost(&error))? {
         if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(format!("it answered more than {MAX_ANSWER_BYTES} bytes"));
+            return Err(format!("it sent more than {MAX_ANSWER_BYTES} bytes"));
         }
         bytes.extend_from_slice(&chunk);
     }

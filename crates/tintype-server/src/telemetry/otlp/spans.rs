@@ -150,7 +150,7 @@ impl Tracer {
     /// Sends the rest, within this time. Blocks.
     pub fn shut_down(self: &Arc<Self>, within: Duration) {
         if let Err(error) = self.processor.shutdown_with_timeout(within) {
-            tracing::warn!(%error, "the last spans were not taken by the collector");
+            tracing::warn!(%error, "the last spans could not be sent to the collector");
         }
     }
 }
