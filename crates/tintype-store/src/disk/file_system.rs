@@ -1,4 +1,4 @@
-//! What the file system below a store can do, asked once at start.
+//! The abilities of the file system below a store, tested once at start.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,8 +10,8 @@ use xattr::FileExt;
 use super::stage::Temp;
 use crate::Error;
 
-/// `f_type` of statfs(2), from Linux's magic.h. A flush may not reach the disk there, or a lock not
-/// the other host.
+/// `f_type` of statfs(2), from Linux's magic.h. On these a flush may not reach the disk, or a lock may not reach
+/// other hosts.
 const NETWORK: [(u64, &str); 14] = [
     (0x6969, "nfs"),
     (0x517b, "smb"),
@@ -34,7 +34,7 @@ pub(super) struct Abilities {
     pub(super) attributes: bool,
 }
 
-/// The kind of network file system that `folder` is on, if it is on one.
+/// Refuses a folder on a network file system, unless allowed.
 pub(super) fn refuse_network(folder: &File, path: &Path, allowed: bool) -> Result<(), Error> {
     #[cfg(target_os = "linux")]
     {
@@ -61,7 +61,7 @@ fn network_kind(magic: u64) -> Option<(u64, &'static str)> {
     NETWORK.into_iter().find(|(network, _)| *network == magic)
 }
 
-/// Tries out in `tmp` what the store depends on.
+/// Tests in `tmp` what the store depends on.
 pub(super) fn try_out(tmp: &Path) -> Result<Abilities, Error> {
     let unfit = |reason| Error::Unfit {
         path: tmp.display().to_string(),

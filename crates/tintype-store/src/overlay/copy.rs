@@ -1,4 +1,4 @@
-//! Copying an original that only the lower store has: its bytes pass through this process.
+//! Copies an original that only the lower store has: its bytes pass through this process.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::disk::blocking;
 use crate::disk::stage::Temp;
 use crate::{Attributes, Condition, Error, Get, Key, Meta, Object, Source};
 
-/// Larger ones wait in a file.
+/// Larger ones are buffered in a file.
 const IN_MEMORY: u64 = 4 * 1024 * 1024;
 
 impl Overlay {

@@ -1,5 +1,5 @@
-//! A second request for a small object whose first byte is late, so that one slow machine behind the
-//! bucket is not everybody's tail. Never more than one in twenty.
+//! Hedging: a second request for a small object whose first byte is late, so that one slow machine behind the
+//! bucket does not determine everybody's tail latency. Never for more than one read in twenty.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::Counts;
 
-/// How many recent reads tell what is late.
+/// Number of recent reads that define what is late.
 const WINDOW: usize = 128;
-/// Before there are this many, nothing is known to be late.
+/// With fewer reads than this, nothing counts as late.
 const ENOUGH: usize = 32;
-/// Reads that pay for one more.
+/// Reads that pay for one hedged request.
 const PRICE: u32 = 20;
-/// Saved up for a bad moment: this many second requests in a row.
+/// Most credit: this many hedged requests in a row.
 const MOST_SAVED: u32 = 5 * PRICE;
 /// Below this a second request costs more than it saves.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -34,8 +34,8 @@ struct State {
 }
 
 impl Hedges {
-    /// Runs `request`, and once more when it is late. The first success wins; a failure counts only
-    /// when nothing else is under way.
+    /// Runs `request`, and once more if it is late. The first success wins; a failure counts only if no other
+    /// attempt is running.
     pub(super) async fn run<'a, T, E>(
         &self,
         counts: &Counts,
@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads of which one in `every` is slow, unless it is sent again; how many were sent.
+    /// Runs reads of which one in `every` is slow unless hedged; returns how many requests were sent.
     async fn reads(hedges: &Hedges, count: u32, every: u32) -> u32 {
         let (sent, counts) = (AtomicU32::new(0), Counts::default());
         for number in 0..count {

@@ -1,5 +1,5 @@
-//! Opening a bucket: whether it is there, ours to use, and what it can do. Whatever is wrong is said
-//! with the variable that cures it.
+//! Opens a bucket: whether it exists, is accessible, and what it can do. Each error names the variable that fixes
+//! it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::trial;
 use crate::url::S3Settings;
 use crate::{Counts, Error};
 
-/// The bucket, and what an operator should know about it.
+/// Opens the bucket; also returns warnings for an operator.
 pub(super) async fn open(
     settings: &S3Settings,
     writable: bool,
@@ -57,7 +57,7 @@ pub(super) async fn open(
 }
 
 impl Bucket {
-    /// Whether the bucket is there and ours. A listing, because its refusal has a body that says why.
+    /// Whether the bucket exists and is accessible. A listing, because its error has a body that says why.
     async fn look_at_it(&self) -> Result<(), Failure> {
         let request = self.client.list_objects_v2().bucket(&self.name);
         let request = request.prefix(&self.location).max_keys(1);
@@ -66,7 +66,7 @@ impl Bucket {
         listing.await.map(|_| ())
     }
 
-    /// Whether reads are answered.
+    /// Whether reads work.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         self.health.check().await
     }

@@ -8,7 +8,7 @@ async fn problem(settings: S3Settings) -> String {
     match Store::open(&StoreUrl::S3(settings)).await {
         Err(error @ Error::Misconfigured { passing, .. }) => {
             let message = error.to_string();
-            // Who gives no answer may give one later, and is worth waiting for.
+            // A server that does not respond may respond later, and is worth waiting for.
             assert_eq!(passing, message.contains("does not respond"), "{message}");
             message
         }
