@@ -8,7 +8,7 @@ use crate::Meta;
 pub enum Error {
     /// `current` is the object that is there now; it is also `None` if the name is taken by something else: a
     /// folder, or a dangling link.
-    #[error("the object is not in the state the condition names")]
+    #[error("the object is not in the state that the condition requires")]
     Precondition { current: Option<Box<Meta>> },
     #[error("there is no such object")]
     NotFound,
@@ -16,19 +16,19 @@ pub enum Error {
     ParentNotDirectory { parent: String },
     #[error("a folder has this name")]
     IsDirectory,
-    #[error("the file system does not take a name this long")]
+    #[error("the name is too long for the file system")]
     KeyTooLong,
     /// A name that only another back end can have, such as one with an empty segment.
-    #[error("this store cannot hold such a name")]
+    #[error("this store cannot have an object of this name")]
     KeyNotStorable,
-    #[error("range starts past the end, the object is {size} bytes")]
+    #[error("the range starts past the end, the object is {size} bytes")]
     RangeNotSatisfiable { size: u64 },
     #[error("object is {size} bytes, limit is {limit}")]
     TooLarge { size: u64, limit: u64 },
     #[error("attribute {name} must be 1 to {limit} printable ASCII characters")]
     InvalidAttribute { name: &'static str, limit: usize },
     /// The source has another length than announced.
-    #[error("source is {actual} bytes, {announced} were announced")]
+    #[error("source is {actual} bytes, but {announced} were announced")]
     SourceChanged { announced: u64, actual: u64 },
     /// Another program changed it in place, so the bytes read may be of two versions.
     #[error("the object was changed while it was read")]
@@ -49,7 +49,7 @@ pub enum Error {
         /// Waiting may help: there was no response, rather than one that says what is wrong.
         passing: bool,
     },
-    #[error("the store is only read")]
+    #[error("the store is read-only")]
     ReadOnly,
     /// The server will refuse again until permissions, keys or the request change.
     #[error("{action} was refused: {reason}")]

@@ -84,18 +84,18 @@ const MAX_LOCATION_BYTES: usize = 123;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreUrlError {
     #[error(
-        "a store is written file:///absolute/path, file://./relative/path or s3://bucket/location"
+        "a store's URL is file:///absolute/path, file://./relative/path or s3://bucket/location"
     )]
     Form,
     #[error(
-        "a bucket's name is 3 to 63 of a-z, 0-9, . and -, with a letter or digit at both ends, not {0:?}"
+        "a bucket's name must be 3 to 63 characters of a-z, 0-9, . and -, with a letter or digit at both ends, not {0:?}"
     )]
     Bucket(String),
     #[error(
-        "the location in a bucket is at most {MAX_LOCATION_BYTES} bytes of UTF-8, percent-encoded, without empty or dot segments and control characters"
+        "the location in a bucket must be at most {MAX_LOCATION_BYTES} bytes of UTF-8, percent-encoded, without empty or dot segments and control characters"
     )]
     Location,
-    #[error("unknown option {0:?} of a store, the only one is network=allow, of file://")]
+    #[error("unknown option {0:?} of a store's URL, the only one is network=allow of file://")]
     Option(String),
 }
 

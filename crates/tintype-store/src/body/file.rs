@@ -160,7 +160,7 @@ impl Unchanged {
 
     fn check(&self) -> Result<(), Error> {
         let metadata = self.file.metadata();
-        let now = metadata.map_err(Error::io("looking at an object"))?;
+        let now = metadata.map_err(Error::io("reading an object's metadata"))?;
         if version(&now) != self.version {
             return Err(Error::Changed);
         }

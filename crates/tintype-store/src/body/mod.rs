@@ -193,7 +193,7 @@ impl Stream for Body {
 fn broken(outcome: Option<Result<Bytes, Error>>) -> Error {
     match outcome {
         Some(Err(error)) => error,
-        Some(Ok(_)) => Error::unavailable("reading an object", "more came than was announced"),
-        None => Error::unavailable("reading an object", "less came than was announced"),
+        Some(Ok(_)) => Error::unavailable("reading an object", "more bytes came than announced"),
+        None => Error::unavailable("reading an object", "fewer bytes came than announced"),
     }
 }

@@ -8,7 +8,7 @@ use crate::Error;
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "file work blocks for as long as the disk does; pixel work has a pool of its own"
+    reason = "file work blocks for as long as the disk does; pixel work has its own pool"
 )]
 pub(crate) fn spawn<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, Error> + Send + 'static,

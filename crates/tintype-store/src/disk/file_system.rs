@@ -39,7 +39,7 @@ pub(super) fn refuse_network(folder: &File, path: &Path, allowed: bool) -> Resul
     #[cfg(target_os = "linux")]
     {
         let stat = rustix::fs::fstatfs(folder)
-            .map_err(|errno| Error::io("asking for the kind of file system")(errno.into()))?;
+            .map_err(|errno| Error::io("reading the type of the file system")(errno.into()))?;
         // The field is signed and differs in width between architectures.
         let magic = stat.f_type as u64 & 0xffff_ffff;
         if let Some((_, kind)) = network_kind(magic) {
@@ -49,9 +49,9 @@ pub(super) fn refuse_network(folder: &File, path: &Path, allowed: bool) -> Resul
                     kind,
                 });
             }
-            warn!(path = %path.display(), kind, "the store is on a network file system: one host alone may write to it");
+            warn!(path = %path.display(), kind, "the store is on a network file system: only one host may write to it");
         } else if magic == FUSE && !allowed {
-            warn!(path = %path.display(), "the store is on a FUSE file system: make sure that it flushes, and that one host alone writes to it");
+            warn!(path = %path.display(), "the store is on a FUSE file system: make sure that it flushes, and that only one host writes to it");
         }
     }
     Ok(())
@@ -80,7 +80,7 @@ pub(super) fn try_out(tmp: &Path) -> Result<Abilities, Error> {
         .file_name()
         .map(|name| name.to_ascii_uppercase());
     if upper.is_some_and(|name| tmp.join(name).exists()) {
-        warn!(path = %tmp.display(), "the file system of the store ignores case: keys that differ in case alone name one file");
+        warn!(path = %tmp.display(), "the file system of the store is case-insensitive: keys that differ only in case name the same file");
     }
 
     let attributes = match file.set_xattr("user.tintype.nonce", b"probe") {

@@ -175,7 +175,7 @@ impl Walk<'_> {
         let Ok(key) = Key::existing(&path) else {
             return Ok(None);
         };
-        let action = "looking at an object";
+        let action = "reading an object's metadata";
         let stat = match rustix::fs::statat(folder, split(&path).1, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(None),

@@ -115,13 +115,15 @@ impl Objects {
         let Some(file) = self.folders.open(path)? else {
             return Ok(None);
         };
-        let metadata = file.metadata().map_err(Error::io("looking at an object"))?;
+        let metadata = file
+            .metadata()
+            .map_err(Error::io("reading an object's metadata"))?;
         if !metadata.is_file() {
             return Ok(None);
         }
         let modified = metadata
             .modified()
-            .map_err(Error::io("looking at an object"))?;
+            .map_err(Error::io("reading an object's metadata"))?;
         let etag = etag(
             metadata.ino(),
             metadata.size(),
@@ -185,10 +187,12 @@ impl Objects {
         file.sync_all().map_err(Error::io("flushing an object"))?;
         self.name(&temp, &path, condition, object.is_derived())?;
 
-        let metadata = file.metadata().map_err(Error::io("looking at an object"))?;
+        let metadata = file
+            .metadata()
+            .map_err(Error::io("reading an object's metadata"))?;
         let modified = metadata
             .modified()
-            .map_err(Error::io("looking at an object"))?;
+            .map_err(Error::io("reading an object's metadata"))?;
         let etag = etag(
             metadata.ino(),
             metadata.size(),
@@ -242,7 +246,7 @@ impl Objects {
                 Err(errno) => return Err(Error::io("naming an object")(errno.into())),
             }
         }
-        let source = io::Error::other("its folder kept being removed");
+        let source = io::Error::other("its folder was removed again and again");
         Err(Error::Unavailable {
             action: "naming an object",
             source,
@@ -316,7 +320,7 @@ fn open_folder(root: &Path) -> Result<(PathBuf, File), Error> {
     let path = root.canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::Unfit {
             path: root.display().to_string(),
-            reason: "there is no such folder; make it, or mount what belongs there",
+            reason: "there is no such folder; create it, or mount it",
         },
         _ => Error::io("finding the store")(error),
     })?;
@@ -341,12 +345,12 @@ fn with_rights(error: Error, path: &Path) -> Error {
             let uid = rustix::process::geteuid().as_raw();
             let path = path.display();
             let cure = match source.kind() {
-                ReadOnlyFilesystem => "mount it so that it can be written to".to_owned(),
+                ReadOnlyFilesystem => "mount it writable".to_owned(),
                 _ => {
-                    format!("make it theirs (chown {uid} {path}), or run as the user it belongs to")
+                    format!("change its owner (chown {uid} {path}), or run as its owner")
                 }
             };
-            let text = format!("uid {uid} may not, in {path}: {source}; {cure}");
+            let text = format!("permission denied for uid {uid} in {path}: {source}; {cure}");
             Error::Unavailable {
                 action,
                 source: io::Error::new(source.kind(), text),
@@ -361,7 +365,7 @@ fn make(path: &Path) -> Result<bool, Error> {
     match DirBuilder::new().create(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("making the folder of the store")(error)),
+        Err(error) => Err(Error::io("creating the folder of the store")(error)),
     }
 }
 

@@ -11,7 +11,7 @@ use super::objects::Objects;
 use crate::Error;
 use crate::url::DiskSettings;
 
-const ACTION: &str = "looking at the store";
+const ACTION: &str = "reading the store's folder";
 
 #[derive(Debug)]
 pub(super) struct Place {
@@ -79,7 +79,7 @@ impl Place {
             true => Objects::open_to_read(&self.settings)?,
             false => Objects::open(&self.settings)?,
         });
-        tracing::warn!(path = %path.display(), "another folder is where the store was; it is used from now on");
+        tracing::warn!(path = %path.display(), "another folder is in place of the store; it is used from now on");
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = found.clone();
         Ok(found)
     }

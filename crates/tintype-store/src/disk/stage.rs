@@ -119,7 +119,7 @@ pub(super) fn stage(folder: &Path, content: &Content) -> Result<(Temp, File), Er
 fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<Temp>, Error> {
     let links = file
         .metadata()
-        .map_err(Error::io("looking at a spooled file"))?
+        .map_err(Error::io("reading a spooled file's metadata"))?
         .nlink();
     if links != 1 {
         return Ok(None);
@@ -144,7 +144,7 @@ fn copy(folder: &Path, mut from: &File, len: u64) -> Result<(Temp, File), Error>
 fn expect_length(file: &File, announced: u64) -> Result<(), Error> {
     let actual = file
         .metadata()
-        .map_err(Error::io("looking at a spooled file"))?
+        .map_err(Error::io("reading a spooled file's metadata"))?
         .len();
     if actual == announced {
         Ok(())
@@ -179,10 +179,7 @@ pub(super) fn sweep(folder: &Path, older_than: Duration) -> Result<u64, Error> {
         }
     }
     if swept > 0 {
-        info!(
-            swept,
-            "removed temporary files that earlier processes had left"
-        );
+        info!(swept, "removed temporary files of earlier processes");
     }
     Ok(swept)
 }

@@ -135,8 +135,8 @@ impl Found {
             encoding: encoding.and_then(self::encoding),
         };
         let meta = Meta {
-            size: size.ok_or("the answer tells no size")?,
-            etag: self::etag(&etag.ok_or("the answer has no ETag")?),
+            size: size.ok_or("the response has no size")?,
+            etag: self::etag(&etag.ok_or("the response has no ETag")?),
             modified: time(modified),
             attributes,
         };

@@ -129,7 +129,7 @@ impl Bucket {
                 Some(outcome) => self.judge(errand, outcome),
                 None => {
                     self.health.silent(errand);
-                    Err(Failure::down(operation, "no byte moved any more"))
+                    Err(Failure::down(operation, "the transfer stalled"))
                 }
             }
         }

@@ -116,7 +116,7 @@ async fn found() -> Result<Told, Error> {
         None if endpoint.is_some() => "us-east-1".to_owned(),
         None => {
             return Err(Error::Misconfigured {
-                problem: "the region of the bucket is not known".into(),
+                problem: "the region of the bucket is unknown".into(),
                 fix: "set AWS_REGION".into(),
                 passing: false,
             });

@@ -78,7 +78,7 @@ impl Content {
         };
         let metadata = file.metadata();
         let actual = metadata
-            .map_err(Error::io("looking at a spooled file"))?
+            .map_err(Error::io("reading a spooled file's metadata"))?
             .len();
         if actual == self.len {
             Ok(())

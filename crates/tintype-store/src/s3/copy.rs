@@ -55,7 +55,7 @@ impl Bucket {
                 Err(error) => return Err(error),
             }
         }
-        let text = "the source kept being replaced";
+        let text = "the source was replaced again and again";
         Err(Error::unavailable("copying an object", text))
     }
 
@@ -176,7 +176,7 @@ impl Bucket {
             output => output?,
         };
         let etag = output.copy_object_result.and_then(|result| result.e_tag);
-        let etag = etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))?;
+        let etag = etag.ok_or_else(|| Failure::down(operation, "the response has no ETag"))?;
         Ok(Some(attributes::etag(&etag)))
     }
 

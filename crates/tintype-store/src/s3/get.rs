@@ -113,16 +113,16 @@ impl Bucket {
         let length = output
             .content_length
             .and_then(|length| u64::try_from(length).ok());
-        let length = length.ok_or_else(|| garbled("the answer tells no length"))?;
+        let length = length.ok_or_else(|| garbled("the response has no length"))?;
         let (given, size) = match &range {
             None => (0..length, length),
             Some(asked) => {
                 let told = output.content_range.as_deref().and_then(parse);
                 let (given, size) =
-                    told.ok_or_else(|| garbled("a range was asked for, and the answer is none"))?;
+                    told.ok_or_else(|| garbled("the response to a range request has no range"))?;
                 let wanted = asked.start..asked.end.min(size);
                 if given != wanted || length != given.end - given.start {
-                    return Err(garbled("the answer is another range than was asked for"));
+                    return Err(garbled("the response has another range than requested"));
                 }
                 (given, size)
             }
@@ -258,10 +258,10 @@ impl Reading {
                 answer.come = chunk;
                 return Ok(None);
             }
-            Ok(Some(Ok(_))) => return Err(unreadable("the answer is longer than it said")),
+            Ok(Some(Ok(_))) => return Err(unreadable("the response is longer than announced")),
             Ok(Some(Err(error))) => causes(&error),
-            Ok(None) => "the answer is shorter than it said".to_owned(),
-            Err(_) => "no byte came any more".to_owned(),
+            Ok(None) => "the response is shorter than announced".to_owned(),
+            Err(_) => "the transfer stalled".to_owned(),
         };
         Ok(Some(problem))
     }
@@ -313,9 +313,9 @@ async fn finish(stream: &mut ByteStream) -> Result<(), Error> {
     match timeout(STALLED, stream.next()).await {
         Ok(None) => Ok(()),
         Ok(Some(Ok(chunk))) if chunk.is_empty() => Ok(()),
-        Ok(Some(Ok(_))) => Err(unreadable("the answer is longer than it said")),
+        Ok(Some(Ok(_))) => Err(unreadable("the response is longer than announced")),
         Ok(Some(Err(error))) => Err(unreadable(causes(&error))),
-        Err(_) => Err(unreadable("the answer does not end")),
+        Err(_) => Err(unreadable("the response does not end")),
     }
 }
 

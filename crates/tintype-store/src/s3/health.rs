@@ -74,13 +74,13 @@ impl Health {
         let now = Instant::now();
         let mut state = self.state();
         let refused = if !state.lanes[operation.class() as usize].lets_through(now) {
-            "most requests of this kind were not answered"
+            "most requests of this kind got no response"
         } else if !state.places.let_through(errand.ids(), now) {
-            "this place was not answered for or said to slow down"
+            "this object or folder got no response or was throttled"
         } else {
             return Ok(());
         };
-        let text = format!("{refused}, and is asked once a second until it is");
+        let text = format!("{refused}, and is tried once a second until it works");
         Err(Failure::down(operation, text))
     }
 
@@ -99,7 +99,7 @@ impl Health {
         match &state.refused_write {
             Some(text) => Err(Failure::refused(operation, text.clone())),
             None if state.lanes[Class::Write as usize].is_shut() => {
-                Err(Failure::down(operation, "most writes were not answered"))
+                Err(Failure::down(operation, "most writes got no response"))
             }
             None => Ok(()),
         }
@@ -145,7 +145,7 @@ impl Health {
     }
 
     pub(super) fn gone(operation: Operation) -> Failure {
-        let text = "the store does not respond, and is asked once a second until it does";
+        let text = "the store does not respond, and is tried once a second until it does";
         Failure::down(operation, text)
     }
 
@@ -215,10 +215,12 @@ impl Health {
         }
         let was_away = self.away.send_replace(!is_back);
         match (was_away, is_back) {
-            (true, true) => tracing::info!("the store answers again"),
+            (true, true) => tracing::info!("the store responds again"),
             (false, false) => {
                 self.counts.opening();
-                tracing::error!("the store does not respond; asked once a second until it does");
+                tracing::error!(
+                    "the store does not respond; it is tried once a second until it does"
+                );
             }
             _ => {}
         }

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(
             reads(&hedges, known, known).await,
             known,
-            "nothing is known to be late"
+            "nothing counts as late yet"
         );
         assert_eq!(reads(&hedges, 1_000, 25).await, 1_040);
         let sent = reads(&hedges, 1_000, 10).await;

@@ -95,7 +95,7 @@ impl Bucket {
                 break;
             }
             if position == before {
-                let text = "the server says that there is more, and does not give it";
+                let text = "the server says that there are more entries, but does not return them";
                 return Err(Error::unavailable(Operation::ListObjectsV2.doing(), text));
             }
         }

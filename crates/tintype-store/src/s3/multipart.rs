@@ -51,7 +51,7 @@ impl Bucket {
         }
         Err(Error::unavailable(
             "writing an object",
-            "the server gave the upload up",
+            "the server aborted the upload",
         ))
     }
 }
@@ -103,7 +103,7 @@ impl Upload {
         let output = bucket.call(operation, path, request.send()).await?;
         let id = output
             .upload_id
-            .ok_or_else(|| Failure::down(operation, "the answer names no upload"))?;
+            .ok_or_else(|| Failure::down(operation, "the response has no upload id"))?;
         Ok(Self {
             bucket: bucket.clone(),
             path: path.to_owned(),
@@ -243,7 +243,7 @@ impl Upload {
             .await?;
         match output.e_tag {
             Some(etag) => Ok(super::attributes::etag(&etag).to_string()),
-            None => Err(Failure::down(operation, "the answer has no ETag")),
+            None => Err(Failure::down(operation, "the response has no ETag")),
         }
     }
 
@@ -273,7 +273,7 @@ impl Drop for Upload {
 
 async fn abort(bucket: &Bucket, path: &str, id: &str) {
     if let Err(failure) = bucket.abort(path, id).await {
-        tracing::warn!(error = failure.text, "an upload could not be given up");
+        tracing::warn!(error = failure.text, "an upload could not be aborted");
     }
 }
 
@@ -283,7 +283,7 @@ pub(super) fn completed(
     etag: Option<String>,
     crc32: Option<String>,
 ) -> Result<CompletedPart, Failure> {
-    let etag = etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))?;
+    let etag = etag.ok_or_else(|| Failure::down(operation, "the response has no ETag"))?;
     Ok(CompletedPart::builder()
         .part_number(part_number(number))
         .e_tag(etag)

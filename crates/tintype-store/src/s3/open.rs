@@ -83,12 +83,12 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
     let place = if *custom {
         "check AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3)"
     } else {
-        "check AWS_REGION, and whether this machine reaches the network"
+        "check AWS_REGION, and the network connection of this machine"
     };
     let (problem, fix) = match (failure.code.as_deref(), failure.kind) {
         (_, Kind::NoBucket) => (
             format!("there is no bucket {bucket} at {endpoint}"),
-            "make it, or name another one in the store's address s3://bucket/location".into(),
+            "create it, or use another one in the store's URL s3://bucket/location".into(),
         ),
         (Some("InvalidAccessKeyId" | "NotSignedUp"), _) => (
             format!("S3 at {endpoint} does not know the access key"),
@@ -96,7 +96,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
         ),
         (Some("SignatureDoesNotMatch"), _) => (
             format!(
-                "S3 at {endpoint} refuses the signature, so the secret key is not that of the access key"
+                "S3 at {endpoint} refuses the signature, so the secret key does not belong to the access key"
             ),
             "check AWS_SECRET_ACCESS_KEY".into(),
         ),
@@ -105,8 +105,8 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             "renew AWS_SESSION_TOKEN, or use a role or profile that renews it".into(),
         ),
         (Some("RequestTimeTooSkewed" | "RequestExpired"), _) => (
-            "the clock of this machine is not that of S3".into(),
-            "set the clock, and keep it with NTP".into(),
+            "the clock of this machine differs from that of S3".into(),
+            "set the clock, and keep it in sync with NTP".into(),
         ),
         (
             Some(
@@ -131,7 +131,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             ),
         ),
         (None, Kind::Refused | Kind::NotFound | Kind::Garbled) => (
-            format!("what answers at {endpoint} is not S3 ({})", failure.text),
+            format!("the server at {endpoint} is not S3 ({})", failure.text),
             place.into(),
         ),
         (_, Kind::Down | Kind::Slow) => (

@@ -92,15 +92,15 @@ impl Operation {
     /// The action, for messages.
     pub(super) fn doing(self) -> &'static str {
         match self {
-            AbortMultipartUpload => "giving up an upload",
+            AbortMultipartUpload => "aborting an upload",
             CompleteMultipartUpload | CreateMultipartUpload | PutObject | UploadPart => {
                 "writing an object"
             }
             CopyObject | UploadPartCopy => "copying an object",
             DeleteObject | DeleteObjects => "deleting an object",
-            GetBucketVersioning => "looking at the bucket's versioning",
+            GetBucketVersioning => "reading the bucket's versioning",
             GetObject => "reading an object",
-            HeadObject => "looking at an object",
+            HeadObject => "reading an object's metadata",
             ListMultipartUploads => "listing unfinished uploads",
             ListObjectsV2 => "listing objects",
         }

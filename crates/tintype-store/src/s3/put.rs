@@ -130,7 +130,7 @@ impl Bucket {
         self.take_back(path, write).await;
         Err(Error::unavailable(
             "writing an object",
-            format!("the server stored {size} bytes, {len} were sent"),
+            format!("the server stored {size} bytes, but {len} were sent"),
         ))
     }
 
@@ -208,7 +208,7 @@ fn stored(output: &PutObjectOutput, checksum: &Checksum) -> Result<ETag, Failure
         Some(etag) => Ok(attributes::etag(etag)),
         None => Err(Failure::down(
             Operation::PutObject,
-            "the answer has no ETag",
+            "the response has no ETag",
         )),
     }
 }
@@ -223,7 +223,7 @@ pub(super) fn compare(
             operation,
             kind: Kind::Altered,
             code: None,
-            text: format!("the server stored bytes with checksum {theirs}, {ours} were sent"),
+            text: format!("the server stored bytes with checksum {theirs}, but {ours} was sent"),
         }),
         _ => Ok(()),
     }

@@ -177,7 +177,7 @@ impl<'a> Trial<'a> {
             .body(late(content.into(), gap));
         let output = bucket.call(operation, &name, request.send()).await?;
         let etag = output.e_tag.as_deref().map(attributes::etag);
-        etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))
+        etag.ok_or_else(|| Failure::down(operation, "the response has no ETag"))
     }
 }
 
@@ -212,19 +212,19 @@ async fn versioning(bucket: &Bucket) -> Option<String> {
     match bucket.call(operation, "", request.send()).await {
         Ok(output) if output.status == Some(BucketVersioningStatus::Enabled) => None,
         Ok(_) => Some(format!(
-            "bucket {name} is not versioned, so what is overwritten or deleted is gone; turn versioning on"
+            "bucket {name} is not versioned, so overwritten or deleted objects cannot be restored; turn versioning on"
         )),
         Err(failure) => {
             let why = failure.code.as_deref().unwrap_or("no such answer");
             Some(format!(
-                "whether bucket {name} is versioned cannot be told ({why}); allow s3:GetBucketVersioning"
+                "whether bucket {name} is versioned is unknown ({why}); allow s3:GetBucketVersioning"
             ))
         }
     }
 }
 
 fn warnings(bucket: &Bucket, enforced: &Enforced) -> Vec<String> {
-    let one = "one process of tintype keeps it among its own writers, several may overwrite each other; run one replica, or a server with conditional writes";
+    let one = "one process of tintype enforces it among its own writers, but several may overwrite each other; run one replica, or use a server with conditional writes";
     let delete = "it may remove a version that another process has just written";
     [
         (enforced.create, "If-None-Match (create only)", one),
@@ -239,5 +239,5 @@ fn warnings(bucket: &Bucket, enforced: &Enforced) -> Vec<String> {
 
 fn warning(bucket: &Bucket, what: &str, means: &str) -> String {
     let endpoint = &bucket.endpoint;
-    format!("S3 at {endpoint} does not decide {what} between writers at once: {means}")
+    format!("S3 at {endpoint} does not decide {what} between concurrent writers: {means}")
 }

@@ -66,7 +66,7 @@ async fn what_a_server_does_not_decide_is_found_out_and_said() {
     super::put_file(&store, "a", &large, &matching)
         .await
         .unwrap();
-    check(&store, &["versioned", "If-Match of an upload in parts"]);
+    check(&store, &["versioned", "If-Match of a multipart upload"]);
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ impl Remote {
         let size = header("content-length").and_then(|text| text.parse().ok());
         Ok(Some(There {
             size: size.context("the answer has no length")?,
-            etag: etag(&answer).context("the answer has no ETag")?,
+            etag: etag(&answer).context("the response has no ETag")?,
             digest: header("repr-digest").map(str::to_owned),
             mark: None,
         }))

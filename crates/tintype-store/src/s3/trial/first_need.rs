@@ -46,10 +46,10 @@ pub(in crate::s3) async fn copies(bucket: &Bucket) -> Result<bool, Failure> {
 
 impl Completions {
     pub(in crate::s3) fn warnings(&self, bucket: &Bucket) -> Vec<String> {
-        let means = "above 16 MiB, one process of tintype keeps it among its own writers, several may overwrite each other";
+        let means = "above 16 MiB, one process of tintype enforces it among its own writers, but several may overwrite each other";
         [
-            (self.create, "If-None-Match of an upload in parts"),
-            (self.replace, "If-Match of an upload in parts"),
+            (self.create, "If-None-Match of a multipart upload"),
+            (self.replace, "If-Match of a multipart upload"),
         ]
         .into_iter()
         .filter(|(kept, _)| !kept)
