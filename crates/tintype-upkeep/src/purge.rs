@@ -1,4 +1,4 @@
-//! Asks the service to forget what it made, here and in the caches in front.
+//! Asks the service to purge variants and downstream caches.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use tintype_store::Key;
 use crate::client::{self, Client};
 use crate::{Report, Summary, chain};
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 3] = ["originals", "variants", "failed"];
 
-/// What is to be made anew.
+/// What to purge.
 #[derive(Clone, Debug)]
 pub enum What {
     Keys(Vec<Key>),
@@ -21,7 +21,7 @@ pub enum What {
     Prefix(String),
 }
 
-/// Purges by the service at `url`, with a token that may.
+/// Purges through the service at `url`, with a token that has the scope.
 pub fn purge<'a>(
     url: &'a str,
     token: &'a str,
@@ -50,7 +50,7 @@ async fn purge_keys(client: &Client, keys: &[Key], report: &Report) -> io::Resul
     Ok(())
 }
 
-/// The service does so much at a time, and says where to go on.
+/// The service does a number of originals per request, and returns a cursor.
 async fn purge_prefix(client: &Client, prefix: &str, report: &Report) -> io::Result<()> {
     let mut asked = json!({ "prefix": prefix });
     while !report.is_interrupted() {
@@ -71,7 +71,7 @@ async fn ask(client: &Client, body: &Value) -> Result<Value, String> {
     serde_json::from_slice(&bytes).map_err(|error| format!("no answer of a tintype: {error}"))
 }
 
-/// Gives where to go on.
+/// Reports one response; returns its cursor.
 fn tell(name: &str, answer: Result<Value, String>, report: &Report) -> io::Result<Value> {
     report.did(name);
     match answer {

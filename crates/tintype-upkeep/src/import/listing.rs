@@ -1,4 +1,4 @@
-//! What there is in FROM.
+//! Lists the originals of FROM.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use super::item::Item;
 use super::place::Place;
 use super::transfer::Transfer;
 
-/// What a listing brings.
+/// An entry of a listing.
 pub(super) enum Found {
     Original(Box<Item>),
     Odd(String, String),
 }
 
-/// Everything in FROM, a page at a time and no further ahead than it is worked on.
+/// Everything in FROM, read a page at a time and only as fast as it is processed.
 pub(super) fn found(
     transfer: Arc<Transfer>,
     prefix: String,

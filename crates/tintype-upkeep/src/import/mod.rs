@@ -1,4 +1,4 @@
-//! Originals from a folder, a bucket or another tintype into a store.
+//! Copies originals from a folder, a bucket or another tintype into a store.
 
 mod attempt;
 mod held;
@@ -32,23 +32,23 @@ use crate::{Report, Summary};
 pub struct Options {
     pub from: Address,
     pub to: Address,
-    /// For services: of FROM, and of TO.
+    /// Tokens for FROM and TO, if they are services.
     pub tokens: [Option<String>; 2],
     /// Only names that start with this.
     pub prefix: String,
-    /// Originals copied at a time.
+    /// Originals copied at the same time.
     pub jobs: usize,
-    /// Say what would be done, and write nothing.
+    /// Report what would be done, and write nothing.
     pub dry_run: bool,
-    /// Replace what has the same name and other bytes.
+    /// Replace originals of the same name with other bytes.
     pub overwrite: bool,
-    /// With what was said of the originals.
+    /// Copy the editable fields as well.
     pub records: bool,
-    /// Read what was written to TO again.
+    /// Read back what was written to TO.
     pub read_back: bool,
 }
 
-/// Copies originals, each hashed on its way. FROM is never written to.
+/// Copies originals, hashing each on the way. FROM is never written to.
 pub fn import(options: Options, report: Report) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move { run(&options, &report).await })
 }
@@ -94,7 +94,7 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     let mut folder = None;
     if let Place::Store(store) = &to {
         folder = store.spool_dir();
-        // Before anything that they are about is there.
+        // Before the originals that they block exist.
         if let Some(blocks) = blocks.as_ref().filter(|_| !options.dry_run) {
             blocks::carry_over(store, blocks.all()).await?;
         }
@@ -103,7 +103,7 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     Ok(Transfer {
         from,
         to,
-        // The number of jobs bounds it.
+        // The number of jobs limits it.
         spool: Spool::untried(folder, u64::MAX),
         blocks,
         records: options.records,
@@ -126,7 +126,7 @@ fn tell_odd(options: &Options, report: &Report) -> std::io::Result<()> {
     told
 }
 
-/// Each on a task of its own, so that hashing takes as many processors as there are.
+/// Each on its own task, so that hashing uses all processors.
 async fn work(transfer: Arc<Transfer>, found: anyhow::Result<Found>) -> anyhow::Result<Done> {
     let item = match found? {
         Found::Odd(name, reason) => return Ok(Done::Odd(name, reason)),

@@ -1,4 +1,4 @@
-//! What is in a folder and cannot be an original, so that it is told rather than lost in silence.
+//! Finds files that cannot be originals, so that they are reported rather than silently left out.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tintype_store::Key;
 
-/// Calls `tell` with each path that an import leaves out, relative to `root`, and why.
+/// Calls `report` with each path that an import leaves out, relative to `root`, and the reason.
 pub(super) fn find(root: &Path, prefix: &str, tell: &mut dyn FnMut(&Path, String)) {
     let Ok(root) = root.canonicalize() else {
         return;
@@ -43,7 +43,7 @@ enum Look {
 fn reason(root: &Path, path: &Path) -> Look {
     let odd = |reason: &str| Look::Odd(reason.to_owned());
     let Ok(metadata) = fs::symlink_metadata(root.join(path)) else {
-        // Gone in between.
+        // Deleted meanwhile.
         return Look::Original;
     };
     let Some(name) = path.to_str() else {
@@ -69,7 +69,7 @@ fn reason(root: &Path, path: &Path) -> Look {
     }
 }
 
-/// tintype's own folder is no original, and nobody misses it.
+/// tintype's own folder is not an original, and is not reported.
 fn is_own(path: &Path) -> bool {
     path == Path::new(OsStr::new(".tintype"))
 }

@@ -18,9 +18,9 @@ use super::held::Held;
 use super::item::{Item, There};
 use crate::client::{Client, Refused, send};
 
-/// The service bounds the head of a request; what is longer is said in a request of its own.
+/// The service limits the size of a request's head; longer fields are sent in a separate request.
 const MAX_SAID_BYTES: usize = 4 * 1024;
-/// As it is stored, so that its hash can be compared; what is packed is unpacked here.
+/// Requests the stored bytes, so that their hash can be compared; they are decoded here.
 const ANY_CODING: &str = "gzip, *";
 
 pub(super) struct Remote(Client);
@@ -70,7 +70,7 @@ impl Remote {
             ("records", if records { "1" } else { "0" }),
         ];
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        // Only for its query.
+        // Only its query is used.
         let url = Url::parse_with_params("http://service/", query)?;
         let path = format!("list?{}", url.query().unwrap_or_default());
         let answer = send(self.request(Method::GET, &path)).await?;
@@ -102,7 +102,7 @@ impl Remote {
         Ok(held.of_coding(encoding))
     }
 
-    /// Whether what it gives is in a coding that another program has packed it in.
+    /// Whether the original has a content coding from another program.
     pub(super) async fn is_packed(&self, key: &Key) -> anyhow::Result<bool> {
         let request = self.file(Method::HEAD, key);
         let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
@@ -170,8 +170,7 @@ impl Remote {
         }
     }
 
-    /// Says of an original that is there already what was said of it elsewhere, unless something was
-    /// said of it there.
+    /// Sets the editable fields of an existing original, unless it has some already.
     pub(super) async fn say(&self, key: &Key, said: &Map<String, Value>) -> anyhow::Result<()> {
         if said.is_empty() {
             return Ok(());
@@ -199,7 +198,7 @@ impl Remote {
     }
 }
 
-/// What is said with the upload, and what after it. Who may see it is never said too late.
+/// Splits fields into those sent with the upload and those sent afterwards. The state is always sent first.
 fn parts(said: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
     if Value::Object(said.clone()).to_string().len() <= MAX_SAID_BYTES {
         return (said.clone(), Map::new());
@@ -215,7 +214,7 @@ fn item(key: Key, file: File) -> Item {
         .then(|| serde_json::from_value(told["state"].clone()).ok())
         .flatten();
     let record = match &block {
-        // Its state is kept elsewhere.
+        // A block is stored elsewhere.
         Some(_) => None,
         None => serde_json::from_value::<Record>(told.clone()).ok(),
     };

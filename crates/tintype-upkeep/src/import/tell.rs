@@ -1,4 +1,4 @@
-//! What an import says of each original, and in the end.
+//! What an import reports for each original, and at the end.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::item::Item;
 use super::transfer::Outcome;
 use crate::{Report, Summary};
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 9] = [
     "copied",
     "unpacked",
@@ -21,7 +21,7 @@ const COUNTS: [&str; 9] = [
     "failed",
 ];
 
-/// How it ended with one original, or with something that is none.
+/// The result for one original, or for an entry that is not one.
 pub(super) enum Done {
     Original(Box<Item>, anyhow::Result<Outcome>),
     Odd(String, String),
@@ -63,7 +63,7 @@ impl Done {
     }
 }
 
-/// The result in a line, the name that it is counted by, and what is wrong with it.
+/// The result for a line, the name of its count, and the problem.
 fn words(outcome: Outcome) -> (&'static str, &'static str, Option<&'static str>) {
     match outcome {
         Outcome::Copied => ("copied", "copied", None),
@@ -89,12 +89,12 @@ pub(super) fn is_empty(report: &Report) -> bool {
     found.map(|name| report.counted(name)).sum::<u64>() == 0
 }
 
-/// A success: everything that is in FROM is in TO.
+/// Succeeds if everything in FROM is in TO.
 pub(super) fn summary(report: &Report) -> Summary {
     let of = |names: [&'static str; 3]| names.iter().map(|name| report.counted(name)).sum::<u64>();
     let missing = of(["conflicts", "odd", "failed"]);
     let failure = (missing > 0).then(|| format!("{missing} were not imported"));
-    // What is missing after an interruption says nothing.
+    // After an interruption missing originals are no failure.
     let failure = failure.filter(|_| !report.is_interrupted());
     let interrupted = "interrupted; run it again to go on".to_owned();
     report.summary(report.counts(&COUNTS), sum(report), failure, interrupted)

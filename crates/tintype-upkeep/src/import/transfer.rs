@@ -1,4 +1,4 @@
-//! The way of one original: look, read, compare, write, compare again.
+//! Copies one original: compare, read, write, compare again.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use crate::hash::sha256;
 pub(super) struct Transfer {
     pub(super) from: Place,
     pub(super) to: Place,
-    /// Where originals wait on their way.
+    /// Holds originals in transit.
     pub(super) spool: Spool,
-    /// Takedowns of a store that is FROM.
+    /// Takedowns of FROM, if that is a store.
     pub(super) blocks: Option<Blocks>,
     pub(super) records: bool,
     pub(super) overwrite: bool,
@@ -32,15 +32,15 @@ pub(super) struct Transfer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Copied,
-    /// Copied without the coding that another program had packed it in.
+    /// Copied and decoded, because another program had stored it with gzip.
     Unpacked,
-    /// It is there already.
+    /// It exists already.
     Same,
-    /// Something else has its name.
+    /// Another original has its name.
     Conflict,
-    /// Taken down, so that nobody is given the bytes. The takedown itself was carried over.
+    /// Taken down, so that its bytes cannot be read. The takedown itself was copied.
     Blocked,
-    /// A dry run would have copied it.
+    /// Would have been copied without --dry-run.
     Would,
 }
 
@@ -110,7 +110,7 @@ impl Transfer {
         }
     }
 
-    /// Whether the original is there already, with the least reading that is certain.
+    /// Whether the original exists already, with as little reading as is safe.
     async fn is_same(
         &self,
         item: &Item,
@@ -122,7 +122,7 @@ impl Transfer {
         }
         let is_packed = match record.filter(|record| record.etag == item.etag) {
             Some(record) => record.encoding.is_some(),
-            // Only what is packed has another size where it was copied to.
+            // Only originals with a content coding have another size in TO.
             None => there.size != item.size && self.is_packed(item).await?,
         };
         if there.size != item.size && !is_packed {
@@ -162,7 +162,7 @@ impl Transfer {
         }
     }
 
-    /// The hash that the source tells of its original without reading it.
+    /// The hash of an original that the source knows without reading it.
     async fn known(
         &self,
         item: &Item,
@@ -195,7 +195,7 @@ impl Transfer {
         };
         let encoding = got.meta.attributes.encoding;
         let held = Held::read(&self.spool, got.body, item.size).await?;
-        // Other programs write into a folder in place, even while it is read.
+        // Other programs may change files in place, even while they are read.
         let after = store.head(&object).await?;
         ensure!(after.is_some_and(|meta| meta.etag == item.etag), changed);
         Ok(held.of_coding(encoding))
@@ -248,7 +248,7 @@ impl Transfer {
         Ok(())
     }
 
-    /// What was written is read again; what is not as it was read goes.
+    /// Reads the copy back, and deletes it if it differs.
     async fn compare(
         &self,
         store: &Store,
@@ -257,7 +257,7 @@ impl Transfer {
         held: &Held,
     ) -> anyhow::Result<()> {
         let got = match store.get(object, None, Some(&meta.etag)).await {
-            // Somebody else's by now.
+            // Replaced by another writer meanwhile.
             Err(tintype_store::Error::Precondition { .. }) | Ok(None) => return Ok(()),
             got => got?.context("it went away")?,
         };
@@ -269,7 +269,7 @@ impl Transfer {
         bail!("other bytes were read back than were written; the copy was removed");
     }
 
-    /// An import that was interrupted may have left the record out.
+    /// An interrupted import may not have written the record.
     async fn say_of_same(
         &self,
         item: &Item,
@@ -289,7 +289,7 @@ impl Transfer {
                 let Some(sha256) = sha256 else {
                     return Ok(());
                 };
-                // What is packed is not so where it went, and is looked at anew.
+                // An original that was decoded has other bytes in TO, whose facts are derived anew.
                 let describes = record.etag == item.etag && record.encoding.is_none();
                 let moved = said::moved(record, describes, &there.etag, sha256);
                 said::write(store, &item.key, &moved, self.overwrite).await
@@ -325,7 +325,7 @@ fn moved(item: &Item, record: &Record, meta: &Meta, sha256: ContentHash) -> Reco
     }
 }
 
-/// Travels with a copy and says of which version it is one, so that the next run need not read either.
+/// Stored with a copy and identifies the copied version, so that the next run need not read either.
 fn mark(item: &Item) -> String {
     let hash = Sha256::new_with_prefix(b"tintype import\0")
         .chain_update(item.size.to_be_bytes())

@@ -1,4 +1,4 @@
-//! Whether the originals still are what was uploaded.
+//! Checks whether the originals still are what was uploaded.
 
 mod check;
 
@@ -15,7 +15,7 @@ use self::check::{Checked, Finding, original, record};
 use crate::walk::Ticket;
 use crate::{Report, Summary, stores};
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 10] = [
     "originals",
     "bytes",
@@ -33,7 +33,7 @@ const COUNTS: [&str; 10] = [
 pub struct Options {
     /// Only keys that start with this.
     pub prefix: String,
-    /// Originals read at a time.
+    /// Originals read at the same time.
     pub jobs: usize,
     /// A key, or the path of a record: those come after all originals.
     pub after: Option<String>,
@@ -120,7 +120,7 @@ impl Verifier {
             .try_buffer_unordered(*jobs)
     }
 
-    /// Gives what kept the walk from its end.
+    /// Returns what kept the walk from its end.
     async fn take(
         &self,
         walk: impl Stream<Item = Checking>,
@@ -130,7 +130,7 @@ impl Verifier {
         let mut broken = None;
         while let Some(checked) = walk.next().await {
             match checked {
-                // What was left half way is not done.
+                // Interrupted work does not count as done.
                 Ok((_, None)) if self.report.is_interrupted() => {}
                 Ok((ticket, checked)) => {
                     if let Some(checked) = checked {
@@ -145,7 +145,7 @@ impl Verifier {
     }
 }
 
-/// A damaged record is found from its original and by itself, and told once.
+/// A damaged record is found through its original and by itself, but reported once.
 fn tell(checked: Checked, bad_records: &mut HashSet<KeyHash>, report: &Report) -> io::Result<()> {
     let key = checked.key.as_str();
     if let Some(Finding::BadRecord(owner, _)) = &checked.finding

@@ -11,13 +11,13 @@ use super::load_for_health;
 use super::support::local;
 use crate::failure::Failure;
 
-/// Less than the shortest interval at which anything asks.
+/// Less than the shortest usual interval of health checks.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ask the service of this machine whether it is alive.
 ///
-/// Exits with 0 when it is, with 1 when not. The address is TINTYPE_ADMIN_BIND. A configuration in a
-/// bucket is not looked at: S3 may be away without any harm to the service.
+/// Exits with 0 if it is, with 1 if not. The address is TINTYPE_ADMIN_BIND. A configuration in a bucket is not
+/// read: S3 may be unavailable without any harm to the service.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        // Whatever else the service may need, only its address matters here.
+        // Of the configuration only the address matters here.
         let address = local(load_for_health()?.addresses.admin_bind);
         Ok(ask(address, if self.ready { "/readyz" } else { "/livez" })?)
     }

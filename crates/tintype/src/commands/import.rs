@@ -1,4 +1,4 @@
-//! `tintype import`: originals from a folder, a bucket or another tintype into a store.
+//! `tintype import`: copies originals from a folder, a bucket or another tintype into a store.
 
 use clap::Args;
 use tintype_upkeep::import::{self, Address, Options};
@@ -8,13 +8,13 @@ use crate::failure::Failure;
 
 /// Copy originals from a folder, a bucket or another tintype.
 ///
-/// FROM and TO are a folder, file:///path, s3://bucket/location, or the address of a tintype service.
-/// Originals keep their names, and what was said of them in a tintype (focal point, crops, state, meta,
-/// takedowns) comes along. Every copy is hashed on its way and compared with what was written. What another
-/// program has stored in FROM packed with gzip (Content-Encoding) is unpacked.
+/// FROM and TO are a folder, file:///path, s3://bucket/location, or the URL of a tintype service. Originals keep
+/// their names, and editable fields in a tintype (focal point, crops, state, meta, takedowns) are copied too. Every
+/// copy is hashed on the way and compared with what was written. Files that another program has stored in FROM with
+/// gzip (Content-Encoding) are decoded.
 ///
-/// Run it again and it goes on where it was: what is there already is skipped. A name that something
-/// else has is a conflict, which is told and left alone. FROM is never written to.
+/// Run it again to continue: existing copies are skipped. A name with other bytes is a conflict, which is reported
+/// and left alone. FROM is never written to.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -34,28 +34,28 @@ pub(crate) struct Arguments {
     /// Only names that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
-    /// Originals copied at a time
+    /// Originals copied at the same time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// Say what would be done, and write nothing
+    /// Report what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Replace what has the same name and other bytes
+    /// Replace originals of the same name with other bytes
     #[arg(long)]
     overwrite: bool,
-    /// Bytes alone, without what was said of them
+    /// Copy bytes only, without editable fields
     #[arg(long)]
     no_records: bool,
     /// Do not read back what was written to TO; a service compares by itself
     #[arg(long)]
     no_read_back: bool,
-    /// One line of JSON for each original, and one for the sum
+    /// One line of JSON for each original, and a summary
     #[arg(long)]
     json: bool,
-    /// Token of the service; better given by the variable, which no list of processes shows
+    /// Token of the service; better given by the variable, which does not appear in process lists
     #[arg(long, env = "TINTYPE_IMPORT_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Token of TO, where both are services [default: --token]
+    /// Token of TO, if both are services [default: --token]
     #[arg(long, env = "TINTYPE_IMPORT_TOKEN_TO", hide_env_values = true)]
     token_to: Option<String>,
 }

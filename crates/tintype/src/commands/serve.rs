@@ -24,11 +24,11 @@ use super::sizes::Sizes;
 use super::{fit, load};
 use crate::failure::Failure;
 
-/// Serve thumbnails and originals, and take uploads.
+/// Serve thumbnails and originals, and accept uploads.
 ///
-/// Logs on standard output, a line of JSON a request and for everything else that happens. SIGTERM and SIGINT stop it: it says that it
-/// is not ready any more, serves on while balancers notice, finishes what is under way and ends
-/// with 0. A second signal ends it at once, with 1.
+/// Logs to standard output, one line of JSON per request or event. SIGTERM and SIGINT stop it: it reports that it
+/// is not ready any more, keeps serving while load balancers notice, finishes running requests and exits with 0. A
+/// second signal ends it at once, with 1.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ Examples:
   tintype serve --dev --root /tmp/m    the same with files somewhere else
   TINTYPE_STORE=file:///srv/media TINTYPE_SIGNING_KEYS=… TINTYPE_TOKENS=… tintype serve")]
 pub(crate) struct Arguments {
-    /// Fill in what is not set: loopback, unsigned addresses, a disk store, the token `dev`
+    /// Fill in what is not set: loopback, unsigned URLs, a disk store, the token `dev`
     #[arg(long)]
     dev: bool,
     /// With --dev: the folder for originals
@@ -64,7 +64,7 @@ impl Arguments {
         let mut config = load(dev.as_ref())?.config;
         let filter = EnvFilter::try_new(&config.logging.log)
             .map_err(|error| Failure::Usage(format!("TINTYPE_LOG: {error}")))?;
-        // Dropped last: it writes what is left.
+        // Dropped last: it writes the rest.
         let writer = Writer::stdout()?;
         let events = Events::to(writer.log());
         tracing_subscriber::registry()
@@ -112,7 +112,7 @@ async fn serve(
             None => None,
         },
     };
-    // For whoever started this by hand. A container's standard error is read by machines as well.
+    // For interactive use. In a container, standard error is read by machines as well.
     let greeting = match dev {
         true => greeting(&config, &listeners, token.as_deref().unwrap_or(DEV_TOKEN))?,
         false => String::new(),
@@ -123,7 +123,7 @@ async fn serve(
     let stop = CancellationToken::new();
     let greet = Box::new(|config: &Config| {
         tell_start(config, granted, public);
-        // Nobody may be reading it.
+        // Standard error may be closed.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
     });
     let mut serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
@@ -154,7 +154,7 @@ async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(listener.with_context(|| format!("{name}: {address} cannot be bound; choose another"))?)
 }
 
-/// For whoever pressed Ctrl-C and still sees it run.
+/// Shown after Ctrl-C, while the service is still running.
 fn farewell(config: &Config) -> String {
     let longest = config
         .stopping
@@ -170,7 +170,7 @@ fn farewell(config: &Config) -> String {
     )
 }
 
-/// What runs, how large it makes itself, and who says so.
+/// Logs the version, the sizes, and their sources.
 fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
     let Sizes {
         cpus,

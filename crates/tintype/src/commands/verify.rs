@@ -1,4 +1,4 @@
-//! `tintype verify`: whether the originals still are what was uploaded.
+//! `tintype verify`: checks whether the originals still are what was uploaded.
 
 use clap::Args;
 use tintype_server::service::stores::Stores;
@@ -9,9 +9,9 @@ use crate::failure::Failure;
 
 /// Read every original and compare it with its record.
 ///
-/// Nothing is changed, and every byte is read: in a bucket that is a request and the transfer for
-/// each original. Findings that mean damage (missing, changed, unreadable, bad-record) end it with 1; stale and
-/// missing records do not, they are made anew on first use.
+/// Changes nothing, and reads every byte: in a bucket that is a request and the transfer for each original.
+/// Findings that mean damage (missing, changed, unreadable, bad-record) make it exit with 1; stale and missing
+/// records do not, they are made anew on first use.
 #[derive(Args)]
 #[command(after_help = format!("\
 Examples:
@@ -35,10 +35,10 @@ pub(crate) struct Arguments {
     /// Only keys that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
-    /// Originals read at a time
+    /// Originals read at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// Go on after this key, or after this path of a record
+    /// Continue after this key, or after this path of a record
     #[arg(long, value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The configuration of the commands that look after the service's own store.
+//! The configuration of commands that maintain the service's own store.
 
 use tintype_server::config::Config;
 use tintype_store::StoreUrl;
@@ -6,8 +6,8 @@ use tintype_store::StoreUrl;
 use crate::commands::load_for_tools;
 use crate::failure::Failure;
 
-/// The configuration of the service, whose store has to be there already: a command that was started
-/// in the wrong folder must not make one, find it empty and be content.
+/// The configuration of the service, whose store must exist already: a command that was started in the wrong folder
+/// must not create one, find it empty and succeed.
 pub(crate) fn load() -> Result<Config, Failure> {
     let config = load_for_tools()?;
     if let StoreUrl::Disk(settings) = &config.stores.store
@@ -21,7 +21,7 @@ pub(crate) fn load() -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// The same for a command that changes something.
+/// Does the same for a command that changes something.
 pub(crate) fn load_to_change() -> Result<Config, Failure> {
     let config = load()?;
     if config.stores.read_only {
