@@ -24,7 +24,9 @@ pub fn base(text: &str) -> Result<String, String> {
         Url::parse(text).map_err(|error| format!("{error}; write https://media.example.org"))?;
     match is_bare(&url) {
         true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err("write only where the service is, as in https://media.example.org".to_owned()),
+        false => Err(
+            "write only the base URL of the service, as in https://media.example.org".to_owned(),
+        ),
     }
 }
 
@@ -64,7 +66,7 @@ impl Client {
         let http = set_up(http).build();
         let token = token.map(|token| {
             let value = HeaderValue::try_from(format!("Bearer {token}"));
-            let mut value = value.context("the token has characters that no token has")?;
+            let mut value = value.context("the token has invalid characters")?;
             value.set_sensitive(true);
             anyhow::Ok(value)
         });

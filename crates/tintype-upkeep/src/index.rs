@@ -67,7 +67,7 @@ impl Index {
     ) -> BoxFuture<'a, anyhow::Result<Self>> {
         Box::pin(async move {
             if let Some(reason) = &granted.unread {
-                tracing::warn!(reason, "the limits of the task are not known");
+                tracing::warn!(reason, "the limits of the task are unknown");
             }
             let (store, records) = service::open_records(config, granted).await?;
             Ok(Self {
@@ -210,7 +210,7 @@ impl Plan {
             false => "",
         };
         format!(
-            "{missing} of {originals} originals have no record. Making them reads {bytes} bytes; that, and seeing that the other records are whole, takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
+            "{missing} of {originals} originals have no record. Creating them reads {bytes} bytes; that, and checking that the other records are intact, takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
         )
     }
 }
@@ -256,7 +256,8 @@ fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Resu
         Ok(Done::Sound) => Ok(()),
         Ok(Done::Mended) => {
             report.count("mended", 1);
-            let words = "its record could not be read and was made anew; what people had said in it is lost";
+            let words =
+                "its record could not be read and was rebuilt; its editable fields are lost";
             let line =
                 json!({"key": key, "bytes": listed.size, "result": "mended", "problem": words});
             report.line(&line, Some(&format!("{key}: {words}")))
@@ -276,7 +277,7 @@ fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Resu
 
 fn summary(report: &Report) -> Summary {
     let [made, mended, bytes, failed] = COUNTS.map(|name| report.counted(name));
-    let words = format!("made {made} records of {bytes} bytes, mended {mended}, {failed} failed");
+    let words = format!("made {made} records of {bytes} bytes, repaired {mended}, {failed} failed");
     let failure = (failed > 0).then(|| format!("{failed} records could not be made; run it again"));
     let counts = report.counts_of_walk(&COUNTS);
     report.summary(counts, words, failure, report.how_to_go_on())

@@ -68,7 +68,8 @@ async fn ask(client: &Client, body: &Value) -> Result<Value, String> {
     let request = request.header("content-type", "application/json");
     let response = client::ask(request.body(body.to_string())).await?;
     let bytes = response.bytes().await.map_err(chain)?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("no answer of a tintype: {error}"))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| format!("not a response of a tintype service: {error}"))
 }
 
 /// Reports one response; returns its cursor.
@@ -93,6 +94,6 @@ fn summary(report: &Report) -> Summary {
     let [originals, variants, failed] = COUNTS.map(|name| report.counted(name));
     let words = format!("purged {originals} originals; {variants} stored variants removed");
     let failure = (failed > 0).then(|| format!("{failed} purges failed"));
-    let interrupted = "interrupted; run it again to go on".to_owned();
+    let interrupted = "interrupted; run it again to continue".to_owned();
     report.summary(report.counts(&COUNTS), words, failure, interrupted)
 }

@@ -160,7 +160,7 @@ impl Report {
     pub(crate) fn how_to_go_on(&self) -> String {
         match self.after() {
             Some(after) => format!(
-                "interrupted; go on with --after '{}'",
+                "interrupted; continue with --after '{}'",
                 after.replace('\'', r"'\''")
             ),
             None => "interrupted; run it again".to_owned(),

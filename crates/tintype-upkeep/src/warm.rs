@@ -127,7 +127,7 @@ pub fn specs(texts: &[String], keys: &Keys, config: &Config) -> Result<Vec<SpecU
                 known.into_iter().collect::<Vec<_>>().join(", ")
             ),
         };
-        return Err(format!("{name} is no preset of these keys; {known}"));
+        return Err(format!("{name} is not a preset of these keys; {known}"));
     }
     Ok(specs)
 }
@@ -234,7 +234,7 @@ fn path(config: &Config, key: &Key, spec: &SpecUrl) -> Result<(String, bool), St
         (Ok(Access::Unsigned), _) => Ok((path, is_negotiated)),
         (_, Some(signing_key)) => Ok((signed_path(key, spec.clone(), signing_key), is_negotiated)),
         (_, None) => Err(format!(
-            "needs a signature, and the site {} has no signing keys; set TINTYPE_SIGNING_KEYS",
+            "needs a signature, but the site {} has no signing keys; set TINTYPE_SIGNING_KEYS",
             site.name
         )),
     }
@@ -286,7 +286,7 @@ fn tell(wanted: &Wanted, fetched: Result<u64, String>, report: &Report) -> io::R
 fn summary(report: &Report) -> Summary {
     let [warmed, bytes, failed] = COUNTS.map(|name| report.counted(name));
     let words = format!("{warmed} variants of {bytes} bytes are warm, {failed} failed");
-    let failure = (failed > 0).then(|| format!("{failed} variants could not be had"));
-    let interrupted = format!("{}; what was made stays made", report.how_to_go_on());
+    let failure = (failed > 0).then(|| format!("{failed} variants could not be fetched"));
+    let interrupted = format!("{}; variants made so far are kept", report.how_to_go_on());
     report.summary(report.counts_of_walk(&COUNTS), words, failure, interrupted)
 }

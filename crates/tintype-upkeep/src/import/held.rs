@@ -53,7 +53,7 @@ impl Held {
         let unpacked = coding::decoded(self.body().await?, MAX_UNPACKED);
         // The decoded size is known only at the end.
         let unpacked = Self::read_all(spool, unpacked, None, MAX_UNPACKED).await;
-        unpacked.context("it is packed with gzip and cannot be unpacked")
+        unpacked.context("it is gzip and cannot be decoded")
     }
 
     async fn read_all<E>(
@@ -103,13 +103,13 @@ where
 {
     match error {
         spool::Error::Body(error) => {
-            anyhow::Error::new(error).context("the original broke off while it was read")
+            anyhow::Error::new(error).context("the original was cut off while it was read")
         }
         spool::Error::TooLarge { limit } => {
-            anyhow::anyhow!("more came than the {limit} bytes that were announced")
+            anyhow::anyhow!("more than the announced {limit} bytes arrived")
         }
         spool::Error::Length { declared, received } => {
-            anyhow::anyhow!("{received} bytes came, and {declared} were announced")
+            anyhow::anyhow!("{received} bytes arrived, but {declared} were announced")
         }
         spool::Error::Io(error) => {
             anyhow::Error::new(error).context("the temporary file cannot be written")

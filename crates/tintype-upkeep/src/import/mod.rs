@@ -70,7 +70,7 @@ async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
     while let Some(done) = work.next().await {
         match done {
             Ok(done) => done.tell(report)?,
-            Err(error) => broken = Some(error.context("FROM cannot be listed to its end")),
+            Err(error) => broken = Some(error.context("FROM could not be listed completely")),
         }
     }
     if tell::is_empty(report) && broken.is_none() && !report.is_interrupted() {

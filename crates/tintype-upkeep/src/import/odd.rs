@@ -62,8 +62,8 @@ fn reason(root: &Path, path: &Path) -> Look {
         return odd("neither a file nor a folder");
     }
     match root.join(path).canonicalize() {
-        Err(_) => odd("a link that leads nowhere"),
-        Ok(target) if !target.starts_with(root) => odd("a link that leads out of the folder"),
+        Err(_) => odd("a dangling link"),
+        Ok(target) if !target.starts_with(root) => odd("a link to outside of the folder"),
         Ok(target) if target.is_dir() => odd("a link to a folder"),
         Ok(_) => Look::Original,
     }

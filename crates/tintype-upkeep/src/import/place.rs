@@ -26,7 +26,7 @@ impl FromStr for Address {
             let url = reqwest::Url::parse(text).map_err(|error| format!("{text}: {error}"))?;
             if !is_bare(&url) {
                 return Err(format!(
-                    "{text}: name only the host, as in https://media.example.org, and give the token by TINTYPE_IMPORT_TOKEN"
+                    "{text}: write only the base URL, as in https://media.example.org, and set the token in TINTYPE_IMPORT_TOKEN"
                 ));
             }
             return Ok(Self::Service(text.trim_end_matches('/').to_owned()));

@@ -128,7 +128,7 @@ impl Remote {
         };
         let size = header("content-length").and_then(|text| text.parse().ok());
         Ok(Some(There {
-            size: size.context("the answer has no length")?,
+            size: size.context("the response has no length")?,
             etag: etag(&answer).context("the response has no ETag")?,
             digest: header("repr-digest").map(str::to_owned),
             mark: None,
@@ -162,7 +162,7 @@ impl Remote {
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();
         if told.is_none_or(|told| told.as_bytes() != repr_digest(held.sha256()).as_bytes()) {
-            anyhow::bail!("the service has other bytes than were sent to it");
+            anyhow::bail!("the service has stored other bytes than were sent");
         }
         match later.is_empty() {
             true => Ok(()),

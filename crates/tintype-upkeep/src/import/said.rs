@@ -15,7 +15,7 @@ pub(super) struct Raced;
 
 impl std::fmt::Display for Raced {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the record was written by somebody else at the same moment")
+        f.write_str("another process wrote the record at the same time")
     }
 }
 

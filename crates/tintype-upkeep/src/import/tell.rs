@@ -73,7 +73,7 @@ fn words(outcome: Outcome) -> (&'static str, &'static str, Option<&'static str>)
         Outcome::Blocked => (
             "blocked",
             "blocked",
-            Some("taken down in FROM, which does not give its bytes"),
+            Some("taken down in FROM, so that its bytes cannot be read"),
         ),
         Outcome::Conflict => (
             "conflict",
@@ -96,7 +96,7 @@ pub(super) fn summary(report: &Report) -> Summary {
     let failure = (missing > 0).then(|| format!("{missing} were not imported"));
     // After an interruption missing originals are no failure.
     let failure = failure.filter(|_| !report.is_interrupted());
-    let interrupted = "interrupted; run it again to go on".to_owned();
+    let interrupted = "interrupted; run it again to continue".to_owned();
     report.summary(report.counts(&COUNTS), sum(report), failure, interrupted)
 }
 

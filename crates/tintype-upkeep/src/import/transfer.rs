@@ -76,7 +76,7 @@ impl Transfer {
         if let Some(known) = self.known(item, record.as_ref()).await? {
             ensure!(
                 known == held.sha256(),
-                "the bytes are not those that its record describes; run `tintype verify` there"
+                "the bytes do not match its record; run `tintype verify` there"
             );
         }
         let packed = held.sha256();
@@ -143,7 +143,7 @@ impl Transfer {
             (Place::Store(store), None) => {
                 let object = Object::Original(item.key.clone());
                 let got = store.get(&object, None, Some(&there.etag)).await?;
-                let got = got.context("it went away while it was looked at")?;
+                let got = got.context("it was deleted while it was checked")?;
                 Ok(read_whole(got.body).await? == here)
             }
             (Place::Service(_), None) => {
@@ -213,7 +213,7 @@ impl Transfer {
             Place::Service(remote) => {
                 if let Some(encoding) = &held.encoding {
                     bail!(
-                        "it is packed with {encoding}, which cannot be unpacked, and a service takes no packed uploads"
+                        "it has the content coding {encoding}, which cannot be decoded, and a service accepts no encoded uploads"
                     );
                 }
                 let said = self.said(item, record, Some(held.sha256()));
@@ -266,7 +266,7 @@ impl Transfer {
         }
         let condition = Condition::Match(meta.etag.clone());
         store.delete(object, &condition).await?;
-        bail!("other bytes were read back than were written; the copy was removed");
+        bail!("the bytes read back differ from those written; the copy was removed");
     }
 
     /// An interrupted import may not have written the record.
@@ -311,7 +311,7 @@ impl Transfer {
 
 async fn read_whole(body: Body) -> anyhow::Result<ContentHash> {
     let read = sha256(body).await;
-    let (_, hash) = read.context("an original broke off while it was read")?;
+    let (_, hash) = read.context("an original was cut off while it was read")?;
     Ok(hash)
 }
 

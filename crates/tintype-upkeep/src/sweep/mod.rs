@@ -153,7 +153,7 @@ impl Sweeper {
                     Some(Fate::NoRecord) => "there is no record",
                     Some(Fate::NoOriginal) => "there is no original",
                     Some(Fate::Current(since)) if is_outdated(&own, *since) => {
-                        "made of an earlier content"
+                        "made of older content"
                     }
                     Some(Fate::Unknown(reason)) => {
                         self.fail(&own.object, reason)?;
@@ -194,8 +194,9 @@ impl Sweeper {
                 match (fate, stored) {
                     // Even a young one: a record appears whole or not at all.
                     (Fate::Damaged(etag, reason), _) => {
-                        let reason =
-                            format!("it cannot be read, and is made anew on first use: {reason}");
+                        let reason = format!(
+                            "it cannot be read, and will be made anew on first use: {reason}"
+                        );
                         let condition = Condition::Match(etag);
                         self.remove_one("damaged_records", &own, &reason, &condition)
                             .await?;
@@ -323,7 +324,7 @@ impl Sweeper {
 
     fn fail(&self, object: &Object, reason: &str) -> io::Result<()> {
         let path = object.path();
-        let words = format!("{path} was left alone: {reason}");
+        let words = format!("{path} was kept: {reason}");
         self.report.failed(json!({ "path": path }), reason, &words)
     }
 
@@ -358,10 +359,10 @@ impl Sweeper {
         );
         if kept > 0 {
             words += &format!(
-                "; kept {kept} records without an original for what people said in them (--records removes them)"
+                "; kept {kept} records without an original because of their editable fields (--records removes them)"
             );
         }
-        let failure = (failed > 0).then(|| format!("{failed} could not be judged or removed"));
+        let failure = (failed > 0).then(|| format!("{failed} could not be checked or removed"));
         report.summary(counts, words, failure, report.how_to_go_on())
     }
 }

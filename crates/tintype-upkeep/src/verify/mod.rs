@@ -80,7 +80,7 @@ impl Verifier {
             report.aside(&stores::nothing_found(&self.options.prefix, after))?;
         }
         let broken = broken.map(|error| {
-            anyhow::Error::new(error).context("the store cannot be gone through to its end")
+            anyhow::Error::new(error).context("the store could not be read completely")
         });
         Ok(summary(report).broken_by(broken))
     }
@@ -162,13 +162,17 @@ fn tell(checked: Checked, bad_records: &mut HashSet<KeyHash>, report: &Report) -
         return Ok(());
     };
     let (name, count, words) = match &finding {
-        Finding::Missing => ("missing", "missing", "there is a record, and no original"),
-        Finding::Changed => ("changed", "changed", "other bytes than were uploaded"),
+        Finding::Missing => ("missing", "missing", "there is a record, but no original"),
+        Finding::Changed => ("changed", "changed", "not the bytes that were uploaded"),
         Finding::Unreadable(reason) => ("unreadable", "unreadable", reason.as_str()),
         Finding::BadRecord(_, reason) => ("bad-record", "bad_records", reason.as_str()),
-        Finding::Stale => ("stale", "stale", "the record is of what was there before"),
+        Finding::Stale => ("stale", "stale", "the record describes an earlier version"),
         Finding::NoRecord => ("no-record", "no_record", "never used"),
-        Finding::NotHashed => ("not-hashed", "not_hashed", "no hash to compare with"),
+        Finding::NotHashed => (
+            "not-hashed",
+            "not_hashed",
+            "the record has no hash to compare with",
+        ),
         Finding::Packed(encoding) => ("packed", "packed", encoding.as_str()),
     };
     report.count(count, 1);
@@ -190,12 +194,12 @@ fn summary(report: &Report) -> Summary {
         packed,
     ] = COUNTS.map(|name| report.counted(name));
     let words = format!(
-        "{originals} originals, {bytes} bytes read: {missing} missing, {changed} changed, {unreadable} unreadable, {bad_records} with a damaged record; {stale} stale, {no_record} without a record, {not_hashed} without a hash, {packed} packed"
+        "{originals} originals, {bytes} bytes read: {missing} missing, {changed} changed, {unreadable} unreadable, {bad_records} with a damaged record; {stale} stale, {no_record} without a record, {not_hashed} without a hash, {packed} content-encoded"
     );
     let failure = match (missing + changed + unreadable, bad_records) {
         (0, 0) => None,
         (0, records) => Some(format!(
-            "{records} records are damaged, and no original; tintype index makes them anew"
+            "{records} records are damaged, but no original; tintype index rebuilds them"
         )),
         (damaged, _) => Some(format!(
             "{damaged} originals are damaged; restore them from a backup"

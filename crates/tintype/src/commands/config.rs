@@ -93,15 +93,15 @@ fn here(config: &Config, granted: &Granted) -> String {
     };
     let memory = memory.map(|memory| line("memory", &memory));
     let unread = granted.unread.iter();
-    let unread = unread.map(|reason| format!("the limits of the task are not known: {reason}"));
+    let unread = unread.map(|reason| format!("the limits of the task are unknown: {reason}"));
     let lines = [
         line("cpus", &cpus),
-        memory.unwrap_or_else(|| "memory is not known".to_owned()),
+        memory.unwrap_or_else(|| "memory is unknown".to_owned()),
         line("workers", &workers),
         line("memory_budget", &memory_budget),
         line("hot_cache_bytes", &hot_cache_bytes),
         line("max_connections", &max_connections),
-        format!("largest pictures in megapixels: {largest}"),
+        format!("largest images in megapixels: {largest}"),
     ];
     let otel = &config.otel;
     let collector = [("traces", &otel.traces), ("metrics", &otel.metrics)];

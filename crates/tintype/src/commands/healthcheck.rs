@@ -39,7 +39,7 @@ impl Arguments {
 
 fn ask(address: SocketAddr, path: &str) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
-        .with_context(|| format!("nothing answers on {address}"))?;
+        .with_context(|| format!("nothing responds on {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(
@@ -50,7 +50,7 @@ fn ask(address: SocketAddr, path: &str) -> anyhow::Result<()> {
     stream
         .take(64 * 1024)
         .read_to_string(&mut answer)
-        .context("the answer broke off")?;
+        .context("the response was cut off")?;
     if !answer.starts_with("HTTP/1.1 200 ") {
         let status = answer.lines().next().unwrap_or_default();
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);

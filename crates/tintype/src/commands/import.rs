@@ -64,7 +64,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         if self.from.overlaps(&self.to) {
             return Err(Failure::Usage(
-                "FROM and TO are one place, or one lies in the other".to_owned(),
+                "FROM and TO are the same, or one is inside the other".to_owned(),
             ));
         }
         let options = Options {

@@ -75,7 +75,7 @@ impl Arguments {
         if self.telling.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()
         {
             return Err(Failure::Usage(
-                "nothing was done: nobody can be asked here; --yes goes on without asking"
+                "nothing was done: there is no terminal to ask on; --yes continues without asking"
                     .to_owned(),
             ));
         }

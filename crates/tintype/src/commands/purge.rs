@@ -50,7 +50,7 @@ impl Arguments {
         };
         let Some(token) = self.token else {
             return Err(Failure::Usage(format!(
-                "{TOKEN} is missing: a token with the scope purge, as tintype token new makes it"
+                "{TOKEN} is missing: set it to a token with the scope purge, made by tintype token new"
             )));
         };
         let what = match self.prefix {

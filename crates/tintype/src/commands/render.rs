@@ -46,7 +46,7 @@ impl Arguments {
         let format = match merged.format {
             FormatItem::Image(format) => format,
             _ => format_of(&self.output).ok_or_else(|| {
-                usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec name a format")
+                usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec must name a format")
             })?,
         };
         let config = load_for_tools()?;

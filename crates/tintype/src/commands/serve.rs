@@ -74,7 +74,7 @@ impl Arguments {
         report_panics();
         let granted = Granted::detect(config.task_metadata.as_deref());
         if let Some(reason) = &granted.unread {
-            tracing::warn!(reason, "the limits of the task are not known");
+            tracing::warn!(reason, "the limits of the task are unknown");
         }
         fit(&mut config, &granted)?;
         for warning in config.warnings(SystemTime::now()) {
@@ -133,7 +133,7 @@ async fn serve(
     let cut = tokio::select! {
         cut = &mut serving => cut?,
         is_by_hand = stopped => {
-            tracing::info!(event = "stopping", "stopping: not ready any more, finishing what is under way");
+            tracing::info!(event = "stopping", "stopping: not ready any more, finishing running requests");
             stop.cancel();
             if is_by_hand {
                 let _ = writeln!(std::io::stderr().lock(), "{farewell}");
@@ -163,10 +163,10 @@ fn farewell(config: &Config) -> String {
         .as_secs();
     let lame_duck = match config.stopping.lame_duck.as_secs() {
         0 => String::new(),
-        seconds => format!("serving on for {seconds} s until balancers have noticed, then "),
+        seconds => format!("serving for {seconds} s more until load balancers have noticed, then "),
     };
     format!(
-        "Stopping: {lame_duck}finishing what is under way, {longest} s at most. Ctrl-C once more stops at once."
+        "Stopping: {lame_duck}finishing running requests, {longest} s at most. Press Ctrl-C again to stop at once."
     )
 }
 
@@ -206,7 +206,7 @@ fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
         largest_megapixels = largest,
         traces_to = config.otel.traces.as_ref().map(|signal| &*signal.endpoint),
         metrics_to = config.otel.metrics.as_ref().map(|signal| &*signal.endpoint),
-        "tintype {version} on {public}; pictures of more than largest_megapixels do not fit into memory"
+        "tintype {version} on {public}; images of more than largest_megapixels do not fit into memory"
     );
 }
 
@@ -237,7 +237,7 @@ fn greeting(config: &Config, listeners: &Listeners, token: &str) -> Result<Strin
     writeln!(out)?;
     writeln!(
         out,
-        "For development: anybody who reaches this address may ask for any picture."
+        "For development: anybody who can reach this address may request any image."
     )?;
     Ok(out)
 }

@@ -61,7 +61,7 @@ impl Sizes {
             workers: Size::or_set(
                 workers.get() as u64,
                 config.work.workers.is_some(),
-                "one for each of the cpus",
+                "one per cpu",
             ),
             memory_budget: Size::or_set(
                 memory_budget,

@@ -52,7 +52,7 @@ impl Arguments {
             (_, None) => {
                 let (key, site) = (encode_key(&key), &site.name);
                 return Err(Failure::Usage(format!(
-                    "{key} needs a signature, and the site {site} has no signing keys"
+                    "{key} needs a signature, but the site {site} has no signing keys"
                 )));
             }
         };

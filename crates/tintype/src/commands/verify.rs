@@ -24,7 +24,7 @@ Originals come first, then records, of which \"after\" is the path.
 
 Findings:
   missing     there is a record, and no original
-  changed     other bytes than were uploaded, though the store says that nobody wrote them
+  changed     not the bytes that were uploaded, though the store says that nobody wrote them
   unreadable  the store has it and cannot give it
   bad-record  the record cannot be read; the original may be whole (tintype index makes the record anew)
   stale       the original was changed by somebody else; its record is of what was there before

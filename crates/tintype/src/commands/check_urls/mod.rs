@@ -42,7 +42,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = load_for_urls()?;
         if config.sites.iter().all(|site| site.old_urls.is_empty()) {
-            let reason = "no site has a list of old_urls; deploy/old-urls.md has examples";
+            let reason = "no site has old_urls; deploy/old-urls.md has examples";
             return Err(Failure::Usage(reason.to_owned()));
         }
         let tally = match &self.file {

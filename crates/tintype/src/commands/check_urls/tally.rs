@@ -13,7 +13,7 @@ use super::line::Asked;
 const MAX_EXAMPLES: usize = 5;
 /// Some reasons contain text from URLs, so their number is limited.
 const MAX_REASONS: usize = 300;
-const NO_LIST: &str = "no list knows such addresses";
+const NO_LIST: &str = "no rule matches such URLs";
 
 #[derive(Default)]
 pub(super) struct Tally {
@@ -139,15 +139,15 @@ impl Tally {
         let (answered, not) = (self.total_answered(), self.total_not());
         writeln!(text, "{} lines", self.lines)?;
         for (lines, what) in [
-            (self.not_requests, "are no requests for something"),
-            (self.failed_before, "were not answered before either"),
-            (self.ours, "have addresses of this service"),
+            (self.not_requests, "are not requests for content"),
+            (self.failed_before, "failed before"),
+            (self.ours, "are URLs of this service"),
         ] {
             if lines > 0 {
                 writeln!(text, "{lines:>12}  {what}")?;
             }
         }
-        writeln!(text, "{answered:>12}  will be answered")?;
+        writeln!(text, "{answered:>12}  will work")?;
         for ((grammar, how), lines) in &self.answered {
             writeln!(text, "{lines:>12}    {grammar}, {how}")?;
         }

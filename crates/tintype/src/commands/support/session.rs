@@ -117,7 +117,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
             stopping.cancel();
             let _ = writeln!(
                 std::io::stderr().lock(),
-                "Stopping: finishing what is under way. Ctrl-C once more stops at once."
+                "Stopping: finishing work in progress. Press Ctrl-C again to stop at once."
             );
         }
     });

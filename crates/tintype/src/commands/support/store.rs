@@ -14,7 +14,7 @@ pub(crate) fn load() -> Result<Config, Failure> {
         && !settings.root.is_dir()
     {
         return Err(Failure::Usage(format!(
-            "TINTYPE_STORE: {} is not a folder; name the store of the service",
+            "TINTYPE_STORE: {} is not a folder; set it to the store of the service",
             settings.root.display()
         )));
     }
@@ -26,7 +26,7 @@ pub(crate) fn load_to_change() -> Result<Config, Failure> {
     let config = load()?;
     if config.stores.read_only {
         return Err(Failure::Usage(
-            "TINTYPE_READ_ONLY: this command writes to the store; unset it to go on".to_owned(),
+            "TINTYPE_READ_ONLY: this command writes to the store; unset it to continue".to_owned(),
         ));
     }
     Ok(config)
