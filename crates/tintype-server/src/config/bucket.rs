@@ -35,7 +35,7 @@ pub(super) fn read(url: &str) -> Result<String, String> {
         match tokio::time::timeout(PATIENCE, object).await {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(chain(&error)),
-            Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no response in {} s", PATIENCE.as_secs())),
         }
     })
 }

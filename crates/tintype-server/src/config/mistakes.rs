@@ -578,7 +578,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
         (
             &[("TINTYPE_SIGNING_KEYS", ""), ("TINTYPE_UNSIGNED", "none")],
             "TINTYPE_UNSIGNED",
-            "no picture",
+            "no image",
         ),
         (
             &[
@@ -586,7 +586,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
                 ("TINTYPE_UNSIGNED", "presets"),
             ],
             "TINTYPE_UNSIGNED",
-            "no picture",
+            "no image",
         ),
         (
             &[

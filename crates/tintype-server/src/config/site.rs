@@ -255,12 +255,12 @@ impl Reader<'_> {
             ),
             Unsigned::None if is_said_unsigned && !has_keys => self.warn(
                 UNSIGNED,
-                "none, and without signing_keys no picture can be requested at all",
+                "none, and without signing_keys no image can be requested at all",
                 "set signing_keys",
             ),
             Unsigned::Presets if is_said_unsigned && !has_keys && !has_presets => self.warn(
                 UNSIGNED,
-                "presets, but there are neither presets nor signing_keys: no picture can be requested",
+                "presets, but there are neither presets nor signing_keys: no image can be requested",
                 "define presets, or set signing_keys",
             ),
             _ => {}

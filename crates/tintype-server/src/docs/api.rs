@@ -114,7 +114,7 @@ impl Api {
             facts: vec![
                 ("Parameters", self.parameters(operation)),
                 ("Body", body(&value["requestBody"])),
-                ("Answers", self.answers(&value["responses"])),
+                ("Responses", self.answers(&value["responses"])),
                 ("Refusals", self.refusals(&value["responses"])),
             ],
             ..Entry::default()

@@ -242,10 +242,7 @@ fn prefers_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "answers of our own making are small"
-)]
+#[expect(clippy::disallowed_methods, reason = "our own responses are small")]
 mod tests {
     use std::sync::atomic::AtomicUsize;
 

@@ -85,7 +85,7 @@ pub const ITEMS: [Item; 22] = [
         "Mirrors after turning: `h` left to right, `v` top to bottom.",
     ),
     item("blur", "Gaussian blur with this sigma in CSS pixels."),
-    or("sharpen", "0", "Sharpens the answer."),
+    or("sharpen", "0", "Sharpens the image."),
     or("gray", "0", "Removes all colour."),
     or(
         "trim",

@@ -61,6 +61,10 @@ mod tests {
             assert_eq!(open(&rotten.into()), None, "{at}");
         }
         assert_eq!(open(&bytes), None, "never sealed");
-        assert_eq!(open(&seal(b"", &sum(b""))), None, "nothing is no picture");
+        assert_eq!(
+            open(&seal(b"", &sum(b""))),
+            None,
+            "an empty image is no image"
+        );
     }
 }

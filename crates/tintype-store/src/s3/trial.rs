@@ -215,7 +215,7 @@ async fn versioning(bucket: &Bucket) -> Option<String> {
             "bucket {name} is not versioned, so overwritten or deleted objects cannot be restored; turn versioning on"
         )),
         Err(failure) => {
-            let why = failure.code.as_deref().unwrap_or("no such answer");
+            let why = failure.code.as_deref().unwrap_or("no such response");
             Some(format!(
                 "whether bucket {name} is versioned is unknown ({why}); allow s3:GetBucketVersioning"
             ))

@@ -23,11 +23,11 @@ Examples:
   TINTYPE_IMPORT_TOKEN=tt_… tintype import https://media.example.org ./media --prefix photos/
   tintype import ./media https://media.example.org --token-to tt_… --json
 
-A bucket is reached by AWS's own variables (AWS_REGION, AWS_ENDPOINT_URL, …). Of a service the token
+Buckets are configured by AWS's own variables (AWS_REGION, AWS_ENDPOINT_URL, …). For a service the token
 needs the scopes read and list (FROM), or read and write, with replace for --overwrite and takedown
-for what is blocked (TO).
+for blocked originals (TO).
 
-Exits with 1 when anything was not imported: a conflict, an odd name, a failure, or an interruption.")]
+Exits with 1 if anything was not imported: a conflict, an unusable name, a failure, or an interruption.")]
 pub(crate) struct Arguments {
     from: Address,
     to: Address,

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 #[derive(Args)]
 #[command(after_help = format!("\
 Examples:
-  tintype index                      tells what it costs, and asks
+  tintype index                      reports what it costs, and asks
   tintype index --prefix photos/2016/ --jobs 8 --yes --json
 
 {PROGRESS}"))]

@@ -23,7 +23,7 @@ Examples:
   tintype sweep --json
 
 {PROGRESS}
-Of a sweep \"after\" is a path: variants come first, then records, then intents.
+For a sweep \"after\" is a path: variants come first, then records, then intents.
 
 In a bucket it costs a LIST request for each 1,000 objects of tintype's own, a GET and a HEAD for
 each original with variants and for each record, and two requests for each object removed."))]

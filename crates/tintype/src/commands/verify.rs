@@ -20,17 +20,17 @@ Examples:
   tintype verify --after photos/2016/lion.jpg
 
 {PROGRESS}
-Originals come first, then records, of which \"after\" is the path.
+Originals come first, then records, for which \"after\" is a path.
 
 Findings:
-  missing     there is a record, and no original
-  changed     not the bytes that were uploaded, though the store says that nobody wrote them
-  unreadable  the store has it and cannot give it
-  bad-record  the record cannot be read; the original may be whole (tintype index makes the record anew)
-  stale       the original was changed by somebody else; its record is of what was there before
-  no-record   an original that was never used (tintype index makes records ahead)
+  missing     there is a record, but no original
+  changed     not the bytes that were uploaded, though the store reports no write
+  unreadable  the store has it but cannot read it
+  bad-record  the record cannot be read; the original may be intact (tintype index rebuilds the record)
+  stale       another program changed the original; its record describes an earlier version
+  no-record   an original that was never used (tintype index creates records in advance)
   not-hashed  its record has no hash yet to compare with
-  packed      whole, and stored in a content coding such as gzip by another program, which it is delivered in"))]
+  packed      intact, and stored by another program with a content coding such as gzip, with which it is delivered"))]
 pub(crate) struct Arguments {
     /// Only keys that start with this
     #[arg(long, default_value = "", hide_default_value = true)]

@@ -2,10 +2,7 @@
 //!
 //! Timeouts are a fraction of a second where one must fire and an hour where none may. No test measures time: a
 //! connection that is cut off is seen at its end, one that is kept responds again.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "bodies of our own making are small"
-)]
+#![expect(clippy::disallowed_methods, reason = "our own bodies are small")]
 
 mod ends;
 mod framing;

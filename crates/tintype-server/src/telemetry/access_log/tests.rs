@@ -1,8 +1,5 @@
 //! The log has every request once, and no secret.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "answers of our own making are small"
-)]
+#![expect(clippy::disallowed_methods, reason = "our own responses are small")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -27,9 +27,9 @@ pub(crate) struct Telling {
 
 /// Help for commands that report progress.
 pub(crate) const PROGRESS: &str = "\
-With --json every ten seconds a line tells how far it is:
+With --json a line reports the progress every ten seconds:
   {\"progress\": {\"done\": 1200, \"seconds\": 30, \"after\": \"photos/2016/lion.jpg\"}}
-An interrupted run is gone on with by --after and the last of these; its summary has it as well.";
+To continue an interrupted run, pass the last `after` as --after; its summary has it as well.";
 
 pub(crate) struct Session {
     console: Arc<Console>,
