@@ -116,7 +116,7 @@ impl Index {
                 let ticket = report.begin(Some(listed.key.as_str().to_owned()));
                 async move {
                     let made = match known.has(&listed) {
-                        true => mend(records, &listed).await,
+                        true => repair(records, &listed).await,
                         false => make(records, &listed).await.map(|()| Done::Made),
                     };
                     Ok((ticket, listed, made))
@@ -128,7 +128,7 @@ impl Index {
         while let Some(done) = work.next().await {
             match done {
                 Ok((ticket, listed, made)) => {
-                    tell(&listed, made, report)?;
+                    report_result(&listed, made, report)?;
                     report.end(ticket);
                 }
                 Err(error) => broken = Some(error.into()),
@@ -223,8 +223,8 @@ enum Done {
     Sound,
 }
 
-async fn mend(records: &Records, listed: &Listed) -> Result<Done, Error> {
-    Ok(match records.mend(&listed.key).await? {
+async fn repair(records: &Records, listed: &Listed) -> Result<Done, Error> {
+    Ok(match records.repair(&listed.key).await? {
         true => Done::Mended,
         false => Done::Sound,
     })
@@ -247,7 +247,7 @@ async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
     Ok(())
 }
 
-fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
+fn report_result(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
     let key = listed.key.as_str();
     if !matches!(made, Ok(Done::Sound)) {
         report.did(key);

@@ -45,7 +45,7 @@ async fn purge_keys(client: &Client, keys: &[Key], report: &Report) -> io::Resul
             break;
         }
         let asked = ask(client, &json!({"key": key.as_str()})).await;
-        tell(key.as_str(), asked, report)?;
+        report_result(key.as_str(), asked, report)?;
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ async fn purge_keys(client: &Client, keys: &[Key], report: &Report) -> io::Resul
 async fn purge_prefix(client: &Client, prefix: &str, report: &Report) -> io::Result<()> {
     let mut asked = json!({ "prefix": prefix });
     while !report.is_interrupted() {
-        let cursor = tell(prefix, ask(client, &asked).await, report)?;
+        let cursor = report_result(prefix, ask(client, &asked).await, report)?;
         if cursor.is_null() {
             break;
         }
@@ -73,7 +73,7 @@ async fn ask(client: &Client, body: &Value) -> Result<Value, String> {
 }
 
 /// Reports one response; returns its cursor.
-fn tell(name: &str, answer: Result<Value, String>, report: &Report) -> io::Result<Value> {
+fn report_result(name: &str, answer: Result<Value, String>, report: &Report) -> io::Result<Value> {
     report.did(name);
     match answer {
         Ok(mut answer) => {

@@ -92,7 +92,7 @@ async fn run(config: Arc<Config>, options: Options, report: &Report) -> anyhow::
         .try_buffer_unordered(jobs);
     let mut work = std::pin::pin!(work);
     while let Some((ticket, (wanted, fetched))) = work.try_next().await? {
-        tell(&wanted, fetched, report)?;
+        report_result(&wanted, fetched, report)?;
         report.end(ticket);
     }
     let is_empty = report.counted("warmed") + report.counted("failed") == 0;
@@ -265,7 +265,7 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<u64, String> {
     Ok(bytes)
 }
 
-fn tell(wanted: &Wanted, fetched: Result<u64, String>, report: &Report) -> io::Result<()> {
+fn report_result(wanted: &Wanted, fetched: Result<u64, String>, report: &Report) -> io::Result<()> {
     let name = &wanted.name;
     report.did(name);
     let accept = wanted.request.as_ref().ok().and_then(|(_, class)| *class);

@@ -377,7 +377,7 @@ impl Records {
 
     /// Rebuilds the record of an original if it is damaged; returns whether it was. Editable fields in it are lost.
     /// Takedowns are not: they are stored elsewhere.
-    pub async fn mend(&self, key: &Key) -> Result<bool, Error> {
+    pub async fn repair(&self, key: &Key) -> Result<bool, Error> {
         let FoundRecord::Damaged { etag, .. } = self.look(key).await? else {
             return Ok(false);
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::said::Raced;
+use super::fields::Raced;
 use crate::client::Refused;
 
 /// Attempts at one original, or at one page of a listing.

@@ -14,7 +14,7 @@ use super::transfer::Transfer;
 /// An entry of a listing.
 pub(super) enum Found {
     Original(Box<Item>),
-    Odd(String, String),
+    Skipped(String, String),
 }
 
 /// Everything in FROM, read a page at a time and only as fast as it is processed.
@@ -48,10 +48,10 @@ impl Transfer {
         match &self.from {
             Place::Service(remote) => {
                 let page = remote.page(prefix, cursor, self.records).await?;
-                let odd = page.odd.into_iter();
-                let odd = odd.map(|(name, error)| Found::Odd(name, error.to_string()));
+                let skipped = page.skipped.into_iter();
+                let skipped = skipped.map(|(name, error)| Found::Skipped(name, error.to_string()));
                 let originals = page.items.into_iter().map(Box::new).map(Found::Original);
-                Ok((originals.chain(odd).collect(), page.cursor))
+                Ok((originals.chain(skipped).collect(), page.cursor))
             }
             Place::Store(store) => {
                 let page = store.list(prefix, false, cursor, MAX_PAGE).await?;

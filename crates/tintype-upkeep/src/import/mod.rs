@@ -1,14 +1,14 @@
 //! Copies originals from a folder, a bucket or another tintype into a store.
 
 mod attempt;
-mod held;
+mod buffered;
+mod fields;
 mod item;
 mod listing;
-mod odd;
+mod outcome;
 mod place;
 mod remote;
-mod said;
-mod tell;
+mod skipped;
 mod transfer;
 
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub use self::place::Address;
 
 use self::attempt::attempt;
 use self::listing::{Found, found};
+use self::outcome::Done;
 use self::place::Place;
-use self::tell::Done;
 use self::transfer::Transfer;
 use crate::{Report, Summary};
 
@@ -55,7 +55,7 @@ pub fn import(options: Options, report: Report) -> BoxFuture<'static, anyhow::Re
 
 async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
     let transfer = Arc::new(open(options).await?);
-    tell_odd(options, report)?;
+    report_skipped(options, report)?;
     let mut work = std::pin::pin!(
         found(
             transfer.clone(),
@@ -69,18 +69,18 @@ async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
     let mut broken: Option<anyhow::Error> = None;
     while let Some(done) = work.next().await {
         match done {
-            Ok(done) => done.tell(report)?,
+            Ok(done) => done.report_to(report)?,
             Err(error) => broken = Some(error.context("FROM could not be listed completely")),
         }
     }
-    if tell::is_empty(report) && broken.is_none() && !report.is_interrupted() {
+    if outcome::is_empty(report) && broken.is_none() && !report.is_interrupted() {
         let place = match options.prefix.as_str() {
             "" => options.from.to_string(),
             prefix => format!("{} under {prefix:?}", options.from),
         };
         report.aside(&format!("nothing was found in {place}"))?;
     }
-    Ok(tell::summary(report).broken_by(broken))
+    Ok(outcome::summary(report).broken_by(broken))
 }
 
 async fn open(options: &Options) -> anyhow::Result<Transfer> {
@@ -113,23 +113,23 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     })
 }
 
-fn tell_odd(options: &Options, report: &Report) -> std::io::Result<()> {
-    let mut told = Ok(());
+fn report_skipped(options: &Options, report: &Report) -> std::io::Result<()> {
+    let mut reported = Ok(());
     if let Some(folder) = options.from.folder() {
-        odd::find(folder, &options.prefix, &mut |path, reason| {
-            let done = Done::Odd(path.to_string_lossy().into_owned(), reason);
-            if told.is_ok() {
-                told = done.tell(report);
+        skipped::find(folder, &options.prefix, &mut |path, reason| {
+            let done = Done::Skipped(path.to_string_lossy().into_owned(), reason);
+            if reported.is_ok() {
+                reported = done.report_to(report);
             }
         });
     }
-    told
+    reported
 }
 
 /// Each on its own task, so that hashing uses all processors.
 async fn work(transfer: Arc<Transfer>, found: anyhow::Result<Found>) -> anyhow::Result<Done> {
     let item = match found? {
-        Found::Odd(name, reason) => return Ok(Done::Odd(name, reason)),
+        Found::Skipped(name, reason) => return Ok(Done::Skipped(name, reason)),
         Found::Original(item) => item,
     };
     let task = tokio::spawn(async move {

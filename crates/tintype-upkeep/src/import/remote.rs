@@ -14,12 +14,12 @@ use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
 use tintype_store::{ETag, HexId, Key, KeyError, Source};
 
-use super::held::Held;
+use super::buffered::Buffered;
 use super::item::{Item, There};
 use crate::client::{Client, Refused, send};
 
 /// The service limits the size of a request's head; longer fields are sent in a separate request.
-const MAX_SAID_BYTES: usize = 4 * 1024;
+const MAX_FIELDS_BYTES: usize = 4 * 1024;
 /// Requests the stored bytes, so that their hash can be compared; they are decoded here.
 const ANY_CODING: &str = "gzip, *";
 
@@ -42,7 +42,7 @@ struct File {
 /// One page, with the names that no key can have.
 pub(super) struct Listed {
     pub(super) items: Vec<Item>,
-    pub(super) odd: Vec<(String, KeyError)>,
+    pub(super) skipped: Vec<(String, KeyError)>,
     pub(super) cursor: Option<String>,
 }
 
@@ -79,27 +79,27 @@ impl Remote {
             serde_json::from_slice(&bytes).context("the listing cannot be read")?;
         let mut listed = Listed {
             items: Vec::new(),
-            odd: Vec::new(),
+            skipped: Vec::new(),
             cursor: listing.cursor,
         };
         for file in listing.files {
             match Key::existing(&file.key) {
                 Ok(key) => listed.items.push(item(key, file)),
-                Err(error) => listed.odd.push((file.key, error)),
+                Err(error) => listed.skipped.push((file.key, error)),
             }
         }
         Ok(listed)
     }
 
-    pub(super) async fn read(&self, item: &Item, spool: &Spool) -> anyhow::Result<Held> {
+    pub(super) async fn read(&self, item: &Item, spool: &Spool) -> anyhow::Result<Buffered> {
         let request = self.file(Method::GET, &item.key);
         let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
         if etag(&answer).as_ref() != Some(&item.etag) {
             anyhow::bail!("it was changed since it was listed; import again");
         }
         let encoding = encoding(&answer);
-        let held = Held::read(spool, answer.bytes_stream(), item.size).await?;
-        Ok(held.of_coding(encoding))
+        let buffered = Buffered::read(spool, answer.bytes_stream(), item.size).await?;
+        Ok(buffered.of_coding(encoding))
     }
 
     /// Whether the original has a content coding from another program.
@@ -109,7 +109,7 @@ impl Remote {
         Ok(encoding(&answer).is_some())
     }
 
-    pub(super) async fn look(&self, key: &Key) -> anyhow::Result<Option<There>> {
+    pub(super) async fn stat(&self, key: &Key) -> anyhow::Result<Option<There>> {
         let answer = match send(self.file(Method::HEAD, key)).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -138,30 +138,30 @@ impl Remote {
     pub(super) async fn write(
         &self,
         key: &Key,
-        held: &Held,
-        said: &Map<String, Value>,
+        buffered: &Buffered,
+        fields: &Map<String, Value>,
         replaces: Option<&There>,
     ) -> anyhow::Result<()> {
         let mut request = self
             .file(Method::PUT, key)
-            .header("repr-digest", repr_digest(held.sha256()))
-            .header(CONTENT_LENGTH, held.len());
+            .header("repr-digest", repr_digest(buffered.sha256()))
+            .header(CONTENT_LENGTH, buffered.len());
         request = match replaces {
             None => request.header(IF_NONE_MATCH, "*"),
             Some(there) => request.header(IF_MATCH, format!("\"{}\"", there.etag)),
         };
-        let (first, later) = parts(said);
+        let (first, later) = parts(fields);
         if !first.is_empty() {
             let value = HeaderValue::from_bytes(Value::Object(first).to_string().as_bytes())?;
             request = request.header("tintype-record", value);
         }
-        let body = match held.source() {
+        let body = match buffered.source() {
             Source::Bytes(bytes) => Body::from(bytes),
-            Source::File { .. } => Body::wrap_stream(held.body().await?),
+            Source::File { .. } => Body::wrap_stream(buffered.body().await?),
         };
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();
-        if told.is_none_or(|told| told.as_bytes() != repr_digest(held.sha256()).as_bytes()) {
+        if told.is_none_or(|told| told.as_bytes() != repr_digest(buffered.sha256()).as_bytes()) {
             anyhow::bail!("the service has stored other bytes than were sent");
         }
         match later.is_empty() {
@@ -171,8 +171,12 @@ impl Remote {
     }
 
     /// Sets the editable fields of an existing original, unless it has some already.
-    pub(super) async fn say(&self, key: &Key, said: &Map<String, Value>) -> anyhow::Result<()> {
-        if said.is_empty() {
+    pub(super) async fn set_fields(
+        &self,
+        key: &Key,
+        fields: &Map<String, Value>,
+    ) -> anyhow::Result<()> {
+        if fields.is_empty() {
             return Ok(());
         }
         let path = format!("records/{}", encode_key(key));
@@ -184,26 +188,27 @@ impl Remote {
                 .iter()
                 .all(|name| there[name].as_object().is_none_or(Map::is_empty));
         match is_silent {
-            true => self.patch(key, said.clone()).await,
+            true => self.patch(key, fields.clone()).await,
             false => Ok(()),
         }
     }
 
-    async fn patch(&self, key: &Key, said: Map<String, Value>) -> anyhow::Result<()> {
+    async fn patch(&self, key: &Key, fields: Map<String, Value>) -> anyhow::Result<()> {
         let request = self
             .request(Method::PATCH, &format!("records/{}", encode_key(key)))
             .header("content-type", "application/merge-patch+json")
-            .body(Value::Object(said).to_string());
+            .body(Value::Object(fields).to_string());
         send(request).await.map(drop)
     }
 }
 
 /// Splits fields into those sent with the upload and those sent afterwards. The state is always sent first.
-fn parts(said: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
-    if Value::Object(said.clone()).to_string().len() <= MAX_SAID_BYTES {
-        return (said.clone(), Map::new());
+fn parts(fields: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+    if Value::Object(fields.clone()).to_string().len() <= MAX_FIELDS_BYTES {
+        return (fields.clone(), Map::new());
     }
-    said.clone()
+    fields
+        .clone()
         .into_iter()
         .partition(|(name, _)| name == "state")
 }

@@ -134,7 +134,7 @@ impl Verifier {
                 Ok((_, None)) if self.report.is_interrupted() => {}
                 Ok((ticket, checked)) => {
                     if let Some(checked) = checked {
-                        tell(checked, bad_records, &self.report)?;
+                        report_result(checked, bad_records, &self.report)?;
                     }
                     self.report.end(ticket);
                 }
@@ -146,7 +146,11 @@ impl Verifier {
 }
 
 /// A damaged record is found through its original and by itself, but reported once.
-fn tell(checked: Checked, bad_records: &mut HashSet<KeyHash>, report: &Report) -> io::Result<()> {
+fn report_result(
+    checked: Checked,
+    bad_records: &mut HashSet<KeyHash>,
+    report: &Report,
+) -> io::Result<()> {
     let key = checked.key.as_str();
     if let Some(Finding::BadRecord(owner, _)) = &checked.finding
         && !bad_records.insert(*owner)

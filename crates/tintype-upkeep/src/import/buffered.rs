@@ -18,13 +18,13 @@ const MAX_UNPACKED: u64 = 5 * 1024 * 1024 * 1024;
 /// RFC 1952, 2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-pub(super) struct Held {
+pub(super) struct Buffered {
     spooled: Spooled,
     /// Their content coding.
     pub(super) encoding: Option<String>,
 }
 
-impl Held {
+impl Buffered {
     /// Reads a whole body.
     pub(super) async fn read<E>(
         spool: &Spool,

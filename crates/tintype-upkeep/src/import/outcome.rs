@@ -24,13 +24,13 @@ const COUNTS: [&str; 9] = [
 /// The result for one original, or for an entry that is not one.
 pub(super) enum Done {
     Original(Box<Item>, anyhow::Result<Outcome>),
-    Odd(String, String),
+    Skipped(String, String),
 }
 
 impl Done {
-    pub(super) fn tell(self, report: &Report) -> io::Result<()> {
+    pub(super) fn report_to(self, report: &Report) -> io::Result<()> {
         let (item, outcome) = match self {
-            Self::Odd(name, reason) => {
+            Self::Skipped(name, reason) => {
                 report.count("odd", 1);
                 let line = json!({"key": name, "result": "odd", "problem": reason});
                 return report.line(&line, Some(&format!("{name:?} was left out: {reason}")));

@@ -78,8 +78,8 @@ pub(super) async fn write(
 }
 
 /// In the form of the API: fields that are not set are omitted.
-pub(super) fn said(record: Option<&Record>, block: Option<&Block>) -> Map<String, Value> {
-    let said = match (record, block) {
+pub(super) fn editable(record: Option<&Record>, block: Option<&Block>) -> Map<String, Value> {
+    let fields = match (record, block) {
         (Some(record), block) => EditableFields::of(record, block),
         (None, Some(block)) => EditableFields {
             state: RequestedState::Blocked {
@@ -89,13 +89,13 @@ pub(super) fn said(record: Option<&Record>, block: Option<&Block>) -> Map<String
         },
         (None, None) => EditableFields::default(),
     };
-    let (mut said, nothing) = (members(&said), members(&EditableFields::default()));
-    said.retain(|name, value| nothing.get(name) != Some(value));
-    said
+    let (mut fields, nothing) = (members(&fields), members(&EditableFields::default()));
+    fields.retain(|name, value| nothing.get(name) != Some(value));
+    fields
 }
 
-fn members(said: &EditableFields) -> Map<String, Value> {
-    match serde_json::to_value(said) {
+fn members(fields: &EditableFields) -> Map<String, Value> {
+    match serde_json::to_value(fields) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),
     }
