@@ -19,7 +19,7 @@ use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::http::respond::Representation;
 use crate::invalidation::notice::Cause;
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
 use crate::originals::current::{self, Current, not_found};
 use crate::originals::delete::{Removed, remove};
@@ -88,7 +88,7 @@ pub(super) async fn get(
 ) -> Result<Response, Error> {
     let key = existing_key(&uri, BASE)?;
     caller.principal.require(Scope::Read, &key)?;
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     loop {
         let found = current::find(&app, &key)
             .await?
@@ -118,7 +118,7 @@ pub(super) async fn get(
                     Ok(None) => return Err(not_found(&key)),
                     // Replaced since its metadata was read.
                     Err(Precondition { .. } | Changed) => {
-                        looks.again().await?;
+                        retries.again().await?;
                         continue;
                     }
                     Err(error) => return Err(error.into()),

@@ -97,7 +97,7 @@ pub(super) async fn list(
 async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Error> {
     let record = if with_record {
         // Read but not derived: a listing must not read every original of an adopted folder.
-        let stored = match app.records.look(&listed.key).await? {
+        let stored = match app.records.inspect(&listed.key).await? {
             FoundRecord::Stored(stored) => Some(stored),
             // A damaged record must not hide the others.
             FoundRecord::Nothing | FoundRecord::Damaged { .. } => None,

@@ -54,7 +54,7 @@ pub(super) fn tokens(reader: &mut Reader, dev: Option<&Dev>) -> Vec<Token> {
         ) => vec![Token::with_secret("dev-anywhere", secret)],
         (None, None) => {
             let name = reader.name(TOKENS);
-            if !reader.problems.tell_of(&name) {
+            if !reader.problems.has_error(&name) {
                 let fix = "make one with `tintype token new`, or set `none` to turn the API off";
                 let reason = "not set, so that nobody could upload";
                 reader.problems.add(&name, reason, fix);

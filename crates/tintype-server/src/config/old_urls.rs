@@ -79,9 +79,9 @@ struct Reader<'a> {
 }
 
 /// A key of the entry, and what is wrong with it.
-type Wrong = (String, String);
+type EntryError = (String, String);
 
-fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, Wrong> {
+fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, EntryError> {
     Err((key.to_owned(), reason.into()))
 }
 
@@ -114,7 +114,7 @@ impl Reader<'_> {
     }
 }
 
-fn rule(mut entry: Entry) -> Result<Rule, Wrong> {
+fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
     refuse_strangers(&entry)?;
     let keys = keys(&mut entry)?;
     let grammar = match entry.grammar.as_str() {
@@ -155,7 +155,7 @@ fn rule(mut entry: Entry) -> Result<Rule, Wrong> {
 }
 
 /// Refuses keys of other grammars, which would have no effect.
-fn refuse_strangers(entry: &Entry) -> Result<(), Wrong> {
+fn refuse_strangers(entry: &Entry) -> Result<(), EntryError> {
     let is = |grammars: &[&str]| grammars.contains(&entry.grammar.as_str());
     let signed = is(&["thumbor", "imgproxy"]);
     let said = [
@@ -189,7 +189,7 @@ fn refuse_strangers(entry: &Entry) -> Result<(), Wrong> {
     }
 }
 
-fn keys(entry: &mut Entry) -> Result<Vec<String>, Wrong> {
+fn keys(entry: &mut Entry) -> Result<Vec<String>, EntryError> {
     let mut keys = std::mem::take(&mut entry.keys);
     if let Some(file) = &entry.keys_file {
         if !keys.is_empty() {
@@ -208,7 +208,7 @@ fn keys(entry: &mut Entry) -> Result<Vec<String>, Wrong> {
     }
 }
 
-fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, Wrong> {
+fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, EntryError> {
     let is_unsafe = entry.is_unsafe.unwrap_or(false);
     if keys.is_empty() && !is_unsafe {
         return wrong(
@@ -220,7 +220,7 @@ fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, Wrong> {
     Ok(Grammar::Thumbor(Thumbor { keys, is_unsafe }))
 }
 
-fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, Wrong> {
+fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, EntryError> {
     const ALL: usize = 32;
     let mut pairs = Vec::new();
     for text in keys {
@@ -255,7 +255,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|bytes| !bytes.is_empty())
 }
 
-fn pattern(entry: &Entry) -> Result<Grammar, Wrong> {
+fn pattern(entry: &Entry) -> Result<Grammar, EntryError> {
     let Some(path) = entry.path.as_deref() else {
         return wrong("path", "not set");
     };
@@ -273,7 +273,7 @@ fn pattern(entry: &Entry) -> Result<Grammar, Wrong> {
     Ok(Grammar::Pattern(Box::new(pattern)))
 }
 
-fn prefix(text: &str) -> Result<String, Wrong> {
+fn prefix(text: &str) -> Result<String, EntryError> {
     let is_plain = |c: char| c.is_ascii_graphic() && !"?#%\\".contains(c);
     if !text.starts_with('/') || !text.chars().all(is_plain) {
         return wrong(
@@ -284,7 +284,7 @@ fn prefix(text: &str) -> Result<String, Wrong> {
     Ok(format!("{}/", text.trim_end_matches('/')))
 }
 
-fn place(entry: &Entry) -> Result<Place, Wrong> {
+fn place(entry: &Entry) -> Result<Place, EntryError> {
     let mut replace = Vec::new();
     for [pattern, text] in &entry.replace {
         match compile(pattern) {
@@ -303,7 +303,7 @@ fn place(entry: &Entry) -> Result<Place, Wrong> {
 }
 
 /// Parses a day, as a TOML date or as text.
-fn until(value: &toml::Value) -> Result<Until, Wrong> {
+fn until(value: &toml::Value) -> Result<Until, EntryError> {
     let day = match value {
         toml::Value::String(day) => day.clone(),
         value => value.to_string(),

@@ -30,7 +30,7 @@ impl Problems {
     }
 
     /// Whether an option is known to be wrong already, so that consequences are not reported.
-    pub(super) fn tell_of(&self, name: &str) -> bool {
+    pub(super) fn has_error(&self, name: &str) -> bool {
         let told = self.refused.iter().map(|problem| &*problem.name);
         let with_file = |told: &str| {
             let file = told

@@ -207,7 +207,7 @@ impl Reader<'_> {
                 _ if self.values.contains_key(UNSIGNED.name) => Unsigned::None,
                 _ if has_keys => Unsigned::Presets,
                 Some(implied) => implied,
-                None if self.problems.tell_of(&self.name(SIGNING_KEYS)) => Unsigned::None,
+                None if self.problems.has_error(&self.name(SIGNING_KEYS)) => Unsigned::None,
                 None => {
                     let reason = "not set, so that no URL could be signed";
                     let fix = "set one of 32 characters or more, or set unsigned to any to let \
@@ -320,7 +320,7 @@ impl Reader<'_> {
         let has = |option: Opt| self.values.contains_key(option.name);
         let (has_url, has_key) = (has(PURGE_WEBHOOK), has(PURGE_WEBHOOK_KEY));
         match (has_url, has_key) {
-            (true, false) if !self.problems.tell_of(&self.name(PURGE_WEBHOOK_KEY)) => {
+            (true, false) if !self.problems.has_error(&self.name(PURGE_WEBHOOK_KEY)) => {
                 let reason = "not set, so that the receiver could not verify who sent a purge";
                 let fix = "make one with `openssl rand -hex 32`";
                 self.add(PURGE_WEBHOOK_KEY, reason, fix);

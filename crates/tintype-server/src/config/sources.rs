@@ -52,7 +52,7 @@ impl Sources {
             .filter(|(_, text)| !text.trim().is_empty())
             .collect();
         let task_metadata = environment.remove(TASK_METADATA);
-        tell_misspelt(environment.keys(), problems);
+        warn_of_misspelt(environment.keys(), problems);
         let of = |start| move |name: &String, _: &mut String| name.starts_with(start);
         let aws = environment.extract_if(.., of(AWS)).collect();
         let otel = environment.extract_if(.., of(otel::PREFIX)).collect();
@@ -82,7 +82,7 @@ impl Sources {
 }
 
 /// A variable of another program may have a similar prefix, but not followed by one of our options.
-fn tell_misspelt<'a>(names: impl Iterator<Item = &'a String>, problems: &mut Problems) {
+fn warn_of_misspelt<'a>(names: impl Iterator<Item = &'a String>, problems: &mut Problems) {
     for name in names {
         let Some((prefix, key)) = name.split_once('_') else {
             continue;

@@ -51,7 +51,7 @@ pub(crate) async fn rendering(State(app): State<Arc<App>>, request: Request) -> 
     let (request, _) = request.into_parts();
     let mut facts = LogFacts::default();
     let response = answer(&request, spec(&app, &request, &mut facts)).await;
-    told(response, facts)
+    with_facts(response, facts)
 }
 
 /// Serves `/o/{key}`.
@@ -59,11 +59,11 @@ pub(crate) async fn original(State(app): State<Arc<App>>, request: Request) -> R
     let (request, _) = request.into_parts();
     let mut facts = LogFacts::default();
     let response = answer(&request, plain_original(&app, &request, &mut facts)).await;
-    told(response, facts)
+    with_facts(response, facts)
 }
 
 /// Attaches the log facts, to refusals too: what was requested is known by then.
-fn told(mut response: Response, facts: LogFacts) -> Response {
+fn with_facts(mut response: Response, facts: LogFacts) -> Response {
     response.extensions_mut().insert(facts);
     response
 }

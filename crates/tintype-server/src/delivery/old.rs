@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri, header};
 use jiff::Timestamp;
 
-use super::{RequestContext, answer, spec_answer, told};
+use super::{RequestContext, answer, spec_answer, with_facts};
 use crate::app::App;
 use crate::config::{OldUrl, Site};
 use crate::error::{Code, Error};
@@ -29,7 +29,7 @@ pub(crate) async fn old(State(app): State<Arc<App>>, request: Request) -> Respon
     };
     let mut facts = LogFacts::default();
     let response = answer(&request, counted(&app, &request, &found, now, &mut facts)).await;
-    told(response, facts)
+    with_facts(response, facts)
 }
 
 /// The 404 for an unknown path. Omits its last segments, which may contain a signature.

@@ -9,7 +9,7 @@ use tintype_store::Object;
 use super::RequestContext;
 use crate::error::Error;
 use crate::http::respond::{Disposition, Representation};
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
 use crate::records::media_type::is_active_name;
 use crate::records::record::Record;
@@ -22,11 +22,11 @@ pub(super) async fn answer(
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
     let mut stored = ask.record(facts).await?;
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     loop {
         match send(ask, download, &stored.record, facts).await {
             Err(error) if error.is_outdated() => {
-                looks.again().await?;
+                retries.again().await?;
                 stored = ask.renewed(&stored.record, facts).await?;
             }
             answer => return answer,

@@ -13,7 +13,7 @@ use super::RequestContext;
 use super::freshness::Freshness;
 use crate::error::{Code, Error};
 use crate::http::respond::{Disposition, Representation};
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::records::StoredRecord;
 use crate::records::record::Record;
 use crate::telemetry::access_log::LogFacts;
@@ -24,7 +24,7 @@ use crate::variants::response_cache::{CachedResponse, accepted};
 use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 
 /// The variant to respond with.
-struct Given {
+struct Chosen {
     name: VariantName,
     fetched: Fetched,
     /// A better format is being made.
@@ -37,28 +37,28 @@ pub(super) async fn answer(
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
     let mut stored = ask.record(facts).await?;
-    let mut looks = Looks::default();
-    let given = loop {
-        match give(ask, merged, &stored).await {
+    let mut retries = Retries::default();
+    let chosen = loop {
+        match best_available(ask, merged, &stored).await {
             // The bytes no longer match the record, which is derived anew.
             Err(error) if error.is_outdated() => {
-                looks.again().await?;
+                retries.again().await?;
                 stored = ask.renewed(&stored.record, facts).await?;
             }
-            given => break given?,
+            chosen => break chosen?,
         }
     };
     let Fetched {
         variant,
         origin,
         work,
-    } = given.fetched;
+    } = chosen.fetched;
     facts.cache = Some(origin.as_str());
     if let Some(work) = work {
         work.add_to(facts.steps_mut());
     }
     let freshness = Freshness {
-        interim: given.interim,
+        interim: chosen.interim,
         ..ask.freshness(stored.record.version())
     };
     let cached = CachedResponse {
@@ -66,7 +66,7 @@ pub(super) async fn answer(
         representation: representation(ask, merged, &stored.record, &variant),
         cache_control: ask.kept_for(freshness),
         stored,
-        name: given.name,
+        name: chosen.name,
         facts: LogFacts {
             cache: Some(Origin::Memory.as_str()),
             steps: None,
@@ -74,18 +74,18 @@ pub(super) async fn answer(
         },
     };
     let response = cached.answer(&ask.app.variants, ask.request, &variant);
-    if ask.spec.expires.is_none() && !given.interim {
+    if ask.spec.expires.is_none() && !chosen.interim {
         ask.app.response_cache.keep(ask.request, cached);
     }
     Ok(response)
 }
 
 /// Returns the best format that is available now, and has a better one made in the background.
-async fn give(
+async fn best_available(
     ask: &RequestContext<'_>,
     merged: &Merged,
     stored: &Arc<StoredRecord>,
-) -> Result<Given, Error> {
+) -> Result<Chosen, Error> {
     let app = ask.app;
     let choices = choices(ask, merged, &stored.record)?;
     let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
@@ -106,7 +106,7 @@ async fn give(
         .variants
         .fetch(name, ask.key, stored, resolved, span)
         .await?;
-    Ok(Given {
+    Ok(Chosen {
         name,
         fetched,
         interim,

@@ -14,7 +14,7 @@
 //! How long it takes while the store is available:
 //! - the replica that made the change serves it at once;
 //! - the others within `record_cache` (5 s), and a takedown within [`blocks::REFRESH`] (5 s);
-//! - downstream caches are purged at once and again one second after the longer of these two ([`settle`]),
+//! - downstream caches are purged at once and again one second after the longer of these two ([`settle_time`]),
 //!   CloudFront only then, which needs some minutes itself;
 //! - purges left by a replica that died are delivered within half a minute of a restart, and by other replicas
 //!   within three minutes, or one more if it had been retrying.
@@ -55,7 +55,7 @@ pub struct Purged {
 }
 
 /// How long until every replica is sure to serve a change.
-pub fn settle(record_cache: Duration) -> Duration {
+pub fn settle_time(record_cache: Duration) -> Duration {
     record_cache.max(blocks::REFRESH) + Duration::from_secs(1)
 }
 
@@ -71,17 +71,17 @@ pub async fn announce(
 }
 
 /// Removes every variant of an original from memory and from the derived store; returns how many the store had.
-pub async fn forget(app: &App, key: &Key) -> Result<u64, Error> {
+pub async fn remove_variants(app: &App, key: &Key) -> Result<u64, Error> {
     let owner = key.hash();
-    app.variants.forget(&owner);
-    app.records.forget(key).await;
+    app.variants.evict(&owner);
+    app.records.invalidate(key).await;
     Ok(app.derived.delete_prefix(&owner).await?)
 }
 
 /// Does the same and gives variants new names, so that other replicas make theirs anew as well.
 pub async fn renew(app: &App, key: &Key) -> Result<u64, Error> {
     app.records.mark_purged(key).await?;
-    forget(app, key).await
+    remove_variants(app, key).await
 }
 
 /// Purges one original everywhere, on explicit request.

@@ -16,11 +16,11 @@ const PAUSES: [Duration; 5] = [
 
 /// Retries of one request for one original.
 #[derive(Default)]
-pub(crate) struct Looks {
+pub(crate) struct Retries {
     again: usize,
 }
 
-impl Looks {
+impl Retries {
     /// Pauses before the next retry; an error after the last.
     pub(crate) async fn again(&mut self) -> Result<(), Error> {
         let pause = *PAUSES.get(self.again).ok_or_else(Error::changing)?;

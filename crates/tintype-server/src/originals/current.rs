@@ -6,7 +6,7 @@ use tintype_store::{Key, Meta, Object};
 
 use crate::app::App;
 use crate::error::Error;
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::originals::put::describes;
 use crate::records::StoredRecord;
 
@@ -37,7 +37,7 @@ pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, 
 
 /// Reads an original that is being changed until it matches its record.
 async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Option<Current>, Error> {
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     loop {
         let stored = match app.records.read(key).await? {
             Some(stored) if describes(&stored.record, &meta) => Some(stored),
@@ -49,7 +49,7 @@ async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Optio
                 return Ok(Some(Current { meta, stored }));
             }
             // Deleted meanwhile, or replaced between the two reads.
-            _ => looks.again().await?,
+            _ => retries.again().await?,
         }
         meta = match app.store.head(&Object::Original(key.clone())).await? {
             Some(meta) => meta,

@@ -61,7 +61,7 @@ pub(crate) async fn remove(
             Err(error) => return Err(error.into()),
         }
     }
-    purge::forget(app, key).await?;
+    purge::remove_variants(app, key).await?;
     // A bucket does not always report whether something was there; a disk does.
     if was_there || had_record {
         announced.made();

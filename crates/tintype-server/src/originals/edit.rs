@@ -154,7 +154,7 @@ impl Change {
             purge::lift(app, key, sha256, actor).await?;
         }
         if *state != RequestedState::Public {
-            purge::forget(app, key).await?;
+            purge::remove_variants(app, key).await?;
         }
         tracing::info!(
             key = key.as_str(),

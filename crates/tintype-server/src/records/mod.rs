@@ -27,7 +27,7 @@ use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Sou
 use tokio::sync::mpsc;
 
 use crate::error::{Code, Error};
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::records::left_out::LeftOut;
 use crate::records::probing::Probing;
 use crate::records::record::{Image, Record, short_hash};
@@ -161,7 +161,7 @@ impl Records {
         }
     }
 
-    /// One read at a time per key, and never during [`Self::remember`] or [`Self::forget`]: what was read before a
+    /// One read at a time per key, and never during [`Self::remember`] or [`Self::invalidate`]: what was read before a
     /// change must not be cached after it.
     async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
         let asking = self.cache.entry_by_ref(key.as_str());
@@ -175,13 +175,13 @@ impl Records {
                     Err(error) if error.is_of_store() => {
                         match error.is_store_away() {
                             true => self.pulse.missed(),
-                            false => self.pulse.beat(),
+                            false => self.pulse.responded(),
                         }
                         let last = known.and_then(|known| known.last()).ok_or(error)?;
                         Ok(Op::Put(Known::new(Some(last), PAUSE)))
                     }
                     answer => {
-                        self.pulse.beat();
+                        self.pulse.responded();
                         Ok(Op::Put(self.known(answer?)))
                     }
                 }
@@ -232,7 +232,7 @@ impl Records {
     ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let old = self.read(key).await?;
         let derived = self.derive(key, old.as_deref(), priority).await;
-        self.forget(key).await;
+        self.invalidate(key).await;
         let stored = derived?;
         self.remember(key, stored.clone()).await;
         Ok(stored)
@@ -248,7 +248,7 @@ impl Records {
         let key = record.key.clone();
         let written = self.put(record, condition).await;
         // Whatever the result, the cached record may be outdated now.
-        self.forget(&key).await;
+        self.invalidate(&key).await;
         let written = written?;
         if let Written::Stored(stored) = &written {
             self.remember(&key, Some(stored.clone())).await;
@@ -265,7 +265,7 @@ impl Records {
         Ok(written)
     }
 
-    pub async fn forget(&self, key: &Key) {
+    pub async fn invalidate(&self, key: &Key) {
         let entry = self.cache.entry_by_ref(key.as_str());
         entry.and_compute_with(|_| ready(Op::Remove)).await;
     }
@@ -371,14 +371,14 @@ impl Records {
     }
 
     /// Reads a record for rewriting it.
-    pub async fn look(&self, key: &Key) -> Result<FoundRecord, Error> {
-        look(&self.store, &key.hash()).await
+    pub async fn inspect(&self, key: &Key) -> Result<FoundRecord, Error> {
+        inspect(&self.store, &key.hash()).await
     }
 
     /// Rebuilds the record of an original if it is damaged; returns whether it was. Editable fields in it are lost.
     /// Takedowns are not: they are stored elsewhere.
     pub async fn repair(&self, key: &Key) -> Result<bool, Error> {
-        let FoundRecord::Damaged { etag, .. } = self.look(key).await? else {
+        let FoundRecord::Damaged { etag, .. } = self.inspect(key).await? else {
             return Ok(false);
         };
         let condition = Condition::Match(etag);
@@ -393,7 +393,7 @@ impl Records {
         }
         let derived = self.derive_over(key, &condition, Priority::Background);
         let derived = derived.await;
-        self.forget(key).await;
+        self.invalidate(key).await;
         derived.map(|_| true)
     }
 
@@ -445,7 +445,7 @@ impl Records {
         old: Option<&StoredRecord>,
         priority: Priority,
     ) -> Result<Option<Record>, Error> {
-        let mut looks = Looks::default();
+        let mut retries = Retries::default();
         loop {
             let Some(meta) = self.store.head(&Object::Original(key.clone())).await? else {
                 return Ok(None);
@@ -453,7 +453,7 @@ impl Records {
             let before = old.filter(|old| old.record.etag == meta.etag);
             let before = before.and_then(|old| old.record.image.as_ref());
             match self.adopt(key, &meta, before, priority).await {
-                Err(error) if error.is_outdated() => looks.again().await?,
+                Err(error) if error.is_outdated() => retries.again().await?,
                 adopted => return adopted.map(Some),
             }
         }
@@ -552,7 +552,7 @@ pub enum FoundRecord {
 
 /// Reads a record by the hash of its key alone, without a cache.
 pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<StoredRecord>, Error> {
-    match look(store, owner).await? {
+    match inspect(store, owner).await? {
         FoundRecord::Nothing => Ok(None),
         FoundRecord::Stored(stored) => Ok(Some(*stored)),
         FoundRecord::Damaged { reason, .. } => {
@@ -566,7 +566,7 @@ pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<StoredRecord>
 }
 
 /// Does the same, but a damaged record is not an error.
-pub async fn look(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> {
+pub async fn inspect(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> {
     let Some(got) = store.get(&Object::Record(*owner), None, None).await? else {
         return Ok(FoundRecord::Nothing);
     };

@@ -55,7 +55,7 @@ impl Last {
 
 impl Pulse {
     /// Records that the store has responded, whatever the response.
-    pub(super) fn beat(&self) {
+    pub(super) fn responded(&self) {
         self.last.send_replace(Last {
             answer: Some(Instant::now()),
             missed: None,
@@ -116,7 +116,7 @@ mod tests {
         let (is_answered, waited) = took(ms(600)).await;
         assert!(!is_answered && waited <= GRACE + ms(1), "{waited:?}");
         assert_eq!(pulse.await_answer(ready(7)).await, Some(7), "there already");
-        pulse.beat();
+        pulse.responded();
         assert_eq!(took(ms(200)).await, (true, ms(200)));
     }
 

@@ -129,7 +129,7 @@ impl App {
         let blocks = Blocks::load(store.clone())
             .await
             .map_err(StartError::Blocks)?;
-        let settle = purge::settle(config.caching.record_cache);
+        let settle = purge::settle_time(config.caching.record_cache);
         let timing = outbox::Timing::new(settle);
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
             .await

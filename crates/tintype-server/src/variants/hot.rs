@@ -56,7 +56,7 @@ impl Hot {
         self.0.run_pending_tasks();
     }
 
-    pub(super) fn forget(&self, owner: KeyHash) {
+    pub(super) fn evict(&self, owner: KeyHash) {
         self.0
             .invalidate_entries_if(move |(of, _), _| *of == owner)
             .expect("the cache is built with support for this");
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(alive() as u64, hot.size().1);
         assert!((1..=10).contains(&alive()), "{}", alive());
         for number in 0..50 {
-            hot.forget(name(number).0);
+            hot.evict(name(number).0);
         }
         assert_eq!((hot.size(), alive()), ((0, 0), 0));
     }

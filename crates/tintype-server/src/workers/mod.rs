@@ -195,7 +195,7 @@ fn work(queue: &Queue, thread: usize) {
 
 /// Runs background jobs. Their times do not correct estimates: they only show how busy the other threads were.
 fn work_in_background(queue: &Queue) {
-    give_way();
+    lower_priority();
     while let Some(turn) = queue.next_in_background() {
         turn.run.run();
         queue.finish_in_background(turn.claim);
@@ -208,14 +208,14 @@ const LOWEST: i32 = 40;
 
 /// Sets the lowest priority of the system. Linux keeps it per thread; elsewhere it would slow the whole process.
 #[cfg(target_os = "linux")]
-fn give_way() {
+fn lower_priority() {
     if let Err(error) = rustix::process::nice(LOWEST) {
         tracing::warn!(%error, "background work could not be given a lower priority than requests");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn give_way() {}
+fn lower_priority() {}
 
 #[cfg(test)]
 mod tests;

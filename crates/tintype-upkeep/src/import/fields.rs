@@ -22,7 +22,7 @@ impl std::fmt::Display for Raced {
 impl std::error::Error for Raced {}
 
 pub(super) async fn read(store: &Store, key: &Key) -> anyhow::Result<Option<StoredRecord>> {
-    match records::look(store, &key.hash()).await? {
+    match records::inspect(store, &key.hash()).await? {
         FoundRecord::Nothing => Ok(None),
         FoundRecord::Stored(stored) => Ok(Some(*stored)),
         FoundRecord::Damaged { reason, .. } => {

@@ -31,7 +31,7 @@ pub(super) fn owner(own: &Own) -> Option<KeyHash> {
 
 /// Only a confirmed absence counts.
 pub(super) async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::StoredRecord>) {
-    let stored = match records::look(store, owner).await {
+    let stored = match records::inspect(store, owner).await {
         Ok(FoundRecord::Stored(stored)) => *stored,
         Ok(FoundRecord::Nothing) => return (Fate::NoRecord, None),
         Ok(FoundRecord::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),

@@ -69,7 +69,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             finding,
         }))
     };
-    let looked = records::look(store, &key.hash()).await;
+    let looked = records::inspect(store, &key.hash()).await;
     let stored = match looked.map_err(chain)? {
         FoundRecord::Stored(stored) => stored,
         FoundRecord::Nothing => return done(0, Some(Finding::NoRecord)),
@@ -125,7 +125,7 @@ pub(super) async fn record(
             finding: Some(finding),
         }))
     };
-    let record = match records::look(&store, &owner).await {
+    let record = match records::inspect(&store, &owner).await {
         Ok(FoundRecord::Stored(stored)) => stored.record,
         Ok(FoundRecord::Damaged { reason, .. }) if prefix.is_empty() => {
             let path = Object::Record(owner).path();

@@ -122,7 +122,7 @@ async fn serve(
     let farewell = farewell(&config);
     let stop = CancellationToken::new();
     let greet = Box::new(|config: &Config| {
-        tell_start(config, granted, public);
+        log_start(config, granted, public);
         // Standard error may be closed.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
     });
@@ -171,7 +171,7 @@ fn farewell(config: &Config) -> String {
 }
 
 /// Logs the version, the sizes, and their sources.
-fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
+fn log_start(config: &Config, granted: &Granted, public: SocketAddr) {
     let Sizes {
         cpus,
         memory,

@@ -242,7 +242,7 @@ async fn a_record_that_cannot_be_read_is_never_taken_for_public() {
             .put(&object, source, &any, &none)
             .await
             .unwrap();
-        api.app.records.forget(&key).await;
+        api.app.records.invalidate(&key).await;
         for path in ["files/a.txt", "records/a.txt"] {
             api.get(path).await.refused(503, "record-damaged");
         }

@@ -73,8 +73,8 @@ async fn ask(base: &str) -> Result<(Limits, Option<String>), String> {
         .map_err(|error| innermost(&error))?;
     let url = format!("{base}/task");
     let (task, container) = tokio::join!(
-        told::<OfTask>(&client, &url),
-        told::<OfContainer>(&client, base)
+        fetch_limits::<OfTask>(&client, &url),
+        fetch_limits::<OfContainer>(&client, base)
     );
     // Each response is used even if the other is missing.
     let mut unread = None;
@@ -106,7 +106,7 @@ fn whole(cpus: f64) -> Option<NonZeroUsize> {
 }
 
 /// The limits in a response; the default if it has none.
-async fn told<T>(client: &Client, url: &str) -> Result<T, String>
+async fn fetch_limits<T>(client: &Client, url: &str) -> Result<T, String>
 where
     T: DeserializeOwned + Default,
 {

@@ -39,7 +39,7 @@ impl Writer {
 }
 
 /// Written by the process that looked for leftovers last. Not the name of an entry.
-pub(super) fn looked() -> OutboxId {
+pub(super) fn last_look() -> OutboxId {
     id("looked")
 }
 
@@ -91,6 +91,6 @@ mod tests {
             let foreign = OutboxId::parse(foreign).unwrap();
             assert_eq!(ObjectName::parse(&foreign), None, "{foreign:?}");
         }
-        assert_eq!(ObjectName::parse(&looked()), None);
+        assert_eq!(ObjectName::parse(&last_look()), None);
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         next_look = Instant::now() + 2 * with_jitter(timing.look);
         let must_look = std::mem::take(&mut is_first) || is_due(&shared).await;
-        if must_look && let Err(error) = look(&shared).await {
+        if must_look && let Err(error) = deliver_leftovers(&shared).await {
             tracing::warn!(%error, "the outbox cannot be searched for purges that other processes left behind");
         }
     }
@@ -80,15 +80,18 @@ async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
 
 /// Whether no process has looked recently.
 pub(super) async fn is_due(shared: &Shared) -> bool {
-    match shared.store.head(&Object::Outbox(name::looked())).await {
+    match shared.store.head(&Object::Outbox(name::last_look())).await {
         Ok(Some(meta)) => meta.modified.elapsed().unwrap_or_default() >= shared.timing.look / 2,
         Ok(None) | Err(_) => true,
     }
 }
 
-pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
+pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
     let now = SystemTime::now();
-    let (looked, mark) = (Object::Outbox(name::looked()), Source::Bytes("{}".into()));
+    let (looked, mark) = (
+        Object::Outbox(name::last_look()),
+        Source::Bytes("{}".into()),
+    );
     let (any, attributes) = (Condition::Any, Attributes::default());
     shared.store.put(&looked, mark, &any, &attributes).await?;
     let mut gone = BTreeMap::from([(shared.writer.clone(), true)]);

@@ -106,7 +106,7 @@ impl Placement<'_> {
             let written = app.records.write(record.clone(), &current.condition);
             if let Written::Stored(stored) = written.await? {
                 if self.conflict.replaces() {
-                    forget_variants(app, key).await;
+                    remove_old_variants(app, key).await;
                 }
                 return Ok(stored);
             }
@@ -208,7 +208,7 @@ impl Before {
 }
 
 async fn before(app: &App, key: &Key) -> Result<Before, Error> {
-    Ok(match app.records.look(key).await? {
+    Ok(match app.records.inspect(key).await? {
         FoundRecord::Nothing => Before::of(None),
         FoundRecord::Stored(stored) => Before::of(Some(Arc::from(stored))),
         FoundRecord::Damaged { etag, reason } => {
@@ -248,8 +248,8 @@ fn stricter(one: RequestedState, other: RequestedState) -> RequestedState {
 }
 
 /// Variants are named by their content, so leftovers are never served for the new original; they only take space.
-async fn forget_variants(app: &App, key: &Key) {
-    if let Err(error) = purge::forget(app, key).await {
+async fn remove_old_variants(app: &App, key: &Key) {
+    if let Err(error) = purge::remove_variants(app, key).await {
         tracing::warn!(%error, "variants of a replaced original were not removed");
     }
 }

@@ -52,11 +52,11 @@ impl Client {
         let sent = send(self.client.clone(), request, self.timeout);
         let sent = self.runtime.spawn(sent).await;
         let sent = sent.unwrap_or_else(|error| Err(error.to_string()));
-        self.told(&sent);
+        self.log_outcome(&sent);
         sent
     }
 
-    fn told(&self, sent: &Result<Response<Bytes>, String>) {
+    fn log_outcome(&self, sent: &Result<Response<Bytes>, String>) {
         let (what, failure) = match sent {
             Ok(answer) if answer.status().is_success() => (self.what, None),
             Ok(answer) => (self.what, Some(format!("it answered {}", answer.status()))),
