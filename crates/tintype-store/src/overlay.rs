@@ -84,11 +84,15 @@ impl Overlay {
         let _deciding = self.deciding(condition).await;
         let condition = self.condition(object, condition).await?;
         let put = self.upper.put(object, source, &condition, attributes).await;
-        self.told(object, put).await
+        self.with_current(object, put).await
     }
 
     /// A failed precondition names the current version, whichever store has it.
-    async fn told<T>(&self, object: &Object, outcome: Result<T, Error>) -> Result<T, Error> {
+    async fn with_current<T>(
+        &self,
+        object: &Object,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
         match outcome {
             Err(Error::Precondition { current: None }) => {
                 let current = self.find(object).await?.meta().map(Box::new);

@@ -140,7 +140,7 @@ impl Walk<'_> {
             if path.ends_with('/') {
                 entries.push(Entry::Folder(path));
             } else {
-                entries.extend(self.look(&open, path)?.map(Entry::File));
+                entries.extend(self.describe(&open, path)?.map(Entry::File));
             }
         }
         Ok(Some(Level {
@@ -171,7 +171,7 @@ impl Walk<'_> {
     }
 
     /// Describes a file without opening it; `None` if it is not an original.
-    fn look(&self, folder: &File, path: String) -> Result<Option<Listed>, Error> {
+    fn describe(&self, folder: &File, path: String) -> Result<Option<Listed>, Error> {
         let Ok(key) = Key::existing(&path) else {
             return Ok(None);
         };

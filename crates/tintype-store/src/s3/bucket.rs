@@ -156,7 +156,7 @@ impl Bucket {
         outcome
     }
 
-    pub(super) async fn look(&self, path: &str) -> Result<Option<Found>, Failure> {
+    pub(super) async fn stat(&self, path: &str) -> Result<Option<Found>, Failure> {
         let request = self.client.head_object().bucket(&self.name).key(path);
         match self.call(Operation::HeadObject, path, request.send()).await {
             Ok(head) => match Found::head(head) {
@@ -188,7 +188,7 @@ impl Bucket {
     ) -> Result<Option<Held<'_>>, Error> {
         let held = self.lock(path).await;
         if !enforced && *condition != Condition::Any {
-            let current = self.look(path).await?.map(|found| found.meta);
+            let current = self.stat(path).await?.map(|found| found.meta);
             condition.check(|| Ok(current))?;
         }
         Ok(held)
@@ -215,7 +215,7 @@ impl Bucket {
                 Kind::NotFound if *condition != Condition::Any => {
                     return Err(Error::Precondition { current: None });
                 }
-                Kind::Precondition | Kind::NoUpload => match self.look(path).await? {
+                Kind::Precondition | Kind::NoUpload => match self.stat(path).await? {
                     Some(found) if write.made(&found) => return Ok(Settled::Ours(Box::new(found))),
                     Some(found) if *condition != Condition::Any => {
                         return Err(taken(found));
@@ -230,7 +230,7 @@ impl Bucket {
                     if failure.kind.is_away() {
                         tokio::time::sleep(TRY_EVERY).await;
                     }
-                    match self.look(path).await {
+                    match self.stat(path).await {
                         Ok(Some(found)) if write.made(&found) => {
                             return Ok(Settled::Ours(Box::new(found)));
                         }
@@ -246,7 +246,7 @@ impl Bucket {
             }
         }
         // Conflicts to the end: the winner's object is there by now.
-        match self.look(path).await? {
+        match self.stat(path).await? {
             Some(found) if write.made(&found) => Ok(Settled::Ours(Box::new(found))),
             Some(found) if *condition == Condition::Absent => Err(taken(found)),
             Some(found) if *condition != Condition::Match(found.meta.etag.clone()) => {

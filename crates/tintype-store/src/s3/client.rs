@@ -55,8 +55,8 @@ pub(super) async fn connect(
     counts: Arc<Counts>,
 ) -> Result<Connection, Error> {
     let (builder, endpoint, region, md5) = match &settings.access {
-        Some(access) => told(access),
-        None => found().await?,
+        Some(access) => from_access(access),
+        None => from_environment().await?,
     };
     let custom = endpoint.is_some();
     let config = builder
@@ -87,9 +87,9 @@ pub(super) async fn connect(
     })
 }
 
-type Told = (Builder, Option<String>, String, bool);
+type Resolved = (Builder, Option<String>, String, bool);
 
-fn told(access: &S3Access) -> Told {
+fn from_access(access: &S3Access) -> Resolved {
     let credentials = Credentials::new(
         &access.access_key,
         &access.secret_key,
@@ -107,7 +107,7 @@ fn told(access: &S3Access) -> Told {
 }
 
 /// Resolved from AWS's own variables, files and metadata services.
-async fn found() -> Result<Told, Error> {
+async fn from_environment() -> Result<Resolved, Error> {
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
     let endpoint = endpoint(&config);
     let region = match config.region() {

@@ -166,7 +166,7 @@ impl Bucket {
         let output = match self.call_patiently(operation, to, request.send()).await {
             // Of the source or of the destination.
             Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::NotFound) => {
-                let source = self.look(&original.path).await?;
+                let source = self.stat(&original.path).await?;
                 let same = |now: &Found| now.meta.etag == original.found.meta.etag;
                 return match source.as_ref().is_some_and(same) {
                     true => Err(failure),
@@ -189,7 +189,7 @@ impl Bucket {
     ) -> Result<Option<Meta>, Error> {
         // Decided at the completion; checking here saves copying what would be refused.
         if *condition != Condition::Any {
-            let current = self.look(to).await?.map(|found| found.meta);
+            let current = self.stat(to).await?.map(|found| found.meta);
             condition.check(|| Ok(current))?;
         }
         let size = original.found.meta.size;

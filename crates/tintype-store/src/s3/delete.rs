@@ -21,7 +21,7 @@ impl Bucket {
             return condition.check(|| Ok(None)).map(|()| false);
         };
         let _held = self.lock(&path).await;
-        let current = self.look(&path).await?.map(|found| found.meta);
+        let current = self.stat(&path).await?.map(|found| found.meta);
         let there = current.is_some();
         condition.check(|| Ok(current))?;
         if !there {
@@ -41,7 +41,7 @@ impl Bucket {
                     Kind::Precondition | Kind::NotFound | Kind::Conflict
                 ) =>
             {
-                let current = self.look(&path).await?.map(|found| Box::new(found.meta));
+                let current = self.stat(&path).await?.map(|found| Box::new(found.meta));
                 match current {
                     // It existed a moment ago and no longer does, as requested.
                     None => Ok(true),

@@ -50,7 +50,7 @@ impl Bucket {
             .is_some_and(|range| range.end <= range.start || range.start > LAST_BYTE)
         {
             // No header can express it, so the response is computed.
-            let Some(found) = self.look(&path).await? else {
+            let Some(found) = self.stat(&path).await? else {
                 return Ok(None);
             };
             return found.meta.select(range, if_match).map(|_| None);
@@ -66,7 +66,7 @@ impl Bucket {
             Err(failure) => match failure.kind {
                 Kind::NotFound => Ok(None),
                 Kind::Range(Some(size)) => Err(Error::RangeNotSatisfiable { size }),
-                Kind::Precondition | Kind::Range(None) => match self.look(&path).await? {
+                Kind::Precondition | Kind::Range(None) => match self.stat(&path).await? {
                     None => Ok(None),
                     Some(found) => match found.meta.select(range, if_match) {
                         // It was another version a moment ago.

@@ -43,7 +43,7 @@ impl Hedges {
     ) -> Result<T, E> {
         let began = Instant::now();
         let first = request();
-        let outcome = match self.patience() {
+        let outcome = match self.late_after() {
             None => first.await,
             Some(patience) => match select(first, pin!(sleep(patience))).await {
                 Either::Left((outcome, _)) => outcome,
@@ -65,7 +65,7 @@ impl Hedges {
     }
 
     /// How long a read may take before it is late: longer than 19 of 20 recent ones.
-    fn patience(&self) -> Option<Duration> {
+    fn late_after(&self) -> Option<Duration> {
         let mut state = self.state();
         state.saved = (state.saved + 1).min(MOST_SAVED);
         if state.recent.len() < ENOUGH {
@@ -143,7 +143,7 @@ mod tests {
         let hedges = Hedges::default();
         for _ in 0..WINDOW {
             hedges.learn(Duration::from_millis(10));
-            hedges.patience();
+            hedges.late_after();
         }
         let attempts = AtomicU32::new(0);
         let outcome = hedges

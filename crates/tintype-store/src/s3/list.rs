@@ -118,7 +118,7 @@ impl Bucket {
             Some(etag) => etag,
             None => {
                 let path = self.path(&Object::Original(key.clone()))?;
-                match self.look(&path).await? {
+                match self.stat(&path).await? {
                     Some(found) => found.meta.etag,
                     None => return Ok(None),
                 }

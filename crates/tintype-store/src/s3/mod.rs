@@ -117,7 +117,7 @@ impl S3 {
         let Ok(path) = self.bucket.path(object) else {
             return Ok(None);
         };
-        Ok(self.bucket.look(&path).await?.map(|found| found.meta))
+        Ok(self.bucket.stat(&path).await?.map(|found| found.meta))
     }
 
     pub(crate) async fn get(

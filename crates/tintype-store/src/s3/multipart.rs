@@ -195,7 +195,7 @@ impl Upload {
             Settled::Lost => Ok(None),
             Settled::Ours(found) => bucket.whole(&self.path, *found, len, write).await.map(Some),
             // The response has no size, and a server may report a false success.
-            Settled::Done(etag) => match bucket.look(&self.path).await? {
+            Settled::Done(etag) => match bucket.stat(&self.path).await? {
                 Some(found) if write.made(&found) || found.meta.etag.as_str() == etag => {
                     bucket.whole(&self.path, found, len, write).await.map(Some)
                 }

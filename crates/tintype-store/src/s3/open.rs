@@ -47,7 +47,7 @@ pub(super) async fn open(
         parts: Semaphore::new(multipart::PARTS_IN_FLIGHT),
     };
     let diagnose = |failure| diagnose(&failure, settings, &connection);
-    bucket.look_at_it().await.map_err(diagnose)?;
+    bucket.check_access().await.map_err(diagnose)?;
     if !writable {
         return Ok((bucket, Vec::new()));
     }
@@ -58,7 +58,7 @@ pub(super) async fn open(
 
 impl Bucket {
     /// Whether the bucket exists and is accessible. A listing, because its error has a body that says why.
-    async fn look_at_it(&self) -> Result<(), Failure> {
+    async fn check_access(&self) -> Result<(), Failure> {
         let request = self.client.list_objects_v2().bucket(&self.name);
         let request = request.prefix(&self.location).max_keys(1);
         let operation = Operation::ListObjectsV2;

@@ -138,7 +138,7 @@ impl Bucket {
     /// success.
     pub(super) async fn take_back(&self, path: &str, write: &Write) {
         let taken_back = async {
-            let found = self.look(path).await?;
+            let found = self.stat(path).await?;
             let Some(found) = found.filter(|found| write.made(found)) else {
                 return Ok(());
             };
