@@ -52,18 +52,18 @@ pub(super) async fn batch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<BatchResponse>, Error> {
-    let asked: BatchRequest = request::json(&headers, body).await?;
-    if asked.keys.len() > MAX_KEYS {
+    let request: BatchRequest = request::json(&headers, body).await?;
+    if request.keys.len() > MAX_KEYS {
         let error = Error::invalid(
             "keys",
-            format!("{} keys, limit is {MAX_KEYS}", asked.keys.len()),
+            format!("{} keys, limit is {MAX_KEYS}", request.keys.len()),
         );
         return Err(error.member("limit", MAX_KEYS));
     }
-    let scope = asked.op.scope();
+    let scope = request.op.scope();
     caller.principal.require_somewhere(scope)?;
-    let results = stream::iter(asked.keys)
-        .map(|key| answer(&app, &caller, asked.op, key))
+    let results = stream::iter(request.keys)
+        .map(|key| answer(&app, &caller, request.op, key))
         .buffered(AT_ONCE)
         .collect()
         .await;

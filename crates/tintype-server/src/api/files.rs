@@ -48,8 +48,8 @@ pub(super) async fn put(
     let key = new_key(&uri, BASE)?;
     // Checked first: a token without this scope learns nothing about other errors in the request.
     caller.principal.require(Scope::Write, &key)?;
-    let asked: PutQuery = query(&uri)?;
-    let otherwise = conflict(&key, asked.on_conflict.as_deref(), asked.max_length)?;
+    let params: PutQuery = query(&uri)?;
+    let otherwise = conflict(&key, params.on_conflict.as_deref(), params.max_length)?;
     let conflict = conflict_or_condition(&headers, otherwise)?;
     if headers.contains_key(CONTENT_RANGE) {
         return Err(Error::invalid(

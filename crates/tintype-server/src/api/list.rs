@@ -55,32 +55,32 @@ pub(super) async fn list(
     caller: Caller,
     uri: Uri,
 ) -> Result<Json<Listing>, Error> {
-    let asked: ListQuery = query(&uri)?;
+    let params: ListQuery = query(&uri)?;
     caller
         .principal
-        .require_prefix(Scope::List, &asked.prefix)?;
-    let with_records = match asked.records {
+        .require_prefix(Scope::List, &params.prefix)?;
+    let with_records = match params.records {
         None | Some(0) => false,
         Some(1) => {
             caller
                 .principal
-                .require_prefix(Scope::Read, &asked.prefix)?;
+                .require_prefix(Scope::Read, &params.prefix)?;
             true
         }
         Some(_) => return Err(Error::invalid("records", "must be 0 or 1")),
     };
-    let delimiter = match asked.delimiter.as_deref() {
+    let delimiter = match params.delimiter.as_deref() {
         None => false,
         Some("/") => true,
         Some(_) => return Err(Error::invalid("delimiter", "must be /")),
     };
-    let limit = asked.limit.unwrap_or(MAX_PAGE);
+    let limit = params.limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::invalid("limit", format!("must be 1 to {MAX_PAGE}")));
     }
     let page = app
         .store
-        .list(&asked.prefix, delimiter, asked.cursor.as_deref(), limit)
+        .list(&params.prefix, delimiter, params.cursor.as_deref(), limit)
         .await?;
     let files = stream::iter(page.files)
         .map(|listed| file(&app, listed, with_records))

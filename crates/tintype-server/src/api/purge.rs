@@ -54,8 +54,8 @@ pub(super) async fn purge(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<PurgeResponse>, Error> {
-    let asked: PurgeRequest = request::json(&headers, body).await?;
-    match (asked.key, asked.prefix, asked.cursor) {
+    let request: PurgeRequest = request::json(&headers, body).await?;
+    match (request.key, request.prefix, request.cursor) {
         (Some(key), None, None) => {
             let key = Key::existing(&key)?;
             caller.principal.require(Scope::Purge, &key)?;

@@ -7,7 +7,6 @@
 
 pub mod blocks;
 mod known;
-pub mod left_out;
 pub mod media_type;
 pub mod named;
 pub mod patch;
@@ -15,6 +14,7 @@ pub mod probing;
 mod pulse;
 pub mod reason;
 pub mod record;
+pub mod unfinished;
 
 use std::future::ready;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ use tokio::sync::mpsc;
 
 use crate::error::{Code, Error};
 use crate::originals::changing::Retries;
-use crate::records::left_out::LeftOut;
 use crate::records::probing::Probing;
 use crate::records::record::{Image, Record, short_hash};
+use crate::records::unfinished::Unfinished;
 use crate::workers::Priority;
 use known::Known;
 use pulse::Pulse;
@@ -93,7 +93,7 @@ pub struct Records {
     derived: Cache<String, Arc<Record>>,
     /// Originals whose decoded facts were left out because of load, or whose hash was left out because they are
     /// large.
-    unfinished: mpsc::Sender<LeftOut>,
+    unfinished: mpsc::Sender<Unfinished>,
 }
 
 impl Records {
@@ -101,7 +101,7 @@ impl Records {
         store: Arc<Store>,
         probing: Arc<Probing>,
         keep: Duration,
-        unfinished: mpsc::Sender<LeftOut>,
+        unfinished: mpsc::Sender<Unfinished>,
     ) -> Self {
         let cache = Cache::builder()
             .max_capacity(MAX_CACHED_RECORDS)
@@ -347,7 +347,7 @@ impl Records {
         if let Some(at) = self.unfinished_at(&stored.record) {
             let key = stored.record.key.clone();
             // If the list is full, the next load of the record adds it.
-            let _ = self.unfinished.try_send(LeftOut { at, key });
+            let _ = self.unfinished.try_send(Unfinished { at, key });
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod admin;
 mod awaiting;
-mod below;
+mod base_path;
 mod gauges;
 mod router;
 pub mod stores;
@@ -30,8 +30,8 @@ use crate::invalidation::purgers;
 use crate::originals::spool::{Spool, Unwritable};
 use crate::records::Records;
 use crate::records::blocks::{self, Blocks};
-use crate::records::left_out;
 use crate::records::probing::Probing;
+use crate::records::unfinished;
 use crate::service::stores::{Stores, Unopened};
 use crate::telemetry::access_log::{Observe, Observer};
 use crate::telemetry::emf;
@@ -43,7 +43,7 @@ use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
 use admin::{Outcome, Readiness, Ready};
 use awaiting::{Late, chain};
-use below::Below;
+use base_path::BasePath;
 
 /// The hot cache's memory divided by this is for headers rather than bytes.
 const RESPONSE_SHARE: u64 = 16;
@@ -134,7 +134,7 @@ impl App {
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
             .await
             .map_err(StartError::Purgers)?;
-        let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
+        let (unfinished, receiver) = mpsc::channel(unfinished::MAX_WAITING);
         let parts = variants::Parts {
             store: store.clone(),
             derived: derived.clone(),
@@ -166,7 +166,7 @@ impl App {
             pool,
             spool,
         });
-        tokio::spawn(left_out::fill_in(Arc::downgrade(&app.records), left_out));
+        tokio::spawn(unfinished::fill_in(Arc::downgrade(&app.records), receiver));
         if !app.config.stores.read_only {
             tokio::spawn(sweep_leftovers(Arc::downgrade(&app)));
         }
@@ -323,7 +323,7 @@ async fn run(
     let shared = listeners.api.is_none();
     let serve = |listener, late: &Late, name, connections| {
         let open = metrics.connections(name);
-        let service = Below::new(Observe::new(late.clone(), observer.clone()), &config.sites);
+        let service = BasePath::new(Observe::new(late.clone(), observer.clone()), &config.sites);
         let settings = http::Settings {
             max_connections: count(connections),
             ..settings

@@ -18,14 +18,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// An original whose record is incomplete.
 #[derive(Debug)]
-pub struct LeftOut {
+pub struct Unfinished {
     /// When it can be completed; a time in the past means now.
     pub at: Timestamp,
     pub key: Key,
 }
 
 /// Runs until nothing can be left out any more.
-pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOut>) {
+pub async fn fill_in(records: Weak<Records>, mut unfinished: mpsc::Receiver<Unfinished>) {
     let mut waiting = Waiting::default();
     loop {
         match waiting.next_due(Timestamp::now()) {
@@ -35,24 +35,24 @@ pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOu
                     return;
                 };
                 match in_background(records.fill_in(&key)).await {
-                    Ok(Some(at)) => waiting.insert(LeftOut { at, key }),
+                    Ok(Some(at)) => waiting.insert(Unfinished { at, key }),
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "a record could not be completed"),
                 }
             }
             Next::In(pause) => tokio::select! {
-                more = left_out.recv() => match more {
+                more = unfinished.recv() => match more {
                     Some(more) => waiting.insert(more),
                     None => return,
                 },
                 () = tokio::time::sleep(pause) => {}
             },
-            Next::None => match left_out.recv().await {
+            Next::None => match unfinished.recv().await {
                 Some(more) => waiting.insert(more),
                 None => return,
             },
         }
-        while let Ok(more) = left_out.try_recv() {
+        while let Ok(more) = unfinished.try_recv() {
             waiting.insert(more);
         }
     }
@@ -69,7 +69,7 @@ enum Next {
 struct Waiting(BTreeSet<(Timestamp, String)>);
 
 impl Waiting {
-    fn insert(&mut self, LeftOut { at, key }: LeftOut) {
+    fn insert(&mut self, Unfinished { at, key }: Unfinished) {
         self.0.insert((at, key.as_str().to_owned()));
         if self.0.len() > MAX_WAITING {
             self.0.pop_last();
@@ -98,8 +98,8 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn left_out(second: i64) -> LeftOut {
-        LeftOut {
+    fn unfinished(second: i64) -> Unfinished {
+        Unfinished {
             at: Timestamp::new(second, 0).unwrap(),
             key: Key::existing(&format!("{second}.jpg")).unwrap(),
         }
@@ -109,7 +109,7 @@ mod tests {
     fn the_first_comes_first_and_none_before_its_time() {
         let mut waiting = Waiting::default();
         for second in [30, 10, 20, 10] {
-            waiting.insert(left_out(second));
+            waiting.insert(unfinished(second));
         }
         let now = Timestamp::new(25, 0).unwrap();
         for expected in ["10.jpg", "20.jpg"] {
@@ -128,7 +128,7 @@ mod tests {
     fn what_is_not_soon_gives_way() {
         let mut waiting = Waiting::default();
         for second in 0..2 * MAX_WAITING as i64 {
-            waiting.insert(left_out(second));
+            waiting.insert(unfinished(second));
         }
         assert_eq!(waiting.0.len(), MAX_WAITING);
         assert!(

@@ -12,12 +12,12 @@ use crate::config::Sites;
 
 /// Strips the path of a site's public URL from request paths.
 #[derive(Clone)]
-pub(super) struct Below<S> {
+pub(super) struct BasePath<S> {
     inner: S,
     bases: Arc<[String]>,
 }
 
-impl<S> Below<S> {
+impl<S> BasePath<S> {
     pub(super) fn new(inner: S, sites: &Sites) -> Self {
         let mut bases: Vec<_> = sites
             .iter()
@@ -33,7 +33,7 @@ impl<S> Below<S> {
     }
 }
 
-impl<S: Service<Request<B>>, B> Service<Request<B>> for Below<S> {
+impl<S: Service<Request<B>>, B> Service<Request<B>> for BasePath<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
