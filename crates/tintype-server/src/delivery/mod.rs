@@ -127,7 +127,7 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
     if path.spelling == Spelling::Other {
         return Ok(moved(site, &path, access));
     }
-    let context = RequestContext {
+    let ask = RequestContext {
         app,
         request,
         site,
@@ -137,7 +137,7 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
             .then(|| address(site, &variant_path(&path.key, &path.spec))),
         now,
     };
-    spec_answer(&context, facts).await
+    spec_answer(&ask, facts).await
 }
 
 /// The cached response, if nothing that it depends on has changed.
@@ -155,15 +155,12 @@ async fn cached(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option
 }
 
 /// Serves an authorised request, whatever grammar its URL was in.
-async fn spec_answer(
-    context: &RequestContext<'_>,
-    facts: &mut LogFacts,
-) -> Result<Response, Error> {
-    let merged = context.spec.with_preset(&context.site.presets)?;
+async fn spec_answer(ask: &RequestContext<'_>, facts: &mut LogFacts) -> Result<Response, Error> {
+    let merged = ask.spec.with_preset(&ask.site.presets)?;
     match merged.format {
-        FormatItem::Json => context.public_record(facts).await,
-        FormatItem::Original => original::answer(context, merged.download.as_ref(), facts).await,
-        FormatItem::Auto | FormatItem::Image(_) => variant::answer(context, &merged, facts).await,
+        FormatItem::Json => ask.public_record(facts).await,
+        FormatItem::Original => original::answer(ask, merged.download.as_ref(), facts).await,
+        FormatItem::Auto | FormatItem::Image(_) => variant::answer(ask, &merged, facts).await,
     }
 }
 
@@ -186,7 +183,7 @@ async fn plain_original(
     }
     let spec = SpecUrl::default();
     let now = Timestamp::now();
-    let context = RequestContext {
+    let ask = RequestContext {
         app,
         request,
         site,
@@ -195,7 +192,7 @@ async fn plain_original(
         location: (path.spelling == Spelling::Alike).then(canonical),
         now,
     };
-    original::answer(&context, None, facts).await
+    original::answer(&ask, None, facts).await
 }
 
 /// Redirects to the canonical spelling, signed anew if the old signature was right.

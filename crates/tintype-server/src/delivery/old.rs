@@ -86,7 +86,7 @@ async fn of(
     if rule.answer == Answer::Redirect {
         return Ok(moved(site, &path, translated));
     }
-    let context = RequestContext {
+    let ask = RequestContext {
         app,
         request,
         site,
@@ -95,7 +95,7 @@ async fn of(
         location: Some(super::address(site, &path)),
         now,
     };
-    spec_answer(&context, facts).await
+    spec_answer(&ask, facts).await
 }
 
 /// The canonical path, signed if the old URL was signed and the site has a key.

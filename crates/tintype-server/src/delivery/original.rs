@@ -17,17 +17,17 @@ use crate::telemetry::access_log::{LogFacts, Step};
 use crate::url::Download;
 
 pub(super) async fn answer(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     download: Option<&Download>,
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
-    let mut stored = context.record(facts).await?;
+    let mut stored = ask.record(facts).await?;
     let mut retries = Retries::default();
     loop {
-        match send(context, download, &stored.record, facts).await {
+        match send(ask, download, &stored.record, facts).await {
             Err(error) if error.is_outdated() => {
                 retries.again().await?;
-                stored = context.renewed(&stored.record, facts).await?;
+                stored = ask.renewed(&stored.record, facts).await?;
             }
             answer => return answer,
         }
@@ -35,14 +35,14 @@ pub(super) async fn answer(
 }
 
 async fn send(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     download: Option<&Download>,
     record: &Record,
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
-    let request = context.request;
+    let request = ask.request;
     let coding = Coding::of(record, &request.headers);
-    let representation = representation(context, download, record, coding);
+    let representation = representation(ask, download, record, coding);
     let decision = coding.decide(
         &request.method,
         &request.headers,
@@ -52,21 +52,21 @@ async fn send(
     let body = match decision.wanted(record.size) {
         None => None,
         Some(range) => {
-            let object = Object::Original(context.key.clone());
+            let object = Object::Original(ask.key.clone());
             // Stores do not accept an empty range.
             let range = (range != (0..record.size)).then_some(range);
             let etag = &record.etag;
             // Measured until the first bytes; the rest depends on the client.
             let began = Instant::now();
-            let got = context.app.store.get(&object, range, Some(etag)).await;
+            let got = ask.app.store.get(&object, range, Some(etag)).await;
             facts.steps_mut().fetch = Some(Step::since(began));
             let got = got?;
-            let got = got.ok_or_else(|| Error::no_original(context.key))?;
+            let got = got.ok_or_else(|| Error::no_original(ask.key))?;
             Some(got.body)
         }
     };
-    let cache_control = context.cache_control(record.version());
-    let limit = context.app.config.uploads.max_upload_bytes;
+    let cache_control = ask.cache_control(record.version());
+    let limit = ask.app.config.uploads.max_upload_bytes;
     let mut response = coding.answer(
         decision,
         &representation,
@@ -75,12 +75,12 @@ async fn send(
         body,
         limit,
     );
-    response.headers_mut().extend(context.of_address(record));
+    response.headers_mut().extend(ask.of_address(record));
     Ok(response)
 }
 
 fn representation(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     download: Option<&Download>,
     record: &Record,
     coding: Coding,
@@ -96,7 +96,7 @@ fn representation(
     };
     let name = match download {
         Some(Download::Named(name)) => name.as_str(),
-        Some(Download::KeyName) | None => context.key.file_name(),
+        Some(Download::KeyName) | None => ask.key.file_name(),
     };
     // What a browser would execute is only offered for saving, never shown on our origin; nor is an image whose
     // file name would make it a page once it is saved.

@@ -24,7 +24,7 @@ use crate::variants::response_cache::{CachedResponse, accepted};
 use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 
 /// The variant to respond with.
-struct Chosen {
+struct Given {
     name: VariantName,
     fetched: Fetched,
     /// A better format is being made.
@@ -32,81 +32,81 @@ struct Chosen {
 }
 
 pub(super) async fn answer(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
-    let mut stored = context.record(facts).await?;
+    let mut stored = ask.record(facts).await?;
     let mut retries = Retries::default();
-    let chosen = loop {
-        match best_available(context, merged, &stored).await {
+    let given = loop {
+        match give(ask, merged, &stored).await {
             // The bytes no longer match the record, which is derived anew.
             Err(error) if error.is_outdated() => {
                 retries.again().await?;
-                stored = context.renewed(&stored.record, facts).await?;
+                stored = ask.renewed(&stored.record, facts).await?;
             }
-            chosen => break chosen?,
+            given => break given?,
         }
     };
     let Fetched {
         variant,
         origin,
         work,
-    } = chosen.fetched;
+    } = given.fetched;
     facts.cache = Some(origin.as_str());
     if let Some(work) = work {
         work.add_to(facts.steps_mut());
     }
     let freshness = Freshness {
-        interim: chosen.interim,
-        ..context.freshness(stored.record.version())
+        interim: given.interim,
+        ..ask.freshness(stored.record.version())
     };
     let cached = CachedResponse {
-        key: context.key.clone(),
-        representation: representation(context, merged, &stored.record, &variant),
-        cache_control: context.kept_for(freshness),
+        key: ask.key.clone(),
+        representation: representation(ask, merged, &stored.record, &variant),
+        cache_control: ask.kept_for(freshness),
         stored,
-        name: chosen.name,
+        name: given.name,
         facts: LogFacts {
             cache: Some(Origin::Memory.as_str()),
             steps: None,
             ..facts.clone()
         },
     };
-    let response = cached.answer(&context.app.variants, context.request, &variant);
-    if context.spec.expires.is_none() && !chosen.interim {
-        context.app.response_cache.keep(context.request, cached);
+    let response = cached.answer(&ask.app.variants, ask.request, &variant);
+    if ask.spec.expires.is_none() && !given.interim {
+        ask.app.response_cache.keep(ask.request, cached);
     }
     Ok(response)
 }
 
 /// Returns the best format that is available now, and has a better one made in the background.
-async fn best_available(
-    context: &RequestContext<'_>,
+async fn give(
+    ask: &RequestContext<'_>,
     merged: &Merged,
     stored: &Arc<StoredRecord>,
-) -> Result<Chosen, Error> {
-    let app = context.app;
-    let choices = choices(context, merged, &stored.record)?;
-    let name = |resolved: &Resolved| variants::name(context.key, &stored.record, resolved);
+) -> Result<Given, Error> {
+    let app = ask.app;
+    let choices = choices(ask, merged, &stored.record)?;
+    let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
     let (mut chosen, mut interim) = (0, false);
     if let Some((instead, reason)) = app.variants.gives_way(&stored.record, &choices) {
         let best = name(&choices[0]);
-        if !app.variants.is_made(best, context.key, stored).await {
+        if !app.variants.is_made(best, ask.key, stored).await {
             (chosen, interim) = (instead, true);
             app.metrics.format_deferred(reason.as_str());
             app.variants
-                .make_later(best, context.key, stored, choices[0].clone());
+                .make_later(best, ask.key, stored, choices[0].clone());
         }
     }
     let name = name(&choices[chosen]);
     let resolved = choices[chosen].clone();
-    let span = context.request.extensions.get::<Span>().copied();
+    let span = ask.request.extensions.get::<Span>().copied();
     let fetched = app
         .variants
-        .fetch(name, context.key, stored, resolved, span)
+        .fetch(name, ask.key, stored, resolved, span)
         .await?;
-    Ok(Chosen {
+    Ok(Given {
         name,
         fetched,
         interim,
@@ -115,12 +115,12 @@ async fn best_available(
 
 /// Headers of the variant at this URL.
 fn representation(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     record: &Record,
     variant: &Variant,
 ) -> Representation {
-    let mut representation = context.addressed(record, variant.representation.clone());
+    let mut representation = ask.addressed(record, variant.representation.clone());
     if merged.format == FormatItem::Auto {
         let accept = HeaderValue::from_static("accept");
         representation = representation.header(header::VARY, accept);
@@ -128,7 +128,7 @@ fn representation(
     match &merged.download {
         None => representation,
         Some(Download::KeyName) => {
-            let name = file_name(context.key.file_name(), variant.format);
+            let name = file_name(ask.key.file_name(), variant.format);
             representation.disposition(Disposition::Attachment.with_name(&name))
         }
         Some(Download::Named(name)) => {
@@ -140,7 +140,7 @@ fn representation(
 /// Possible outputs, best first: one where the URL names a format, else every format that the client accepts and
 /// that can hold an image of this size.
 fn choices(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     record: &Record,
 ) -> Result<Vec<Resolved>, Error> {
@@ -148,15 +148,15 @@ fn choices(
         let detail = format!("{} cannot be decoded as an image", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
-    if let Some(refusal) = image.refusal(context.app.probing.limits()) {
-        context.app.metrics.decode_rejected(&refusal);
+    if let Some(refusal) = image.refusal(ask.app.probing.limits()) {
+        ask.app.metrics.decode_rejected(&refusal);
         return Err(refusal);
     }
     let upright = image.upright().ok_or_else(|| {
         Error::new(Code::UnsupportedFormat).detail("the size of the image is not known")
     })?;
     if let FormatItem::Image(format) = merged.format {
-        let resolved = resolve(context, merged, record, upright, format)?;
+        let resolved = resolve(ask, merged, record, upright, format)?;
         render::check_size(format, resolved.output())?;
         return Ok(vec![resolved]);
     }
@@ -164,13 +164,13 @@ fn choices(
         drawn: image.drawn == Some(true),
         transparent: image.alpha && !is_opaque(merged),
     };
-    let accepted = accepted(context.request);
+    let accepted = accepted(ask.request);
     // Every client takes JPEG and PNG.
     let stored = image.format.known().map(SourceFormat::as_str);
     let takes_original = stored != Some(Format::Webp.name()) || accepted.webp;
     let mut choices = Vec::new();
     for format in formats::in_order(accepted, nature) {
-        let mut resolved = resolve(context, merged, record, upright, format)?;
+        let mut resolved = resolve(ask, merged, record, upright, format)?;
         resolved.own_coding =
             takes_original && stored != Some(format.name()) && resolved.is_original(upright);
         if render::check_size(format, resolved.output()).is_ok() {
@@ -182,7 +182,7 @@ fn choices(
 
 /// Fills in the record's size and focal point and the configured quality.
 fn resolve(
-    context: &RequestContext<'_>,
+    ask: &RequestContext<'_>,
     merged: &Merged,
     record: &Record,
     upright: Size,
@@ -190,12 +190,12 @@ fn resolve(
 ) -> Result<Resolved, Error> {
     let defaults = Defaults {
         format,
-        quality: context.app.config.pictures.quality.of(format),
+        quality: ask.app.config.pictures.quality.of(format),
         focal: record.focal(),
     };
     let resolved = geometry::resolve(upright, &merged.request, &defaults)?;
     Ok(Resolved {
-        progressive: context.app.config.pictures.jpeg_progressive && format == Format::Jpeg,
+        progressive: ask.app.config.pictures.jpeg_progressive && format == Format::Jpeg,
         ..resolved
     })
 }
