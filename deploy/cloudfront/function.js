@@ -18,11 +18,11 @@ async function handler(event) {
     const request = event.request;
     const isVariant = request.uri.startsWith('/t/');
     if (!isVariant && !request.uri.startsWith('/o/')) {
-        return problem(404, 'there is no such thing', 'not-found', 'there is no such address');
+        return problem(404, 'not found', 'not-found', 'there is no such URL');
     }
     const path = isVariant ? decoded(request.uri) : null;
     if (path !== null && path.includes(SIGNATURE) && !(await isSigned(path))) {
-        return problem(403, 'the signature is wrong', 'signature-invalid', 'signature is not of this url');
+        return problem(403, 'the signature is wrong', 'signature-invalid', 'the signature does not match this URL');
     }
     const accepted = isVariant && !saysFormat(path) ? classOf(request.headers.accept) : '';
     if (accepted) {

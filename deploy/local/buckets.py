@@ -13,4 +13,4 @@ for bucket in ("media", "media-derived"):
         except OSError:
             time.sleep(0.5)
     else:
-        raise SystemExit("the S3 server does not answer")
+        raise SystemExit("the S3 server does not respond")

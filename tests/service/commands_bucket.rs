@@ -278,7 +278,10 @@ fn a_long_walk_tells_how_far_it_is_and_where_to_go_on() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     let (after, done) = (summary["after"].as_str().unwrap(), &summary["originals"]);
     assert!(said.contains(&format!("--after '{after}'")), "{said}");
-    assert!(said.contains("Ctrl-C once more stops at once"), "{said}");
+    assert!(
+        said.contains("Press Ctrl-C again to stop at once"),
+        "{said}"
+    );
 
     server.heal();
     let rest = run(&app, &server, &["verify", "--after", after]).expect(0);

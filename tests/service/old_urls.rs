@@ -328,9 +328,9 @@ fn an_access_log_tells_what_will_be_answered_before_the_switch() {
     assert_eq!(of("trim")["examples"].as_array().unwrap().len(), 2);
     assert_eq!(of("https://other.example.org/")["lines"], 2);
     assert_eq!(of("not signed")["reason"], "denied");
-    assert_eq!(of("no list")["examples"][0], "/robots.txt");
+    assert_eq!(of("no rule")["examples"][0], "/robots.txt");
     let words = check(&[], &log.join("\n"));
-    assert!(words.contains("4  will be answered"), "{words}");
+    assert!(words.contains("4  will work"), "{words}");
     assert!(words.contains("imgproxy, redirected"), "{words}");
-    assert!(words.contains("trim has no counterpart here"), "{words}");
+    assert!(words.contains("trim has no equivalent here"), "{words}");
 }

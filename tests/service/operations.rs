@@ -242,7 +242,7 @@ fn ctrl_c_says_what_it_waits_for_and_how_not_to() {
     interrupt();
     let (status, _, stderr) = app.ended();
     assert_eq!(status.code(), Some(1));
-    for words in ["3 s", "13 s at most", "Ctrl-C once more stops at once"] {
+    for words in ["3 s", "13 s at most", "Press Ctrl-C again to stop at once"] {
         assert!(stderr.contains(words), "{stderr}");
     }
 }
@@ -399,7 +399,7 @@ fn a_task_that_does_not_tell_its_size_runs_on_what_can_be_seen() {
     let (code, stdout, _) = run(&["config", "--dev"], &metadata);
     assert_eq!(code, 0);
     assert!(
-        stdout.contains("the limits of the task are not known: "),
+        stdout.contains("the limits of the task are unknown: "),
         "{stdout}"
     );
     assert!(!stdout.contains("# from task metadata"), "{stdout}");
@@ -411,7 +411,7 @@ fn a_task_that_does_not_tell_its_size_runs_on_what_can_be_seen() {
     let (status, stdout, _) = app.stop();
     assert!(status.success(), "{status}");
     assert!(
-        stdout.contains("the limits of the task are not known"),
+        stdout.contains("the limits of the task are unknown"),
         "{stdout}"
     );
 }

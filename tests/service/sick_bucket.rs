@@ -253,7 +253,7 @@ fn a_start_waits_for_a_bucket_that_is_away() {
             assert!(app.is_running(), "it ended");
             let started = app.try_admin("/startupz");
             if let Some(started) = started
-                && started.text().contains("does not answer")
+                && started.text().contains("does not respond")
             {
                 started.expect(503);
                 break;

@@ -148,7 +148,7 @@ fn a_folder_that_vanishes_is_noticed_and_so_is_its_return() {
     app.get("/o/new.jpg").refused(503, "store-unavailable");
     app.put("b.bin", &vec![7; 1 << 20], &[])
         .refused(503, "store-unavailable");
-    ready_says(&app, 503, "looking at the store");
+    ready_says(&app, 503, "reading the store's folder");
     fs::rename(&away, app.media()).unwrap();
     app.get("/o/a.jpg").expect(200);
     app.upload("b.bin", &vec![7; 1 << 20]);

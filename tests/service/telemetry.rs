@@ -365,7 +365,7 @@ fn a_dead_collector_costs_no_request_and_no_stop() {
         assert!(status.success(), "{status}");
         // ECS allows 30 s, and draining takes most of it.
         assert!(began.elapsed() < Duration::from_secs(10));
-        let told = stdout.matches("the collector does not take").count();
+        let told = stdout.matches("the collector does not accept").count();
         // Once for traces and once for metrics; of a silent one it is not known yet.
         let least = u8::from(url != silent_url);
         assert!(

@@ -1,10 +1,10 @@
-//! Work that nobody waits for, told from work that somebody does.
+//! Marks background work, so that its failures are told apart from those of requests.
 
 tokio::task_local! {
     static BACKGROUND: ();
 }
 
-/// Runs work that nobody waits for. What fails there is not held against what others ask of the store.
+/// Runs work that no request waits for. Its failures do not count against the store's health.
 pub async fn in_background<T>(work: impl Future<Output = T>) -> T {
     BACKGROUND.scope((), work).await
 }

@@ -1,5 +1,4 @@
-//! How often a store was asked, and how long it took. Operations are stated per request and tests
-//! hold us to it.
+//! Counts and timings of store operations. The number of requests per operation is documented, and tests check it.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -8,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 
-/// Called after every operation with its class, `ok`, `refused` or `failed`, and its time up to the
-/// first byte.
+/// Called after every operation with its class, `ok`, `refused` or `failed`, and the time until its first byte.
 pub type Observer = Box<dyn Fn(&'static str, &'static str, Duration) + Send + Sync>;
 
-/// Calls by the class a bucket would bill them in; a copy counts as a put. Of a bucket, every request
-/// that went out: retries, second requests and parts as well.
+/// Calls by the class in which a bucket bills them; a copy counts as a put. For a bucket, every request sent:
+/// retries, hedged requests and parts as well.
 #[derive(Default)]
 pub struct Counts {
     observer: OnceLock<Observer>,
@@ -43,13 +41,12 @@ macro_rules! count {
     };
 }
 count!(get, gets; head, heads; put, puts; delete, deletes; list, lists);
-// Of a bucket: requests sent again, second requests for a late answer, and how often it was found not
-// to answer any more.
+// For a bucket: retries, second requests after a late response, and how often a circuit breaker opened.
 count!(retry, retries; hedge, hedges; opening, openings);
 
 impl Counts {
     pub(crate) fn observe(&self, observer: Observer) {
-        // Nobody sets a second one; the first stays.
+        // Set only once; the first stays.
         let _ = self.observer.set(observer);
     }
 

@@ -6,9 +6,9 @@ use crate::Meta;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `current` is what is there now; `None` also when the name is taken by no object: by a
-    /// folder, or by a link that leads nowhere.
-    #[error("the object is not in the state the condition names")]
+    /// `current` is the object that is there now; it is also `None` if the name is taken by something else: a
+    /// folder, or a dangling link.
+    #[error("the object is not in the state that the condition requires")]
     Precondition { current: Option<Box<Meta>> },
     #[error("there is no such object")]
     NotFound,
@@ -16,21 +16,21 @@ pub enum Error {
     ParentNotDirectory { parent: String },
     #[error("a folder has this name")]
     IsDirectory,
-    #[error("the file system does not take a name this long")]
+    #[error("the name is too long for the file system")]
     KeyTooLong,
     /// A name that only another back end can have, such as one with an empty segment.
-    #[error("this store cannot hold such a name")]
+    #[error("this store cannot have an object of this name")]
     KeyNotStorable,
-    #[error("range starts past the end, the object is {size} bytes")]
+    #[error("the range starts past the end, the object is {size} bytes")]
     RangeNotSatisfiable { size: u64 },
     #[error("object is {size} bytes, limit is {limit}")]
     TooLarge { size: u64, limit: u64 },
     #[error("attribute {name} must be 1 to {limit} printable ASCII characters")]
     InvalidAttribute { name: &'static str, limit: usize },
-    /// The bytes that were handed over are not what was announced.
-    #[error("source is {actual} bytes, {announced} were announced")]
+    /// The source has another length than announced.
+    #[error("source is {actual} bytes, but {announced} were announced")]
     SourceChanged { announced: u64, actual: u64 },
-    /// Somebody wrote to it in place, so what was read may be of two versions.
+    /// Another program changed it in place, so the bytes read may be of two versions.
     #[error("the object was changed while it was read")]
     Changed,
     #[error("no space is left")]
@@ -41,26 +41,26 @@ pub enum Error {
     NetworkFileSystem { path: String, kind: &'static str },
     #[error("{path} cannot be a store: {reason}")]
     Unfit { path: String, reason: &'static str },
-    /// Found when a store is opened: what is wrong with its set-up, and what cures it.
+    /// Found when a store is opened: what is wrong with its set-up, and how to fix it.
     #[error("{problem}; {fix}")]
     Misconfigured {
         problem: String,
         fix: String,
-        /// It may be over by itself: there was no answer, rather than one that says what is wrong.
+        /// Waiting may help: there was no response, rather than one that says what is wrong.
         passing: bool,
     },
-    #[error("the store is only read")]
+    #[error("the store is read-only")]
     ReadOnly,
-    /// The server will say the same until somebody changes rights, keys or what is asked.
+    /// The server will refuse again until permissions, keys or the request change.
     #[error("{action} was refused: {reason}")]
     Refused {
         action: &'static str,
         reason: String,
     },
-    /// It is there, in a storage class that has to be restored from before it can be read.
+    /// The object exists, in a storage class from which it must be restored before it can be read.
     #[error("the object is archived: {reason}")]
     Archived { reason: String },
-    /// The outcome of a write that ended so is unknown.
+    /// The outcome of a write that ends this way is unknown.
     #[error("{action} failed")]
     Unavailable {
         action: &'static str,
@@ -77,7 +77,7 @@ impl Error {
         }
     }
 
-    /// For `map_err`: what was being done, and what the system said.
+    /// For `map_err`: the action, and the system's error.
     pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,

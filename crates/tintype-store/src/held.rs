@@ -1,16 +1,15 @@
-//! Something costly that is let go of while nobody comes back for it.
+//! A costly value that is dropped if it is not used for a while.
 //!
-//! A reader who stops in the middle of an answer would otherwise hold what the rest of it comes from: a
-//! connection to S3 with what has arrived on it, hundreds of kilobytes here and as much in the
-//! kernel, or a picture that the cache has long dropped. What was let go of has to be had again when
-//! the reader goes on.
+//! A reader that stops in the middle of a response would otherwise hold the source of the rest: a connection to S3
+//! with the data received on it, hundreds of kilobytes here and as much in the kernel, or a variant that the cache
+//! has long dropped. A dropped value has to be fetched again when the reader goes on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Longer than the network makes a reader wait who takes what is sent.
+/// Longer than the network delays a reader that keeps reading.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
@@ -40,7 +39,7 @@ impl<T: Send + 'static> Held<T> {
         }
     }
 
-    /// Kept until somebody comes back for it, but not for long.
+    /// Keeps a value for a short while.
     pub fn put(&self, value: T) {
         let mut slot = lock(&self.slot);
         slot.put = Some((value, Instant::now()));
@@ -50,12 +49,12 @@ impl<T: Send + 'static> Held<T> {
         }
     }
 
-    /// `None`: it was let go of, or there was none.
+    /// Takes the value back; `None` if it was dropped, or if there was none.
     pub fn take(&self) -> Option<T> {
         lock(&self.slot).put.take().map(|(value, _)| value)
     }
 
-    /// Whoever comes back does so at once: nothing is let go of.
+    /// Never drops the value from now on: its reader continues at once.
     pub fn keep(&self) {
         lock(&self.slot).is_kept = true;
     }
@@ -70,7 +69,7 @@ impl<T> Clone for Held<T> {
     }
 }
 
-/// Ends with what is let go of, or when the rest is gone.
+/// Ends when it drops the value, or when all others have dropped the slot.
 async fn watch<T>(slot: Weak<Mutex<Slot<T>>>, is_costly: fn(&T) -> bool) {
     loop {
         sleep(PATIENCE).await;

@@ -1,4 +1,4 @@
-//! The names of originals: what may be created, and what may be read.
+//! The names of originals: which may be created, and which may be read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use crate::{HexId, KeyHash};
 
 /// tintype's own folder, beside the originals.
 pub(crate) const RESERVED: &str = ".tintype";
-/// 1,024 bytes is S3's limit for a key; the rest is for the location in front of it.
+/// S3's limit for a key is 1,024 bytes; the rest is for the location in front of it.
 const MAX_KEY_BYTES: usize = 900;
-/// The longest file name of every common file system.
+/// The longest file name of all common file systems.
 const MAX_SEGMENT_BYTES: usize = 255;
-/// For names that we did not make: S3's own limit.
+/// For names made by other programs: S3's own limit.
 const MAX_EXISTING_BYTES: usize = 1_024;
 
 /// The name of an original: relative, UTF-8, opaque, never normalised.
 ///
-/// Neither constructor lets a name point outside the store or into tintype's own folder.
+/// No constructor accepts a name that points outside the store or into tintype's own folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
@@ -49,9 +49,9 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// A name that may be created: 1 to 900 bytes, segments of 1 to 255 bytes, no `.` or `..`, no
-    /// control or bidi control character, no backslash, no leading or trailing slash, nothing under
-    /// `.tintype/`. Refused, never repaired: the caller keeps the name in a database.
+    /// Parses a name for a new original: 1 to 900 bytes, segments of 1 to 255 bytes, no `.` or `..`, no control or
+    /// bidi control character, no backslash, no leading or trailing slash, nothing under `.tintype/`. Names are
+    /// refused, never repaired: the caller keeps them in a database.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         if text.len() > MAX_KEY_BYTES {
             return Err(KeyError::TooLong {
@@ -84,9 +84,9 @@ impl Key {
         Ok(key)
     }
 
-    /// A name that an adopted folder or bucket may already have. Empty segments are allowed, since
-    /// a bucket can have them (on disk nothing has such a name); dot segments are not, since every
-    /// client and proxy would take them for another path.
+    /// Parses a name that an adopted folder or bucket may already have. Empty segments are allowed, since a bucket
+    /// can have them (on disk no file has such a name); dot segments are not, since every client and proxy would
+    /// take them for another path.
     pub fn existing(text: &str) -> Result<Self, KeyError> {
         if text.is_empty() {
             return Err(KeyError::Empty);
@@ -114,7 +114,7 @@ impl Key {
             .split('/')
             .find(|segment| !segment.is_empty())
             .unwrap_or_default();
-        // In any case of letters, because some file systems do not tell them apart.
+        // Case-insensitive, because some file systems are.
         if first.eq_ignore_ascii_case(RESERVED) {
             return Err(KeyError::Reserved);
         }
@@ -144,7 +144,7 @@ impl Key {
     }
 }
 
-/// Characters that make a name read differently from what it is.
+/// Characters that make a name look like another one.
 fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -167,7 +167,7 @@ impl Serialize for Key {
     }
 }
 
-/// Leniently, because what is read back may name an adopted original.
+/// Lenient, because stored data may name an adopted original.
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;

@@ -1,15 +1,15 @@
-//! Bytes at rest: disk, S3 and memory. No pixels, no routes.
+//! Stored bytes: disk, S3 and memory. No pixels, no routes.
 //!
-//! What every store promises:
-//! - [`Store::put`] returns when the object is durable and whole; before that nobody sees any of it.
+//! Guarantees of every store:
+//! - [`Store::put`] returns when the object is durable and complete; until then no reader sees any of it.
 //! - [`Condition::Absent`] and [`Condition::Match`] are decided atomically, also between processes.
-//! - An [`ETag`] names one version of one object: an overwrite with other bytes always changes it, and
-//!   so does one under [`Condition::Match`] with equal bytes.
+//! - An [`ETag`] names one version of one object: an overwrite with other bytes always changes it, and so does one
+//!   under [`Condition::Match`] with equal bytes.
 //! - [`Attributes`] appear together with the bytes, or not at all.
 //! - [`Key`]s are opaque and ordered by their bytes; objects under `.tintype/` are never listed.
 //!
-//! Deliberately absent: caches, retries, records' meaning, HTTP statuses, and any clean-up of
-//! variants by age; those belong to the server.
+//! Deliberately absent: caches, retries, the meaning of records, HTTP statuses, and any removal of variants by age;
+//! those belong to the server.
 
 mod background;
 mod body;
@@ -49,7 +49,7 @@ pub use url::{
     DiskSettings, S3Access, S3Encryption, S3Settings, S3Writing, StoreUrl, StoreUrlError,
 };
 
-/// What a bucket is asked no more than once a second: everything, because it answers nothing, or one kind of
+/// What is limited to one request a second: the whole bucket, because it does not respond at all, or one kind of
 /// operation, because most of them fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breakers {
@@ -59,14 +59,14 @@ pub struct Breakers {
     pub lists: bool,
 }
 
-/// The most entries that one page of a listing holds.
+/// Most entries in one page of a listing.
 pub const MAX_PAGE: usize = 1_000;
 
-/// Boxed, so that what a store does is compiled here: a future that is not would be compiled again, with all that it
-/// waits for, in every crate that waits for it.
+/// Boxed, so that the store's futures are compiled here: otherwise they would be compiled again, with everything
+/// that they await, in every crate that awaits them.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
-/// A closed set, so that a new back end shows in every `match` what it has to answer.
+/// A closed set: every `match` shows what a new back end has to implement.
 #[derive(Debug)]
 pub enum Store {
     Disk(Disk),
@@ -74,7 +74,7 @@ pub enum Store {
     Memory(Memory),
     /// Refuses every change with [`Error::ReadOnly`].
     ReadOnly(Reader),
-    /// What one store does not have is read from another.
+    /// Reads what one store does not have from another.
     Overlay(Overlay),
 }
 
@@ -89,7 +89,7 @@ impl Store {
         })
     }
 
-    /// Without trying out what a server can do: somebody else has done so, or only reads.
+    /// Skips testing the server's abilities: another process has done so, or this one only reads.
     pub fn open_untried(url: &StoreUrl) -> Answer<'_, Self> {
         Box::pin(async move {
             match url {
@@ -99,15 +99,15 @@ impl Store {
         })
     }
 
-    /// For somebody who never changes anything: see [`Reader`].
+    /// For reading only: see [`Reader`].
     pub fn open_read_only(url: &StoreUrl) -> Answer<'_, Self> {
         Box::pin(async move { Reader::open(url).await.map(Self::ReadOnly) })
     }
 
-    /// Writes an object. Durable when it returns, except that a derived object
-    /// ([`Object::is_derived`]) may be gone, though never torn, after a loss of power.
+    /// Writes an object. It is durable on return, except that a derived object ([`Object::is_derived`]) may be lost
+    /// in a power cut, though never torn.
     ///
-    /// After [`Error::Unavailable`] the outcome is unknown; look, and compare the nonce.
+    /// After [`Error::Unavailable`] the outcome is unknown: read the object, and compare the nonce.
     pub fn put<'a>(
         &'a self,
         object: &'a Object,
@@ -150,9 +150,9 @@ impl Store {
     }
 
     /// Opens an object. A range is cut to the object's end; one that starts past it is
-    /// [`Error::RangeNotSatisfiable`]. With `if_match`, another version is [`Error::Precondition`].
-    /// The body keeps reading the version it started with, whatever is written meanwhile; one that
-    /// another program changes in place ends in [`Error::Changed`].
+    /// [`Error::RangeNotSatisfiable`]. With `if_match`, another version is [`Error::Precondition`]. The body keeps
+    /// reading the version it started with, whatever is written meanwhile; if another program changes that in
+    /// place, it ends in [`Error::Changed`].
     pub fn get<'a>(
         &'a self,
         object: &'a Object,
@@ -174,7 +174,7 @@ impl Store {
         })
     }
 
-    /// Whether the object was there. [`Condition::Absent`] deletes nothing.
+    /// Deletes an object; returns whether it existed. [`Condition::Absent`] deletes nothing.
     pub fn delete<'a>(&'a self, object: &'a Object, condition: &'a Condition) -> Answer<'a, bool> {
         Box::pin(async move {
             self.count(Counts::delete);
@@ -191,7 +191,7 @@ impl Store {
         })
     }
 
-    /// Deletes every variant of one original; how many there were.
+    /// Deletes every variant of one original; returns how many.
     pub fn delete_prefix<'a>(&'a self, original: &'a KeyHash) -> Answer<'a, u64> {
         Box::pin(async move {
             self.count(Counts::delete);
@@ -208,8 +208,8 @@ impl Store {
         })
     }
 
-    /// Copies an original without sending its bytes through the caller. The copy has attributes of
-    /// its own. [`Error::NotFound`] when there is no such original.
+    /// Copies an original within the store. The copy has its own attributes. [`Error::NotFound`] if there is no
+    /// such original.
     pub fn copy<'a>(
         &'a self,
         from: &'a Key,
@@ -233,10 +233,9 @@ impl Store {
         })
     }
 
-    /// Originals whose key starts with `prefix`, in the order of their bytes, at most `limit`
-    /// (1 to [`MAX_PAGE`]) files and folders a page. With `delimiter`, keys that go on past a `/`
-    /// after the prefix are summed up as folders. A page may be short, even empty, and still have a
-    /// cursor; the end is a page without one.
+    /// Lists originals whose key starts with `prefix`, in byte order, at most `limit` (1 to [`MAX_PAGE`]) files and
+    /// folders per page. With `delimiter`, keys that continue after a `/` behind the prefix are grouped into
+    /// folders. A page may be short, even empty, and still have a cursor; the last page has none.
     pub fn list<'a>(
         &'a self,
         prefix: &'a str,
@@ -245,7 +244,7 @@ impl Store {
         limit: usize,
     ) -> Answer<'a, Page> {
         Box::pin(async move {
-            // No key has one, and what lies below may take it for the end of a name.
+            // No key contains one, and the back ends may take it for the end of a name.
             if [prefix, cursor.unwrap_or_default()]
                 .iter()
                 .any(|text| text.contains('\0'))
@@ -267,7 +266,7 @@ impl Store {
         })
     }
 
-    /// tintype's own objects of one kind, in the order of their names.
+    /// Lists tintype's own objects of one kind, in order of their names.
     pub fn list_kind<'a>(
         &'a self,
         kind: Kind,
@@ -290,7 +289,7 @@ impl Store {
         })
     }
 
-    /// The same with sizes and times, which on a disk cost a look at every file.
+    /// Does the same with sizes and times, which on a disk cost a stat of every file.
     pub fn survey<'a>(
         &'a self,
         kind: Kind,
@@ -306,7 +305,7 @@ impl Store {
                     Self::S3(s3) => s3.survey(kind, cursor, limit).await,
                     Self::Memory(memory) => Ok(memory.survey(kind, cursor, limit)),
                     Self::ReadOnly(reader) => reader.survey(kind, cursor, limit).await,
-                    // What is below is looked after where it belongs.
+                    // The lower store is maintained by its own service.
                     Self::Overlay(overlay) => overlay.upper().survey(kind, cursor, limit).await,
                 }
             };
@@ -314,7 +313,7 @@ impl Store {
         })
     }
 
-    /// Every block. All of them, because one that is overlooked is a picture that is not blocked.
+    /// Lists all blocks, not a page of them: a block that is missed is an original that is not blocked.
     pub async fn list_blocks(&self) -> Result<Vec<BlockId>, Error> {
         let mut blocks = Vec::new();
         let mut cursor = None;
@@ -333,12 +332,12 @@ impl Store {
         }
     }
 
-    /// What is another text once blocks have changed: one HEAD, where a listing of them all costs a bucket's
-    /// owner twelve times as much for each thousand.
+    /// A text that changes whenever blocks have changed. It costs one HEAD, while listing all blocks costs a
+    /// bucket's owner twelve times as much for each thousand.
     pub async fn blocks_mark(&self) -> Result<String, Error> {
         let text = |meta: Option<Meta>| meta.map_or_else(String::new, |meta| meta.etag.to_string());
         match self {
-            // The upper one must not hide a change below.
+            // The upper mark must not hide a change below.
             Self::Overlay(overlay) => {
                 let upper = Box::pin(overlay.upper().blocks_mark()).await?;
                 let lower = overlay.lower().head(&Object::BlocksMark).await?;
@@ -348,7 +347,7 @@ impl Store {
         }
     }
 
-    /// To be called after blocks were written or deleted; see [`Self::blocks_mark`].
+    /// Must be called after blocks were written or deleted; see [`Self::blocks_mark`].
     pub async fn mark_blocks(&self) -> Result<(), Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| {
@@ -361,7 +360,7 @@ impl Store {
             .map(drop)
     }
 
-    /// Where bodies may wait so that a [`Source::File`] is linked into place rather than copied.
+    /// The folder for spooling from which a [`Source::File`] is linked into place rather than copied.
     pub fn spool_dir(&self) -> Option<PathBuf> {
         match self {
             Self::Disk(disk) => Some(disk.spool_dir()),
@@ -370,7 +369,7 @@ impl Store {
         }
     }
 
-    /// Whether reads can be answered. A full disk is no reason to stop reading, so it passes.
+    /// Checks whether reads work. Passes on a full disk, which can still be read.
     pub fn check(&self) -> Answer<'_, ()> {
         Box::pin(async move {
             match self {
@@ -383,8 +382,8 @@ impl Store {
         })
     }
 
-    /// Whether writes can be done, as far as is known without making objects: a disk is tried, and of
-    /// a bucket the last write is told when it failed.
+    /// Checks whether writes work, as far as possible without creating objects: a disk is tested; for a bucket, the
+    /// error of the last write is returned if it was refused.
     pub fn check_writes(&self) -> Answer<'_, ()> {
         Box::pin(async move {
             match self {
@@ -396,8 +395,8 @@ impl Store {
         })
     }
 
-    /// Removes what processes that died have left of files that were under way; how much there was.
-    /// Of a bucket see [`Self::sweep_uploads`], which costs requests.
+    /// Removes unfinished files of processes that died; returns how many. For a bucket see [`Self::sweep_uploads`],
+    /// which costs requests.
     pub async fn sweep_leftovers(&self) -> Result<u64, Error> {
         match self {
             Self::Disk(disk) => disk.sweep_uploads(Duration::ZERO).await,
@@ -406,7 +405,7 @@ impl Store {
         }
     }
 
-    /// Whether replicas on other hosts use it as well, so that its being away says nothing of this one.
+    /// Whether replicas on other hosts use it as well, so that an outage says nothing about this one.
     pub fn is_shared(&self) -> bool {
         match self {
             Self::Disk(_) | Self::Memory(_) => false,
@@ -416,7 +415,7 @@ impl Store {
         }
     }
 
-    /// What an operator should know: which promises this store cannot keep, and what it means.
+    /// Guarantees that this store cannot keep and their consequences, for an operator.
     pub fn warnings(&self) -> Vec<String> {
         match self {
             Self::Disk(_) | Self::Memory(_) => Vec::new(),
@@ -426,8 +425,8 @@ impl Store {
         }
     }
 
-    /// Removes what unfinished writes have left, begun longer ago than `older_than`: temporary files
-    /// on a disk, uploads in parts in a bucket. How many there were.
+    /// Removes what unfinished writes have left, begun longer ago than `older_than`: temporary files on a disk,
+    /// multipart uploads in a bucket. Returns how many.
     pub fn sweep_uploads(&self, older_than: Duration) -> Answer<'_, u64> {
         Box::pin(async move {
             match self {
@@ -449,12 +448,12 @@ impl Store {
         }
     }
 
-    /// Once, before the store is used.
+    /// Must be called once, before the store is used.
     pub fn observe(&self, observer: Observer) {
         self.counts().observe(observer);
     }
 
-    /// Calls, which are what a disk is asked; a bucket counts the requests that really go out.
+    /// Counts a call. A bucket counts the requests that it sends instead.
     fn count(&self, count: fn(&Counts)) {
         match self {
             Self::Disk(_) | Self::Memory(_) | Self::ReadOnly(_) | Self::Overlay(_) => {
@@ -464,7 +463,7 @@ impl Store {
         }
     }
 
-    /// What is not asked as usual now, because it does not answer.
+    /// What is limited to one request a second, because it does not respond.
     pub fn breakers(&self) -> Breakers {
         match self {
             Self::Disk(_) | Self::Memory(_) => Breakers::default(),

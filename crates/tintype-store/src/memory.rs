@@ -1,6 +1,6 @@
-//! The same promises without a disk, for tests: nothing survives the process.
+//! A store in memory with the same guarantees, for tests: nothing survives the process.
 //!
-//! Names are flat as in a bucket: `a` and `a/b` can both be there.
+//! Names are flat as in a bucket: `a` and `a/b` can both exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -129,7 +129,7 @@ impl Memory {
                 .is_some_and(|(first, _)| first == RESERVED);
             let slash = rest.find('/').filter(|_| delimiter);
             let dir = slash.map(|slash| &path[..=prefix.len() + slash]);
-            // A cursor with a slash at its end is a folder that has been dealt with.
+            // A cursor that ends with a slash is a folder that was processed.
             let done = cursor.ends_with('/') && path.starts_with(cursor);
             if own || done || dir.is_some_and(|dir| dir <= cursor || dir == position) {
                 continue;
@@ -202,7 +202,7 @@ impl State {
         self.objects.get(path).map(|(_, meta)| meta.clone())
     }
 
-    /// Objects from `start` on, without one that is exactly `last`.
+    /// Objects from `start` on, but without `last` itself.
     fn after<'a>(
         &'a self,
         start: &str,

@@ -1,4 +1,4 @@
-//! What is said about an object beside its bytes.
+//! The metadata of objects.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::{ContentHash, Error, Key, Object};
 pub struct ETag(String);
 
 impl ETag {
-    /// From a header or a record. Anything is allowed: what no store ever made matches nothing.
+    /// From a header or a record. Any text is allowed: one that no store ever made matches nothing.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -24,18 +24,18 @@ impl ETag {
         &self.0
     }
 
-    /// The same version, as it is called where its store lies below another one.
+    /// The ETag of a version in the lower store, marked as such.
     pub fn marked(&self) -> Self {
         Self(format!("{BELOW}{}", self.0))
     }
 
-    /// What the store below calls it; `None`: it is not from there.
+    /// The lower store's own ETag; `None` if it is not from there.
     pub fn below(&self) -> Option<Self> {
         self.0.strip_prefix(BELOW).map(Self::new)
     }
 }
 
-/// Starts the ETags of what an overlay finds in its lower store. No store makes such a one itself.
+/// Prefix of ETags from an overlay's lower store. No store makes such ETags itself.
 const BELOW: &str = "fallback-";
 
 impl fmt::Display for ETag {
@@ -48,14 +48,14 @@ impl fmt::Display for ETag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     Any,
-    /// Nothing has this name yet.
+    /// The object does not exist.
     Absent,
-    /// The object is there, in this version.
+    /// The object exists, in this version.
     Match(ETag),
 }
 
 impl Condition {
-    /// Looks only when it has to.
+    /// Calls `current` only if it has to.
     pub(crate) fn check(
         &self,
         current: impl FnOnce() -> Result<Option<Meta>, Error>,
@@ -79,26 +79,26 @@ impl Condition {
     }
 }
 
-/// What travels with the bytes and appears together with them.
+/// Attributes, which are stored with the bytes and appear together with them.
 ///
-/// Each text is 1 to 256 printable ASCII characters without spaces, which every back end can keep.
-/// An adopted file has none, and neither has anything on a file system without extended attributes.
+/// Each text is 1 to 256 printable ASCII characters without spaces, which every back end can store. An adopted file
+/// has none, and neither has anything on a file system without extended attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// Hash of the request's idempotency key, so that a replay finds its own object.
     pub idempotency: Option<String>,
-    /// Drawn anew for every write, so that a writer recognises its own after a lost answer.
+    /// Random for every write, so that a writer recognises its own object after a lost response.
     pub nonce: Option<String>,
     pub sha256: Option<ContentHash>,
-    /// The content coding that the bytes are in (RFC 9110, 8.4.1), such as `gzip`. Only other programs store
-    /// so; a copy keeps it.
+    /// The content coding of the bytes (RFC 9110, 8.4.1), such as `gzip`. Only other programs store objects with
+    /// one; a copy keeps it.
     pub encoding: Option<String>,
 }
 
 impl Attributes {
     pub(crate) const MAX_BYTES: usize = 256;
 
-    /// Of a copy of what has `source`: its bytes are as packed.
+    /// For a copy of an object with `source`: its bytes have the same coding.
     pub(crate) fn of_copy(&self, source: &Self) -> Self {
         Self {
             encoding: source.encoding.clone(),
@@ -134,7 +134,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// The bytes that a reader gets of this version, if it is the one that was asked for.
+    /// The bytes that a reader gets of this version, if it is the requested one.
     pub(crate) fn select(
         &self,
         range: Option<Range<u64>>,
@@ -159,8 +159,8 @@ impl Meta {
 #[derive(Clone, Debug)]
 pub enum Source<'a> {
     Bytes(Bytes),
-    /// A whole file that nobody writes to any more. The disk store links a file of its own file
-    /// system into place instead of copying it; either way the path stays the caller's to remove.
+    /// A complete file that nobody writes to any more. The disk store links a file on its own file system into
+    /// place instead of copying it; either way the caller remains responsible for removing the path.
     File {
         path: &'a Path,
         len: u64,
@@ -180,7 +180,7 @@ impl Source<'_> {
     }
 }
 
-/// An original in a listing: what can be told without opening it.
+/// An original in a listing: what is known without opening it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub key: Key,
@@ -206,7 +206,7 @@ pub struct Objects {
     pub cursor: Option<String>,
 }
 
-/// One of tintype's own objects, with what can be told without opening it.
+/// One of tintype's own objects, described without opening it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Own {
     pub object: Object,

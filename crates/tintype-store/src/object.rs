@@ -1,4 +1,4 @@
-//! Everything that is stored, and the one place that says where.
+//! Everything that is stored, and the only place that knows the paths.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ pub struct HexId<const N: usize>(pub [u8; N]);
 
 /// SHA-256 of a key: names what belongs to an original, whatever characters its key has.
 pub type KeyHash = HexId<32>;
-/// SHA-256 of the bytes of an original, as they are stored.
+/// SHA-256 of an original's stored bytes.
 pub type ContentHash = HexId<32>;
-/// Names one rendering of an original; what it is a hash of is the server's business.
+/// Names one variant of an original; the server decides what it is a hash of.
 pub type VariantId = HexId<16>;
 
 impl<const N: usize> HexId<N> {
-    /// Exactly what [`fmt::Display`] writes; capitals are not accepted, so one id has one text.
+    /// Accepts exactly what [`fmt::Display`] writes; capitals are refused, so that an id has only one text.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != 2 * N {
             return None;
@@ -31,7 +31,7 @@ impl<const N: usize> HexId<N> {
         Some(Self(bytes))
     }
 
-    /// Its first M bytes.
+    /// The first M bytes.
     pub fn first<const M: usize>(&self) -> HexId<M> {
         const { assert!(M <= N) };
         let mut bytes = [0; M];
@@ -75,14 +75,14 @@ impl<'de, const N: usize> Deserialize<'de> for HexId<N> {
     }
 }
 
-/// What a takedown is about: a name, or bytes whatever their name.
+/// What a takedown blocks: a name, or bytes under any name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlockId {
     Key(KeyHash),
     Sha256(ContentHash),
 }
 
-/// 1 to 64 characters of `a-z0-9-`; start it with a time and the outbox is read in order.
+/// 1 to 64 characters of `a-z0-9-`; if it starts with a time, the outbox is read in that order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutboxId(String);
 
@@ -97,33 +97,33 @@ impl OutboxId {
     }
 }
 
-/// Everything that is stored.
+/// Any stored object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Object {
     /// The uploaded bytes, under their own plain name.
     Original(Key),
-    /// What is known of an original, as JSON.
+    /// The record of an original, as JSON.
     Record(KeyHash),
-    /// One rendering; may be deleted at any time.
+    /// One variant; may be deleted at any time.
     Variant(KeyHash, VariantId),
     /// A takedown, with its reason and actor, as JSON.
     Block(BlockId),
-    /// Written anew whenever blocks change, so that nobody has to list them to learn that none did.
+    /// Rewritten whenever blocks change, so that they need not be listed to find out that none did.
     BlocksMark,
-    /// The intent and the answer of a request with an idempotency key.
+    /// The intent and the response of a request with an idempotency key.
     Idem(HexId<32>),
-    /// An original was deleted here and is still in the store below.
+    /// Marks an original as deleted here that still exists in the lower store.
     Tombstone(KeyHash),
     /// A purge that is still to be delivered.
     Outbox(OutboxId),
 }
 
-/// The kinds of object that are looked for rather than known by name.
+/// The kinds of objects that can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Tombstone,
     Record,
-    /// In a folder for each original; all other kinds are flat.
+    /// In a folder per original; all other kinds are flat.
     Variant,
     Block,
     Idem,
@@ -131,7 +131,7 @@ pub enum Kind {
 }
 
 impl Object {
-    /// Where it is, below the location of the store.
+    /// Its path, relative to the location of the store.
     pub fn path(&self) -> String {
         match self {
             Self::Original(key) => key.as_str().to_owned(),
@@ -151,14 +151,14 @@ impl Object {
         format!("{RESERVED}/variants/{key}/")
     }
 
-    /// Whether it can be made again from an original, so that losing it loses nothing.
+    /// Whether it can be made again from an original, so that nothing is lost with it.
     pub fn is_derived(&self) -> bool {
         matches!(self, Self::Variant(..))
     }
 }
 
 impl Kind {
-    /// The folder of this kind, below the location of the store, with a slash at its end.
+    /// The folder of this kind, relative to the location of the store, with a trailing slash.
     pub fn folder(self) -> String {
         let name = match self {
             Self::Record => "records",
@@ -171,7 +171,7 @@ impl Kind {
         format!("{RESERVED}/{name}/")
     }
 
-    /// The object that a file is, by its name below [`Kind::folder`]; strangers' files are none.
+    /// The object of a file, by its name below [`Kind::folder`]; `None` for files of other programs.
     pub(crate) fn object(self, name: &str) -> Option<Object> {
         if self == Self::Variant {
             let (original, id) = name.split_once('/')?;

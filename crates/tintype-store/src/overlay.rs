@@ -1,16 +1,16 @@
-//! A store laid over another one that is only read: production's originals on a laptop.
+//! A store on top of another one that is only read: production's originals on a laptop.
 //!
-//! - What the upper store has wins. What it does not have is looked for below; every write goes to the
-//!   upper store, and the lower one is a [`Reader`], which cannot be written to.
-//! - An original that is deleted here and is still there below leaves a tombstone in the upper store,
-//!   which hides it and its record. It stays when the name is taken anew, because the one below must
-//!   not come back when that is deleted in turn.
-//! - Records are read from below until one is written here. Takedowns of both stores hold, and one
-//!   from below cannot be lifted here.
-//! - Variants, intents and purges of the lower store are its own and are not looked at.
-//! - ETags from below are marked, so that a condition always says which of the two it means.
+//! - What the upper store has takes precedence. What it does not have is read from the lower one; all writes go to
+//!   the upper store, and the lower one is a [`Reader`], which cannot be written to.
+//! - Deleting an original that still exists in the lower store leaves a tombstone in the upper one, which hides it
+//!   and its record. The tombstone stays when the name is taken again, because the lower original must not reappear
+//!   when that is deleted in turn.
+//! - Records are read from the lower store until one is written here. Takedowns of both stores apply, and those of
+//!   the lower one cannot be lifted here.
+//! - Variants, intents and purges of the lower store are ignored.
+//! - ETags from the lower store are marked, so that a condition always says which of the two it means.
 //!
-//! Lesser guarantee: conditions on what only the lower store has are decided between the tasks of one
+//! Lesser guarantee: conditions on objects that only the lower store has are decided between the tasks of one
 //! process, not between processes.
 
 mod copy;
@@ -32,11 +32,11 @@ pub struct Overlay {
     upper: Box<Store>,
     lower: Reader,
     counts: Counts,
-    /// Held while a change is decided by what the lower store has.
+    /// Held while a change is decided that depends on the lower store.
     deciding: Mutex<()>,
 }
 
-/// An object, and from which of the two it comes.
+/// An object, and which of the two it comes from.
 enum Found {
     Upper(Meta),
     Lower(Meta),
@@ -84,11 +84,15 @@ impl Overlay {
         let _deciding = self.deciding(condition).await;
         let condition = self.condition(object, condition).await?;
         let put = self.upper.put(object, source, &condition, attributes).await;
-        self.told(object, put).await
+        self.with_current(object, put).await
     }
 
-    /// A refusal names what is there, wherever that is.
-    async fn told<T>(&self, object: &Object, outcome: Result<T, Error>) -> Result<T, Error> {
+    /// A failed precondition names the current version, whichever store has it.
+    async fn with_current<T>(
+        &self,
+        object: &Object,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
         match outcome {
             Err(Error::Precondition { current: None }) => {
                 let current = self.find(object).await?.meta().map(Box::new);
@@ -112,7 +116,7 @@ impl Overlay {
         if found.is_some() || !self.is_seen_below(object).await? {
             return Ok(found);
         }
-        // An ETag that is not from below matches nothing there.
+        // An ETag that is not from the lower store matches nothing there.
         let if_match = if_match.map(|etag| etag.below().unwrap_or_else(|| etag.marked()));
         let got = self.lower.get(object, range, if_match.as_ref()).await;
         let got = got.map_err(marked_error)?;
@@ -129,7 +133,7 @@ impl Overlay {
     ) -> Result<bool, Error> {
         match object {
             Object::Original(key) => self.delete_original(key, condition).await,
-            // Nothing hides it, so that a takedown below holds here as well.
+            // Cannot be hidden, so that a takedown in the lower store applies here as well.
             Object::Block(_) if self.lower.head(object).await?.is_some() => Err(Error::ReadOnly),
             _ => {
                 if let Condition::Match(etag) = condition
@@ -154,7 +158,7 @@ impl Overlay {
         if !there {
             return Ok(false);
         }
-        // First: should the rest fail, the tombstone hides nothing as long as there is an upper one.
+        // Written first: if the rest fails, the tombstone hides nothing as long as the upper original exists.
         let is_below = match is_upper {
             true => self.is_seen_below(&object).await? && self.lower.head(&object).await?.is_some(),
             false => true,
@@ -199,7 +203,7 @@ impl Overlay {
         Ok(merge::pages(upper, lower, limit))
     }
 
-    /// Takes out of a page what was deleted here, and folders of which nothing else is left.
+    /// Removes from a page what was deleted here, and folders that contain nothing else.
     async fn hide(
         &self,
         page: &mut Page,
@@ -267,7 +271,7 @@ impl Overlay {
         Ok(below.map_or(Found::Nowhere, |meta| Found::Lower(marked(meta))))
     }
 
-    /// Whether the lower store is looked at for an object, if it has it.
+    /// Whether an object may be read from the lower store.
     async fn is_seen_below(&self, object: &Object) -> Result<bool, Error> {
         let owner = match object {
             Object::Original(key) => key.hash(),
@@ -305,7 +309,7 @@ impl Overlay {
         }
     }
 
-    /// What must hold of the upper store, once it is certain that the lower one agrees.
+    /// The condition on the upper store, once the lower one is known to agree.
     async fn condition(&self, object: &Object, condition: &Condition) -> Result<Condition, Error> {
         let may_be_below = matches!(object, Object::Original(_) | Object::Record(_));
         let depends = match condition {
@@ -318,7 +322,7 @@ impl Overlay {
         }
         let current = self.find(object).await?.meta();
         condition.check(|| Ok(current))?;
-        // In both cases the upper store has nothing, and must still have nothing.
+        // In both cases the upper store must have nothing.
         Ok(Condition::Absent)
     }
 }

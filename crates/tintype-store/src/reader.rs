@@ -1,8 +1,7 @@
-//! A store that is only read.
+//! A read-only store.
 //!
-//! Guarantees: nothing is written through it, by construction, for it has no method that writes; and
-//! opening it makes no folder, tries nothing out and sweeps nothing. So it also opens what its process
-//! may not write to.
+//! Guarantees: nothing can be written through it, because it has no method that writes; and opening it creates no
+//! folder, tests nothing and sweeps nothing. So it also opens stores that its process may not write to.
 
 use std::ops::Range;
 
@@ -14,7 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Reader {
     store: Box<Store>,
-    /// What a [`Store::ReadOnly`] was asked; the store below counts what came through.
+    /// Calls on a [`Store::ReadOnly`]; the store below counts those that came through.
     counts: Counts,
 }
 
@@ -84,7 +83,7 @@ impl Reader {
         self.store.breakers()
     }
 
-    /// What the store below was asked.
+    /// Counts of the store below.
     pub fn asked(&self) -> &Counts {
         self.store.counts()
     }

@@ -1,4 +1,4 @@
-//! Where a store is, as written in the configuration.
+//! The URL of a store, as configured.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,8 +8,7 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// `file:///srv/media`, `file://./media`, `s3://bucket/location`; memory is for tests and cannot be
-/// written.
+/// `file:///srv/media`, `file://./media`, `s3://bucket/location`; memory is for tests and has no URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     Disk(DiskSettings),
@@ -20,46 +19,46 @@ pub enum StoreUrl {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskSettings {
     pub root: PathBuf,
-    /// Whether it is made when missing; its parent must be there. A service does not: what is missing
-    /// may be a mount that was forgotten.
+    /// Whether to create it if it is missing; its parent must exist. A service does not: a missing folder may be a
+    /// mount that was forgotten.
     pub make: bool,
-    /// `?network=allow`: the operator vouches that one host alone writes.
+    /// `?network=allow`: the operator vouches that only one host writes.
     pub allow_network: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Settings {
     pub bucket: String,
-    /// What every name in the bucket starts with, without slashes at its ends; may be empty.
+    /// Prefix of every name in the bucket, without leading and trailing slash; may be empty.
     pub location: String,
-    /// `None`: what AWS's own variables and files say.
+    /// `None` to use AWS's own variables and files.
     pub access: Option<S3Access>,
     pub writing: S3Writing,
 }
 
-/// What is asked of S3 for the objects that are written. By default what the bucket does.
+/// Options of writes to S3. The defaults are the bucket's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S3Writing {
     pub encryption: Option<S3Encryption>,
-    /// Of originals, by S3's own name, such as `INTELLIGENT_TIERING`. What is derived is small and read
-    /// often, and stays in the bucket's own class.
+    /// For originals, by S3's own name, such as `INTELLIGENT_TIERING`. Derived objects are small and read often,
+    /// and stay in the bucket's default class.
     pub storage_class: Option<String>,
 }
 
 /// Server-side encryption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum S3Encryption {
-    /// With keys of S3's own.
+    /// With keys of S3.
     Aes256,
     Kms {
-        /// `None`: the account's own for S3.
+        /// `None` for the account's own key for S3.
         key: Option<String>,
-        /// A key of the bucket's own spares most requests to KMS.
+        /// A bucket key, which saves most requests to KMS.
         bucket_key: bool,
     },
 }
 
-/// How to reach S3, said by the program instead of by AWS's own variables.
+/// How to reach S3, set by the program instead of AWS's own variables.
 #[derive(Clone, PartialEq, Eq)]
 pub struct S3Access {
     pub endpoint: String,
@@ -79,29 +78,29 @@ impl fmt::Debug for S3Access {
     }
 }
 
-/// S3 takes names of 1,024 bytes, and a key may have 900 of them; one is the slash.
+/// S3 allows names of 1,024 bytes, of which a key may have 900; one is the slash.
 const MAX_LOCATION_BYTES: usize = 123;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreUrlError {
     #[error(
-        "a store is written file:///absolute/path, file://./relative/path or s3://bucket/location"
+        "a store's URL is file:///absolute/path, file://./relative/path or s3://bucket/location"
     )]
     Form,
     #[error(
-        "a bucket's name is 3 to 63 of a-z, 0-9, . and -, with a letter or digit at both ends, not {0:?}"
+        "a bucket's name must be 3 to 63 characters of a-z, 0-9, . and -, with a letter or digit at both ends, not {0:?}"
     )]
     Bucket(String),
     #[error(
-        "the location in a bucket is at most {MAX_LOCATION_BYTES} bytes of UTF-8, percent-encoded, without empty or dot segments and control characters"
+        "the location in a bucket must be at most {MAX_LOCATION_BYTES} bytes of UTF-8, percent-encoded, without empty or dot segments and control characters"
     )]
     Location,
-    #[error("unknown option {0:?} of a store, the only one is network=allow, of file://")]
+    #[error("unknown option {0:?} of a store's URL, the only one is network=allow of file://")]
     Option(String),
 }
 
 impl StoreUrlError {
-    /// By its name: its value may be a secret.
+    /// Names the option only: its value may be a secret.
     fn option(text: &str) -> Self {
         let name = text.split(['=', '&']).next();
         Self::Option(name.unwrap_or_default().to_owned())
@@ -189,7 +188,7 @@ impl FromStr for StoreUrl {
     }
 }
 
-/// What need not be escaped in a location.
+/// Characters of a location that are not escaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -234,7 +233,7 @@ impl fmt::Display for DiskSettings {
     }
 }
 
-/// Undoes percent-encoding; `None` when it is broken or hides a NUL.
+/// Undoes percent-encoding; `None` if it is malformed or contains a NUL.
 fn unescape(path: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();

@@ -1,5 +1,4 @@
-//! What holds of files and folders in particular: adopted trees stay what they were, odd ones do no
-//! harm, and nothing leads out of the store.
+//! Files and folders: adopted trees stay as they were, unusual ones do no harm, and nothing leads out of the store.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -173,7 +172,7 @@ async fn links_are_read_inside_the_store_and_never_lead_out_of_it() {
             "{outcome:?}"
         );
     }
-    // A link that has the name itself is replaced or removed, not what it points to.
+    // A link at the name itself is replaced or removed, not what it points to.
     put(&store, "file", Condition::Any).await.unwrap();
     assert_eq!(read(&store, "file").await.unwrap(), "bytes");
     store
@@ -310,7 +309,7 @@ async fn folders_that_a_delete_empties_are_removed_and_others_kept() {
 #[tokio::test]
 async fn a_page_reads_no_more_of_a_tree_than_it_needs() {
     let (folder, store) = store().await;
-    // Far more empty folders than one page may open: it ends early, with a place to go on from.
+    // Far more empty folders than one page may open: it ends early, with a cursor to continue from.
     for n in 0..2_500 {
         fs::create_dir_all(folder.path().join(format!("tree/{n:04}"))).unwrap();
     }
@@ -333,7 +332,7 @@ async fn a_page_reads_no_more_of_a_tree_than_it_needs() {
 async fn only_our_own_old_temporary_files_are_swept() {
     let (folder, _) = store().await;
     let tmp = folder.path().join(".tintype/tmp");
-    // A process that is started again and again leaves some each time.
+    // A process that is restarted again and again leaves some each time.
     let old = SystemTime::now() - Duration::from_secs(2 * 60);
     for (name, modified) in [
         ("put-old", old),
@@ -367,7 +366,7 @@ async fn only_our_own_old_temporary_files_are_swept() {
     ];
     assert_eq!(left(), kept);
 
-    // While it runs as well, but never what may still be written.
+    // Also while it runs, but never a file that may still be written.
     let file = File::create(tmp.join("put-minutes-old")).unwrap();
     file.set_modified(old).unwrap();
     assert_eq!(store.sweep_leftovers().await.unwrap(), 1);
@@ -405,11 +404,11 @@ async fn a_store_that_is_gone_is_noticed() {
         .await
         .unwrap();
     assert!(root.join("a.txt").exists());
-    // And so is one that was emptied.
+    // So is one that was emptied.
     fs::remove_dir_all(root.join(".tintype")).unwrap();
     store.check_writes().await.unwrap();
 
-    // A service does not make what may be a mount that was forgotten.
+    // A service does not create what may be a mount that was forgotten.
     let mut settings = match tintype_store::StoreUrl::disk(parent.path().join("missing")) {
         tintype_store::StoreUrl::Disk(settings) => settings,
         other => unreachable!("{other}"),

@@ -1,5 +1,5 @@
-//! An overlay behaves like one store that began with what the lower one has, and the lower one is
-//! never written to.
+//! An overlay behaves like one store that began with the content of the lower one, and the lower one is never
+//! written to.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -41,7 +41,7 @@ async fn etag(store: &Store, object: &Object) -> Option<ETag> {
     store.head(object).await.unwrap().map(|meta| meta.etag)
 }
 
-/// Some originals below, and nothing above.
+/// An overlay with some originals in the lower store and none in the upper one.
 async fn overlay(below: &[&str]) -> Store {
     let lower = memory().await;
     fill(&lower, below).await;
@@ -68,7 +68,7 @@ fn writes_below(store: &Store) -> u64 {
 enum On {
     Any,
     Absent,
-    /// The version that is there, if there is one.
+    /// The current version, if there is one.
     Current,
     Outdated,
 }
@@ -108,7 +108,7 @@ async fn condition(store: &Store, object: &Object, on: &On) -> Condition {
     }
 }
 
-/// What came of a step, in words that do not depend on the store.
+/// The result of a step, in words that do not depend on the store.
 async fn take(store: &Store, step: &Step, number: usize) -> String {
     let outcome = match step {
         Step::Put(key, on) => {
@@ -193,7 +193,7 @@ async fn etags_say_from_where_an_object_comes() {
     let below = etag(&store, &object).await.unwrap();
     let page = store.list("", false, None, 10).await.unwrap();
     assert_eq!(page.files[0].etag, below);
-    // Both stores call their first write the same.
+    // Both stores have the same ETag for their first write.
     let above = put(&store, &object, "mine", &Condition::Match(below.clone()))
         .await
         .unwrap();

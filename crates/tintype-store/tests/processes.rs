@@ -1,5 +1,5 @@
-//! Several processes on one folder, as replicas on one host are: they agree about who was first, no
-//! update is lost, and one that is killed leaves nothing half visible.
+//! Several processes on one folder, like replicas on one host: they agree on who was first, no update is lost, and
+//! one that is killed leaves nothing half visible.
 //!
 //! Each test starts itself again as the other processes, which find their task in the environment.
 
@@ -18,7 +18,7 @@ use tintype_store::{Attributes, Condition, Error, Key, Object, Source, Store, St
 const FOLDER: &str = "TINTYPE_STORE_TEST_FOLDER";
 const NUMBER: &str = "TINTYPE_STORE_TEST_NUMBER";
 
-/// The folder and the number of this process, when it is one of those that a test has started.
+/// The folder and the number of this process, if a test has started it.
 #[expect(
     clippy::disallowed_methods,
     reason = "not configuration: how a test talks to itself"
@@ -131,7 +131,7 @@ fn sixty_four_writers_of_one_name_in_eight_processes_make_sixty_four_files() {
     if let Some((folder, number)) = task() {
         return take_part(&folder, |store| async move {
             let save = async |writer: usize| {
-                // All walk through the same names, so that every one of them is fought for.
+                // All try the same names, so that every one of them is contended.
                 for attempt in 0.. {
                     let object = match attempt {
                         0 => original("2016/lion.jpg"),
@@ -185,7 +185,7 @@ fn no_update_is_lost_when_processes_replace_what_they_have_read() {
                         (count, Condition::Match(get.meta.etag))
                     }
                 };
-                // Of constant length, so that the size alone tells no two versions apart.
+                // Of constant length, so that size alone does not tell versions apart.
                 match put(
                     &store,
                     &object,
@@ -249,7 +249,7 @@ fn creating_in_a_folder_never_loses_to_removing_it_when_it_is_empty() {
 #[test]
 fn a_process_that_is_killed_loses_nothing_acknowledged_and_shows_nothing_unfinished() {
     const ROUNDS: usize = 50;
-    // Starts with its own number and goes on for up to 400 kB.
+    // Starts with its own number and continues for up to 400 kB.
     let content = |number: usize| -> Vec<u8> {
         let line = format!("{number:08}\n");
         line.repeat(1 + number * 7919 % 44_000).into_bytes()
@@ -266,7 +266,7 @@ fn a_process_that_is_killed_loses_nothing_acknowledged_and_shows_nothing_unfinis
                 put(&store, &overwritten, content(number), Condition::Any)
                     .await
                     .unwrap();
-                // One write, so that no line is cut.
+                // A single write, so that no line is cut.
                 std::io::stdout()
                     .write_all(format!("\nacknowledged {number}\n").as_bytes())
                     .unwrap();
@@ -290,7 +290,7 @@ fn a_process_that_is_killed_loses_nothing_acknowledged_and_shows_nothing_unfinis
                 .unwrap();
             Some(line["acknowledged ".len()..].parse::<usize>().unwrap())
         };
-        // Past its start, so that the kill falls into a write.
+        // After its start, so that the kill hits a write.
         let mut last = number().unwrap();
         let mut random = [0];
         getrandom::fill(&mut random).unwrap();
@@ -334,7 +334,7 @@ fn a_process_that_is_killed_loses_nothing_acknowledged_and_shows_nothing_unfinis
     });
     assert!(unfinished > 0, "no kill fell into a write");
 
-    // What they left goes when it is a day old.
+    // Leftovers are removed when they are a day old.
     let old = SystemTime::now() - Duration::from_secs(25 * 60 * 60);
     for path in leftovers(folder.path()) {
         File::options()

@@ -1,12 +1,12 @@
-//! Servers for tests: S3 in two makes, and a proxy that can fail.
+//! Servers for tests: S3 in several implementations, and a proxy that can fail.
 //!
-//! A crate of its own because two test suites start the same servers, and because what they are
-//! made of is heavy. Nothing that is shipped depends on it. Each server has a loopback port and a
-//! bucket of its own, and ends when it is dropped, also by a test that panics.
+//! A separate crate because two test suites start the same servers, and because their dependencies are heavy.
+//! Nothing that is shipped depends on it. Each server has its own loopback port and bucket, and ends when it is
+//! dropped, even by a test that panics.
 //!
-//! No server that can be had here keeps every promise of S3: [`S3sFs`] verifies signatures and
-//! checksums, but two creators of one name can both win; [`Moto`] decides conditional writes
-//! atomically, but verifies nothing. [`Faulty`] is ours: it keeps them all, until it is told not to.
+//! No server that is available for tests keeps every guarantee of S3: [`S3sFs`] verifies signatures and checksums,
+//! but two creators of one name can both win; [`Moto`] decides conditional writes atomically, but verifies nothing.
+//! [`Faulty`] is ours: it keeps them all, until told not to.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot start its server has failed"
@@ -29,7 +29,7 @@ pub const REGION: &str = "eu-central-1";
 pub const ACCESS_KEY: &str = "AKIATESTSONLY0000000";
 pub const SECRET_KEY: &str = "secret-for-tests-only-0123456789abcdefgh";
 
-/// What AWS's own configuration needs to find a server at `endpoint`, and nothing of the machine's.
+/// The AWS variables for a server at `endpoint`, and nothing of this machine's.
 pub fn environment(endpoint: &str) -> Vec<(String, String)> {
     [
         ("AWS_ENDPOINT_URL", endpoint),

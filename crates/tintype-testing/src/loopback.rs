@@ -1,5 +1,5 @@
-//! A listener on a port of its own, served on threads of its own, so that tests with a runtime and
-//! tests without one can use a server alike.
+//! A listener on its own port, served on its own threads, so that tests with and without a runtime can use a
+//! server.
 
 use std::net::SocketAddr;
 
@@ -44,7 +44,7 @@ impl Loopback {
 impl Drop for Loopback {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Dropping it would wait, which a test with a runtime of its own must not.
+            // Dropping it would block, which a test with its own runtime must not do.
             runtime.shutdown_background();
         }
     }

@@ -16,7 +16,7 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// The program is what `TINTYPE_TEST_MOTO` names, or where `tests/run` installs it.
+    /// Runs the program that `TINTYPE_TEST_MOTO` names, or the one that `tests/run` installs.
     pub fn start() -> Self {
         let installed = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -29,7 +29,7 @@ impl Moto {
              `python3 -m venv target/venv && target/venv/bin/pip install -r tests/requirements.txt`",
             program.display()
         );
-        // A port may be taken by somebody else before moto listens on it; then it ends.
+        // Another process may take the port before moto listens on it; then moto exits.
         for _ in 0..5 {
             let address = free_address();
             let child = Command::new(&program)
@@ -40,7 +40,7 @@ impl Moto {
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap();
-            // From here on it is ended also when the rest fails.
+            // From here on it is ended even if the rest fails.
             let mut moto = Self { child, address };
             if moto.make_bucket() {
                 return moto;
@@ -49,7 +49,7 @@ impl Moto {
         panic!("{} ends instead of listening", program.display());
     }
 
-    /// Whether it lived to make one.
+    /// Whether it lived long enough to create one.
     fn make_bucket(&mut self) -> bool {
         let began = Instant::now();
         let url = format!("{}/{BUCKET}", self.endpoint());
@@ -59,10 +59,10 @@ impl Moto {
         );
         let host = format!("s3.{REGION}.amazonaws.com");
         loop {
-            // The name in `Host` is how moto tells its services apart for a request without a
-            // signature, which it does not verify.
+            // moto tells its services apart by the name in `Host` if a request has no signature, which it does not
+            // verify.
             let made = ureq::put(&url).header("host", &host).send(&region);
-            // What listens there may be another program, until ours has ended.
+            // Until our process has exited, another program may be the one that listens there.
             let has_ended = self.child.try_wait().unwrap().is_some();
             if has_ended || made.is_ok() {
                 return !has_ended;
@@ -92,7 +92,7 @@ impl Drop for Moto {
     }
 }
 
-/// Free a moment ago, and not given to anybody else soon: the kernel goes round.
+/// Free a moment ago, and not reused soon: the kernel cycles through ports.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap()

@@ -1,4 +1,4 @@
-//! A TCP proxy that can be made to fail as networks do.
+//! A TCP proxy that can be made to fail like a network.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::loopback::Loopback;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Through,
-    /// Whoever connects is let go at once, and what was connected is cut.
+    /// New connections are closed at once, and existing ones are cut off.
     Cut,
-    /// Connections are taken and nothing comes back, also on those that were there.
+    /// Connections are accepted but nothing comes back, on existing ones either.
     Stalled,
 }
 
@@ -63,13 +63,13 @@ impl Proxy {
         self.shared.mode.send_replace(Mode::Through);
     }
 
-    /// Before a connection is passed on.
+    /// Delay before a connection is passed on.
     pub fn delay(&self, delay: Duration) {
         let delay = u64::try_from(delay.as_millis()).unwrap();
         self.shared.delay_ms.store(delay, Ordering::Relaxed);
     }
 
-    /// How many were ever made, also while nothing came through.
+    /// Total number of connections, including those that failed.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::Relaxed)
     }
@@ -95,6 +95,6 @@ async fn pass(mut client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
             _ = mode.changed() => {}
         }
     }
-    // Held without a word while stalled; a restored network does not bring lost bytes back.
+    // Kept open while stalled; a restored network does not bring lost bytes back.
     let _ = mode.wait_for(|mode| *mode != Mode::Stalled).await;
 }

@@ -40,7 +40,7 @@ impl S3sFs {
         environment(&self.endpoint())
     }
 
-    /// What is in the bucket, as files.
+    /// The folder with the bucket's content as files.
     pub fn bucket(&self) -> std::path::PathBuf {
         self.folder.path().join(BUCKET)
     }

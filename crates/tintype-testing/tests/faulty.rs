@@ -1,4 +1,4 @@
-//! The scripted S3 is right until it is told to be wrong, and then wrong in exactly that way.
+//! The scripted S3 is correct until told otherwise, and then wrong in exactly that way.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

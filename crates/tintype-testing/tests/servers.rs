@@ -1,4 +1,4 @@
-//! The servers of the tests start, answer, fail when told to, and end.
+//! The test servers start, respond, fail when told to, and end.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

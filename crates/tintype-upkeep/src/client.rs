@@ -1,4 +1,4 @@
-//! A tintype service, as the commands see it that ask something of it.
+//! A client for a running tintype service.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,22 +9,24 @@ use reqwest::{ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url, 
 use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// Above what the service gives itself for one picture, or for one step of a purge.
+/// More than the service allows itself for one image, or for one step of a purge.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long an answer or a body may stand still, however long it takes.
+/// How long a response or a body may stall, however long it takes in total.
 const SILENCE: Duration = Duration::from_secs(60);
-/// A service that is busy says when to come again.
+/// A busy service says when to try again.
 const ATTEMPTS: u32 = 6;
 const LONGEST_PAUSE: u64 = 10;
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
-/// What comes before `/t/` or `/api/`, as it is written on a command line.
+/// Parses the part of a URL before `/t/` or `/api/`, from the command line.
 pub fn base(text: &str) -> Result<String, String> {
     let url =
         Url::parse(text).map_err(|error| format!("{error}; write https://media.example.org"))?;
     match is_bare(&url) {
         true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err("write only where the service is, as in https://media.example.org".to_owned()),
+        false => Err(
+            "write only the base URL of the service, as in https://media.example.org".to_owned(),
+        ),
     }
 }
 
@@ -41,13 +43,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// For short answers. Without proxies of the environment: the service is named, and is nobody else's to answer
-    /// for.
+    /// For short responses. Ignores proxies of the environment, since the service was named explicitly.
     pub(crate) fn near(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
         Self::new(base, token, |http| http.timeout(PATIENCE).no_proxy())
     }
 
-    /// For files, which take as long as they take.
+    /// For files, which may take any time.
     pub(crate) fn far(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
         Self::new(base, token, |http| http.read_timeout(SILENCE))
     }
@@ -59,13 +60,13 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
-            // A token must not follow to another host.
+            // A token must not be sent to another host.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")));
         let http = set_up(http).build();
         let token = token.map(|token| {
             let value = HeaderValue::try_from(format!("Bearer {token}"));
-            let mut value = value.context("the token has characters that no token has")?;
+            let mut value = value.context("the token has invalid characters")?;
             value.set_sensitive(true);
             anyhow::Ok(value)
         });
@@ -86,13 +87,13 @@ impl Client {
     }
 }
 
-/// An answer that says no.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) status: StatusCode,
     code: Option<String>,
     detail: Option<String>,
-    /// In seconds, as the service asks.
+    /// In seconds, from `Retry-After`.
     again: Option<u64>,
 }
 
@@ -105,7 +106,7 @@ impl Refused {
         ) || self.status.is_server_error()
     }
 
-    /// Starts with the code of the problem, where it has one.
+    /// Starts with the problem's code, if it has one.
     fn problem(&self) -> String {
         match (&self.code, &self.detail) {
             (Some(code), Some(detail)) => format!("{code}: {detail}"),
@@ -131,7 +132,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// A successful answer, or [`Refused`].
+/// Sends a request; returns a successful response, or [`Refused`].
 pub(crate) async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
     let response = request.send().await?;
     if response.status().is_success() {
@@ -151,7 +152,7 @@ pub(crate) async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
     Err(refused.into())
 }
 
-/// The same of a service that may be busy, which is asked again when it says so.
+/// Does the same, repeating the request if the service asks for that.
 pub(crate) async fn ask(request: RequestBuilder) -> Result<Response, String> {
     let mut attempt = 0;
     loop {

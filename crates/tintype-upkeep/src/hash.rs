@@ -1,11 +1,11 @@
-//! Bodies that nobody keeps.
+//! Hashes bodies that are not kept.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tintype_store::{ContentHash, HexId};
 
-/// How many bytes there are, and what they hash to.
+/// Returns the length and the hash.
 pub(crate) async fn sha256<E>(
     body: impl Stream<Item = Result<Bytes, E>>,
 ) -> Result<(u64, ContentHash), E> {

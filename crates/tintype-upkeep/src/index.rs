@@ -1,4 +1,4 @@
-//! Records made ahead, for a store that was adopted.
+//! Creates records in advance, for an adopted store.
 
 use std::io;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Report, Summary, chain, stores};
 
-/// How often a picture is looked at whose colours the machine had no time for.
+/// Attempts at an image whose decoding was refused because of load.
 const ATTEMPTS: u32 = 5;
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 4] = ["made", "mended", "bytes", "failed"];
 
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Only keys that start with this.
     pub prefix: String,
-    /// Originals read at a time.
+    /// Originals read at the same time.
     pub jobs: usize,
-    /// Go on after this key.
+    /// Continue after this key.
     pub after: Option<String>,
 }
 
@@ -41,25 +41,25 @@ pub struct Index {
     options: Options,
 }
 
-/// What it will cost. An original costs a GET for the record that is not there, a HEAD, a GET of its
-/// bytes and a PUT. A large one gets its record from its first bytes; for the hash that is read again
-/// twice, looked at, read whole and written again.
+/// The expected cost. An original costs a GET for the missing record, a HEAD, a GET of its bytes and a PUT. A large
+/// one gets its record from its first bytes; for its hash the record is read twice, the original is checked and
+/// read in full, and the record is written again.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub originals: u64,
-    /// Originals that have no record.
+    /// Originals without a record.
     pub missing: u64,
     bytes: u64,
     lists: u64,
     gets: u64,
     heads: u64,
     puts: u64,
-    /// Whether somebody pays for each request.
+    /// Whether requests are billed.
     is_billed: bool,
 }
 
 impl Index {
-    /// Lists every record that there is.
+    /// Lists all existing records.
     pub fn open<'a>(
         config: &'a Config,
         granted: &'a Granted,
@@ -67,7 +67,7 @@ impl Index {
     ) -> BoxFuture<'a, anyhow::Result<Self>> {
         Box::pin(async move {
             if let Some(reason) = &granted.unread {
-                tracing::warn!(reason, "the limits of the task are not known");
+                tracing::warn!(reason, "the limits of the task are unknown");
             }
             let (store, records) = service::open_records(config, granted).await?;
             Ok(Self {
@@ -79,7 +79,7 @@ impl Index {
         })
     }
 
-    /// Lists every original. What was stopped is of those that were seen until then.
+    /// Lists all originals. If stopped, the plan covers those listed until then.
     pub fn plan<'a>(&'a self, stop: &'a CancellationToken) -> BoxFuture<'a, anyhow::Result<Plan>> {
         Box::pin(async move {
             let mut plan = Plan {
@@ -97,7 +97,7 @@ impl Index {
         })
     }
 
-    /// Makes what the plan has found missing, and anew what is damaged.
+    /// Creates the records that the plan found missing, and rebuilds damaged ones.
     pub fn make(self, plan: &Plan, report: Report) -> BoxFuture<'static, anyhow::Result<Summary>> {
         report.found(plan.missing);
         Box::pin(async move { self.run(&report).await })
@@ -116,7 +116,7 @@ impl Index {
                 let ticket = report.begin(Some(listed.key.as_str().to_owned()));
                 async move {
                     let made = match known.has(&listed) {
-                        true => mend(records, &listed).await,
+                        true => repair(records, &listed).await,
                         false => make(records, &listed).await.map(|()| Done::Made),
                     };
                     Ok((ticket, listed, made))
@@ -128,7 +128,7 @@ impl Index {
         while let Some(done) = work.next().await {
             match done {
                 Ok((ticket, listed, made)) => {
-                    tell(&listed, made, report)?;
+                    report_result(&listed, made, report)?;
                     report.end(ticket);
                 }
                 Err(error) => broken = Some(error.into()),
@@ -138,8 +138,8 @@ impl Index {
     }
 }
 
-/// The hashes of the keys that have a record, in order: 16 bytes each, which is enough to tell them
-/// apart and keeps ten million in 160 MB.
+/// The hashes of keys that have a record, sorted: 16 bytes each, which is enough to tell them apart and keeps ten
+/// million in 160 MB.
 struct Known(Vec<[u8; 16]>);
 
 impl Known {
@@ -171,7 +171,7 @@ impl Plan {
     fn add(&mut self, listed: &Listed, is_known: bool) {
         self.originals += 1;
         if is_known {
-            // Whether its record is whole.
+            // For checking that its record is intact.
             self.gets += 1;
             return;
         }
@@ -210,44 +210,44 @@ impl Plan {
             false => "",
         };
         format!(
-            "{missing} of {originals} originals have no record. Making them reads {bytes} bytes; that, and seeing that the other records are whole, takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
+            "{missing} of {originals} originals have no record. Creating them reads {bytes} bytes; that, and checking that the other records are intact, takes about {lists} LIST, {gets} GET, {heads} HEAD and {puts} PUT requests{billed}."
         )
     }
 }
 
-/// What came of one original.
+/// The result for one original.
 enum Done {
     Made,
     Mended,
-    /// Its record was there and whole.
+    /// Its record existed and was intact.
     Sound,
 }
 
-async fn mend(records: &Records, listed: &Listed) -> Result<Done, Error> {
-    Ok(match records.mend(&listed.key).await? {
+async fn repair(records: &Records, listed: &Listed) -> Result<Done, Error> {
+    Ok(match records.repair(&listed.key).await? {
         true => Done::Mended,
         false => Done::Sound,
     })
 }
 
-/// One record, with the hash and the decoded facts.
+/// Creates one record, with the hash and the decoded facts.
 async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
     for attempt in 0..ATTEMPTS {
         let stored = match attempt {
             0 => records.load(&listed.key).await?,
             _ => records.read(&listed.key).await?,
         };
-        // Gone meanwhile, or all is known.
+        // Deleted meanwhile, or complete.
         if stored.is_none_or(|stored| records.unfinished_at(&stored.record).is_none()) {
             return Ok(());
         }
         records.fill_in(&listed.key).await?;
     }
-    // What is still left out is filled in by the service.
+    // The service adds what is still missing.
     Ok(())
 }
 
-fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
+fn report_result(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
     let key = listed.key.as_str();
     if !matches!(made, Ok(Done::Sound)) {
         report.did(key);
@@ -256,7 +256,8 @@ fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Resu
         Ok(Done::Sound) => Ok(()),
         Ok(Done::Mended) => {
             report.count("mended", 1);
-            let words = "its record could not be read and was made anew; what people had said in it is lost";
+            let words =
+                "its record could not be read and was rebuilt; its editable fields are lost";
             let line =
                 json!({"key": key, "bytes": listed.size, "result": "mended", "problem": words});
             report.line(&line, Some(&format!("{key}: {words}")))
@@ -276,7 +277,7 @@ fn tell(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Resu
 
 fn summary(report: &Report) -> Summary {
     let [made, mended, bytes, failed] = COUNTS.map(|name| report.counted(name));
-    let words = format!("made {made} records of {bytes} bytes, mended {mended}, {failed} failed");
+    let words = format!("made {made} records of {bytes} bytes, repaired {mended}, {failed} failed");
     let failure = (failed > 0).then(|| format!("{failed} records could not be made; run it again"));
     let counts = report.counts_of_walk(&COUNTS);
     report.summary(counts, words, failure, report.how_to_go_on())

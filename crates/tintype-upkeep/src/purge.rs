@@ -1,4 +1,4 @@
-//! Asks the service to forget what it made, here and in the caches in front.
+//! Asks the service to purge variants and downstream caches.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use tintype_store::Key;
 use crate::client::{self, Client};
 use crate::{Report, Summary, chain};
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 3] = ["originals", "variants", "failed"];
 
-/// What is to be made anew.
+/// What to purge.
 #[derive(Clone, Debug)]
 pub enum What {
     Keys(Vec<Key>),
@@ -21,7 +21,7 @@ pub enum What {
     Prefix(String),
 }
 
-/// Purges by the service at `url`, with a token that may.
+/// Purges through the service at `url`, with a token that has the scope.
 pub fn purge<'a>(
     url: &'a str,
     token: &'a str,
@@ -45,16 +45,16 @@ async fn purge_keys(client: &Client, keys: &[Key], report: &Report) -> io::Resul
             break;
         }
         let asked = ask(client, &json!({"key": key.as_str()})).await;
-        tell(key.as_str(), asked, report)?;
+        report_result(key.as_str(), asked, report)?;
     }
     Ok(())
 }
 
-/// The service does so much at a time, and says where to go on.
+/// The service does a number of originals per request, and returns a cursor.
 async fn purge_prefix(client: &Client, prefix: &str, report: &Report) -> io::Result<()> {
     let mut asked = json!({ "prefix": prefix });
     while !report.is_interrupted() {
-        let cursor = tell(prefix, ask(client, &asked).await, report)?;
+        let cursor = report_result(prefix, ask(client, &asked).await, report)?;
         if cursor.is_null() {
             break;
         }
@@ -68,11 +68,12 @@ async fn ask(client: &Client, body: &Value) -> Result<Value, String> {
     let request = request.header("content-type", "application/json");
     let response = client::ask(request.body(body.to_string())).await?;
     let bytes = response.bytes().await.map_err(chain)?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("no answer of a tintype: {error}"))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| format!("not a response of a tintype service: {error}"))
 }
 
-/// Gives where to go on.
-fn tell(name: &str, answer: Result<Value, String>, report: &Report) -> io::Result<Value> {
+/// Reports one response; returns its cursor.
+fn report_result(name: &str, answer: Result<Value, String>, report: &Report) -> io::Result<Value> {
     report.did(name);
     match answer {
         Ok(mut answer) => {
@@ -93,6 +94,6 @@ fn summary(report: &Report) -> Summary {
     let [originals, variants, failed] = COUNTS.map(|name| report.counted(name));
     let words = format!("purged {originals} originals; {variants} stored variants removed");
     let failure = (failed > 0).then(|| format!("{failed} purges failed"));
-    let interrupted = "interrupted; run it again to go on".to_owned();
+    let interrupted = "interrupted; run it again to continue".to_owned();
     report.summary(report.counts(&COUNTS), words, failure, interrupted)
 }

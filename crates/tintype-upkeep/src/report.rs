@@ -1,4 +1,4 @@
-//! What a command says while it works, and in the end. Who listens decides how it looks.
+//! What a command reports while it works, and at the end. The listener decides how it looks.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,26 +11,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::walk::{Ticket, Walk};
 
-/// Something that is told at once.
+/// Something that is reported at once.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// So much more work has been found.
+    /// This much more work was found.
     Found(u64),
-    /// A piece of it is done, and what it was about.
+    /// One piece of work is done; the text names it.
     Did(&'a str),
-    /// For programs; `words` are for people, where they have to know.
+    /// For programs; `words` are for people, if they need to know.
     Line {
         json: &'a Value,
         words: Option<&'a str>,
     },
-    /// For people, whatever programs are told.
+    /// For people, whatever programs get.
     Aside(&'a str),
 }
 
-/// Fails where nobody can be told any more, which ends the command.
+/// Fails if its output is closed, which ends the command.
 pub type Listener = Arc<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>;
 
-/// One run of a command: what it has found, done and failed to do, how far it is, and whether it is to stop.
+/// One run of a command: what it has found, done and failed to do, its progress, and whether it should stop.
 pub struct Report {
     listener: Listener,
     stop: CancellationToken,
@@ -39,19 +39,19 @@ pub struct Report {
     ticking: Option<JoinHandle<()>>,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Summary {
     /// For programs: `{"summary": {…}}`.
     pub json: Value,
     /// The same for people.
     pub words: String,
-    /// Why it was no success: something is wrong, or it was interrupted.
+    /// Why it did not succeed: something is wrong, or it was interrupted.
     pub verdict: anyhow::Result<()>,
 }
 
 impl Report {
-    /// A command finishes what is under way when `stop` is cancelled.
+    /// When `stop` is cancelled, a command finishes the work in progress.
     pub fn new(listener: Listener, stop: CancellationToken) -> Self {
         Self {
             listener,
@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    /// Tells from time to time how far it is: `{"progress": {"done": …, "seconds": …, "after": …}}`.
+    /// Reports progress at intervals: `{"progress": {"done": …, "seconds": …, "after": …}}`.
     pub fn ticking(mut self, every: Duration) -> Self {
         let ticking = tick(self.listener.clone(), self.walk.clone(), every);
         self.ticking = Some(tokio::spawn(ticking));
@@ -86,7 +86,7 @@ impl Report {
     }
 
     pub(crate) fn found(&self, more: u64) {
-        // What cannot be told now is noticed by the next line.
+        // If this fails, the next line will fail too.
         let _ = (self.listener)(Event::Found(more));
     }
 
@@ -94,12 +94,12 @@ impl Report {
         let _ = (self.listener)(Event::Did(what));
     }
 
-    /// Work is begun in the order of names; see [`Walk`].
+    /// Begins a piece of work. Work begins in the order of names; see [`Walk`].
     pub(crate) fn begin(&self, name: Option<String>) -> Ticket {
         lock(&self.walk).begin(name)
     }
 
-    /// To be called once everything has been said of it.
+    /// Must be called once everything about it was reported.
     pub(crate) fn end(&self, ticket: Ticket) {
         lock(&self.walk).end(ticket);
     }
@@ -112,7 +112,7 @@ impl Report {
         lock(&self.counts).get(what).copied().unwrap_or_default()
     }
 
-    /// Counts what could not be done and tells why. `line` names it.
+    /// Counts and reports a failure. `line` names what failed.
     pub(crate) fn failed(&self, mut line: Value, problem: &str, words: &str) -> io::Result<()> {
         self.count("failed", 1);
         line["result"] = "failed".into();
@@ -120,7 +120,7 @@ impl Report {
         self.line(&line, Some(words))
     }
 
-    /// These counts, and whether the run was interrupted.
+    /// The values of these counts, and whether the run was interrupted.
     pub(crate) fn counts(&self, names: &[&'static str]) -> Map<String, Value> {
         let counts = names.iter();
         let counts = counts.map(|name| ((*name).to_owned(), self.counted(name).into()));
@@ -128,7 +128,7 @@ impl Report {
         counts.chain([interrupted]).collect()
     }
 
-    /// The same of a walk, and where one that was interrupted is gone on with.
+    /// Does the same for a walk, with the name to continue after if it was interrupted.
     pub(crate) fn counts_of_walk(&self, names: &[&'static str]) -> Map<String, Value> {
         let mut counts = self.counts(names);
         let after = self.after().filter(|_| self.is_interrupted());
@@ -136,7 +136,7 @@ impl Report {
         counts
     }
 
-    /// `failure` is what went wrong, and `interrupted` what to say of a run that was stopped.
+    /// `failure` is what went wrong, and `interrupted` the message for a run that was stopped.
     pub(crate) fn summary(
         &self,
         counts: Map<String, Value>,
@@ -156,11 +156,11 @@ impl Report {
         }
     }
 
-    /// For a walk that was interrupted.
+    /// The message for a walk that was interrupted.
     pub(crate) fn how_to_go_on(&self) -> String {
         match self.after() {
             Some(after) => format!(
-                "interrupted; go on with --after '{}'",
+                "interrupted; continue with --after '{}'",
                 after.replace('\'', r"'\''")
             ),
             None => "interrupted; run it again".to_owned(),
@@ -173,7 +173,7 @@ impl Report {
 }
 
 impl Summary {
-    /// Of a run that broke off: what was done by then is told all the same.
+    /// For a run that was aborted by an error: what was done until then is reported all the same.
     pub(crate) fn broken_by(mut self, error: Option<anyhow::Error>) -> Self {
         if let Some(error) = error {
             self.verdict = Err(error);
@@ -202,7 +202,7 @@ async fn tick(listener: Listener, walk: Arc<Mutex<Walk>>, every: Duration) {
                 "after": walk.after(),
             }})
         };
-        // A reader that has gone is noticed by the next line of the work itself.
+        // If the reader is gone, the next line of the work itself will fail.
         let _ = listener(Event::Line {
             json: &json,
             words: None,

@@ -1,4 +1,4 @@
-//! Walks through everything in a store, which never hold more than a page.
+//! Walks through everything in a store, never holding more than a page.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::{Stream, TryStreamExt, stream};
 use tintype_store::{Error, Kind, Listed, MAX_PAGE, Own, Store};
 
-/// Every original whose key starts with `prefix`, in the order of the keys' bytes, `after` one.
+/// All originals whose key starts with `prefix`, in byte order of the keys, starting behind `after`.
 pub(crate) fn originals(
     store: Arc<Store>,
     prefix: String,
@@ -23,8 +23,8 @@ pub(crate) fn originals(
     })
 }
 
-/// Everything of one kind that is tintype's own, a page at a time, in the order of their paths, `after`
-/// one.
+/// All of tintype's own objects of one kind, a page at a time, in the order of their paths, starting behind
+/// `after`.
 pub(crate) fn own(
     store: Arc<Store>,
     kind: Kind,
@@ -59,7 +59,7 @@ fn pages<T, F>(
 where
     F: Future<Output = Result<(Vec<T>, Option<String>), Error>>,
 {
-    // `None`: the last page has been read.
+    // `None` after the last page.
     stream::try_unfold(Some(after), move |cursor| {
         let next = cursor.map(&page);
         async move {
@@ -70,7 +70,7 @@ where
     })
 }
 
-/// What lies under none of the names of this store is more often a slip than a fact.
+/// The message for an empty walk: a prefix without any names is usually a mistake.
 pub fn nothing_found(prefix: &str, after: Option<&str>) -> String {
     let place = match prefix {
         "" => "in the store".to_owned(),

@@ -1,9 +1,9 @@
-//! How far a walk through a store has come, so that the next run can go on from there.
+//! How far a walk through a store has come, so that the next run can continue from there.
 
 use std::collections::VecDeque;
 
-/// What is worked on is begun in order and ends in any order. The walk has come as far as everything
-/// before has ended.
+/// Work begins in order and ends in any order. The walk has come to the last item before which everything has
+/// ended.
 #[derive(Default)]
 pub(crate) struct Walk {
     begun: VecDeque<Step>,
@@ -14,12 +14,12 @@ pub(crate) struct Walk {
 }
 
 struct Step {
-    /// Where the walk is once this has ended; `None`: where it was.
+    /// The walk's position once this has ended; `None` if it does not advance.
     name: Option<String>,
     has_ended: bool,
 }
 
-/// One piece of work.
+/// A piece of work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket(u64);
 
@@ -43,7 +43,7 @@ impl Walk {
         }
     }
 
-    /// The name of the last one before which nothing is left to do; for `--after`.
+    /// The last name up to which all work is done; for `--after`.
     pub(super) fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }

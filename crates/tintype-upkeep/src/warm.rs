@@ -1,4 +1,4 @@
-//! Has variants made before anybody waits for them.
+//! Has variants made in advance.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead};
@@ -21,18 +21,18 @@ use tintype_store::Key;
 use crate::client::{self, Client};
 use crate::{Report, Summary, chain, key, stores};
 
-/// One of each class that the service tells apart.
+/// One `Accept` header per class that the service tells apart.
 const CLASSES: [&str; 3] = ["image/avif,image/webp", "image/webp", "image/jpeg"];
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 3] = ["warmed", "bytes", "failed"];
 
-/// Of which originals.
+/// Which originals to warm.
 pub enum Keys {
     Named(Vec<String>),
-    /// One a line.
+    /// One key per line.
     Lines(Box<dyn BufRead + Send>),
-    /// Every original of the store whose key starts with this, `after` one.
+    /// Every original of the store whose key starts with `prefix`, starting behind `after`.
     Prefix {
         prefix: String,
         after: Option<String>,
@@ -42,21 +42,21 @@ pub enum Keys {
 pub struct Options {
     pub keys: Keys,
     pub specs: Vec<SpecUrl>,
-    /// Where the service is.
+    /// The URL of the service.
     pub url: String,
-    /// Requests at a time.
+    /// Requests at the same time.
     pub jobs: usize,
 }
 
-/// One request, or why there can be none.
+/// One request, or why it is impossible.
 struct Wanted {
     name: String,
     request: Result<(String, Option<&'static str>), String>,
-    /// The key, where it is done with this.
+    /// The key, if this is its last request.
     last_of: Option<String>,
 }
 
-/// Asks for every variant, in every format that browsers ask for, or in the one that its spec names.
+/// Requests every variant, in every format that browsers accept, or in the one that its spec names.
 pub fn warm(
     config: Arc<Config>,
     options: Options,
@@ -92,7 +92,7 @@ async fn run(config: Arc<Config>, options: Options, report: &Report) -> anyhow::
         .try_buffer_unordered(jobs);
     let mut work = std::pin::pin!(work);
     while let Some((ticket, (wanted, fetched))) = work.try_next().await? {
-        tell(&wanted, fetched, report)?;
+        report_result(&wanted, fetched, report)?;
         report.end(ticket);
     }
     let is_empty = report.counted("warmed") + report.counted("failed") == 0;
@@ -105,7 +105,7 @@ async fn run(config: Arc<Config>, options: Options, report: &Report) -> anyhow::
     Ok(summary(report))
 }
 
-/// Specs as in an address; a preset that no site has to do with would fail for every key.
+/// Parses specs as in URLs; a preset that no site of these keys has would fail for every key.
 pub fn specs(texts: &[String], keys: &Keys, config: &Config) -> Result<Vec<SpecUrl>, String> {
     let specs: Result<Vec<_>, _> = texts.iter().map(|spec| parse_spec(spec)).collect();
     let specs = specs.map_err(|error| error.to_string())?;
@@ -127,16 +127,16 @@ pub fn specs(texts: &[String], keys: &Keys, config: &Config) -> Result<Vec<SpecU
                 known.into_iter().collect::<Vec<_>>().join(", ")
             ),
         };
-        return Err(format!("{name} is no preset of these keys; {known}"));
+        return Err(format!("{name} is not a preset of these keys; {known}"));
     }
     Ok(specs)
 }
 
-/// Keys, and texts that are none with the reason.
+/// Keys, and texts that are not keys with the reason.
 type KeyStream = BoxStream<'static, anyhow::Result<Result<Key, (String, String)>>>;
 
 impl Keys {
-    /// Whether a key that is asked for may be one of the site's.
+    /// Whether a key may belong to the site.
     fn may_reach(&self, site: &Site) -> bool {
         match self {
             Self::Prefix { prefix, .. } => {
@@ -163,7 +163,7 @@ impl Keys {
     }
 }
 
-/// Lines, read no further ahead than they are worked on.
+/// Lines, read only as fast as they are processed.
 fn lines(from: Box<dyn BufRead + Send>) -> impl Stream<Item = anyhow::Result<String>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(64);
     std::thread::spawn(move || {
@@ -220,7 +220,7 @@ fn wanted(config: &Config, key: Result<Key, (String, String)>, specs: &[SpecUrl]
     all
 }
 
-/// The address, signed where it has to be, and whether the format is up to who asks.
+/// The path, signed if required, and whether the format depends on the client.
 fn path(config: &Config, key: &Key, spec: &SpecUrl) -> Result<(String, bool), String> {
     let site = config.sites.of(key);
     let merged = spec
@@ -234,7 +234,7 @@ fn path(config: &Config, key: &Key, spec: &SpecUrl) -> Result<(String, bool), St
         (Ok(Access::Unsigned), _) => Ok((path, is_negotiated)),
         (_, Some(signing_key)) => Ok((signed_path(key, spec.clone(), signing_key), is_negotiated)),
         (_, None) => Err(format!(
-            "needs a signature, and the site {} has no signing keys; set TINTYPE_SIGNING_KEYS",
+            "needs a signature, but the site {} has no signing keys; set TINTYPE_SIGNING_KEYS",
             site.name
         )),
     }
@@ -245,7 +245,7 @@ fn unix_now() -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
-/// How many bytes there were.
+/// Fetches one variant; returns its size.
 async fn fetch(client: &Client, wanted: Wanted) -> (Wanted, Result<u64, String>) {
     let fetched = ask(client, &wanted).await;
     (wanted, fetched)
@@ -265,7 +265,7 @@ async fn ask(client: &Client, wanted: &Wanted) -> Result<u64, String> {
     Ok(bytes)
 }
 
-fn tell(wanted: &Wanted, fetched: Result<u64, String>, report: &Report) -> io::Result<()> {
+fn report_result(wanted: &Wanted, fetched: Result<u64, String>, report: &Report) -> io::Result<()> {
     let name = &wanted.name;
     report.did(name);
     let accept = wanted.request.as_ref().ok().and_then(|(_, class)| *class);
@@ -286,7 +286,7 @@ fn tell(wanted: &Wanted, fetched: Result<u64, String>, report: &Report) -> io::R
 fn summary(report: &Report) -> Summary {
     let [warmed, bytes, failed] = COUNTS.map(|name| report.counted(name));
     let words = format!("{warmed} variants of {bytes} bytes are warm, {failed} failed");
-    let failure = (failed > 0).then(|| format!("{failed} variants could not be had"));
-    let interrupted = format!("{}; what was made stays made", report.how_to_go_on());
+    let failure = (failed > 0).then(|| format!("{failed} variants could not be fetched"));
+    let interrupted = format!("{}; variants made so far are kept", report.how_to_go_on());
     report.summary(report.counts_of_walk(&COUNTS), words, failure, interrupted)
 }

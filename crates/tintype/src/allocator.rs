@@ -1,14 +1,14 @@
-//! Memory that pixel work has freed goes back to the system.
+//! Returns memory that pixel work has freed to the system.
 //!
-//! glibc keeps blocks of up to 32 MiB once it has seen them freed, a share for each thread: a small container is
-//! killed for memory that nobody uses. A fixed threshold gives them back at once, and huge pages make it cheap to
-//! have them again. PNG, JPEG, WebP and AVIF of 1500 pixels from 24 megapixels, on two threads in 512 MiB: killed
-//! without this; 224 MiB at most with it, for 1.03 of the CPU. With a threshold of a mebibyte, above most variants,
-//! 241 MiB, and 20 more that stay, for the same CPU. The same with jemalloc 5.3: 244 MiB for 1.4 times the
-//! CPU (397 MiB for 1.0 with huge pages); mimalloc 2.2 and 3: 477 MiB, and killed.
+//! glibc keeps freed blocks of up to 32 MiB, per thread: a small container is killed for memory that nothing uses.
+//! A fixed threshold returns them at once, and huge pages make it cheap to allocate them again. PNG, JPEG, WebP and
+//! AVIF of 1500 pixels from 24 megapixels, on two threads in 512 MiB: killed without this; 224 MiB at most with it,
+//! for 1.03 of the CPU. With a threshold of a mebibyte, above most variants, 241 MiB, and 20 more that stay, for
+//! the same CPU. The same with jemalloc 5.3: 244 MiB for 1.4 times the CPU (397 MiB for 1.0 with huge pages);
+//! mimalloc 2.2 and 3: 477 MiB, and killed.
 //!
-//! glibc reads its settings from the environment before `main`, so whoever renders starts once more with them.
-//! Settings that are there already are left alone.
+//! glibc reads its settings from the environment before `main`, so commands that render start themselves again with
+//! them. Existing settings are left alone.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn set_up() {
@@ -30,7 +30,7 @@ pub(crate) fn set_up() {
     if let Some(name) = arguments.next() {
         again.arg0(name);
     }
-    // Comes back only where it has failed: then all goes on as it is.
+    // Returns only on failure; then the process continues without the settings.
     let _ = again.args(arguments).env(NAME, SETTINGS).exec();
 }
 

@@ -1,4 +1,4 @@
-//! Why a subcommand did not succeed, and the exit code that says so.
+//! Why a subcommand failed, and its exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,19 +6,19 @@ use std::process::ExitCode;
 use tintype_server::config::Problem;
 
 pub(crate) enum Failure {
-    /// All there are, so that one attempt is enough to mend them.
+    /// All problems, so that one attempt is enough to fix them.
     Configuration(Vec<Problem>),
-    /// An argument that only its meaning shows to be wrong.
+    /// An argument that is syntactically right but invalid.
     Usage(String),
     Other(anyhow::Error),
 }
 
 impl Failure {
-    /// Tells people on standard error; standard output is for answers.
+    /// Prints to standard error; standard output is for results.
     pub(crate) fn report(self) -> ExitCode {
         let mut stderr = std::io::stderr().lock();
         for text in self.texts() {
-            // Nobody is left to be told when this fails.
+            // If this fails, nobody is reading.
             let _ = writeln!(stderr, "error: {text}");
         }
         match self {

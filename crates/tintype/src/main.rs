@@ -1,7 +1,6 @@
-//! `tintype`: the service and its tools, in one program.
+//! `tintype`: the service and its tools in one program.
 //!
-//! Exit codes: 0 done; 1 failed; 2 not begun, because the command line or the configuration is
-//! wrong.
+//! Exit codes: 0 success; 1 failure; 2 not started, because the command line or the configuration is wrong.
 
 mod allocator;
 mod commands;
@@ -11,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Serves thumbnails and originals, and takes uploads.
+/// Serves thumbnails and originals, and accepts uploads.
 ///
 /// Configured by TINTYPE_* variables over config/tintype.toml over defaults.
 #[derive(Parser)]

@@ -169,7 +169,7 @@ def check_preset(name: str, text: str) -> None:
     }
     for item, is_there in refused.items():
         if is_there:
-            raise SpecError(item, "belongs to a URL and cannot be part of a preset")
+            raise SpecError(item, "belongs in a URL and cannot be part of a preset")
 
 
 def unknown_preset(name: str, presets: Mapping[str, str]) -> SpecError:

@@ -1,4 +1,4 @@
-//! `POST /api/v1/batch`: one operation on many keys, with an answer for each.
+//! `POST /api/v1/batch`: one operation on many keys, with one result per key.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::originals::delete::{Removed, remove};
 
 const MAX_KEYS: usize = 1_000;
 
-/// Keys worked on at a time for one request.
+/// Keys that one request works on at the same time.
 const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
@@ -52,18 +52,18 @@ pub(super) async fn batch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<BatchResponse>, Error> {
-    let asked: BatchRequest = request::json(&headers, body).await?;
-    if asked.keys.len() > MAX_KEYS {
+    let request: BatchRequest = request::json(&headers, body).await?;
+    if request.keys.len() > MAX_KEYS {
         let error = Error::invalid(
             "keys",
-            format!("{} keys, limit is {MAX_KEYS}", asked.keys.len()),
+            format!("{} keys, limit is {MAX_KEYS}", request.keys.len()),
         );
         return Err(error.member("limit", MAX_KEYS));
     }
-    let scope = asked.op.scope();
+    let scope = request.op.scope();
     caller.principal.require_somewhere(scope)?;
-    let results = stream::iter(asked.keys)
-        .map(|key| answer(&app, &caller, asked.op, key))
+    let results = stream::iter(request.keys)
+        .map(|key| answer(&app, &caller, request.op, key))
         .buffered(AT_ONCE)
         .collect()
         .await;
@@ -96,7 +96,7 @@ async fn carry_out(app: &App, caller: &Caller, op: Op, key: &str) -> Result<Opti
         }
         Op::Delete | Op::Purge if app.config.stores.read_only => Err(Error::read_only()),
         Op::Delete => {
-            // Without a condition there is one outcome.
+            // Without a condition there is only one outcome.
             let _: Removed = remove(app, &key, None, Cause::Delete, caller.actor()).await?;
             Ok(None)
         }

@@ -1,4 +1,4 @@
-//! `POST /api/v1/copy` and `/move`: another name for the same bytes, without sending them.
+//! `POST /api/v1/copy` and `/move`: the same bytes under another key, without sending them.
 
 use std::sync::Arc;
 

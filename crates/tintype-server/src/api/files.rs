@@ -1,4 +1,4 @@
-//! `/api/v1/files/{key}`: the bytes of an original, in and out.
+//! `/api/v1/files/{key}`: upload, download and delete the bytes of an original.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::config::Scope;
 use crate::error::{Code, Error};
 use crate::http::respond::Representation;
 use crate::invalidation::notice::Cause;
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
 use crate::originals::current::{self, Current, not_found};
 use crate::originals::delete::{Removed, remove};
@@ -46,15 +46,15 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Error> {
     let key = new_key(&uri, BASE)?;
-    // First of all, so that a token that may not write learns nothing of what else is wrong.
+    // Checked first: a token without this scope learns nothing about other errors in the request.
     caller.principal.require(Scope::Write, &key)?;
-    let asked: PutQuery = query(&uri)?;
-    let otherwise = conflict(&key, asked.on_conflict.as_deref(), asked.max_length)?;
+    let params: PutQuery = query(&uri)?;
+    let otherwise = conflict(&key, params.on_conflict.as_deref(), params.max_length)?;
     let conflict = conflict_or_condition(&headers, otherwise)?;
     if headers.contains_key(CONTENT_RANGE) {
         return Err(Error::invalid(
             "Content-Range",
-            "cannot be used, an upload is always whole",
+            "cannot be used: an upload is always the whole file",
         ));
     }
     let idempotency = IdempotencyKey::from_headers(&headers, &caller.principal.id)?;
@@ -88,7 +88,7 @@ pub(super) async fn get(
 ) -> Result<Response, Error> {
     let key = existing_key(&uri, BASE)?;
     caller.principal.require(Scope::Read, &key)?;
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     loop {
         let found = current::find(&app, &key)
             .await?
@@ -116,9 +116,9 @@ pub(super) async fn get(
                 {
                     Ok(Some(got)) => Some(got.body),
                     Ok(None) => return Err(not_found(&key)),
-                    // Replaced since the look at it.
+                    // Replaced since its metadata was read.
                     Err(Precondition { .. } | Changed) => {
-                        looks.again().await?;
+                        retries.again().await?;
                         continue;
                     }
                     Err(error) => return Err(error.into()),
@@ -133,7 +133,8 @@ pub(super) async fn get(
 fn representation(found: &Current, coding: Coding) -> Result<Representation, Error> {
     let record = &found.stored.record;
     let mut headers = HeaderMap::new();
-    // A digest is of what goes out (RFC 9530, 3), and the ETag is what a change is bound to, so it stays.
+    // The digest covers the bytes that are sent (RFC 9530, 3). The ETag stays, because changes are conditional on
+    // it.
     let sha256 = record.sha256;
     response::describe(
         &mut headers,

@@ -1,4 +1,4 @@
-//! `GET /api/v1/limits`: what is taken and what can be shown, for forms that say so beforehand.
+//! `GET /api/v1/limits`: what may be uploaded and what can be rendered, so that forms can say it beforehand.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ pub(super) struct Limits {
     renderable: Vec<&'static str>,
     /// Media types that may be uploaded, with `*` as a wildcard.
     allowed: Vec<String>,
-    /// Of the whole picture; one above is stored and not shown.
+    /// Pixels of the whole image. A larger image is stored but not rendered.
     max_pixels: u64,
-    /// The same for JPEG, which can be decoded smaller.
+    /// The same for JPEG, which can be decoded at a reduced scale.
     max_declared_pixels: u64,
     max_upload_bytes: u64,
 }
 
-/// For whoever has a token, whatever its scopes: they are about no original.
+/// Any token may read this, whatever its scopes: it concerns no original.
 pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limits> {
     let renderable = SourceFormat::ALL
         .into_iter()

@@ -18,7 +18,7 @@ use crate::config::Scope;
 use crate::error::Error;
 use crate::records::FoundRecord;
 
-/// Records read at a time for one page.
+/// Records that one page reads at the same time.
 const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct File {
     size: u64,
     etag: String,
     modified: Timestamp,
-    /// Only on request. Null: nothing is known yet of an adopted original.
+    /// Only with `records=1`. Null while nothing is known of an adopted original.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<Value>,
 }
@@ -55,32 +55,32 @@ pub(super) async fn list(
     caller: Caller,
     uri: Uri,
 ) -> Result<Json<Listing>, Error> {
-    let asked: ListQuery = query(&uri)?;
+    let params: ListQuery = query(&uri)?;
     caller
         .principal
-        .require_prefix(Scope::List, &asked.prefix)?;
-    let with_records = match asked.records {
+        .require_prefix(Scope::List, &params.prefix)?;
+    let with_records = match params.records {
         None | Some(0) => false,
         Some(1) => {
             caller
                 .principal
-                .require_prefix(Scope::Read, &asked.prefix)?;
+                .require_prefix(Scope::Read, &params.prefix)?;
             true
         }
         Some(_) => return Err(Error::invalid("records", "must be 0 or 1")),
     };
-    let delimiter = match asked.delimiter.as_deref() {
+    let delimiter = match params.delimiter.as_deref() {
         None => false,
         Some("/") => true,
         Some(_) => return Err(Error::invalid("delimiter", "must be /")),
     };
-    let limit = asked.limit.unwrap_or(MAX_PAGE);
+    let limit = params.limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::invalid("limit", format!("must be 1 to {MAX_PAGE}")));
     }
     let page = app
         .store
-        .list(&asked.prefix, delimiter, asked.cursor.as_deref(), limit)
+        .list(&params.prefix, delimiter, params.cursor.as_deref(), limit)
         .await?;
     let files = stream::iter(page.files)
         .map(|listed| file(&app, listed, with_records))
@@ -96,10 +96,10 @@ pub(super) async fn list(
 
 async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Error> {
     let record = if with_record {
-        // Not derived: a listing must not read every original of an adopted folder.
-        let stored = match app.records.look(&listed.key).await? {
+        // Read but not derived: a listing must not read every original of an adopted folder.
+        let stored = match app.records.inspect(&listed.key).await? {
             FoundRecord::Stored(stored) => Some(stored),
-            // One that is damaged is no reason to show none of the others.
+            // A damaged record must not hide the others.
             FoundRecord::Nothing | FoundRecord::Damaged { .. } => None,
         };
         Some(

@@ -1,7 +1,7 @@
 //! The upload and management API, `/api/v1`.
 //!
-//! A handler parses, calls and answers; what a call does to the store is told in
-//! [`crate::originals::put`] and its neighbours. Answers are for the one who asked and are never cached.
+//! A handler parses, calls and responds; what a call does to the store is in [`crate::originals::put`] and its
+//! neighbours. Responses are private and are never cached.
 
 mod batch;
 mod copy;
@@ -32,17 +32,17 @@ use crate::error::{Code, Error};
 use crate::telemetry::access_log::{self, LogFacts};
 pub(crate) use openapi::DOCUMENT;
 
-/// Width, height and format of a picture, beside its bytes.
+/// Width, height and format of an image, sent with its bytes.
 const TINTYPE_IMAGE: HeaderName = HeaderName::from_static("tintype-image");
-/// What is said about an original, with its upload.
+/// Editable fields of the record, sent with an upload.
 const TINTYPE_RECORD: HeaderName = HeaderName::from_static("tintype-record");
-/// When an original was made.
+/// When the original was created.
 const TINTYPE_CREATED: HeaderName = HeaderName::from_static("tintype-created");
-/// When its bytes came, exactly: `Last-Modified` has whole seconds.
+/// When its bytes were uploaded, exactly: `Last-Modified` has whole seconds.
 const TINTYPE_MODIFIED: HeaderName = HeaderName::from_static("tintype-modified");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The one POST that may only read.
+/// The only POST that may be read-only.
 const BATCH: &str = "/api/v1/batch";
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -74,11 +74,11 @@ fn routes() -> Router<Arc<App>> {
         .route("/api/v1/limits", get(limits::limits))
         .route("/api/v1/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
-        // Bodies are bounded by the spool and by `request::json`, each with an error of its own.
+        // The spool and `request::json` limit bodies, each with its own error.
         .layer(DefaultBodyLimit::disable())
 }
 
-/// Refuses before a body is read. What comes through must refuse its own changes.
+/// Refuses changes before the body is read. `BATCH` passes, so its handler must refuse its own changes.
 async fn reads_alone(request: Request, next: Next) -> Response {
     let is_read = matches!(
         *request.method(),
@@ -90,7 +90,7 @@ async fn reads_alone(request: Request, next: Next) -> Response {
     Error::read_only().into_response()
 }
 
-/// The id of the token of a request, left here by whoever reads it, for the access log.
+/// The id of the request's token, set by whichever handler checks it, for the access log.
 #[derive(Clone, Default)]
 struct TokenSeen(Arc<OnceLock<String>>);
 
@@ -116,7 +116,7 @@ async fn private(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     response
 }
 
-/// The site of the key in the address, if there is one.
+/// The site of the key in the path, if there is one.
 fn site(app: &App, request: &Request) -> Option<Arc<str>> {
     let key = percent_decode_str(access_log::key(request.uri().path())?);
     let key = Key::existing(&key.decode_utf8().ok()?).ok()?;

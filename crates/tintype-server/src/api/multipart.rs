@@ -1,6 +1,6 @@
-//! `POST /api/v1/files`: an upload as a form sends it.
+//! `POST /api/v1/files`: an upload as `multipart/form-data`.
 //!
-//! The file is streamed into the spool wherever in the form it stands; all other fields are small.
+//! The file is streamed into the spool, wherever in the form it stands; all other fields are small.
 
 use std::sync::Arc;
 
@@ -46,11 +46,11 @@ pub(super) async fn upload(
     if !expected(headers)?.is_empty() {
         return Err(Error::invalid(
             "Content-Digest",
-            "is not for a form, whose digest is not the file's",
+            "cannot be used with a form, whose digest is not the file's",
         ));
     }
-    // Only asked whether there is room: the form is somewhat larger than its file, whose size nobody
-    // announces.
+    // Only checks that there is room: the form is somewhat larger than its file, and no header gives the file's
+    // size.
     let declared = content_length(headers)?;
     let overhead = (MAX_PARTS * MAX_FIELD_BYTES) as u64;
     upload::reserve(
@@ -77,7 +77,7 @@ pub(super) async fn upload(
         (None, Some(_), None) => {
             return Err(Error::invalid(
                 "file",
-                "has no name to put behind the prefix",
+                "has no file name to append to the prefix",
             ));
         }
         _ => {
@@ -131,7 +131,7 @@ impl Form {
             }
             let name = field.name().unwrap_or_default().to_owned();
             if name == "file" {
-                // Some clients send the path on their own disk; only its end is a name (RFC 7578, 4.2).
+                // Some clients send the path on their own disk; only its last segment is a name (RFC 7578, 4.2).
                 let path = field.file_name();
                 let file_name = path
                     .and_then(|path| path.rsplit(['/', '\\']).next())

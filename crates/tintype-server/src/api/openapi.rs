@@ -1,5 +1,5 @@
-//! The description of this API, for tools. A test compares it with the routes, and it is checked
-//! against a running server from outside.
+//! The OpenAPI document of this API. A test compares it with the routes, and an external tool checks it against a
+//! running server.
 
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;

@@ -1,4 +1,4 @@
-//! `POST /api/v1/purge`: forgetting what was made from originals, by key or by prefix.
+//! `POST /api/v1/purge`: drops variants and purges downstream caches, by key or by prefix.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ struct PurgeRequest {
 
 #[derive(Default, Serialize)]
 pub(super) struct PurgeResponse {
-    /// Originals gone through.
+    /// Originals processed.
     purged: u64,
     /// Variants removed from the store.
     variants: u64,
-    /// Kinds of downstream caches that are being told.
+    /// Kinds of downstream caches that are being purged.
     purgers: BTreeSet<&'static str>,
-    /// Where to go on; null when all is done.
+    /// Where to continue; null when all is done.
     cursor: Option<String>,
 }
 
@@ -54,8 +54,8 @@ pub(super) async fn purge(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<PurgeResponse>, Error> {
-    let asked: PurgeRequest = request::json(&headers, body).await?;
-    match (asked.key, asked.prefix, asked.cursor) {
+    let request: PurgeRequest = request::json(&headers, body).await?;
+    match (request.key, request.prefix, request.cursor) {
         (Some(key), None, None) => {
             let key = Key::existing(&key)?;
             caller.principal.require(Scope::Purge, &key)?;

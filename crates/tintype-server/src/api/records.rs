@@ -1,4 +1,4 @@
-//! `/api/v1/records/{key}`: what is known and said of an original.
+//! `/api/v1/records/{key}`: reads and edits the record of an original.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the handlers read from a request: the caller, the key, the query, a JSON body, conditions.
+//! What handlers parse from a request: caller, key, query, JSON body, conditions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use crate::originals::put::Conflict;
 use crate::records::patch::RecordPatch;
 use crate::url::decode;
 
-/// A batch of 1,000 keys of 900 bytes, with room for their escapes.
+/// Fits a batch of 1,000 keys of 900 bytes with their escapes.
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ACTOR_BYTES: usize = 256;
 
-/// The first thing that every handler looks at.
+/// Extracted first by every handler.
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Error;
 
@@ -36,7 +36,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             .map_or(0, |now| now.as_secs());
         let principal = Principal::of(&parts.headers, &app.config.tokens, now)?;
         if let Some(TokenSeen(seen)) = parts.extensions.get() {
-            // Set once: a request has one caller.
+            // Set only once, because a request has one caller.
             let _ = seen.set(principal.id.clone());
         }
         let on_behalf_of = match parts.headers.get("tintype-actor") {
@@ -62,17 +62,17 @@ fn actor(bytes: &[u8]) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// The key of a new original, from the path as it was sent.
+/// The key of a new original, from the percent-encoded path.
 pub(super) fn new_key(uri: &Uri, base: &str) -> Result<Key, Error> {
     Ok(Key::parse(&decoded(uri, base)?)?)
 }
 
-/// The key of an original that is there, which may be odder than one that we would create.
+/// The key of an existing original. Adopted originals may have names that new ones may not.
 pub(super) fn existing_key(uri: &Uri, base: &str) -> Result<Key, Error> {
     Ok(Key::existing(&decoded(uri, base)?)?)
 }
 
-/// Decodes the path once. What two readers could take for two names is refused, not repaired.
+/// Decodes the path once. A path that could be read as two names is refused, not repaired.
 fn decoded(uri: &Uri, base: &str) -> Result<String, Error> {
     let raw = uri.path().strip_prefix(base).unwrap_or_default();
     let text = decode(raw)?;
@@ -83,7 +83,7 @@ fn decoded(uri: &Uri, base: &str) -> Result<String, Error> {
 }
 
 pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Error> {
-    // A map first: of a repeated name the deserializer would quietly take one value.
+    // Collected into a map first: the deserializer would silently pick one value of a repeated name.
     let pairs: Vec<(String, String)> = Query::try_from_uri(uri)
         .map(|Query(pairs)| pairs)
         .map_err(|error| Error::invalid("query", error.body_text()))?;
@@ -138,7 +138,7 @@ async fn json_bytes(headers: &HeaderMap, body: Body) -> Result<bytes::Bytes, Err
     }
 }
 
-/// `on_conflict` and `max_length`, as they are named everywhere.
+/// Parses `on_conflict` and `max_length`, which every call names alike.
 pub(super) fn conflict(
     key: &Key,
     on_conflict: Option<&str>,
@@ -167,7 +167,7 @@ pub(super) fn conflict(
     }
 }
 
-/// The same, where headers have the last word.
+/// Parses the conditional headers, which take precedence over `otherwise`.
 pub(super) fn conflict_or_condition(
     headers: &HeaderMap,
     otherwise: Conflict,
@@ -176,7 +176,7 @@ pub(super) fn conflict_or_condition(
     match (condition, headers.get(IF_NONE_MATCH)) {
         (Some(_), Some(_)) => Err(Error::invalid(
             "If-None-Match",
-            "cannot hold together with If-Match",
+            "cannot be combined with If-Match",
         )),
         (Some(tags), None) => Ok(Conflict::Match(tags)),
         (None, Some(value)) if value.as_bytes().trim_ascii() == b"*" => Ok(Conflict::Absent),
@@ -185,7 +185,7 @@ pub(super) fn conflict_or_condition(
     }
 }
 
-/// A weak ETag never matches where something is to be changed (RFC 9110, 13.1.1).
+/// Parses `If-Match`. A weak ETag never matches for a change (RFC 9110, 13.1.1).
 pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Tags>, Error> {
     let tags = Tags::of(headers, &IF_MATCH).transpose();
     tags.map_err(|unreadable| Error::invalid("If-Match", unreadable))
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(code(None, None), Ok(Conflict::Fail));
         assert_eq!(code(Some("overwrite"), Some(10)), Ok(Conflict::Overwrite));
         assert_eq!(code(Some("fail"), Some(9)), Err(Code::NameTooLong));
-        // A name that is to be cut may be too long as it is.
+        // A key that will be shortened may be too long at first.
         assert_eq!(
             code(Some("rename"), Some(9)),
             Ok(Conflict::Rename {

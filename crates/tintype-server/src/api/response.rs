@@ -1,4 +1,4 @@
-//! The answer to whatever has put an original under a key.
+//! The response to every call that puts an original under a key.
 
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -47,7 +47,7 @@ pub(super) fn placed(app: &App, placed: &Placed) -> Result<Response, Error> {
     Ok((status, headers, Extension(facts), Json(view.json())).into_response())
 }
 
-/// What is told of the bytes wherever they come in or go out.
+/// Sets the headers that describe the bytes, on uploads and on downloads.
 pub(super) fn describe(
     headers: &mut HeaderMap,
     sha256: Option<ContentHash>,

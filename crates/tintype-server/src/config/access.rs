@@ -1,4 +1,4 @@
-//! Who may have what: signatures for readers, tokens for clients of the API.
+//! Access control: signatures for readers, tokens for API clients.
 
 use super::Token;
 use super::dev::{DEV_TOKEN, Dev};
@@ -8,25 +8,25 @@ use super::reader::Reader;
 use crate::url::{Originals, Unsigned};
 
 options! {
-    "Who may have what";
+    "Access";
 
-    /// Keys that sign delivery addresses, 32 characters or more each. The first signs, all are accepted,
-    /// so a new key is put first and the old one removed later.
+    /// Keys that sign delivery URLs, 32 characters or more each. The first one signs, all are accepted, so that a
+    /// new key can be put first and the old one removed later.
     SIGNING_KEYS = "signing_keys", "", secret, of_site;
 
     /// The same for upload tickets and receipts.
     TICKET_KEYS = "ticket_keys", "", secret, of_site;
 
     /// API tokens as `tintype token new` prints them, separated by commas or lines:
-    /// id:sha256hex:scope+scope[:prefix+prefix[:expiry]]. `none` is a service without an API.
+    /// id:sha256hex:scope+scope[:prefix+prefix[:expiry]]. `none` turns the API off.
     TOKENS = "tokens", "", secret;
 
-    /// Which addresses are answered without a signature: none, presets (a bare preset with dpr, v and an
-    /// image format) or any. With signing keys the default is presets; without them it must be said.
+    /// Which URLs need no signature: none, presets (a bare preset with dpr, v and an image format) or any. With
+    /// signing keys the default is presets; without them the option is required.
     UNSIGNED = "unsigned", "", of_site;
 
-    /// Who may have originals: public or signed. The default is public only where unsigned is any and
-    /// there are no signing keys; otherwise signed, so that adopting a folder does not publish it.
+    /// Who may have originals: public or signed. The default is public only if unsigned is any and there are no
+    /// signing keys; otherwise it is signed, so that adopting a folder does not publish it.
     ORIGINALS = "originals", "", of_site;
 }
 
@@ -39,7 +39,7 @@ pub(super) const UNSIGNED_WORDS: Words<Unsigned> = Words(&[
 pub(super) const ORIGINALS_WORDS: Words<Originals> =
     Words(&[("public", Originals::Public), ("signed", Originals::Signed)]);
 
-/// As [`TOKENS`] and `--dev` have them.
+/// Reads [`TOKENS`] and adds the token of `--dev`.
 pub(super) fn tokens(reader: &mut Reader, dev: Option<&Dev>) -> Vec<Token> {
     match (reader.text(TOKENS).as_deref(), dev) {
         (Some("none"), _) => Vec::new(),
@@ -54,9 +54,9 @@ pub(super) fn tokens(reader: &mut Reader, dev: Option<&Dev>) -> Vec<Token> {
         ) => vec![Token::with_secret("dev-anywhere", secret)],
         (None, None) => {
             let name = reader.name(TOKENS);
-            if !reader.problems.tell_of(&name) {
-                let fix = "make one with `tintype token new`, or say `none` to have no API";
-                let reason = "not set, so nobody could upload";
+            if !reader.problems.has_error(&name) {
+                let fix = "make one with `tintype token new`, or set `none` to turn the API off";
+                let reason = "not set, so that nobody could upload";
                 reader.problems.add(&name, reason, fix);
             }
             Vec::new()
@@ -69,8 +69,8 @@ fn entries(reader: &mut Reader, text: &str) -> Vec<Token> {
     for part in list(text) {
         let (reason, fix) = match part.parse::<Token>() {
             Ok(token) if tokens.iter().any(|known| known.id == token.id) => (
-                format!("token {} is given twice", token.id),
-                "give each token an id of its own",
+                format!("token {} is set twice", token.id),
+                "give each token its own id",
             ),
             Ok(token) if token.is_well_known() => (
                 format!("token {} has the secret of --dev", token.id),

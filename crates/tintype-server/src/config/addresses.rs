@@ -1,4 +1,4 @@
-//! Where the service listens, and by what name it is known.
+//! The addresses that the service listens on, and its public URL.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,17 +10,17 @@ use super::reader::Reader;
 options! {
     "Addresses";
 
-    /// Where pictures are delivered and, unless api_bind is set, where the API is.
+    /// Where images are delivered and, unless api_bind is set, where the API is.
     BIND = "bind", "127.0.0.1:8080";
 
     /// Health and metrics: /livez, /readyz, /startupz, /metrics. Not for the public.
     ADMIN_BIND = "admin_bind", "127.0.0.1:8081";
 
-    /// An address of its own for the API.
+    /// A separate address for the API.
     API_BIND = "api_bind", "";
 
-    /// What clients put before /t/ and /o/, usually the CDN. It may have a path, whether or not a proxy strips it on
-    /// the way. `tintype url` prints it.
+    /// What clients put before /t/ and /o/, usually the URL of the CDN. It may have a path, whether or not a proxy
+    /// strips it on the way. `tintype url` prints it.
     PUBLIC_URL = "public_url", "", of_site;
 }
 
@@ -37,7 +37,7 @@ impl Addresses {
         let admin_bind = reader.optional(ADMIN_BIND, read::address);
         let api_bind = reader.optional(API_BIND, read::address);
         reader.check_addresses([(BIND, bind), (ADMIN_BIND, admin_bind), (API_BIND, api_bind)]);
-        // The admin address gives nothing away that uploads or deletes.
+        // The admin address allows neither uploads nor deletes.
         if dev.is_some_and(|dev| dev.anywhere.is_none()) {
             reader.check_dev([(BIND, bind), (API_BIND, api_bind)]);
         }
@@ -56,8 +56,8 @@ impl Reader {
             if let (Some(first), Some(second)) = (first, second)
                 && is_clash(first, second)
             {
-                let reason = format!("{second} is taken by {} = {first}", one.name);
-                self.refuse(&[other, one], reason, "give each a port of its own");
+                let reason = format!("{second} is already used by {} = {first}", one.name);
+                self.refuse(&[other, one], reason, "give each its own port");
             }
         }
     }
@@ -65,20 +65,20 @@ impl Reader {
     fn check_dev(&mut self, addresses: [(Opt, Option<SocketAddr>); 2]) {
         for (option, address) in addresses {
             if address.is_some_and(|address| !address.ip().is_loopback()) {
-                let reason = "--dev would let everybody who reaches this address do everything";
-                let fix = "bind 127.0.0.1, or add --dev-anywhere to have a random token printed";
+                let reason = "--dev would let everybody who can reach this address do everything";
+                let fix = "bind 127.0.0.1, or add --dev-anywhere to get a random token";
                 self.refuse(&[option], reason, fix);
             }
         }
     }
 }
 
-/// Whether the kernel gives only one of two addresses: the unspecified one takes a port on every other.
+/// Whether the kernel lets only one of the two be bound: the unspecified address takes a port on all others.
 fn is_clash(one: SocketAddr, other: SocketAddr) -> bool {
     // Port 0 is a new port each time.
     let is_same_port = one.port() == other.port() && one.port() != 0;
     let takes = |one: SocketAddr, other: SocketAddr| match one.ip() {
-        // Of IPv6 also those of IPv4.
+        // The unspecified IPv6 address covers IPv4 too.
         IpAddr::V6(ip) if ip.is_unspecified() => true,
         ip => ip == other.ip() || (ip.is_unspecified() && other.is_ipv4()),
     };

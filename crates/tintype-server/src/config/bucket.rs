@@ -1,4 +1,4 @@
-//! A configuration that lies in a bucket, for containers in which no file can be mounted.
+//! A configuration file in a bucket, for containers into which no file can be mounted.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use tintype_store::{Error, Key, Object, Reader, S3Settings, StoreUrl};
 
 pub(super) const SCHEME: &str = "s3://";
-/// Thousands of presets and sites.
+/// Fits thousands of presets and sites.
 const MAX_BYTES: u64 = 1024 * 1024;
-/// With all retries. A task that cannot start is better ended, and started anew.
+/// Includes all retries. A task that cannot start had better end and be started anew.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The text of `s3://bucket/path/to/tintype.toml`, or what is wrong with it. Not to be called by
-/// asynchronous code: it waits.
+/// Reads `s3://bucket/path/to/tintype.toml`, or returns what is wrong. Blocks, so asynchronous code must not call
+/// it.
 pub(super) fn read(url: &str) -> Result<String, String> {
     let StoreUrl::S3(place) = url.parse().map_err(|_| form())? else {
         return Err(form());
@@ -35,7 +35,7 @@ pub(super) fn read(url: &str) -> Result<String, String> {
         match tokio::time::timeout(PATIENCE, object).await {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(chain(&error)),
-            Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no response in {} s", PATIENCE.as_secs())),
         }
     })
 }
@@ -48,15 +48,15 @@ async fn get(folder: StoreUrl, object: Object) -> Result<String, Error> {
         .body
         .into_bytes(MAX_BYTES)
         .await?;
-    // What is not UTF-8 is found by the reader of TOML, with its line.
+    // The TOML parser finds what is not UTF-8, and names the line.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn form() -> String {
-    format!("written {SCHEME}bucket/path/to/tintype.toml")
+    format!("not written like {SCHEME}bucket/path/to/tintype.toml")
 }
 
-/// An error and its causes, in one line.
+/// An error and its causes in one line.
 fn chain(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

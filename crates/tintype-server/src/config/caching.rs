@@ -1,4 +1,4 @@
-//! How long something is believed or kept without asking again.
+//! How long cached data is trusted or kept.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use super::{read, units};
 options! {
     "Caching";
 
-    /// How long browsers and shared caches keep an answer whose address has no current version.
+    /// How long browsers and shared caches keep a response whose URL has no current version.
     MAX_AGE = "max_age", "60s";
     S_MAXAGE = "s_maxage", "1d";
 
-    /// How long a record is believed without asking the store: the time that a change made through
-    /// another replica may take to be seen.
+    /// How long a cached record is used without asking the store: the longest time until a change through another
+    /// replica is seen.
     RECORD_CACHE = "record_cache", "5s";
 }
 
 #[derive(Debug)]
 pub struct Caching {
-    /// For addresses that are not pinned to a version.
+    /// For URLs that are not pinned to a version.
     pub max_age: Duration,
     pub s_maxage: Duration,
-    /// How long a record is believed without asking the store.
+    /// How long a cached record is used without asking the store.
     pub record_cache: Duration,
 }
 

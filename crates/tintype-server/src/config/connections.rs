@@ -1,4 +1,4 @@
-//! Connections of clients, and how long they are waited for.
+//! Client connections and their timeouts.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,32 +10,31 @@ use super::{read, units};
 options! {
     "Connections";
 
-    /// The most at a time; fewer where an eighth of the memory budget does not hold them, at the 32 KiB that one
-    /// takes whose client does not read. An API with an address of its own has a quarter of them.
+    /// Connections at the same time; fewer if an eighth of the memory budget cannot hold them, at the 32 KiB that a
+    /// client takes which does not read. An API with a separate address has a quarter of them.
     MAX_CONNECTIONS = "max_connections", "4096";
 
-    /// How long a client may take for the head of a request.
+    /// How long a client may take to send the head of a request.
     HEADER_TIMEOUT = "header_timeout", "10s";
 
-    /// How long a client may be waited for that sends a body, or that reads an answer; what it sends or takes earns
-    /// that time anew, at so many bytes a second. So a phone may be slow for as long as it likes, and out of
-    /// reach for a minute.
+    /// How long a client may pause while it sends a body or reads a response. What it transfers extends that time,
+    /// at the given bytes per second. So a phone may be slow for as long as it likes, and offline for a minute.
     BODY_TIMEOUT = "body_timeout", "90s";
     BODY_MIN_RATE = "body_min_rate", "1KiB";
     WRITE_TIMEOUT = "write_timeout", "90s";
     WRITE_MIN_RATE = "write_min_rate", "1KiB";
 
-    /// How long an idle connection is kept: longer than a load balancer does (60 s is common), because
-    /// the one that closes first must be the balancer.
+    /// How long an idle connection is kept. It must be longer than the load balancer's (60 s is common), so that
+    /// the balancer is the one that closes first.
     IDLE_TIMEOUT = "idle_timeout", "75s";
 }
 
 #[derive(Debug)]
 pub struct Connections {
-    /// The most; see [`crate::config::Config::resources`].
+    /// The maximum; see [`crate::config::Config::resources`].
     pub max_connections: NonZeroUsize,
     pub header_timeout: Duration,
-    /// These four: see [`crate::http::Pace`]. The rates are in bytes a second.
+    /// For these four see [`crate::http::Pace`]. The rates are in bytes a second.
     pub body_timeout: Duration,
     pub body_min_rate: u64,
     pub write_timeout: Duration,

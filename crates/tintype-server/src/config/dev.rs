@@ -1,14 +1,14 @@
-//! What `serve --dev` fills in where nothing is set.
+//! Defaults that `serve --dev` fills in for options that are not set.
 
 use std::path::PathBuf;
 
-/// The token of `--dev`. It holds on loopback alone.
+/// The token of `--dev`. It is valid on loopback only.
 pub const DEV_TOKEN: &str = "dev";
 
 #[derive(Clone, Debug, Default)]
 pub struct Dev {
-    /// Where originals are kept; `./media` by default.
+    /// Folder of the originals; `./media` by default.
     pub root: Option<PathBuf>,
-    /// Also on addresses that others can reach, with this secret instead of [`DEV_TOKEN`].
+    /// Also allows non-loopback addresses, with this secret instead of [`DEV_TOKEN`].
     pub anywhere: Option<String>,
 }

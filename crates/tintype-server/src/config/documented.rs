@@ -1,4 +1,4 @@
-//! The options as people read of them.
+//! The options as the reference documents them.
 
 use super::option::{Opt, OptionGroup};
 use super::options::GROUPS;
@@ -6,9 +6,9 @@ use super::options::GROUPS;
 /// Options under one heading.
 #[derive(Debug)]
 pub struct Group {
-    /// Empty for what is said of all options.
+    /// Empty for notes on all options.
     pub title: &'static str,
-    /// What is said of those under it, in Markdown.
+    /// Notes on the options of the group, in Markdown.
     pub notes: String,
     pub options: Vec<Documented>,
 }
@@ -16,24 +16,24 @@ pub struct Group {
 #[derive(Debug)]
 pub struct Documented {
     pub name: &'static str,
-    /// Its name in the environment.
+    /// Name of the environment variable.
     pub variable: String,
-    /// Empty where there is none, or where it depends on other things.
+    /// Empty if there is none, or if it depends on other options.
     pub default: &'static str,
     pub is_secret: bool,
-    /// Whether a site may have its own.
+    /// Whether a site may set its own.
     pub is_of_site: bool,
-    /// In Markdown.
+    /// Markdown.
     pub help: String,
 }
 
-/// Sections of text alone, by title: what comes before all options, and tables that are no options. What is set in by
-/// two spaces is as it would stand in the file.
+/// Sections of text only, by title: the introduction, and tables that are not options. Lines indented by two spaces
+/// are literal lines of the file.
 pub(super) const HEAD: &str = include_str!("prose/head.md");
 pub(super) const TABLES: [(&str, &str); 3] = [
     ("Presets", include_str!("prose/presets.md")),
     ("Sites", include_str!("prose/sites.md")),
-    ("Old addresses", include_str!("prose/old-urls.md")),
+    ("Old URLs", include_str!("prose/old-urls.md")),
 ];
 
 pub fn documented() -> Vec<Group> {
@@ -77,7 +77,7 @@ fn documented_option(option: &Opt, help: &[&'static str]) -> Documented {
     }
 }
 
-/// Lines of a doc comment, which begin with a space.
+/// Lines of a doc comment without their leading space.
 pub(super) fn lines(comment: &[&'static str]) -> impl Iterator<Item = &'static str> {
     comment
         .iter()
@@ -105,7 +105,7 @@ fn markdown(lines: impl Iterator<Item = &'static str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! `config/tintype.toml` is what the tables say, at whose defaults it sets nothing.
+    //! `config/tintype.toml` is generated from the option tables, and sets nothing but defaults.
 
     use std::collections::HashSet;
     use std::path::Path;
@@ -130,7 +130,11 @@ mod tests {
         assert!(names.is_empty(), "{names:?}");
         let group = |title| groups.iter().find(|group| group.title == title).unwrap();
         assert!(group("").notes.contains("wins over this file"));
-        assert!(group("Caches in front").notes.contains("Whom to tell"));
+        assert!(
+            group("Downstream caches")
+                .notes
+                .contains("Which caches to purge")
+        );
         assert!(group("Sites").notes.contains("```\n[sites.magazine]\n"));
         let keys = &group("Stores").options;
         let of = |name| keys.iter().find(|option| option.name == name).unwrap();
@@ -145,10 +149,10 @@ mod tests {
             std::fs::create_dir_all(written.parent().unwrap()).unwrap();
             std::fs::write(&written, expected).unwrap();
             panic!(
-                "config/tintype.toml is another one than the options say: copy target/tintype.toml over it"
+                "config/tintype.toml does not match the options: copy target/tintype.toml over it"
             );
         }
-        // As it is delivered, the file sets nothing and is valid.
+        // The file as shipped sets nothing and is valid.
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tintype.toml");
         std::fs::write(&path, FILE).unwrap();
@@ -173,7 +177,7 @@ mod tests {
         for (title, prose) in TABLES {
             text += &heading(title);
             text += &match title {
-                // The one table that can stand empty.
+                // The only table that can be active while empty.
                 "Presets" => prose.lines().map(in_force).collect(),
                 _ => comment(prose.lines()),
             };
@@ -186,7 +190,7 @@ mod tests {
         format!("\n# ---- {title} {dashes}\n\n")
     }
 
-    /// What is set in, without its mark where it sets nothing.
+    /// Literal lines: table headings are active, examples are commented out.
     fn in_force(line: &str) -> String {
         match line.strip_prefix("  ") {
             Some(table) if table.starts_with('[') => format!("{table}\n"),

@@ -1,4 +1,4 @@
-//! What is in force, for people: TOML with the origin of each value, and no secrets.
+//! The effective configuration for people: TOML with the source of each value and without secrets.
 
 use std::fmt::Write;
 

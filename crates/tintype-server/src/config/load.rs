@@ -1,4 +1,4 @@
-//! From what was written down to a [`Config`].
+//! Builds a [`Config`] from its sources.
 
 use std::path::{Path, PathBuf};
 
@@ -20,17 +20,17 @@ use super::work::Work;
 use super::{Config, Otel, Problem, access, effective, otel, site};
 use crate::url::Unsigned;
 
-/// A configuration and where its values come from.
+/// A configuration and the sources of its values.
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// What is in force, secrets masked, as TOML.
+    /// The effective configuration as TOML, with secrets masked.
     pub effective: String,
 }
 
 impl Config {
-    /// `file` is the default place, read if it is there; `TINTYPE_CONFIG` names another, which must
-    /// be. Waits for it, so that asynchronous code must not call this.
+    /// Loads the configuration. `file` is the default path, read if it exists; `TINTYPE_CONFIG` names another,
+    /// which must exist. Blocks, so asynchronous code must not call it.
     pub fn load(
         environment: impl IntoIterator<Item = (String, String)>,
         file: &Path,
@@ -44,7 +44,7 @@ impl Config {
             reader.fill_in(dev);
         }
         let config = Self::read(&mut reader, sources.presets, sources.sites, dev);
-        // Where something could not be read, what it goes with is not known.
+        // If a value could not be read, combinations with it cannot be checked.
         let config = config.filter(|_| reader.is_whole());
         let config = config.map(|config| Self {
             sites: config.sites.with_old_urls(sources.old_urls),
@@ -66,7 +66,7 @@ impl Config {
         }
     }
 
-    /// Every part is read, so that every problem is told. `None`: there is no store.
+    /// Reads every part, so that all problems are reported. `None` if there is no store.
     fn read(
         reader: &mut Reader,
         presets: toml::Table,
@@ -111,7 +111,7 @@ impl Config {
 }
 
 impl Reader {
-    /// What is set wins: `--dev` is for what is not.
+    /// Fills in what is not set; `--dev` never overrides an option.
     fn fill_in(&mut self, dev: &Dev) {
         if let (Some(_), Some(store)) = (&dev.root, self.values.get(STORE.name)) {
             let (name, fix) = (store.name.clone(), "leave out one of the two");
@@ -126,7 +126,7 @@ impl Reader {
             Path::new(".").join(root)
         };
         let store = tintype_store::StoreUrl::disk(root).to_string();
-        // Nobody waits for a balancer to notice that a laptop stops.
+        // No load balancer has to notice that a laptop stops.
         for (option, text) in [(STORE, store), (LAME_DUCK, "0s".to_owned())] {
             let name = String::from("--dev");
             let value = Value::new(text, name);

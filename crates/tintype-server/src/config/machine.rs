@@ -1,4 +1,4 @@
-//! What does not go with the machine that the service finds itself on.
+//! Checks the configuration against the machine that the service runs on.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -23,22 +23,22 @@ use crate::config::granted::Granted;
 const TMPFS: u64 = 0x0102_1994;
 const OVERLAY: u64 = 0x794c_7630;
 
-/// Descriptors besides those of clients: the store, its connections, files.
+/// File descriptors besides those of clients: the store, its connections, files.
 const OTHER_DESCRIPTORS: u64 = 256;
-/// What every reader's editor uploads.
+/// Formats that every newsroom uploads.
 const USUAL: [SourceFormat; 2] = [SourceFormat::Jpeg, SourceFormat::Png];
 
-/// What takes much more than any other for each pixel, and is seldom large.
+/// Formats that take much more memory per pixel than others, and are seldom large.
 const RARE: [SourceFormat; 3] = [SourceFormat::Jxl, SourceFormat::Jp2, SourceFormat::Svg];
 
 impl Config {
-    /// Everything that is known to be other than it is meant, at this moment.
+    /// Settings that are known to be wrong or unintended at this moment.
     pub fn warnings(&self, now: SystemTime) -> Vec<Problem> {
         let expired = expired(self, now);
         self.warnings.iter().cloned().chain(expired).collect()
     }
 
-    /// What cannot work here, and what works less than is asked for. Looks at file systems.
+    /// Settings that cannot work on this machine, or not as configured. Reads file systems.
     pub fn misfits(&self, granted: &Granted) -> Problems {
         let mut problems = Problems::default();
         let resources = self.resources(granted);
@@ -55,7 +55,7 @@ impl Config {
             && self.work.memory_budget.is_some()
         {
             let (name, value) = (MEMORY_BUDGET.variable(), limit.value);
-            let fix = "leave it out for three quarters of what there is";
+            let fix = "leave it out for three quarters of the memory";
             let of_limit = format!(
                 "{budget} of the {value} bytes that there are (by {})",
                 limit.from
@@ -68,7 +68,7 @@ impl Config {
                 );
             } else if budget > value / 10 * 9 {
                 let reason =
-                    format!("{of_limit}, which leaves too little for all that no budget counts");
+                    format!("{of_limit}, which leaves too little for what no budget counts");
                 problems.warn(&name, reason, fix);
             }
         }
@@ -87,7 +87,7 @@ impl Config {
         }
     }
 
-    /// Pictures that are taken in, and that there is no memory to render.
+    /// Checks for images that are accepted but need more memory to render than there is.
     fn check_pictures(&self, resources: &Resources, problems: &mut Problems) {
         let whole = self.pictures.max_pixels / 1_000_000 * 1_000_000;
         let too_large = |format: &SourceFormat| {
@@ -110,7 +110,7 @@ impl Config {
             false => MEMORY_BUDGET,
         };
         let reason = format!(
-            "the largest pictures that memory is enough for have fewer megapixels than max_pixels ({}): {}",
+            "the largest images that fit into memory have fewer megapixels than max_pixels ({}): {}",
             whole / 1_000_000,
             resources.largest(self.pictures.max_pixels)
         );
@@ -128,14 +128,14 @@ impl Config {
                 "{workers} threads for {cpus} cpus (by {})",
                 granted.cpus.from
             );
-            problems.warn(&WORKERS.variable(), reason, "leave it out for one each");
+            problems.warn(&WORKERS.variable(), reason, "leave it out for one per CPU");
         }
         let needed = resources.connections.get() as u64 + OTHER_DESCRIPTORS;
         if let Some(limit) = getrlimit(Resource::Nofile).current
             && limit < needed
         {
             let reason = format!(
-                "{} connections need {needed} open files, and the limit (ulimit -n) is {limit}",
+                "{} connections need {needed} open files, but the limit (ulimit -n) is {limit}",
                 resources.connections
             );
             problems.warn(
@@ -162,18 +162,18 @@ impl Config {
         let (name, spool_bytes) = (option.variable(), self.uploads.spool_bytes);
         if kind(&spool) == Some(TMPFS) {
             let reason = format!(
-                "{} is memory, of which bodies that wait take up to {spool_bytes} bytes",
+                "{} is in memory, of which spooled uploads take up to {spool_bytes} bytes",
                 spool.display()
             );
             problems.warn(
                 &name,
                 reason,
-                "name a folder on a disk with TINTYPE_SPOOL_DIR",
+                "choose a folder on a disk with TINTYPE_SPOOL_DIR",
             );
         }
         if let Some(size) = size(&spool).filter(|&size| size < spool_bytes) {
             let reason = format!(
-                "spool_bytes is {spool_bytes}, and the file system of {} has {size}",
+                "spool_bytes is {spool_bytes}, but the file system of {} has {size}",
                 spool.display()
             );
             problems.warn(
@@ -184,7 +184,7 @@ impl Config {
         }
     }
 
-    /// Where bodies wait, or what is there before the store is opened, and the option to change it by.
+    /// The spool folder, or its nearest equivalent before the store is opened, and the option that sets it.
     fn spool(&self) -> (PathBuf, Opt) {
         match (&self.uploads.spool_dir, &self.stores.store) {
             (Some(folder), _) => (folder.clone(), SPOOL_DIR),
@@ -194,11 +194,11 @@ impl Config {
     }
 }
 
-/// What a folder is whose files do not outlive the container.
+/// What kind of folder it is, if its files do not outlive the container.
 fn passing(folder: &Path) -> Option<&'static str> {
     match kind(folder)? {
-        TMPFS => Some("in memory: originals would be gone with the next start of the machine"),
-        OVERLAY => Some("the container's own layer: originals would be gone with the container"),
+        TMPFS => Some("in memory: originals would be lost when the machine restarts"),
+        OVERLAY => Some("the container's own layer: originals would be lost with the container"),
         _ => None,
     }
 }
@@ -215,7 +215,7 @@ fn kind(_: &Path) -> Option<u64> {
     None
 }
 
-/// Bytes of the file system, used or not.
+/// Size of the file system in bytes, used or not.
 fn size(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
     Some(stat.f_blocks.saturating_mul(stat.f_frsize))

@@ -1,6 +1,5 @@
-//! Mistakes that people make, each seeded into a configuration that is right: those that cannot work are
-//! refused, those that work otherwise than they are meant are warned of, and each is told by the name of
-//! its option, in words that help.
+//! Common mistakes, each put into a correct configuration. What cannot work is refused, what works differently than
+//! meant is a warning, and each message has the name of the option and words that help.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -119,7 +118,7 @@ fn what_is_right_is_not_complained_of() {
         ],
     ] {
         let told = outcome(more);
-        // The machine of the test may be short of disk or descriptors.
+        // The test machine may be short of disk space or descriptors.
         let is_ours =
             |p: &&Problem| !["TINTYPE_SPOOL_BYTES", "TINTYPE_MAX_CONNECTIONS"].contains(&&*p.name);
         let warned: Vec<_> = told.warned.iter().filter(is_ours).collect();
@@ -130,7 +129,7 @@ fn what_is_right_is_not_complained_of() {
     }
 }
 
-/// Refused: variable, value, words.
+/// Refused: variable, value, words of the message.
 #[test]
 fn what_cannot_be_meant_is_refused() {
     let token = |fields: &str| format!("ops:{HASH}:{fields}");
@@ -174,7 +173,7 @@ fn what_cannot_be_meant_is_refused() {
             "placeholder",
         ),
         ("TINTYPE_TOKENS", &plain, "hash"),
-        ("TINTYPE_TOKENS", &and_none, "stands alone"),
+        ("TINTYPE_TOKENS", &and_none, "must stand alone"),
         ("TINTYPE_TOKENS", &milliseconds, "seconds"),
         ("TINTYPE_TOKENS", &empty, "empty"),
         ("TINTYPE_TOKENS", &climbs, "no key starts"),
@@ -235,8 +234,8 @@ fn what_cannot_be_meant_is_refused() {
             "https://media.s3.amazonaws.com",
             "s3://bucket",
         ),
-        ("TINTYPE_STORE", "file:///", "system's"),
-        ("TINTYPE_STORE", "file:///etc", "system's"),
+        ("TINTYPE_STORE", "file:///", "system folder"),
+        ("TINTYPE_STORE", "file:///etc", "system folder"),
         (
             "TINTYPE_DERIVED_STORE",
             "s3://media/originals/",
@@ -245,14 +244,14 @@ fn what_cannot_be_meant_is_refused() {
         (
             "TINTYPE_DERIVED_STORE",
             "s3://media/originals/derived",
-            "lies in store",
+            "is inside store",
         ),
         (
             "TINTYPE_FALLBACK_STORE",
             "s3://media/originals",
             "same as store",
         ),
-        ("TINTYPE_SPOOL_DIR", "/proc/version", "no folder"),
+        ("TINTYPE_SPOOL_DIR", "/proc/version", "not a folder"),
         // Units and ranges.
         ("TINTYPE_MAX_PIXELS", "100", "100MP"),
         ("TINTYPE_MEMORY_BUDGET", "512", "unit"),
@@ -287,17 +286,17 @@ fn what_contradicts_something_else_is_refused() {
         (
             &[("TINTYPE_BIND", "0.0.0.0:8081")][..],
             "TINTYPE_BIND",
-            "port of its own",
+            "its own port",
         ),
         (
             &[("TINTYPE_BIND", "[::]:8081")],
             "TINTYPE_BIND",
-            "port of its own",
+            "its own port",
         ),
         (
             &[("TINTYPE_API_BIND", "0.0.0.0:8080")],
             "TINTYPE_API_BIND",
-            "port of its own",
+            "its own port",
         ),
         (
             &[
@@ -305,7 +304,7 @@ fn what_contradicts_something_else_is_refused() {
                 ("TINTYPE_BIND", "[::]:80"),
             ],
             "TINTYPE_ADMIN_BIND",
-            "taken by",
+            "used by",
         ),
         (
             &[store, ("TINTYPE_DERIVED_STORE", &*around)],
@@ -315,17 +314,17 @@ fn what_contradicts_something_else_is_refused() {
         (
             &[store, ("TINTYPE_DERIVED_STORE", &*derived)],
             "TINTYPE_DERIVED_STORE",
-            "lies in store",
+            "is inside store",
         ),
         (
             &[store, ("TINTYPE_SPOOL_DIR", &*spool)],
             "TINTYPE_SPOOL_DIR",
-            "out of sight",
+            "hidden folder",
         ),
         (
             &[store, ("TINTYPE_TICKET_KEYS_FILE", &*key)],
             "TINTYPE_TICKET_KEYS_FILE",
-            "lies in the store",
+            "is inside the store",
         ),
         (
             &[
@@ -559,7 +558,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
         (
             &[("TINTYPE_FALLBACK_STORE", "s3://media")],
             "TINTYPE_FALLBACK_STORE",
-            "lies in the other",
+            "is inside the other",
         ),
         (
             &[
@@ -570,7 +569,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
             "TINTYPE_S3_STORAGE_CLASS",
             "no bucket",
         ),
-        // Who may have what.
+        // Access control.
         (
             &[("TINTYPE_UNSIGNED", "any")],
             "TINTYPE_UNSIGNED",
@@ -579,7 +578,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
         (
             &[("TINTYPE_SIGNING_KEYS", ""), ("TINTYPE_UNSIGNED", "none")],
             "TINTYPE_UNSIGNED",
-            "no picture",
+            "no image",
         ),
         (
             &[
@@ -587,7 +586,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
                 ("TINTYPE_UNSIGNED", "presets"),
             ],
             "TINTYPE_UNSIGNED",
-            "no picture",
+            "no image",
         ),
         (
             &[
@@ -629,7 +628,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
             "same secret",
         ),
         (&[("TINTYPE_TOKENS", &slash)], "TINTYPE_TOKENS", "slash"),
-        // Whose variables are not ours.
+        // Variables of other programs.
         (
             &[("TINYTYPE_QUEUE", "5")],
             "TINYTYPE_QUEUE",
@@ -709,7 +708,7 @@ fn a_token_that_expires_while_the_service_runs_is_told_of() {
     assert_eq!(config.warnings(tomorrow)[0].name, "TINTYPE_TOKENS");
 }
 
-/// Where nothing can be said without repeating it, nothing is repeated.
+/// No message repeats a value that may be a secret.
 #[test]
 fn no_message_repeats_what_may_be_a_secret() {
     const SECRET: &str = "hunter2";

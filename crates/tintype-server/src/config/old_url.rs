@@ -1,9 +1,9 @@
-//! Which site's list an old URL is mapped by.
+//! Finds the site whose rules map an old URL.
 
 use super::site::{Site, Sites};
 use crate::old_urls::{Rule, Translated, Unmapped};
 
-/// The rule that knows a URL, and what it makes of it.
+/// The rule that matches a URL, and its result.
 pub struct OldUrl<'a> {
     pub site: &'a Site,
     pub rule: &'a Rule,
@@ -11,7 +11,7 @@ pub struct OldUrl<'a> {
 }
 
 impl Sites {
-    /// The first list that a URL can be mapped by; else the first that it belongs to. `now` is in Unix seconds.
+    /// The first rule that maps the URL; otherwise the first that matches it. `now` is in Unix seconds.
     pub fn old_url(&self, raw_path: &str, query: Option<&str>, now: u64) -> Option<OldUrl<'_>> {
         let mut refused = None;
         for site in self.iter() {
@@ -30,7 +30,7 @@ impl Sites {
         refused
     }
 
-    /// A list is of its site alone: its keys sign for no other.
+    /// A rule applies to its own site only: its keys sign for no other.
     fn of_site(&self, site: &Site, translated: Translated) -> Result<Translated, Unmapped> {
         let of = self.of(&translated.key);
         match of.name == site.name {

@@ -1,5 +1,5 @@
-//! Lists of old addresses: `[[old_urls]]` of the default site, `[[sites.NAME.old_urls]]` of another. An entry has
-//! more shape than an option, so it is a table that serde reads, and has no variable.
+//! The rules for old URLs: `[[old_urls]]` of the default site, `[[sites.NAME.old_urls]]` of another. An entry has
+//! more structure than an option, so it is a table that serde reads, and has no variable.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use crate::old_urls::{
     compile,
 };
 
-/// Of one site; each is tried in turn.
+/// Rules per site; each is tried in turn.
 const MOST: usize = 100;
 
-/// An entry as it is written. What its grammar has no use for is a problem.
+/// An entry as written. Keys that its grammar does not use are a problem.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Entry {
@@ -42,7 +42,7 @@ struct Entry {
     words: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Of a table, which is that of a site or the whole file.
+/// Takes the rules out of a table, which is a site's or the whole file.
 pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems) -> Vec<Rule> {
     let name = format!("{path}old_urls");
     let entries = match table.remove("old_urls") {
@@ -50,7 +50,7 @@ pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems)
         Some(toml::Value::Array(entries)) if entries.len() <= MOST => entries,
         Some(toml::Value::Array(_)) => {
             let reason = format!("more than {MOST} entries");
-            problems.add(&name, reason, "let a pattern do for several");
+            problems.add(&name, reason, "combine several into one pattern");
             return Vec::new();
         }
         Some(_) => {
@@ -73,22 +73,22 @@ pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems)
 }
 
 struct Reader<'a> {
-    /// In front of the names of keys in problems.
+    /// Prefix for the names of keys in problems.
     name: String,
     problems: &'a mut Problems,
 }
 
 /// A key of the entry, and what is wrong with it.
-type Wrong = (String, String);
+type EntryError = (String, String);
 
-fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, Wrong> {
+fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, EntryError> {
     Err((key.to_owned(), reason.into()))
 }
 
 impl Reader<'_> {
     fn rule(&mut self, value: toml::Value) -> Option<Rule> {
         const FIX: &str = "write it as `config/tintype.toml` shows";
-        // What serde says may show a value, which may be a secret; its first line has none.
+        // serde's message may quote a value, which may be a secret; its first line has none.
         let entry: Entry = match value.try_into() {
             Ok(entry) => entry,
             Err(error) => {
@@ -97,7 +97,7 @@ impl Reader<'_> {
                 let told = if is_of_names {
                     told
                 } else {
-                    "a value is not of its kind"
+                    "a value has the wrong type"
                 };
                 self.problems.add(&self.name, told, FIX);
                 return None;
@@ -114,7 +114,7 @@ impl Reader<'_> {
     }
 }
 
-fn rule(mut entry: Entry) -> Result<Rule, Wrong> {
+fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
     refuse_strangers(&entry)?;
     let keys = keys(&mut entry)?;
     let grammar = match entry.grammar.as_str() {
@@ -154,8 +154,8 @@ fn rule(mut entry: Entry) -> Result<Rule, Wrong> {
     })
 }
 
-/// What belongs to another grammar would say nothing.
-fn refuse_strangers(entry: &Entry) -> Result<(), Wrong> {
+/// Refuses keys of other grammars, which would have no effect.
+fn refuse_strangers(entry: &Entry) -> Result<(), EntryError> {
     let is = |grammars: &[&str]| grammars.contains(&entry.grammar.as_str());
     let signed = is(&["thumbor", "imgproxy"]);
     let said = [
@@ -189,17 +189,17 @@ fn refuse_strangers(entry: &Entry) -> Result<(), Wrong> {
     }
 }
 
-fn keys(entry: &mut Entry) -> Result<Vec<String>, Wrong> {
+fn keys(entry: &mut Entry) -> Result<Vec<String>, EntryError> {
     let mut keys = std::mem::take(&mut entry.keys);
     if let Some(file) = &entry.keys_file {
         if !keys.is_empty() {
-            return wrong("keys_file", "set, and keys as well");
+            return wrong("keys_file", "set, and so is keys");
         }
         let text = std::fs::read_to_string(file)
             .or_else(|error| wrong("keys_file", format!("cannot be read: {error}")))?;
         keys = super::read::list(&text).map(str::to_owned).collect();
         if keys.is_empty() {
-            return wrong("keys_file", "has no key in it");
+            return wrong("keys_file", "has no key");
         }
     }
     match keys.iter().any(String::is_empty) {
@@ -208,19 +208,19 @@ fn keys(entry: &mut Entry) -> Result<Vec<String>, Wrong> {
     }
 }
 
-fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, Wrong> {
+fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, EntryError> {
     let is_unsafe = entry.is_unsafe.unwrap_or(false);
     if keys.is_empty() && !is_unsafe {
         return wrong(
             "keys",
-            "none, and unsafe is not true: no address would be answered",
+            "none, but unsafe is not true: no URL would be served",
         );
     }
     let keys = keys.into_iter().map(String::into_bytes).collect();
     Ok(Grammar::Thumbor(Thumbor { keys, is_unsafe }))
 }
 
-fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, Wrong> {
+fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, EntryError> {
     const ALL: usize = 32;
     let mut pairs = Vec::new();
     for text in keys {
@@ -230,8 +230,8 @@ fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, Wrong> {
         });
         match pair {
             Some(pair) => pairs.push(pair),
-            // Without the text, which is a secret.
-            None => return wrong("keys", "one is not written hexkey:hexsalt"),
+            // The text is omitted because it is a secret.
+            None => return wrong("keys", "one is not written like hexkey:hexsalt"),
         }
     }
     let signature_size = entry.signature_size.unwrap_or(ALL);
@@ -255,7 +255,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|bytes| !bytes.is_empty())
 }
 
-fn pattern(entry: &Entry) -> Result<Grammar, Wrong> {
+fn pattern(entry: &Entry) -> Result<Grammar, EntryError> {
     let Some(path) = entry.path.as_deref() else {
         return wrong("path", "not set");
     };
@@ -273,7 +273,7 @@ fn pattern(entry: &Entry) -> Result<Grammar, Wrong> {
     Ok(Grammar::Pattern(Box::new(pattern)))
 }
 
-fn prefix(text: &str) -> Result<String, Wrong> {
+fn prefix(text: &str) -> Result<String, EntryError> {
     let is_plain = |c: char| c.is_ascii_graphic() && !"?#%\\".contains(c);
     if !text.starts_with('/') || !text.chars().all(is_plain) {
         return wrong(
@@ -284,7 +284,7 @@ fn prefix(text: &str) -> Result<String, Wrong> {
     Ok(format!("{}/", text.trim_end_matches('/')))
 }
 
-fn place(entry: &Entry) -> Result<Place, Wrong> {
+fn place(entry: &Entry) -> Result<Place, EntryError> {
     let mut replace = Vec::new();
     for [pattern, text] in &entry.replace {
         match compile(pattern) {
@@ -292,7 +292,7 @@ fn place(entry: &Entry) -> Result<Place, Wrong> {
             Err(reason) => return wrong("replace", reason),
         }
     }
-    // A folder or a host, so that `https://old.example.org` is not that of `old.example.org.example`.
+    // A source is a folder or a host: `https://old.example.org` must not match `old.example.org.example`.
     let folder = |source: &String| match source.is_empty() || source.ends_with('/') {
         true => source.clone(),
         false => format!("{source}/"),
@@ -302,8 +302,8 @@ fn place(entry: &Entry) -> Result<Place, Wrong> {
     Ok(Place::new(sources, entry.key_prefix.clone(), replace))
 }
 
-/// A day, as TOML has it or as text.
-fn until(value: &toml::Value) -> Result<Until, Wrong> {
+/// Parses a day, as a TOML date or as text.
+fn until(value: &toml::Value) -> Result<Until, EntryError> {
     let day = match value {
         toml::Value::String(day) => day.clone(),
         value => value.to_string(),

@@ -1,16 +1,16 @@
-//! What an option is. Each stands once, with what it configures: its name, its default and what it means.
+//! The definition of an option. Each is defined once, with what it configures: its name, default and meaning.
 
-/// One option. In the environment it is `TINTYPE_` and the name in capitals.
+/// One option. Its environment variable is `TINTYPE_` and the name in capitals.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opt {
     pub(super) name: &'static str,
-    /// As it would be written; empty: there is none, or it depends on other things.
+    /// As it would be written; empty if there is none, or if it depends on other options.
     pub(super) default: &'static str,
-    /// Lines of a comment; none: those of the option before speak of this one as well.
+    /// Lines of a comment; empty if the help of the option before covers this one as well.
     pub(super) help: &'static [&'static str],
     /// Masked when shown, and may be given as `…_file`: the path of a file that holds it.
     pub(super) is_secret: bool,
-    /// Also in the table of a site.
+    /// May also be set per site.
     pub(super) is_of_site: bool,
 }
 
@@ -37,7 +37,7 @@ impl Opt {
         }
     }
 
-    /// How it is called in the environment.
+    /// Name of the environment variable.
     pub(super) fn variable(self) -> String {
         env_name(self.name)
     }
@@ -57,7 +57,7 @@ impl Opt {
     }
 }
 
-/// A constant for each option, whose doc comment is its help, and `GROUP` with all of them under a heading.
+/// Defines a constant for each option, with its doc comment as help, and `GROUP` with all of them under a heading.
 macro_rules! options {
     (
         $(#![doc = $note:literal])*
@@ -79,7 +79,7 @@ macro_rules! options {
 }
 pub(super) use options;
 
-/// How an option of this name is called in the environment.
+/// The environment variable of an option.
 pub(super) fn env_name(name: &str) -> String {
     format!("TINTYPE_{}", name.to_ascii_uppercase())
 }

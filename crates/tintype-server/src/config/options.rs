@@ -1,5 +1,5 @@
-//! All options. From their tables come `config/tintype.toml`, the reference, the help of `tintype config`, and what is
-//! refused as unknown.
+//! All options. `config/tintype.toml`, the reference, the help of `tintype config` and the check for unknown names
+//! are made from their tables.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::{
     work,
 };
 
-/// In the order in which people read of them.
+/// In the order of the reference.
 pub(super) const GROUPS: [OptionGroup; 11] = [
     addresses::GROUP,
     stores::GROUP,
@@ -24,16 +24,16 @@ pub(super) const GROUPS: [OptionGroup; 11] = [
     logging::GROUP,
 ];
 
-/// The keys of a site begin with this. The site of the flat options has all that no other claims.
+/// The prefix of a site's keys. The default site has all keys that no other site claims.
 pub(super) const PREFIX: Opt = Opt::new("prefix", "", &[]);
 
-/// Every flat option.
+/// Every top-level option.
 pub(super) static OPTIONS: LazyLock<Vec<Opt>> = LazyLock::new(|| {
     let options = GROUPS.iter().flat_map(|group| group.options);
     options.copied().collect()
 });
 
-/// What a site's own table may hold besides `presets` and `old_urls`.
+/// What a site's table may set besides `presets` and `old_urls`.
 pub(super) static SITE_OPTIONS: LazyLock<Vec<Opt>> = LazyLock::new(|| {
     let of_site = OPTIONS.iter().filter(|option| option.is_of_site);
     [PREFIX].iter().chain(of_site).copied().collect()

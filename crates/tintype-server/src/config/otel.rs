@@ -1,8 +1,8 @@
-//! OpenTelemetry's own variables, as its specification has them: every program in a deployment is told by
-//! the same where the collector is. Nothing is sent without an endpoint.
+//! OpenTelemetry's own variables, as specified: all programs of a deployment find the collector by the same
+//! variables. Nothing is sent without an endpoint.
 //!
-//! What batches of spans are limited to (`OTEL_BSP_*`) is read by the SDK. What the rest of the specification has
-//! and is not done here is a problem, where leaving it out would send something else than was asked for.
+//! The SDK itself reads the limits of span batches (`OTEL_BSP_*`). Settings of the specification that are not
+//! supported here are a problem if ignoring them would send something else than requested.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,20 +19,20 @@ const SERVICE: &str = "tintype";
 const INTERVAL: Duration = Duration::from_secs(60);
 const FIX: &str = "see the specification of OpenTelemetry for its form";
 
-/// What is sent to a collector, and as whom.
+/// What is sent to a collector, and under which name.
 #[derive(Debug)]
 pub struct Otel {
-    /// What this is called among the services of a deployment.
+    /// `service.name`.
     pub service: String,
     pub traces: Option<Signal>,
     pub metrics: Option<Signal>,
-    /// Attributes, among them `service.name`.
+    /// Attributes, including `service.name`.
     pub resource: Vec<(String, String)>,
     pub sampler: Sampler,
     pub metrics_interval: Duration,
 }
 
-/// Where one kind of data goes.
+/// Endpoint of one signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signal {
     pub endpoint: String,
@@ -40,12 +40,12 @@ pub struct Signal {
     pub timeout: Duration,
 }
 
-/// Which requests leave a span.
+/// Which requests are traced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampler {
-    /// A caller that says whether it records decides.
+    /// The caller's sampling decision is followed, if there is one.
     pub follows_parent: bool,
-    /// Of the rest, this part.
+    /// The sampled part of all other requests.
     pub ratio: f64,
 }
 
@@ -114,7 +114,7 @@ impl Reader<'_> {
         self.variables.get(name).map(|text| text.trim())
     }
 
-    /// The first of these that is set, and which.
+    /// The first of these variables that is set, with its name.
     fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, String)> {
         let set = |name: &&'n str| Some((*name, self.get(name)?.to_owned()));
         names.iter().find_map(set)
@@ -135,7 +135,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `None`: not to be sent.
+    /// `None` if the signal is not to be sent.
     fn signal(&mut self, signal: &str, path: &str) -> Option<Signal> {
         let name = |what: &str| format!("OTEL_EXPORTER_OTLP_{signal}_{what}");
         let exporter = format!("OTEL_{signal}_EXPORTER");
@@ -155,8 +155,7 @@ impl Reader<'_> {
         };
         if !is_address(&endpoint) {
             let fix = "write it like http://localhost:4318";
-            self.problems
-                .add(variable, "not an http or https address", fix);
+            self.problems.add(variable, "not an http or https URL", fix);
         }
         for (what, done, instead) in [
             (
@@ -167,27 +166,27 @@ impl Reader<'_> {
             (
                 "COMPRESSION",
                 "none",
-                "have it compressed by a collector nearby",
+                "use a collector nearby that compresses it",
             ),
             (
                 "TEMPORALITY_PREFERENCE",
                 "cumulative",
-                "have it changed by a collector",
+                "let a collector change it",
             ),
             (
                 "CERTIFICATE",
                 "",
-                "send it to a collector nearby, which has it",
+                "send it to a collector nearby that supports this",
             ),
             (
                 "CLIENT_KEY",
                 "",
-                "send it to a collector nearby, which has it",
+                "send it to a collector nearby that supports this",
             ),
             (
                 "CLIENT_CERTIFICATE",
                 "",
-                "send it to a collector nearby, which has it",
+                "send it to a collector nearby that supports this",
             ),
         ] {
             let general = format!("OTEL_EXPORTER_OTLP_{what}");
@@ -198,7 +197,7 @@ impl Reader<'_> {
             if text != done {
                 let reason = match done {
                     "" => "not done here".to_owned(),
-                    done => format!("{text:?} is not done here, only {done}"),
+                    done => format!("{text:?} is not supported, only {done}"),
                 };
                 self.problems.add(name, reason, instead);
             }
@@ -212,7 +211,7 @@ impl Reader<'_> {
         })
     }
 
-    /// They may hold secrets, so none is shown.
+    /// Headers may hold secrets, so no message shows them.
     fn headers(&mut self, names: &[&str]) -> Vec<(String, String)> {
         let Some((name, text)) = self.first(names) else {
             return Vec::new();
@@ -253,7 +252,7 @@ impl Reader<'_> {
             attributes.retain(|(name, _)| name != "service.name");
             attributes.push(("service.name".to_owned(), service.to_owned()));
         }
-        // Replicas count apart, so a collector has to be able to tell them apart.
+        // A collector must be able to tell replicas apart, because each counts for itself.
         let instance = format!("{:016x}", getrandom::u64().unwrap_or_default());
         for (name, value) in [
             ("service.name", SERVICE),
@@ -290,7 +289,7 @@ impl Reader<'_> {
                 ratio
             }
             _ => {
-                let reason = format!("{text:?} is not a sampler that there is here");
+                let reason = format!("{text:?} is not a supported sampler");
                 let fix = "write always_on, always_off or traceidratio, or one of them after parentbased_";
                 self.problems.add(NAME, reason, fix);
                 None
@@ -306,13 +305,13 @@ impl Reader<'_> {
 fn is_address(text: &str) -> bool {
     text.parse::<Uri>().is_ok_and(|url| {
         matches!(url.scheme_str(), Some("http" | "https"))
-            // Secrets belong into headers.
+            // Secrets belong in headers.
             && !text.contains('@')
             && url.host().is_some_and(|host| !host.is_empty())
     })
 }
 
-/// `name=value,other=value`, values percent-encoded.
+/// Parses `name=value,other=value` with percent-encoded values.
 fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let parts = text.split(',').map(str::trim);
     let pair = |part: &str| {

@@ -1,11 +1,10 @@
-//! What is wrong with a configuration, told all at once: what keeps the service from starting, and what
-//! it starts with all the same.
+//! Problems of a configuration, reported together: errors that keep the service from starting, and warnings.
 
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The option as its writer knows it: a variable, or a key of the file.
+    /// The option as its author wrote it: a variable, or a key of the file.
     pub name: String,
     pub reason: String,
     pub fix: String,
@@ -19,9 +18,9 @@ impl fmt::Display for Problem {
 
 #[derive(Debug, Default)]
 pub struct Problems {
-    /// What cannot work, or cannot be meant.
+    /// Errors: what cannot work, or cannot be meant.
     pub refused: Vec<Problem>,
-    /// What works, and probably not as it is meant.
+    /// Warnings: what works, but probably not as it is meant.
     pub warned: Vec<Problem>,
 }
 
@@ -30,8 +29,8 @@ impl Problems {
         self.refused.push(problem(name, reason, fix));
     }
 
-    /// Whether an option is known to be wrong, so that nobody is told of a consequence.
-    pub(super) fn tell_of(&self, name: &str) -> bool {
+    /// Whether an option is known to be wrong already, so that consequences are not reported.
+    pub(super) fn has_error(&self, name: &str) -> bool {
         let told = self.refused.iter().map(|problem| &*problem.name);
         let with_file = |told: &str| {
             let file = told

@@ -1,4 +1,4 @@
-//! Text to values, one function a kind. Errors say what was expected.
+//! Parsers of option values, one function per kind. Errors say what was expected.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -11,7 +11,7 @@ use super::shape::shown;
 use super::units;
 use crate::telemetry::access_log::Logged;
 
-/// The words of an option that takes one of a few.
+/// The words of an option that takes one of a few values.
 pub(super) struct Words<T: 'static>(pub(super) &'static [(&'static str, T)]);
 
 impl<T: Copy + PartialEq> Words<T> {
@@ -22,19 +22,19 @@ impl<T: Copy + PartialEq> Words<T> {
             match &words[..] {
                 [one, other] => format!("{text:?} is neither {one} nor {other}"),
                 [most @ .., last] => format!("{text:?} is none of {} and {last}", most.join(", ")),
-                [] => format!("{text:?} is no word that there is"),
+                [] => format!("{text:?} is not allowed"),
             }
         })
     }
 
-    /// The word for a value; every one has its own.
+    /// The word for a value; each value has one.
     pub(super) fn of(&self, value: T) -> &'static str {
         let found = self.0.iter().find(|(_, known)| *known == value);
         found.map_or("", |(word, _)| word)
     }
 }
 
-/// Parts between commas, or on lines of their own as in a file of secrets.
+/// Parts separated by commas, or by lines as in a file of secrets.
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', '\n'])
         .map(str::trim)
@@ -58,7 +58,7 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
     let place = text.split_once("://").map_or("", |(_, place)| place);
     if place.split('/').next().unwrap_or_default().contains('@') {
         return Err(String::from(
-            "credentials are no part of it: S3's come from AWS's own variables or the task's role",
+            "it must not have credentials: S3's come from AWS's own variables or the task's role",
         ));
     }
     text.parse()
@@ -80,7 +80,7 @@ pub(super) fn pixels(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The same for bytes that a limit without its unit would leave next to nothing of.
+/// Parses bytes of an option that a missing unit would make uselessly small.
 pub(super) fn many_bytes(least: u64) -> impl Fn(&str) -> Result<u64, String> {
     move |text| {
         let number = bytes(text)?;
@@ -93,7 +93,7 @@ pub(super) fn many_bytes(least: u64) -> impl Fn(&str) -> Result<u64, String> {
     }
 }
 
-/// A limit of time on the other end of a connection, which takes a while to answer at all.
+/// Parses a timeout for the other end of a connection, which needs some time to respond at all.
 pub(super) fn network_time(text: &str) -> Result<Duration, String> {
     const LEAST: Duration = Duration::from_millis(100);
     match time_limit(text)? {
@@ -102,7 +102,7 @@ pub(super) fn network_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// For how long a cache may keep something: no longer than HTTP has it.
+/// Parses a caching time, no longer than HTTP caches heed.
 pub(super) fn cache_time(text: &str) -> Result<Duration, String> {
     const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     match units::duration(text)? {
@@ -111,7 +111,7 @@ pub(super) fn cache_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A limit of time. None of them means "no limit" at zero.
+/// Parses a timeout. None of them means "no limit" at zero.
 pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
     units::duration(text).and_then(|time| above_zero(time, text))
 }
@@ -150,7 +150,7 @@ pub(super) fn quality(text: &str) -> Result<u8, String> {
     number.ok_or_else(|| format!("{text:?} is not a quality from 1 to 100"))
 }
 
-/// What files are called that the service knows by another name.
+/// Names by which people call media types, and the correct ones.
 const MISTAKEN_TYPES: [(&str, &str); 7] = [
     ("image/jpg", "image/jpeg"),
     ("image/pjpeg", "image/jpeg"),
@@ -174,7 +174,9 @@ pub(super) fn media_types(text: &str) -> Result<Vec<String>, String> {
         return Err(format!("no file is {wrong}; write {right}"));
     }
     if types.is_empty() {
-        return Err(String::from("no type in it, so nothing could be uploaded"));
+        return Err(String::from(
+            "it has no type, so that nothing could be uploaded",
+        ));
     }
     match types.iter().find(|text| *text != "*" && !is_type(text)) {
         Some(wrong) => Err(format!(
@@ -184,8 +186,8 @@ pub(super) fn media_types(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Directives between commas: a level, or a level for one part. A word that is no level would be taken for
-/// a part, and everything else would be silent.
+/// Directives separated by commas: a level, or a level for one part. A word that is no level would be taken for a
+/// part, and silence everything else.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     let is_level = |word: &str| {
         let word = word.to_ascii_lowercase();
@@ -209,7 +211,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     match directives().any(is_ours) {
         true => Ok(text.to_owned()),
         false => Err(format!(
-            "{text:?} silences everything of tintype's own; add a level, as in info,{text}"
+            "{text:?} silences all of tintype's own messages; add a level, as in info,{text}"
         )),
     }
 }
@@ -224,13 +226,13 @@ pub(super) fn logged(text: &str) -> Result<Logged, String> {
                 .and_then(|number| number.parse().ok());
             let number: Option<NonZeroU64> = number;
             number.map(Logged::OneIn).ok_or_else(|| {
-                format!("{text:?} is none of all, errors and one in so many, such as 1/100")
+                format!("{text:?} is neither all, nor errors, nor a fraction such as 1/100")
             })
         }
     }
 }
 
-/// Addresses of Varnish's nodes.
+/// URLs of Varnish's nodes.
 pub(super) fn nodes(text: &str) -> Result<Vec<String>, String> {
     list(text)
         .map(|node| {
@@ -283,17 +285,17 @@ pub(super) fn site_url(text: &str) -> Result<String, String> {
     let path: Vec<_> = url.split('/').skip(3).collect();
     match path[..] {
         [.., last @ ("t" | "o")] => Err(format!(
-            "{url:?} ends in /{last}, which every address would have twice"
+            "{url:?} ends in /{last}, which every URL would contain twice"
         )),
-        [.., "api", "v1"] => Err(format!("{url:?} is the API's, not that of pictures")),
+        [.., "api", "v1"] => Err(format!("{url:?} is the URL of the API, not of images")),
         _ if path.iter().any(|part| matches!(*part, "" | "." | "..")) => Err(format!(
-            "{url:?} has an empty or dot segment, which clients take away"
+            "{url:?} has an empty or dot segment, which clients remove"
         )),
         _ => Ok(url),
     }
 }
 
-/// An address of a service: no query, no user, one host.
+/// The URL of a service: no query, no user, one host.
 pub(super) fn public_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
     let rest = url

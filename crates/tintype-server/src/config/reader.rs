@@ -1,4 +1,4 @@
-//! Reads options and collects what is wrong with them.
+//! Reads options and collects their problems.
 
 use std::collections::BTreeMap;
 
@@ -24,18 +24,18 @@ impl Reader {
         }
     }
 
-    /// Whether no default had to stand in for what is written.
+    /// Whether no default had to replace an unreadable value.
     pub(super) fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// Of an option with a default.
+    /// Reads an option that has a default.
     pub(super) fn read<T>(&mut self, option: Opt, read: impl Fn(&str) -> Result<T, String>) -> T {
         let value = self.optional(option, &read);
         self.or_default(option, value, read)
     }
 
-    /// What cannot be read is a problem by now, and its default only stands in until all problems are told.
+    /// If the value cannot be read, that is a problem, and the default stands in until all problems are reported.
     pub(super) fn or_default<T>(
         &mut self,
         option: Opt,
@@ -48,8 +48,7 @@ impl Reader {
         })
     }
 
-    /// `None` where the option is neither set nor has a default, or cannot be read, which is then a
-    /// problem.
+    /// `None` if the option is neither set nor has a default, or if it cannot be read, which is then a problem.
     pub(super) fn optional<T>(
         &mut self,
         option: Opt,
@@ -64,7 +63,7 @@ impl Reader {
             .ok()
     }
 
-    /// As it was written, or the default.
+    /// The text as written, or the default.
     pub(super) fn text(&self, option: Opt) -> Option<String> {
         let set = self.values.get(option.name);
         let text = set.map_or(option.default, |value| &value.text);
@@ -75,13 +74,13 @@ impl Reader {
         self.values.contains_key(option.name)
     }
 
-    /// The name by which the writer of a value knows it; what is not set goes by its variable.
+    /// The name under which the value was set; an option that is not set is named by its variable.
     pub(super) fn name(&self, option: Opt) -> String {
         let value = self.values.get(option.name);
         value.map_or_else(|| option.variable(), |value| value.name.clone())
     }
 
-    /// Of options that contradict each other the first one that somebody wrote is named.
+    /// Adds an error. Of several options in conflict, the first one that is set is named.
     pub(super) fn refuse(
         &mut self,
         options: &[Opt],
@@ -92,7 +91,7 @@ impl Reader {
         self.problems.add(&name, reason, fix);
     }
 
-    /// The same of what works, and probably not as it is meant.
+    /// Does the same with a warning.
     pub(super) fn warn(
         &mut self,
         options: &[Opt],

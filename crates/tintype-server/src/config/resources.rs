@@ -1,4 +1,4 @@
-//! How many threads, how much memory and how many connections the service takes for itself.
+//! Threads, memory and connections that the service uses.
 
 use std::num::NonZeroUsize;
 
@@ -9,10 +9,10 @@ use super::Config;
 use crate::config::granted::Granted;
 use crate::http::CONNECTION_BYTES;
 
-/// Where neither the configuration nor the machine says how much there is.
+/// Used if neither the configuration nor the machine reports the memory.
 const UNKNOWN_MEMORY: u64 = 1 << 30;
 
-/// The part of the memory budget that connections may take.
+/// The memory budget divided by this is what connections may take.
 const CONNECTIONS_SHARE: u64 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,20 +21,20 @@ pub struct Resources {
     pub workers: NonZeroUsize,
     /// For pixel work and hot variants together.
     pub memory_budget: u64,
-    /// The part of it that holds hot variants.
+    /// The part of it for hot variants.
     pub hot_cache_bytes: u64,
-    /// Connections of clients, each of which may be one that does not read.
+    /// Client connections; each may be a client that does not read.
     pub connections: NonZeroUsize,
 }
 
 impl Resources {
-    /// What pixel work may hold.
+    /// Memory for pixel work.
     pub fn pixel_bytes(&self) -> u64 {
         let others = self.hot_cache_bytes + self.connection_bytes();
         self.memory_budget.saturating_sub(others)
     }
 
-    /// The largest ordinary pictures of each format that can be rendered, in whole megapixels; for people.
+    /// The largest ordinary images that can be rendered per format, in whole megapixels, as text.
     pub fn largest(&self, max_pixels: u64) -> String {
         let largest = SourceFormat::ALL.map(|format| {
             let pixels = memory::largest(format, self.pixel_bytes(), max_pixels);
@@ -49,12 +49,12 @@ impl Resources {
 }
 
 impl Config {
-    /// What is configured, or else what the machine grants.
+    /// The configured values, or defaults from what the machine grants.
     pub fn resources(&self, granted: &Granted) -> Resources {
         let granted_budget = || granted.memory_budget().unwrap_or(UNKNOWN_MEMORY);
         let (memory_budget, most_hot) = match self.work.memory_budget {
             Some(budget) => (budget, budget),
-            // A small container with a large cache configured still has to render.
+            // A small container with a large configured cache must still render.
             None => (granted_budget(), granted_budget() / 2),
         };
         let hot_cache_bytes = self.work.hot_cache_bytes.unwrap_or(memory_budget / 4);

@@ -1,4 +1,4 @@
-//! What is asked of S3 for the objects that are written: encryption and storage class.
+//! How objects are written to S3: encryption and storage class.
 
 use tintype_store::{S3Encryption, S3Writing, StoreUrl};
 
@@ -9,7 +9,7 @@ use super::stores::{S3_BUCKET_KEY, S3_ENCRYPTION, S3_KMS_KEY, S3_STORAGE_CLASS};
 
 const OPTIONS: [Opt; 4] = [S3_ENCRYPTION, S3_KMS_KEY, S3_BUCKET_KEY, S3_STORAGE_CLASS];
 
-/// From which an object can be read at once.
+/// Classes from which an object can be read at once.
 const STORAGE_CLASSES: [&str; 7] = [
     "STANDARD",
     "STANDARD_IA",
@@ -24,7 +24,7 @@ const STORAGE_CLASSES: [&str; 7] = [
 const MAX_KEY_BYTES: usize = 2_048;
 
 impl Reader {
-    /// The stores, each told how to write where it is a bucket.
+    /// The stores, with these settings where they are buckets.
     pub(super) fn with_s3_writing(
         &mut self,
         mut stores: [Option<StoreUrl>; 2],
@@ -39,9 +39,9 @@ impl Reader {
         }
         if !has_bucket && writing != S3Writing::default() {
             let set = OPTIONS.into_iter().find(|option| self.is_set(*option));
-            let fix = "leave it out, or name a store s3://bucket/location";
+            let fix = "leave it out, or use a store s3://bucket/location";
             let option = set.unwrap_or(S3_ENCRYPTION);
-            self.refuse(&[option], "set, and no store is a bucket", fix);
+            self.refuse(&[option], "set, but no store is a bucket", fix);
         }
         stores
     }
@@ -100,7 +100,7 @@ fn storage_class(text: &str) -> Result<String, String> {
     }
     Err(match text {
         "GLACIER" | "DEEP_ARCHIVE" => {
-            format!("from {text} nothing can be read before it is restored, which takes hours")
+            format!("an object in {text} can be read only after it is restored, which takes hours")
         }
         _ => format!("{text:?} is none of {}", STORAGE_CLASSES.join(", ")),
     })

@@ -1,44 +1,44 @@
-//! Texts that are no value, whatever the option: what shells, templates and secret managers leave behind.
-//! None of the words here repeats the text, which may be a secret.
+//! Recognises texts that cannot be a value of any option: leftovers of shells, templates and secret managers. No
+//! message repeats the text, which may be a secret.
 
 /// Why a text cannot be meant, and what to do.
 pub(super) fn misshapen(text: &str, is_secret: bool) -> Option<(&'static str, &'static str)> {
     let between = |open: char, close: char| text.starts_with(open) && text.ends_with(close);
     if between('{', '}') || (between('[', ']') && text.contains('"')) {
         return Some((
-            "JSON, and not one value of it",
-            "name the value: in ECS `valueFrom` ends in the key of the secret, as in arn:…:secret:NAME:KEY::",
+            "JSON rather than a value",
+            "use one of its values: in ECS `valueFrom` ends in the key of the secret, as in arn:…:secret:NAME:KEY::",
         ));
     }
     if text.len() > 1 && (between('"', '"') || between('\'', '\'')) {
         return Some((
-            "in quotes, which would be part of it",
-            "leave the quotes out: only a shell takes them away",
+            "in quotes, which would become part of the value",
+            "leave the quotes out: only a shell removes them",
         ));
     }
     if is_placeholder(text) {
         return Some((
-            "a placeholder that nothing was put in for",
-            "have it replaced before the service starts",
+            "a placeholder that was not filled in",
+            "replace it before the service starts",
         ));
     }
     if is_secret && (text.starts_with("arn:") || text.contains("://")) {
         return Some((
-            "the address of a secret, and not the secret",
+            "the address of a secret rather than the secret",
             "in ECS write it under `secrets`, not under `environment`",
         ));
     }
     let is_path = text.starts_with('/') && std::path::Path::new(text).is_file();
     if is_secret && (is_path || text.starts_with("/run/secrets/")) {
         return Some((
-            "the path of a file, and not what is in it",
+            "the path of a file rather than its content",
             "add _FILE (in a file _file) to the name of the option",
         ));
     }
     None
 }
 
-/// `${NAME}`, `$(NAME)`, `{{ … }}` or `<…>`. Less would be met in secrets made of all characters.
+/// `${NAME}`, `$(NAME)`, `{{ … }}` or `<…>`. A looser rule would match secrets made of arbitrary characters.
 fn is_placeholder(text: &str) -> bool {
     let is_name = |text: &str| {
         let in_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'-' | b'.');
@@ -55,7 +55,7 @@ fn is_placeholder(text: &str) -> bool {
     encloses_name("${", '}') || encloses_name("$(", ')') || is_braced || is_whole
 }
 
-/// A text for people to see: what may be a secret in an address is left out.
+/// A text that is safe to show: parts of a URL that may be secret are left out.
 pub(super) fn shown(text: &str) -> String {
     let shown = text.split(',').map(shown_address);
     shown.collect::<Vec<_>>().join(",")

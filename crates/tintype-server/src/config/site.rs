@@ -1,7 +1,7 @@
-//! Sites: key prefixes with keys, presets and policies of their own, so that several projects share
-//! one service. Flat options make the site `default`, which has the empty prefix.
+//! Sites: key prefixes with their own keys, presets and policies, so that several projects share one service. The
+//! top-level options make the site `default`, which has the empty prefix.
 //!
-//! A site inherits nothing from the flat options: a key of one project is never one of another.
+//! A site inherits nothing from the top-level options: a key of one project is never valid for another.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
 pub struct Site {
     pub name: String,
     pub prefix: String,
-    /// The first signs, all verify.
+    /// The first one signs, all verify.
     pub signing_keys: Vec<SigningKey>,
     pub ticket_keys: Vec<SigningKey>,
     pub presets: Presets,
@@ -36,14 +36,14 @@ pub struct Site {
     pub public_url: Option<String>,
     pub originals: Originals,
     pub unsigned: Unsigned,
-    /// Downstream caches that are told what to forget.
+    /// Downstream caches to purge.
     pub purgers: Named,
     /// Tried in this order.
     pub old_urls: Vec<Rule>,
 }
 
 impl Site {
-    /// The path of [`Self::public_url`], without a trailing slash; of most it is empty.
+    /// The path of [`Self::public_url`], without a trailing slash; usually empty.
     pub fn base_path(&self) -> &str {
         let url = self.public_url.as_deref().unwrap_or_default();
         let host = url.split_once("://").map_or(url, |(_, host)| host);
@@ -70,7 +70,7 @@ impl Sites {
         found.expect("the default site has the empty prefix")
     }
 
-    /// Those at the top level of the file are the default site's.
+    /// Rules at the top level of the file belong to the default site.
     pub(super) fn with_old_urls(mut self, old_urls: Vec<Rule>) -> Self {
         if let Some(default) = self.sites.last_mut() {
             default.old_urls = old_urls;
@@ -83,12 +83,12 @@ impl Sites {
     }
 }
 
-/// What was written down about sites.
+/// The site settings as written.
 pub(super) struct Policy<'a> {
     pub(super) flat: &'a Values,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
-    /// What `unsigned` is where nothing is said and nothing can be signed: `--dev` implies `any`.
+    /// Value of `unsigned` if it is not set and nothing can be signed: `--dev` implies `any`.
     pub(super) implied: Option<Unsigned>,
 }
 
@@ -100,7 +100,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         implied,
     } = policy;
     let is_said = |option: &Opt| flat.contains_key(option.name);
-    // With sites of their own and not a word about the rest, the rest is closed.
+    // If there are sites and nothing is set for the rest, the rest is closed.
     let is_closed = !sites.is_empty() && presets.is_empty() && !SITE_OPTIONS.iter().any(is_said);
     let mut reader = Reader {
         site: "default",
@@ -124,8 +124,8 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         }
         let in_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if !(1..=64).contains(&name.len()) || !name.bytes().all(in_name) {
-            // It stands in the tags of answers.
-            let reason = "not a name for a site";
+            // The name is part of cache tags in responses.
+            let reason = "not a valid name of a site";
             let fix = "write 1 to 64 of A-Z, a-z, 0-9, - and _";
             problems.add(path.trim_end_matches('.'), reason, fix);
             continue;
@@ -149,11 +149,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
             && !site.prefix.is_empty()
         {
             let reason = format!("also the prefix of the site {}", other.name);
-            problems.add(
-                &format!("{path}prefix"),
-                reason,
-                "give each site one of its own",
-            );
+            problems.add(&format!("{path}prefix"), reason, "give each site its own");
         }
         let is_shared = |key| {
             let mut others = read.iter();
@@ -165,7 +161,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
             .chain(&site.ticket_keys)
             .any(is_shared)
         {
-            let reason = "a key of another site as well: who signs for one signs for both";
+            let reason = "also a key of another site, which could then sign for this one";
             let fix = "make another with `openssl rand -hex 32`";
             problems.warn(&format!("{path}signing_keys"), reason, fix);
         }
@@ -174,13 +170,13 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
     Sites::new(read)
 }
 
-/// Random hex digits, 32 of them, have about 14.
+/// 32 random hex digits have about 14 different ones.
 fn is_guessable(key: &str) -> bool {
     const LEAST: usize = 8;
     key.chars().collect::<HashSet<_>>().len() < LEAST
 }
 
-/// An address that only the machine itself reaches.
+/// A URL that only this machine can reach.
 pub(super) fn is_loopback(url: &str) -> bool {
     let host = url.split('/').nth(2).unwrap_or_default();
     host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1]")
@@ -189,7 +185,7 @@ pub(super) fn is_loopback(url: &str) -> bool {
 struct Reader<'a> {
     site: &'a str,
     values: &'a Values,
-    /// In front of the names of keys in problems.
+    /// Prefix for the names of keys in problems.
     path: &'a str,
     implied: Option<Unsigned>,
     problems: &'a mut Problems,
@@ -200,7 +196,7 @@ impl Reader<'_> {
         let signing_keys = self.keys(SIGNING_KEYS);
         let ticket_keys = self.keys(TICKET_KEYS);
         if ticket_keys.iter().any(|key| signing_keys.contains(key)) {
-            let reason = "a signing key is a ticket key as well";
+            let reason = "a signing key is also a ticket key";
             let fix = "make another with `openssl rand -hex 32`";
             self.add(TICKET_KEYS, reason, fix);
         }
@@ -211,16 +207,16 @@ impl Reader<'_> {
                 _ if self.values.contains_key(UNSIGNED.name) => Unsigned::None,
                 _ if has_keys => Unsigned::Presets,
                 Some(implied) => implied,
-                None if self.problems.tell_of(&self.name(SIGNING_KEYS)) => Unsigned::None,
+                None if self.problems.has_error(&self.name(SIGNING_KEYS)) => Unsigned::None,
                 None => {
-                    let reason = "not set, so no address could be signed";
+                    let reason = "not set, so that no URL could be signed";
                     let fix = "set one of 32 characters or more, or set unsigned to any to let \
                                everybody ask for any picture";
                     self.add(SIGNING_KEYS, reason, fix);
                     Unsigned::None
                 }
             });
-        // Adopting a bucket must not publish it: only where everything is open already is this.
+        // Adopting a bucket must not publish it: originals are public only if everything else already is.
         let originals = match unsigned {
             Unsigned::Any if !has_keys => Originals::Public,
             _ => Originals::Signed,
@@ -243,7 +239,7 @@ impl Reader<'_> {
         site
     }
 
-    /// What can be read and makes little sense together.
+    /// Checks for settings that are valid but make little sense together.
     fn check(&mut self, site: &Site) {
         let is_said = |option: Opt| self.values.contains_key(option.name);
         let (has_keys, is_said_unsigned) = (is_said(SIGNING_KEYS), is_said(UNSIGNED));
@@ -254,24 +250,24 @@ impl Reader<'_> {
         match site.unsigned {
             Unsigned::Any if has_keys => self.warn(
                 UNSIGNED,
-                "any, so that signing_keys keep nobody from anything but originals",
-                "leave it out, or say presets",
+                "any, so that signing_keys protect nothing but originals",
+                "leave it out, or set presets",
             ),
             Unsigned::None if is_said_unsigned && !has_keys => self.warn(
                 UNSIGNED,
-                "none, and without signing_keys no picture can be asked for at all",
+                "none, and without signing_keys no image can be requested at all",
                 "set signing_keys",
             ),
             Unsigned::Presets if is_said_unsigned && !has_keys && !has_presets => self.warn(
                 UNSIGNED,
-                "presets, and there are neither presets nor signing_keys: no picture can be asked for",
-                "write presets, or set signing_keys",
+                "presets, but there are neither presets nor signing_keys: no image can be requested",
+                "define presets, or set signing_keys",
             ),
             _ => {}
         }
         if is_said_signed && !has_keys {
             let reason = "signed, and without signing_keys nobody can have an original";
-            self.warn(ORIGINALS, reason, "set signing_keys, or say public");
+            self.warn(ORIGINALS, reason, "set signing_keys, or use public");
         }
         for option in [SIGNING_KEYS, TICKET_KEYS, PURGE_WEBHOOK_KEY] {
             let text = self.text(option).unwrap_or_default();
@@ -279,7 +275,7 @@ impl Reader<'_> {
                 let fix = "make one with `openssl rand -hex 32`";
                 self.warn(
                     option,
-                    "a key of few different characters can be guessed",
+                    "a key with few different characters can be guessed",
                     fix,
                 );
             }
@@ -288,11 +284,11 @@ impl Reader<'_> {
             && url.starts_with("http://")
             && !is_loopback(url)
         {
-            let reason = "not https, and no page on https shows a picture from there";
+            let reason = "not https, and pages on https do not show images from there";
             self.warn(
                 PUBLIC_URL,
                 reason,
-                "write https:// where the CDN has a certificate",
+                "use https:// if the CDN has a certificate",
             );
         }
         let named = &site.purgers;
@@ -307,7 +303,7 @@ impl Reader<'_> {
         if let Some((_, key)) = &named.webhook
             && (site.signing_keys.contains(key) || site.ticket_keys.contains(key))
         {
-            let reason = "a signing or ticket key as well, which its receiver must not know";
+            let reason = "also a signing or ticket key, which the receiver must not know";
             self.add(
                 PURGE_WEBHOOK_KEY,
                 reason,
@@ -324,18 +320,18 @@ impl Reader<'_> {
         let has = |option: Opt| self.values.contains_key(option.name);
         let (has_url, has_key) = (has(PURGE_WEBHOOK), has(PURGE_WEBHOOK_KEY));
         match (has_url, has_key) {
-            (true, false) if !self.problems.tell_of(&self.name(PURGE_WEBHOOK_KEY)) => {
-                let reason = "not set, so the receiver could not tell us from anybody else";
+            (true, false) if !self.problems.has_error(&self.name(PURGE_WEBHOOK_KEY)) => {
+                let reason = "not set, so that the receiver could not verify who sent a purge";
                 let fix = "make one with `openssl rand -hex 32`";
                 self.add(PURGE_WEBHOOK_KEY, reason, fix);
             }
             (false, true) => {
-                let reason = "set, and purge_webhook is not";
+                let reason = "set, but purge_webhook is not";
                 self.add(PURGE_WEBHOOK_KEY, reason, "set both or neither");
             }
             _ if keys.len() > 1 => {
                 let reason = "more than one key";
-                let fix = "keep the one that the receiver knows";
+                let fix = "keep the one that the receiver uses";
                 self.add(PURGE_WEBHOOK_KEY, reason, fix);
             }
             _ => {}
@@ -347,7 +343,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A folder, so that `news/` is not the site of `newsletter/a.jpg`.
+    /// A folder, so that `news/` does not match `newsletter/a.jpg`.
     fn prefix(&mut self) -> String {
         let prefix = self.text(PREFIX).unwrap_or_default().to_owned();
         let folder = prefix.strip_suffix('/').map(Key::parse);
@@ -364,7 +360,7 @@ impl Reader<'_> {
         if !text.is_empty() && list(&text).next().is_none() {
             self.add(
                 option,
-                "no key in it",
+                "it has no key",
                 "make one with `openssl rand -hex 32`",
             );
         }
@@ -379,7 +375,7 @@ impl Reader<'_> {
             let least = SigningKey::MIN_CHARACTERS;
             match SigningKey::parse(text) {
                 Some(key) if keys.contains(&key) => {
-                    self.add(option, "a key is given twice", "keep one of the two");
+                    self.add(option, "a key is set twice", "keep one of the two");
                 }
                 Some(key) => keys.push(key),
                 None => {
@@ -397,7 +393,8 @@ impl Reader<'_> {
             let option = format!("{}presets.{name}", self.path);
             let Some(preset) = PresetName::parse(&name) else {
                 let fix = "begin with a letter; a-z, 0-9 and - may follow";
-                self.problems.add(&option, "not a name for a preset", fix);
+                self.problems
+                    .add(&option, "not a valid name of a preset", fix);
                 continue;
             };
             let inserted = match spec.as_str() {
@@ -442,7 +439,7 @@ impl Reader<'_> {
         self.problems.warn(&self.name(option), reason, fix);
     }
 
-    /// By which the writer knows the option.
+    /// The name under which the option was set.
     fn name(&self, option: Opt) -> String {
         match self.values.get(option.name) {
             Some(value) => value.name.clone(),

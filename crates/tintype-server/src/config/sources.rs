@@ -1,5 +1,5 @@
-//! Where values come from: the environment over TOML. Every value becomes text under the name of its
-//! option, so that there is one reading of it wherever it was written.
+//! Where values come from: the environment over TOML. Every value becomes text under the name of its option, so
+//! that it is parsed in one way wherever it was written.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,14 +18,14 @@ use crate::old_urls::Rule;
 const PREFIX: &str = "TINTYPE_";
 const FILE: &str = "TINTYPE_CONFIG";
 const INLINE: &str = "TINTYPE_CONFIG_INLINE";
-/// Set by the agent of ECS in every container.
+/// Set by the ECS agent in every container.
 const TASK_METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
-/// AWS's own variables are read by its library; here only what contradicts an option.
+/// AWS's library reads its own variables; here they are only checked against the options.
 const AWS: &str = "AWS_";
-/// Of a file with configuration or a secret: thousands of presets and sites.
+/// Limit of a file with configuration or a secret: fits thousands of presets and sites.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// All that was written down.
+/// All settings as written.
 pub(super) struct Sources {
     pub(super) flat: Values,
     pub(super) presets: toml::Table,
@@ -33,9 +33,9 @@ pub(super) struct Sources {
     pub(super) old_urls: Vec<Rule>,
     pub(super) task_metadata: Option<String>,
     pub(super) aws: BTreeMap<String, String>,
-    /// Where the configuration was read, if it was.
+    /// Where the configuration was read, if there was one.
     pub(super) file: Option<PathBuf>,
-    /// OpenTelemetry's own.
+    /// OpenTelemetry's own variables.
     pub(super) otel: BTreeMap<String, String>,
 }
 
@@ -45,14 +45,14 @@ impl Sources {
         file: &Path,
         problems: &mut Problems,
     ) -> Self {
-        // Sorted, so that problems come in the same order every time. An empty variable is how a
-        // container definition says "not set".
+        // Sorted, so that problems always come in the same order. An empty variable is how a container definition
+        // says "not set".
         let mut environment: BTreeMap<String, String> = environment
             .into_iter()
             .filter(|(_, text)| !text.trim().is_empty())
             .collect();
         let task_metadata = environment.remove(TASK_METADATA);
-        tell_misspelt(environment.keys(), problems);
+        warn_of_misspelt(environment.keys(), problems);
         let of = |start| move |name: &String, _: &mut String| name.starts_with(start);
         let aws = environment.extract_if(.., of(AWS)).collect();
         let otel = environment.extract_if(.., of(otel::PREFIX)).collect();
@@ -81,8 +81,8 @@ impl Sources {
     }
 }
 
-/// A variable of another program may have a name like ours; one of our options after it has not.
-fn tell_misspelt<'a>(names: impl Iterator<Item = &'a String>, problems: &mut Problems) {
+/// A variable of another program may have a similar prefix, but not followed by one of our options.
+fn warn_of_misspelt<'a>(names: impl Iterator<Item = &'a String>, problems: &mut Problems) {
     for name in names {
         let Some((prefix, key)) = name.split_once('_') else {
             continue;
@@ -92,7 +92,11 @@ fn tell_misspelt<'a>(names: impl Iterator<Item = &'a String>, problems: &mut Pro
         let is_option = || OPTIONS.iter().any(|option| option.name == key_of);
         if (1..=2).contains(&distance) && is_option() {
             let fix = format!("did you mean {PREFIX}{key}?");
-            problems.warn(name, "no variable of this service, and much like one", fix);
+            problems.warn(
+                name,
+                "not a variable of this service, but very similar to one",
+                fix,
+            );
         }
     }
 }
@@ -115,7 +119,7 @@ fn read_file(named: Option<String>, path: &Path, problems: &mut Problems) -> tom
             problems.add(
                 name,
                 reason,
-                "name a file or object that the service may read",
+                "set it to a file or object that the service may read",
             );
             toml::Table::new()
         })
@@ -132,7 +136,7 @@ fn read_bounded(path: &Path) -> io::Result<String> {
     }
 }
 
-/// The line at fault is numbered and not shown: it may hold a secret.
+/// The message has the number of the line, not its text, which may be a secret.
 fn parse(text: &str, name: &str, problems: &mut Problems) -> toml::Table {
     text.parse().unwrap_or_else(|error: toml::de::Error| {
         let before = error
@@ -146,7 +150,7 @@ fn parse(text: &str, name: &str, problems: &mut Problems) -> toml::Table {
     })
 }
 
-/// What is given inline wins, table by table.
+/// Inline values win, table by table.
 fn merge(under: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
@@ -158,7 +162,7 @@ fn merge(under: &mut toml::Table, over: toml::Table) {
     }
 }
 
-/// `path` is that of the table around it.
+/// `path` is that of the enclosing table.
 pub(super) fn take_table(
     table: &mut toml::Table,
     key: &str,
@@ -176,7 +180,7 @@ pub(super) fn take_table(
     }
 }
 
-/// The values of a table, as the text that a variable would have.
+/// The values of a table, as the texts that variables would have.
 pub(super) fn from_table(
     table: toml::Table,
     options: &'static [Opt],
@@ -203,7 +207,7 @@ fn text(value: toml::Value) -> Result<String, &'static str> {
             let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
             let items = items.ok_or("a list of something other than texts")?;
             match items.iter().any(|item| item.contains(',')) {
-                true => Err("a list of texts of which one has a comma"),
+                true => Err("a list of texts, one of which has a comma"),
                 false => Ok(items.join(",")),
             }
         }
@@ -230,7 +234,7 @@ fn from_environment(environment: BTreeMap<String, String>, problems: &mut Proble
     values
 }
 
-/// Finds the option that a key means, and reads the file that a `…_file` names.
+/// Finds the option of a key, and reads the file that a `…_file` names.
 fn place(
     key: &str,
     mut value: Value,
@@ -252,10 +256,14 @@ fn place(
                 value.text = secret;
                 option
             }
-            // Without the text: it is the secret itself when the two names were mixed up.
+            // Omits the text: it is the secret itself if the two names were mixed up.
             Err(error) => {
                 let reason = format!("the file that it names cannot be read: {error}");
-                problems.add(&value.name, reason, "name a file that the service may read");
+                problems.add(
+                    &value.name,
+                    reason,
+                    "set it to a file that the service may read",
+                );
                 return;
             }
         },

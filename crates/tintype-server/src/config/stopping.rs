@@ -1,4 +1,4 @@
-//! How the service ends.
+//! How the service stops.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use super::units;
 options! {
     "Stopping";
 
-    /// After SIGTERM: how long to serve on while balancers notice, and how long requests that are under
-    /// way may take after that. Together less than the container's stop timeout (30 s is common, 120 s the most
-    /// on Fargate). `--dev` does not wait.
+    /// After SIGTERM: how long to keep serving while load balancers notice, and how long running requests may take
+    /// after that. Together they must be less than the container's stop timeout (30 s is common, 120 s the most on
+    /// Fargate). `--dev` does not wait.
     LAME_DUCK = "lame_duck", "15s";
     DRAIN = "drain", "10s";
 }
 
 #[derive(Debug)]
 pub struct Stopping {
-    /// How long to serve on after being told to stop, until balancers have noticed.
+    /// How long to keep serving after SIGTERM, until load balancers have noticed.
     pub lame_duck: Duration,
-    /// How long requests under way may take after that.
+    /// How long running requests may take after that.
     pub drain: Duration,
 }
 

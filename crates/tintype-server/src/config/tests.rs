@@ -1,4 +1,4 @@
-//! Every mistake is found before a port is bound, and all of them at once.
+//! Every mistake is found before a port is bound, and all are reported together.
 
 use std::path::Path;
 
@@ -104,7 +104,7 @@ fn every_mistake_is_named_with_its_fix() {
         ("TINTYPE_TOKENS", "a:b:c", "SHA-256"),
         ("TINTYPE_UNSIGNED", "some", "none, presets and any"),
         ("TINTYPE_ORIGINALS", "all", "public nor signed"),
-        ("TINTYPE_BIND", "127.0.0.1:8081", "port of its own"),
+        ("TINTYPE_BIND", "127.0.0.1:8081", "its own port"),
         ("TINTYPE_STORE", "s3://Bucket", "a-z"),
         ("TINTYPE_DERIVED_STORE", "file://media", "file:///"),
         ("TINTYPE_PUBLIC_URL", "https:///x", "https://media"),
@@ -148,7 +148,7 @@ fn every_mistake_is_named_with_its_fix() {
         let problems = load(&[(name, value)], Some(&Dev::default())).map(|l| l.effective);
         let problems = problems.expect_err(name);
         assert_eq!(problems.len(), 1, "{problems:?}");
-        if word != "port of its own" {
+        if word != "its own port" {
             assert_eq!(problems[0].name, name);
         }
         let text = problems[0].to_string();
@@ -511,7 +511,7 @@ fn a_list_of_old_addresses_is_checked_entry_by_entry() {
         let told = problems[0].to_string();
         assert!(told.contains(word) && !told.contains("secret"), "{told}");
     }
-    // What serde says of a value might show a secret.
+    // serde's message about a value might show a secret.
     for entry in [
         "keys = \"secret\"",
         "keys = [17]",

@@ -1,4 +1,4 @@
-//! API tokens as they stand in the configuration: `id:sha256hex:scope+scope[:prefix+prefix[:expiry]]`.
+//! API tokens as configured: `id:sha256hex:scope+scope[:prefix+prefix[:expiry]]`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use tintype_store::{HexId, Key};
 
 use super::DEV_TOKEN;
 
-/// What a token may do.
+/// What a token permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     Read,
@@ -74,17 +74,17 @@ impl FromStr for Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub id: String,
-    /// SHA-256 of the secret alone.
+    /// SHA-256 of the secret part only.
     pub hash: [u8; 32],
     pub scopes: BTreeSet<Scope>,
-    /// Empty: every key.
+    /// Empty means every key.
     pub prefixes: Vec<String>,
     /// Unix seconds.
     pub expires: Option<u64>,
 }
 
 impl Token {
-    /// Every scope, every key.
+    /// A token with every scope for every key.
     pub fn with_secret(id: &str, secret: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -95,7 +95,7 @@ impl Token {
         }
     }
 
-    /// Whether its secret is the one that everybody knows.
+    /// Whether its secret is the published one of `--dev`.
     pub fn is_well_known(&self) -> bool {
         self.hash == Self::with_secret("dev", DEV_TOKEN).hash
     }
@@ -108,7 +108,7 @@ pub fn random_secret() -> std::io::Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// In Unix seconds. What is later was meant in milliseconds.
+/// In Unix seconds. Anything later was meant in milliseconds.
 const YEAR_5000: u64 = 95_617_584_000;
 
 fn is_start_of_keys(prefix: &str) -> bool {
@@ -129,10 +129,10 @@ impl FromStr for Token {
         let id = fields.next().unwrap_or_default();
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if text.starts_with("tt_") {
-            return Err("this is a token; the service is given its hash".to_owned());
+            return Err("this is a token; the service needs its hash".to_owned());
         }
         if text == "none" {
-            return Err("none among tokens; it stands alone".to_owned());
+            return Err("`none` must stand alone".to_owned());
         }
         if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
             return Err("an id is 1 to 64 of a-z, 0-9 and -".to_owned());

@@ -1,8 +1,8 @@
-//! Numbers with units, as people write them.
+//! Numbers with units.
 
 use std::time::Duration;
 
-/// `512MiB`, `2GiB`, `1000000`, `10MB`.
+/// Parses `512MiB`, `2GiB`, `1000000`, `10MB`.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: &[(&str, u64)] = &[
         ("KiB", 1 << 10),
@@ -18,7 +18,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     scaled(text, UNITS, "a number of bytes, such as 512MiB")
 }
 
-/// `100MP`, or a plain number.
+/// Parses `100MP`, or a plain number.
 pub(super) fn pixels(text: &str) -> Result<u64, String> {
     scaled(
         text,
@@ -27,7 +27,7 @@ pub(super) fn pixels(text: &str) -> Result<u64, String> {
     )
 }
 
-/// `15s`, `500ms`, `10m`, `24h`, `1d`.
+/// Parses `15s`, `500ms`, `10m`, `24h`, `1d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: &[(&str, u64)] = &[
         ("ms", 1),
@@ -71,7 +71,7 @@ mod tests {
         for bad in ["", "MiB", "-1", "1.5GiB", "1mib", "99999999999TiB"] {
             assert!(bytes(bad).is_err(), "{bad}");
         }
-        // A bare number of what? Seconds and milliseconds have been mixed up too often.
+        // A bare number has no unit, and seconds and milliseconds have been mixed up too often.
         assert!(duration("15").is_err());
     }
 }

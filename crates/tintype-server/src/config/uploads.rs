@@ -1,4 +1,4 @@
-//! What is taken in, and where it waits until it is whole.
+//! What may be uploaded, and where uploads are spooled until they are complete.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,9 @@ use super::reader::Reader;
 options! {
     "Uploads";
 
-    /// Where bodies wait until they are whole, and how much may wait. By default in the store's own
-    /// folder, so that a file is linked into place rather than copied; of a bucket in the folder for temporary
-    /// files (TMPDIR, else /tmp). It has to be writable.
+    /// Where uploads are spooled until they are complete, and the size of the spool. By default it is in the
+    /// store's own folder, so that a file is linked into place rather than copied; for a bucket it is in the folder
+    /// for temporary files (TMPDIR, else /tmp). It must be writable.
     SPOOL_DIR = "spool_dir", "";
 
     /// Larger uploads than this are refused whatever max_upload_bytes says.
@@ -20,7 +20,7 @@ options! {
     /// Media types that are accepted, by content: "image/*,application/pdf".
     ALLOW_TYPES = "allow_types", "*";
 
-    /// The largest upload. Where its length is declared it is refused before its body is read.
+    /// The largest upload. If its length is declared, it is refused before its body is read.
     MAX_UPLOAD_BYTES = "max_upload_bytes", "5GiB";
 }
 

@@ -1,14 +1,14 @@
-//! What was written down, by option.
+//! Settings as written, by option.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// A value and the name its writer knows it by.
+/// A value and the name under which it was set.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
     pub(super) text: String,
     pub(super) name: String,
-    /// The file that it was read from, where it has one of its own.
+    /// The file that it was read from, if it had a separate one.
     pub(super) file: Option<PathBuf>,
 }
 

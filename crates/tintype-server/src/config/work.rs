@@ -1,4 +1,4 @@
-//! Threads, memory and waiting of pixel work.
+//! Threads, memory and queueing of pixel work.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,27 +10,26 @@ use super::{read, units};
 options! {
     "Work and memory";
 
-    /// For hot variants and pixel work together. By default three quarters of what the container has.
+    /// For hot variants and pixel work together. By default three quarters of the container's memory.
     MEMORY_BUDGET = "memory_budget", "";
 
-    /// The part of it that holds hot variants; by default a quarter. Where the budget comes from the
-    /// container, at most half.
+    /// The part of it for hot variants; by default a quarter. If the budget comes from the container, at most half.
     HOT_CACHE_BYTES = "hot_cache_bytes", "";
 
     /// Pixel threads; by default as many as the container has CPUs.
     WORKERS = "workers", "";
 
-    /// Pictures that may wait for a pixel thread, and how long. Past either a request is answered 503.
+    /// How many requests may wait for a pixel thread, and for how long. Beyond either the response is 503.
     QUEUE = "queue", "64";
     QUEUE_WAIT = "queue_wait", "5s";
 
-    /// How long one picture may take, waiting included.
+    /// How long one image may take, waiting included.
     RENDER_DEADLINE = "render_deadline", "15s";
 }
 
 #[derive(Debug)]
 pub struct Work {
-    /// These three: see [`crate::config::Config::resources`].
+    /// For these three see [`crate::config::Config::resources`].
     pub memory_budget: Option<u64>,
     pub hot_cache_bytes: Option<u64>,
     pub workers: Option<NonZeroUsize>,
@@ -46,7 +45,7 @@ impl Work {
         if let (Some(budget), Some(hot)) = (memory_budget, hot_cache_bytes)
             && hot >= budget
         {
-            let fix = format!("leave some of the {budget} bytes of memory_budget to pixel work");
+            let fix = format!("leave some of the {budget} bytes of memory_budget for pixel work");
             reader.refuse(&[HOT_CACHE_BYTES], "takes the whole memory budget", fix);
         }
         Self {

@@ -1,30 +1,29 @@
-//! How long an answer may be kept, and by whom.
+//! Computes `Cache-Control`: how long a response may be cached, and by whom.
 
 use std::time::Duration;
 
 use http::HeaderValue;
 
-/// What decides about it.
+/// What `Cache-Control` depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Freshness {
-    /// The address names the current version and nothing whose meaning may change (a preset).
+    /// The URL names the current version, and nothing whose meaning may change (a preset).
     pub(super) pinned: bool,
-    /// Seconds until the address expires, or the state of the original changes.
+    /// Seconds until the URL expires or the state of the original changes.
     pub(super) at_most: Option<u64>,
-    /// Only for the one who asked: addresses that expire are permissions, not public names.
+    /// Only for this client's own cache: URLs that expire are permissions, not public names.
     pub(super) private: bool,
-    /// A better answer to the same request is to come.
+    /// A better format for the same request is being made.
     pub(super) interim: bool,
 }
 
-/// A pinned answer never changes; a year is what caches take as "for ever".
+/// A pinned response never changes; caches treat a year as "for ever".
 const FOR_EVER: u64 = 31_536_000;
 
-/// Long enough to take the load off, short enough that the better answer is soon the usual one.
+/// Long enough to reduce the load, short enough that the better format soon replaces this one.
 const INTERIM: Duration = Duration::from_secs(60);
 
-/// How long a CDN may serve an outdated answer while it asks for a new one, and while the origin
-/// is ill.
+/// How long a CDN may serve a stale response while it revalidates, and (`IF_ERROR`) while the origin fails.
 const WHILE_REVALIDATE: u64 = 60;
 const IF_ERROR: u64 = 86_400;
 

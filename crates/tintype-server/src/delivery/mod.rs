@@ -1,8 +1,8 @@
 //! The public side: variants, originals, and the public part of a record.
 //!
-//! In order: parse, check the signature (before any store is touched), send what an author has written
-//! otherwise to the canonical address, then the record, its state, and the answer. What a proxy has written
-//! otherwise is answered, and told the canonical address.
+//! In order: parse the path, check the signature (before any store is touched), redirect another spelling by an
+//! author to the canonical URL, then read the record, check its state, and respond. A spelling that only a proxy
+//! has changed is served directly, with the canonical URL in a header.
 
 mod freshness;
 mod old;
@@ -37,33 +37,33 @@ pub(crate) use old::{nothing_there, old};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// How long a shared cache may remember that something is not there.
+/// How long a shared cache may keep a 404.
 const NOT_FOUND_SECONDS: u64 = 5;
 
-/// A record that was read this recently is not asked for again on account of an unknown version.
+/// A record read this recently is not read again because of an unknown version.
 const VERSION_REFRESH: Duration = Duration::from_secs(1);
 
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
-/// `/t/{key}/{spec}`
+/// Serves `/t/{key}/{spec}`.
 pub(crate) async fn rendering(State(app): State<Arc<App>>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let mut facts = LogFacts::default();
     let response = answer(&request, spec(&app, &request, &mut facts)).await;
-    told(response, facts)
+    with_facts(response, facts)
 }
 
-/// `/o/{key}`
+/// Serves `/o/{key}`.
 pub(crate) async fn original(State(app): State<Arc<App>>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let mut facts = LogFacts::default();
     let response = answer(&request, plain_original(&app, &request, &mut facts)).await;
-    told(response, facts)
+    with_facts(response, facts)
 }
 
-/// Also of a refusal: what was asked for is known by then.
-fn told(mut response: Response, facts: LogFacts) -> Response {
+/// Attaches the log facts, to refusals too: what was requested is known by then.
+fn with_facts(mut response: Response, facts: LogFacts) -> Response {
     response.extensions_mut().insert(facts);
     response
 }
@@ -79,7 +79,7 @@ async fn answer(request: &Parts, work: impl Future<Output = Result<Response, Err
             .allow(METHODS)
             .into_response(),
     };
-    // Also a page of another origin may read why there is no picture.
+    // Pages of other origins may read why there is no image.
     cross_origin(response.headers_mut());
     response
 }
@@ -94,14 +94,14 @@ fn preflight() -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// A request that may be answered, and everything that the answer depends on.
+/// An authorised request, and everything that the response depends on.
 struct RequestContext<'a> {
     app: &'a Arc<App>,
     request: &'a Parts,
     site: &'a Site,
     key: &'a Key,
     spec: &'a SpecUrl,
-    /// Where the address was written otherwise: the canonical one.
+    /// The canonical URL, where the request used another spelling.
     location: Option<HeaderValue>,
     now: Timestamp,
 }
@@ -140,7 +140,7 @@ async fn spec(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Result<R
     spec_answer(&ask, facts).await
 }
 
-/// The answer, if everything about it is as it was.
+/// The cached response, if nothing that it depends on has changed.
 async fn cached(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option<Response> {
     let cached = app.response_cache.get(request)?;
     let stored = app.records.load(&cached.key).await.ok()??;
@@ -154,7 +154,7 @@ async fn cached(app: &Arc<App>, request: &Parts, facts: &mut LogFacts) -> Option
     Some(cached.answer(&app.variants, request, &variant))
 }
 
-/// Of a request that is allowed, whatever grammar it came in.
+/// Serves an authorised request, whatever grammar its URL was in.
 async fn spec_answer(ask: &RequestContext<'_>, facts: &mut LogFacts) -> Result<Response, Error> {
     let merged = ask.spec.with_preset(&ask.site.presets)?;
     match merged.format {
@@ -174,7 +174,7 @@ async fn plain_original(
     let site = app.config.sites.of(&path.key);
     facts.site = Some(site.name.as_str().into());
     if site.originals != Originals::Public {
-        let detail = "originals are signed here: ask for /t/{key}/f_original~sig_…";
+        let detail = "originals need a signature here: use /t/{key}/f_original~sig_…";
         return Err(Error::new(Code::SignatureMissing).detail(detail));
     }
     let canonical = || address(site, &original_path(&path.key));
@@ -195,7 +195,7 @@ async fn plain_original(
     original::answer(&ask, None, facts).await
 }
 
-/// To the one spelling that is answered, signed anew where the signature was right.
+/// Redirects to the canonical spelling, signed anew if the old signature was right.
 fn moved(site: &Site, path: &DeliveryPath, access: Access) -> Response {
     let key = site
         .signing_keys
@@ -204,7 +204,7 @@ fn moved(site: &Site, path: &DeliveryPath, access: Access) -> Response {
     redirect(address(site, &path.canonical_path(key)))
 }
 
-/// Of a canonical path, as clients of the site see it.
+/// The URL of a canonical path, as clients of the site see it.
 fn address(site: &Site, path: &str) -> HeaderValue {
     let address = format!("{}{path}", site.base_path());
     HeaderValue::try_from(address).expect("a canonical path is visible ASCII")
@@ -214,7 +214,7 @@ fn redirect(location: HeaderValue) -> Response {
     let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
     let headers = response.headers_mut();
     headers.insert(header::LOCATION, location);
-    // A pure function of the address, so it never changes.
+    // A pure function of the URL, so it never changes.
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=86400"),
@@ -224,7 +224,7 @@ fn redirect(location: HeaderValue) -> Response {
 }
 
 impl RequestContext<'_> {
-    /// The record, unless its state keeps it from everybody.
+    /// The record, unless its state hides the original from everybody.
     async fn record(&self, facts: &mut LogFacts) -> Result<Arc<StoredRecord>, Error> {
         let began = Instant::now();
         let stored = self.believed().await;
@@ -237,10 +237,10 @@ impl RequestContext<'_> {
     }
 
     async fn believed(&self) -> Result<Arc<StoredRecord>, Error> {
-        // The same for an embargo, whose very name may be news.
+        // The same response for an embargo, since even the name may be confidential.
         let missing = || Error::no_original(self.key).cache_for(NOT_FOUND_SECONDS);
         let mut stored = self.app.records.load(self.key).await?;
-        // An unknown version may be news from another replica; asked once, for what is not fresh.
+        // An unknown version may have been written by another replica; a cached record is read again once.
         if let (Some(known), Some(asked)) = (&stored, self.spec.version)
             && known.record.version() != Some(asked)
             && known.is_older_than(VERSION_REFRESH)
@@ -260,7 +260,7 @@ impl RequestContext<'_> {
         Ok(stored)
     }
 
-    /// The same of the bytes that are there now, when they are not those of this record.
+    /// The record of the bytes that are there now, when they no longer match `self`'s record.
     async fn renewed(
         &self,
         outdated: &Record,
@@ -302,8 +302,8 @@ impl RequestContext<'_> {
         ]
     }
 
-    /// What is said of the address rather than of the bytes: the tags by which caches can be told to forget the
-    /// answer, and the canonical address where it was asked for by another.
+    /// Headers that belong to the URL rather than to the bytes: cache tags for purging, and the canonical URL where
+    /// another spelling was requested.
     fn of_address(&self, record: &Record) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let location = self.location.clone();
         let location = location.map(|location| (header::CONTENT_LOCATION, location));

@@ -1,4 +1,5 @@
-//! Addresses that no route has, and that a former server had: answered as the canonical address is, or sent there.
+//! Old URLs: paths that no route matches but a former server had. Served like the canonical URL, or redirected to
+//! it.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri, header};
 use jiff::Timestamp;
 
-use super::{RequestContext, answer, spec_answer, told};
+use super::{RequestContext, answer, spec_answer, with_facts};
 use crate::app::App;
 use crate::config::{OldUrl, Site};
 use crate::error::{Code, Error};
@@ -17,7 +18,7 @@ use crate::old_urls::{Answer, Translated, Unmapped};
 use crate::telemetry::access_log::LogFacts;
 use crate::url::{Access, signed_path, variant_path};
 
-/// Whatever no route has.
+/// The fallback for paths that no route matches.
 pub(crate) async fn old(State(app): State<Arc<App>>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let uri = &request.uri;
@@ -28,16 +29,16 @@ pub(crate) async fn old(State(app): State<Arc<App>>, request: Request) -> Respon
     };
     let mut facts = LogFacts::default();
     let response = answer(&request, counted(&app, &request, &found, now, &mut facts)).await;
-    told(response, facts)
+    with_facts(response, facts)
 }
 
-/// Without its last parts, in which there may be a signature.
+/// The 404 for an unknown path. Omits its last segments, which may contain a signature.
 pub(crate) async fn nothing_there(uri: Uri) -> Error {
     const MOST_CHARACTERS: usize = 40;
     let first = uri.path().split('/').nth(1).unwrap_or_default();
     let first: String = first.chars().take(MOST_CHARACTERS).collect();
     let detail = format!(
-        "there is nothing at /{first}: pictures are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
+        "there is nothing at /{first}: images are at /t/{{key}}/{{spec}}, originals at /o/{{key}}, the API at /api/v1"
     );
     Error::new(Code::NotFound).detail(detail)
 }
@@ -52,7 +53,7 @@ async fn counted(
     let (result, response) = match &found.result {
         Err(unmapped) => (unmapped.reason(), Err(refusal(found, unmapped))),
         Ok(translated) => match of(app, request, found, translated, now, facts).await {
-            // Not `failed`: the site wants a signature, or has wanted it until then.
+            // Counted as denied, not as failed: the site requires a signature, or the signature has expired.
             Err(error) if error.status() == StatusCode::FORBIDDEN => ("denied", Err(error)),
             Err(error) => ("failed", Err(error)),
             Ok(response) if response.status() == StatusCode::MOVED_PERMANENTLY => {
@@ -97,7 +98,7 @@ async fn of(
     spec_answer(&ask, facts).await
 }
 
-/// Signed where the old one was, if the site can.
+/// The canonical path, signed if the old URL was signed and the site has a key.
 fn canonical(site: &Site, translated: &Translated) -> String {
     let Translated { key, spec, access } = translated;
     match site.signing_keys.first() {
@@ -108,7 +109,7 @@ fn canonical(site: &Site, translated: &Translated) -> String {
     }
 }
 
-/// To where clients of the site have their pictures from, which may be another host than the old one.
+/// Redirects to the site's public URL, which may be on another host than the old one.
 fn moved(site: &Site, path: &str, translated: &Translated) -> Response {
     let base = site.public_url.as_deref().unwrap_or_default();
     let location = HeaderValue::try_from(format!("{base}{path}"));
@@ -126,7 +127,7 @@ fn moved(site: &Site, path: &str, translated: &Translated) -> Response {
 }
 
 fn refusal(found: &OldUrl<'_>, unmapped: &Unmapped) -> Error {
-    /// How long a shared cache may remember it: the configuration changes when the service starts.
+    /// How long a shared cache may keep it: the configuration changes only at start.
     const SECONDS: u64 = 60;
     let code = match unmapped {
         Unmapped::Signature => Code::SignatureInvalid,

@@ -1,4 +1,4 @@
-//! The original itself, bit for bit, with ranges.
+//! Delivers the original itself, bit for bit, with ranges.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use tintype_store::Object;
 use super::RequestContext;
 use crate::error::Error;
 use crate::http::respond::{Disposition, Representation};
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
 use crate::records::media_type::is_active_name;
 use crate::records::record::Record;
@@ -22,11 +22,11 @@ pub(super) async fn answer(
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
     let mut stored = ask.record(facts).await?;
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     loop {
         match send(ask, download, &stored.record, facts).await {
             Err(error) if error.is_outdated() => {
-                looks.again().await?;
+                retries.again().await?;
                 stored = ask.renewed(&stored.record, facts).await?;
             }
             answer => return answer,
@@ -53,10 +53,10 @@ async fn send(
         None => None,
         Some(range) => {
             let object = Object::Original(ask.key.clone());
-            // A store has no range that is empty.
+            // Stores do not accept an empty range.
             let range = (range != (0..record.size)).then_some(range);
             let etag = &record.etag;
-            // Until the first bytes; the rest is the client's time.
+            // Measured until the first bytes; the rest depends on the client.
             let began = Instant::now();
             let got = ask.app.store.get(&object, range, Some(etag)).await;
             facts.steps_mut().fetch = Some(Step::since(began));
@@ -85,7 +85,7 @@ fn representation(
     record: &Record,
     coding: Coding,
 ) -> Representation {
-    // The store's ETag changes with a move to another store; the content's own does not.
+    // The store's ETag changes when the original moves to another store; the content hash does not.
     let etag = match record.sha256 {
         Some(sha256) => sha256.first::<16>().to_string(),
         None => record.etag.to_string(),
@@ -98,8 +98,8 @@ fn representation(
         Some(Download::Named(name)) => name.as_str(),
         Some(Download::KeyName) | None => ask.key.file_name(),
     };
-    // What a browser would run is never shown in the page's place, only saved; nor is a picture that
-    // would become a page once it is saved under its name.
+    // What a browser would execute is only offered for saving, never shown on our origin; nor is an image whose
+    // file name would make it a page once it is saved.
     let is_attachment = download.is_some() || record.media_type.is_active() || is_active_name(name);
     let disposition = if is_attachment {
         Disposition::Attachment

@@ -1,4 +1,4 @@
-//! A picture made from an original.
+//! Delivers a variant, an image made from an original.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::RequestContext;
 use super::freshness::Freshness;
 use crate::error::{Code, Error};
 use crate::http::respond::{Disposition, Representation};
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::records::StoredRecord;
 use crate::records::record::Record;
 use crate::telemetry::access_log::LogFacts;
@@ -23,11 +23,11 @@ use crate::variants::formats::{self, Nature};
 use crate::variants::response_cache::{CachedResponse, accepted};
 use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 
-/// What there is to answer.
+/// The variant to respond with.
 struct Given {
     name: VariantName,
     fetched: Fetched,
-    /// A better format is to come.
+    /// A better format is being made.
     interim: bool,
 }
 
@@ -37,12 +37,12 @@ pub(super) async fn answer(
     facts: &mut LogFacts,
 ) -> Result<Response, Error> {
     let mut stored = ask.record(facts).await?;
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     let given = loop {
         match give(ask, merged, &stored).await {
-            // The bytes are no longer those of the record, which is derived anew.
+            // The bytes no longer match the record, which is derived anew.
             Err(error) if error.is_outdated() => {
-                looks.again().await?;
+                retries.again().await?;
                 stored = ask.renewed(&stored.record, facts).await?;
             }
             given => break given?,
@@ -80,7 +80,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// The best format that can be had now; a better one is made behind it.
+/// Returns the best format that is available now, and has a better one made in the background.
 async fn give(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -113,7 +113,7 @@ async fn give(
     })
 }
 
-/// What is said of the bytes at this address.
+/// Headers of the variant at this URL.
 fn representation(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -137,15 +137,15 @@ fn representation(
     }
 }
 
-/// What could be answered, best first: one where the address names a format, else every format that the
-/// client takes and that can hold a picture of this size.
+/// Possible outputs, best first: one where the URL names a format, else every format that the client accepts and
+/// that can hold an image of this size.
 fn choices(
     ask: &RequestContext<'_>,
     merged: &Merged,
     record: &Record,
 ) -> Result<Vec<Resolved>, Error> {
     let image = record.image.as_ref().ok_or_else(|| {
-        let detail = format!("{} is not a picture that can be read", record.media_type);
+        let detail = format!("{} cannot be decoded as an image", record.media_type);
         Error::new(Code::UnsupportedFormat).detail(detail)
     })?;
     if let Some(refusal) = image.refusal(ask.app.probing.limits()) {
@@ -153,7 +153,7 @@ fn choices(
         return Err(refusal);
     }
     let upright = image.upright().ok_or_else(|| {
-        Error::new(Code::UnsupportedFormat).detail("the size of the picture is not known")
+        Error::new(Code::UnsupportedFormat).detail("the size of the image is not known")
     })?;
     if let FormatItem::Image(format) = merged.format {
         let resolved = resolve(ask, merged, record, upright, format)?;
@@ -165,7 +165,7 @@ fn choices(
         transparent: image.alpha && !is_opaque(merged),
     };
     let accepted = accepted(ask.request);
-    // Everybody takes JPEG and PNG.
+    // Every client takes JPEG and PNG.
     let stored = image.format.known().map(SourceFormat::as_str);
     let takes_original = stored != Some(Format::Webp.name()) || accepted.webp;
     let mut choices = Vec::new();
@@ -180,7 +180,7 @@ fn choices(
     Ok(choices)
 }
 
-/// Everything filled in: the record's size and focal point, our qualities.
+/// Fills in the record's size and focal point and the configured quality.
 fn resolve(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -200,7 +200,7 @@ fn resolve(
     })
 }
 
-/// A background without transparency leaves none in the picture.
+/// An opaque background leaves no transparency in the image.
 fn is_opaque(merged: &Merged) -> bool {
     merged
         .request

@@ -1,4 +1,4 @@
-//! The HTTP API, from the OpenAPI document that the service itself hands out.
+//! The HTTP API, from the OpenAPI document that the service itself serves.
 
 mod schema;
 
@@ -9,7 +9,7 @@ use crate::api::DOCUMENT;
 use crate::config::Scope;
 use crate::error::Code;
 
-/// In the order in which one meets them.
+/// In order of importance to readers.
 const METHODS: [&str; 7] = ["put", "post", "get", "head", "patch", "delete", "options"];
 
 const UNTAGGED: &str = "service";
@@ -19,7 +19,7 @@ pub(super) fn write(page: &mut Page) {
     page.prose(include_str!("prose/api.md"));
     let scopes = Scope::ALL.map(|scope| format!("`{scope}`")).join(", ");
     page.prose(&format!("The scopes are {scopes}."));
-    // A test reads it as well.
+    // A test parses it as well.
     let Ok(document) = serde_json::from_str::<Value>(DOCUMENT) else {
         return;
     };
@@ -34,7 +34,7 @@ pub(super) fn write(page: &mut Page) {
     for (name, schema) in document.all("schemas") {
         schema::write(page, name, schema);
     }
-    page.part("api-headers", "Headers of answers");
+    page.part("api-headers", "Response headers");
     let rows = document.all("headers").map(|(name, header)| {
         let text = schema::text(header, "description");
         [
@@ -57,7 +57,7 @@ struct Operation<'a> {
 }
 
 impl Api {
-    /// Tags and their descriptions; the last one is of what has none.
+    /// Tags and their descriptions; the last one collects what has no tag.
     fn parts(&self) -> Vec<(String, String)> {
         let tags = self.0["tags"].as_array().into_iter().flatten();
         let tags = tags.map(|tag| {
@@ -74,7 +74,7 @@ impl Api {
     fn operations<'a>(&'a self, part: &str) -> Vec<Operation<'a>> {
         let mut found = Vec::new();
         let mut paths: Vec<_> = members(&self.0["paths"]).collect();
-        // As the document has them, which its value has forgotten.
+        // In the order of the document, which the parsed value has lost.
         paths.sort_by_key(|(path, _)| DOCUMENT.find(&format!("\"{path}\":")));
         for (path, item) in paths {
             let shared = item["parameters"].as_array().into_iter().flatten();
@@ -114,7 +114,7 @@ impl Api {
             facts: vec![
                 ("Parameters", self.parameters(operation)),
                 ("Body", body(&value["requestBody"])),
-                ("Answers", self.answers(&value["responses"])),
+                ("Responses", self.answers(&value["responses"])),
                 ("Refusals", self.refusals(&value["responses"])),
             ],
             ..Entry::default()
@@ -140,7 +140,7 @@ impl Api {
         parameters.join("\n")
     }
 
-    /// One a line.
+    /// Responses, one per line.
     fn answers(&self, responses: &Value) -> String {
         let answers = self.responses(responses, false).map(|(status, response)| {
             let description = schema::text(response, "description");
@@ -155,7 +155,7 @@ impl Api {
         answers.collect::<Vec<_>>().join("\n")
     }
 
-    /// The codes; of `HEAD`, which has no bodies, the words.
+    /// The error codes; for `HEAD`, which has no bodies, the descriptions.
     fn refusals(&self, responses: &Value) -> String {
         let refusals = self.responses(responses, true).map(|(status, response)| {
             let description = schema::text(response, "description");
@@ -190,7 +190,7 @@ impl Api {
     }
 }
 
-/// A code, leading to what is said of it.
+/// A code, linked to its description.
 fn linked(code: &str) -> String {
     match Code::named(code) {
         Some(code) => format!("[{0}](#error-{0})", code.as_str()),

@@ -1,4 +1,4 @@
-//! Every code with its cause and its cure.
+//! Every error code with its cause and cure.
 
 use super::page::{Entry, Page, code};
 use crate::error::{Code, Error};
@@ -8,7 +8,7 @@ pub(super) fn write(page: &mut Page) {
     page.section("errors", "Errors");
     page.prose(include_str!("prose/errors.md"));
     page.raw(&code(&example()));
-    page.prose("`instance` is the request's id, which is also in the header `Tintype-Request-Id` and in the log.");
+    page.prose("`instance` is the request id, which is also in the header `Tintype-Request-Id` and in the log.");
     for code in Code::ALL {
         let status = code.status();
         let class = if status.is_server_error() {
@@ -33,7 +33,7 @@ pub(super) fn write(page: &mut Page) {
     }
 }
 
-/// As the service answers it.
+/// A response as the service sends it.
 fn example() -> String {
     let refused = parse_spec("w_9000~h_480").err().map(Error::from);
     let problem = refused.map(|error| error.problem(Some("aef99de1dfbcd0b600000001")));

@@ -1,4 +1,4 @@
-//! What goes in and what comes out, with every limit.
+//! Input and output formats, with every limit.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
@@ -104,7 +104,7 @@ fn encoder(format: Format) -> String {
     }
 }
 
-/// In the words of the refusal, which has the limit.
+/// The limit in the words of its error message.
 fn most(format: Format) -> String {
     let huge = Size::new(1_000_000, 1_000_000);
     match check_size(format, huge) {
@@ -116,7 +116,7 @@ fn most(format: Format) -> String {
 }
 
 fn limits() -> Vec<[String; 2]> {
-    // Taken apart by name, so that a new one cannot be forgotten here.
+    // Destructured, so that a new limit cannot be forgotten here.
     let Limits {
         max_file_bytes,
         max_pixels,
@@ -180,13 +180,13 @@ pub(super) fn bytes(bytes: u64) -> String {
         .into_iter()
         .find(|(_, bits)| bytes >= 1 << bits && bytes.is_multiple_of(1 << bits));
     match whole {
-        // The space does not break.
+        // A non-breaking space.
         Some((unit, bits)) => format!("{}\u{a0}{unit}", grouped(bytes >> bits)),
         None => format!("{} bytes", grouped(bytes)),
     }
 }
 
-/// Thousands apart.
+/// Groups digits by thousands.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;

@@ -1,6 +1,6 @@
 //! Text to HTML.
 
-/// For text and for values of attributes in quotes.
+/// Escapes text and quoted attribute values.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for c in text.chars() {
@@ -15,13 +15,13 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// Of a name with long parts: browsers may break it where a reader would.
+/// Lets browsers break long names where a reader would.
 pub(super) fn breakable(name: &str) -> String {
     escape(name).replace('_', "_<wbr>")
 }
 
-/// A sentence with names in backticks, `**words**` and `[links](to)`. A link that leads into the repository, where
-/// the page cannot know it to be, is its text.
+/// Renders a sentence with names in backticks, `**words**` and `[links](to)`. A link into the repository, which the
+/// page cannot reach, becomes its text.
 pub(super) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     let mut rest = text;
@@ -39,7 +39,7 @@ pub(super) fn inline(text: &str) -> String {
     out
 }
 
-/// The HTML of what the text begins with, and what comes after it.
+/// The HTML of the beginning of the text, and the rest of the text.
 type Begun<'a> = Option<(String, &'a str)>;
 
 fn code(text: &str) -> Begun<'_> {

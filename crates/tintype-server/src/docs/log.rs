@@ -1,4 +1,4 @@
-//! The fields of the log. Their owner is `deploy/log.md`, which a test compares with what the service says.
+//! The fields of the log. They are defined in `deploy/log.md`, which a test compares with what the service logs.
 
 use super::markdown::{Block, blocks};
 use super::page::{Entry, Page};

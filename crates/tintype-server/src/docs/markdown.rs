@@ -1,6 +1,6 @@
-//! As much of Markdown as our own texts use, in blocks.
+//! A parser for the part of Markdown that our own texts use.
 
-/// Text within is as it was written, in one line.
+/// Text is raw, with its lines joined.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Block {
     /// Without its marks.
@@ -12,7 +12,7 @@ pub(super) enum Block {
     Table(Vec<Vec<String>>),
 }
 
-/// Blocks are parted by blank lines, and by a change of their kind.
+/// Blocks are separated by blank lines and by a change of kind.
 pub(super) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();

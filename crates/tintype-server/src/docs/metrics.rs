@@ -1,4 +1,4 @@
-//! Every metric, as a new registry tells them.
+//! Every metric, as a new registry exposes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,15 +26,15 @@ pub(super) fn write(page: &mut Page) {
     }
 }
 
-/// What stands in it before the first request.
+/// The exposition before the first request.
 fn registered() -> String {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), ["default"]);
-    // What has no series is not told at all.
+    // A family without a series is not exposed at all.
     metrics.old_urls().count("thumbor", None, "here");
     metrics.encode()
 }
 
-/// With those of their values that are there from the start, sorted: a registry has no order of its own.
+/// Labels with the values that exist from the start, sorted: a registry has no order.
 fn labels(family: &FamilyText<'_>) -> String {
     let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let samples: Vec<_> = family.samples().collect();

@@ -1,9 +1,9 @@
-//! The reference, as one page: every item of an address, every call of the API, every code, option, metric and field of
-//! the log, with a playground where the page is served by a service that has one to play with.
+//! The reference as a single page: every URL item, API call, error code, option, metric and log field, with a
+//! playground if a development service serves the page.
 //!
-//! It is written when it is asked for, from the tables that the code itself goes by, so it cannot say anything else. What
-//! those tables do not hold is prose, and lies beside this file. The page needs nothing from anywhere: it can be kept
-//! as a file.
+//! It is generated on request from the tables that the code itself uses, so it cannot disagree with the code. What
+//! those tables do not hold is prose beside this file. The page loads nothing from elsewhere, so it can be saved as
+//! a file.
 
 mod api;
 mod errors;
@@ -27,7 +27,7 @@ use page::Page;
 pub use playground::Live;
 pub use shell::Document;
 
-/// The page; with `live` the playground works, on the service that serves it.
+/// Generates the page; with `live` the playground works, using the service that serves it.
 pub fn document(live: Option<&Live>) -> Document {
     let mut page = Page::default();
     page.section("start", "Start");

@@ -1,4 +1,4 @@
-//! Every option, with what `config/tintype.toml` says of it.
+//! Every option, with its help from `config/tintype.toml`.
 
 use super::page::{Entry, Page};
 use crate::config::{Group, documented};
@@ -30,7 +30,7 @@ pub(super) fn write(page: &mut Page) {
                     ("Environment", format!("`{}`", option.variable)),
                     ("Default", default.unwrap_or_default()),
                     (
-                        "Of a site",
+                        "Per site",
                         if option.is_of_site { "yes" } else { "" }.to_owned(),
                     ),
                 ],

@@ -1,4 +1,4 @@
-//! The body of the page as it grows, and its contents.
+//! The body of the page as it is built, and its table of contents.
 
 use super::html::{breakable, escape, inline};
 use super::markdown::{Block, blocks};
@@ -9,23 +9,23 @@ pub(super) struct Page {
     pub(super) contents: Vec<Chapter>,
 }
 
-/// What the contents lead to.
+/// An entry of the table of contents.
 pub(super) struct Chapter {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) parts: Vec<(String, String)>,
 }
 
-/// Something with a name that one looks up: it has an anchor, and is found by the search.
+/// A named entry that readers look up: it has an anchor, and the search finds it.
 #[derive(Default)]
 pub(super) struct Entry<'a> {
     pub(super) id: String,
     pub(super) name: &'a str,
-    /// Beside the name, each with its class: of colour, or none.
+    /// Shown beside the name, each with a CSS class, which may be empty.
     pub(super) badges: Vec<(&'static str, String)>,
     /// Markdown.
     pub(super) text: &'a str,
-    /// Words and what they say, in Markdown's inline form, in one line or several.
+    /// Terms and their descriptions in inline Markdown, on one line or several.
     pub(super) facts: Vec<(&'a str, String)>,
 }
 
@@ -78,7 +78,7 @@ impl Page {
         self.raw(&html);
     }
 
-    /// Cells in Markdown's inline form.
+    /// Cells in inline Markdown.
     pub(super) fn table<const N: usize>(&mut self, head: [&str; N], rows: Vec<[String; N]>) {
         let head = head.map(str::to_owned).to_vec();
         let rows = rows.into_iter().map(|row| row.to_vec());
@@ -117,7 +117,7 @@ impl Page {
         self.raw("</div></div>");
     }
 
-    /// The whole of it.
+    /// Returns the finished body and its chapters.
     pub(super) fn finish(mut self) -> (String, Vec<Chapter>) {
         self.body.push_str("</section>\n");
         (self.body, self.contents)
@@ -141,7 +141,7 @@ fn anchored(level: u8, id: &str, title: &str) -> String {
     format!("<h{level} id=\"{id}\"><a href=\"#{id}\">{title}</a></h{level}>")
 }
 
-/// A region that scrolls by itself has to be within reach of the keyboard.
+/// A scrollable region must be reachable by keyboard.
 pub(super) fn code(text: &str) -> String {
     let text = escape(text);
     format!("<pre tabindex=\"0\"><code>{text}</code></pre>")

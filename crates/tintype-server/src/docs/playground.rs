@@ -1,5 +1,5 @@
-//! A picture to try addresses on. It works where the service that serves the page runs for development; anywhere else
-//! the page says how to get there.
+//! The playground, for trying URLs on an image. It works if the page is served by a development service; otherwise
+//! the page says how to start one.
 
 use serde_json::json;
 use tintype_store::Key;
@@ -10,15 +10,15 @@ use crate::app::App;
 use crate::config::DEV_TOKEN;
 use crate::url::{ITEMS, Presets, words};
 
-/// Below which pictures are uploaded.
+/// The prefix of playground uploads.
 const PREFIX: &str = "playground/";
 
-/// What the script has to know of the service.
+/// What the script needs to know of the service.
 pub struct Live {
-    /// The token that everybody knows, where it holds; otherwise the reader is asked for one.
+    /// The token of `--dev`, where it is valid; otherwise the page asks the reader for one.
     token: Option<&'static str>,
     presets: Presets,
-    /// What clients put before `/t/`, where that is not the address of the page.
+    /// What clients put before `/t/`, if that is not the page's own origin.
     public_url: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl Live {
         }
     }
 
-    /// For the script, as JSON that no markup can end.
+    /// JSON for the script, escaped so that it cannot end the markup.
     pub(super) fn json(&self) -> String {
         let presets = self.presets.iter();
         let presets = presets.map(|(name, spec)| (name.to_string(), spec.to_string().into()));
@@ -64,13 +64,13 @@ pub(super) fn write(page: &mut Page, live: Option<&Live>) {
     page.raw(&bench);
 }
 
-/// How an item is tried.
+/// The form control of an item.
 enum Field {
-    /// A number, with what holds without it; with the ends of a slider.
+    /// A number: item, label, default, and the ends of a slider.
     Slid(&'static str, &'static str, &'static str, [u32; 2]),
-    /// Text, with what holds without it.
+    /// Text: item, label, default.
     Typed(&'static str, &'static str, &'static str),
-    /// One of the item's words, with what silence means.
+    /// One of the item's words: item, label, default.
     Chosen(&'static str, &'static str, &'static str),
     Ticked(&'static str, &'static str),
 }
@@ -119,7 +119,7 @@ fn field(field: &Field) -> String {
             let default = ITEMS.iter().find(|known| known.name == *item);
             let default = default.and_then(|known| known.default).unwrap_or(silence);
             let others = words(item).into_iter().filter(|word| *word != default);
-            // No pictures: there is nothing to be seen of them here.
+            // These do not produce an image to show.
             let others = others.filter(|word| !["json", "original"].contains(word));
             chosen(item, label, default, others)
         }

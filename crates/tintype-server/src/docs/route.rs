@@ -1,4 +1,4 @@
-//! `/` of a service for development: the reference, with a playground.
+//! `/` of a development service: the reference with a playground.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::error::{Code, Error};
 
 const METHODS: &str = "GET, HEAD";
 
-/// Written anew each time, for one reader in development; `HEAD` has its body taken away by the server.
+/// Generated on each request, since there is one reader in development; the server drops the body for `HEAD`.
 pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Error::new(Code::MethodNotAllowed)
             .allow(METHODS)
             .into_response();
     }
-    // With an address of its own the API is another origin, and takes no page's requests.
+    // With a separate address the API is another origin, and does not accept requests from pages.
     let live = app
         .config
         .addresses

@@ -1,4 +1,4 @@
-//! What is around the body: head, contents, style and scripts, and the policy under which they may be served.
+//! The frame of the page: head, table of contents, style and scripts, and the policy under which it may be served.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,21 +21,21 @@ const PLAYGROUND: &str = concat!(
     include_str!("assets/playground.js"),
 );
 
-/// A leaf of a tintype, in its case.
+/// A tintype in its case.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
     %3Crect width='16' height='16' rx='3' fill='%23934b1c'/%3E\
     %3Cellipse cx='8' cy='8' rx='4' ry='5' fill='%23fbf8f2'/%3E%3C/svg%3E";
 
-/// The page, and what a browser should let it do.
+/// The page and its content security policy.
 pub struct Document {
     pub html: String,
-    /// The value of `Content-Security-Policy`: nothing from elsewhere, and no other script than ours.
+    /// The value of `Content-Security-Policy`: nothing from elsewhere, and no scripts but ours.
     pub policy: String,
 }
 
 pub(super) fn around(page: Page, live: Option<&Live>) -> Document {
     let (body, chapters) = page.finish();
-    // In blocks of their own, so that each has its own names.
+    // In separate blocks, so that their names do not collide.
     let playground = live.map(|_| format!("{{\n{PLAYGROUND}}}\n"));
     let script = format!("{{\n{FIND}}}\n{}", playground.unwrap_or_default());
     let service = live.map(|live| {
@@ -59,7 +59,7 @@ pub(super) fn around(page: Page, live: Option<&Live>) -> Document {
     Document { html, policy }
 }
 
-/// By which a policy knows a text of the page.
+/// The hash by which the policy allows a text of the page.
 fn hash(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }

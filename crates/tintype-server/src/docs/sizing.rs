@@ -1,4 +1,4 @@
-//! What the service makes of the memory that it gets, by its own arithmetic.
+//! What the service does with a given amount of memory, by its own arithmetic.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -22,12 +22,12 @@ pub(super) fn write(page: &mut Page) {
         "`memory_budget`",
         "`hot_cache_bytes`",
         "`max_connections`",
-        "largest pictures in megapixels",
+        "largest images in megapixels",
     ];
     page.table(head, rows.collect());
 }
 
-/// With everything at its default.
+/// With every option at its default.
 fn row(memory_bytes: u64) -> Option<[String; 5]> {
     let nothing = Path::new("/nonexistent/tintype.toml");
     let config = Config::load([], nothing, Some(&Dev::default()))

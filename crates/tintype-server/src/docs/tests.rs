@@ -1,5 +1,5 @@
-//! Whatever can be asked, set, counted or refused stands on the page, under an anchor of its own; and nothing on it
-//! leads nowhere.
+//! Everything that can be requested, set, counted or refused is on the page under its own anchor, and no link is
+//! broken.
 
 use std::collections::HashSet;
 
@@ -69,7 +69,7 @@ fn nothing_is_missing() {
     );
 }
 
-/// A family without a series would be told by no registry, and so be missing everywhere.
+/// A registry does not expose a family without a series, which would then be missing everywhere.
 #[test]
 fn no_metric_hides_until_it_is_counted() {
     let source = include_str!("../telemetry/metrics/mod.rs");
@@ -100,7 +100,7 @@ fn every_anchor_is_one_and_every_link_leads_to_one() {
     assert!(links.len() > 300, "{}", links.len());
 }
 
-/// It can be kept as a file, and served under a policy that lets nothing in.
+/// It can be saved as a file, and served under a policy that allows nothing from elsewhere.
 #[test]
 fn the_page_needs_nothing_from_anywhere() {
     let html = html();
@@ -125,7 +125,7 @@ fn the_page_needs_nothing_from_anywhere() {
     assert!(!policy.contains("unsafe"), "{policy}");
 }
 
-/// A code without them would not compile; these are about their being sentences.
+/// The compiler already requires both; this checks that they are sentences.
 #[test]
 fn codes_have_their_cause_and_cure() {
     for code in Code::ALL {

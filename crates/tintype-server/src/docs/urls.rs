@@ -1,4 +1,4 @@
-//! Addresses: items, contradictions, presets, signatures.
+//! URLs: items, contradictions, presets, signatures.
 
 use tintype_imaging::geometry::{MAX_PIXELS, MAX_SIDE};
 use tintype_store::Key;
@@ -8,8 +8,8 @@ use crate::url::{
     ITEMS, MAX_SPEC_BYTES, RULES, Rule, SigningKey, allowed, parse_spec, signed_path,
 };
 
-/// For the example alone.
-const EXAMPLE_KEY: &str = "an example, and no key for anybody";
+/// For the example only.
+const EXAMPLE_KEY: &str = "an example key that is never used";
 
 pub(super) fn write(page: &mut Page) {
     page.section("urls", "URLs");
@@ -24,7 +24,7 @@ pub(super) fn write(page: &mut Page) {
             facts: vec![
                 ("Values", allowed(item.name)),
                 ("Default", default.unwrap_or_default()),
-                ("At odds with", contradictions(item.name)),
+                ("Conflicts with", contradictions(item.name)),
             ],
             ..Entry::default()
         });
@@ -37,12 +37,12 @@ pub(super) fn write(page: &mut Page) {
         ..Entry::default()
     });
     page.prose(&format!(
-        "A spec is at most {MAX_SPEC_BYTES} characters of `A-Z a-z 0-9 - . _ ~`. An answer has at most {MAX_SIDE} pixels a \
+        "A spec is at most {MAX_SPEC_BYTES} characters of `A-Z a-z 0-9 - . _ ~`. An image has at most {MAX_SIDE} pixels a \
          side and {} megapixels; a larger one is refused as [`invalid-spec`](#error-invalid-spec).",
         MAX_PIXELS / 1_000_000,
     ));
     page.part("contradictions", "Contradictions");
-    page.prose("What says two things at once is refused with the item's name. These are all:");
+    page.prose("Contradictions are refused with the name of the item. These are all:");
     let row = |rule: &Rule| {
         let (item, example) = (rule.item, rule.example);
         [
@@ -60,7 +60,7 @@ pub(super) fn write(page: &mut Page) {
     page.part("signatures", "Signatures");
     page.prose(include_str!("prose/signatures.md"));
     page.prose(&format!(
-        "With the key `{EXAMPLE_KEY}` the picture `photos/lion.jpg` in `w_640` is at `{}`.",
+        "With the key `{EXAMPLE_KEY}` the image `photos/lion.jpg` in `w_640` is at `{}`.",
         example()
     ));
     page.part("versions", "Versions and caching");
@@ -73,7 +73,7 @@ fn contradictions(item: &str) -> String {
     rules.collect::<Vec<_>>().join("; ")
 }
 
-/// By the code that signs.
+/// Computed by the code that signs.
 fn example() -> String {
     let parts = (
         Key::parse("photos/lion.jpg").ok(),

@@ -1,4 +1,4 @@
-//! Which library error becomes which refusal, spelled out case by case.
+//! Conversions of library errors, spelled out case by case.
 
 use std::error;
 
@@ -16,11 +16,11 @@ impl From<tintype_store::Error> for Error {
         let public = error.to_string();
         match error {
             Store::NotFound => Self::new(Code::NotFound),
-            // Of what is read or written on our own account: what a client asks for is decided where it is known,
-            // and answered by `not_in_version`.
+            // Conditions of our own reads and writes. A client's own conditions are handled where they are known,
+            // by `not_in_version`.
             Store::Precondition { .. } | Store::Changed => Self::changing().cause(error),
             Store::ParentNotDirectory { parent } => Self::new(Code::ParentNotDirectory)
-                .detail("a file has the name of a folder of the key")
+                .detail("a file has the name of a folder in the key")
                 .member("parent", parent),
             Store::IsDirectory => Self::new(Code::KeyExists).detail("a folder has this name"),
             Store::KeyTooLong => Self::new(Code::NameTooLong).detail(public),
@@ -41,7 +41,7 @@ impl From<tintype_store::Error> for Error {
             }
             Store::Full => Self::new(Code::InsufficientStorage).cause(error),
             Store::Unavailable { .. } => Self::new(Code::StoreUnavailable).cause(error),
-            // Limits and announcements that our own code should have kept.
+            // Limits and declarations that our own code should have kept.
             Store::TooLarge { .. }
             | Store::InvalidAttribute { .. }
             | Store::SourceChanged { .. }
@@ -67,31 +67,31 @@ impl From<KeyError> for Error {
 }
 
 impl Error {
-    /// For every change that is asked of a service that makes none.
+    /// For every change on a read-only service.
     pub fn read_only() -> Self {
         Self::new(Code::ReadOnly).detail(
-            "this service is set to read only (TINTYPE_READ_ONLY): ask the one that may be written to",
+            "this service is read-only (TINTYPE_READ_ONLY): send changes to the one that may write",
         )
     }
 
-    /// For a condition of the client's own.
+    /// For a failed condition of the client.
     pub fn not_in_version(what: &'static str) -> Self {
         Self::new(Code::PreconditionFailed)
-            .detail(format!("the {what} is not in the version asked for"))
+            .detail(format!("the {what} is not in the requested version"))
     }
 
-    /// For what is changed by others each time that it is tried.
+    /// For a change that loses every race with other writers.
     pub fn busy(what: &'static str) -> Self {
         Self::new(Code::Conflict).detail(format!("too many changes of one {what} at the same time"))
     }
 
-    /// For an original that other programs write to in place, and that never holds still.
+    /// For an original that other programs keep changing in place while it is read.
     pub fn changing() -> Self {
         Self::new(Code::OriginalChanging)
-            .detail("the original was changed each time that it was read; ask again in a moment")
+            .detail("the original was changed each time that it was read; try again in a moment")
     }
 
-    /// For a request body that ended in an error: too slow, or broken off.
+    /// For a request body that failed: too slow, or cut off.
     pub fn body(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         let error = error.into();
         let mut source: Option<&(dyn error::Error + 'static)> = Some(error.as_ref());
@@ -102,7 +102,7 @@ impl Error {
             source = error.source();
         }
         Self::new(Code::InvalidRequest)
-            .detail("the body ended before it was whole")
+            .detail("the body ended before it was complete")
             .cause(error)
     }
 }

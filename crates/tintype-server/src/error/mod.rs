@@ -1,8 +1,8 @@
-//! The one error of the server, answered as `application/problem+json` (RFC 9457).
+//! The error type of the server, sent as `application/problem+json` (RFC 9457).
 //!
-//! Every refusal has a frozen code, a status, public words, and the field or limit concerned. What
-//! the system said (paths, errno, a panic) travels as the cause: it is logged by the access log's
-//! layer, where the request id is known, and never sent.
+//! Every error has a frozen code, a status, a public text, and the field or limit concerned. Internal details
+//! (paths, errno, a panic) travel as the cause: the access log's layer logs it, where the request id is known, and
+//! it is never sent.
 
 mod code;
 mod from;
@@ -25,16 +25,16 @@ pub use code::Code;
 
 type Cause = Box<dyn error::Error + Send + Sync>;
 
-/// Cheap to return: little more than a pointer. Cheap to keep: the response carries it as an extension, so that
-/// the outer layer can add the request id and log the cause.
+/// Cheap to return: little more than a pointer. Cheap to keep: the response carries it as an extension, so that the
+/// outer layer can add the request id and log the cause.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>, Audience);
 
-/// Whom it is told.
+/// Who reads the error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Audience {
     Anybody,
-    /// Who may do something with the store may know what the store said.
+    /// Token holders can do something about the store, so they may know what it reported.
     TokenHolder,
 }
 
@@ -43,7 +43,7 @@ struct Inner {
     detail: Cow<'static, str>,
     members: Map<String, Value>,
     headers: HeaderMap,
-    /// What the store said, for those who have a token.
+    /// What the store reported, for token holders.
     reason: Option<String>,
     cause: Option<Cause>,
 }
@@ -65,7 +65,7 @@ impl Error {
                     HeaderValue::from_static("Bearer realm=\"tintype\", error=\"invalid_token\""),
                 );
             }
-            // A client that is told nothing tries again at once.
+            // Without this header clients would retry at once.
             Code::Overloaded
             | Code::DeadlineExceeded
             | Code::OriginalChanging
@@ -73,7 +73,7 @@ impl Error {
             | Code::StoreUnavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
             }
-            // Somebody has to mend it.
+            // An operator has to repair it.
             Code::RecordDamaged => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("300"));
             }
@@ -90,26 +90,26 @@ impl Error {
         Self(Arc::new(inner), Audience::Anybody)
     }
 
-    /// A field of a request has a value that it must not have.
+    /// A field of a request has an invalid value.
     pub fn invalid(field: &str, reason: impl fmt::Display) -> Self {
         Self::new(Code::InvalidRequest)
             .detail(format!("{field}: {reason}"))
             .member("field", field)
     }
 
-    /// A 404 names what is absent.
+    /// A 404 that names the missing key.
     pub fn no_original(key: &Key) -> Self {
         Self::new(Code::NotFound)
             .detail(format!("there is no original {:?}", key.as_str()))
             .member("key", key.as_str())
     }
 
-    /// What happened this time; public, so without paths and system messages.
+    /// Sets what happened this time. Public, so without paths and system messages.
     pub fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.change(|inner| inner.detail = detail.into())
     }
 
-    /// A typed member of the problem, such as `limit`, `field` or `item`.
+    /// Adds a member to the problem, such as `limit`, `field` or `item`.
     pub fn member(self, name: &str, value: impl Into<Value>) -> Self {
         debug_assert!(
             ![
@@ -134,7 +134,7 @@ impl Error {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// Lets shared caches keep the refusal for a few seconds; without this it is `no-store`.
+    /// Lets shared caches keep the error for some seconds; the default is `no-store`.
     pub fn cache_for(self, seconds: u64) -> Self {
         let value = format!("public, max-age={seconds}");
         match HeaderValue::try_from(value) {
@@ -143,12 +143,12 @@ impl Error {
         }
     }
 
-    /// For 405: the methods that would do, such as `GET, HEAD`.
+    /// For 405: the allowed methods, such as `GET, HEAD`.
     pub fn allow(self, methods: &'static str) -> Self {
         self.header(ALLOW, HeaderValue::from_static(methods))
     }
 
-    /// For 416: how long the content is.
+    /// For 416: the length of the content.
     pub fn content_length(self, length: u64) -> Self {
         let value = HeaderValue::try_from(format!("bytes */{length}"));
         self.member("length", length)
@@ -161,17 +161,17 @@ impl Error {
         })
     }
 
-    /// What the system said: for the log, never for the client.
+    /// Sets the internal cause: for the log, never for the client.
     pub fn cause(self, cause: impl Into<Cause>) -> Self {
         self.change(|inner| inner.cause = Some(cause.into()))
     }
 
-    /// What the store said: for the log and for those who have a token.
+    /// Sets what the store reported: for the log and for token holders.
     pub fn reason(self, reason: String) -> Self {
         self.change(|inner| inner.reason = Some(reason))
     }
 
-    /// The same for somebody who has shown a token.
+    /// The same error with the details for a token holder.
     pub fn for_token_holder(self) -> Self {
         Self(self.0, Audience::TokenHolder)
     }
@@ -192,7 +192,7 @@ impl Error {
         &self.0.members
     }
 
-    /// Whether the store gave no answer, rather than one that cannot be used.
+    /// Whether the store is unavailable, as opposed to returning something unusable.
     pub fn is_store_away(&self) -> bool {
         matches!(
             self.of_store(),
@@ -205,14 +205,14 @@ impl Error {
         cause.downcast_ref()
     }
 
-    /// Whether the store could not do what it was asked: it is away, full, or refuses it.
+    /// Whether the store failed: it is unavailable, full, or refuses the operation.
     pub fn is_of_store(&self) -> bool {
         matches!(self.0.code, Code::InsufficientStorage | Code::StoreRefused)
             || self.is_store_away()
     }
 
-    /// Whether the bytes of an original are to blame that there is no picture of it, rather than the store,
-    /// the load, or what was asked for.
+    /// Whether the original's bytes are the reason that it cannot be rendered, rather than the store, the load, or
+    /// the request.
     pub fn is_of_picture(&self) -> bool {
         matches!(
             self.0.code,
@@ -220,8 +220,8 @@ impl Error {
         )
     }
 
-    /// Whether an original was another one than its record says, or became another one, when it was
-    /// read. To look again is the cure.
+    /// Whether an original did not match its record when it was read, or changed meanwhile. Reading the record anew
+    /// helps.
     pub fn is_outdated(&self) -> bool {
         matches!(
             self.of_store(),
@@ -229,12 +229,12 @@ impl Error {
         )
     }
 
-    /// Whether the bytes of an original cannot be decoded, so that trying again is as dear and ends alike.
+    /// Whether the original's bytes cannot be decoded, so that another try would cost as much and fail again.
     pub fn is_of_content(&self) -> bool {
         matches!(self.0.code, Code::CorruptImage | Code::UnsupportedFormat)
     }
 
-    /// Whether there was no room for it now.
+    /// Whether the service was too busy.
     pub fn is_overload(&self) -> bool {
         self.0.code == Code::Overloaded
     }
@@ -250,7 +250,7 @@ impl Error {
         Some(text)
     }
 
-    /// The answer, with the request id as `instance`.
+    /// The response, with the request id as `instance`.
     pub fn respond(&self, request_id: Option<&str>) -> Response {
         let mut response = Response::new(Body::from(self.problem(request_id).to_string()));
         *response.status_mut() = self.status();
@@ -264,7 +264,7 @@ impl Error {
         response
     }
 
-    /// The members of RFC 9457 and ours; also for one item of a batch answer.
+    /// The members of RFC 9457 and ours; also used for one item of a batch response.
     pub fn problem(&self, request_id: Option<&str>) -> Value {
         let Inner {
             code,
@@ -291,7 +291,7 @@ impl Error {
     }
 
     fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        // Builders run before the error is shared; afterwards there is nothing left to change.
+        // Builders run before the error is shared, so nothing can be changed afterwards.
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             change(inner);
         } else {
@@ -336,7 +336,7 @@ impl error::Error for Error {
 
 #[cfg(test)]
 mod tests {
-    //! Clients branch on `code` and show `detail`; neither may ever carry what the system said.
+    //! Clients branch on `code` and show `detail`; neither may ever contain internal details.
 
     use std::collections::HashSet;
     use std::io;

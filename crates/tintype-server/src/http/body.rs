@@ -1,4 +1,4 @@
-//! Bodies on their way: a request body that has to make progress, an answer that knows when it ends.
+//! Body wrappers: a request body that must make progress, and a response body that knows when it has ended.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use super::pace::{Pace, Stopwatch};
 
 type BoxError = Box<dyn error::Error + Send + Sync>;
 
-/// The client stopped sending in the middle of a body. Handlers find it among the sources of the
-/// error that ends the body.
+/// The client stopped sending in the middle of a body. Handlers find it among the sources of the error that ends
+/// the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BodyTimeout {
     pub seconds: u64,
@@ -29,7 +29,7 @@ impl fmt::Display for BodyTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the body brought less than {} bytes in {} s",
+            "fewer than {} bytes of the body arrived in {} s",
             self.bytes, self.seconds
         )
     }
@@ -37,14 +37,14 @@ impl fmt::Display for BodyTimeout {
 
 impl error::Error for BodyTimeout {}
 
-/// The clock runs only while a handler waits: a handler that waits for a disk is not the client's
-/// fault.
+/// A request body with a timeout. The clock runs only while a handler waits for the client, not while it waits for
+/// a disk.
 pub(super) struct RequestBody {
     body: Incoming,
     shared: Arc<Shared>,
     pace: Pace,
     sender: Stopwatch,
-    /// Only reading on tells where a chunked body ends.
+    /// The end of a chunked body is found only by reading on.
     has_ended: bool,
 }
 
@@ -109,7 +109,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// A request is being answered for as long as this lives.
+/// Marks a request as being handled for as long as it lives.
 pub(super) struct Busy(Arc<Shared>);
 
 impl Busy {
@@ -126,13 +126,13 @@ impl Drop for Busy {
     }
 }
 
-/// The body of an answer, which ends the request when it has been handed over.
+/// A response body, which ends the request once it has been sent.
 ///
-/// Hyper asks for as much of it as its buffer holds, which is sized for uploads; here nothing more is
-/// given while the client has not taken what was.
+/// Hyper polls for as much as its buffer holds, which is sized for uploads; this body returns nothing more until
+/// the client has taken what was sent before.
 pub(super) struct ResponseBody {
     body: axum::body::Body,
-    /// Still to come, as far as that was declared.
+    /// Bytes still to come, as far as the length was declared.
     left: u64,
     shared: Arc<Shared>,
     _busy: Busy,
@@ -155,7 +155,7 @@ impl ResponseBody {
         }
     }
 
-    /// The end holds no bytes, and is not waited with.
+    /// Whether to wait for the client. The end of a body holds no bytes, so it never waits.
     fn is_held_back(&self) -> bool {
         self.left > 0 && self.shared.queued.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! One connection: hyper with our limits, and the rules that it leaves to the server.
+//! Serves one connection: hyper with our limits, and the checks that it leaves to the server.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -26,18 +26,18 @@ use super::io::{Shared, TimedStream};
 use super::{MAX_HEAD_BYTES, MAX_READ_BYTES, Settings};
 use crate::error::{Code, Error};
 
-/// What every connection has to know about the end.
+/// The shutdown state that all connections share.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
-    /// Answers say `Connection: close`.
+    /// Responses have `Connection: close`.
     pub(super) draining: AtomicBool,
-    /// Idle connections close, others after their answer.
+    /// Idle connections close, busy ones after their response.
     pub(super) closing: AtomicBool,
-    /// Findings when `closing` is set.
+    /// Notified when `closing` is set.
     pub(super) changed: Notify,
 }
 
-/// Serves until the connection ends; a client's mistakes are nobody's error.
+/// Serves until the connection ends; mistakes of the client are not errors.
 pub(super) async fn serve_one<S>(
     stream: TcpStream,
     service: S,
@@ -66,8 +66,8 @@ pub(super) async fn serve_one<S>(
             };
             let (mut parts, body) = response.into_parts();
             let body = ResponseBody::new(body, &parts.headers, busy, shared.clone());
-            // Hyper closes after a body that nobody has read; said aloud, so that a client does not send
-            // its next request into the closing connection.
+            // Hyper closes after a body that was not read; the header says so, lest the client sends its next
+            // request into the closing connection.
             let is_unread = shared.unread.load(Ordering::Relaxed);
             if must_close || is_unread || ending.draining.load(Ordering::Relaxed) {
                 parts
@@ -79,15 +79,15 @@ pub(super) async fn serve_one<S>(
     });
 
     let mut builder = http1::Builder::new();
-    // The number of fields stays at hyper's 100: to say so would move them to the heap.
+    // The number of fields stays at hyper's default of 100: setting it would move them to the heap.
     builder
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD_BYTES)
         .max_buf_size(MAX_READ_BYTES);
     let mut connection = pin!(builder.serve_connection(io, handler));
 
-    // Waiting takes a lock that all connections share, so it is asked once: a task's waker stays
-    // the same, and the flag is looked at on every wake.
+    // Registering takes a lock that all connections share, so it is done once: the task's waker stays the same, and
+    // the flag is checked on every wake.
     let mut changed = pin!(ending.changed.notified());
     let mut is_waiting = false;
     let mut is_told = false;
@@ -102,7 +102,7 @@ pub(super) async fn serve_one<S>(
             connection.as_mut().graceful_shutdown();
         }
         match connection.as_mut().poll(cx) {
-            // A client that sends no request is told nothing: dropping the connection closes it.
+            // A client that sends no request gets no response: dropping the connection closes it.
             Poll::Pending => idle_timeout.poll(cx).map(Ok),
             ready => ready,
         }
@@ -113,11 +113,11 @@ pub(super) async fn serve_one<S>(
     }
 }
 
-/// Refuses what two parsers in a row could understand differently, and wraps the body.
+/// Refuses requests that two parsers in a row could read differently, and wraps the body.
 ///
-/// [`super::watch`] has seen what hyper does not tell. Hyper has refused the rest: differing lengths, folded fields, space before a colon, a transfer
-/// coding that does not end in chunked. With both a length and a coding it drops the length and
-/// closes after the answer (RFC 9112, 6.1).
+/// [`super::watch`] has found what hyper does not report. Hyper itself has refused the rest: differing lengths,
+/// folded fields, space before a colon, a transfer coding that does not end in chunked. With both a length and a
+/// coding it drops the length and closes after the response (RFC 9112, 6.1).
 fn admit(
     request: Request<Incoming>,
     settings: Settings,
@@ -132,20 +132,23 @@ fn admit(
     let hosts = headers.get_all(HOST).iter().count();
     let fewest = usize::from(request.version() == Version::HTTP_11);
     if !(fewest..=1).contains(&hosts) {
-        return Err(Error::new(Code::InvalidRequest).detail("a request has exactly one host field"));
+        return Err(
+            Error::new(Code::InvalidRequest).detail("a request must have exactly one Host field")
+        );
     }
     if headers
         .get(HOST)
         .is_some_and(|host| !is_host(host.as_bytes()))
     {
-        return Err(Error::new(Code::InvalidRequest).detail("the host field is no host"));
+        return Err(Error::new(Code::InvalidRequest).detail("the Host field is not a host"));
     }
     if !is_plain_target(request.uri()) {
-        let detail = "a target is a path, or an http address without a user";
+        let detail = "a request target must be a path, or an http URL without a user";
         return Err(Error::new(Code::InvalidRequest).detail(detail));
     }
     if !is_plainly_framed(headers) {
-        return Err(Error::new(Code::InvalidRequest).detail("the only transfer coding is chunked"));
+        return Err(Error::new(Code::InvalidRequest)
+            .detail("the only supported transfer coding is chunked"));
     }
     Ok(request.map(|body| {
         if body.is_end_stream() {
@@ -156,8 +159,8 @@ fn admit(
     }))
 }
 
-/// A name or an address, with or without a port, as a URL has it. What else the grammar allows, such as a
-/// comma, is nobody's name and may be two to another parser.
+/// Whether a host is a name or an address as in URLs, with or without a port. Whatever else the grammar allows,
+/// such as a comma, is not a real host and may be two to another parser.
 fn is_host(text: &[u8]) -> bool {
     let is_of_name = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%".contains(b);
     let is_of_address = |b: &u8| b.is_ascii_hexdigit() || b":.".contains(b);
@@ -181,7 +184,7 @@ fn is_host(text: &[u8]) -> bool {
     is_named && port.is_some_and(is_end)
 }
 
-/// Whatever else it were, it would be answered like the path alone.
+/// Only a path or an http URL: anything else would get the same response as its path alone.
 fn is_plain_target(target: &Uri) -> bool {
     let is_http = target
         .scheme()

@@ -1,4 +1,4 @@
-//! A deadline that moves often and is looked at rarely.
+//! A deadline that moves often and is rarely checked.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// Moving it is an assignment. The timer behind it, which takes a lock, exists only once something
-/// has waited, and is moved only when it fires too early or would fire too late.
+/// Moving it is an assignment. The timer behind it, which takes a lock, is created only once something has waited,
+/// and is reset only when it fires too early or would fire too late.
 #[derive(Debug)]
 pub(super) struct Deadline {
     at: Instant,

@@ -1,7 +1,7 @@
-//! Times what happens between two requests: nothing at all, and then a head.
+//! Timeouts between two requests: for an idle connection, and for the head of the next request.
 //!
-//! Hyper's own timer does not tell the two apart, so with it a connection could not stay idle for
-//! longer than a head may take.
+//! Hyper's own timer does not tell the two apart, so with it a connection could not be idle for longer than a head
+//! may take.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
@@ -15,14 +15,14 @@ pub(super) struct IdleTimeout<'a> {
     shared: &'a Shared,
     phase: Phase,
     deadline: Deadline,
-    /// Requests and arrivals when the phase began.
+    /// Number of requests and arrivals at the start of the phase.
     requests: usize,
     arrivals: usize,
 }
 
 enum Phase {
     Idle,
-    /// Also before the first byte: a client that connects has something to ask.
+    /// Also before the first byte: a client that connects is expected to send a request.
     Head,
 }
 
@@ -39,7 +39,7 @@ impl<'a> IdleTimeout<'a> {
         }
     }
 
-    /// Ready when it has run out; to be asked whenever the connection waits.
+    /// Ready when the timeout has expired; must be polled whenever the connection waits.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.busy.load(Relaxed) || self.shared.writing.load(Relaxed) {
             return Poll::Pending;

@@ -1,4 +1,4 @@
-//! The socket: times a slow reader, listens on after an early refusal, and tells what moves.
+//! The socket: enforces the pace of slow readers, lingers after an early refusal, and counts progress.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,27 +15,27 @@ use super::deadline::Deadline;
 use super::pace::{Pace, Stopwatch};
 use super::watch::{Findings, Watch};
 
-/// How long, and for how much, a client that still sends is listened to after the last answer.
-/// Closing with unread bytes resets the connection, and the client never sees the answer.
+/// How long to keep reading from a client that still sends after the last response, and (`LINGER_BYTES`) how much.
+/// Closing with unread bytes resets the connection, and the client never sees the response.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
-/// What socket, bodies and connection tell each other; all of them are polled by one task.
+/// State shared by socket, bodies and connection, all of which are polled by one task.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// A request is being answered: its handler and its body are timed elsewhere.
+    /// A request is being handled: its handler and its body have their own timeouts.
     pub(super) busy: AtomicBool,
-    /// Something was written that the kernel may not have taken whole.
+    /// The kernel may not have accepted all bytes written yet.
     pub(super) writing: AtomicBool,
-    /// Bytes of an answer were handed over and are not yet all with the kernel.
+    /// The kernel has not accepted all bytes of a response yet.
     pub(super) queued: AtomicBool,
-    /// More is to be asked for once nothing is queued.
+    /// A response body waits for `queued` to become false.
     pub(super) held_back: AtomicBool,
     /// A request body was not read to its end.
     pub(super) unread: AtomicBool,
-    /// How many heads have been understood.
+    /// Number of request heads parsed.
     pub(super) requests: AtomicUsize,
-    /// How many times bytes have arrived.
+    /// Number of times that bytes have arrived.
     pub(super) arrivals: AtomicUsize,
     pub(super) told: Findings,
 }
@@ -44,10 +44,10 @@ pub(super) struct TimedStream {
     stream: TcpStream,
     shared: Arc<Shared>,
     watch: Watch,
-    /// What arrived together with the end of a head.
+    /// Bytes that arrived together with the end of a head.
     held: BytesMut,
     reader: Stopwatch,
-    /// Heads that had been understood when bytes last arrived that were no request's body.
+    /// Value of `Shared::requests` when bytes last arrived outside of a request body.
     requests: usize,
     linger: Option<(Deadline, usize)>,
 }
@@ -65,7 +65,7 @@ impl TimedStream {
         }
     }
 
-    /// The kernel takes little more than the client does, so what it takes tells how fast that is.
+    /// Measures the client's pace: the kernel's buffer is small, so it accepts bytes as fast as the client does.
     fn after_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -77,7 +77,7 @@ impl TimedStream {
             return poll;
         }
         ready!(self.reader.wait(cx));
-        // What the kernel holds would otherwise be kept for minutes after the end.
+        // Otherwise the kernel would keep its buffer for minutes after the end.
         let _ = self.stream.set_zero_linger();
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
@@ -85,7 +85,7 @@ impl TimedStream {
         )))
     }
 
-    /// What may be handed on of what has arrived.
+    /// Takes those of the arrived bytes that may be passed to hyper.
     fn take(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let told = &self.shared.told;
         if !self.held.is_empty() {
@@ -105,8 +105,8 @@ impl TimedStream {
         Poll::Ready(Ok(()))
     }
 
-    /// A client in the middle of sending: a body that nobody wanted, or bytes that became no
-    /// request, so a head that was refused, perhaps before its end.
+    /// Whether the client is still sending: a body that nobody read, or bytes that did not become a request, as
+    /// when a head was refused before its end.
     fn is_sending(&self) -> bool {
         let has_arrived = self.shared.arrivals.load(Relaxed) > 0;
         let is_refused = has_arrived && self.requests == self.shared.requests.load(Relaxed);
@@ -151,12 +151,12 @@ impl AsyncWrite for TimedStream {
         self.after_write(cx, poll)
     }
 
-    /// Head and body leave in one system call.
+    /// Head and body are sent in one system call.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    /// Asked for once everything has been written.
+    /// Called once everything has been written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_flush(cx);
         if poll.is_ready() {
@@ -169,8 +169,7 @@ impl AsyncWrite for TimedStream {
         poll
     }
 
-    /// Says that nothing more will come and, to a client in the middle of sending, listens on for a
-    /// moment.
+    /// Shuts the write side down and, if the client is still sending, keeps reading for a moment.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.linger.is_none() {
@@ -183,7 +182,7 @@ impl AsyncWrite for TimedStream {
             .linger
             .get_or_insert_with(|| (Deadline::after(LINGER), LINGER_BYTES));
         let mut sink = [0; 16 * 1024];
-        // A few reads at a time, so that a fast sender does not keep the thread for itself.
+        // A few reads at a time, so that a fast sender does not monopolise the thread.
         for _ in 0..16 {
             let mut buffer = ReadBuf::new(&mut sink);
             match Pin::new(&mut this.stream).poll_read(cx, &mut buffer) {

@@ -1,4 +1,4 @@
-//! How fast a client has to be.
+//! The minimum speed of a client.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::deadline::Deadline;
 
-/// How long a client may be waited for, and how many bytes earn it all that time anew; fewer earn
-/// their part. So it may pause, and may be slow for ever, but not so slow that it only pauses.
+/// How long to wait for a client, and how many bytes restore all of that time; fewer restore their share. So a
+/// client may pause, and may be slow for ever, but may not pause most of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     pub bytes: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Of a rate in bytes a second; without one, any byte will do.
+    /// From a rate in bytes a second; if it is zero, any byte restores all of the time.
     pub(crate) fn new(rate: u64, within: Duration) -> Self {
         let bytes = u128::from(rate) * within.as_millis() / 1_000;
         Self {
@@ -31,10 +31,10 @@ impl Pace {
     }
 }
 
-/// The pace of one client, in one direction.
+/// Measures one client in one direction.
 pub(super) struct Stopwatch {
     pace: Pace,
-    /// How long the client may still be waited for.
+    /// How long to keep waiting for the client.
     left: Duration,
     waiting: Option<Instant>,
     deadline: Option<Deadline>,
@@ -50,7 +50,7 @@ impl Stopwatch {
         }
     }
 
-    /// The client has sent or taken something.
+    /// Records that the client has sent or taken bytes.
     pub(super) fn moved(&mut self, bytes: usize) {
         if let Some(since) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
@@ -58,7 +58,7 @@ impl Stopwatch {
         self.left = self.pace.within.min(self.left + self.pace.earned(bytes));
     }
 
-    /// The client is waited for. Ready when it has been too slow.
+    /// Called while waiting for the client. Ready when it has been too slow.
     pub(super) fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let left = self.left;
         let deadline = self.deadline.get_or_insert_with(|| Deadline::after(left));
@@ -84,7 +84,7 @@ mod tests {
         Stopwatch::new(Pace::new(100, 10 * SECOND))
     }
 
-    /// Whether a client that is waited for so long has been too slow.
+    /// Whether the client is too slow after this time.
     async fn is_late(stopwatch: &mut Stopwatch, after: Duration) -> bool {
         timeout(after, poll_fn(|cx| stopwatch.wait(cx)))
             .await

@@ -22,19 +22,19 @@ use super::Settings;
 use super::connection::{Ending, serve_one};
 use crate::error::{Code, Error};
 
-/// Connections over the cap that are being told so; past it they are closed without a word.
+/// Connections over the limit that get a 503 at the same time; beyond this they are closed without a response.
 const MAX_REFUSALS: usize = 256;
 
-/// How the end went.
+/// The result of draining.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Drained {
-    /// Connections that had to be cut at the end of the time allowed.
+    /// Connections that were cut off at the end of the drain time.
     pub cut: usize,
 }
 
-/// Serves until `shutdown`, then drains: for the lame-duck time everything goes on, except that
-/// answers say `Connection: close`; then the listener closes and requests finish, up to the drain
-/// time. Dropping the future cuts everything at once. `open` counts connections.
+/// Serves until `shutdown`, then drains: during the lame-duck time everything goes on, except that responses have
+/// `Connection: close`; then the listener closes and requests finish, up to the drain time. Dropping the future
+/// cuts everything off at once. `open` counts connections.
 pub(crate) async fn serve<S>(
     listener: TcpListener,
     service: S,
@@ -70,7 +70,7 @@ where
         };
         match accepted {
             Ok((stream, _)) if connections.len() < settings.max_connections.get() => {
-                // An answer is one write; waiting for more would only delay it.
+                // A response is one write; waiting for more would only delay it.
                 let _ = stream.set_nodelay(true);
                 let ending = ending.clone();
                 let counted = Counted::new(open.clone());
@@ -102,7 +102,7 @@ where
     Drained { cut }
 }
 
-/// Of a gauge, for as long as it is there.
+/// Counts up a gauge while it lives.
 struct Counted(Gauge);
 
 impl Counted {
@@ -118,21 +118,21 @@ impl Drop for Counted {
     }
 }
 
-/// Every connection takes this over from the listener.
+/// Limits the kernel's send buffer; connections inherit this from the listener.
 #[cfg(target_os = "linux")]
 fn hold_little(listener: &TcpListener) {
     let socket = socket2::SockRef::from(listener);
     if let Err(error) = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
-        tracing::warn!(%error, "clients that do not read may cost the kernel megabytes each");
+        tracing::warn!(%error, "the send buffer cannot be limited; clients that do not read may cost megabytes of kernel memory each");
     }
 }
 
-/// Elsewhere the kernel gives each connection a fixed buffer.
+/// Other systems give each connection a fixed buffer.
 #[cfg(not(target_os = "linux"))]
 fn hold_little(_: &TcpListener) {}
 
-/// A connection that died while it was queued is not the listener's trouble; anything else, such as
-/// no file descriptors, does not get better by asking again at once.
+/// Pauses after an error of `accept`, unless the connection died while it was queued: anything else, such as no
+/// file descriptors, does not improve by trying again at once.
 async fn back_off(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     let kind = error.kind();
@@ -149,7 +149,7 @@ async fn refuse(mut stream: TcpStream, refusal: Arc<[u8]>) {
     let told = async {
         stream.write_all(&refusal).await?;
         stream.shutdown().await?;
-        // Reads what the client has sent, which would otherwise reset the connection.
+        // Drains what the client has sent, which would otherwise reset the connection.
         let mut sink = [0; 4096];
         while stream.read(&mut sink).await? > 0 {}
         io::Result::Ok(())
@@ -157,7 +157,7 @@ async fn refuse(mut stream: TcpStream, refusal: Arc<[u8]>) {
     let _ = timeout(Duration::from_secs(1), told).await;
 }
 
-/// What is written to a connection over the cap, whatever it asks.
+/// The response to a connection over the limit, whatever the request.
 fn refusal() -> Vec<u8> {
     let error = Error::new(Code::Overloaded).detail("too many connections");
     let body = error.problem(None).to_string();

@@ -1,19 +1,19 @@
-//! Looks at the bytes of heads as they arrive, for what hyper lets pass without a word: a line that ends in
-//! a bare line feed, which other parsers take for a part of it, and a target with a fragment, which is cut
-//! off, so that another address would have the same answer.
+//! Checks the bytes of request heads as they arrive for what hyper accepts silently: a line that ends in a bare
+//! line feed, which other parsers take for part of the line, and a target with a fragment, which hyper drops, so
+//! that another URL would get the same response.
 //!
-//! It frames requests as hyper does, because hyper tells it how: a head is handed on alone, and when it has
-//! been understood the length of its body is known. At worst, should the two ever differ, a request is
-//! refused and its connection closed.
+//! It frames requests as hyper does, because hyper tells it how: a head is passed on alone, and once it is parsed
+//! the length of its body is known. Should the two ever differ, at worst a request is refused and its connection
+//! closed.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-/// What the watch finds and what hyper makes of it; both are polled by one task.
+/// What the watch finds, and what hyper reports back; both are polled by one task.
 #[derive(Debug)]
 pub(super) struct Findings {
-    /// What is wrong with the head that was handed on last.
+    /// The fault of the head that was passed on last.
     fault: AtomicU8,
-    /// Bytes of the body that follows it, or one of these two.
+    /// Length of the body that follows it, or one of the two constants above.
     body: AtomicU64,
 }
 
@@ -38,15 +38,14 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn detail(self) -> &'static str {
         match self {
-            Self::BareLineFeed => "a line of a head ends in CR and LF",
-            Self::Fragment => "a target has no fragment: # is written %23",
+            Self::BareLineFeed => "lines of the head must end in CR and LF",
+            Self::Fragment => "a request target must not have a fragment: write # as %23",
         }
     }
 }
 
 impl Findings {
-    /// To be called for each head that has been understood, with the length of its body, `None` for one in
-    /// chunks.
+    /// Must be called for each parsed head, with the length of its body, or `None` if it is chunked.
     pub(super) fn understood(&self, body: Option<u64>) -> Option<Fault> {
         self.body.store(body.unwrap_or(CHUNKED), Relaxed);
         match self.fault.swap(0, Relaxed) {
@@ -60,9 +59,9 @@ impl Findings {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     place: Place,
-    /// Of the line that is being read, without its end.
+    /// Length of the current line so far.
     line_bytes: usize,
-    /// Whether what came last was a carriage return.
+    /// Whether the last byte was a carriage return.
     is_after_cr: bool,
 }
 
@@ -73,21 +72,21 @@ enum Place {
     Before,
     Target,
     Fields,
-    /// A head has been handed on.
+    /// A head has been passed on, and has not been parsed yet.
     Asked,
     Body(u64),
     ChunkSize {
         bytes: u64,
         is_in_size: bool,
     },
-    /// With the end of its line.
+    /// Includes the end of its line.
     Chunk(u64),
     Trailers,
 }
 
 impl Watch {
-    /// How many of these bytes may be handed on: none from behind the end of a head, because how to go on is
-    /// known only once it is understood.
+    /// How many of these bytes may be passed on. None after the end of a head: how to go on is known only once it
+    /// is parsed.
     pub(super) fn see(&mut self, bytes: &[u8], told: &Findings) -> usize {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -140,7 +139,7 @@ impl Watch {
         at
     }
 
-    /// One byte of a head or of trailers; whether a head ends with it.
+    /// Processes one byte of a head or of trailers; returns whether the head ends with it.
     fn line(&mut self, byte: u8, told: &Findings) -> bool {
         let is_after_cr = std::mem::replace(&mut self.is_after_cr, byte == b'\r');
         match byte {
@@ -188,7 +187,7 @@ impl Place {
 mod tests {
     use super::*;
 
-    /// Requests as they are found, with what was wrong with each, however the bytes arrive.
+    /// The requests found in a stream, each with its fault, however the bytes are split.
     fn heads(stream: &[u8], step: usize, bodies: &[Option<u64>]) -> Vec<Option<Fault>> {
         let (mut watch, told) = (Watch::default(), Findings::default());
         let (mut found, mut bodies) = (Vec::new(), bodies.iter());

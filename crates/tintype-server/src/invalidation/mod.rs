@@ -1,8 +1,8 @@
-//! Caches forget what has changed.
+//! Cache invalidation after a change.
 //!
-//! [`purge`]: what has to be forgotten when an original, its record or its state changes, in memory, in the derived
-//! store and downstream. [`outbox`]: [`notice`]s to downstream caches, at least once, also after a crash. [`purgers`]:
-//! the clients of those caches. [`tags`]: how their answers are told apart.
+//! [`purge`]: what to invalidate when an original, its record or its state changes, in memory, in the derived store
+//! and downstream. [`outbox`]: delivers [`notice`]s to downstream caches at least once, also after a crash.
+//! [`purgers`]: the clients of those caches. [`tags`]: the cache tags of responses.
 
 pub mod notice;
 pub mod outbox;

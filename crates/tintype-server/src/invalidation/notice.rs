@@ -1,21 +1,21 @@
-//! What caches are told: one purge, as it is stored until every purger has confirmed it.
+//! A purge as it is stored until every purger has confirmed it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tintype_store::OutboxId;
 
-/// Why caches are told.
+/// Why something is purged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cause {
     Overwrite,
     Delete,
     Move,
-    /// Focal point or crops.
+    /// A new focal point or new crops.
     Record,
-    /// Embargo, takedown, or the end of either.
+    /// An embargo, a takedown, or the end of either.
     State,
-    /// Somebody asked for it.
+    /// An explicit request.
     Purge,
 }
 
@@ -32,19 +32,19 @@ impl Cause {
     }
 }
 
-/// On whose behalf, and by which token.
+/// The token, and on whose behalf it acts.
 #[derive(Clone, Copy, Debug)]
 pub struct Actor<'a> {
     pub name: &'a str,
     pub token: &'a str,
 }
 
-/// What caches are to forget. Members that a newer version adds are ignored by an older one.
+/// What to purge. Older versions ignore members that newer ones add.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgeEntry {
     pub at: Timestamp,
     pub cause: Cause,
-    /// Whose purgers are told.
+    /// The sites whose purgers are called.
     pub sites: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -55,7 +55,7 @@ pub struct PurgeEntry {
     pub token: String,
 }
 
-/// An entry and its name, which tells it from all others.
+/// An entry and its unique name.
 #[derive(Clone, Debug)]
 pub struct Purge {
     pub id: OutboxId,

@@ -1,26 +1,26 @@
 //! Cache invalidation after an original changed: here, in other replicas, and in downstream caches.
 //!
-//! A variant is named by what it is made of, so none of ours is ever shown for another picture. What
-//! has to be forgotten is what somebody else keeps under an address, and what is to be gone.
+//! A variant is named by what it is made of, so our own are never served for another image. What must be
+//! invalidated is what others cache under a URL, and what must not be served any more.
 //!
-//! | change | our variants | downstream caches are told |
+//! | change | our variants | purged downstream |
 //! |---|---|---|
 //! | overwrite, delete, move away | removed | the key |
-//! | focal point, crops | kept: those that depend on it have other names now | the key |
-//! | embargo, takedown, or their end | removed when it is hidden | the key; with a takedown also the content, wherever else it is |
+//! | focal point, crops | kept: those that depend on them have new names | the key |
+//! | embargo, takedown, or their end | removed when it is hidden | the key; with a takedown also the content under all its keys |
 //! | purge | removed, and made anew by every replica | the key, or the folder |
 //! | `meta` | kept | nothing |
 //!
-//! How long it takes, as long as the store answers:
-//! - the replica that made the change shows it at once;
+//! How long it takes while the store is available:
+//! - the replica that made the change serves it at once;
 //! - the others within `record_cache` (5 s), and a takedown within [`blocks::REFRESH`] (5 s);
-//! - downstream caches are told at once and again one second after the longer of these two ([`settle`]),
+//! - downstream caches are purged at once and again one second after the longer of these two ([`settle_time`]),
 //!   CloudFront only then, which needs some minutes itself;
-//! - what a replica that died had still to tell is told within half a minute of a restart and by other
-//!   replicas within three minutes, or one more where it had been trying in vain.
+//! - purges left by a replica that died are delivered within half a minute of a restart, and by other replicas
+//!   within three minutes, or one more if it had been retrying.
 //!
-//! Deliberately absent: files that are changed behind our back in a folder or bucket. They are noticed
-//! when they are next read, but downstream caches are not told; a purge does.
+//! Deliberately absent: files that other programs change in a folder or bucket. They are noticed at the next read,
+//! but downstream caches are not purged; an explicit purge does that.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,32 +34,32 @@ use crate::invalidation::notice::{Actor, Cause};
 use crate::invalidation::outbox::{self, Announced};
 use crate::records::blocks::{self, Block};
 
-/// One purge goes through as many originals and then hands out a cursor, so that it ends within the patience of a
-/// client and of a load balancer.
+/// One call purges at most this many originals and returns a cursor, so that it ends before clients and load
+/// balancers time out.
 const MAX_ORIGINALS: usize = 10 * MAX_PAGE;
 
-/// Originals purged at a time.
+/// Originals purged at the same time.
 const AT_ONCE: usize = 16;
 
-/// What a purge has done.
+/// The result of a purge.
 #[derive(Debug, Default)]
 pub struct Purged {
-    /// Originals gone through.
+    /// Originals processed.
     pub originals: u64,
     /// Variants removed from the derived store.
     pub variants: u64,
-    /// The kinds of purgers that are being told.
+    /// The kinds of purgers that are called.
     pub purgers: BTreeSet<&'static str>,
-    /// Where to go on; `None` when all is done.
+    /// Where to continue; `None` when all is done.
     pub cursor: Option<String>,
 }
 
-/// When every replica is sure to show a change.
-pub fn settle(record_cache: Duration) -> Duration {
+/// How long until every replica is sure to serve a change.
+pub fn settle_time(record_cache: Duration) -> Duration {
     record_cache.max(blocks::REFRESH) + Duration::from_secs(1)
 }
 
-/// To be called before a change of an original is made, and told how it ended.
+/// Must be called before an original is changed, and told how the change ended.
 pub async fn announce(
     app: &App,
     key: &Key,
@@ -70,22 +70,21 @@ pub async fn announce(
     app.outbox.announce_key(site, key, cause, by).await
 }
 
-/// Removes every variant of an original from memory and from the derived store; how many the store
-/// had.
-pub async fn forget(app: &App, key: &Key) -> Result<u64, Error> {
+/// Removes every variant of an original from memory and from the derived store; returns how many the store had.
+pub async fn remove_variants(app: &App, key: &Key) -> Result<u64, Error> {
     let owner = key.hash();
-    app.variants.forget(&owner);
-    app.records.forget(key).await;
+    app.variants.evict(&owner);
+    app.records.invalidate(key).await;
     Ok(app.derived.delete_prefix(&owner).await?)
 }
 
-/// The same, and gives variants new names, so that other replicas make theirs anew as well.
+/// Does the same and gives variants new names, so that other replicas make theirs anew as well.
 pub async fn renew(app: &App, key: &Key) -> Result<u64, Error> {
     app.records.mark_purged(key).await?;
-    forget(app, key).await
+    remove_variants(app, key).await
 }
 
-/// Purges one original everywhere, because somebody asks for it.
+/// Purges one original everywhere, on explicit request.
 pub async fn purge(app: &App, key: &Key, by: Actor<'_>) -> Result<Purged, Error> {
     let announced = announce(app, key, Cause::Purge, by).await?;
     let purgers = announced.purgers();
@@ -106,10 +105,10 @@ pub async fn purge(app: &App, key: &Key, by: Actor<'_>) -> Result<Purged, Error>
     })
 }
 
-/// Purges all originals under a prefix, some ten thousand at a time, from `cursor` on.
+/// Purges all originals under a prefix, some ten thousand per call, starting at `cursor`.
 ///
-/// Downstream caches are told of a folder by its tag, once; of a prefix that is no folder by the keys of each page,
-/// because tags know whole names only.
+/// Downstream caches are purged of a folder by its tag, once; of a prefix that is not a folder by the keys of each
+/// page, because tags stand for whole names only.
 pub async fn purge_prefix(
     app: &App,
     prefix: &str,
@@ -191,8 +190,7 @@ pub async fn take_down(
     Ok(())
 }
 
-/// Blocks a key and its content, and tells caches of the content, wherever else it is. Of the key they
-/// are told by whoever changes it.
+/// Blocks a key and its content, and purges the content under all its keys. Whoever changes the key purges that.
 pub async fn block_content(
     app: &App,
     key: &Key,
@@ -206,7 +204,7 @@ pub async fn block_content(
     Ok(())
 }
 
-/// Lifts what [`take_down`] has blocked.
+/// Lifts the block of [`take_down`].
 pub async fn lift(
     app: &App,
     key: &Key,

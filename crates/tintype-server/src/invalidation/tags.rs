@@ -1,7 +1,7 @@
-//! Purge tags: the names under which a cache can drop every answer made from one original, from one
-//! content, from one folder, or by one preset.
+//! Cache tags, by which a cache can purge every response made from one original, from one content, from one folder,
+//! or with one preset.
 //!
-//! Hashes, because a tag must not tell a stranger the names of other files, and must be short.
+//! They are hashes, because a tag must not reveal the names of other files, and must be short.
 
 use http::HeaderValue;
 use tintype_store::{ContentHash, Key};
@@ -20,13 +20,13 @@ pub fn of_content(sha256: ContentHash) -> String {
     format!("tc-{}", short_hash(sha256.to_string().as_bytes()))
 }
 
-/// `path` without a slash at its end; empty is everything.
+/// `path` has no trailing slash; empty means everything.
 pub fn of_folder(path: &str) -> String {
     format!("tf-{}", short_hash(path.as_bytes()))
 }
 
-/// The tags of one answer: its original, its content, its preset, and each parent folder, of which
-/// only those in the middle give way when there are too many.
+/// The tags of one response: its original, its content, its preset, and its parent folders. If there are too many,
+/// folders in the middle are left out.
 pub struct Tags(Vec<String>);
 
 impl Tags {

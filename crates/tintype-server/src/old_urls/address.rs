@@ -1,4 +1,4 @@
-//! From the address of an image, as an old server had it, to the key of an original.
+//! From an image's URL on a former server to the key of an original.
 
 use percent_encoding::percent_decode_str;
 use regex::{Regex, RegexBuilder};
@@ -7,12 +7,12 @@ use tintype_store::Key;
 use super::Unmapped;
 use crate::url::shortened;
 
-/// Of a pattern as it is written.
+/// Limit of a pattern's text.
 pub const MAX_PATTERN_BYTES: usize = 1_000;
-/// Of a pattern once it is compiled.
+/// Limit of a compiled pattern.
 const MAX_COMPILED_BYTES: usize = 1024 * 1024;
 
-/// A pattern of the configuration, or what is wrong with it.
+/// Compiles a pattern of the configuration, or returns what is wrong with it.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
     if pattern.len() > MAX_PATTERN_BYTES {
         return Err(format!("longer than {MAX_PATTERN_BYTES} bytes"));
@@ -22,7 +22,7 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
         .build();
     compiled.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => String::from("takes too much memory"),
-        // Several lines, of which the last says it.
+        // The message has several lines, and the last one says it.
         error => error
             .to_string()
             .lines()
@@ -33,7 +33,7 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
     })
 }
 
-/// Where images were, and where they are now.
+/// Where images were on the former server, and where they are now.
 #[derive(Debug, Default)]
 pub struct Place {
     sources: Vec<Source>,
@@ -42,7 +42,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Without sources an image is what is relative to the old server's own root.
+    /// Without sources, images are those relative to the old server's root.
     pub fn new<'a>(
         sources: impl IntoIterator<Item = &'a str>,
         key_prefix: String,
@@ -65,7 +65,7 @@ impl Place {
             .map_err(|error| Unmapped::Key(error.to_string()))
     }
 
-    /// Without its source.
+    /// Removes the source from an image's URL.
     fn cut(&self, address: &str) -> Result<String, Unmapped> {
         let asked = Source::of(address);
         let relative = [Source::default()];
@@ -94,24 +94,24 @@ fn path_of_url(text: &str) -> Result<String, Unmapped> {
     Ok(decoded.map_err(not_utf8)?.into_owned())
 }
 
-/// The beginning of an address, or all of it.
+/// The beginning of a URL, or all of it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Source {
-    /// In small letters; `http` is also `https`. Empty: relative.
+    /// In lower case; `http` also stands for `https`. Empty means relative.
     scheme: String,
-    /// Without slashes in front. The host of `http` is in small letters.
+    /// Without leading slashes. The host of `http` is in lower case.
     rest: String,
 }
 
 impl Source {
-    /// Proxies make one slash of two, so their number means nothing.
+    /// The number of slashes is ignored, because proxies merge them.
     fn of(text: &str) -> Self {
         let in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
         let (scheme, rest) = match text.split_once(":/") {
             Some((scheme, rest)) if !scheme.is_empty() && scheme.chars().all(in_scheme) => {
                 (scheme.to_ascii_lowercase(), rest)
             }
-            // Of the scheme of the page that it stands in.
+            // Protocol-relative.
             _ if text.starts_with("//") => ("http".to_owned(), text),
             _ => (String::new(), text),
         };
@@ -128,7 +128,7 @@ impl Source {
         }
     }
 
-    /// What comes after this, if the address begins so. thumbor's have no scheme.
+    /// The rest, if `address` begins with this source. thumbor's URLs have no scheme.
     fn cut<'a>(&self, address: &'a Self) -> Option<&'a str> {
         if self.scheme == address.scheme {
             return address.rest.strip_prefix(&self.rest);
@@ -149,14 +149,14 @@ fn with_small_host(rest: &str) -> String {
     }
 }
 
-/// Text of an address, decoded once. A percent sign without two hex digits stands for itself, as browsers have it.
+/// Decodes a part of a URL once. A percent sign without two hex digits stands for itself, as in browsers.
 pub(super) fn decode(raw: &str) -> Result<String, Unmapped> {
     let decoded = percent_decode_str(raw).decode_utf8();
-    let not_utf8 = |_| Unmapped::Key(String::from("address is not UTF-8 once decoded"));
+    let not_utf8 = |_| Unmapped::Key(String::from("URL is not UTF-8 once decoded"));
     Ok(decoded.map_err(not_utf8)?.into_owned())
 }
 
-/// What proxies encode and nobody has to (RFC 3986, sub-delims, `:` and `@`), as it is meant.
+/// Decodes what proxies encode although nobody has to (RFC 3986, sub-delims, `:` and `@`).
 pub(super) fn without_needless_escapes(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;

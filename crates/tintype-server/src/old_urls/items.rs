@@ -1,4 +1,4 @@
-//! A spec as it is being put together: text items, of which the last of a name wins.
+//! A spec under construction: text items, of which the last one of a name wins.
 
 use super::Unmapped;
 use crate::url::{SpecUrl, parse_spec};
@@ -49,7 +49,7 @@ impl Items {
     pub(super) fn spec(mut self) -> Result<SpecUrl, Unmapped> {
         self.tidy();
         let items = self.items.iter().map(|(name, value)| {
-            // Else a value could bring items of its own along.
+            // Otherwise a value could smuggle in further items.
             match value.contains('~') {
                 true => Err(Unmapped::option(format!("{name}_{value}"))),
                 false => Ok(format!("{name}_{value}")),
@@ -73,7 +73,7 @@ impl Items {
         }
     }
 
-    /// Drops what would mean nothing there and is an error here. With a preset it may mean something.
+    /// Drops items without effect, which are an error here. With a preset they may have one.
     fn tidy(&mut self) {
         if self.preset.is_some() {
             return;

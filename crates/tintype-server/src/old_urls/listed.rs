@@ -1,4 +1,4 @@
-//! Boxes that are answered without a signature: `300x200`, `640x`, `x480`.
+//! Boxes that need no signature: `300x200`, `640x`, `x480`.
 
 use tintype_imaging::spec::{Gravity, Request, Rgba};
 
@@ -11,7 +11,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// 0 is no side.
+    /// 0 means no side.
     pub fn parse(text: &str) -> Option<Self> {
         const LARGEST: u32 = 8_192;
         let side = |text: &str| match text {
@@ -30,7 +30,7 @@ impl Listed {
         (listed.width.is_some() || listed.height.is_some()).then_some(listed)
     }
 
-    /// Nothing but what has few values may be said besides, so that nobody can have pictures made without end.
+    /// Besides the box only items with few values are allowed, so that nobody can request endless variants.
     pub(super) fn allows(self, spec: &SpecUrl) -> bool {
         let asked = &spec.request;
         let few = Request {
@@ -56,7 +56,7 @@ impl Listed {
     }
 }
 
-/// What old addresses fill with; any colour would be 16 million pictures.
+/// The usual fill colours of old URLs; any colour would allow 16 million variants.
 fn is_plain(colour: &Rgba) -> bool {
     let Rgba { r, g, b, .. } = *colour;
     [[0; 3], [255; 3]].contains(&[r, g, b])

@@ -1,14 +1,13 @@
-//! Addresses of the servers and scripts that were here before, as they stand in ten years of articles: raw text
-//! in, the one canonical request out.
+//! URLs of former servers and scripts, as found in ten years of articles: raw text in, the canonical request out.
 //!
-//! Everything here is a pure function of its arguments, as in [`crate::url`]. What is guaranteed:
+//! Everything here is a pure function, as in [`crate::url`]. Guarantees:
 //! - a signature is verified as its own grammar says, in constant time, over the text as received;
-//! - a spec is put together as text and read by [`crate::url::parse_spec`], so that ranges and contradictions
-//!   have one owner;
-//! - nothing that would change the picture is ignored: what has no counterpart here is [`Unmapped`], by the name
-//!   that it has there. What cannot show (metadata, caching, limits of that server) is passed over.
+//! - a spec is built as text and parsed by [`crate::url::parse_spec`], so that ranges and contradictions are
+//!   checked in one place;
+//! - nothing that would change the image is ignored: what has no equivalent here is [`Unmapped`], under its
+//!   original name. What is not visible (metadata, caching, limits of that server) is skipped.
 //!
-//! Deliberately absent: which site a key belongs to, answers and redirects, the store and the clock.
+//! Deliberately absent: the site of a key, responses and redirects, the store and the clock.
 
 mod address;
 mod imgproxy;
@@ -31,19 +30,19 @@ use crate::url::{
 };
 use items::Items;
 
-/// Longer ones than any that was ever written into a page; what browsers send at most is less.
+/// Longer than any real URL in a page, and than browsers send.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// One entry of a site's list.
+/// A rule of a site's list.
 #[derive(Debug)]
 pub struct Rule {
     pub grammar: Grammar,
-    /// Below which its addresses are; begins and ends with a slash.
+    /// Prefix of its URLs; begins and ends with a slash.
     pub prefix: String,
     pub place: Place,
     pub answer: Answer,
     pub until: Option<Until>,
-    /// Boxes that are answered although the site wants a signature.
+    /// Boxes that need no signature even if the site requires one.
     pub sizes: Vec<Listed>,
 }
 
@@ -56,55 +55,55 @@ pub enum Grammar {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
-    /// In place.
+    /// Served in place.
     #[default]
     Here,
-    /// 301 to the canonical address.
+    /// Redirected (301) to the canonical URL.
     Redirect,
 }
 
-/// The first day without an answer, at midnight UTC.
+/// The first day on which URLs are not served any more, at midnight UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Until {
-    /// As it was written.
+    /// As configured.
     pub day: String,
     /// Unix seconds.
     pub second: u64,
 }
 
-/// What an old address asks for.
+/// The request of an old URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translated {
     pub key: Key,
     /// Never signed.
     pub spec: SpecUrl,
-    /// Whether its own signature was there and right.
+    /// Whether the old signature was present and right.
     pub access: Access,
 }
 
-/// Why an address of a grammar gets no answer. Text in it comes from the address, and is cut.
+/// Why a URL of a grammar cannot be mapped. Text from the URL is shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmapped {
-    #[error("signature is not of this address")]
+    #[error("the signature does not match this URL")]
     Signature,
-    #[error("address is not signed")]
+    #[error("the URL is not signed")]
     Unsigned,
-    /// An option, a filter or a parameter, with its name, and perhaps why.
-    #[error("{0} has no counterpart here")]
+    /// An option, a filter or a parameter, with its name, and perhaps the reason.
+    #[error("{0} has no equivalent here")]
     Option(String),
-    /// What it would be in a spec, and why it cannot.
+    /// The spec that would result, and why it is invalid.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    #[error("the image is at {0}, which is none of the sources")]
+    #[error("the image is at {0}, which is not one of the sources")]
     Source(String),
     #[error("{0}")]
     Key(String),
-    #[error("addresses of this kind were answered until {0}")]
+    #[error("URLs of this kind were served until {0}")]
     Gone(String),
 }
 
 impl Unmapped {
-    /// A label of few values.
+    /// A metric label with few values.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Signature => "signature",
@@ -116,7 +115,7 @@ impl Unmapped {
         }
     }
 
-    /// Text of an address is cut, for it may be long and goes into messages.
+    /// Shortens text from the URL, which may be long, for messages.
     fn option(text: impl AsRef<str>) -> Self {
         const MOST: usize = 120;
         Self::Option(text.as_ref().chars().take(MOST).collect())
@@ -133,7 +132,7 @@ impl Grammar {
     }
 }
 
-/// What a grammar has read: where the image is, and what to make of it.
+/// A parsed URL: the image's URL and the spec.
 struct Read {
     /// Decoded once.
     address: String,
@@ -142,7 +141,8 @@ struct Read {
 }
 
 impl Rule {
-    /// `None`: no address of this grammar. `presets` are those of the site, `now` is in Unix seconds.
+    /// `None` if the URL does not belong to this grammar. `presets` are those of the site, `now` is in Unix
+    /// seconds.
     pub fn translate(
         &self,
         raw_path: &str,
@@ -168,13 +168,13 @@ impl Rule {
     fn translated(&self, read: Read, presets: &Presets) -> Result<Translated, Unmapped> {
         let key = self.place.key(&read.address)?;
         let spec = read.items.spec()?;
-        // Also that the preset is there, and goes with the rest.
+        // Also checks that the preset exists and is compatible with the rest.
         spec.with_preset(presets)?;
         let access = read.access;
         Ok(Translated { key, spec, access })
     }
 
-    /// What is unsigned obeys the site, but for the boxes that are listed, and for originals that are public under
+    /// Unsigned URLs obey the site's settings, except for listed boxes and for originals that are public under
     /// `/o/` as well.
     pub fn authorise(
         &self,

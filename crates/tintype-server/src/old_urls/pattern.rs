@@ -1,5 +1,5 @@
-//! Scripts and caches of one's own: regular expressions with named groups over path and query, and templates that
-//! the groups go into.
+//! Custom scripts and caches: regular expressions with named groups over path and query, and templates that the
+//! groups are inserted into.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::items::Items;
 use super::{Read, Unmapped};
 use crate::url::{Access, is_item};
 
-/// As it stands in the configuration.
+/// As configured.
 #[derive(Clone, Debug)]
 pub struct PatternText<'a> {
-    /// Of the whole path below the prefix, decoded.
+    /// Matches the whole path after the prefix, decoded.
     pub path: &'a str,
-    /// By parameter: of its whole value, decoded.
+    /// By parameter: matches its whole value, decoded.
     pub query: &'a [(String, String)],
     pub key: &'a str,
     pub spec: &'a str,
-    /// By group: what its values mean.
+    /// By group: translations of its values.
     pub words: &'a BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug)]
 pub struct Pattern {
     path: Regex,
-    /// Empty: the query means nothing.
+    /// If empty, the query is ignored.
     query: Vec<(String, Regex)>,
     key: Template,
     spec: Vec<Template>,
@@ -34,7 +34,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Or the option at fault, and why.
+    /// The error has the option at fault, and why.
     pub fn new(text: &PatternText<'_>) -> Result<Self, (String, String)> {
         let whole = |option: String, pattern: &str| {
             let compiled = compile(&format!("^(?:{pattern})$"));
@@ -55,7 +55,7 @@ impl Pattern {
             let template = Template::parse(text).map_err(|reason| (option.to_owned(), reason))?;
             let unknown = template.groups().find(|group| !groups.contains(group));
             if let Some(group) = unknown {
-                return Err((option.to_owned(), format!("no group is called {group:?}")));
+                return Err((option.to_owned(), format!("there is no group {group:?}")));
             }
             Ok(template)
         };
@@ -64,14 +64,17 @@ impl Pattern {
             .map(|item| template("spec", item))
             .collect::<Result<_, _>>()?;
         if let Some(item) = spec.iter().find_map(Template::unknown_item) {
-            return Err(("spec".to_owned(), format!("{item:?} is no item")));
+            return Err(("spec".to_owned(), format!("{item:?} is not an item")));
         }
         if let Some(group) = text
             .words
             .keys()
             .find(|group| !groups.contains(&group.as_str()))
         {
-            return Err((format!("words.{group}"), "no group is called so".to_owned()));
+            return Err((
+                format!("words.{group}"),
+                "there is no such group".to_owned(),
+            ));
         }
         let key = template("key", text.key)?;
         let words = text.words.clone();
@@ -108,7 +111,7 @@ impl Pattern {
             };
             texts.insert(name, text);
         }
-        let missing = || Unmapped::Key(String::from("the address names no image"));
+        let missing = || Unmapped::Key(String::from("the URL names no image"));
         let address = self.key.fill(&texts).ok_or_else(missing)?;
         let mut items = Items::default();
         for template in &self.spec {
@@ -116,7 +119,7 @@ impl Pattern {
             if template.groups().any(has_nothing) {
                 continue;
             }
-            // A group that stands alone may be several items.
+            // The value of a lone group may be several items.
             let text = template.fill(&texts).unwrap_or_default();
             match template.is_one_group() {
                 true => text.split('~').for_each(|item| items.add(item)),
@@ -130,7 +133,7 @@ impl Pattern {
         })
     }
 
-    /// Of a parameter that is there twice the last one counts, as PHP has it.
+    /// If a parameter occurs twice the last one counts, as in PHP.
     fn read_query(&self, query: &str, groups: &mut Groups) -> Result<(), Unmapped> {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -165,7 +168,7 @@ impl Groups {
     }
 }
 
-/// Nothing to say: empty, or a zero however long.
+/// Empty, or a zero of any length.
 fn is_nothing(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'0')
 }
@@ -207,7 +210,7 @@ impl Template {
         matches!(self.0[..], [Piece::Group(_)])
     }
 
-    /// The name before the first underscore, where it is written out and not that of an item.
+    /// The name before the first underscore, if it is literal text and not the name of an item.
     fn unknown_item(&self) -> Option<&str> {
         let Some(Piece::Text(text)) = self.0.first() else {
             return None;
@@ -216,7 +219,7 @@ impl Template {
         (!is_item(name)).then_some(name)
     }
 
-    /// `None` where a group is missing.
+    /// `None` if a group is missing.
     fn fill(&self, texts: &BTreeMap<String, String>) -> Option<String> {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => Some(text.clone()),

@@ -1,5 +1,5 @@
-//! What an address asks for is what its own server made of it, or it is refused by name. Cases are those of the
-//! public suites of the grammars: addresses and values.
+//! An old URL is translated to what its own server made of it, or refused with the reason. The cases are URLs and
+//! values of the grammars' public test suites.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ static PRESETS: LazyLock<Presets> = LazyLock::new(|| {
     presets
 });
 
-/// `signed key spec`, or `reason: words`, or `-` for another grammar's.
+/// `signed key spec`, or `reason: words`, or `-` if it belongs to another grammar.
 pub(super) fn told(rule: &Rule, address: &str) -> String {
     let (path, query) = match address.split_once('?') {
         None => (address, None),
@@ -133,19 +133,19 @@ fn a_script_is_a_pattern_over_its_query() {
         ("/thumb.php?src=a.jpg&w=3&w=4&v=17", "a.jpg w_4"),
         ("/thumb.php?src=a.jpg", "a.jpg f_auto"),
         ("/thumb.php?src=a.jpg&&", "a.jpg f_auto"),
-        ("/thumb.php", "key: the address names no image"),
-        ("/thumb.php?w=3", "key: the address names no image"),
+        ("/thumb.php", "key: the URL names no image"),
+        ("/thumb.php?w=3", "key: the URL names no image"),
         (
             "/thumb.php?src=a.jpg&zc=3",
-            "option: zc \"3\" has no counterpart here",
+            "option: zc \"3\" has no equivalent here",
         ),
         (
             "/thumb.php?src=a.jpg&f=2",
-            "option: parameter f has no counterpart here",
+            "option: parameter f has no equivalent here",
         ),
         (
             "/thumb.php?src=a.jpg&w=many",
-            "option: parameter w=many has no counterpart here",
+            "option: parameter w=many has no equivalent here",
         ),
         (
             "/thumb.php?src=../a.jpg",
@@ -153,7 +153,7 @@ fn a_script_is_a_pattern_over_its_query() {
         ),
         (
             "/thumb.php?src=https://other.example/a.jpg",
-            "source: the image is at https://other.example/a.jpg, which is none of the sources",
+            "source: the image is at https://other.example/a.jpg, which is not one of the sources",
         ),
         ("/thumb.php/x?src=a.jpg", "-"),
         ("/other.php?src=a.jpg", "-"),
@@ -209,7 +209,7 @@ fn names_of_stored_pictures_are_a_pattern_over_the_path() {
             "a.jpg w_30~h_20~fit_cover~up_1~q_9~f_jpeg",
         ),
         (&stored, "/media/a.jpg.300x200_q85_bw.jpg", "-"),
-        // sorl's: a hash of the name and the options, from which neither can be had.
+        // sorl's URLs: a hash of name and options, which cannot be reversed.
         (
             &stored,
             "/media/cache/b1/7b/b17b4fb0d5f1c0b8c2f2d3f2f1bd4d63.jpg",
@@ -396,10 +396,7 @@ fn after_its_day_every_address_of_a_grammar_is_gone() {
     rule.until = until(1_000);
     for address in ["/thumb.php?src=a.jpg", "/thumb.php?nonsense=1"] {
         let told = told(&rule, address);
-        assert_eq!(
-            told,
-            "gone: addresses of this kind were answered until 2030-01-01"
-        );
+        assert_eq!(told, "gone: URLs of this kind were served until 2030-01-01");
     }
     assert_eq!(told(&rule, "/else"), "-");
 }
@@ -576,7 +573,7 @@ proptest! {
         for rule in &*EVERY_GRAMMAR {
             let translated = rule.translate(&address, query.as_deref(), &PRESETS, 1_000);
             if let Some(Ok(translated)) = translated {
-                // A spec that is canonical, of a picture or of an original.
+                // A canonical spec, of an image or of an original.
                 let text = translated.spec.to_string();
                 prop_assert_eq!(parse_spec(&text), Ok(translated.spec.clone()), "{}", address);
                 prop_assert!(translated.spec.signature.is_none());

@@ -1,8 +1,8 @@
-//! Turns and mirrors, and what they do to sides and to positions.
+//! Turns and mirrors, and their effect on sides and positions.
 
 use tintype_imaging::spec::Decimal;
 
-/// Clockwise first, then mirrored, as a spec has it.
+/// First turned clockwise, then mirrored, as in a spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
     /// 0..=3, clockwise.
@@ -15,7 +15,7 @@ pub(super) struct Turn {
 pub(super) type Compass = (i8, i8);
 
 impl Turn {
-    /// Of a picture that is mirrored first: a turn the other way round, and then mirrored.
+    /// For an image that is mirrored first: the same as turning the other way round and then mirroring.
     pub(super) fn after_mirror(quarters: u8, horizontal: bool, vertical: bool) -> Self {
         let quarters = match horizontal != vertical {
             true => (4 - quarters % 4) % 4,
@@ -36,7 +36,7 @@ impl Turn {
         self == Self::default()
     }
 
-    /// Where a corner of the upright picture is once it has been turned.
+    /// Where a corner of the upright image is after turning.
     pub(super) fn compass(self, (mut x, mut y): Compass) -> Compass {
         for _ in 0..self.quarters {
             (x, y) = (-y, x);
@@ -47,7 +47,7 @@ impl Turn {
         )
     }
 
-    /// Where a point of the turned picture was in the upright one.
+    /// Where a point of the turned image was in the upright one.
     pub(super) fn undo(self, (mut x, mut y): (Decimal, Decimal)) -> (Decimal, Decimal) {
         let other = |side: Decimal| {
             Decimal::from_millionths(1_000_000_u32.saturating_sub(side.millionths()))
@@ -64,7 +64,7 @@ impl Turn {
         (x, y)
     }
 
-    /// As items: `rot`, `flip`.
+    /// The items `rot` and `flip`.
     pub(super) fn items(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let rotate = match self.quarters {
             1 => Some("90"),
@@ -83,7 +83,7 @@ impl Turn {
     }
 }
 
-/// The word for it in a spec.
+/// The word for a corner in a spec.
 pub(super) fn word((x, y): Compass) -> &'static str {
     match (x.signum(), y.signum()) {
         (-1, -1) => "nw",

@@ -1,11 +1,11 @@
-//! Originals that other programs write to in place: how often a request looks at one again.
+//! Originals that other programs change in place: how often a request reads one again.
 
 use std::time::Duration;
 
 use crate::error::Error;
 
-/// The first look again is at once; all together take less than half a second, after which whoever
-/// writes is not about to be done.
+/// The first retry is immediate; all together take less than half a second, after which the writer is not about to
+/// finish.
 const PAUSES: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(20),
@@ -14,14 +14,14 @@ const PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
 ];
 
-/// Of one request, at one original.
+/// Retries of one request for one original.
 #[derive(Default)]
-pub(crate) struct Looks {
+pub(crate) struct Retries {
     again: usize,
 }
 
-impl Looks {
-    /// Waits before the next look; an error after the last.
+impl Retries {
+    /// Pauses before the next retry; an error after the last.
     pub(crate) async fn again(&mut self) -> Result<(), Error> {
         let pause = *PAUSES.get(self.again).ok_or_else(Error::changing)?;
         self.again += 1;

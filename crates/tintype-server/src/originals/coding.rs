@@ -1,9 +1,9 @@
-//! Originals that another program has stored packed (RFC 9110, 8.4).
+//! Originals that another program has stored with a content coding (RFC 9110, 8.4).
 //!
 //! S3 keeps a `Content-Encoding` with an object, and a site whose files were written with gzip (django-storages'
-//! `gzip`, `aws s3 cp --content-encoding`) relies on its being sent. So an original goes out as it is stored, with the
-//! name of its coding, or decoded to whoever does not take that coding. What it is, and the picture in it, is told
-//! by the decoded bytes. Gzip can be decoded here; other codings are only named.
+//! `gzip`, `aws s3 cp --content-encoding`) relies on its being sent. So an original is sent as stored, with the
+//! name of its coding, or decoded if the client does not accept that coding. Its type, and the image in it, are
+//! found in the decoded bytes. Only gzip can be decoded here; other codings are just named.
 
 use std::io;
 
@@ -20,13 +20,13 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use crate::http::respond::{Decision, Representation, decide};
 use crate::records::record::{Record, is_gzip};
 
-/// Decoded at a time, in bytes: whoever else has something to do comes in between.
+/// Bytes decoded at a time, so that other tasks run in between.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What of an original goes out to one client.
+/// How an original is sent to one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// As it is stored; with its `Content-Encoding`, if it has one.
+    /// As stored; with its `Content-Encoding`, if it has one.
     Stored,
     Decoded,
 }
@@ -39,7 +39,7 @@ impl Coding {
         }
     }
 
-    /// What is said about the bytes that go out. Its ETag has to be theirs already.
+    /// Adds the headers for the coding. The representation's ETag must already be that of the bytes sent.
     pub fn label(self, representation: Representation, record: &Record) -> Representation {
         let Some(encoding) = &record.encoding else {
             return representation;
@@ -53,7 +53,7 @@ impl Coding {
         }
     }
 
-    /// No part can be found of what is decoded on its way: a client that asks for one is given everything.
+    /// Decoded content has no ranges: a client that requests one gets everything.
     pub fn decide(
         self,
         method: &Method,
@@ -71,7 +71,7 @@ impl Coding {
         }
     }
 
-    /// `body` is what the decision wants of the store. No more than `limit` bytes are decoded.
+    /// `body` is what the decision needs from the store. At most `limit` bytes are decoded.
     pub fn answer(
         self,
         decision: Decision,
@@ -102,14 +102,14 @@ impl Coding {
     }
 }
 
-/// What is there of packed bytes, decoded.
+/// Decoded content.
 pub struct Decoded {
     pub bytes: Bytes,
-    /// False where they break off, or are more than was to be decoded.
+    /// False if the input was cut off, or exceeds the limit.
     pub is_whole: bool,
 }
 
-/// Fails where the bytes are not what their coding says from the first of them on.
+/// Decodes up to `limit` bytes. Fails if the bytes do not match their coding from the start.
 pub async fn decode(packed: Bytes, limit: u64) -> io::Result<Decoded> {
     let chunks = stream::iter([Ok::<_, io::Error>(packed)]);
     let mut reader = std::pin::pin!(gunzip(chunks).take(limit.saturating_add(1)));
@@ -123,7 +123,7 @@ pub async fn decode(packed: Bytes, limit: u64) -> io::Result<Decoded> {
             Err(_) => break false,
         }
     };
-    // A usize, for it is less than what is held.
+    // Fits a usize, because it is less than what is in memory.
     bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(Decoded {
         bytes: bytes.freeze(),
@@ -131,7 +131,7 @@ pub async fn decode(packed: Bytes, limit: u64) -> io::Result<Decoded> {
     })
 }
 
-/// The same of bytes that come one after the other. Past the limit it ends in an error.
+/// Decodes a stream. Beyond the limit it ends in an error.
 pub fn decoded<S, E>(packed: S, limit: u64) -> impl Stream<Item = io::Result<Bytes>>
 where
     S: Stream<Item = Result<Bytes, E>>,
@@ -142,7 +142,7 @@ where
     ReaderStream::with_capacity(reader, CHUNK_BYTES).and_then(move |chunk| {
         let next = left.checked_sub(chunk.len() as u64);
         left = next.unwrap_or_default();
-        let too_much = || io::Error::other(format!("more than {limit} bytes are packed in it"));
+        let too_much = || io::Error::other(format!("it decodes to more than {limit} bytes"));
         std::future::ready(next.map(|_| chunk).ok_or_else(too_much))
     })
 }
@@ -154,7 +154,7 @@ fn gunzip(packed: impl Stream<Item = io::Result<Bytes>>) -> GzipDecoder<impl Asy
     decoder
 }
 
-/// A client that names no codings is given what is not packed: most that cannot unpack are silent (RFC 9110, 12.5.3,
+/// A client that names no codings gets decoded content: most that cannot decode say nothing (RFC 9110, 12.5.3,
 /// allows either).
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT_ENCODING).into_iter();
@@ -180,7 +180,7 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    //! What is packed is unpacked once, within a limit, and only for those who cannot do so themselves.
+    //! Content is decoded once, within a limit, and only for clients that do not accept its coding.
 
     use std::io::Write;
 

@@ -1,7 +1,7 @@
 //! The same bytes under another name.
 //!
-//! A move is a copy and then a delete of what was copied, not one step: whatever fails in between
-//! leaves the original under both names, never under none.
+//! A move is a copy and then a delete of the source, not one step: whatever fails in between leaves the original
+//! under both names, never under none.
 
 use tintype_store::{Key, Object};
 
@@ -52,8 +52,8 @@ impl Copying<'_> {
 
     async fn copy_from(&self, app: &App, source: &Current, moved: bool) -> Result<Placed, Error> {
         let record = &source.stored.record;
-        // A block on the source's key alone is put on its content as well, so that there is no moment
-        // at which the copy can be seen.
+        // A block on the source's key alone is extended to its content, so that there is no moment at which the
+        // copy is visible.
         let block = app.blocks.of(&self.from, record.sha256);
         if let Some(block) = &block {
             let actor = self.caller.actor();
@@ -83,7 +83,7 @@ impl Copying<'_> {
         }
         let now = app.store.head(&Object::Original(self.from.clone())).await?;
         if !placed.replayed && now.is_none_or(|now| !describes(record, &now)) {
-            // Another version may have been copied than the one whose record came along.
+            // The copied version may be another one than that of the record.
             if let Some(stored) = app.records.rederive(&placed.key).await? {
                 placed.tell(stored);
             }
@@ -91,7 +91,7 @@ impl Copying<'_> {
         Ok(placed)
     }
 
-    /// What this request made the first time, when there is nothing left to make it from.
+    /// What this request made the first time, if the source is gone.
     async fn done_before(&self, app: &App) -> Result<Placed, Error> {
         let placed = match (&self.idempotency, self.conflict.replaces()) {
             (None, _) => None,

@@ -6,7 +6,7 @@ use tintype_store::{Key, Meta, Object};
 
 use crate::app::App;
 use crate::error::Error;
-use crate::originals::changing::Looks;
+use crate::originals::changing::Retries;
 use crate::originals::put::describes;
 use crate::records::StoredRecord;
 
@@ -15,8 +15,8 @@ pub(crate) struct Current {
     pub stored: Arc<StoredRecord>,
 }
 
-/// Whether the original exists is always asked of the store; its record may come from memory when
-/// it describes what is there.
+/// The store is always asked whether the original exists; its record may come from memory if it describes what is
+/// there.
 pub(crate) async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error> {
     let Some(meta) = app.store.head(&Object::Original(key.clone())).await? else {
         return Ok(None);
@@ -27,7 +27,7 @@ pub(crate) async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error>
     }
 }
 
-/// The same, with a record that is as new as the store's.
+/// Does the same with a record that is as new as the store's.
 pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, Error> {
     match app.store.head(&Object::Original(key.clone())).await? {
         Some(meta) => with_fresh_record(app, key, meta).await,
@@ -35,9 +35,9 @@ pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, 
     }
 }
 
-/// Looks at an original that is being changed until both are of one version.
+/// Reads an original that is being changed until it matches its record.
 async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Option<Current>, Error> {
-    let mut looks = Looks::default();
+    let mut retries = Retries::default();
     loop {
         let stored = match app.records.read(key).await? {
             Some(stored) if describes(&stored.record, &meta) => Some(stored),
@@ -48,8 +48,8 @@ async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Optio
             Some(stored) if describes(&stored.record, &meta) => {
                 return Ok(Some(Current { meta, stored }));
             }
-            // Gone by now, or replaced between the two looks.
-            _ => looks.again().await?,
+            // Deleted meanwhile, or replaced between the two reads.
+            _ => retries.again().await?,
         }
         meta = match app.store.head(&Object::Original(key.clone())).await? {
             Some(meta) => meta,

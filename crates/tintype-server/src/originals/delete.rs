@@ -1,4 +1,4 @@
-//! Taking an original away, with its record and its variants. Takedowns stay.
+//! Deletes an original with its record and its variants. Takedowns stay.
 
 use tintype_store::{Condition, Key, Object};
 
@@ -8,12 +8,12 @@ use crate::http::respond::conditional::Tags;
 use crate::invalidation::notice::{Actor, Cause};
 use crate::invalidation::purge;
 
-/// What came of it.
+/// The result of a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removed {
     /// Nothing has the key now.
     Gone,
-    /// The original is not in the version asked for, and stays.
+    /// The original is not in the requested version, and stays.
     Changed,
 }
 
@@ -24,8 +24,8 @@ pub(crate) async fn remove(
     cause: Cause,
     by: Actor<'_>,
 ) -> Result<Removed, Error> {
-    // Before the original goes: the record of another one that takes the name meanwhile has another
-    // ETag, and stays.
+    // Before the original is deleted: if another one takes the name meanwhile, its record has another ETag, and
+    // stays.
     let record = Object::Record(key.hash());
     let record_etag = app.store.head(&record).await?.map(|meta| meta.etag);
 
@@ -47,7 +47,7 @@ pub(crate) async fn remove(
             announced.withdraw().await;
             return Ok(Removed::Changed);
         }
-        // A folder is no original, so there is none under this name.
+        // A folder is not an original, so there is none under this name.
         Err(tintype_store::Error::IsDirectory | tintype_store::Error::Precondition { .. }) => {
             announced.withdraw().await;
             return Ok(Removed::Gone);
@@ -61,8 +61,8 @@ pub(crate) async fn remove(
             Err(error) => return Err(error.into()),
         }
     }
-    purge::forget(app, key).await?;
-    // A bucket does not always tell whether there was something; a disk does.
+    purge::remove_variants(app, key).await?;
+    // A bucket does not always report whether something was there; a disk does.
     if was_there || had_record {
         announced.made();
         tracing::info!(

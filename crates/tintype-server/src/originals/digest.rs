@@ -1,10 +1,8 @@
-//! Checksums that travel with a body: RFC 9530 `Content-Digest` and `Repr-Digest`, RFC 1864
-//! `Content-MD5`.
+//! Checksums of a body: RFC 9530 `Content-Digest` and `Repr-Digest`, RFC 1864 `Content-MD5`.
 //!
-//! A client may send any number of them; every one whose algorithm we know is verified, and one
-//! that is malformed is refused rather than ignored, because its sender relies on it. Of the
-//! dictionary's algorithms only the two that RFC 9530 calls active count; the others (md5, sha,
-//! crc32c, …) are ignored there, as it asks.
+//! A client may send any number of them; all with a supported algorithm are verified, and a malformed one is
+//! refused rather than ignored, because its sender relies on it. Only the two algorithms that RFC 9530 calls active
+//! are supported; the others (md5, sha, crc32c, …) are ignored, as it requires.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -51,7 +49,7 @@ impl Algorithm {
     }
 }
 
-/// What a client says its body hashes to.
+/// The checksums that a client has sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     digests: Vec<(HeaderName, Algorithm, Vec<u8>)>,
@@ -65,7 +63,7 @@ pub struct Malformed {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {} of the body is not what {header} says", .algorithm.as_str())]
+#[error("the {} of the body does not match {header}", .algorithm.as_str())]
 pub struct Mismatch {
     pub header: HeaderName,
     pub algorithm: Algorithm,
@@ -85,7 +83,7 @@ impl Expected {
                 dictionary(line, &mut members).map_err(malformed)?;
             }
             for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-                // A name that is repeated means its last value.
+                // The last value of a repeated name counts.
                 let named = members
                     .iter()
                     .rfind(|(name, _)| *name == algorithm.as_str());
@@ -122,7 +120,7 @@ impl Expected {
         self.digests.is_empty()
     }
 
-    /// One that computes what is needed to verify this, and SHA-256 in any case.
+    /// A hasher that computes what is needed to verify this, and SHA-256 in any case.
     pub fn hasher(&self) -> Hasher {
         let wants = |wanted| {
             self.digests
@@ -195,8 +193,8 @@ pub fn repr_digest(sha256: ContentHash) -> String {
     format!("sha-256=:{}:", BASE64.encode(sha256.0))
 }
 
-/// RFC 8941 section 4.2.2, for dictionaries whose every value is a byte sequence. Parameters are
-/// skipped: none is defined for these fields.
+/// Parses a dictionary (RFC 8941 section 4.2.2) whose values are all byte sequences. Parameters are skipped: none
+/// is defined for these fields.
 fn dictionary<'a>(
     line: &'a str,
     members: &mut Vec<(&'a str, Vec<u8>)>,
@@ -211,7 +209,7 @@ fn dictionary<'a>(
         }
         let value = rest[end..]
             .strip_prefix("=:")
-            .ok_or("has a value that is no byte sequence")?;
+            .ok_or("has a value that is not a byte sequence")?;
         let (encoded, after) = value
             .split_once(':')
             .ok_or("has an unfinished byte sequence")?;
@@ -258,12 +256,11 @@ fn skip_parameters(text: &str) -> Result<&str, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    //! A checksum that was sent is either verified or the request is refused; none is dropped
-    //! because it could not be read.
+    //! A checksum is either verified or the request is refused; none is dropped because it is malformed.
 
     use super::*;
 
-    // Of `{"hello": "world"}` and a line feed, from RFC 9530.
+    // `{"hello": "world"}` and a line feed, the example of RFC 9530.
     const BODY: &[u8] = b"{\"hello\": \"world\"}\n";
     const SHA256: &str = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
     const SHA512: &str = "sha-512=:YMAam51Jz/jOATT6/zvHrLVgOYTGFy1d6GJiOHTohq4yP+pgk4vf2aCsyRZOtw8MjkM7iw7yZ/WkppmM44T3qg==:";

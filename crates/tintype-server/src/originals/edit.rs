@@ -1,4 +1,4 @@
-//! What people say of an original that is there: a change of its record, and all that follows from it.
+//! Edits of an existing original: a change of its record, and everything that follows from it.
 
 use jiff::Timestamp;
 use tintype_store::{Condition, ContentHash, ETag, Key};
@@ -14,7 +14,7 @@ use crate::records::patch::{EditableFields, RecordPatch, RequestedState};
 use crate::records::record::{Record, RecordView, State};
 use crate::records::{MAX_ROUNDS, StoredRecord, Written};
 
-/// A record as it is told, and the ETag of that.
+/// A record as the API shows it, with the ETag of that view.
 pub(crate) struct TaggedView {
     pub view: RecordView,
     pub etag: ETag,
@@ -24,7 +24,7 @@ impl TaggedView {
     pub(crate) fn of(app: &App, key: &Key, stored: &StoredRecord) -> Self {
         let record = stored.record.clone();
         let block = app.blocks.of(key, record.sha256).as_deref().cloned();
-        // A takedown changes what is told of an original, but not its record.
+        // A takedown changes the view of an original, but not its record.
         let etag = match &block {
             None => stored.etag.clone(),
             Some(block) => ETag::new(format!("{}-b{}", stored.etag, block.at.as_microsecond())),
@@ -34,7 +34,7 @@ impl TaggedView {
     }
 }
 
-/// Applies a patch to the record of an original, and tells the caches. `if_match` is of the record.
+/// Applies a patch to the record of an original, and purges caches. `if_match` refers to the view.
 pub(crate) async fn edit(
     app: &App,
     key: &Key,
@@ -74,14 +74,14 @@ pub(crate) async fn edit(
     Err(Error::busy("record"))
 }
 
-/// What is said of an original before and after.
+/// The editable fields before and after.
 struct Change {
     before: EditableFields,
     after: EditableFields,
 }
 
 impl Change {
-    /// `None`: the patch changes nothing.
+    /// `None` if the patch changes nothing.
     fn between(before: EditableFields, patch: &RecordPatch) -> Result<Option<Self>, Error> {
         let after = patch.apply(&before)?;
         Ok((after != before).then_some(Self { before, after }))
@@ -91,7 +91,7 @@ impl Change {
         self.after.state != self.before.state
     }
 
-    /// Why caches are told. `None`: they have nothing that changes.
+    /// Why caches are purged; `None` if nothing that they hold changes.
     fn cause(&self) -> Option<Cause> {
         let (before, after) = (&self.before, &self.after);
         if self.is_of_state() {
@@ -101,7 +101,7 @@ impl Change {
         is_seen.then_some(Cause::Record)
     }
 
-    /// Before the record is written.
+    /// Runs before the record is written.
     async fn take_down(
         &self,
         app: &App,
@@ -131,14 +131,14 @@ impl Change {
             state: match after.state {
                 RequestedState::Public => State::Public,
                 RequestedState::Embargo { until } => State::Embargo { until },
-                // Kept elsewhere; what is under it stays as it was.
+                // Blocks are stored elsewhere; the state under a block stays as it was.
                 RequestedState::Blocked { .. } => before.state.clone(),
             },
             ..before.clone()
         }
     }
 
-    /// After the record is written, so that what was blocked is shown only in its new state.
+    /// Runs after the record is written, so that a blocked original becomes visible only in its new state.
     async fn follow(
         &self,
         app: &App,
@@ -154,7 +154,7 @@ impl Change {
             purge::lift(app, key, sha256, actor).await?;
         }
         if *state != RequestedState::Public {
-            purge::forget(app, key).await?;
+            purge::remove_variants(app, key).await?;
         }
         tracing::info!(
             key = key.as_str(),

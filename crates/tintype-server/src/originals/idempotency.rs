@@ -1,13 +1,12 @@
 //! Requests that may be repeated without doing their work twice, without a database.
 //!
-//! What creates an object lets the key's hash travel with it, as a store attribute: a replay walks
-//! the same names and meets its own object. What replaces an object cannot be recognised that way
-//! once somebody else has replaced it again, so it leaves an intent under `.tintype/idem/`, which
-//! remembers what was there before and, afterwards, the answer. A replay never writes over an object
-//! that is newer than the intent.
+//! A request that creates an object stores the hash of the idempotency key with it, as a store attribute: a replay
+//! tries the same names and finds its own object. A request that replaces an object cannot be recognised that way
+//! once another has replaced it again, so it leaves an intent under `.tintype/idem/`, which has what was there
+//! before and, afterwards, the response. A replay never overwrites an object that is newer than the intent.
 //!
-//! Deliberately absent: a lock. Two attempts that run at the same time both go by what the store
-//! holds, and the store lets one of them win.
+//! Deliberately absent: a lock. Two concurrent attempts both go by what the store holds, and the store lets one of
+//! them win.
 
 use std::time::Duration;
 
@@ -26,14 +25,13 @@ const HEADER: &str = "idempotency-key";
 /// The draft standard asks for a unique value such as a UUID; this leaves room for prefixes.
 const MAX_KEY_BYTES: usize = 255;
 
-/// How long an intent speaks for its key.
+/// How long an intent is valid.
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An intent is a name, two hashes and a record; a record with the largest `meta` fits.
 const MAX_INTENT_BYTES: u64 = 1024 * 1024;
 
-/// Hash of an idempotency key together with the token that used it, so that one client's keys mean
-/// nothing to another.
+/// Hash of an idempotency key and the token that used it, so that one client's keys mean nothing to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey([u8; 32]);
 
@@ -54,7 +52,7 @@ impl IdempotencyKey {
             return Err(invalid());
         }
         let text = value.to_str().map_err(|_| invalid())?.trim();
-        // A structured field writes a string in quotes; most clients send it bare.
+        // A structured field has a string in quotes; most clients send it bare.
         let text = text
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'))
@@ -74,7 +72,7 @@ impl IdempotencyKey {
         Self(hash.finalize().into())
     }
 
-    /// What travels with an object that this request makes.
+    /// The attribute of objects that this request creates.
     pub fn attribute(&self) -> String {
         HexId(self.0).to_string()
     }
@@ -88,13 +86,13 @@ impl IdempotencyKey {
     }
 }
 
-/// What a request that replaces an object was about to do, and what it answered.
+/// What a request was about to replace, and its response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     pub key: Key,
     pub sha256: Option<ContentHash>,
     pub at: Timestamp,
-    /// The store ETag of what is to be replaced; `None` when nothing was there.
+    /// The store ETag of the object to be replaced; `None` if there was none.
     pub before: Option<ETag>,
     pub answer: Option<Answer>,
 }
@@ -106,7 +104,7 @@ pub struct Answer {
     pub told: RecordView,
 }
 
-/// An intent as it is in the store, for compare-and-swap.
+/// An intent as stored, for compare-and-swap.
 #[derive(Debug)]
 pub struct StoredIntent {
     pub intent: Intent,
@@ -124,7 +122,7 @@ impl Intent {
         }
     }
 
-    /// Refuses another request under the same key.
+    /// Refuses a different request under the same key.
     pub fn check(&self, key: &Key, sha256: Option<ContentHash>) -> Result<(), Error> {
         let same = self.key == *key && self.sha256 == sha256;
         if same { Ok(()) } else { Err(mismatch()) }
@@ -148,8 +146,7 @@ pub fn mismatch() -> Error {
         .member("field", "Idempotency-Key")
 }
 
-/// The intent under a key, with the ETag to replace it by; an expired one counts as nothing but has
-/// to be replaced.
+/// The intent under a key, with the ETag for replacing it; an expired one counts as absent but has to be replaced.
 pub enum FoundIntent {
     Nothing,
     Expired(ETag),
@@ -171,7 +168,7 @@ pub async fn find(store: &Store, key: &IdempotencyKey) -> Result<FoundIntent, Er
     Ok(FoundIntent::Intent(Box::new(StoredIntent { intent, etag })))
 }
 
-/// `None`: the condition did not hold, somebody else works under the same key.
+/// `None` if the condition did not hold because another request uses the same key.
 pub async fn write(
     store: &Store,
     key: &IdempotencyKey,

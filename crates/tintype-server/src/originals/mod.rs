@@ -1,10 +1,10 @@
-//! Originals on their way in, and out of the store again.
+//! Storing originals, and removing them again.
 //!
-//! [`upload`]: a request body into the [`spool`], with its [`digest`], and from there to [`put`], which brings original and
-//! record into the store together, under a free name ([`rename`]) or in the place of another, once
-//! ([`idempotency`]). [`copy`]: the same bytes under
-//! another name. [`edit`]: what people say of one. [`current`]: an original together with its record. [`delete`]. [`coding`]: what other programs have
-//! stored packed. [`changing`]: what other programs write to while it is read.
+//! [`upload`] writes a request body into the [`spool`], with its [`digest`], and passes it to [`put`], which stores
+//! original and record together, under a free name ([`rename`]) or in the place of another, once ([`idempotency`]).
+//! [`copy`]: the same bytes under another name. [`edit`]: changes of editable fields. [`current`]: an original
+//! together with its record. [`delete`]. [`coding`]: originals stored with a content coding. [`changing`]:
+//! originals that other programs change while they are read.
 
 pub(crate) mod changing;
 pub mod coding;

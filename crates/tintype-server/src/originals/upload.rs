@@ -1,9 +1,8 @@
-//! The story of an upload, from the first byte of its body to the answer.
+//! An upload, from the first byte of its body to the response.
 //!
-//! The gates come in the order of what they cost: who asks, how much is announced, whether there is
-//! room, then what the bytes are. Nothing is read of a body that one of the first three refuses, so a
-//! client that waits for `100 Continue` never sends it. What the bytes are is told by themselves
-//! alone; the type that a client claims is not looked at.
+//! Checks come in the order of their cost: who the client is, the declared length, whether there is room, then what
+//! the bytes are. If one of the first three fails nothing of the body is read, so a client that waits for `100
+//! Continue` never sends it. The type is found in the bytes alone; the type that a client claims is ignored.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +25,7 @@ use crate::records::probing::Input;
 use crate::telemetry::access_log::Step;
 use crate::workers::Priority;
 
-/// What is asked for, apart from the bytes.
+/// An upload request without its bytes.
 pub(crate) struct Upload<'a> {
     pub caller: &'a Caller,
     pub key: Key,
@@ -35,27 +34,27 @@ pub(crate) struct Upload<'a> {
     pub patch: RecordPatch,
 }
 
-/// The gates before a body is read: its announced size, and room for it.
+/// Checks before a body is read: its declared length, and room for it.
 pub(crate) async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservation, Error> {
     let limit = app.config.uploads.max_upload_bytes;
     if declared.is_some_and(|declared| declared > limit) {
         return Err(too_large(limit));
     }
-    // Where bodies wait in the store's own folder, that may be another one than at the start.
+    // If the spool is in the store's own folder, that may be another one than at the start.
     if app.store.spool_dir().is_some() {
         app.store.check().await?;
     }
     app.spool.reserve(declared).map_err(|full| no_room(&full))
 }
 
-/// A body that is here, whole and as its checksums say.
+/// A complete body whose checksums match.
 pub(crate) struct Received {
     pub spooled: Spooled,
     pub sniffed: Sniffed,
 }
 
-/// Takes a body in and verifies its checksums. Where the key is known already, a type that is not
-/// allowed is refused as soon as the first bytes tell it.
+/// Receives a body and verifies its checksums. If the key is known already, a type that is not allowed is refused
+/// as soon as the first bytes show it.
 pub(crate) async fn receive<S, E>(
     app: &App,
     reservation: Reservation,
@@ -103,14 +102,14 @@ where
     Ok(Received { spooled, sniffed })
 }
 
-/// Brings what was received into the store.
+/// Stores what was received.
 pub(crate) async fn place(
     app: &App,
     upload: Upload<'_>,
     received: Received,
 ) -> Result<Placed, Error> {
     let Received { spooled, sniffed } = received;
-    // Shared with the threads that look at it, which may outlive a request that is given up.
+    // Shared with the threads that read it, which may outlive a cancelled request.
     let spooled = Arc::new(spooled);
     let media_type = MediaType::of(sniffed, &upload.key);
     check_type(app, &media_type)?;
@@ -153,7 +152,7 @@ fn check_type(app: &App, media_type: &MediaType) -> Result<(), Error> {
     }
     Err(Error::new(Code::TypeNotAllowed)
         .detail(format!(
-            "the content is {media_type}, which is not accepted here"
+            "the content is {media_type}, which is not allowed here"
         ))
         .member("media_type", media_type.as_str()))
 }

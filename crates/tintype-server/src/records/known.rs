@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::{STALE, StoredRecord};
 
-/// Times are counted from here.
+/// The zero of all times below.
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Clone)]
 pub(super) struct Known {
-    /// `None`: there is no such original.
+    /// `None` if there is no such original.
     pub(super) stored: Option<Arc<StoredRecord>>,
-    /// Milliseconds since [`BEGAN`]. Of all copies, so that it can be put off while somebody else has
-    /// the entry.
+    /// Milliseconds since [`BEGAN`]. Shared by all copies, so that it can be extended while others hold the entry.
     believed_until: Arc<AtomicU64>,
 }
 
@@ -36,7 +35,7 @@ impl Known {
             .fetch_max(millis(until), Ordering::Relaxed);
     }
 
-    /// What may be answered without the store.
+    /// The last known record, which may be served if the store does not respond.
     pub(super) fn last(&self) -> Option<Arc<StoredRecord>> {
         let stored = self.stored.as_ref();
         stored

@@ -1,4 +1,4 @@
-//! The media type of an original: by its content, and by its name where the content leaves a choice.
+//! The media type of an original: by its content, and by its name where the content is ambiguous.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use tintype_store::Key;
 pub struct MediaType(String);
 
 impl MediaType {
-    /// The content decides about pictures and about everything that a browser would run; the extension only
-    /// chooses among passive types, where the content says no more than "text" or "zip".
+    /// Images and everything that a browser would execute are recognised by content; the extension only chooses
+    /// among passive types, where the content shows no more than "text" or "zip".
     pub fn of(sniffed: Sniffed, key: &Key) -> Self {
         if let Some(refined) = refined(sniffed.media_type, key) {
             return Self(refined.to_owned());
@@ -39,7 +39,7 @@ impl MediaType {
         essence(&self.0)
     }
 
-    /// A browser may run script in it. It is never served inline.
+    /// Whether a browser may run script in it. Such types are never served inline.
     pub fn is_active(&self) -> bool {
         is_active(&self.0)
     }
@@ -72,9 +72,8 @@ fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// What a name says more of a container than its content does, or better than the table of names:
-/// which has no USDZ, takes every `.ts` for a stream, even TypeScript, and calls it by a name that
-/// players do not know.
+/// Types for which the name says more than the content, or better than the usual table of names, which lacks USDZ,
+/// takes every `.ts` for a stream, even TypeScript, and gives streams a type that players do not know.
 fn refined(media_type: &str, key: &Key) -> Option<&'static str> {
     let (_, extension) = key.file_name().rsplit_once('.')?;
     Some(match (media_type, &*extension.to_ascii_lowercase()) {
@@ -92,7 +91,7 @@ fn refined(media_type: &str, key: &Key) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    //! The content decides what a file is; where it names a container alone, the name says more.
+    //! The content decides what a file is; if it only shows a container, the name says more.
 
     use tintype_imaging::sniff::sniff;
 

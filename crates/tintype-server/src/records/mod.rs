@@ -1,13 +1,12 @@
-//! Reading and writing records.
+//! Reads and writes records.
 //!
-//! A loaded record is believed for some seconds, and many requests for one that is not at hand make
-//! one read. While the store is away or its answer late the last known record is believed for up to
-//! [`STALE`], so that pictures in memory go on being served. An original that has no record (adopted,
-//! or changed behind our back) gets one here. Where it cannot be stored, that one stays in memory.
+//! A loaded record is used for some seconds, and many requests for one that is not in memory make one read. While
+//! the store is unavailable or slow, the last known record is used for up to [`STALE`], so that variants in memory
+//! keep being served. An original without a current record (adopted, or changed by another program) gets one here.
+//! If it cannot be stored, it is kept in memory.
 
 pub mod blocks;
 mod known;
-pub mod left_out;
 pub mod media_type;
 pub mod named;
 pub mod patch;
@@ -15,6 +14,7 @@ pub mod probing;
 mod pulse;
 pub mod reason;
 pub mod record;
+pub mod unfinished;
 
 use std::future::ready;
 use std::sync::Arc;
@@ -27,28 +27,28 @@ use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Sou
 use tokio::sync::mpsc;
 
 use crate::error::{Code, Error};
-use crate::originals::changing::Looks;
-use crate::records::left_out::LeftOut;
+use crate::originals::changing::Retries;
 use crate::records::probing::Probing;
 use crate::records::record::{Image, Record, short_hash};
+use crate::records::unfinished::Unfinished;
 use crate::workers::Priority;
 use known::Known;
 use pulse::Pulse;
 
-/// A record's JSON; `meta` is limited far below this.
+/// Limit of a record's JSON; `meta` is limited far below this.
 const MAX_RECORD_BYTES: u64 = 1024 * 1024;
 
 /// Bounds the memory of the cache; a record with its share of the map is about 2 KiB.
 const MAX_CACHED_RECORDS: u64 = 100_000;
 
-/// How long a record is believed while the store cannot be asked. Nothing can be taken down through
-/// a store that is away either; what was known to be blocked stays blocked.
+/// How long a record is used while the store is unavailable. Nothing can be taken down through an unavailable store
+/// either; known blocks stay in force.
 pub const STALE: Duration = Duration::from_secs(3600);
 
 /// How long after a failure the store is not asked again for the same record.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Compare-and-swap on one record: more rounds than any real contention needs.
+/// Rounds of compare-and-swap on one record: more than any real contention needs.
 pub const MAX_ROUNDS: u32 = 16;
 
 /// A record and the ETag of its own object, for compare-and-swap.
@@ -73,11 +73,11 @@ impl StoredRecord {
     }
 }
 
-/// What came of writing a record under a condition.
+/// The result of a conditional write.
 #[derive(Debug)]
 pub enum Written {
     Stored(Arc<StoredRecord>),
-    /// Somebody else has written it first.
+    /// Another process has written it first.
     Raced,
 }
 
@@ -87,13 +87,13 @@ pub struct Records {
     cache: Cache<String, Known>,
     keep: Duration,
     pulse: Pulse,
-    /// Where the store is only read.
+    /// Whether the store is read-only.
     is_read_only: bool,
-    /// What was derived from originals and cannot be stored, whatever is said of them.
+    /// Derived records that cannot be stored, whatever the reason.
     derived: Cache<String, Arc<Record>>,
-    /// Originals whose decoded facts were left out because the machine was busy, or whose hash
-    /// because they are large.
-    unfinished: mpsc::Sender<LeftOut>,
+    /// Originals whose decoded facts were left out because of load, or whose hash was left out because they are
+    /// large.
+    unfinished: mpsc::Sender<Unfinished>,
 }
 
 impl Records {
@@ -101,7 +101,7 @@ impl Records {
         store: Arc<Store>,
         probing: Arc<Probing>,
         keep: Duration,
-        unfinished: mpsc::Sender<LeftOut>,
+        unfinished: mpsc::Sender<Unfinished>,
     ) -> Self {
         let cache = Cache::builder()
             .max_capacity(MAX_CACHED_RECORDS)
@@ -119,8 +119,8 @@ impl Records {
         }
     }
 
-    /// The record of an original, at most some seconds old while the store answers. `None`: there is
-    /// no such original.
+    /// The record of an original, at most some seconds old while the store is available. `None` if there is no such
+    /// original.
     pub async fn load(self: &Arc<Self>, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         let now = Instant::now();
         match self.cache.get(key.as_str()).await {
@@ -129,7 +129,7 @@ impl Records {
         }
     }
 
-    /// The record as it is in the store now, if the store can be asked.
+    /// The record as it is in the store now, if the store is available.
     pub async fn load_fresh(
         self: &Arc<Self>,
         key: &Key,
@@ -138,8 +138,8 @@ impl Records {
         self.refresh(key, Instant::now() + self.keep, known).await
     }
 
-    /// Asks the store unless somebody else has just done so: what is believed beyond `until` stays.
-    /// Behind the request, so that what is known is answered where the store's answer is late.
+    /// Reads the store, unless a concurrent call has just done so: an entry that is valid beyond `until` stays.
+    /// Continues in the background, so that a known record can be returned if the store is slow.
     async fn refresh(
         self: &Arc<Self>,
         key: &Key,
@@ -161,8 +161,8 @@ impl Records {
         }
     }
 
-    /// One at a time for each key, and never across [`Self::remember`] or [`Self::forget`]: what was
-    /// read before a change must not be remembered after it.
+    /// One read at a time per key, and never during [`Self::remember`] or [`Self::invalidate`]: what was read before a
+    /// change must not be cached after it.
     async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
         let asking = self.cache.entry_by_ref(key.as_str());
         let outcome = asking
@@ -175,13 +175,13 @@ impl Records {
                     Err(error) if error.is_of_store() => {
                         match error.is_store_away() {
                             true => self.pulse.missed(),
-                            false => self.pulse.beat(),
+                            false => self.pulse.responded(),
                         }
                         let last = known.and_then(|known| known.last()).ok_or(error)?;
                         Ok(Op::Put(Known::new(Some(last), PAUSE)))
                     }
                     answer => {
-                        self.pulse.beat();
+                        self.pulse.responded();
                         Ok(Op::Put(self.known(answer?)))
                     }
                 }
@@ -194,8 +194,8 @@ impl Records {
         Known::new(stored, self.keep)
     }
 
-    /// The record of the bytes that are there now, where the known one is of the version `outdated`.
-    /// Many who ask at once derive it once.
+    /// The record of the current bytes, if the known one is of the version `outdated`. Concurrent calls derive it
+    /// once.
     pub async fn renew(
         &self,
         key: &Key,
@@ -220,7 +220,7 @@ impl Records {
         Ok(computed(outcome))
     }
 
-    /// Derives the record from the bytes anew: they are not those that the record describes.
+    /// Derives the record from the bytes anew, because they are not those that the record describes.
     pub async fn rederive(&self, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         self.derive_anew(key, Priority::Request).await
     }
@@ -232,7 +232,7 @@ impl Records {
     ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let old = self.read(key).await?;
         let derived = self.derive(key, old.as_deref(), priority).await;
-        self.forget(key).await;
+        self.invalidate(key).await;
         let stored = derived?;
         self.remember(key, stored.clone()).await;
         Ok(stored)
@@ -247,8 +247,8 @@ impl Records {
     pub async fn write(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
         let key = record.key.clone();
         let written = self.put(record, condition).await;
-        // Whatever the answer was, what is in memory may be outdated now.
-        self.forget(&key).await;
+        // Whatever the result, the cached record may be outdated now.
+        self.invalidate(&key).await;
         let written = written?;
         if let Written::Stored(stored) = &written {
             self.remember(&key, Some(stored.clone())).await;
@@ -256,7 +256,7 @@ impl Records {
         Ok(written)
     }
 
-    /// Leaves what is in memory to the caller, which may be about to change it.
+    /// Leaves the cache to the caller, which may be about to change it.
     async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
         let written = put(&self.store, record, condition).await?;
         if let Written::Stored(stored) = &written {
@@ -265,7 +265,7 @@ impl Records {
         Ok(written)
     }
 
-    pub async fn forget(&self, key: &Key) {
+    pub async fn invalidate(&self, key: &Key) {
         let entry = self.cache.entry_by_ref(key.as_str());
         entry.and_compute_with(|_| ready(Op::Remove)).await;
     }
@@ -288,8 +288,8 @@ impl Records {
         Err(Error::busy("record"))
     }
 
-    /// Fills in what was left out when the original came in or was adopted. Nobody waits for it. Gives
-    /// when there may be more to fill in.
+    /// Adds what was left out when the original was uploaded or adopted, in the background. Returns when more may
+    /// be added.
     pub async fn fill_in(&self, key: &Key) -> Result<Option<Timestamp>, Error> {
         let unfinished = |stored: &StoredRecord| self.unfinished_at(&stored.record);
         if self.is_read_only {
@@ -329,13 +329,13 @@ impl Records {
         let condition = Condition::Match(stored.etag.clone());
         match self.write(record, &condition).await? {
             Written::Stored(stored) => Ok(unfinished(&stored)),
-            // Whoever was first has said what is left to do.
+            // The process that was first has recorded what is left to do.
             Written::Raced => Ok(None),
         }
     }
 
-    /// When the bytes may tell more than the record knows. A hash that cannot be kept would be made
-    /// again and again.
+    /// When the bytes may tell more than the record knows. On a read-only store a hash does not count: it could not be
+    /// stored, and would be computed again and again.
     pub fn unfinished_at(&self, record: &Record) -> Option<Timestamp> {
         match self.is_read_only {
             true => self.probing.next_look(record),
@@ -346,8 +346,8 @@ impl Records {
     fn note_unfinished(&self, stored: &StoredRecord) {
         if let Some(at) = self.unfinished_at(&stored.record) {
             let key = stored.record.key.clone();
-            // When the list is full the next one to load the record puts it there.
-            let _ = self.unfinished.try_send(LeftOut { at, key });
+            // If the list is full, the next load of the record adds it.
+            let _ = self.unfinished.try_send(Unfinished { at, key });
         }
     }
 
@@ -363,22 +363,22 @@ impl Records {
         }
     }
 
-    /// Only a confirmed absence means that there is no record: one that cannot be read is an error,
-    /// because taking it for "public" would publish what is under embargo.
+    /// Only a confirmed absence means that there is no record: an unreadable one is an error, because taking it for
+    /// "public" would publish an original under embargo.
     pub async fn read(&self, key: &Key) -> Result<Option<Arc<StoredRecord>>, Error> {
         let stored = read(&self.store, &key.hash()).await?;
         Ok(stored.map(Arc::new))
     }
 
-    /// For whoever writes the record anew.
-    pub async fn look(&self, key: &Key) -> Result<FoundRecord, Error> {
-        look(&self.store, &key.hash()).await
+    /// Reads a record for rewriting it.
+    pub async fn inspect(&self, key: &Key) -> Result<FoundRecord, Error> {
+        inspect(&self.store, &key.hash()).await
     }
 
-    /// Makes the record of an original anew where it is damaged; whether it was. What people said in it
-    /// is lost. Takedowns are not: they are kept elsewhere.
-    pub async fn mend(&self, key: &Key) -> Result<bool, Error> {
-        let FoundRecord::Damaged { etag, .. } = self.look(key).await? else {
+    /// Rebuilds the record of an original if it is damaged; returns whether it was. Editable fields in it are lost.
+    /// Takedowns are not: they are stored elsewhere.
+    pub async fn repair(&self, key: &Key) -> Result<bool, Error> {
+        let FoundRecord::Damaged { etag, .. } = self.inspect(key).await? else {
             return Ok(false);
         };
         let condition = Condition::Match(etag);
@@ -393,11 +393,11 @@ impl Records {
         }
         let derived = self.derive_over(key, &condition, Priority::Background);
         let derived = derived.await;
-        self.forget(key).await;
+        self.invalidate(key).await;
         derived.map(|_| true)
     }
 
-    /// From the bytes, and into the store. Changes nothing in memory.
+    /// Derives a record from the bytes and stores it. Does not change the cache.
     async fn derive(
         &self,
         key: &Key,
@@ -424,7 +424,7 @@ impl Records {
         self.keep(key, record, &condition).await
     }
 
-    /// The same in place of a record that cannot be read.
+    /// Replaces a record that cannot be read in the same way.
     async fn derive_over(
         &self,
         key: &Key,
@@ -437,15 +437,15 @@ impl Records {
         }
     }
 
-    /// Of an original that is being written to: of what is there when it holds still. `old` may have
-    /// been told the reasons why there is no more.
+    /// For an original that is being written to: waits until it no longer changes. `old` may have the reasons why
+    /// facts are missing.
     async fn of_bytes(
         &self,
         key: &Key,
         old: Option<&StoredRecord>,
         priority: Priority,
     ) -> Result<Option<Record>, Error> {
-        let mut looks = Looks::default();
+        let mut retries = Retries::default();
         loop {
             let Some(meta) = self.store.head(&Object::Original(key.clone())).await? else {
                 return Ok(None);
@@ -453,13 +453,13 @@ impl Records {
             let before = old.filter(|old| old.record.etag == meta.etag);
             let before = before.and_then(|old| old.record.image.as_ref());
             match self.adopt(key, &meta, before, priority).await {
-                Err(error) if error.is_outdated() => looks.again().await?,
+                Err(error) if error.is_outdated() => retries.again().await?,
                 adopted => return adopted.map(Some),
             }
         }
     }
 
-    /// In the store, or in memory where the store takes nothing.
+    /// Keeps a record in the store, or in memory if the store cannot be written to.
     async fn keep(
         &self,
         key: &Key,
@@ -473,11 +473,11 @@ impl Records {
         }
         match self.put(record.clone(), condition).await {
             Ok(Written::Stored(stored)) => Ok(Some(stored)),
-            // Theirs counts.
+            // The other process's record counts.
             Ok(Written::Raced) => self.read(key).await,
-            // What cannot be written can still be read.
+            // A store that cannot be written to can still be read.
             Err(error) if error.is_of_store() => {
-                // EditableFields once, and tried again with every refresh.
+                // Logged once, and tried again with every refresh.
                 if !self.derived.contains_key(record.key.as_str()) {
                     let cause = error.cause_text();
                     tracing::warn!(key = key.as_str(), %error, cause, "the record of {key} cannot be stored and is kept in memory");
@@ -489,8 +489,8 @@ impl Records {
         }
     }
 
-    /// The record that an original's bytes make. Reading them again each time that a record is looked
-    /// up would cost more than everything else.
+    /// Derives the record of an original that has none. Reading its bytes at each lookup of the record would cost
+    /// more than everything else.
     async fn adopt(
         &self,
         key: &Key,
@@ -519,7 +519,7 @@ impl Records {
     }
 }
 
-/// A record that is in memory alone.
+/// A record that is only in memory.
 fn unwritten(record: Record) -> Result<Arc<StoredRecord>, Error> {
     let json =
         serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
@@ -538,35 +538,35 @@ fn computed(outcome: CompResult<String, Known>) -> Option<Arc<StoredRecord>> {
     }
 }
 
-/// What is there where a record should be.
+/// What was found in place of a record.
 #[derive(Debug)]
 pub enum FoundRecord {
     Nothing,
     Stored(Box<StoredRecord>),
-    /// Something that is no record: cut, empty, or written by somebody else.
+    /// Something that is not a record: truncated, empty, or written by another program.
     Damaged {
         etag: ETag,
         reason: String,
     },
 }
 
-/// The record of an original, for whoever knows only the hash of its key.
+/// Reads a record by the hash of its key alone, without a cache.
 pub async fn read(store: &Store, owner: &KeyHash) -> Result<Option<StoredRecord>, Error> {
-    match look(store, owner).await? {
+    match inspect(store, owner).await? {
         FoundRecord::Nothing => Ok(None),
         FoundRecord::Stored(stored) => Ok(Some(*stored)),
         FoundRecord::Damaged { reason, .. } => {
             let path = Object::Record(*owner).path();
             Err(Error::new(Code::RecordDamaged)
-                .detail(format!("the record {path} cannot be read; the original itself may be whole. Overwrite it, or run `tintype index`"))
+                .detail(format!("the record {path} cannot be read; the original itself may be intact. Overwrite it, or run `tintype index`"))
                 .member("record", path.as_str())
                 .cause(format!("{path}: {reason}")))
         }
     }
 }
 
-/// The same, where a damaged one is no error.
-pub async fn look(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> {
+/// Does the same, but a damaged record is not an error.
+pub async fn inspect(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> {
     let Some(got) = store.get(&Object::Record(*owner), None, None).await? else {
         return Ok(FoundRecord::Nothing);
     };
@@ -582,7 +582,7 @@ pub async fn look(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> 
         Ok(record) => record,
         Err(error) => return damaged(etag, error.to_string()),
     };
-    // A record of the store below speaks of the original as that store does.
+    // The fallback store's record has the ETag that the original has there.
     if etag.below().is_some() && !record.etag.as_str().is_empty() {
         record.etag = record.etag.marked();
     }
@@ -591,7 +591,7 @@ pub async fn look(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Error> 
     ))))
 }
 
-/// Writes the record of an original, for whoever remembers none.
+/// Writes a record, without a cache.
 pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result<Written, Error> {
     let bytes =
         serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;

@@ -1,11 +1,11 @@
-//! Words of a closed list, in what is stored.
+//! Words of a closed list in stored data.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A word that this release knows, or one that only another release does and that is kept as it is.
+/// A word that this release knows, or one of another release, which is kept as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named<T> {
     Known(T),

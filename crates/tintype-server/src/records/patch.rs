@@ -1,8 +1,8 @@
-//! What people say about an original, and how they change it.
+//! The editable fields of an original, and patches to them.
 //!
-//! One form for all ways in: the `Tintype-Record` header and the `record` field of an upload, and the
-//! body of a PATCH, are JSON merge patches (RFC 7396) of the same four members. What tintype knows by
-//! itself (size, type, facts of the picture) cannot be changed and is refused rather than ignored.
+//! All ways in have one form: the `Tintype-Record` header and the `record` field of an upload, and the body of a
+//! PATCH, are JSON merge patches (RFC 7396) of the same four members. What tintype finds out by itself (size, type,
+//! facts of the image) cannot be changed and is refused rather than ignored.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +16,18 @@ use crate::records::record::{Area, Point, Record, State};
 
 const MEMBERS: [&str; 4] = ["focal_point", "crops", "state", "meta"];
 
-/// A picture has a handful of named cuts; the record is read on every request.
+/// An image has a handful of named crops; the record is read on every request.
 const MAX_CROPS: usize = 64;
 const MAX_CROP_NAME_CHARS: usize = 64;
 /// As JSON, in bytes.
 const MAX_META_BYTES: usize = 64 * 1024;
 const MAX_REASON_CHARS: usize = 1000;
 
-/// A checked merge patch: an object that has no other members than those that may be changed.
+/// A checked merge patch: an object with no members but the editable ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordPatch(Map<String, Value>);
 
-/// Everything that people say about an original.
+/// The fields of a record that clients can edit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EditableFields {
@@ -37,7 +37,7 @@ pub struct EditableFields {
     pub meta: Map<String, Value>,
 }
 
-/// Like [`State`], with the takedown that is kept elsewhere.
+/// Like [`State`], with the takedown, which is stored elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum RequestedState {
@@ -70,13 +70,13 @@ impl RecordPatch {
         {
             return Err(Error::invalid(
                 name,
-                "no such member, or one that cannot be changed",
+                "no such member, or it cannot be changed",
             ));
         }
         Ok(Self(members))
     }
 
-    /// Whether it says who may see the original.
+    /// Whether it sets the state.
     pub fn has_state(&self) -> bool {
         self.0.contains_key("state")
     }
@@ -89,10 +89,10 @@ impl RecordPatch {
 
     pub fn apply(&self, said: &EditableFields) -> Result<EditableFields, Error> {
         let mut document = serde_json::to_value(said).map_err(|error| {
-            Error::new(Code::Internal).cause(format!("what was said about an original: {error}"))
+            Error::new(Code::Internal).cause(format!("editable fields of the record: {error}"))
         })?;
         let mut patch = self.0.clone();
-        // Each state has members of its own. One that is named anew does not inherit the old one's.
+        // Each state has its own members. A newly named state does not inherit those of the old one.
         let renamed = patch
             .get("state")
             .and_then(|state| state.get("name"))
@@ -100,7 +100,7 @@ impl RecordPatch {
         if renamed {
             document["state"] = Value::Null;
         }
-        // A plain reset, where merging would only remove the member.
+        // Resets the member; merging would only remove it.
         for name in MEMBERS {
             if patch.get(name).is_some_and(Value::is_null) {
                 patch.remove(name);
@@ -156,7 +156,7 @@ fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// Member by member, so that the answer names the one that is wrong.
+/// Member by member, so that the error names the one that is wrong.
 fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
     fn member<T: Default + for<'de> Deserialize<'de>>(
         document: &mut Map<String, Value>,
@@ -189,7 +189,7 @@ fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
             area.x.to_f64() + area.width.to_f64(),
             area.y.to_f64() + area.height.to_f64(),
         );
-        // Fractions are kept in millionths; adding two of them may miss 1 by less than that.
+        // Fractions are kept in millionths; adding two of them may exceed 1 by less than that.
         let past = 1.000_000_5;
         if area.width.to_f64() <= 0.0
             || area.height.to_f64() <= 0.0
@@ -198,7 +198,7 @@ fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
         {
             return Err(Error::invalid(
                 "crops",
-                format!("crop {name:?} is empty or leaves the picture"),
+                format!("crop {name:?} is empty or outside the image"),
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! What an original is: its media type, and the facts about a picture.
+//! Finds out what an original is: its media type, and the facts about an image.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -29,22 +29,22 @@ use crate::records::named::Named;
 use crate::records::record::{ADOPT_WHOLE_BYTES, Encoding, Image, Record, State, is_gzip};
 use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
 
-/// Adopted originals are read whole to be hashed; a few at a time keep that from crowding out the
-/// requests that are served from memory.
+/// Adopted originals are read in full to be hashed; doing a few at a time keeps that from crowding out requests
+/// that are served from memory.
 const ADOPTIONS_AT_ONCE: usize = 2;
 
-/// The same for those that nobody waits for, which leave the others their places.
+/// The limit in the background, which leaves the other places to requests.
 const BACKGROUND_ADOPTIONS_AT_ONCE: usize = 1;
 
-/// How long the facts of a picture may hold up an upload: what its header says, and what its pixels
-/// (dominant colour, ThumbHash).
+/// How long the facts of an image may hold up an upload: those of the header, and those of the pixels (dominant
+/// colour, ThumbHash).
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// CPU of one thread that decoded facts may take while an upload, or the first look at an adopted picture, waits for its
-/// answer; what takes longer is filled in behind it.
+/// CPU time of one thread that decoded facts may take while an upload, or the first request for an adopted image,
+/// waits for them; if they take longer, they are added in the background.
 const WHILE_WAITING: Duration = Duration::from_millis(8);
 
-/// How long they may take where nobody waits, until the machine is less busy.
+/// How long they may take in the background, including waits for a busy machine.
 const IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(60);
 
 pub struct Probing {
@@ -64,11 +64,11 @@ pub struct Facts {
     pub rights: Option<Rights>,
 }
 
-/// Where the bytes of an original are while it is being looked at.
+/// Where the bytes of an original are while it is probed.
 pub enum Input {
     Spooled(Arc<Spooled>),
     Bytes(Bytes),
-    /// Of an original of `size` bytes only the first.
+    /// Only the beginning of an original of `size` bytes.
     Head {
         head: Bytes,
         size: u64,
@@ -90,13 +90,13 @@ impl Probing {
         &self.limits
     }
 
-    /// When another look at a picture may tell more than its record knows, the past meaning now.
+    /// When probing an image again may tell more than its record knows; a time in the past means now.
     pub fn next_look(&self, record: &Record) -> Option<Timestamp> {
         record.next_look(&self.limits)
     }
 
-    /// Everything that the bytes tell. Never fails on account of the bytes: what cannot be read as a
-    /// picture is stored all the same, and says why. `before` is what was known of the same bytes.
+    /// Everything that the bytes tell. Never fails because of the bytes: what cannot be read as an image is stored
+    /// all the same, with the reason. `before` is what was known of the same bytes.
     pub async fn facts(
         &self,
         sniffed: Sniffed,
@@ -120,10 +120,10 @@ impl Probing {
         }
     }
 
-    /// The record of an original that has none. Small ones are hashed at once; larger ones later
-    /// ([`Self::hash`]), and are delivered meanwhile without a version.
+    /// The record of an original that has none. Small originals are hashed at once; larger ones later
+    /// ([`Self::hash`]), and are delivered without a version until then.
     ///
-    /// `before` is what was known of the picture, if these bytes were looked at before.
+    /// `before` is what was known of the image, if these bytes were probed before.
     pub async fn adopt(
         &self,
         key: &Key,
@@ -177,7 +177,7 @@ impl Probing {
         })
     }
 
-    /// SHA-256 of one version of an original, a chunk at a time.
+    /// SHA-256 of one version of an original, read in chunks.
     pub async fn hash(&self, key: &Key, etag: &ETag) -> Result<ContentHash, Error> {
         let object = Object::Original(key.clone());
         let got = self.store.get(&object, None, Some(etag)).await?;
@@ -228,8 +228,8 @@ impl Probing {
         match made {
             Ok(placeholder) => tell(&mut image, &placeholder),
             Err(Hindrance { error, is_lasting }) => {
-                tracing::debug!(%error, is_lasting, "the facts of a picture are left out");
-                // The rest of the file may be fine.
+                tracing::debug!(%error, is_lasting, "facts of an image are missing for now");
+                // The rest of the file may be intact.
                 if is_lasting && (input.is_whole() || error.code() != Code::CorruptImage) {
                     image.refuse(&error);
                 } else {
@@ -240,8 +240,8 @@ impl Probing {
         (image, rights)
     }
 
-    /// Reading a header is bounded work without pixels, and must not wait behind those: an upload is
-    /// answered while the pool is full.
+    /// Reading a header is bounded work without pixels, and must not wait behind pixel work: uploads get their
+    /// response while the pool is full.
     async fn header(&self, input: Arc<Input>, deadline: Instant) -> Result<Header, Stopped> {
         let (of, limits) = (input.clone(), self.limits.clone());
         #[expect(
@@ -255,7 +255,7 @@ impl Probing {
         })
     }
 
-    /// The decoded facts.
+    /// Decodes the facts that need pixels.
     async fn placeholder(
         &self,
         header: Header,
@@ -279,8 +279,8 @@ impl Probing {
     }
 }
 
-/// The coding of an adopted original, and what can be looked at of it: all of it, or only its beginning. One that
-/// is not in the coding that is said of it has none.
+/// The coding of an adopted original, and as much of its content as can be probed: all of it, or only its
+/// beginning. If the bytes are not in the declared coding, there is none.
 async fn unpacked(
     name: Option<String>,
     bytes: Bytes,
@@ -304,7 +304,7 @@ async fn unpacked(
 /// Why there are no decoded facts.
 struct Hindrance {
     error: Error,
-    /// The bytes are to blame, and will be again.
+    /// The bytes are the reason, and always will be.
     is_lasting: bool,
 }
 
@@ -354,7 +354,7 @@ impl Input {
         }
     }
 
-    /// Of all of it.
+    /// Size of the whole original.
     fn size(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -368,8 +368,9 @@ impl Input {
     }
 }
 
-/// Whether somebody waits for an answer that needs nothing of the pixels, and those are dear. All that decides about
-/// the answers to come is known of a JPEG without its pixels: it is neither drawn nor transparent.
+/// Whether decoding is left for later: a client waits for a response that needs nothing of the pixels, and decoding
+/// is expensive. Everything that matters for variants is known of a JPEG without its pixels: it is neither drawn
+/// nor transparent.
 fn is_left_for_later(header: &Header, input: &Input) -> bool {
     header.format == SourceFormat::Jpeg
         && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING

@@ -1,26 +1,26 @@
-//! Whether the store answers.
+//! Whether the store is responding.
 //!
-//! A request that knows the last record need not wait for a store that is ill. One answer that is late
-//! may be that of one slow object, and is waited for a while; where nothing at all was answered
-//! meanwhile the store is taken for ill, and nobody waits until it answers something again. A store
-//! that is well is always waited for, so that a change is seen as soon as it should be.
+//! A request that has the last known record need not wait for a failing store. A single late response may be due to
+//! one slow object, and is waited for; if nothing else responds meanwhile, the store is taken to be failing, and no
+//! request waits until it responds again. A healthy store is always waited for, so that changes are seen as soon as
+//! they should be.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
-/// A store that answers nothing for this long is ill: above what one takes that is well, and a small
-/// part of a minute, because everybody who comes meanwhile waits.
+/// A store that does not respond at all for this long is failing: longer than a healthy one takes, and short,
+/// because all requests wait meanwhile.
 const LATE: Duration = Duration::from_millis(250);
 
-/// For one answer, while others come.
+/// For a single response, while others arrive.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a missed answer tells something of the store.
+/// How long a missed response is evidence about the store.
 const BELIEVED: Duration = Duration::from_secs(2);
 
-/// For a store that was ill a moment ago, and may be well again: as long as nobody minds.
+/// For a store that was failing a moment ago, and may have recovered: too short to matter to a client.
 const GRACE: Duration = Duration::from_millis(10);
 
 pub(super) struct Pulse {
@@ -30,7 +30,7 @@ pub(super) struct Pulse {
 #[derive(Clone, Copy)]
 struct Last {
     answer: Option<Instant>,
-    /// None has come since.
+    /// When a response was missed; nothing has arrived since.
     missed: Option<Instant>,
 }
 
@@ -54,27 +54,27 @@ impl Last {
 }
 
 impl Pulse {
-    /// The store has answered, whatever it was.
-    pub(super) fn beat(&self) {
+    /// Records that the store has responded, whatever the response.
+    pub(super) fn responded(&self) {
         self.last.send_replace(Last {
             answer: Some(Instant::now()),
             missed: None,
         });
     }
 
-    /// An answer has not come.
+    /// Records that a response has not arrived.
     pub(super) fn missed(&self) {
         let now = Some(Instant::now());
         self.last.send_modify(|last| last.missed = now);
     }
 
-    /// `None`: it is not worth waiting for.
+    /// `None` if it is not worth waiting for.
     pub(super) async fn await_answer<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
         let asked = Instant::now();
         let mut last = self.last.subscribe();
         let mut answer = std::pin::pin!(answer);
         let is_failing = tokio::select! {
-            // First, so that an answer that is there is taken.
+            // First, so that a response that has arrived is used.
             biased;
             answer = &mut answer => return Some(answer),
             _ = last.wait_for(Last::is_failing) => true,
@@ -112,11 +112,11 @@ mod tests {
         assert_eq!(took(ms(200)).await, (true, ms(200)));
         let (is_answered, waited) = took(ms(600)).await;
         assert!(!is_answered && waited <= LATE + ms(1), "{waited:?}");
-        // Now it is known.
+        // By now the store is known to be failing.
         let (is_answered, waited) = took(ms(600)).await;
         assert!(!is_answered && waited <= GRACE + ms(1), "{waited:?}");
         assert_eq!(pulse.await_answer(ready(7)).await, Some(7), "there already");
-        pulse.beat();
+        pulse.responded();
         assert_eq!(took(ms(200)).await, (true, ms(200)));
     }
 

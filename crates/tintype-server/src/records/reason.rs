@@ -1,9 +1,8 @@
-//! Why an original cannot be rendered, or why facts about it are still to come; and when it is looked at
-//! again.
+//! Why an original cannot be rendered, or why facts about it are missing; and when it is probed again.
 //!
-//! What the bytes are to blame for is found once: another look at the same bytes by the same renderer
-//! would end alike, and be as dear. What the machine may be to blame for (it was busy, or is too small) is
-//! tried again after pauses that grow, and at last left alone.
+//! If the bytes are the reason, it is found once: the same renderer would fail on them again, at the same cost. If
+//! the machine may be the reason (it was busy, or is too small), it is tried again after growing pauses, and
+//! finally left alone.
 
 use std::time::Duration;
 
@@ -14,33 +13,33 @@ use tintype_imaging::EPOCH;
 
 use crate::error::{Code, Error};
 
-/// Looks that come to nothing until an original is left alone: over an hour.
+/// Failed attempts after which an original is left alone: over an hour.
 const MAX_TRIES: u32 = 6;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How much longer each pause is than the one before.
+/// Ratio of each pause to the one before.
 const GROWTH: u32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
-    /// As a request for a variant is refused.
+    /// The error code of requests for its variants.
     pub code: String,
     pub detail: String,
-    /// What such a refusal says besides, such as the limit and its name.
+    /// Further members of that error, such as the limit and its name.
     #[serde(flatten)]
     pub members: Map<String, Value>,
-    /// Of the renderer that found it so; a later one looks again.
+    /// Epoch of the renderer that found it; a later one tries again.
     pub epoch: u32,
-    /// Looks that came to nothing so far.
+    /// Failed attempts so far.
     pub tries: u32,
-    /// When it is looked at again. Absent: not by this renderer.
+    /// When the next attempt is. Absent if this renderer makes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Timestamp>,
 }
 
 impl Reason {
-    /// The bytes are to blame.
+    /// The bytes are the reason.
     pub fn lasting(error: &Error) -> Self {
         Self {
             code: error.code().as_str().to_owned(),
@@ -52,8 +51,7 @@ impl Reason {
         }
     }
 
-    /// Something else is, and may be better another time. `before` is why the last look at the same
-    /// bytes came to nothing.
+    /// Something else is the reason, and may improve. `before` is the reason of the last attempt at the same bytes.
     pub fn passing(error: &Error, before: Option<&Self>) -> Self {
         let before = before.filter(|before| before.epoch == EPOCH);
         let tries = before.map_or(0, |before| before.tries).saturating_add(1);
@@ -66,7 +64,7 @@ impl Reason {
         }
     }
 
-    /// Whether it was found by a renderer that knew no more than this one.
+    /// Whether a renderer found it that knew less than this one.
     pub fn is_outdated(&self) -> bool {
         self.epoch < EPOCH
     }
@@ -75,9 +73,9 @@ impl Reason {
         self.code == code.as_str()
     }
 
-    /// What a request for a variant is answered.
+    /// The error for requests for its variants.
     pub fn refusal(&self) -> Error {
-        // A later release may have words that this one does not know.
+        // A later release may have codes that this one does not know.
         let code = Code::named(&self.code).unwrap_or(Code::UnsupportedFormat);
         let error = Error::new(code).detail(self.detail.clone());
         self.members.iter().fold(error, |error, (name, value)| {

@@ -1,8 +1,7 @@
 //! What tintype knows of an original.
 //!
-//! Decoded facts can be derived from the bytes at any time; what people said (focal point, crops,
-//! state, `meta`) cannot. "Blocked" is not kept here: takedowns outlive the original and belong to
-//! [`crate::records::blocks`].
+//! Decoded facts can be derived from the bytes at any time; the editable fields (focal point, crops, state, `meta`)
+//! cannot. "Blocked" is not stored here: takedowns outlive the original and belong to [`crate::records::blocks`].
 
 use std::collections::BTreeMap;
 
@@ -23,29 +22,29 @@ use super::reason::Reason;
 use crate::error::{Code, Error};
 use crate::url::Version;
 
-/// Adopted originals up to this size are read whole on first use; of larger ones only the head. In bytes, and of a
-/// packed one also the most that is unpacked for a look.
+/// Adopted originals up to this size, in bytes, are read in full on first use; of larger ones only the beginning.
+/// It is also the limit of decoding a content coding for probing.
 pub const ADOPT_WHOLE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The record of one original, as it is stored.
+/// The stored record of one original.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub key: Key,
     pub size: u64,
-    /// The store's ETag of the bytes described here. A read of the original is bound to it.
+    /// The store's ETag of the bytes described here. Reads of the original are conditional on it.
     pub etag: ETag,
     /// `None` until an adopted original has been read once.
     pub sha256: Option<ContentHash>,
-    /// `None`: the bytes are not packed.
+    /// `None` if the bytes have no content coding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
     #[serde(rename = "type")]
     pub media_type: MediaType,
     pub created: Timestamp,
     pub modified: Timestamp,
-    /// `None`: not a picture.
+    /// `None` if it is not an image.
     pub image: Option<Image>,
-    /// As the bytes say; null where they say nothing, and in records from before this was looked at.
+    /// As found in the bytes; null if they have none, and in older records.
     #[serde(default)]
     pub rights: Option<Rights>,
     pub focal_point: Option<Point>,
@@ -55,18 +54,18 @@ pub struct Record {
     pub state: State,
     #[serde(default)]
     pub meta: serde_json::Map<String, serde_json::Value>,
-    /// When somebody last asked for its variants to be made anew. Part of their names and not of the
-    /// version: it is the same picture.
+    /// When its variants were last purged on request. Part of their names but not of the version: it is the same
+    /// image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged: Option<Timestamp>,
 }
 
-/// The content coding that an original is stored in ([`crate::originals::coding`]).
+/// The content coding of a stored original ([`crate::originals::coding`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoding {
     /// As in `Content-Encoding`, in lower case.
     pub name: String,
-    /// Bytes without the coding; null where nobody has counted them.
+    /// Size without the coding; null if unknown.
     pub decoded: Option<u64>,
 }
 
@@ -84,7 +83,7 @@ pub fn is_gzip(encoding: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     pub format: Named<SourceFormat>,
-    /// Upright, in pixels; null where the bytes do not tell.
+    /// Upright, in pixels; null if the bytes do not tell.
     pub width: Option<u32>,
     pub height: Option<u32>,
     /// As stored, 1..=8 (EXIF).
@@ -93,30 +92,30 @@ pub struct Image {
     pub alpha: bool,
     pub colour_space: Named<ColourSpace>,
     pub bits: u8,
-    /// As they are decoded, alpha included; null in records from before this was kept.
+    /// Channels when decoded, alpha included; null in older records.
     #[serde(default)]
     pub channels: Option<u8>,
-    /// Not to be read from top to bottom ([`tintype_imaging::probe::Header::interlaced`]); null in records from before
-    /// this was kept.
+    /// Whether it cannot be read from top to bottom ([`tintype_imaging::probe::Header::interlaced`]); null in older
+    /// records.
     #[serde(default)]
     pub interlaced: Option<bool>,
-    /// `#rrggbb`; null while pending, and for pictures that cannot be rendered.
+    /// `#rrggbb`; null while pending, and for images that cannot be rendered.
     pub dominant_colour: Option<String>,
     /// Base64 of a ThumbHash; null like `dominant_colour`.
     pub thumbhash: Option<String>,
-    /// Whether it is drawn (a screenshot, chart, logo or scan) rather than photographed, by its pixels; null
-    /// like `dominant_colour`, and in records from before this was looked at.
+    /// Whether it is drawn (a screenshot, chart, logo or scan) rather than photographed, judging by its pixels;
+    /// null like `dominant_colour`, and in older records.
     #[serde(default)]
     pub drawn: Option<bool>,
-    /// False for what is stored and delivered, but not decoded: damaged, too large, or no decoder.
+    /// False if it is stored and delivered but cannot be decoded: damaged, too large, or no decoder.
     pub renderable: bool,
-    /// Whether it breaks off before its end. What is there can be shown.
+    /// Whether it is cut off before its end. The rest can be shown.
     #[serde(default)]
     pub truncated: bool,
-    /// Whether part of its pixels is missing or wrong, as far as that is known.
+    /// Whether part of its pixels is missing or wrong, as far as known.
     #[serde(default)]
     pub damaged: bool,
-    /// True while the decoded facts are still to be filled in.
+    /// True while the decoded facts are still to come.
     #[serde(default)]
     pub pending: bool,
     /// Why it is not renderable, or why its decoded facts are missing.
@@ -129,14 +128,14 @@ impl Image {
         Some(Size::new(self.width?, self.height?))
     }
 
-    /// The bytes are to blame that there are no decoded facts.
+    /// Records that the bytes are the reason for missing facts.
     pub fn refuse(&mut self, error: &Error) {
         self.renderable = false;
         self.pending = false;
         self.reason = Some(Reason::lasting(error));
     }
 
-    /// There are no decoded facts yet. `before` is what the last look at the same bytes told.
+    /// Records that facts are still missing. `before` is the result of the last attempt at the same bytes.
     pub fn postpone(&mut self, error: &Error, before: Option<&Self>) {
         let before = before.and_then(|before| before.reason.as_ref());
         let reason = Reason::passing(error, before);
@@ -144,8 +143,8 @@ impl Image {
         self.reason = Some(reason);
     }
 
-    /// When another look at the same bytes may tell more, the past meaning now. `None`: never, as far
-    /// as this renderer goes.
+    /// When probing the same bytes again may tell more; a time in the past means now. `None` if this renderer never
+    /// will.
     pub fn next_look(&self, limits: &Limits) -> Option<Timestamp> {
         let Some(reason) = &self.reason else {
             return self.pending.then_some(Timestamp::MIN);
@@ -158,7 +157,7 @@ impl Image {
         reason.again
     }
 
-    /// Why no variant can be made of it, whatever is asked for.
+    /// Why no variant at all can be made of it.
     pub fn refusal(&self, limits: &Limits) -> Option<Error> {
         if let Err(error) = self.check_size(limits) {
             return Some(error.into());
@@ -175,8 +174,7 @@ impl Image {
         }
     }
 
-    /// What decides about the cost of a rendering, of a file of this size. `None`: a format that only
-    /// another release knows.
+    /// What the cost of rendering depends on, for a file of this size. `None` for a format of another release.
     pub fn source(&self, bytes: u64) -> Option<cost::Source> {
         let format = self.format.known()?;
         Some(cost::Source {
@@ -184,7 +182,7 @@ impl Image {
             upright: self.upright()?,
             bytes,
             has_alpha: self.alpha,
-            // What is not known is what takes more memory.
+            // Unknown values are assumed to be the more expensive ones.
             channels: self.channels.unwrap_or(4),
             bits: self.bits,
             interlaced: self.interlaced.unwrap_or(true),
@@ -203,7 +201,7 @@ pub struct Point {
     pub y: Decimal,
 }
 
-/// A named cut, in fractions of the upright original.
+/// A named crop in fractions of the upright original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Area {
@@ -229,7 +227,7 @@ pub enum State {
 }
 
 impl State {
-    /// The moment until which nobody may see the original, if that is still to come.
+    /// The end of the embargo, if that is in the future.
     pub fn embargoed_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Embargo { until } if *until > now => Some(*until),
@@ -238,7 +236,7 @@ impl State {
     }
 }
 
-/// A record as it is told to a client with a token: with the takedown that covers it, which is kept elsewhere.
+/// A record as the API shows it to token holders: with the takedown, which is stored elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordView {
     pub record: Record,
@@ -271,16 +269,16 @@ impl Record {
         Some(Version::from_bytes(version))
     }
 
-    /// When another look at the picture may tell more, as [`Image::next_look`].
+    /// When probing the image again may tell more, as [`Image::next_look`].
     pub fn next_look(&self, limits: &Limits) -> Option<Timestamp> {
         match &self.image {
             Some(image) => image.next_look(limits),
-            // Records were once without a word on pictures that cannot be read.
+            // Older records have no image for files that could not be read.
             None => SourceFormat::of(self.media_type.as_str()).map(|_| Timestamp::MIN),
         }
     }
 
-    /// When the bytes may tell more than is known, the past meaning now.
+    /// When the bytes may tell more than is known; a time in the past means now.
     pub fn unfinished(&self, limits: &Limits) -> Option<Timestamp> {
         match self.sha256 {
             None => Some(Timestamp::MIN),
@@ -288,7 +286,7 @@ impl Record {
         }
     }
 
-    /// Whether it holds something that people said, which the bytes cannot tell again.
+    /// Whether it has editable fields that are set, which cannot be derived from the bytes.
     pub fn is_said(&self) -> bool {
         self.focal_point.is_some()
             || !self.crops.is_empty()
@@ -296,7 +294,7 @@ impl Record {
             || self.state != State::Public
     }
 
-    /// Of what a decoder reads, in bytes; of what is packed and not counted, the most that is unpacked for one.
+    /// Bytes that a decoder reads; for a content coding of unknown size, the most that is decoded.
     pub fn decoded_size(&self) -> u64 {
         match &self.encoding {
             Some(encoding) if encoding.is_gzip() => encoding.decoded.unwrap_or(ADOPT_WHOLE_BYTES),
@@ -308,7 +306,7 @@ impl Record {
         self.focal_point.map(|point| (point.x, point.y))
     }
 
-    /// What the delivery address `f_json` tells anybody.
+    /// The public JSON of `f_json` URLs.
     pub fn public_json(&self) -> serde_json::Value {
         serde_json::json!({
             "key": self.key,
@@ -323,7 +321,7 @@ impl Record {
         })
     }
 
-    /// What the API tells a client with a token.
+    /// The JSON of the API for token holders.
     pub fn api_json(&self, block: Option<&Block>) -> serde_json::Value {
         let state = match block {
             Some(block) => {
@@ -367,7 +365,7 @@ fn fraction_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D:
             "a fraction must be between 0 and 1",
         ));
     }
-    // In range, so the product fits; a caller's further digits are below any pixel.
+    // In range, so the product fits; further digits are below any pixel.
     Ok(Decimal::from_millionths((value * 1e6).round() as u32))
 }
 

@@ -1,9 +1,8 @@
-//! The listener for machines: health and metrics. Nothing here is for the public.
+//! The admin listener: health and metrics, not for the public.
 //!
-//! `/livez` says that the process runs and asks nobody else, so that an outage of the store never
-//! restarts it. `/readyz` says whether to send requests here; a store that every replica shares does
-//! not decide that when it is away, because what is in memory can be served all the same and no other
-//! replica could do more. `/startupz` says that start-up is over.
+//! `/livez` only says that the process runs, so that an outage of the store never restarts it. `/readyz` says
+//! whether to send requests here; it does not depend on a store that all replicas share, because variants in memory
+//! can be served all the same and no other replica could do more. `/startupz` says that start-up is complete.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,21 +22,21 @@ use tokio::time::timeout;
 use crate::error::{Code, Error};
 use crate::telemetry::metrics::Exposition;
 
-/// How long the outcome of a check is believed: probes of several balancers cost one.
+/// How long the result of a check is reused: probes of several load balancers cost one.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// A probe gives up after some seconds, so the check has to be over before.
+/// Probes give up after some seconds, so the check must be done before.
 const CHECK_TIME: Duration = Duration::from_secs(2);
 
-/// Why no requests should come, in words for an operator.
+/// Why no requests should be sent, described for an operator.
 pub(super) type Reasons = Vec<String>;
 
-/// What an operator should know of a service that takes requests.
+/// What an operator should know of a service that is ready.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ready {
-    /// Why not everything can be answered just now.
+    /// Why some requests fail at the moment.
     pub degraded: Reasons,
-    /// What falls short for good, by the way things are set up.
+    /// Permanent shortcomings of the setup.
     pub warnings: Vec<String>,
 }
 
@@ -46,14 +45,14 @@ pub(super) type Outcome = Result<Ready, Reasons>;
 type Checking = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Check = Box<dyn Fn() -> Checking + Send + Sync>;
 
-/// Whether requests should come; shared by the admin listener and by whoever starts and stops.
+/// Whether requests should be sent; shared by the admin listener and by start and stop.
 pub(super) struct Readiness {
     started: AtomicBool,
-    /// What is waited for before that.
+    /// What the start is waiting for.
     waiting: std::sync::Mutex<Option<String>>,
     draining: AtomicBool,
     check: Check,
-    /// One check at a time, and its outcome for a while.
+    /// One check at a time, and its recent result.
     last: Mutex<Option<(Instant, Outcome)>>,
 }
 
@@ -72,7 +71,7 @@ impl Readiness {
         }
     }
 
-    /// Why it has not started yet. Whether that is news.
+    /// Sets why the service has not started yet. Returns whether the reason is new.
     pub(super) fn set_waiting(&self, reason: String) -> bool {
         let mut waiting = self.waiting();
         waiting.replace(reason.clone()) != Some(reason)
@@ -87,7 +86,7 @@ impl Readiness {
         starting.chain(self.waiting().clone()).collect()
     }
 
-    /// Spares the first check, where everything has just been asked.
+    /// Saves the first check if everything has just been checked.
     pub(super) fn believe(&self, outcome: Outcome) {
         // Held only by a check, which comes after the start.
         if let Ok(mut last) = self.last.try_lock() {
@@ -95,7 +94,7 @@ impl Readiness {
         }
     }
 
-    /// Requests can be answered.
+    /// Reports that requests can be served.
     pub(super) fn set_started(&self) {
         self.started.store(true, Ordering::Release);
     }
@@ -104,7 +103,7 @@ impl Readiness {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// The signal to stop has come.
+    /// Reports SIGTERM.
     pub(super) fn set_draining(&self) {
         self.draining.store(true, Ordering::Release);
     }
@@ -139,7 +138,7 @@ impl Readiness {
     }
 }
 
-/// `scrape` brings the gauges up to date and encodes them.
+/// `scrape` updates the gauges and encodes them.
 pub(super) fn router(
     readiness: Arc<Readiness>,
     scrape: impl Fn() -> String + Clone + Send + Sync + 'static,
@@ -202,7 +201,7 @@ fn state(outcome: Outcome) -> Response {
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// OpenMetrics for whoever asks for it, and for everybody else what every tool of Prometheus reads.
+/// OpenMetrics if requested, otherwise the format that every Prometheus tool reads.
 fn metrics_page(headers: &HeaderMap, text: String) -> Response {
     let (content_type, text) = match prefers_openmetrics(headers) {
         true => (OPENMETRICS, text),
@@ -216,7 +215,7 @@ fn metrics_page(headers: &HeaderMap, text: String) -> Response {
     (headers, text).into_response()
 }
 
-/// Whether it is named, in a version that there is here, and not less wanted than plain text.
+/// Whether `Accept` names OpenMetrics in a supported version, with no lower weight than plain text.
 fn prefers_openmetrics(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).iter();
     let ranges = lines.filter_map(|line| line.to_str().ok());
@@ -243,10 +242,7 @@ fn prefers_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "answers of our own making are small"
-)]
+#[expect(clippy::disallowed_methods, reason = "our own responses are small")]
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
@@ -257,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// Ready unless told otherwise; counts how often it was asked.
+    /// Ready by default; counts the checks.
     fn readiness(outcome: Outcome) -> (Arc<Readiness>, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let readiness = Readiness::new({
@@ -300,20 +296,20 @@ mod tests {
         assert_eq!(code, 503);
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["reasons"][0], "the service is stopping");
-        // A process that stops is alive and has started.
+        // A process that is stopping is alive and has started.
         assert_eq!(status(&readiness, "/livez").await, 200);
         assert_eq!(status(&readiness, "/startupz").await, 200);
     }
 
     #[tokio::test]
     async fn what_is_missing_is_named_and_life_does_not_depend_on_it() {
-        let (readiness, asked) = readiness(Err(vec!["the store does not answer".to_owned()]));
+        let (readiness, asked) = readiness(Err(vec!["the store does not respond".to_owned()]));
         readiness.set_started();
         let (code, body) = ask(&readiness, Method::GET, "/readyz").await;
         assert_eq!(code, 503);
         assert_eq!(
             serde_json::from_str::<Value>(&body).unwrap(),
-            json!({"status": "unavailable", "reasons": ["the store does not answer"]})
+            json!({"status": "unavailable", "reasons": ["the store does not respond"]})
         );
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         assert_eq!(status(&readiness, "/livez").await, 200);
@@ -323,7 +319,7 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_can_do_less_still_takes_requests_and_says_so() {
         let (readiness, _) = readiness(Ok(Ready {
-            degraded: vec!["the store does not answer".to_owned()],
+            degraded: vec!["the store does not respond".to_owned()],
             warnings: vec!["the bucket is not versioned".to_owned()],
         }));
         readiness.set_started();
@@ -333,7 +329,7 @@ mod tests {
             serde_json::from_str::<Value>(&body).unwrap(),
             json!({
                 "status": "degraded",
-                "reasons": ["the store does not answer"],
+                "reasons": ["the store does not respond"],
                 "warnings": ["the bucket is not versioned"],
             })
         );

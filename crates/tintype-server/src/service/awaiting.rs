@@ -1,8 +1,8 @@
-//! From the first moment to the one at which everything is open.
+//! The start, until everything is open.
 //!
-//! A store that does not answer yet is waited for, with the listeners bound and every answer saying so:
-//! a task that ended instead would be started again and again, and a deployment rolled back. What does
-//! not get better by waiting (a bucket that is not there, keys, rights) ends the start at once.
+//! If the store does not respond yet, the service waits for it with its listeners bound, and every response says
+//! so: a task that exited instead would be restarted again and again, and a deployment rolled back. What waiting
+//! cannot improve (a missing bucket, keys, permissions) ends the start at once.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -27,10 +27,10 @@ use crate::service::admin::Readiness;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Tracer;
 
-/// Between two attempts: an attempt takes up to two seconds of a store that is silent.
+/// Between two attempts: an attempt takes up to two seconds if the store is silent.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Opens everything, however long the store is away.
+/// Opens everything, however long the store is unavailable.
 pub(super) async fn open(
     config: Arc<Config>,
     granted: &Granted,
@@ -46,25 +46,25 @@ pub(super) async fn open(
         };
         let reason = chain(&error);
         if readiness.set_waiting(reason.clone()) {
-            tracing::warn!(reason, "the service waits for its store: {reason}");
+            tracing::warn!(reason, "the service is waiting for its store: {reason}");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// An error and its causes, in one line.
+/// An error and its causes in one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// A router that is not there yet. Until it is, every request is told to come back.
+/// A router that is set later. Until then, every request gets a 503 with `Retry-After`.
 #[derive(Clone, Default)]
 pub(super) struct Late(Arc<OnceLock<Router>>);
 
 impl Late {
     pub(super) fn set(&self, router: Router) {
-        // Opened once.
+        // Set only once.
         let _ = self.0.set(router);
     }
 }
@@ -82,7 +82,7 @@ impl Service<Request<Body>> for Late {
         match self.0.get() {
             Some(router) => Either::Left(router.clone().call(request)),
             None => {
-                let detail = "the service is starting, and its store does not answer yet";
+                let detail = "the service is starting, and its store does not respond yet";
                 let error = Error::new(Code::StoreUnavailable).detail(detail);
                 Either::Right(ready(Ok(error.into_response())))
             }

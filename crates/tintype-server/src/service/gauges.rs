@@ -1,4 +1,4 @@
-//! What the parts of a running service hold, told to the metrics when somebody looks.
+//! Gauges of the parts of a running service, updated when metrics are read.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn observe_disks(app: &App) {
     }
 }
 
-/// That a process without privileges may still write.
+/// Space that an unprivileged process may still use.
 fn free_bytes(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)

@@ -1,8 +1,8 @@
-//! The life of the service: open the stores, serve, drain, stop.
+//! The life cycle of the service: open the stores, serve, drain, stop.
 
 mod admin;
 mod awaiting;
-mod below;
+mod base_path;
 mod gauges;
 mod router;
 pub mod stores;
@@ -30,8 +30,8 @@ use crate::invalidation::purgers;
 use crate::originals::spool::{Spool, Unwritable};
 use crate::records::Records;
 use crate::records::blocks::{self, Blocks};
-use crate::records::left_out;
 use crate::records::probing::Probing;
+use crate::records::unfinished;
 use crate::service::stores::{Stores, Unopened};
 use crate::telemetry::access_log::{Observe, Observer};
 use crate::telemetry::emf;
@@ -43,40 +43,37 @@ use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
 use admin::{Outcome, Readiness, Ready};
 use awaiting::{Late, chain};
-use below::Below;
+use base_path::BasePath;
 
-/// The part of the hot cache's memory that goes to headers rather than bytes.
+/// The hot cache's memory divided by this is for headers rather than bytes.
 const RESPONSE_SHARE: u64 = 16;
-/// Balancers and whoever collects metrics.
+/// For load balancers and metrics collectors.
 const ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
-/// The part of all connections that an API with a listener of its own gets, so that readers cannot
-/// keep it out.
+/// All connections divided by this are for an API with a separate listener, so that readers cannot keep it out.
 const API_SHARE: usize = 4;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// Less than a check of readiness may take.
+/// Less than a readiness check may take.
 const STORE_ANSWERS: Duration = Duration::from_millis(1_500);
 
-/// The sockets. The caller binds them, so that it can say which one was taken.
+/// The sockets. The caller binds them, so that it can name one that is in use.
 pub struct Listeners {
     pub public: TcpListener,
     pub admin: TcpListener,
-    /// The API's own, where it is not on the public one.
+    /// A separate listener for the API, if there is one.
     pub api: Option<TcpListener>,
 }
 
-/// What went wrong before the service could begin.
+/// Errors before the service could start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
     Store(#[from] Unopened),
-    #[error("the takedowns cannot be read, and without them nothing is served")]
+    #[error("takedowns cannot be read, and nothing is served without them")]
     Blocks(#[source] Error),
     #[error(transparent)]
     Purgers(purgers::ClientError),
-    #[error(
-        "TINTYPE_SPOOL_DIR: {0}; mount a folder there that it may write to, or name another one"
-    )]
+    #[error("TINTYPE_SPOOL_DIR: {0}; mount a writable folder there, or set another one")]
     Spool(Unwritable),
     #[error(transparent)]
     Telemetry(#[from] Unsendable),
@@ -89,7 +86,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether it may be over by itself: the store gave no answer.
+    /// Whether waiting may help: the store did not respond.
     fn may_pass(&self) -> bool {
         match self {
             Self::Store(unopened) => unopened.may_pass(),
@@ -100,7 +97,7 @@ impl StartError {
 }
 
 impl App {
-    /// Opens everything that the configuration names, within what is granted. Nothing is served yet.
+    /// Opens everything in the configuration, within the granted resources. Serves nothing yet.
     pub async fn open(
         config: Arc<Config>,
         granted: &Granted,
@@ -132,12 +129,12 @@ impl App {
         let blocks = Blocks::load(store.clone())
             .await
             .map_err(StartError::Blocks)?;
-        let settle = purge::settle(config.caching.record_cache);
+        let settle = purge::settle_time(config.caching.record_cache);
         let timing = outbox::Timing::new(settle);
         let outbox = Outbox::open(store.clone(), &config.sites, metrics.clone(), timing)
             .await
             .map_err(StartError::Purgers)?;
-        let (unfinished, left_out) = mpsc::channel(left_out::MAX_WAITING);
+        let (unfinished, receiver) = mpsc::channel(unfinished::MAX_WAITING);
         let parts = variants::Parts {
             store: store.clone(),
             derived: derived.clone(),
@@ -169,7 +166,7 @@ impl App {
             pool,
             spool,
         });
-        tokio::spawn(left_out::fill_in(Arc::downgrade(&app.records), left_out));
+        tokio::spawn(unfinished::fill_in(Arc::downgrade(&app.records), receiver));
         if !app.config.stores.read_only {
             tokio::spawn(sweep_leftovers(Arc::downgrade(&app)));
         }
@@ -177,8 +174,8 @@ impl App {
     }
 }
 
-/// Records without a service, for a tool that makes them. What is left out stays left out until it
-/// calls [`Records::fill_in`].
+/// Opens records without a service, for tools that write them. What is left out stays so until the tool calls
+/// [`Records::fill_in`].
 pub async fn open_records(
     config: &Config,
     granted: &Granted,
@@ -223,12 +220,12 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
     Box::new(move |op, result, took| metrics.storage(op, result, took))
 }
 
-/// Called once the store is there.
+/// Called once the store is open.
 pub type Opened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
 
-/// Opens everything and serves until `stop`, then drains. Gives how many connections had to be cut.
+/// Opens everything and serves until `stop`, then drains. Returns how many connections had to be cut off.
 ///
-/// Boxed, or all that the service ever waits for would be compiled in the program that waits for it.
+/// Boxed, or all futures that the service awaits would be compiled again in the binary that awaits it.
 pub fn serve<'a>(
     config: Config,
     granted: &'a Granted,
@@ -306,7 +303,7 @@ async fn run(
             readiness.set_draining();
         })
     };
-    // Health is told until the last request is answered.
+    // Health is reported until the last response.
     let last = CancellationToken::new();
     let at_once = http::Settings {
         max_connections: ADMIN_CONNECTIONS,
@@ -321,12 +318,12 @@ async fn run(
         metrics.connections("admin"),
         last.clone(),
     ));
-    // What is told of every request is told after the last one.
+    // Telemetry of the last request still has to be written.
     let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
     let shared = listeners.api.is_none();
     let serve = |listener, late: &Late, name, connections| {
         let open = metrics.connections(name);
-        let service = Below::new(Observe::new(late.clone(), observer.clone()), &config.sites);
+        let service = BasePath::new(Observe::new(late.clone(), observer.clone()), &config.sites);
         let settings = http::Settings {
             max_connections: count(connections),
             ..settings
@@ -349,7 +346,7 @@ async fn run(
             public.set(router::public(app.clone(), shared));
             api.set(router::api_alone(app.clone()));
             opened(&app.config);
-            // It has just been asked everything.
+            // Everything has just been checked.
             readiness.believe(Ok(ready(&app, Vec::new())));
             let _ = running.set(app.clone());
             readiness.set_started();
@@ -374,7 +371,7 @@ async fn run(
     Ok(cut)
 }
 
-/// What is told of the service without being asked, until `stop`.
+/// Writes periodic telemetry until `stop`.
 async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
     let lines = async {
         if config.logging.emf {
@@ -391,13 +388,13 @@ async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: 
 }
 
 async fn health(app: Option<Arc<App>>) -> Outcome {
-    // Asked of a service that has started.
+    // Only called once the service has started.
     let app = app.ok_or_else(Vec::new)?;
-    // In time to be a reason: a check that takes too long as a whole makes the service unready.
+    // In time to be a reason: if the whole check takes too long, the service counts as not ready.
     let reason = match tokio::time::timeout(STORE_ANSWERS, app.store.check()).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("the store does not answer: {}", chain(&error))),
-        Err(_) => Some("the store does not answer in time".to_owned()),
+        Ok(Err(error)) => Some(format!("the store does not respond: {}", chain(&error))),
+        Err(_) => Some("the store does not respond in time".to_owned()),
     };
     match reason {
         Some(reason) if !app.store.is_shared() => Err(vec![reason]),
@@ -412,7 +409,7 @@ async fn health(app: Option<Arc<App>>) -> Outcome {
     }
 }
 
-/// What keeps uploads and changes from being taken; what is there is answered all the same.
+/// What keeps uploads and changes from being accepted; reads work all the same.
 async fn unwritable(app: &App) -> Vec<String> {
     let spool = app.spool.clone();
     let spool = off_threads(move || spool.check());
@@ -432,7 +429,7 @@ async fn unwritable(app: &App) -> Vec<String> {
         }
     }
     if let Ok(Err(unwritable)) = spool.await {
-        reasons.push(format!("uploads cannot be taken in: {unwritable}"));
+        reasons.push(format!("uploads cannot be accepted: {unwritable}"));
     }
     reasons
 }
@@ -448,7 +445,7 @@ fn ready(app: &App, reasons: Vec<String>) -> Ready {
     }
 }
 
-/// What processes that died have left while this one runs. The first time not at once: it was just done.
+/// Removes leftovers of processes that died, at intervals. The first sweep was done at the start.
 async fn sweep_leftovers(app: Weak<App>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
@@ -456,17 +453,17 @@ async fn sweep_leftovers(app: Weak<App>) {
         let spool = app.spool.clone();
         let swept = off_threads(move || spool.sweep()).await;
         if let Err(error) = swept.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            tracing::warn!(%error, "the spool cannot be swept");
+            tracing::warn!(%error, "leftovers in the spool cannot be removed");
         }
         if let Err(error) = in_background(app.store.sweep_leftovers()).await {
-            tracing::warn!(%error, "temporary files of the store cannot be swept");
+            tracing::warn!(%error, "temporary files of the store cannot be removed");
         }
     }
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a few file operations; pixel work has a pool of its own"
+    reason = "a few file operations; pixel work has its own pool"
 )]
 fn off_threads<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
@@ -481,7 +478,7 @@ async fn refresh_blocks(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(blocks::PAUSE) => {}
         }
         if let Err(error) = in_background(app.blocks.refresh()).await {
-            tracing::warn!(%error, "takedowns of other replicas cannot be read");
+            tracing::warn!(%error, "takedowns by other replicas cannot be read");
         }
     }
 }

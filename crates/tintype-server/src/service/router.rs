@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::{Code, Error};
 use crate::{api, delivery};
 
-/// Delivery, and the API unless it has a listener of its own.
+/// Delivery, and the API unless it has a separate listener.
 pub(super) fn public(app: Arc<App>, with_api: bool) -> Router {
     let delivery = Router::new()
         .route("/t/{*rest}", any(delivery::rendering))
@@ -20,7 +20,7 @@ pub(super) fn public(app: Arc<App>, with_api: bool) -> Router {
     } else {
         delivery
     };
-    // In production nothing is there, and nothing tells what runs.
+    // In production `/` is empty, and does not reveal what runs here.
     let routes = match app.config.dev {
         true => routes.route("/", any(crate::docs::route::page)),
         false => routes,
@@ -28,14 +28,14 @@ pub(super) fn public(app: Arc<App>, with_api: bool) -> Router {
     finish(routes.fallback(delivery::old), app)
 }
 
-/// The API alone.
+/// Only the API.
 pub(super) fn api_alone(app: Arc<App>) -> Router {
     finish(api::router(&app).fallback(delivery::nothing_there), app)
 }
 
 fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
-        // A panic is our mistake; it ends one request and is answered like any other refusal.
+        // A panic is a bug of ours; it ends one request, whose response is like any other error.
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Error::new(Code::Internal))
         }))

@@ -1,4 +1,4 @@
-//! The stores that a configuration names, opened alike for the service and for its tools.
+//! Opens the configured stores, in the same way for the service and for its tools.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Unopened {
 }
 
 impl Unopened {
-    /// Whether it may be over by itself: the store gave no answer.
+    /// Whether waiting may help: the store did not respond.
     pub fn may_pass(&self) -> bool {
         matches!(
             self.source,

@@ -1,7 +1,7 @@
-//! CloudWatch's Embedded Metric Format: a line of the log each minute from which CloudWatch makes metrics, for
-//! those who collect none otherwise. The container logs anyway, so nothing else has to run.
+//! CloudWatch's Embedded Metric Format: a log line each minute from which CloudWatch makes metrics, for services
+//! whose metrics nothing else collects. The container logs anyway, so nothing else has to run.
 //!
-//! Alarms and scaling hold on to the names.
+//! Alarms and scaling policies depend on the names.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ use crate::telemetry::metrics::{Exposition, Sample};
 const NAMESPACE: &str = "tintype";
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Writes a line a minute of what `scrape` gives, and one for what is left of a minute at `stop`.
+/// Writes a line a minute from the result of `scrape`, and one for the rest of a minute at `stop`.
 pub(crate) async fn write(
     service: &str,
     log: &Log,
@@ -40,7 +40,7 @@ pub(crate) async fn write(
     }
 }
 
-/// Since the start.
+/// Totals since the start.
 struct Totals {
     at: Instant,
     requests: f64,
@@ -52,12 +52,12 @@ struct Totals {
     workers: f64,
 }
 
-/// Of one line.
+/// The values of one line.
 #[derive(Debug, PartialEq)]
 struct Figures {
-    /// Percent of what pixel threads could have worked.
+    /// Percentage of the time that pixel threads could have worked.
     utilisation: f64,
-    /// The mean of the jobs that got their turn, in seconds.
+    /// Mean wait of the jobs that started, in seconds.
     queue_wait: f64,
     shed: f64,
     errors: f64,
@@ -129,7 +129,7 @@ fn line(service: &str, figures: &Figures) -> Vec<u8> {
         map.serialize_entry("_aws", &aws)?;
         map.end()
     })();
-    // Maps of texts and numbers have no way to fail.
+    // Maps of texts and numbers cannot fail.
     debug_assert!(written.is_ok());
     bytes.push(b'\n');
     bytes

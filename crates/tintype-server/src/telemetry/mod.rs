@@ -1,7 +1,7 @@
-//! What the service says of itself.
+//! Logs, metrics and traces.
 //!
 //! [`log`]: lines on standard output. [`access_log`]: the facts of each request, for the log, metrics and traces.
-//! [`metrics`]: Prometheus. [`emf`]: CloudWatch, by way of the log. [`otlp`]: traces and metrics to a collector.
+//! [`metrics`]: Prometheus. [`emf`]: CloudWatch, through the log. [`otlp`]: traces and metrics for a collector.
 
 pub(crate) mod access_log;
 pub(crate) mod emf;

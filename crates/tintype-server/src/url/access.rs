@@ -1,26 +1,26 @@
-//! Who may have what by URL alone: signatures, expiry, and what needs neither.
+//! Which URLs are allowed: signatures, expiry, and what needs no signature.
 
 use tintype_imaging::spec::{Decimal, Request};
 
 use super::{DeliveryPath, FormatItem, SigningKey, SpecUrl, verify};
 
-/// What is delivered without a signature.
+/// Which variants are delivered without a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
     None,
-    /// A bare preset, with `dpr`, `v` and an image `f`: as many pictures as the presets allow.
+    /// A bare preset, with `dpr`, `v` and an image `f`: no more variants than the presets allow.
     Presets,
     Any,
 }
 
-/// Who may have the original itself.
+/// Who may download originals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Originals {
     Public,
     Signed,
 }
 
-/// How a request came to be allowed.
+/// Why a request was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Signed,
@@ -30,17 +30,17 @@ pub enum Access {
 /// Why a request is refused. Decided before any store is touched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    #[error("url is not signed")]
+    #[error("the URL is not signed")]
     Missing,
-    #[error("signature is not of this url")]
+    #[error("the signature does not match this URL")]
     Invalid,
     #[error("url has expired")]
     Expired,
-    #[error("an unsigned dpr is one of 1, 1.5, 2 and 3")]
+    #[error("an unsigned dpr must be 1, 1.5, 2 or 3")]
     Dpr,
 }
 
-/// The pixel densities of screens that exist. Each more would be another copy in every cache.
+/// Pixel densities of real screens. Each further value would be one more copy in every cache.
 const UNSIGNED_DPR: [Decimal; 4] = [
     Decimal::ONE,
     Decimal::from_millionths(1_500_000),
@@ -48,9 +48,10 @@ const UNSIGNED_DPR: [Decimal; 4] = [
     Decimal::from_millionths(3_000_000),
 ];
 
-/// `now` in Unix seconds. A signature that is there must be right, also where none is needed, so
-/// that a mistake in signing shows before signatures are required. Without keys there is nothing
-/// to compare it with, and it is refused.
+/// Checks signature and expiry. `now` is in Unix seconds.
+///
+/// A signature must be right even where none is required, so that mistakes in signing show before signatures become
+/// mandatory. Without keys it cannot be checked, and is refused.
 pub fn authorise(
     path: &DeliveryPath,
     keys: &[SigningKey],
@@ -67,7 +68,7 @@ pub fn authorise(
     Ok(access)
 }
 
-/// The same where it is known whether the request was signed.
+/// Checks a request of which it is already known whether it was signed.
 pub fn authorise_spec(
     spec: &SpecUrl,
     access: Access,

@@ -1,24 +1,24 @@
-//! Items that contradict each other. Only what can be told without the original.
+//! Finds items that contradict each other, as far as that is possible without the original.
 
 use tintype_imaging::spec::{Fit, Gravity, Request};
 
 use super::{FormatItem, SpecError};
 
-/// One way to contradict oneself.
+/// One kind of contradiction.
 pub struct Rule {
-    /// The item that is at fault.
+    /// The item that the error names.
     pub item: &'static str,
     pub reason: &'static str,
-    /// A short spec that does it.
+    /// A short spec that breaks the rule.
     pub example: &'static str,
     is_broken: fn(&Request, FormatItem) -> bool,
 }
 
-/// The first that is broken is told.
+/// The first broken rule is reported.
 pub const RULES: [Rule; 5] = [
     Rule {
         item: "f",
-        reason: "json and original leave the picture as it is, so no other item may change it",
+        reason: "json and original do not change the image, so they allow no item that does",
         example: "w_640~f_original",
         is_broken: |request, format| !format.is_image() && *request != Request::default(),
     },

@@ -1,4 +1,4 @@
-//! [`SpecUrl`] to text: the one canonical spelling.
+//! Writes [`SpecUrl`] in its one canonical spelling.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl SpecUrl {
         }
     }
 
-    /// The canonical spelling without the signature: what is to be signed.
+    /// The canonical spelling without the signature, as it is signed.
     pub fn unsigned(&self) -> String {
         let mut items: Vec<String> = self.items().into_iter().flatten().collect();
         if let Some(preset) = &self.preset {
@@ -31,7 +31,7 @@ impl SpecUrl {
 
     /// In the order of [`super::items::ITEMS`], which a test compares.
     pub(super) fn items(&self) -> [Option<String>; 22] {
-        // Taken apart by name, so that a new field cannot be forgotten here.
+        // Destructured, so that a new field cannot be forgotten here.
         let Request {
             width,
             height,
@@ -123,7 +123,7 @@ fn crop_text(crop: Crop) -> String {
     }
 }
 
-/// Every value keeps its dot, so that none can be taken for pixels.
+/// Keeps the dot in every value, so that none can be mistaken for pixels.
 fn dotted(value: Decimal) -> String {
     let text = value.to_string();
     if text.contains('.') {

@@ -1,17 +1,16 @@
-//! The items of a spec: their names, in the order in which they are written, and the words and
-//! ranges that parsing and writing share.
+//! The items of a spec: names, canonical order, and the words and ranges that parsing and formatting share.
 
 use tintype_imaging::spec::{Compass, Fit, Flip, Format, Metadata, Rotate};
 
 use super::FormatItem;
 
-/// What the reference tells of an item besides its values, which its reader knows.
+/// An item, as the reference describes it. Values come from its parser.
 #[derive(Debug)]
 pub struct Item {
     pub name: &'static str,
-    /// The value that says what silence says.
+    /// The value that means the same as leaving the item out.
     pub default: Option<&'static str>,
-    /// For people, with names in backticks.
+    /// Markdown, with names in backticks.
     pub meaning: &'static str,
 }
 
@@ -31,11 +30,11 @@ const fn or(name: &'static str, default: &'static str, meaning: &'static str) ->
     }
 }
 
-/// Every item, in canonical order. Where an item stands here is its place in a URL.
+/// Every item, in canonical order: the position here is the position in a URL.
 pub const ITEMS: [Item; 22] = [
     item(
         "w",
-        "Width of the box, in CSS pixels. With one side alone the other follows from the picture.",
+        "Width of the box, in CSS pixels. With only one side the other follows from the image.",
     ),
     item("h", "Height of the box, in CSS pixels."),
     or(
@@ -57,7 +56,7 @@ pub const ITEMS: [Item; 22] = [
     or(
         "dpr",
         "1",
-        "Device pixels per CSS pixel: multiplies the box. Unsigned it is one of 1, 1.5, 2 and 3.",
+        "Device pixels per CSS pixel: multiplies the box. Unsigned it must be 1, 1.5, 2 or 3.",
     ),
     or(
         "up",
@@ -85,12 +84,9 @@ pub const ITEMS: [Item; 22] = [
         "flip",
         "Mirrors after turning: `h` left to right, `v` top to bottom.",
     ),
-    item(
-        "blur",
-        "Softens by a Gaussian of this many CSS pixels (sigma).",
-    ),
-    or("sharpen", "0", "Sharpens the answer."),
-    or("gray", "0", "Takes the colours out."),
+    item("blur", "Gaussian blur with this sigma in CSS pixels."),
+    or("sharpen", "0", "Sharpens the image."),
+    or("gray", "0", "Removes all colour."),
     or(
         "trim",
         "0",
@@ -118,15 +114,15 @@ pub const ITEMS: [Item; 22] = [
     ),
     item(
         "exp",
-        "Unix seconds from which on the address is refused. Caches keep the answer no longer.",
+        "Unix time in seconds at which the URL expires. Caches keep the response no longer.",
     ),
     item(
         "dl",
-        "The answer is a download, under the last segment of the key or under this name.",
+        "Offers the response as a download, named after the last segment of the key or with this name.",
     ),
 ];
 
-/// Of [`ITEMS`].
+/// Names of [`ITEMS`].
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ITEMS.iter().map(|item| item.name)
 }
@@ -135,7 +131,7 @@ pub fn is_item(name: &str) -> bool {
     names().any(|item| item == name)
 }
 
-/// The words that an item takes; none for one that takes numbers.
+/// The words that an item accepts; none if it takes numbers.
 pub fn words(item: &str) -> Vec<&'static str> {
     fn of<T>(words: Words<T>) -> Vec<&'static str> {
         words.iter().map(|(word, _)| *word).collect()
@@ -152,10 +148,10 @@ pub fn words(item: &str) -> Vec<&'static str> {
     }
 }
 
-/// The signature is no item among others: it says nothing about the answer and is always last.
+/// The signature is not in [`ITEMS`]: it does not affect the response and is always last.
 pub(super) const SIG: &str = "sig";
 
-/// Words of a closed set, each with its meaning.
+/// The words of a closed set, each with its value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
 
 pub(super) const FITS: Words<Fit> = &[
@@ -231,7 +227,7 @@ pub(super) fn meaning<T: Copy>(words: Words<T>, text: &str) -> Option<T> {
     Some(*value)
 }
 
-/// Every value has a word, except `Rotate::None` and the empty flip, which are said by silence.
+/// The word for a value. `Rotate::None` and the empty flip have none: they are written by leaving the item out.
 pub(super) fn word<T: Copy + PartialEq>(words: Words<T>, value: T) -> Option<&'static str> {
     let (word, _) = words.iter().find(|(_, candidate)| *candidate == value)?;
     Some(word)

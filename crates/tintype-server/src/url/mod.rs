@@ -1,14 +1,13 @@
-//! The words of a delivery URL: `/t/{key}/{spec}` and `/o/{key}`.
+//! The grammar of delivery URLs: `/t/{key}/{spec}` and `/o/{key}`.
 //!
-//! Everything here is a pure function of its arguments: text in, types out, and back. What is
-//! guaranteed:
-//! - one spec has one spelling ([`SpecUrl`] displays it), so one picture has one URL;
-//! - nothing in a spec is ignored: an item that is unknown, repeated, malformed, out of range or in
-//!   contradiction to another is an error that names it;
+//! Everything here is a pure function: text in, types out, and back. Guarantees:
+//! - one spec has one spelling ([`SpecUrl`] displays it), so one image has one URL;
+//! - nothing in a spec is ignored: an unknown, repeated, malformed, out-of-range or contradictory item is an error
+//!   that names it;
 //! - a signature is compared in constant time, over the text as received, decoded exactly once.
 //!
-//! Deliberately absent: answers and redirects, the store, the clock, and which keys and presets a
-//! site has; callers pass them in.
+//! Deliberately absent: responses and redirects, the store, the clock, and the keys and presets of a site; callers
+//! pass them in.
 
 mod access;
 mod check;

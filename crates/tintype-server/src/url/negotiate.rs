@@ -1,8 +1,8 @@
-//! Which formats `Accept` names (RFC 9110, section 12.5.1). A cache that knows only this keeps three
-//! pictures for a URL, whatever browsers send; a fourth is for clients that name AVIF without WebP.
+//! Which formats `Accept` names (RFC 9110, section 12.5.1). A cache that varies on this result alone keeps three
+//! images per URL, whatever browsers send; a fourth is for clients that name AVIF without WebP.
 //!
-//! Only a format's own name counts: `image/*` and `*/*` are sent by clients that know neither. Which
-//! of them an answer gets is not for the weights to say, as long as they are above zero.
+//! Only a format's own name counts: clients that support neither format send `image/*` and `*/*`. Weights do not
+//! choose between formats, as long as they are above zero.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Accepted {
@@ -11,7 +11,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// From every `Accept` line of a request. An element that cannot be read accepts nothing.
+    /// Parses every `Accept` line of a request. A malformed element accepts nothing.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let (mut avif, mut webp) = (Named::default(), Named::default());
         for line in lines {
@@ -33,7 +33,7 @@ impl Accepted {
     }
 }
 
-/// A format that is named twice is accepted only where no mention refuses it.
+/// A format named twice is accepted only if no mention refuses it.
 #[derive(Default)]
 struct Named {
     accepted: bool,

@@ -1,4 +1,4 @@
-//! Text to [`SpecUrl`], strictly.
+//! Strict parsing of text into [`SpecUrl`].
 
 use std::ops::RangeInclusive;
 
@@ -10,15 +10,15 @@ use super::items::{
 use super::spec::shortened;
 use super::{Download, PresetName, Signature, SpecError, SpecUrl, Version, check};
 
-/// Room for every item at its longest.
+/// Fits every item at its longest.
 pub const MAX_SPEC_BYTES: usize = 1_024;
 const MAX_BOX: u32 = 8_192;
 const MAX_CROP: u32 = 1_000_000;
 const MAX_FILE_NAME_BYTES: usize = 128;
-/// The end of the year 9999, the last that a date in a header field can have, in Unix seconds.
+/// The end of the year 9999 in Unix seconds, the last second that an HTTP date can express.
 pub const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Reads the decoded last segment of a delivery path.
+/// Parses the decoded last segment of a delivery path.
 pub fn parse_spec(text: &str) -> Result<SpecUrl, SpecError> {
     if text.len() > MAX_SPEC_BYTES {
         let reason = format!("is {} bytes, limit is {MAX_SPEC_BYTES}", text.len());
@@ -59,17 +59,17 @@ pub fn parse_spec(text: &str) -> Result<SpecUrl, SpecError> {
     }
     if spec.preset.is_none() {
         drop_defaults(&mut spec);
-        // With a preset, what the preset says may complete or contradict the items; see `merge`.
+        // A preset may complete or contradict the items, so such specs are checked in `with_preset`.
         check::consistent(&spec.request, spec.format.unwrap_or_default())?;
     }
     Ok(spec)
 }
 
-/// Which values an item takes, in the words in which others are refused.
+/// The values that an item accepts, in the words of its error message.
 pub fn allowed(item: &str) -> String {
-    // A signature comes last.
+    // A signature must follow another item.
     let before = if item == SIG { "w_1~" } else { "" };
-    // No item takes an empty value.
+    // No item accepts an empty value, so this always fails with the message.
     let refused = parse_spec(&format!("{before}{item}_"));
     let reason = refused.err().map(|error| error.reason).unwrap_or_default();
     let reason = reason.strip_prefix("must be ").unwrap_or(&reason);
@@ -128,7 +128,7 @@ fn set(spec: &mut SpecUrl, item: &'static str, value: &str) -> Result<(), SpecEr
     Ok(())
 }
 
-/// What silence says already is not said, so that equal specs are equal values.
+/// Removes items at their default, so that equal specs are equal values.
 fn drop_defaults(spec: &mut SpecUrl) {
     fn drop<T: PartialEq>(value: &mut Option<T>, default: T) {
         if value.as_ref() == Some(&default) {
@@ -182,7 +182,7 @@ impl Reader<'_> {
             })
     }
 
-    /// The range in millionths.
+    /// Parses a decimal within `range`, given in millionths.
     fn decimal(&self, range: RangeInclusive<u32>) -> Result<Decimal, SpecError> {
         decimal(self.value)
             .filter(|number| range.contains(&number.millionths()))
@@ -227,12 +227,12 @@ impl Reader<'_> {
         };
         crop.ok_or_else(|| {
             self.refuse(&format!(
-                "{allowed}, starting inside the picture and not empty"
+                "{allowed}, starting inside the image and not empty"
             ))
         })
     }
 
-    /// Three digits as in CSS, where each stands for two.
+    /// Parses a colour. As in CSS, each of three digits stands for two.
     fn colour(&self) -> Result<Rgba, SpecError> {
         let digits: Option<Vec<u8>> = self
             .value
@@ -309,7 +309,7 @@ fn fractions(x: &str, y: &str, width: &str, height: &str) -> Option<Crop> {
     })
 }
 
-/// Digits and nothing else: no sign, no space.
+/// Digits only: no sign, no space.
 fn whole(text: &str) -> Option<u64> {
     let is_number = text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()

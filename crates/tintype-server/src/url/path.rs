@@ -1,4 +1,4 @@
-//! Delivery paths: raw text to key and spec, and the canonical spelling of both.
+//! Delivery paths: raw text to key and spec, and their canonical spelling.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use tintype_store::{Key, KeyError};
 use super::items::{SIG, is_item};
 use super::{Signature, SigningKey, SpecError, SpecUrl, parse_spec, sign, signed_text};
 
-/// Only the unreserved characters of RFC 3986 and the slash stay as they are, so that no client and
-/// no proxy has a reason to re-encode a URL.
+/// Only the slash and the unreserved characters of RFC 3986 stay unencoded, so that no client or proxy has a reason
+/// to re-encode a URL.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -37,25 +37,25 @@ pub enum PathError {
     Spec(#[from] SpecError),
 }
 
-/// `/t/{key}/{spec}`, as received.
+/// A parsed `/t/{key}/{spec}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryPath {
     pub key: Key,
     pub spec: SpecUrl,
-    /// Decoded, but not made canonical: what the signature has to be of.
+    /// Decoded but not canonical: the text that the signature covers.
     pub signed_text: String,
     pub spelling: Spelling,
 }
 
-/// How a request has written what it asks for.
+/// How the request spells its URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     Canonical,
-    /// Apart only in what proxies turn into each other: which characters that are not unreserved are
-    /// percent-encoded, and the case of hex digits (RFC 3986, sections 2.2 and 6.2.2.1). To send such a request
-    /// elsewhere would send it round for ever.
+    /// Differs from the canonical spelling only in what proxies change: percent-encoding of characters that are not
+    /// unreserved, and the case of hex digits (RFC 3986, sections 2.2 and 6.2.2.1). Redirecting such a request
+    /// would loop for ever.
     Alike,
-    /// As an author has it: another order, defaults, a query, letters encoded.
+    /// Differs by its author's hand: another order, defaults, a query, encoded letters.
     Other,
 }
 
@@ -78,7 +78,7 @@ fn is_alike(mut raw: &[u8], mut canonical: &[u8]) -> bool {
                 };
                 raw.eq_ignore_ascii_case(canonical)
             }
-            // Anything that stands for itself where the canonical path has it encoded.
+            // A literal character that the canonical path has encoded.
             (_, [b'%', digits @ ..]) => {
                 let digit = |at: usize| Some(char::from(*digits.get(at)?).to_digit(16)? as u8);
                 digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low) == Some(*first)
@@ -96,8 +96,8 @@ fn is_alike(mut raw: &[u8], mut canonical: &[u8]) -> bool {
 }
 
 impl DeliveryPath {
-    /// The canonical path of the same request. The signature is that of another spelling and is left
-    /// out; where it was right, the caller passes a key to make the one that fits.
+    /// The canonical path of the same request. The signature covers another spelling and is left out; if it was
+    /// right, the caller passes a key to sign anew.
     pub fn canonical_path(&self, resign: Option<&SigningKey>) -> String {
         let mut spec = self.spec.clone();
         spec.signature = None;
@@ -108,7 +108,7 @@ impl DeliveryPath {
     }
 }
 
-/// The path of a spec, with the signature that it has, if any.
+/// The path of a spec, with its signature, if it has one.
 pub fn variant_path(key: &Key, spec: &SpecUrl) -> String {
     format!("{VARIANTS}{}/{}", encode_key(key), spec.canonical())
 }
@@ -120,7 +120,7 @@ pub fn signed_path(key: &Key, mut spec: SpecUrl, signing_key: &SigningKey) -> St
     variant_path(key, &spec)
 }
 
-/// `/o/{key}`, as received.
+/// A parsed `/o/{key}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginalPath {
     pub key: Key,
@@ -131,10 +131,9 @@ pub fn original_path(key: &Key) -> String {
     format!("{ORIGINALS}{}", encode_key(key))
 }
 
-/// Reads the raw path of a request, and its query if there was a question mark at all.
+/// Parses the raw path of a request, and its query if there was a question mark at all.
 ///
-/// Decoded first and split then, so that there is one reading of `%2F`. The last segment is the
-/// spec.
+/// The path is decoded first and split then, so that `%2F` has one meaning. The last segment is the spec.
 pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, PathError> {
     let text = decode_after(raw_path, VARIANTS)?;
     let (key, spec_text) = text.rsplit_once('/').ok_or_else(|| no_spec(&text))?;
@@ -145,7 +144,7 @@ pub fn parse_path(raw_path: &str, query: Option<&str>) -> Result<DeliveryPath, P
     })?;
     let unsigned = match &spec.signature {
         None => spec_text,
-        // It is the last item, and a signature has no tilde.
+        // It is the last item, and a signature contains no tilde.
         Some(_) => spec_text
             .rsplit_once('~')
             .map_or(spec_text, |(items, signature)| {
@@ -169,7 +168,7 @@ pub fn parse_original_path(raw_path: &str, query: Option<&str>) -> Result<Origin
     Ok(OriginalPath { key, spelling })
 }
 
-/// `lion.jpg` rather than a mistake in a spec; also the nothing behind a slash.
+/// Whether a last segment is `lion.jpg` or empty rather than a malformed spec.
 fn is_file_name(text: &str) -> bool {
     let extension = text.rsplit_once('.').map(|(_, extension)| extension);
     let is_extension = |extension: &str| {
@@ -182,7 +181,7 @@ fn is_file_name(text: &str) -> bool {
     text.is_empty() || (extension.is_some_and(is_extension) && !is_spec)
 }
 
-/// With a path that would do.
+/// The error for a missing spec, with a path that would work.
 fn no_spec(text: &str) -> PathError {
     const MOST_CHARACTERS: usize = 100;
     let key = text.trim_end_matches('/');
@@ -193,25 +192,25 @@ fn no_spec(text: &str) -> PathError {
     PathError::NoSpec { example }
 }
 
-/// A key as it is written in URLs.
+/// Encodes a key as in URLs.
 pub fn encode_key(key: &Key) -> String {
     encode_text(key.as_str())
 }
 
-/// The same for the beginning of a key.
+/// Encodes the beginning of a key in the same way.
 pub fn encode_text(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// The path after its prefix, decoded exactly once.
+/// Strips the prefix and decodes the rest exactly once.
 fn decode_after<'a>(raw_path: &'a str, prefix: &'static str) -> Result<Cow<'a, str>, PathError> {
     let rest = raw_path.strip_prefix(prefix);
     decode(rest.ok_or(PathError::Prefix(prefix))?)
 }
 
-/// A part of a path, decoded exactly once.
+/// Decodes a part of a path exactly once.
 pub fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
-    // The decoder would leave a stray percent sign as it is, and then `%` and `%25` were one key.
+    // The decoder leaves a stray percent sign as it is, which would make `%` and `%25` the same key.
     let is_escape = |text: &str| {
         let digits = text.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))

@@ -1,4 +1,4 @@
-//! Specs with names, and what a URL means once its preset is filled in.
+//! Presets, which are named specs, and merging one into a URL's own items.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,8 @@ use super::{Download, FormatItem, SpecError, SpecUrl, check, parse_spec};
 
 const MAX_NAME_BYTES: usize = 64;
 
-/// A letter, then letters, digits and hyphens, all lower case: `card`, `hero-wide`.
+/// A preset's name: a lower-case letter, then lower-case letters, digits and hyphens, such as `card` or
+/// `hero-wide`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PresetName(String);
 
@@ -34,12 +35,12 @@ impl fmt::Display for PresetName {
     }
 }
 
-/// A site's presets. Each is a whole spec that can be asked for alone.
+/// The presets of a site. Each is a complete spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Presets(BTreeMap<PresetName, SpecUrl>);
 
 impl Presets {
-    /// Adds a preset, or says why its text cannot be one.
+    /// Adds a preset, or returns why its text cannot be one.
     pub fn insert(&mut self, name: PresetName, text: &str) -> Result<(), SpecError> {
         let spec = parse_spec(text)?;
         let refused = [
@@ -47,14 +48,14 @@ impl Presets {
             (spec.expires.is_some(), "exp"),
             (spec.version.is_some(), "v"),
             (spec.preset.is_some(), "the name of another preset"),
-            // A bare preset needs no signature; records and originals do.
+            // A bare preset needs no signature, but records and originals do.
             (
                 !spec.format.unwrap_or_default().is_image(),
                 "f_json and f_original",
             ),
         ];
         if let Some((_, item)) = refused.into_iter().find(|(is_there, _)| *is_there) {
-            let reason = "belongs to a URL and cannot be part of a preset";
+            let reason = "belongs in a URL and cannot be part of a preset";
             return Err(SpecError::new(item, reason));
         }
         self.0.insert(name, spec);
@@ -70,7 +71,7 @@ impl Presets {
     }
 }
 
-/// What a URL asks for with its preset filled in.
+/// A request with its preset filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     pub request: Request,
@@ -79,7 +80,7 @@ pub struct Merged {
 }
 
 impl SpecUrl {
-    /// Each item of the URL replaces the preset's item of the same name.
+    /// Fills in the preset; each item of the URL replaces the preset's item of the same name.
     pub fn with_preset(&self, presets: &Presets) -> Result<Merged, SpecError> {
         let none = SpecUrl::default();
         let preset = match &self.preset {

@@ -1,5 +1,5 @@
-//! Signatures of delivery URLs: HMAC-SHA256 over `t/{key}/{spec}` in decoded UTF-8, of which the
-//! first 16 bytes are written as base64url without padding.
+//! Signatures of delivery URLs: the first 16 bytes of HMAC-SHA256 over `t/{key}/{spec}` in decoded UTF-8, as
+//! base64url without padding.
 
 use std::fmt;
 
@@ -12,15 +12,15 @@ use tintype_store::Key;
 
 const SIGNATURE_BYTES: usize = 16;
 
-/// A secret. Its `Debug` does not show it.
+/// A secret key. Its `Debug` does not reveal it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey(Vec<u8>);
 
 impl SigningKey {
-    /// Shorter keys could be guessed from one signed URL.
+    /// Shorter keys could be guessed from a single signed URL.
     pub const MIN_CHARACTERS: usize = 32;
 
-    /// The UTF-8 bytes of the text are the key, whatever the text looks like (hex, base64, words).
+    /// The key is the UTF-8 bytes of the text, even if the text looks like hex or base64.
     pub fn parse(text: &str) -> Option<Self> {
         let is_long = text.chars().count() >= Self::MIN_CHARACTERS;
         is_long.then(|| Self(text.as_bytes().to_vec()))
@@ -31,7 +31,7 @@ impl SigningKey {
         std::array::from_fn(|at| digest[at])
     }
 
-    /// Uncut, for what is not an address.
+    /// The full HMAC, for signing anything but URLs.
     pub fn hmac(&self, bytes: &[u8]) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
@@ -50,7 +50,7 @@ impl fmt::Debug for SigningKey {
 pub struct Signature([u8; SIGNATURE_BYTES]);
 
 impl Signature {
-    /// Exactly one text is one signature: padding and stray bits in the last character are refused.
+    /// Accepts exactly one text per signature: padding and stray bits in the last character are refused.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().ok().map(Self)
@@ -63,7 +63,7 @@ impl fmt::Display for Signature {
     }
 }
 
-/// What is signed for a spec (without its signature) of an original.
+/// The text that is signed for an original and a spec (without its signature).
 pub fn signed_text(key: &Key, spec: &str) -> String {
     format!("t/{}/{spec}", key.as_str())
 }
@@ -72,8 +72,8 @@ pub fn sign(key: &SigningKey, signed_text: &str) -> Signature {
     Signature(key.mac(signed_text))
 }
 
-/// Whether any of the keys made the signature. The time it takes tells neither which key nor how
-/// much of the signature was right.
+/// Whether any of the keys made the signature. Timing reveals neither which key nor how much of the signature was
+/// right.
 pub fn verify(keys: &[SigningKey], signed_text: &str, signature: &Signature) -> bool {
     let mut found = Choice::from(0);
     for key in keys {

@@ -1,4 +1,4 @@
-//! A spec as a value.
+//! The parsed spec of a URL.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use tintype_imaging::spec::{Format, Request};
 
 use super::{PresetName, Signature};
 
-/// What one URL says, and only that: no preset filled in, no record, no configuration. Items at
-/// their default are `None`, unless a preset is named; then they override it, and stay.
+/// What a URL says, and only that: no preset filled in, no record, no configuration. Items at their default are
+/// `None` unless a preset is named, which they then override.
 ///
 /// Its `Display` is the canonical spelling, signature included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,10 +23,10 @@ pub struct SpecUrl {
     pub signature: Option<Signature>,
 }
 
-/// What the answer is.
+/// What is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum FormatItem {
-    /// A picture, in the best format that the client accepts.
+    /// An image in the best format that the client accepts.
     #[default]
     Auto,
     Image(Format),
@@ -42,7 +42,7 @@ impl FormatItem {
     }
 }
 
-/// 16 hex digits that change whenever a picture made from the original may change.
+/// 16 hex digits that change whenever variants of the original may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version([u8; 8]);
 
@@ -77,12 +77,12 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// Asks for an attachment.
+/// Requests `Content-Disposition: attachment`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Download {
-    /// Under the last segment of the key.
+    /// Named after the last segment of the key.
     KeyName,
-    /// Under this name, of `A-Za-z0-9.-`.
+    /// With this name, of `A-Za-z0-9.-`.
     Named(String),
 }
 
@@ -103,7 +103,7 @@ impl SpecError {
     }
 }
 
-/// Hostile text goes into messages, so it has a limit there.
+/// Shortens hostile text for use in messages.
 pub(crate) fn shortened(text: &str) -> String {
     const MOST: usize = 40;
     match text.char_indices().nth(MOST) {

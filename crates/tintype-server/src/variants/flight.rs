@@ -1,7 +1,7 @@
-//! One flight per variant in a process: whoever asks while it is on its way waits for the same work.
+//! Single flight per variant within a process: requests for a variant that is being made wait for the same work.
 //!
-//! The work is driven by whichever waiters are left, so one that goes away takes nothing with it, and when all have
-//! gone it stops.
+//! The remaining waiters drive the work, so a waiter that leaves loses nothing for the others. When all have left,
+//! the work stops.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,19 +13,20 @@ use super::{FetchResult, VariantName};
 
 pub(super) type Flight = Shared<BoxFuture<'static, FetchResult>>;
 
-/// The flights that are under way.
+/// Flights in progress.
 #[derive(Clone, Default)]
 pub(super) struct Flights(Arc<Mutex<Board>>);
 
 #[derive(Default)]
 struct Board {
-    /// Each with its number.
+    /// Each flight with its number.
     flights: HashMap<VariantName, (u64, WeakShared<BoxFuture<'static, FetchResult>>)>,
     started: u64,
 }
 
 impl Flights {
-    /// The flight of this name; whether somebody else has begun it, or `work` was begun now.
+    /// Joins the flight of this name, or starts one with `work`. Also returns whether another request had started
+    /// it.
     pub(super) fn join(
         &self,
         name: VariantName,
@@ -43,7 +44,7 @@ impl Flights {
             number: board.started,
         };
         let work = async move {
-            // Taken whole: else it would be dropped here and now, under the lock that the drop needs.
+            // Moved in whole: otherwise it would be dropped here, under the lock that its drop needs.
             let _landing = landing;
             work.await
         };
@@ -60,7 +61,7 @@ impl Flights {
     }
 }
 
-/// Takes a flight off the board when its work ends, or is given up by its last waiter.
+/// Removes a flight from the board when its work ends or its last waiter leaves.
 struct Landing {
     flights: Flights,
     name: VariantName,
@@ -70,7 +71,7 @@ struct Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let mut board = self.flights.board();
-        // A newer flight of the same name may have taken the place of one that was given up.
+        // A newer flight of the same name may have replaced one that was abandoned.
         let flying = board.flights.get(&self.name);
         if flying.is_some_and(|(number, _)| *number == self.number) {
             board.flights.remove(&self.name);

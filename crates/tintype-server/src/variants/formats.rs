@@ -1,11 +1,11 @@
-//! Which format a negotiated answer gets, decided once the size of the picture is known.
+//! Chooses the format of a negotiated response, once the image's size is known.
 //!
-//! Best first, a client's formats are: AVIF, WebP, then JPEG, which everybody takes. A drawing or what
-//! is transparent has PNG in JPEG's place, and a drawing is not put through AVIF at all: WebP and PNG
-//! keep every pixel of it in fewer bytes.
+//! A client's formats, best first, are AVIF, WebP, then JPEG, which every client takes. Drawings and transparent
+//! images have PNG in JPEG's place, and drawings are not encoded as AVIF at all: WebP and PNG store them without
+//! loss in fewer bytes.
 //!
-//! A format that cannot hold a picture of this size gives way for good. One that would cost too much now
-//! gives way for a minute ([`gives_way`]), while the better answer is made behind it.
+//! A format that cannot hold an image of this size is ruled out for good. One that would cost too much now is
+//! deferred for a minute ([`gives_way`]), while the better variant is made in the background.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use tintype_imaging::spec::Format;
 
 use crate::url::Accepted;
 
-/// What a picture is, as far as the choice depends on it.
+/// Properties of an image that the choice depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nature {
     pub drawn: bool,
     pub transparent: bool,
 }
 
-/// Best first; never empty.
+/// Formats, best first; never empty.
 pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item = Format> {
     let Nature { drawn, transparent } = nature;
     let last = match drawn || transparent {
@@ -33,12 +33,12 @@ pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item
     avif.into_iter().chain(webp).chain([last])
 }
 
-/// Why the best format is not answered now.
+/// Why the best format is not used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Encoding takes longer than the budget.
     Dear,
-    /// Requests wait for a pixel thread, and another format is done in half the time.
+    /// Requests wait for a pixel thread, and another format takes half the time.
     Busy,
 }
 
@@ -51,8 +51,8 @@ impl Reason {
     }
 }
 
-/// Which of the formats is answered in place of the first, if that has not been made yet. `wait` is how
-/// long a request waits for a pixel thread now.
+/// Which format to respond with in place of the first, if that has not been made yet. `wait` is the current wait
+/// for a pixel thread.
 pub(crate) fn gives_way(
     costs: &[Expected],
     budget: Duration,
@@ -107,7 +107,7 @@ mod tests {
         check(true, false, drawn, &[Png]);
     }
 
-    /// Milliseconds: the budget, the wait, and of each format decoding and encoding.
+    /// All in milliseconds: the budget, the wait, and per format the costs of decoding and encoding.
     fn decide(budget: u64, wait: u64, costs: &[(u64, u64)]) -> Option<(usize, Reason)> {
         let costs: Vec<_> = costs
             .iter()

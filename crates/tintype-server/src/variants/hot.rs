@@ -1,4 +1,4 @@
-//! Variants in memory, as many as fit.
+//! The hot cache: variants in memory, up to a limit in bytes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,13 +7,13 @@ use tintype_store::KeyHash;
 
 use super::{Variant, VariantName};
 
-/// What an entry costs beside its bytes: keys, headers and the map's own share.
+/// Memory per entry beside its bytes: keys, headers and the map's overhead.
 const ENTRY_OVERHEAD: u32 = 512;
 
 pub(super) struct Hot(Cache<VariantName, Arc<Kept>>);
 
-/// What the map has. It frees an entry some time after it has dropped it, when no thread can be looking at it any
-/// more; the picture is let go of at once.
+/// A value of the map. The map frees an entry some time after dropping it, when no thread can be reading it any
+/// more; the image itself is freed at once.
 struct Kept {
     weight: u32,
     variant: Mutex<Option<Arc<Variant>>>,
@@ -51,17 +51,18 @@ impl Hot {
             variant: Mutex::new(Some(variant)),
         };
         self.0.insert(name, Arc::new(kept));
-        // Else dozens of them wait to be counted, and until others are asked for nothing makes room for them.
+        // Otherwise dozens of inserts stay uncounted, and nothing makes room for them until other variants are
+        // read.
         self.0.run_pending_tasks();
     }
 
-    pub(super) fn forget(&self, owner: KeyHash) {
+    pub(super) fn evict(&self, owner: KeyHash) {
         self.0
             .invalidate_entries_if(move |(of, _), _| *of == owner)
             .expect("the cache is built with support for this");
     }
 
-    /// In bytes, and how many they are.
+    /// Bytes in the cache, and number of variants.
     pub(super) fn size(&self) -> (u64, u64) {
         self.0.run_pending_tasks();
         (self.0.weighted_size(), self.0.entry_count())
@@ -94,7 +95,7 @@ mod tests {
         })
     }
 
-    /// However the map goes about it: what is over the limit, replaced or forgotten takes no memory any more.
+    /// Whatever the map does internally: a variant that was evicted, replaced or removed takes no more memory.
     #[test]
     fn what_is_dropped_is_let_go_of_at_once() {
         let hot = Hot::new(10 * (LEN as u64 + u64::from(ENTRY_OVERHEAD)));
@@ -109,7 +110,7 @@ mod tests {
         assert_eq!(alive() as u64, hot.size().1);
         assert!((1..=10).contains(&alive()), "{}", alive());
         for number in 0..50 {
-            hot.forget(name(number).0);
+            hot.evict(name(number).0);
         }
         assert_eq!((hot.size(), alive()), ((0, 0), 0));
     }

@@ -1,8 +1,8 @@
-//! Better formats, made behind an answer that was given in another one.
+//! Better formats, made in the background after a response in another format.
 //!
-//! Nobody waits for these, so they run at the lowest priority, in a queue that is bounded; what finds
-//! no room is tried again when it is asked for again. Once made, such a variant is like any other: in
-//! memory here, in the store for other replicas.
+//! No request waits for these, so they run at the lowest priority in a bounded queue; if the queue is full, the
+//! next request tries again. Once made, such a variant is like any other: in memory here, in the store for other
+//! replicas.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,22 +21,22 @@ use crate::records::record::Record;
 use crate::variants::formats::{self, Reason};
 use crate::workers::Priority;
 
-/// How soon a variant that another replica makes is noticed here.
+/// How soon this process notices a variant made by another replica.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// How soon one that could not be made is tried again.
+/// How soon a failed variant is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 
-/// Bounds the memory of both lists: an entry is some hundred bytes.
+/// Bounds the memory of both caches: an entry is some hundred bytes.
 const MAX_NAMES: u64 = 10_000;
 
-/// While requests take the CPUs a picture may be under way for long.
+/// Deadlines in place of one: requests that use the CPUs can slow background work down a lot.
 const DEADLINES: u32 = 20;
 
 pub(super) struct Later {
-    /// Whether the store has them.
+    /// Whether the store has the variant.
     looked_up: future::Cache<VariantName, bool>,
-    /// Queued, under way, or tried.
+    /// Queued, running, or tried.
     begun: Cache<VariantName, ()>,
 }
 
@@ -56,7 +56,7 @@ impl Default for Later {
 }
 
 impl Variants {
-    /// Which of the choices is answered in place of the first, unless that is made already.
+    /// Which of the choices to respond with in place of the first, unless that is already made.
     pub fn gives_way(&self, record: &Record, choices: &[Resolved]) -> Option<(usize, Reason)> {
         let [best, _, ..] = choices else { return None };
         let costs: Option<Vec<_>> = choices
@@ -67,8 +67,7 @@ impl Variants {
         formats::gives_way(&costs?, self.config.pictures.format_budget, wait)
     }
 
-    /// Whether the variant can be had without making it. Many who ask at once are one question to the
-    /// store.
+    /// Whether the variant is available without making it. Concurrent calls make one request to the store.
     pub async fn is_made(&self, name: VariantName, key: &Key, stored: &StoredRecord) -> bool {
         if self.in_memory(&name).is_some() {
             return true;
@@ -77,7 +76,7 @@ impl Variants {
         self.later.looked_up.get_with(name, look).await
     }
 
-    /// Has the variant made, unless that has begun already.
+    /// Has the variant made in the background, unless that has begun already.
     pub fn make_later(
         self: &Arc<Self>,
         name: VariantName,

@@ -1,7 +1,7 @@
-//! One high-quality downscale of a large photograph, from which its smaller variants are made.
+//! The mezzanine: one high-quality downscale of a large photograph, from which its smaller variants are made.
 //!
-//! It is a variant like any other, so it is made once however many ask, kept and purged as they are. Whether another
-//! variant comes from it follows from the record and the spec alone, so that every replica makes the same bytes.
+//! It is a variant itself: made once however many request it, and kept and purged like the others. Whether another
+//! variant is made from it follows from the record and the spec alone, so that every replica makes the same bytes.
 
 use tintype_imaging::cost;
 use tintype_imaging::probe::SourceFormat;
@@ -9,28 +9,28 @@ use tintype_imaging::spec::{Format, Metadata, Rect, Resolved, Rotate, Size};
 
 use crate::records::record::{Image, Record};
 
-/// Its longer side, in pixels.
+/// Longer side of the mezzanine, in pixels.
 const SIDE: u32 = 2048;
 
-/// At this quality JPEG keeps all of the colour, and what it loses does not show in a smaller picture.
+/// At this quality JPEG keeps full colour resolution, and its losses do not show in a smaller image.
 const QUALITY: u8 = 95;
 
-/// An original that is smaller than this many pixels is decoded as fast.
+/// Originals of fewer pixels than this decode just as fast.
 const LARGE: u64 = 8_000_000;
 
-/// A variant has at most one pixel for so many of the mezzanine, on each side: below, what the mezzanine has lost would
-/// show (`cargo bench --bench mezzanine`).
+/// Minimum ratio of mezzanine to variant pixels on each side: below it, the losses of the mezzanine would show
+/// (`cargo bench --bench mezzanine`).
 const SHRINK: f64 = 1.5;
 
 /// How a mezzanine is made from its original.
 pub(super) struct Mezzanine {
     pub(super) resolved: Resolved,
-    /// Of the upright original.
+    /// Size of the upright original.
     pub(super) of: Size,
 }
 
 impl Mezzanine {
-    /// `None`: the variant is made from the original.
+    /// `None` if the variant is made from the original.
     pub(super) fn of(record: &Record, resolved: &Resolved) -> Option<Self> {
         let image = record.image.as_ref()?;
         let upright = image.upright()?;
@@ -57,7 +57,7 @@ impl Mezzanine {
         })
     }
 
-    /// What decides about the cost of a variant, once there is a mezzanine of so many bytes.
+    /// What the cost of a variant depends on, once the mezzanine is there with this many bytes.
     pub(super) fn source(&self, bytes: usize) -> cost::Source {
         cost::Source {
             format: SourceFormat::Jpeg,
@@ -72,7 +72,7 @@ impl Mezzanine {
     }
 }
 
-/// Lines and letters would suffer, and transparency would be lost.
+/// Lines and letters would suffer in anything else, and transparency would be lost.
 fn is_photograph(image: &Image) -> bool {
     let is_drawn = image
         .drawn

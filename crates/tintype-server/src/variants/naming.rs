@@ -1,4 +1,4 @@
-//! What a variant is called: in the store, and as a file.
+//! The name of a variant in the store, and as a file.
 
 use sha2::{Digest, Sha256};
 use tintype_imaging::spec::{Format, Resolved};
@@ -7,13 +7,13 @@ use tintype_store::{HexId, Key, KeyHash, VariantId};
 
 use crate::records::record::Record;
 
-/// Whose it is, and which one.
+/// The original's key hash and the variant's own id.
 pub(crate) type VariantName = (KeyHash, VariantId);
 
-/// Names a variant by what decides its bytes: the content, the work, our own pixel code and, where it
-/// depends on the build, the encoder.
+/// Names a variant by everything that determines its bytes: the content, the spec, our renderer's epoch and, where
+/// it depends on the build, the encoder.
 pub(crate) fn name(key: &Key, record: &Record, resolved: &Resolved) -> VariantName {
-    // An adopted original that is still to be hashed is known by its store's ETag.
+    // An adopted original that is not hashed yet is identified by its store's ETag.
     let content = match record.sha256 {
         Some(sha256) => sha256.to_string(),
         None => record.etag.to_string(),
@@ -39,7 +39,7 @@ pub(super) fn media_type(format: Format) -> &'static str {
     }
 }
 
-/// Of bytes that were kept; `None` for what no renderer has made.
+/// The format of stored bytes; `None` if no renderer produces it.
 pub(super) fn format_of(bytes: &[u8]) -> Option<Format> {
     let media_type_of_bytes = sniff::sniff(bytes).media_type;
     [

@@ -1,4 +1,4 @@
-//! From an original to the bytes of a variant.
+//! Renders a variant from its original.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::workers::{Cost, Kind, Priority, Shift};
 /// Renders wait for others if their decode takes this long.
 const GATHERED_FROM: Duration = Duration::from_millis(20);
 
-/// Renders a variant, by way of the mezzanine where that is good enough for it.
+/// Renders a variant, from the mezzanine where that is good enough for it.
 pub(super) async fn render_variant(
     variants: &Arc<Variants>,
     key: &Key,
@@ -37,7 +37,7 @@ pub(super) async fn render_variant(
     };
     let fetched = variants.fetch_mezzanine(key, stored, mezzanine.resolved.clone());
     let Fetched { variant, work, .. } = fetched.await?;
-    // All of it at most, whatever the crop.
+    // The cost of the whole image, whatever the crop.
     let whole = Resolved::whole(mezzanine.resolved.size, resolved.output(), resolved.format);
     let cost = cost(&mezzanine.source(variant.bytes.len()), &whole);
     let (shared, of) = (variants.clone(), mezzanine.of);
@@ -53,7 +53,7 @@ pub(super) async fn render_variant(
 fn mezzanine(variants: &Variants, record: &Record, resolved: &Resolved) -> Option<Mezzanine> {
     let mezzanine =
         Mezzanine::of(record, resolved).filter(|_| variants.config.pictures.mezzanine)?;
-    // One that takes more memory than there is for all jobs is not made.
+    // A mezzanine that needs more memory than all jobs may have is not made.
     let fits = |cost: Cost| cost.bytes <= variants.pool.limits().bytes;
     let cost = cost_of(record, &mezzanine.resolved);
     cost.is_some_and(fits).then_some(mezzanine)
@@ -126,7 +126,12 @@ async fn render_all(
             let rendered = rendered.map_err(Error::from);
             rendered.inspect_err(|error| shared.metrics.decode_rejected(error))
         });
-        Ok(rendered.collect())
+        let rendered: Vec<_> = rendered.collect();
+        // A job that failed says nothing about what others of its kind take.
+        match <[_; 1]>::try_from(rendered) {
+            Ok([one]) => one.map(|one| vec![Ok(one)]),
+            Err(several) => Ok(several),
+        }
     };
     run(variants, cost, job, priority, deadline)
         .await
@@ -150,8 +155,9 @@ async fn run(
     if priority == Priority::Request {
         variants.metrics.queue_waited(done.waited);
     }
+    let made = done.result?;
     variants.metrics.stage("fetch", done.fetched);
-    let made = done.result?.into_iter().map(|rendered| {
+    let made = made.into_iter().map(|rendered| {
         let rendered = rendered?;
         let timings = rendered.timings;
         // Only one of those that share a decode is charged for it.
@@ -171,7 +177,7 @@ async fn run(
     Ok(made.collect())
 }
 
-/// `None`: of this original nothing can be rendered.
+/// `None` if nothing can be rendered from this original.
 fn source(record: &Record) -> Option<cost::Source> {
     record.image.as_ref()?.source(record.decoded_size())
 }
@@ -219,7 +225,7 @@ async fn read_original(
         let bytes = got.body.into_bytes(limit).await?;
         match encoding.filter(|encoding| encoding.is_gzip()) {
             None => Ok(bytes),
-            // No more than was claimed for it.
+            // Limited to what was claimed for it.
             Some(_) => match coding::decode(bytes, unpacked).await {
                 Ok(decoded) => Ok(decoded.bytes),
                 Err(error) => Err(Error::new(Code::CorruptImage).cause(error)),

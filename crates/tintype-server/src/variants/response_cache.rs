@@ -1,9 +1,9 @@
 //! Cache of complete response headers.
 //!
-//! What depends on the URL and the record alone (parsing, signature, geometry, names, tags) is worked out once and
-//! kept under the URL as it was sent. Every request checks what may have changed since: the record, which has to
-//! be the very one that the response was made from, takedowns, and the bytes in the hot cache. URLs that expire
-//! and records that are not public are never kept.
+//! What depends on the URL and the record alone (parsing, signature, geometry, names, tags) is computed once and
+//! kept under the URL as it was sent. Every request checks what may have changed since: the record, which must be
+//! the very one that the response was made from, takedowns, and the bytes in the hot cache. URLs that expire and
+//! records that are not public are never kept.
 
 use std::sync::Arc;
 
@@ -23,17 +23,17 @@ use crate::url::{Accepted, VARIANTS};
 use super::sending::{self, Place};
 use super::{Variant, VariantName, Variants};
 
-/// What an entry costs beside its URL: some twenty headers and the maps' own share.
+/// Memory per entry beside its URL: some twenty headers and the maps' overhead.
 const ENTRY_BYTES: usize = 2048;
 
-/// Everything about a response but its bytes.
+/// A response without its bytes.
 pub struct CachedResponse {
     pub key: Key,
     pub stored: Arc<StoredRecord>,
     pub name: VariantName,
     pub representation: Representation,
     pub cache_control: HeaderValue,
-    /// Of a response from memory.
+    /// Log facts of a response from memory.
     pub facts: LogFacts,
 }
 
@@ -60,7 +60,7 @@ impl CachedResponse {
     }
 }
 
-/// By URL, for each combination of accepted formats.
+/// By URL, one cache for each combination of accepted formats.
 pub struct ResponseCache([Cache<String, Arc<CachedResponse>>; 4]);
 
 impl ResponseCache {
@@ -89,7 +89,7 @@ impl ResponseCache {
 
     pub fn keep(&self, request: &Parts, response: CachedResponse) {
         let path = request.uri.path();
-        // URLs of another grammar are not looked up here, and their query may matter.
+        // URLs of other grammars are not looked up here, and their query may matter.
         if response.stored.record.state == State::Public && path.starts_with(VARIANTS) {
             let path = path.to_owned();
             self.of(request).insert(path, Arc::new(response));

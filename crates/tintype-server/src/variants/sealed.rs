@@ -1,17 +1,16 @@
-//! How a variant lies in the store: its bytes, and behind them their length and digest.
+//! The stored form of a variant: its bytes, followed by their length and digest (the seal).
 //!
-//! A picture that was cut, emptied, rotted or replaced by something else is told by that when it is
-//! read, and made anew. In the bytes rather than beside them, because not every file system keeps
-//! attributes.
+//! A truncated, emptied, corrupted or replaced variant is recognised when it is read, and made anew. The seal is in
+//! the bytes rather than beside them because not every file system keeps attributes.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
-/// Of the bytes without the seal.
+/// Digest of the bytes without the seal.
 pub(super) type Sum = [u8; 32];
 
-/// Written as a box of ISO media files that readers skip, so that also an AVIF with its seal is one; to
-/// all other formats it is what comes after the end.
+/// The seal is a box of ISO media files that readers skip, so that a sealed AVIF is still a valid one; in all other
+/// formats it is trailing data.
 const LEN: usize = 56;
 const TAG: &[u8; 12] = b"freetintype1";
 
@@ -22,7 +21,7 @@ pub(super) fn seal(bytes: &[u8], sum: &Sum) -> Bytes {
     sealed.freeze()
 }
 
-/// The bytes and their digest. `None`: they are damaged, or were kept by a release that did not seal.
+/// The bytes and their digest; `None` if they are damaged or were stored by a release that did not seal.
 pub(super) fn open(sealed: &Bytes) -> Option<(Bytes, Sum)> {
     let end = sealed.len().checked_sub(LEN).filter(|end| *end > 0)?;
     let bytes = sealed.slice(..end);
@@ -62,6 +61,10 @@ mod tests {
             assert_eq!(open(&rotten.into()), None, "{at}");
         }
         assert_eq!(open(&bytes), None, "never sealed");
-        assert_eq!(open(&seal(b"", &sum(b""))), None, "nothing is no picture");
+        assert_eq!(
+            open(&seal(b"", &sum(b""))),
+            None,
+            "an empty image is no image"
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! A variant on its way to one client.
+//! Streams a variant to one client.
 //!
-//! Small ones are handed over whole. Of a larger one a client that stops reading keeps a chunk: the
-//! variant is let go of, unless the hot cache has it anyway, and is had again when the client goes
-//! on. Otherwise those who read slowly would decide how much memory variants take.
+//! Small variants are sent whole. Of a larger one, a client that stops reading holds only a chunk: the variant is
+//! released (unless the hot cache has it anyway) and fetched again when the client goes on. Otherwise slow clients
+//! would decide how much memory variants take.
 
 use std::io;
 use std::ops::Range;
@@ -16,10 +16,10 @@ use tintype_store::{Held, Key, LEAST_CHUNK_BYTES, Share};
 use super::{Variant, VariantName, Variants};
 use crate::records::StoredRecord;
 
-/// What the kernel mostly takes at once.
+/// What the kernel usually takes in one write.
 const SMALL: usize = 64 * 1024;
 
-/// Where a variant is found again.
+/// Where to find a variant again.
 pub(crate) struct Place<'a> {
     pub name: &'a VariantName,
     pub key: &'a Key,
@@ -33,7 +33,7 @@ pub(crate) fn body(
     variant: &Arc<Variant>,
     range: Range<u64>,
 ) -> Body {
-    // Their length is a usize.
+    // A variant's length fits into usize.
     let range = range.start as usize..range.end as usize;
     if variant.bytes.len() <= SMALL {
         return Body::from(variant.bytes.slice(range));
@@ -41,7 +41,7 @@ pub(crate) fn body(
     if range.len() <= LEAST_CHUNK_BYTES {
         return Body::from(Bytes::copy_from_slice(&variant.bytes[range]));
     }
-    // The cache's own is the other one.
+    // The hot cache has no other reference.
     let held = Held::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
     let sending = Sending {
         variants: variants.clone(),
@@ -62,10 +62,10 @@ struct Sending {
     name: VariantName,
     key: Key,
     stored: Arc<StoredRecord>,
-    /// Of the variant.
+    /// Length of the variant.
     len: usize,
     left: Range<usize>,
-    /// Not held yet: whoever sends it asks at once.
+    /// Sent at once, so not held by `Held` yet.
     first: Option<Arc<Variant>>,
     held: Held<Arc<Variant>>,
     share: Share,
@@ -89,7 +89,7 @@ impl Sending {
             None => self.again().await?,
         };
         let end = self.left.end.min(self.left.start + self.share.bytes());
-        // A part would keep the whole.
+        // A slice would keep the whole variant alive.
         let chunk = Bytes::copy_from_slice(&variant.bytes[self.left.start..end]);
         self.left.start = end;
         if !self.left.is_empty() {
@@ -98,8 +98,8 @@ impl Sending {
         Ok(Some(chunk))
     }
 
-    /// Under one name there is only ever one picture. It is not made again: the client that lost it
-    /// asks again, and is then one of those who wait in line.
+    /// Fetches the variant again; a name always stands for the same bytes. It is not rendered again: the client
+    /// that lost it has to retry, and then queues like everyone else.
     async fn again(&self) -> io::Result<Arc<Variant>> {
         let found = match self.variants.in_memory(&self.name) {
             Some(variant) => Some(variant),

@@ -1,4 +1,4 @@
-//! What may be done later: first come, first served, one at a time, and only while no request waits.
+//! The queue for background work: first come, first served, one at a time, and only while no request waits.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -7,8 +7,8 @@ use super::budget::Budget;
 use super::line::{QueuedJob, Turn};
 use super::{Priority, Refusal};
 
-/// Jobs that may wait. A job is little more than a key, but what is not done today can be done when
-/// somebody asks again.
+/// Jobs that may wait. A job is little more than a key, but work that is dropped today can be done when it is
+/// requested again.
 pub(super) const QUEUE: usize = 64;
 
 #[derive(Default)]

@@ -1,8 +1,8 @@
-//! How many bytes the running jobs have claimed.
+//! Accounting of the memory that running jobs have claimed.
 
 use super::Priority;
 
-/// Bytes of one running job; given back by `Budget::release`.
+/// Bytes claimed by one running job; returned by `Budget::release`.
 #[derive(Debug)]
 pub(super) struct Claim {
     priority: Priority,
@@ -25,7 +25,7 @@ impl Budget {
         }
     }
 
-    /// What one job may claim, however idle the pool is.
+    /// The most that one job may claim, even when the pool is idle.
     pub(super) fn most(limit: u64, priority: Priority) -> u64 {
         match priority {
             Priority::Request => limit,
@@ -37,7 +37,7 @@ impl Budget {
         self.requests + self.background
     }
 
-    /// A request does not see what background work has claimed, so that it never waits for it.
+    /// Requests ignore what background work has claimed, so that they never wait for it.
     pub(super) fn fits(&self, priority: Priority, bytes: u64) -> bool {
         let used = match priority {
             Priority::Request => self.requests,

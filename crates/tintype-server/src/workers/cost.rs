@@ -1,4 +1,4 @@
-//! What a job is expected to cost, before anything has been seen of it.
+//! The estimated cost of a job before it runs.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use tintype_imaging::spec::Format;
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub kind: Kind,
-    /// Of one thread at work, by the model. The pool corrects it by what jobs of this kind took.
+    /// CPU time on one thread, by the model. The pool corrects it by what jobs of this kind took.
     pub time: Duration,
-    /// Of memory.
+    /// Memory.
     pub bytes: u64,
 }
 
-/// Jobs whose estimates are likely to be wrong by the same factor.
+/// Jobs whose estimates tend to be wrong by the same factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Render(Format),
-    /// The decoded facts of an original.
+    /// Decoding the facts of an original.
     Placeholder,
 }
 
@@ -30,7 +30,7 @@ impl Kind {
     }
 }
 
-/// What finished jobs of one kind were expected to take of their threads, and took.
+/// Expected and measured thread time of finished jobs of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     pub foreseen: Duration,

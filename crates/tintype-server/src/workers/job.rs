@@ -1,4 +1,4 @@
-//! One job, its turn on a thread, and what it gives.
+//! A job, its turn on a thread, and its result.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::Refusal;
 /// A turn on a thread, as the job sees it.
 #[derive(Debug)]
 pub struct Shift {
-    /// The job has to keep it: it cannot be stopped from outside.
+    /// The job must keep it: it cannot be stopped from outside.
     pub deadline: Instant,
     fetched: Duration,
 }
@@ -23,7 +23,7 @@ impl Shift {
         }
     }
 
-    /// Waits for a store. Apart from the work, because it says nothing about what pixels cost.
+    /// Waits for a store. Timed apart from the work, because it says nothing about the cost of pixels.
     pub fn fetch<T>(&mut self, read: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let got = read();
@@ -32,27 +32,27 @@ impl Shift {
     }
 }
 
-/// What a job came to, and how long it waited for its turn and for the store.
+/// The result of a job, and how long it waited for its turn and for the store.
 #[derive(Debug)]
 pub struct Done<T, E> {
     pub result: Result<T, E>,
-    /// When it began to wait.
+    /// When it was queued.
     pub queued: Instant,
     pub waited: Duration,
     pub fetched: Duration,
 }
 
-/// Where the time of a turn went.
+/// Timings of a turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spent {
     pub(super) fetched: Duration,
-    /// `None`: it did not come to its end.
+    /// `None` if the job did not finish.
     pub(super) worked: Option<Duration>,
 }
 
-/// One queued job, with its type erased.
+/// A queued job with its type erased.
 pub(super) trait Run: Send {
-    /// Nobody waits for the result any more.
+    /// Whether nobody waits for the result any more.
     fn is_abandoned(&self) -> bool;
     fn run(self: Box<Self>) -> Spent;
     fn refuse(self: Box<Self>, refusal: Refusal);
@@ -81,7 +81,7 @@ where
         let mut shift = Shift::new(self.deadline);
         let job = self.job;
         let began = Instant::now();
-        // The job owns all that it touches, so nothing half-changed outlives its panic.
+        // The job owns all that it touches, so no half-changed state outlives its panic.
         let result = catch_unwind(AssertUnwindSafe(|| job(&mut shift)));
         let fetched = shift.fetched;
         let worked = began.elapsed().saturating_sub(fetched);
@@ -95,7 +95,7 @@ where
             waited,
             fetched,
         });
-        // A receiver that has gone meanwhile is nobody's error.
+        // A receiver that is gone by now is not an error.
         let _ = self.sender.send(done.map_err(|_| Refusal::Panicked));
         spent
     }

@@ -1,10 +1,10 @@
-//! The requests that wait for a pixel thread: who is next, and how long it will take.
+//! The requests that wait for a pixel thread: which one is next, and how long it will take.
 //!
-//! A job's rank is its arrival plus twice what it is expected to take, and the lowest rank is next. So a
-//! small job passes a large one, and nothing passes a job that came more than twice that job's own time
-//! before. A job too large for the bytes left lets others pass as well, a bounded number of times.
+//! A job's rank is its arrival plus twice its expected time, and the lowest rank is next. So a small job passes a
+//! large one, and nothing passes a job that arrived more than twice that job's own time before. A job that is too
+//! large for the remaining bytes also lets others pass, a limited number of times.
 //!
-//! Pure: the caller says what time it is.
+//! Pure: the caller passes the current time.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -15,11 +15,11 @@ use super::job::{Run, Spent};
 use super::pace::Pace;
 use super::{Account, Cost, Kind, Limits, Priority, Refusal};
 
-/// How many times its own time a job lets smaller ones pass: enough that a crowd of small ones passes
-/// a large one, and little enough that the largest, of some seconds, keep their deadline.
+/// Multiple of its own time for which a job lets smaller ones pass: enough that a crowd of small ones passes a
+/// large one, and little enough that the largest, which take some seconds, keep their deadline.
 const PATIENCE: u32 = 2;
 
-/// How many jobs may pass one that does not fit into the bytes left.
+/// How many jobs may pass one that does not fit into the remaining bytes.
 const MAX_PASSED: u32 = 16;
 
 pub(super) struct QueuedJob {
@@ -29,13 +29,13 @@ pub(super) struct QueuedJob {
 }
 
 impl QueuedJob {
-    /// Nobody waits for it any more, or it is too late.
+    /// Whether nobody waits for it any more, or its deadline has passed.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.deadline <= now || self.run.is_abandoned()
     }
 }
 
-/// A job whose turn has come, and its bytes.
+/// A job whose turn has come, and the bytes claimed for it.
 pub(super) struct Turn {
     pub(super) cost: Cost,
     pub(super) run: Box<dyn Run>,
@@ -46,7 +46,7 @@ struct Waiting {
     entry: QueuedJob,
     foreseen: Duration,
     rank: Instant,
-    /// By how many, for want of bytes.
+    /// Number of jobs that passed it for lack of bytes.
     passed: u32,
 }
 
@@ -58,13 +58,13 @@ struct Running {
 
 pub(super) struct Line {
     limits: Limits,
-    /// By rank.
+    /// Sorted by rank.
     waiting: VecDeque<Waiting>,
-    /// What each thread does.
+    /// The running job of each thread.
     threads: Vec<Option<Running>>,
     paces: HashMap<Kind, Pace>,
     accounts: HashMap<Kind, Account>,
-    /// Of jobs that are done.
+    /// Thread time of finished jobs.
     busy_time: Duration,
 }
 
@@ -81,9 +81,9 @@ impl Line {
     }
 
     pub(super) fn push(&mut self, entry: QueuedJob, now: Instant) -> Result<(), Refusal> {
-        // Room that only the dead take up is room, and nobody waits for them.
+        // Abandoned jobs count against the limit until they are swept.
         self.sweep(now);
-        // A free thread is no queue: with a queue of none, a job may still run at once.
+        // A free thread is not part of the queue: with a queue of zero, a job may still run at once.
         let free = self.threads.len() - self.busy();
         if self.waiting.len() >= self.limits.queue.max(free) {
             return Err(Refusal::QueueFull {
@@ -94,8 +94,8 @@ impl Line {
         let rank = now + PATIENCE * foreseen;
         let expected = self.wait_at(rank, now);
         let spare = entry.deadline - now;
-        // Where a thread is free this refuses nothing, whatever is foreseen: trying is how an estimate
-        // that is too high heals.
+        // Nothing is refused while a thread is free, whatever the estimate: only running a job corrects an estimate
+        // that is too high.
         let limit = self.limits.max_wait.min(spare.saturating_sub(foreseen));
         if expected > limit {
             return Err(Refusal::WaitTooLong { expected, limit });
@@ -111,7 +111,7 @@ impl Line {
         Ok(())
     }
 
-    /// The first by rank that fits into the bytes left.
+    /// Takes the first by rank that fits into the remaining bytes.
     pub(super) fn take(
         &mut self,
         thread: usize,
@@ -152,7 +152,7 @@ impl Line {
     pub(super) fn finish(&mut self, thread: usize, cost: &Cost, spent: Spent, now: Instant) {
         if let Some(running) = self.threads[thread].take() {
             self.busy_time += now.saturating_duration_since(running.began);
-            // What was refused half way says nothing about what was foreseen.
+            // A job that was cut short says nothing about its estimate.
             if let Some(worked) = spent.worked {
                 let account = self.accounts.entry(cost.kind).or_default();
                 account.foreseen += running.foreseen;
@@ -165,14 +165,14 @@ impl Line {
             .learn(cost.time, spent);
     }
 
-    /// How long a job that came now would wait for a thread.
+    /// How long a job that arrived now would wait for a thread.
     pub(super) fn expected_wait(&mut self, cost: &Cost, now: Instant) -> Duration {
         self.sweep(now);
         self.wait_at(now + PATIENCE * self.foresee(cost), now)
     }
 
-    /// How long until a thread is free of what runs and of what would run before a job of this rank.
-    /// What waits for bytes besides is not foreseen.
+    /// How long until a thread is free of running jobs and of those that would run before a job of this rank. Waits
+    /// for bytes are not predicted.
     fn wait_at(&self, rank: Instant, now: Instant) -> Duration {
         let left = |running: &Option<Running>| {
             Reverse(running.map_or(Duration::ZERO, |running| running.left(now)))
@@ -236,7 +236,7 @@ impl Line {
 }
 
 impl Running {
-    /// A job that has taken longer than foreseen is believed to take as long again as it is late.
+    /// The remaining time. A job that has overrun its estimate is assumed to need as long again as it is late.
     fn left(self, now: Instant) -> Duration {
         self.foreseen
             .abs_diff(now.saturating_duration_since(self.began))

@@ -1,21 +1,19 @@
-//! The pixel pool: as many OS threads as the caller says, a bounded queue, a bounded number of bytes,
-//! and one thread beside them for what may be done later.
+//! The pixel pool: a given number of OS threads, a bounded queue, a memory budget, and one more thread for
+//! background work.
 //!
-//! A job is refused at once when the queue is full, when its turn would come too late, or when it
-//! could never fit into the byte budget; refusing takes microseconds, so hits never wait behind
-//! misses. When its turn would come is the sum of what the jobs before it are expected to take, and
-//! small jobs pass large ones ([`mod@line`]). What is expected comes from the caller's model, corrected by
-//! what was measured ([`pace`]). A job whose deadline has passed or whose caller has gone is dropped
-//! unrun. A panic ends the job, never the thread. A running job cannot be stopped from outside: it
-//! gets the deadline and has to keep it.
+//! A job is refused at once when the queue is full, when its turn would come too late, or when it could never fit
+//! into the memory budget; refusing takes microseconds, so hits never wait behind misses. The expected wait is the
+//! sum of the expected times of the jobs ahead, and small jobs pass large ones ([`mod@line`]). Expected times come
+//! from the caller's model, corrected by measurements ([`pace`]). A job whose deadline has passed or whose caller
+//! has gone is dropped without running. A panic ends the job, never the thread. A running job cannot be stopped
+//! from outside: it gets the deadline and must keep it.
 //!
-//! Background work never delays a request. It has a queue and a thread of its own, which the system
-//! runs when nothing else wants to run, and starts nothing while a request waits. Nor does a request
-//! wait for its bytes. A share set aside would do that too, but a picture that needs the whole budget
-//! could then never be rendered, to keep room for what is mostly idle. So a background job starts where
-//! it fits beside what requests have claimed, and claims of requests that come later do not see it:
-//! meanwhile the bytes in use may exceed the limit, by one job of at most a quarter of it. Dearer
-//! background jobs are refused.
+//! Background work never delays a request. It has its own queue and a thread of the lowest system priority, and
+//! starts nothing while a request waits. Nor does a request wait for its bytes. A reserved share would achieve that
+//! too, but then an image that needs the whole budget could never be rendered, for the sake of memory that is
+//! mostly idle. So a background job starts where it fits beside what requests have claimed, and later claims of
+//! requests ignore it: meanwhile the bytes in use may exceed the limit, by one job of at most a quarter of it. More
+//! expensive background jobs are refused.
 
 mod background;
 mod budget;
@@ -41,27 +39,27 @@ use line::QueuedJob;
 use queue::Queue;
 pub(crate) use refusal::{Refusal, Tallies};
 
-/// What the pool may hold.
+/// Limits of the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub threads: NonZeroUsize,
-    /// Requests waiting for a thread; more are refused.
+    /// Requests that may wait for a thread; more are refused.
     pub queue: usize,
-    /// Bytes of memory that the running jobs may claim together.
+    /// Memory that running jobs may claim together.
     pub bytes: u64,
     /// A job expected to wait longer is refused, even when its deadline would allow it.
     pub max_wait: Duration,
 }
 
-/// Who waits for a job.
+/// Whether a request waits for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
     Request,
-    /// Nobody.
+    /// No request waits.
     Background,
 }
 
-/// What the pool is doing now, for metrics.
+/// The pool's current state, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     pub busy: usize,
@@ -72,7 +70,7 @@ pub struct Gauges {
     pub background_queued: usize,
 }
 
-/// Dropping the pool ends its threads once the jobs that already run are done.
+/// The pool of pixel threads. Dropping it ends its threads once the running jobs are done.
 pub struct Pool {
     queue: Arc<Queue>,
     limits: Limits,
@@ -82,7 +80,7 @@ pub struct Pool {
 
 impl Pool {
     pub fn new(limits: Limits) -> std::io::Result<Self> {
-        // The pool exists before its threads, so that a failure to start one ends the others.
+        // The pool is created before its threads, so that a failure to start one ends the others.
         let pool = Self {
             queue: Arc::new(Queue::new(limits)),
             limits,
@@ -104,8 +102,8 @@ impl Pool {
         builder.spawn(move || work(&queue)).map(drop)
     }
 
-    /// Runs `job` while the bytes of its cost are set aside for it. Ends at the deadline at the
-    /// latest; that, and dropping the future, gives the job up if it has not started.
+    /// Runs `job` with the bytes of its cost claimed for it. Returns at the deadline at the latest; that, or
+    /// dropping the future, cancels a job that has not started.
     pub async fn run<T: Send + 'static, E: Send + 'static>(
         &self,
         priority: Priority,
@@ -144,14 +142,14 @@ impl Pool {
             run,
         };
         self.queue.push(priority, entry)?;
-        // A job that waits behind long ones would otherwise be told only when a thread is free.
+        // Otherwise a job behind long ones would learn of its deadline only when a thread is free.
         match tokio::time::timeout_at(deadline.into(), receiver).await {
             Ok(done) => done.unwrap_or(Err(Refusal::Closed)),
             Err(_) => Err(Refusal::DeadlineExceeded),
         }
     }
 
-    /// How long a request of this cost would wait for a thread if it came now.
+    /// How long a request of this cost would wait for a thread if it arrived now.
     pub fn expected_wait(&self, cost: &Cost) -> Duration {
         self.queue.expected_wait(cost)
     }
@@ -163,13 +161,12 @@ impl Pool {
         }
     }
 
-    /// How long pixel threads have been at work since the start, all together; of what they are at, as
-    /// far as they are.
+    /// Time that all pixel threads have worked since the start, including the running jobs so far.
     pub fn busy_time(&self) -> Duration {
         self.queue.busy_time()
     }
 
-    /// Of the kinds that there were jobs of.
+    /// Accounts of the kinds that have had jobs.
     pub fn accounts(&self) -> Vec<(Kind, Account)> {
         self.queue.accounts()
     }
@@ -196,30 +193,29 @@ fn work(queue: &Queue, thread: usize) {
     }
 }
 
-/// What a job takes on this thread is not learned from: it says how busy the others were.
+/// Runs background jobs. Their times do not correct estimates: they only show how busy the other threads were.
 fn work_in_background(queue: &Queue) {
-    give_way();
+    lower_priority();
     while let Some(turn) = queue.next_in_background() {
         turn.run.run();
         queue.finish_in_background(turn.claim);
     }
 }
 
-/// Added to whatever the process has; the system stops at 19.
+/// Added to the process's nice value; the system stops at 19.
 #[cfg(target_os = "linux")]
 const LOWEST: i32 = 40;
 
-/// The lowest priority that the system has. Linux keeps it for each thread; elsewhere the whole
-/// process would be slowed.
+/// Sets the lowest priority of the system. Linux keeps it per thread; elsewhere it would slow the whole process.
 #[cfg(target_os = "linux")]
-fn give_way() {
+fn lower_priority() {
     if let Err(error) = rustix::process::nice(LOWEST) {
-        tracing::warn!(%error, "background work runs at the same priority as requests");
+        tracing::warn!(%error, "background work could not be given a lower priority than requests");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn give_way() {}
+fn lower_priority() {}
 
 #[cfg(test)]
 mod tests;

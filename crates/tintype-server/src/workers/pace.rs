@@ -1,27 +1,27 @@
-//! How jobs of one kind really ran, beside what was expected of them: a machine that is slow, or a
-//! model that is wrong, is made up for within some jobs.
+//! Measured against expected times per kind of job: within a few jobs, estimates adapt to a slow machine or a wrong
+//! model.
 
 use std::time::Duration;
 
 use super::job::Spent;
 
-/// A job of the past weighs an eighth of those before it: steady over noise, quick after a change.
+/// Each job counts for an eighth: stable against noise, quick after a change.
 const WEIGHT: u32 = 8;
 
-/// No job is taken for cheaper or dearer than by this factor. Beyond it was an accident (a paused
-/// machine, a picture of one colour), and learning it would refuse what can be had.
+/// Limit of the correction factor, up and down. Anything beyond was an accident (a paused machine, an image of one
+/// colour), and learning from it would refuse work that is possible.
 const MOST_OFF: f64 = 8.0;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     /// The logarithm of measured over expected, so that twice and half are equally far off.
     off: f64,
-    /// Waiting for the store, which occupies the thread as well.
+    /// Time spent waiting for the store, which occupies the thread as well.
     fetching: Duration,
 }
 
 impl Pace {
-    /// How long a job will occupy its thread that the model expects to work for `time`.
+    /// How long a job will occupy its thread if the model expects `time` of work.
     pub(super) fn foresee(&self, time: Duration) -> Duration {
         time.mul_f64(self.off.exp()) + self.fetching
     }
@@ -29,7 +29,7 @@ impl Pace {
     pub(super) fn learn(&mut self, time: Duration, spent: Spent) {
         self.fetching = (self.fetching * (WEIGHT - 1) + spent.fetched) / WEIGHT;
         let Some(worked) = spent.worked else { return };
-        // Where both are nothing there is nothing to learn.
+        // Nothing can be learned where both are zero.
         let ratio = worked.as_secs_f64() / time.as_secs_f64();
         if ratio.is_nan() {
             return;

@@ -1,4 +1,4 @@
-//! What threads and callers share: one lock, and who is woken when.
+//! State shared by threads and callers: one lock, and the condition variables that wake them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,10 +11,9 @@ use super::{Account, Cost, Gauges, Kind, Limits, Priority, Refusal};
 
 pub(super) struct Queue {
     state: Mutex<QueueState>,
-    /// For pixel threads: a request was queued, bytes were given back, or the queue was closed.
+    /// Wakes pixel threads: a request was queued, bytes were returned, or the queue was closed.
     changed: Condvar,
-    /// For the background thread: no request waits, something was queued for it, or the queue was
-    /// closed.
+    /// Wakes the background thread: no request waits, a background job was queued, or the queue was closed.
     quiet: Condvar,
 }
 
@@ -67,7 +66,7 @@ impl Queue {
         self.lock().line.expected_wait(cost, Instant::now())
     }
 
-    /// Blocks until this pixel thread has something to do; `None` once the queue is closed.
+    /// Blocks until this pixel thread has a job; `None` once the queue is closed.
     pub(super) fn next(&self, thread: usize) -> Option<Turn> {
         let mut state = self.lock();
         while !state.closed {
@@ -83,7 +82,7 @@ impl Queue {
         None
     }
 
-    /// The same for the background thread.
+    /// Does the same for the background thread.
     pub(super) fn next_in_background(&self) -> Option<Turn> {
         let mut state = self.lock();
         while !state.closed {
@@ -100,7 +99,7 @@ impl Queue {
         state.budget.release(claim);
         state.line.finish(thread, cost, spent, Instant::now());
         drop(state);
-        // The bytes given back may let several waiting jobs run.
+        // The returned bytes may let several waiting jobs run.
         self.changed.notify_all();
         self.quiet.notify_one();
     }
@@ -142,7 +141,7 @@ impl Queue {
         self.lock().line.accounts()
     }
 
-    /// No code of a job runs under the lock, so a poisoned lock still guards a sound state.
+    /// Jobs never run under the lock, so the state behind a poisoned lock is still sound.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Why there is no result: for the caller, for the client, and counted.
+//! Why a job has no result, as an error of the API and as counters.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub enum Refusal {
     Closed,
 }
 
-/// What became of jobs that gave no result, since the start.
+/// Counts of jobs without a result, since the start.
 #[derive(Debug, Default)]
 pub struct Tallies {
     pub queue_full: AtomicU64,
@@ -35,7 +35,7 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// What was refused because of load, by the names of the metrics.
+    /// What was refused because of load, by the label of the metric.
     pub fn by_reason(&self) -> [(&'static str, &AtomicU64); 4] {
         [
             ("queue-full", &self.queue_full),
@@ -71,9 +71,9 @@ impl From<Refusal> for Error {
                 .member("bytes", bytes)
                 .member("limit", limit),
             Refusal::DeadlineExceeded => Self::new(Code::DeadlineExceeded).detail(text),
-            // It was one original that its decoder was not made for.
+            // A single original that its decoder cannot cope with.
             Refusal::Panicked => Self::new(Code::UnsupportedFormat)
-                .detail("the picture is of a form that its decoder fails on")
+                .detail("the image has a form that the decoder cannot handle")
                 .cause(refusal),
             Refusal::Closed => Self::new(Code::Overloaded).detail("the service is stopping"),
         }

@@ -1,4 +1,4 @@
-//! What the pool promises, by counts: no test looks at a clock, jobs wait for each other instead.
+//! The guarantees of the pool, checked by counts: no test looks at a clock, jobs wait for each other instead.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, mpsc};
@@ -50,7 +50,7 @@ async fn run<T: Send + 'static>(
     pool.run(Priority::Request, later(), cost(bytes), job).await
 }
 
-/// Runs it beside the test.
+/// Runs a job concurrently with the test.
 fn start<T: Send + 'static>(
     pool: &Arc<Pool>,
     priority: Priority,
@@ -68,7 +68,7 @@ fn request(pool: &Arc<Pool>, bytes: u64) -> JoinHandle<Ran<()>> {
     start(pool, Priority::Request, cost(bytes), || ())
 }
 
-/// A job that runs until told to stop.
+/// A job that runs until it is released.
 struct Blocker {
     stop: mpsc::Sender<()>,
     handle: JoinHandle<Ran<()>>,
@@ -101,7 +101,7 @@ impl Blocker {
     }
 }
 
-/// Waits for a state that is on its way.
+/// Waits until the pool has reached a state.
 async fn until(pool: &Pool, state: impl Fn(Gauges) -> bool) {
     for _ in 0..10_000 {
         if state(pool.gauges()) {
@@ -144,7 +144,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn without_a_queue_a_free_thread_still_works() {
     let pool = pool(1, 0, 100);
     run(&pool, 0, || ()).await.unwrap();
-    // The outcome is told a moment before the thread is free again.
+    // The result is sent a moment before the thread is free again.
     while pool.gauges().busy > 0 {
         tokio::task::yield_now().await;
     }
@@ -216,7 +216,7 @@ async fn a_job_that_needs_many_bytes_is_not_starved() {
             })
         })
         .collect();
-    // The rest stays behind the large job, although a thread is free.
+    // The others stay behind the large job, although a thread is free.
     until(&pool, |gauges| gauges.queued == 85 && gauges.busy == 1).await;
     assert_eq!(passed.load(SeqCst), 16);
     blocker.stop().await;
@@ -453,7 +453,7 @@ async fn a_panic_in_the_background_ends_the_job_and_not_the_thread() {
     assert_eq!(job.await.unwrap().unwrap().result, Ok(1));
 }
 
-/// Of the thread alone: the process is what answers requests.
+/// Of the thread alone: the process serves requests.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn background_work_has_the_lowest_priority_of_the_system() {

@@ -1,8 +1,7 @@
-//! A file, read a chunk at a time as it is asked for.
+//! Reads a file a chunk at a time, on demand.
 //!
-//! What the kernel holds in memory is copied here and now: a trip to the blocking threads costs more
-//! than the copy, and chunks that are small enough to be held for every slow reader would make many
-//! of them.
+//! Chunks in the page cache are copied on the spot: a trip to the blocking threads costs more than the copy, and
+//! chunks that are small enough to be held for every slow reader would need many trips.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -18,7 +17,7 @@ use super::Share;
 use crate::Error;
 use crate::disk::blocking;
 
-/// Of one trip to the blocking threads, after each of which whoever waits may go away.
+/// Bytes read per trip to the blocking threads; the caller may be cancelled between trips.
 const PIECE_BYTES: usize = 1024 * 1024;
 
 pub(super) struct Reading {
@@ -26,7 +25,7 @@ pub(super) struct Reading {
     next: u64,
     /// Reads a chunk that has to come from the disk.
     waiting: Option<JoinHandle<Result<Bytes, Error>>>,
-    /// Not every file system says what it has in memory.
+    /// Whether the file system supports reads from the page cache alone.
     tells: bool,
     share: Share,
 }
@@ -48,7 +47,7 @@ impl Reading {
         context: &mut Context<'_>,
         left: u64,
     ) -> Poll<Result<Bytes, Error>> {
-        // A file in memory is always ready, and must not keep the thread for itself.
+        // A cached file is always ready, and must not monopolise the thread.
         let turn = ready!(coop::poll_proceed(context));
         let len = chunk_len(left, &self.share);
         let chunk = match self.at_hand(len)? {
@@ -68,8 +67,8 @@ impl Reading {
         Poll::Ready(Ok(chunk))
     }
 
-    /// `left` bytes in memory, of which `first` have been read and are read again: that is cheaper
-    /// than to have them twice.
+    /// Reads `left` bytes into memory. The `first` ones have been read already and are read again: that is cheaper
+    /// than holding them twice.
     pub(super) async fn rest(self, first: &[u8], left: usize) -> Result<Bytes, Error> {
         let start = self.next - first.len() as u64;
         let mut bytes = Vec::with_capacity(left);
@@ -86,7 +85,7 @@ impl Reading {
         Ok(bytes.into())
     }
 
-    /// What can be had of the next chunk without waiting for the disk.
+    /// Reads of the next chunk what is available without waiting for the disk.
     #[cfg(target_os = "linux")]
     fn at_hand(&mut self, len: usize) -> Result<Option<Bytes>, Error> {
         use std::io::IoSliceMut;
@@ -99,14 +98,14 @@ impl Reading {
         let mut chunk = vec![0; len];
         let slices = &mut [IoSliceMut::new(&mut chunk)];
         match preadv2(&self.file.file, slices, self.next, ReadWriteFlags::NOWAIT) {
-            // Nothing is the end of a file that was cut short, which the other read says.
+            // Zero bytes mean that the file was truncated, which the other kind of read reports.
             Ok(0) | Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Ok(read) => {
                 self.file.check()?;
                 chunk.truncate(read);
                 Ok(Some(chunk.into()))
             }
-            // Neither supported nor worth asking again.
+            // Not supported, and not worth trying again.
             Err(_) => {
                 self.tells = false;
                 Ok(None)
@@ -126,15 +125,15 @@ pub(super) fn chunk_len(left: u64, share: &Share) -> usize {
     usize::try_from(left).map_or(most, |left| left.min(most))
 }
 
-/// A file that other programs may write to in place while it is read. Reading it blocks.
+/// A file that other programs may change in place while it is read. Reading it blocks.
 pub(crate) struct Unchanged {
     file: File,
-    /// Size and time of the version that is read: seconds and nanoseconds.
+    /// Identifies the version that is read: size, and modification time in seconds and nanoseconds.
     version: (u64, i64, i64),
 }
 
 impl Unchanged {
-    /// `metadata` tells the version.
+    /// `metadata` identifies the version.
     pub(crate) fn new(file: File, metadata: &Metadata) -> Self {
         Self {
             file,
@@ -150,7 +149,7 @@ impl Unchanged {
 
     fn read_into(&self, bytes: &mut [u8], at: u64) -> Result<(), Error> {
         match self.file.read_exact_at(bytes, at) {
-            // Cut short in place.
+            // Truncated in place.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Changed),
             read => {
                 read.map_err(Error::io("reading an object"))?;
@@ -161,7 +160,7 @@ impl Unchanged {
 
     fn check(&self) -> Result<(), Error> {
         let metadata = self.file.metadata();
-        let now = metadata.map_err(Error::io("looking at an object"))?;
+        let now = metadata.map_err(Error::io("reading an object's metadata"))?;
         if version(&now) != self.version {
             return Err(Error::Changed);
         }

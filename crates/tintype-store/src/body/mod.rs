@@ -16,23 +16,23 @@ pub use share::{LEAST_CHUNK_BYTES, Share};
 
 use crate::{Error, Meta};
 
-/// The most that comes at a time, in bytes; see [`Share`] for when it is less.
+/// Largest chunk, in bytes; see [`Share`] for when it is less.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What is wanted whole is read with the open up to this size, in bytes, so that it costs one trip to
-/// the blocking threads: nearly every record, and most variants.
+/// Objects that are needed whole are read together with the open up to this size, in bytes, so that it costs one
+/// trip to the blocking threads: nearly every record, and most variants.
 pub(crate) const WHOLE_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub struct Get {
     pub meta: Meta,
-    /// What `body` holds, in bytes of the object.
+    /// The range of the object's bytes that `body` holds.
     pub range: Range<u64>,
     pub body: Body,
 }
 
-/// A stream of exactly the announced bytes of one version, or an error: never a quiet short body, and
-/// never one of two versions.
+/// A stream of exactly the announced bytes of one version, or an error: never silently short, and never of two
+/// versions.
 #[derive(Debug)]
 pub struct Body {
     inner: Inner,
@@ -41,19 +41,19 @@ pub struct Body {
 }
 
 enum Inner {
-    /// Everything that is left.
+    /// All bytes, in memory.
     Bytes(Bytes),
     File {
-        /// Read with the open.
+        /// Bytes read with the open.
         first: Bytes,
         reading: file::Reading,
     },
     Stream {
-        /// Never an empty chunk, and the last one only when nothing can go wrong any more.
+        /// Never yields an empty chunk, and yields the last one only when nothing can go wrong any more.
         stream: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
-        /// What came, and is too large for one chunk.
+        /// The rest of what came, beyond one chunk.
         rest: Bytes,
-        /// To be told that everything is wanted at once.
+        /// Called when all of it is wanted at once.
         hurry: Option<Box<dyn FnOnce() + Send>>,
     },
 }
@@ -76,7 +76,7 @@ impl Body {
         }
     }
 
-    /// Blocks for the first bytes: all of them when they are not more than `at_once`.
+    /// Blocks for the first bytes: all of them if they are not more than `at_once`.
     pub(crate) fn file(file: Unchanged, range: &Range<u64>, at_once: usize) -> Result<Self, Error> {
         let left = range.end - range.start;
         let share = Share::take();
@@ -95,7 +95,7 @@ impl Body {
         })
     }
 
-    /// From elsewhere; `len` is what was announced, and `hurry` is called when everything is wanted at
+    /// A body from elsewhere; `len` is its announced length, and `hurry` is called when all of it is wanted at
     /// once.
     pub(crate) fn stream(
         stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
@@ -112,7 +112,7 @@ impl Body {
         }
     }
 
-    /// How many bytes are still to come.
+    /// Number of bytes still to come.
     pub fn len(&self) -> u64 {
         self.left
     }
@@ -121,8 +121,7 @@ impl Body {
         self.left == 0
     }
 
-    /// All that is left, in memory; [`Error::TooLarge`] before anything is read when that is more
-    /// than `limit`.
+    /// Reads the rest into memory; [`Error::TooLarge`] before reading anything if that is more than `limit`.
     pub async fn into_bytes(mut self, limit: u64) -> Result<Bytes, Error> {
         if self.left > limit {
             return Err(Error::TooLarge {
@@ -184,7 +183,7 @@ impl Stream for Body {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // A chunk is one byte at least: what is at hand may be less than what was asked for.
+        // A chunk has at least one byte, but may be shorter than requested.
         let most = usize::try_from(self.left).ok();
         (usize::from(self.left > 0), most)
     }
@@ -194,7 +193,7 @@ impl Stream for Body {
 fn broken(outcome: Option<Result<Bytes, Error>>) -> Error {
     match outcome {
         Some(Err(error)) => error,
-        Some(Ok(_)) => Error::unavailable("reading an object", "more came than was announced"),
-        None => Error::unavailable("reading an object", "less came than was announced"),
+        Some(Ok(_)) => Error::unavailable("reading an object", "more bytes came than announced"),
+        None => Error::unavailable("reading an object", "fewer bytes came than announced"),
     }
 }

@@ -1,22 +1,22 @@
-//! How much of a body is in memory at a time: more while there are few of them.
+//! Chunk size by the number of bodies: larger while there are few of them.
 //!
-//! Large chunks cost less to read and to send. Who stops reading keeps the one he was given, so that
-//! they have to be small as soon as many could do so.
+//! Large chunks cost less to read and to send. A reader that stops keeps its last chunk, so chunks have to be small
+//! once many readers could do so.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::CHUNK_BYTES;
 
-/// For each of many, in bytes.
+/// Smallest chunk when there are many bodies, in bytes.
 pub const LEAST_CHUNK_BYTES: usize = 8 * 1024;
-/// For all of them together, as long as that is more.
+/// Limit for all bodies together, as long as that allows more than the smallest chunk.
 const TOGETHER: usize = 512 * 1024;
 const PAGE: usize = 4 * 1024;
 
-/// Those of this process, whose memory it is.
+/// Number of shares in this process.
 static SHARES: AtomicUsize = AtomicUsize::new(0);
 
-/// The part of one body, which it has until this is dropped.
+/// The share of one body, held until this is dropped.
 #[derive(Debug)]
 pub struct Share(());
 
@@ -26,7 +26,7 @@ impl Share {
         Self(())
     }
 
-    /// For the next chunk.
+    /// Size of the next chunk.
     pub fn bytes(&self) -> usize {
         of(SHARES.load(Relaxed))
     }
@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(of(10_000), LEAST_CHUNK_BYTES);
     }
 
-    /// As many as there may be, one after the other, each with the chunk that it was given last.
+    /// Many bodies open one after the other, each keeping the last chunk that it was given.
     #[test]
     fn the_first_of_many_do_not_keep_much() {
         for count in [1_000, 10_000] {

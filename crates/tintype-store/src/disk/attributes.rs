@@ -1,7 +1,7 @@
-//! Attributes as extended attributes `user.tintype.*` of the file itself.
+//! Attributes, stored as extended attributes `user.tintype.*` of the file itself.
 //!
-//! They belong to the inode, so they are there before the file has its name, move with it, and
-//! survive a hard link. Hexadecimal, so that getfattr shows what sha256sum prints.
+//! They belong to the inode, so they exist before the file has its name, move with it, and survive a hard link.
+//! They are hexadecimal, so that getfattr shows what sha256sum prints.
 
 use std::fs::File;
 use std::io;
@@ -26,7 +26,7 @@ pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
     ] {
         match value {
             Some(value) => file.set_xattr(name, value.as_bytes()),
-            // A spooled file that is offered again may carry what an earlier attempt set.
+            // A spooled file that is stored again may have attributes from an earlier attempt.
             None => file.remove_xattr(name).or_else(absent_is_fine),
         }
         .map_err(Error::io("setting the attributes of an object"))?;
@@ -34,7 +34,7 @@ pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whatever is not as we would have written it counts as absent: other programs copy files too.
+/// Values that we would not have written count as absent: other programs copy files too.
 pub(super) fn read(file: &File) -> Attributes {
     let text = |name| {
         let value = file.get_xattr(name).ok().flatten()?;

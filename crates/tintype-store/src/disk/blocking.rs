@@ -1,4 +1,4 @@
-//! The one place that hands work to the blocking threads: file work only, never pixels.
+//! The only place that hands work to the blocking threads: file work only, never pixels.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::Error;
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "file work blocks for as long as the disk does; pixel work has a pool of its own"
+    reason = "file work blocks for as long as the disk does; pixel work has its own pool"
 )]
 pub(crate) fn spawn<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -16,7 +16,7 @@ pub(crate) fn spawn<T: Send + 'static>(
     tokio::task::spawn_blocking(job)
 }
 
-/// A job that panicked, or that the runtime dropped while shutting down, is a failed one.
+/// A job that panicked, or that the runtime dropped on shutdown, has failed.
 pub(crate) fn joined<T>(outcome: Result<Result<T, Error>, JoinError>) -> Result<T, Error> {
     outcome.unwrap_or_else(|error| {
         Err(Error::Unavailable {
@@ -26,7 +26,7 @@ pub(crate) fn joined<T>(outcome: Result<Result<T, Error>, JoinError>) -> Result<
     })
 }
 
-/// Runs to its end even when the caller goes away, so nothing is left half done.
+/// Runs to its end even if the caller is cancelled, so that nothing is left half done.
 pub(crate) async fn run<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

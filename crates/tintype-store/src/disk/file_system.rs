@@ -1,4 +1,4 @@
-//! What the file system below a store can do, asked once at start.
+//! The abilities of the file system below a store, tested once at start.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,8 +10,8 @@ use xattr::FileExt;
 use super::stage::Temp;
 use crate::Error;
 
-/// `f_type` of statfs(2), from Linux's magic.h. A flush may not reach the disk there, or a lock not
-/// the other host.
+/// `f_type` of statfs(2), from Linux's magic.h. On these a flush may not reach the disk, or a lock may not reach
+/// other hosts.
 const NETWORK: [(u64, &str); 14] = [
     (0x6969, "nfs"),
     (0x517b, "smb"),
@@ -34,12 +34,12 @@ pub(super) struct Abilities {
     pub(super) attributes: bool,
 }
 
-/// The kind of network file system that `folder` is on, if it is on one.
+/// Refuses a folder on a network file system, unless allowed.
 pub(super) fn refuse_network(folder: &File, path: &Path, allowed: bool) -> Result<(), Error> {
     #[cfg(target_os = "linux")]
     {
         let stat = rustix::fs::fstatfs(folder)
-            .map_err(|errno| Error::io("asking for the kind of file system")(errno.into()))?;
+            .map_err(|errno| Error::io("reading the type of the file system")(errno.into()))?;
         // The field is signed and differs in width between architectures.
         let magic = stat.f_type as u64 & 0xffff_ffff;
         if let Some((_, kind)) = network_kind(magic) {
@@ -49,9 +49,9 @@ pub(super) fn refuse_network(folder: &File, path: &Path, allowed: bool) -> Resul
                     kind,
                 });
             }
-            warn!(path = %path.display(), kind, "the store is on a network file system: one host alone may write to it");
+            warn!(path = %path.display(), kind, "the store is on a network file system: only one host may write to it");
         } else if magic == FUSE && !allowed {
-            warn!(path = %path.display(), "the store is on a FUSE file system: make sure that it flushes, and that one host alone writes to it");
+            warn!(path = %path.display(), "the store is on a FUSE file system: make sure that it flushes, and that only one host writes to it");
         }
     }
     Ok(())
@@ -61,7 +61,7 @@ fn network_kind(magic: u64) -> Option<(u64, &'static str)> {
     NETWORK.into_iter().find(|(network, _)| *network == magic)
 }
 
-/// Tries out in `tmp` what the store depends on.
+/// Tests in `tmp` what the store depends on.
 pub(super) fn try_out(tmp: &Path) -> Result<Abilities, Error> {
     let unfit = |reason| Error::Unfit {
         path: tmp.display().to_string(),
@@ -80,7 +80,7 @@ pub(super) fn try_out(tmp: &Path) -> Result<Abilities, Error> {
         .file_name()
         .map(|name| name.to_ascii_uppercase());
     if upper.is_some_and(|name| tmp.join(name).exists()) {
-        warn!(path = %tmp.display(), "the file system of the store ignores case: keys that differ in case alone name one file");
+        warn!(path = %tmp.display(), "the file system of the store is case-insensitive: keys that differ only in case name the same file");
     }
 
     let attributes = match file.set_xattr("user.tintype.nonce", b"probe") {

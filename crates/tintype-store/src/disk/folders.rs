@@ -1,4 +1,4 @@
-//! Walking down from the root without following links, making folders, flushing and pruning them.
+//! Folders below the root: walking them without following links, creating, flushing and pruning them.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -16,7 +16,7 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
-/// Not blocking, for the named pipe that somebody left in a media folder.
+/// Non-blocking, in case a media folder contains a named pipe.
 const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -28,19 +28,19 @@ const MOST_FLUSHED: usize = 16 * 1024;
 pub(super) struct Folders {
     root: File,
     path: PathBuf,
-    /// Folders whose own entry is known to be on disk, by inode and time of birth, since a removed
-    /// folder's inode is used again.
+    /// Folders whose own entry is known to be on disk, by inode and creation time, since the inode of a removed
+    /// folder is reused.
     flushed: Mutex<HashSet<(u64, SystemTime)>>,
 }
 
-/// The folders from just below the root to the one that holds a name; empty for the root itself.
+/// The folders from just below the root down to the one that holds a name; empty for the root itself.
 pub(super) struct Chain<'a> {
     folders: &'a Folders,
     below: Vec<File>,
 }
 
 impl Folders {
-    /// `path` must be free of links.
+    /// `path` must not contain links.
     pub(super) fn new(root: File, path: PathBuf) -> Self {
         Self {
             root,
@@ -57,8 +57,7 @@ impl Folders {
         &self.path
     }
 
-    /// A folder that is there: the root for an empty path. `None` also when a file or a link is in
-    /// the way.
+    /// Opens an existing folder; the root for an empty path. `None` also if a file or a link is in the way.
     pub(super) fn find(&self, path: &str) -> Result<Option<File>, Error> {
         let mut folder = self
             .root
@@ -74,12 +73,12 @@ impl Folders {
         Ok(Some(folder))
     }
 
-    /// Opens a file for reading. A link is followed when it ends at another original of this store.
+    /// Opens a file for reading. A link is followed if it leads to another original of this store.
     pub(super) fn open(&self, path: &str) -> Result<Option<File>, Error> {
         if let Some(file) = self.open_without_links(path)? {
             return Ok(Some(file));
         }
-        // Walked again without links, so that what changes in between cannot lead outside.
+        // Walked again without links, so that changes in between cannot lead outside.
         let Ok(target) = self.path.join(path).canonicalize() else {
             return Ok(None);
         };
@@ -104,7 +103,7 @@ impl Folders {
         }
     }
 
-    /// The folder that holds `path`, made with all that are missing above it.
+    /// Opens the folder that holds `path`, creating all missing folders above.
     pub(super) fn make(&self, path: &str) -> Result<Chain<'_>, Error> {
         'again: loop {
             let mut chain = Chain {
@@ -136,9 +135,9 @@ impl Folders {
         }
     }
 
-    /// Removes the folders above `path` that are empty, inside out, never `keep` or what is above.
-    /// The kernel refuses to remove one that somebody has just put something into, and a creator
-    /// whose folder went away makes it again.
+    /// Removes empty folders above `path`, innermost first, but never `keep` or those above it. The kernel refuses
+    /// to remove a folder into which a file has just been put, and a writer whose folder disappeared creates it
+    /// again.
     pub(super) fn prune(&self, path: &str, keep: &str) {
         let mut path = split(path).0.trim_end_matches('/');
         while path.len() > keep.trim_end_matches('/').len() {
@@ -159,9 +158,9 @@ impl Chain<'_> {
         self.below.last().unwrap_or(&self.folders.root)
     }
 
-    /// Makes the entry in the leaf durable, and the way to it.
+    /// Makes the entry in the leaf durable, and the path to it.
     ///
-    /// A folder may be new without our having made it: its maker may still be flushing, or dead.
+    /// A folder may be new even if another process created it: that process may still be flushing, or be dead.
     pub(super) fn flush(&self) -> Result<(), Error> {
         let sync = |folder: &File| folder.sync_all().map_err(Error::io("flushing a folder"));
         sync(self.leaf())?;
@@ -169,7 +168,7 @@ impl Chain<'_> {
             let metadata = folder
                 .metadata()
                 .map_err(Error::io("looking at a folder"))?;
-            // Without a time of birth there is no telling, so it is flushed every time.
+            // Without a creation time it cannot be recognised, so it is flushed every time.
             let id = metadata.created().ok().map(|born| (metadata.ino(), born));
             let flushed = &self.folders.flushed;
             let known = |id| {
@@ -198,12 +197,12 @@ impl Chain<'_> {
     }
 }
 
-/// The folder of a path, with its slash or empty, and the name in it.
+/// Splits a path into its folder, with a slash or empty, and the name in it.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.split_at(path.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// No such file, a file where a folder should be, a link, a socket, a name that cannot exist.
+/// No such file, a file in place of a folder, a link, a socket, or a name that cannot exist.
 fn is_absence(errno: Errno) -> bool {
     matches!(
         errno,

@@ -1,8 +1,8 @@
-//! Listings in the order of the keys' bytes, one bounded page at a time.
+//! Listings in byte order of the keys, one bounded page at a time.
 //!
-//! A folder sorts as its name with a slash, so walking folders depth first gives the order that a
-//! bucket has. Of each folder only the smallest entries that the page can still use are kept and
-//! looked at, and folders that lie wholly before the cursor are not opened.
+//! A folder sorts as its name with a slash, so walking folders depth first gives the same order as a bucket. Of
+//! each folder only the smallest entries that the page can still use are kept and examined, and folders that are
+//! wholly before the cursor are not opened.
 
 use std::collections::BinaryHeap;
 use std::fs::File;
@@ -16,16 +16,16 @@ use super::objects::{Objects, etag};
 use crate::key::RESERVED;
 use crate::{Error, Key, Listed, Page};
 
-/// Folders that one page opens at most: a tree of empty ones ends a page early, not never. More
-/// than a key can have segments, so that every page gets somewhere.
+/// Most folders that one page opens: a tree of empty ones ends a page early rather than never. It is more than a
+/// key can have segments, so that every page makes progress.
 const MOST_FOLDERS: usize = 2_048;
 
-/// A folder on the way down, with the entries read from it that are still to be visited.
+/// A folder on the path to the current position, with those of its entries that are still to be visited.
 struct Level {
     folder: String,
-    /// Last first.
+    /// In reverse order.
     entries: Vec<Entry>,
-    /// Where to read on once they are used up.
+    /// Where to continue reading once they are used up.
     resume: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn page(
     };
     let mut levels = Vec::new();
     levels.extend(walk.read(base.to_owned(), None)?);
-    // What the walk has dealt with last: a key, or a folder with its slash.
+    // The last key, or folder with its slash, that the walk has processed.
     let mut position = cursor.to_owned();
 
     while let Some(level) = levels.last_mut() {
@@ -121,7 +121,7 @@ pub(super) fn page(
 }
 
 impl Walk<'_> {
-    /// The next entries of a folder; `None` when it is not there any more.
+    /// Reads the next entries of a folder; `None` if it no longer exists.
     fn read(&mut self, folder: String, after: Option<&str>) -> Result<Option<Level>, Error> {
         self.folders_left = self.folders_left.saturating_sub(1);
         let Some(open) = self.objects.folders().find(&folder)? else {
@@ -140,7 +140,7 @@ impl Walk<'_> {
             if path.ends_with('/') {
                 entries.push(Entry::Folder(path));
             } else {
-                entries.extend(self.look(&open, path)?.map(Entry::File));
+                entries.extend(self.describe(&open, path)?.map(Entry::File));
             }
         }
         Ok(Some(Level {
@@ -161,8 +161,8 @@ impl Walk<'_> {
         {
             return false;
         }
-        // A cursor with a slash at its end is a folder that has been dealt with as a whole; one
-        // that points into a folder has dealt with half of it, unless folders are listed.
+        // A cursor that ends with a slash is a folder that was processed as a whole; one inside a folder has
+        // processed part of it, unless folders are listed.
         if self.cursor.ends_with('/') && path.starts_with(self.cursor) {
             return false;
         }
@@ -170,12 +170,12 @@ impl Walk<'_> {
         path > self.cursor || half
     }
 
-    /// What can be told of a file without opening it; `None` for what is no original.
-    fn look(&self, folder: &File, path: String) -> Result<Option<Listed>, Error> {
+    /// Describes a file without opening it; `None` if it is not an original.
+    fn describe(&self, folder: &File, path: String) -> Result<Option<Listed>, Error> {
         let Ok(key) = Key::existing(&path) else {
             return Ok(None);
         };
-        let action = "looking at an object";
+        let action = "reading an object's metadata";
         let stat = match rustix::fs::statat(folder, split(&path).1, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(None),
@@ -205,7 +205,7 @@ impl Walk<'_> {
     }
 }
 
-/// The smallest of what `keep` makes of a folder's entries, in order, however many there are.
+/// The smallest entries of a folder that pass `keep`, in order, however many there are.
 pub(super) fn smallest(
     folder: &File,
     most: usize,
@@ -222,7 +222,7 @@ pub(super) fn smallest(
             continue;
         }
         let file_type = match entry.file_type() {
-            // Some file systems do not say it here.
+            // Some file systems do not report the type here.
             FileType::Unknown => rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
                 .map_or(FileType::Unknown, |stat| {
                     FileType::from_raw_mode(stat.st_mode)

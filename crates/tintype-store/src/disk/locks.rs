@@ -1,4 +1,4 @@
-//! Kernel locks that processes of one host share: check and change happen under the same one.
+//! Kernel locks shared by the processes of one host: check and change happen under the same lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// Holders do a handful of system calls and no flush, so this is only reached when one is stopped.
+/// Holders make a handful of system calls and no flush, so this is reached only if one is stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_NAP: Duration = Duration::from_millis(10);
 
@@ -29,10 +29,10 @@ impl Locks {
         Self { folder }
     }
 
-    /// Waits for the lock of the shard that `path` falls into; never take two at a time.
+    /// Waits for the lock of the shard of `path`; never hold two at a time.
     ///
-    /// flock(2) belongs to an open file, so opening the file anew each time also keeps the threads
-    /// of one process apart. Polled, because the blocking call could wait for ever.
+    /// flock(2) belongs to an open file, so opening the file anew each time also keeps the threads of one process
+    /// apart. It polls, because the blocking call could wait for ever.
     pub(super) fn hold(&self, path: &str) -> Result<Held, Error> {
         let shard = Sha256::digest(path.as_bytes())[0];
         let file = OpenOptions::new()

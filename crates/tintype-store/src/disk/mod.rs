@@ -1,21 +1,20 @@
-//! Plain files under their own names, `.tintype/` beside them.
+//! Plain files under their own names, with `.tintype/` beside them.
 //!
 //! Guarantees, on a local file system that keeps what it was told to flush:
-//! - An acknowledged write survives a loss of power: the file is flushed before it gets its name,
-//!   then its folder, and every folder above that this process has not yet seen flushed.
-//! - A name appears with all of its bytes and attributes, by link(2) or rename(2), or not at all; a
-//!   killed process leaves at most a file in `.tintype/tmp`, swept minutes later.
-//! - Creating is decided by link(2); replacing and deleting check and act under a kernel lock on one
-//!   of 256 shards, released when its holder dies. So any number of processes on one host agree.
-//! - No symbolic link leads out of the store or into `.tintype/`; writes pass through none at all.
+//! - An acknowledged write survives a power cut: the file is flushed before it gets its name, then its folder, and
+//!   every folder above that this process has not yet flushed.
+//! - A name appears with all of its bytes and attributes, by link(2) or rename(2), or not at all; a killed process
+//!   leaves at most a file in `.tintype/tmp`, which is removed minutes later.
+//! - Creating is decided by link(2); replacing and deleting check and act under a kernel lock on one of 256 shards,
+//!   released when its holder dies. So any number of processes on one host agree.
+//! - No symbolic link leads out of the store or into `.tintype/`; writes follow none at all.
 //!
-//! Lesser guarantees: where there are no extended attributes, [`crate::Attributes`] are lost (the
-//! log says so at start). Other programs that write here hold none of the locks. A folder that
-//! somebody made is listed even when it is empty, unlike in a bucket; emptied folders are removed.
-//! Names that are not UTF-8 do not exist for us.
+//! Lesser guarantees: without extended attributes, [`crate::Attributes`] are lost (logged at start). Other programs
+//! that write here hold none of the locks. A folder that another program created is listed even when empty, unlike
+//! in a bucket; emptied folders are removed. Names that are not UTF-8 are ignored.
 //!
-//! Deliberately absent: content addressing, reference counts, and several hosts on one disk, for
-//! which network file systems are refused unless the operator vouches for them.
+//! Deliberately absent: content addressing, reference counts, and several hosts on one disk, for which network file
+//! systems are refused unless the operator vouches for them.
 
 pub(crate) mod blocking;
 
@@ -44,7 +43,8 @@ use objects::Objects as Files;
 use place::Place;
 use stage::Content;
 
-/// The asynchronous face of the blocking code in `objects`: every call is one trip to the blocking threads.
+/// The disk store: an asynchronous interface to the blocking code in `objects`. Every call is one trip to the
+/// blocking threads.
 #[derive(Debug)]
 pub struct Disk {
     place: Arc<Place>,
@@ -58,8 +58,8 @@ impl Disk {
             .map(Self::new)
     }
 
-    /// Touches nothing, so it also opens a folder that may not be written to. Of a network file
-    /// system, reading needs neither flushes nor locks.
+    /// Changes nothing, so it also opens a read-only folder. On a network file system, reading needs neither
+    /// flushes nor locks.
     pub(crate) async fn open_to_read(settings: DiskSettings) -> Result<Self, Error> {
         blocking::run(move || Place::open_to_read(settings))
             .await
@@ -108,7 +108,7 @@ impl Disk {
     ) -> Result<Option<Get>, Error> {
         let (path, if_match) = (object.path(), if_match.cloned());
         let at_once = match object {
-            // Handed on a chunk at a time, to readers of any patience.
+            // Passed on a chunk at a time, to readers of any speed.
             Object::Original(_) => LEAST_CHUNK_BYTES,
             _ => WHOLE_BYTES,
         };

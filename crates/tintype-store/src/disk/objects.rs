@@ -20,7 +20,7 @@ use crate::key::RESERVED;
 use crate::url::DiskSettings;
 use crate::{Attributes, Body, Condition, ETag, Error, Get, Meta, Object};
 
-/// How often a create starts over because the folder it goes into was emptied and removed.
+/// How often a create starts over because its folder was emptied and removed.
 const MOST_ATTEMPTS: usize = 100;
 /// A small file, such as a record.
 const TRIED_BYTES: u64 = 4_096;
@@ -65,7 +65,7 @@ impl Objects {
         })
     }
 
-    /// Changes nothing: what it opens is never given anything to write.
+    /// Opens a store without changing anything.
     pub(super) fn open_to_read(settings: &DiskSettings) -> Result<Self, Error> {
         let opened = open_folder(&settings.root);
         let (path, root) = opened.map_err(|error| with_rights(error, &settings.root))?;
@@ -86,23 +86,23 @@ impl Objects {
         self.tmp.clone()
     }
 
-    /// Temporary files; how many there were.
+    /// Removes temporary files; returns how many.
     pub(super) fn sweep(&self, older_than: Duration) -> Result<u64, Error> {
         stage::sweep(&self.tmp, older_than.max(stage::YOUNG))
     }
 
-    /// That there is room for something, and the right to put it there.
+    /// Checks that there is space, and permission to write.
     pub(super) fn try_write(&self) -> Result<(), Error> {
         let created = Temp::create(&self.tmp);
         let (_temp, file) = created.map_err(|error| with_rights(error, &self.tmp))?;
-        // Asks for the room at once; a write might learn only later that there is none.
+        // Allocates the space now; a write might find out only later that there is none.
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, TRIED_BYTES) {
             Err(Errno::OPNOTSUPP) => Ok(()),
             outcome => outcome.map_err(|errno| Error::io("trying to write")(errno.into())),
         }
     }
 
-    /// An object and what it is; folders, pipes and devices are none.
+    /// Opens an object with its metadata; folders, pipes and devices are not objects.
     pub(super) fn open_object(&self, path: &str) -> Result<Option<(File, Meta)>, Error> {
         let opened = self.open_with_metadata(path)?;
         Ok(opened.map(|(file, _, meta)| (file, meta)))
@@ -115,13 +115,15 @@ impl Objects {
         let Some(file) = self.folders.open(path)? else {
             return Ok(None);
         };
-        let metadata = file.metadata().map_err(Error::io("looking at an object"))?;
+        let metadata = file
+            .metadata()
+            .map_err(Error::io("reading an object's metadata"))?;
         if !metadata.is_file() {
             return Ok(None);
         }
         let modified = metadata
             .modified()
-            .map_err(Error::io("looking at an object"))?;
+            .map_err(Error::io("reading an object's metadata"))?;
         let etag = etag(
             metadata.ino(),
             metadata.size(),
@@ -172,23 +174,25 @@ impl Objects {
         if !is_plain(&path) {
             return Err(Error::KeyNotStorable);
         }
-        // Decided again at the moment of the change; here it saves writing what cannot stay.
+        // Checked again at the moment of the change; checking here saves writing what would be refused.
         condition.check(|| self.current(&path))?;
         let (temp, file) = stage::stage(&self.tmp, content)?;
         if self.attributes {
             attributes::write(&file, attributes)?;
         }
-        // The clock that stamps writes ticks every few milliseconds, in which one inode can be
-        // freed and used again; nanoseconds keep the two apart.
+        // The kernel's clock for write times ticks every few milliseconds, in which an inode can be freed and
+        // reused; nanoseconds keep the two apart.
         file.set_modified(SystemTime::now())
             .map_err(Error::io("setting a file's time"))?;
         file.sync_all().map_err(Error::io("flushing an object"))?;
         self.name(&temp, &path, condition, object.is_derived())?;
 
-        let metadata = file.metadata().map_err(Error::io("looking at an object"))?;
+        let metadata = file
+            .metadata()
+            .map_err(Error::io("reading an object's metadata"))?;
         let modified = metadata
             .modified()
-            .map_err(Error::io("looking at an object"))?;
+            .map_err(Error::io("reading an object's metadata"))?;
         let etag = etag(
             metadata.ino(),
             metadata.size(),
@@ -208,7 +212,7 @@ impl Objects {
         })
     }
 
-    /// Gives a staged file its name, and makes that durable unless it is derived.
+    /// Gives a staged file its name, and makes that durable unless the object is derived.
     fn name(
         &self,
         temp: &Temp,
@@ -237,12 +241,12 @@ impl Objects {
                     return Err(Error::Precondition { current });
                 }
                 Err(Errno::ISDIR) => return Err(Error::IsDirectory),
-                // The folder went away in between, or else our own file did.
+                // The folder was removed in between, or else our own file was.
                 Err(Errno::NOENT) if temp.path().exists() => {}
                 Err(errno) => return Err(Error::io("naming an object")(errno.into())),
             }
         }
-        let source = io::Error::other("its folder kept being removed");
+        let source = io::Error::other("its folder was removed again and again");
         Err(Error::Unavailable {
             action: "naming an object",
             source,
@@ -275,7 +279,7 @@ impl Objects {
         match object {
             Object::Original(_) => self.folders.prune(&path, ""),
             Object::Variant(..) => self.folders.prune(&path, &format!("{RESERVED}/variants")),
-            // Flat folders that are needed again in a moment.
+            // Flat folders that will be needed again soon.
             Object::Record(_)
             | Object::Block(_)
             | Object::BlocksMark
@@ -286,8 +290,7 @@ impl Objects {
         Ok(true)
     }
 
-    /// Removes the files of one flat folder and then the folder; how many files there were. What is
-    /// put into it meanwhile may stay.
+    /// Removes the files of one flat folder and then the folder; returns how many. Files added meanwhile may stay.
     pub(super) fn delete_folder(&self, path: &str) -> Result<u64, Error> {
         let Some(folder) = self.folders.find(path)? else {
             return Ok(0);
@@ -312,12 +315,12 @@ impl Objects {
     }
 }
 
-/// The folder of a store, and its path without links.
+/// Opens the folder of a store; also returns its path without links.
 fn open_folder(root: &Path) -> Result<(PathBuf, File), Error> {
     let path = root.canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::Unfit {
             path: root.display().to_string(),
-            reason: "there is no such folder; make it, or mount what belongs there",
+            reason: "there is no such folder; create it, or mount it",
         },
         _ => Error::io("finding the store")(error),
     })?;
@@ -332,8 +335,7 @@ fn open_folder(root: &Path) -> Result<(PathBuf, File), Error> {
     })
 }
 
-/// Says whose rights to what are missing: a folder that was mounted into a container seldom belongs to the
-/// user in it.
+/// Adds whose permissions are missing: a folder mounted into a container seldom belongs to the user in it.
 fn with_rights(error: Error, path: &Path) -> Error {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     match error {
@@ -343,12 +345,12 @@ fn with_rights(error: Error, path: &Path) -> Error {
             let uid = rustix::process::geteuid().as_raw();
             let path = path.display();
             let cure = match source.kind() {
-                ReadOnlyFilesystem => "mount it so that it can be written to".to_owned(),
+                ReadOnlyFilesystem => "mount it writable".to_owned(),
                 _ => {
-                    format!("make it theirs (chown {uid} {path}), or run as the user it belongs to")
+                    format!("change its owner (chown {uid} {path}), or run as its owner")
                 }
             };
-            let text = format!("uid {uid} may not, in {path}: {source}; {cure}");
+            let text = format!("permission denied for uid {uid} in {path}: {source}; {cure}");
             Error::Unavailable {
                 action,
                 source: io::Error::new(source.kind(), text),
@@ -358,22 +360,22 @@ fn with_rights(error: Error, path: &Path) -> Error {
     }
 }
 
-/// Whether the folder is new. Its parent must be there.
+/// Creates a folder, whose parent must exist; returns whether it is new.
 fn make(path: &Path) -> Result<bool, Error> {
     match DirBuilder::new().create(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("making the folder of the store")(error)),
+        Err(error) => Err(Error::io("creating the folder of the store")(error)),
     }
 }
 
-/// Known before the file has its name, the same after a restart, and new with every write.
+/// An ETag that is known before the file has its name, stays the same after a restart, and is new with every write.
 pub(super) fn etag(inode: u64, size: u64, seconds: i64, nanoseconds: i64) -> ETag {
     ETag::new(format!("{inode:x}-{size:x}-{seconds:x}.{nanoseconds:x}"))
 }
 
-/// Whether every segment is a name. A key with an empty one belongs to a bucket; here the system
-/// would read it as the key without.
+/// Whether every segment is a name. Keys with an empty one exist only in buckets; the file system would ignore the
+/// empty segment.
 fn is_plain(path: &str) -> bool {
     path.split('/')
         .all(|segment| !matches!(segment, "" | "." | ".."))

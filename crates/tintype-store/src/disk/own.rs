@@ -1,4 +1,4 @@
-//! tintype's own objects of one kind, in the order of their names below its folder.
+//! tintype's own objects of one kind, in order of their names in its folder.
 
 use super::list::smallest;
 use super::objects::Objects;
@@ -26,7 +26,7 @@ pub(super) fn survey(
     let (names, cursor) = names(objects, kind, cursor, limit)?;
     let mut found = Vec::with_capacity(names.len());
     for object in names.iter().filter_map(|name| kind.object(name)) {
-        // One that went away meanwhile is none.
+        // Deleted meanwhile.
         if let Some((_, meta)) = objects.open_object(&object.path())? {
             found.push(Own {
                 object,
@@ -41,7 +41,7 @@ pub(super) fn survey(
     })
 }
 
-/// The names of one page, and the cursor where there are more.
+/// The names of one page, and the cursor if there are more.
 fn names(
     objects: &Objects,
     kind: Kind,
@@ -69,7 +69,7 @@ fn flat(objects: &Objects, folder: &str, after: &str, most: usize) -> Result<Vec
     })
 }
 
-/// The names in the folders of a folder, each with its folder's.
+/// The names in the subfolders of a folder, each with its subfolder.
 fn nested(objects: &Objects, folder: &str, after: &str, most: usize) -> Result<Vec<String>, Error> {
     let mut found: Vec<String> = Vec::new();
     let Some(open) = objects.folders().find(folder)? else {
@@ -96,7 +96,7 @@ fn nested(objects: &Objects, folder: &str, after: &str, most: usize) -> Result<V
             }
         }
         match inner.pop() {
-            // There may be more folders, and these had too few files.
+            // There may be more subfolders; these had too few files.
             Some(last) if inner.len() + 1 == most => (current, within) = (last, String::new()),
             _ => return Ok(found),
         }

@@ -1,5 +1,5 @@
-//! Where a store is, and whether it still is there: a folder can be unmounted, moved and replaced while
-//! it is open, and comes back without a restart.
+//! The folder of a store, and whether it is still there: a folder can be unmounted, moved and replaced while the
+//! store is open, and is picked up again without a restart.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,13 +11,13 @@ use super::objects::Objects;
 use crate::Error;
 use crate::url::DiskSettings;
 
-const ACTION: &str = "looking at the store";
+const ACTION: &str = "reading the store's folder";
 
 #[derive(Debug)]
 pub(super) struct Place {
     settings: DiskSettings,
     is_read_only: bool,
-    /// Whether the store was a file system of its own, under which there may be an empty folder.
+    /// Whether the store was a mounted file system, below which there may be an empty folder.
     is_mount: bool,
     open: RwLock<Arc<Objects>>,
     reopening: Mutex<()>,
@@ -51,8 +51,8 @@ impl Place {
             .clone()
     }
 
-    /// The store as it is there now. Asked before every operation: it is one look at a folder, and a
-    /// store that has gone must not pass for an empty one.
+    /// The store as it is now. Called before every operation: it is one stat of a folder, and a store that has
+    /// disappeared must not pass for an empty one.
     pub(super) fn objects(&self) -> Result<Arc<Objects>, Error> {
         let objects = self.last();
         if self.is_in_place(&objects)? {
@@ -62,7 +62,7 @@ impl Place {
             .reopening
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have been first.
+        // Another task may have been first.
         let objects = self.last();
         if self.is_in_place(&objects)? {
             return Ok(objects);
@@ -79,7 +79,7 @@ impl Place {
             true => Objects::open_to_read(&self.settings)?,
             false => Objects::open(&self.settings)?,
         });
-        tracing::warn!(path = %path.display(), "another folder is where the store was; it is used from now on");
+        tracing::warn!(path = %path.display(), "another folder is in place of the store; it is used from now on");
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = found.clone();
         Ok(found)
     }
@@ -88,7 +88,7 @@ impl Place {
         let held = objects.folders().root().metadata();
         let held = held.map_err(Error::io(ACTION))?;
         let now = fs::metadata(objects.folders().path()).map_err(Error::io(ACTION))?;
-        // Somebody may have emptied it, our own folders included.
+        // Another program may have emptied it, our own folders included.
         Ok(id(&held) == id(&now) && (self.is_read_only || objects.spool_dir().is_dir()))
     }
 }

@@ -1,4 +1,4 @@
-//! Whole files in `.tintype/tmp` that wait for their name.
+//! Complete files in `.tintype/tmp` that are about to get their names.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,20 +11,20 @@ use tracing::{info, warn};
 
 use crate::{Error, Source};
 
-/// Starts the name of every file that we leave in the folder; `spool-` is the server's.
+/// Name prefixes of all files that we leave in the folder; `spool-` is the server's.
 const OURS: [&str; 2] = ["put-", "spool-"];
-/// A file is locked right after it is made, for as long as its process lives; before that only its age
-/// protects it.
+/// A file is locked right after it is created, for as long as its process lives; until then only its age protects
+/// it.
 pub(super) const YOUNG: Duration = Duration::from_secs(60);
 
-/// What is to be written; [`Source`] without its borrow.
+/// What to write; [`Source`] without its borrow.
 pub(super) enum Content {
     Bytes(Bytes),
     File {
         path: PathBuf,
         len: u64,
     },
-    /// An open original, whose inode stays its own.
+    /// An open original, whose inode is not touched.
     Copy {
         file: File,
         len: u64,
@@ -43,13 +43,13 @@ impl From<Source<'_>> for Content {
     }
 }
 
-/// A path in the temporary folder that is removed when dropped, if it is still there.
+/// A path in the temporary folder, removed on drop if it still exists.
 pub(crate) struct Temp {
     path: PathBuf,
 }
 
 impl Temp {
-    /// A name that nothing has.
+    /// A new, unused name.
     pub(super) fn name(folder: &Path) -> Result<Self, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
@@ -66,11 +66,11 @@ impl Temp {
             .read(true)
             .write(true)
             .create_new(true)
-            // As any program would leave it, so that a web server can read the store too.
+            // The usual mode, so that a web server can read the store too.
             .mode(0o644)
             .open(&temp.path)
             .map_err(Error::io("making a temporary file"))?;
-        // Tells whoever sweeps that somebody lives here. A file system without locks is no store.
+        // The lock tells sweepers that the file is in use. A file system without locks is refused as a store.
         let _ = file.lock();
         Ok((temp, file))
     }
@@ -90,7 +90,7 @@ impl Drop for Temp {
     }
 }
 
-/// A whole file with a temporary name, not yet flushed.
+/// Writes a complete file under a temporary name, without flushing it.
 pub(super) fn stage(folder: &Path, content: &Content) -> Result<(Temp, File), Error> {
     match content {
         Content::Bytes(bytes) => {
@@ -115,11 +115,11 @@ pub(super) fn stage(folder: &Path, content: &Content) -> Result<(Temp, File), Er
     }
 }
 
-/// A second name for a file that has one alone: another one would share attributes and times.
+/// Gives a second name to a file that has only one: with further names it would share attributes and times.
 fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<Temp>, Error> {
     let links = file
         .metadata()
-        .map_err(Error::io("looking at a spooled file"))?
+        .map_err(Error::io("reading a spooled file's metadata"))?
         .nlink();
     if links != 1 {
         return Ok(None);
@@ -136,7 +136,7 @@ fn copy(folder: &Path, mut from: &File, len: u64) -> Result<(Temp, File), Error>
     let (temp, mut file) = Temp::create(folder)?;
     from.seek(SeekFrom::Start(0))
         .map_err(Error::io("reading a source"))?;
-    // On Linux the kernel copies, or shares the blocks where the file system can.
+    // On Linux the kernel copies, or shares the blocks if the file system can.
     io::copy(&mut from.take(len), &mut file).map_err(Error::io("copying an object"))?;
     expect_length(&file, len).map(|()| (temp, file))
 }
@@ -144,7 +144,7 @@ fn copy(folder: &Path, mut from: &File, len: u64) -> Result<(Temp, File), Error>
 fn expect_length(file: &File, announced: u64) -> Result<(), Error> {
     let actual = file
         .metadata()
-        .map_err(Error::io("looking at a spooled file"))?
+        .map_err(Error::io("reading a spooled file's metadata"))?
         .len();
     if actual == announced {
         Ok(())
@@ -153,7 +153,7 @@ fn expect_length(file: &File, announced: u64) -> Result<(), Error> {
     }
 }
 
-/// Removes what processes that died have left. Files of other programs are not ours to judge.
+/// Removes leftovers of processes that died, but no files of other programs.
 pub(super) fn sweep(folder: &Path, older_than: Duration) -> Result<u64, Error> {
     let now = SystemTime::now();
     let mut swept = 0_u64;
@@ -163,7 +163,7 @@ pub(super) fn sweep(folder: &Path, older_than: Duration) -> Result<u64, Error> {
         let ours = name
             .to_str()
             .is_some_and(|name| OURS.iter().any(|our| name.starts_with(our)));
-        // One that goes away meanwhile needs no sweeping.
+        // A file that disappears meanwhile needs no sweeping.
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
@@ -179,10 +179,7 @@ pub(super) fn sweep(folder: &Path, older_than: Duration) -> Result<u64, Error> {
         }
     }
     if swept > 0 {
-        info!(
-            swept,
-            "removed temporary files that earlier processes had left"
-        );
+        info!(swept, "removed temporary files of earlier processes");
     }
     Ok(swept)
 }

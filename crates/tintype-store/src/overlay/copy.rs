@@ -1,4 +1,4 @@
-//! Copying an original that only the lower store has: its bytes pass through this process.
+//! Copies an original that only the lower store has: its bytes pass through this process.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::disk::blocking;
 use crate::disk::stage::Temp;
 use crate::{Attributes, Condition, Error, Get, Key, Meta, Object, Source};
 
-/// Larger ones wait in a file.
+/// Larger ones are buffered in a file.
 const IN_MEMORY: u64 = 4 * 1024 * 1024;
 
 impl Overlay {
@@ -29,7 +29,7 @@ impl Overlay {
         let condition = self.condition(&target, condition).await?;
         if matches!(found, Found::Upper(_)) {
             let copied = Box::pin(self.upper.copy(from, to, &condition, attributes)).await;
-            return self.told(&target, copied).await;
+            return self.with_current(&target, copied).await;
         }
         let found = self.get(&source, None, None).await?;
         let found = found.ok_or(Error::NotFound)?;
@@ -38,7 +38,7 @@ impl Overlay {
         if len <= IN_MEMORY {
             let source = Source::Bytes(found.body.into_bytes(IN_MEMORY).await?);
             let put = Box::pin(self.upper.put(&target, source, &condition, attributes)).await;
-            return self.told(&target, put).await;
+            return self.with_current(&target, put).await;
         }
         let temp = self.spool(found).await?;
         let source = Source::File {
@@ -46,7 +46,7 @@ impl Overlay {
             len,
         };
         let put = Box::pin(self.upper.put(&target, source, &condition, attributes)).await;
-        self.told(&target, put).await
+        self.with_current(&target, put).await
     }
 
     async fn spool(&self, found: Get) -> Result<Temp, Error> {

@@ -1,7 +1,8 @@
-//! One listing of two, in order.
+//! Merges two sorted listings.
 //!
-//! A cursor is the last name that was dealt with, in every store, so that one serves both. Beyond the
-//! end of a page that goes on nothing is known of its store, so what the other one has there waits.
+//! A cursor is the last name that was processed, in every store, so that one serves both. Beyond the end of a page
+//! with a cursor nothing is known of its store, so entries of the other store from there on are left for the next
+//! page.
 
 use crate::{Kind, Listed, Object, Objects, Page};
 
@@ -67,7 +68,7 @@ struct Merged<T> {
     cursor: Option<String>,
 }
 
-/// Of two with one name, the upper one.
+/// Of two entries with the same name the upper one stays.
 fn merge<T>(
     upper: Vec<T>,
     lower: Vec<T>,
@@ -80,7 +81,7 @@ fn merge<T>(
         .flatten()
         .min_by(|one, other| reach(one).cmp(&reach(other)));
     let mut entries: Vec<T> = upper.into_iter().chain(lower).collect();
-    // Stable, so the upper one of two comes first and stays.
+    // Stable, so the upper one comes first and stays.
     entries.sort_by(|one, other| name(one).cmp(name(other)));
     entries.dedup_by(|one, other| name(one) == name(other));
     if let Some(horizon) = horizon.as_deref().map(reach) {
@@ -95,7 +96,7 @@ fn merge<T>(
     Merged { entries, cursor }
 }
 
-/// The last name that a cursor has dealt with. A folder has been dealt with as a whole.
+/// The last name that a cursor covers. A folder is covered as a whole.
 fn reach(cursor: &str) -> String {
     match cursor.ends_with('/') {
         true => format!("{cursor}{}", char::MAX),

@@ -1,4 +1,4 @@
-//! The smallest question that is answered by whatever answers reads: an object that is never there.
+//! The smallest request that succeeds whenever reads do: a read of an object that never exists.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::failure::{Failure, Kind};
 use super::operation::Operation;
 use crate::key::RESERVED;
 
-/// For the whole of it: what takes longer is as good as no answer.
+/// Total limit: anything slower counts as no response.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// `location` is empty, or has a slash at its end.
+    /// `location` is empty, or has a trailing slash.
     pub(super) fn new(client: Client, bucket: &str, location: &str) -> Self {
         Self {
             client,
@@ -38,7 +38,7 @@ impl Alive {
         }
     }
 
-    /// Once, without what is done for other requests that fail.
+    /// A single attempt, without retries.
     pub(super) async fn ask(&self) -> Result<(), Failure> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(PATIENCE)

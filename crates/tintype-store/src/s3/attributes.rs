@@ -1,4 +1,4 @@
-//! What travels with an object as its metadata, and how it comes back.
+//! Attributes as object metadata, in both directions.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -12,17 +12,17 @@ use crate::{Attributes, ETag, Error, HexId, Meta};
 const IDEMPOTENCY: &str = "tintype-idempotency";
 const NONCE: &str = "tintype-nonce";
 const SHA256: &str = "tintype-sha256";
-/// A nonce of our own, for writes whose caller gave none.
+/// Our own nonce, for writes whose caller gave none.
 const WRITE: &str = "tintype-write";
 const OURS: [&str; 4] = [IDEMPOTENCY, NONCE, SHA256, WRITE];
 
-/// One write, which can tell whether an object is what it wrote: after a lost answer, a retry finds
-/// its own object where a condition says that nothing may be.
+/// One write, which recognises whether an object is its own: after a lost response, a retry finds its own object
+/// although the condition requires that there is none.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) attributes: Attributes,
     id: Option<String>,
-    /// What an object that is copied had, and programs other than tintype put there.
+    /// Metadata of a copied object from other programs.
     foreign: HashMap<String, String>,
 }
 
@@ -39,7 +39,7 @@ impl Write {
         })
     }
 
-    /// With what other programs have said of the object that is copied.
+    /// Keeps the metadata of other programs that a copied object has.
     pub(super) fn keeping(mut self, found: &Found) -> Self {
         self.attributes = self.attributes.of_copy(&found.meta.attributes);
         let foreign = found
@@ -80,7 +80,7 @@ impl Write {
     }
 }
 
-/// 128 bits as hex.
+/// 128 random bits as hex.
 pub(super) fn random() -> Result<String, Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
@@ -92,7 +92,7 @@ pub(super) fn random() -> Result<String, Error> {
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) meta: Meta,
-    /// All of it, also what other programs put there.
+    /// All metadata, including that of other programs.
     pub(super) metadata: HashMap<String, String>,
 }
 
@@ -135,8 +135,8 @@ impl Found {
             encoding: encoding.and_then(self::encoding),
         };
         let meta = Meta {
-            size: size.ok_or("the answer tells no size")?,
-            etag: self::etag(&etag.ok_or("the answer has no ETag")?),
+            size: size.ok_or("the response has no size")?,
+            etag: self::etag(&etag.ok_or("the response has no ETag")?),
             modified: time(modified),
             attributes,
         };
@@ -144,8 +144,8 @@ impl Found {
     }
 }
 
-/// What a reader has to undo. Some servers keep what was only of the transfer, and some programs say that there
-/// is none.
+/// The codings that a reader has to undo. Some servers keep codings that were only for the transfer, and some
+/// programs declare that there is none.
 fn encoding(header: &str) -> Option<String> {
     let codings = header
         .split(',')
@@ -158,7 +158,7 @@ fn encoding(header: &str) -> Option<String> {
     (is_list && (1..=Attributes::MAX_BYTES).contains(&encoding.len())).then_some(encoding)
 }
 
-/// Without its quotes.
+/// Removes the quotes.
 pub(super) fn etag(text: &str) -> ETag {
     let text = text.strip_prefix("W/").unwrap_or(text);
     let inner = text
@@ -171,13 +171,13 @@ pub(super) fn quoted(etag: &ETag) -> String {
     format!("\"{etag}\"")
 }
 
-/// In whole seconds: headers have no more, and a listing must not tell another time.
+/// In whole seconds: headers have no more, and a listing must show the same time.
 pub(super) fn time(time: Option<DateTime>) -> SystemTime {
     let seconds = time.map_or(0, |time| u64::try_from(time.secs()).unwrap_or(0));
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(u64::from(u32::MAX)))
 }
 
-/// The time of a write that the server does not tell; its own differs by what the clocks do.
+/// The time of a write, which the server does not return; its own time differs by the difference of the clocks.
 pub(super) fn now() -> SystemTime {
     time(Some(DateTime::from(SystemTime::now())))
 }

@@ -1,5 +1,5 @@
-//! A bucket as all operations see it: names, the one door that requests go through, and what
-//! conditions are worth there.
+//! What all operations share: names, the single function through which requests go, and how conditions are
+//! enforced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::{Condition, Counts, Error, Object};
 
 /// S3's limit for a name, in bytes.
 const MAX_NAME_BYTES: usize = 1_024;
-/// Answers that leave a conditional write open, before it is given up.
+/// Inconclusive responses to a conditional write before it is abandoned.
 const MOST_TRIES: u32 = 5;
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Bucket {
     pub(super) client: Client,
     pub(super) name: String,
     pub(super) endpoint: String,
-    /// Empty, or with a slash at its end.
+    /// Empty, or with a trailing slash.
     pub(super) location: String,
     pub(super) md5: bool,
     pub(super) writing: S3Writing,
@@ -42,21 +42,21 @@ pub(super) struct Bucket {
     pub(super) health: Arc<Health>,
     pub(super) hedges: Hedges,
     pub(super) locks: Locks,
-    /// Parts on their way, of all uploads together: each keeps a thread and some buffers busy.
+    /// Limits the parts in flight of all uploads together: each occupies a thread and some buffers.
     pub(super) parts: Semaphore,
 }
 
-/// How a conditional write ended, short of an error.
+/// The result of a conditional write, if not an error.
 pub(super) enum Settled<T> {
     Done(T),
-    /// An earlier attempt had succeeded, and its answer was lost.
+    /// An earlier attempt had succeeded, and its response was lost.
     Ours(Box<Found>),
-    /// The multipart upload is gone, and nothing came of it.
+    /// The multipart upload is gone, and did not create the object.
     Lost,
 }
 
 impl Bucket {
-    /// The whole name of an object; none when S3 has no names this long.
+    /// The full name of an object; an error if it is too long for S3.
     pub(super) fn path(&self, object: &Object) -> Result<String, Error> {
         let path = format!("{}{}", self.location, object.path());
         if path.len() > MAX_NAME_BYTES {
@@ -65,10 +65,10 @@ impl Bucket {
         Ok(path)
     }
 
-    /// Sends one request of `place`, unless it is known not to be answered.
+    /// Sends a request concerning `place`, unless it is known not to get a response.
     ///
-    /// Boxed before anything waits: the SDK's futures are tens of kilobytes, which would be part of
-    /// every caller's, several times over.
+    /// Boxed before anything is awaited: the SDK's futures are tens of kilobytes, which would be part of every
+    /// caller's, several times over.
     pub(super) fn call<T, E>(
         &self,
         operation: Operation,
@@ -90,7 +90,7 @@ impl Bucket {
         }
     }
 
-    /// The same for one that takes the server long, and so tells nothing by being late.
+    /// Sends a request that takes the server long, so that a late response means nothing.
     pub(super) fn call_patiently<T, E>(
         &self,
         operation: Operation,
@@ -109,7 +109,7 @@ impl Bucket {
         }
     }
 
-    /// The same for one that moves many bytes: bounded by their progress instead of its time.
+    /// Sends a request that moves many bytes: limited by their progress instead of its time.
     pub(super) fn call_watched<T, E>(
         &self,
         operation: Operation,
@@ -129,7 +129,7 @@ impl Bucket {
                 Some(outcome) => self.judge(errand, outcome),
                 None => {
                     self.health.silent(errand);
-                    Err(Failure::down(operation, "no byte moved any more"))
+                    Err(Failure::down(operation, "the transfer stalled"))
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Bucket {
         outcome
     }
 
-    pub(super) async fn look(&self, path: &str) -> Result<Option<Found>, Failure> {
+    pub(super) async fn stat(&self, path: &str) -> Result<Option<Found>, Failure> {
         let request = self.client.head_object().bucket(&self.name).key(path);
         match self.call(Operation::HeadObject, path, request.send()).await {
             Ok(head) => match Found::head(head) {
@@ -171,8 +171,7 @@ impl Bucket {
         }
     }
 
-    /// Where the server does not decide every condition itself, keeps the other writers of this
-    /// process away from a name.
+    /// Locks a name against other writers of this process, if the server does not decide every condition itself.
     pub(super) async fn lock(&self, path: &str) -> Option<Held<'_>> {
         if self.enforced.all() && self.late.may_all() {
             return None;
@@ -180,7 +179,7 @@ impl Bucket {
         Some(self.locks.hold(path).await)
     }
 
-    /// The same, and looks whether the condition holds, where the server does not decide it.
+    /// Locks a name and checks the condition, if the server does not decide it.
     pub(super) async fn guard(
         &self,
         path: &str,
@@ -189,14 +188,14 @@ impl Bucket {
     ) -> Result<Option<Held<'_>>, Error> {
         let held = self.lock(path).await;
         if !enforced && *condition != Condition::Any {
-            let current = self.look(path).await?.map(|found| found.meta);
+            let current = self.stat(path).await?.map(|found| found.meta);
             condition.check(|| Ok(current))?;
         }
         Ok(held)
     }
 
-    /// Repeats a conditional write until it is known how it ended. With `patient`, also where no
-    /// answer came: for a write that cannot be sent again from its beginning.
+    /// Repeats a conditional write until its outcome is known. With `patient`, also if there was no response: for a
+    /// write that cannot be sent again from its beginning.
     pub(super) async fn settle<'a, T>(
         &self,
         path: &str,
@@ -216,13 +215,13 @@ impl Bucket {
                 Kind::NotFound if *condition != Condition::Any => {
                     return Err(Error::Precondition { current: None });
                 }
-                Kind::Precondition | Kind::NoUpload => match self.look(path).await? {
+                Kind::Precondition | Kind::NoUpload => match self.stat(path).await? {
                     Some(found) if write.made(&found) => return Ok(Settled::Ours(Box::new(found))),
                     Some(found) if *condition != Condition::Any => {
                         return Err(taken(found));
                     }
                     _ if failure.kind == Kind::NoUpload => return Ok(Settled::Lost),
-                    // What was in the way has just gone.
+                    // The object in the way has just been deleted.
                     None if *condition == Condition::Absent => last = Some(failure),
                     _ => return Err(Error::Precondition { current: None }),
                 },
@@ -231,11 +230,11 @@ impl Bucket {
                     if failure.kind.is_away() {
                         tokio::time::sleep(TRY_EVERY).await;
                     }
-                    match self.look(path).await {
+                    match self.stat(path).await {
                         Ok(Some(found)) if write.made(&found) => {
                             return Ok(Settled::Ours(Box::new(found)));
                         }
-                        // Away also for those who look.
+                        // Reads do not get a response either.
                         _ => last = Some(failure),
                     }
                 }
@@ -246,8 +245,8 @@ impl Bucket {
                 _ => return Err(failure.into()),
             }
         }
-        // Conflicts to the last: whoever won is there by now.
-        match self.look(path).await? {
+        // Conflicts to the end: the winner's object is there by now.
+        match self.stat(path).await? {
             Some(found) if write.made(&found) => Ok(Settled::Ours(Box::new(found))),
             Some(found) if *condition == Condition::Absent => Err(taken(found)),
             Some(found) if *condition != Condition::Match(found.meta.etag.clone()) => {
@@ -264,7 +263,7 @@ fn taken(found: Found) -> Error {
     }
 }
 
-/// Nothing before the first try, then a drawn time, so that rivals do not meet again.
+/// Waits not at all before the first try, then for a random time, so that rivals do not collide again.
 async fn pause(tries: u32) -> Result<(), Error> {
     if tries > 0 {
         let mut byte = [0];

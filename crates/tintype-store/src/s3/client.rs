@@ -1,4 +1,4 @@
-//! The client of the SDK: where S3 is, who we are there, how long we wait and how often we try.
+//! The SDK's client: endpoint, credentials, timeouts and retries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,20 +23,20 @@ use crate::url::{S3Access, S3Settings};
 use crate::{Counts, Error};
 
 const CONNECT: Duration = Duration::from_secs(1);
-/// One attempt of a small request, up to the headers of its answer.
+/// One attempt of a small request, until the headers of its response.
 const ATTEMPT: Duration = Duration::from_millis(1_000);
-/// All attempts of a small request: the service answers 503 within 2.5 seconds.
+/// All attempts of a small request: the service has to send a 503 within 2.5 seconds.
 const OPERATION: Duration = Duration::from_millis(1_900);
 /// One attempt of a listing.
 const LISTING: Duration = Duration::from_secs(5);
-/// A copy or a completion moves bytes within S3, which takes its time and tells no progress.
+/// A copy or a completion moves bytes within S3, which takes time without visible progress.
 const SERVER_SIDE: Duration = Duration::from_secs(60);
 
 const ATTEMPTS: u32 = 3;
-/// Doubled with every retry; the wait is drawn between nothing and this.
+/// Doubled with every retry; the pause is random between nothing and this.
 const BACKOFF: Duration = Duration::from_millis(50);
 const MOST_BACKOFF: Duration = Duration::from_millis(500);
-/// Retries in a row before there are none: each costs 5, or 10 after a timeout.
+/// Budget of retries: each costs 5, or 10 after a timeout.
 const RETRY_TOKENS: usize = 250;
 
 pub(super) struct Connection {
@@ -44,7 +44,7 @@ pub(super) struct Connection {
     /// For messages.
     pub(super) endpoint: String,
     pub(super) region: String,
-    /// Whether the endpoint is somebody's choice, and not AWS's own.
+    /// Whether the endpoint was configured rather than AWS's own.
     pub(super) custom: bool,
     /// `Content-MD5` instead of the newer checksums, for servers that refuse those.
     pub(super) md5: bool,
@@ -55,12 +55,12 @@ pub(super) async fn connect(
     counts: Arc<Counts>,
 ) -> Result<Connection, Error> {
     let (builder, endpoint, region, md5) = match &settings.access {
-        Some(access) => told(access),
-        None => found().await?,
+        Some(access) => from_access(access),
+        None => from_environment().await?,
     };
     let custom = endpoint.is_some();
     let config = builder
-        // Own host names for buckets are AWS's; others rarely have them.
+        // Bucket names in the host name work on AWS; other servers rarely have them.
         .force_path_style(custom)
         .retry_config(
             RetryConfig::standard()
@@ -74,7 +74,7 @@ pub(super) async fn connect(
                 .build(),
         )
         .timeout_config(small())
-        // Bodies are watched by ourselves, with bounds of our own.
+        // We watch bodies ourselves, with our own limits.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(Counting(counts))
         .build();
@@ -87,9 +87,9 @@ pub(super) async fn connect(
     })
 }
 
-type Told = (Builder, Option<String>, String, bool);
+type Resolved = (Builder, Option<String>, String, bool);
 
-fn told(access: &S3Access) -> Told {
+fn from_access(access: &S3Access) -> Resolved {
     let credentials = Credentials::new(
         &access.access_key,
         &access.secret_key,
@@ -106,17 +106,17 @@ fn told(access: &S3Access) -> Told {
     (builder, endpoint, access.region.clone(), false)
 }
 
-/// From AWS's own variables, files and metadata services.
-async fn found() -> Result<Told, Error> {
+/// Resolved from AWS's own variables, files and metadata services.
+async fn from_environment() -> Result<Resolved, Error> {
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
     let endpoint = endpoint(&config);
     let region = match config.region() {
         Some(region) => region.to_string(),
-        // Most servers that are not AWS's do not care; one that does says so.
+        // Most servers other than AWS ignore it; one that does not says so.
         None if endpoint.is_some() => "us-east-1".to_owned(),
         None => {
             return Err(Error::Misconfigured {
-                problem: "the region of the bucket is not known".into(),
+                problem: "the region of the bucket is unknown".into(),
                 fix: "set AWS_REGION".into(),
                 passing: false,
             });
@@ -137,7 +137,7 @@ async fn found() -> Result<Told, Error> {
     Ok((builder, endpoint, region, md5))
 }
 
-/// As the SDK finds it: the variable for S3 before the one for all services.
+/// As the SDK resolves it: the variable for S3 takes precedence over the one for all services.
 fn endpoint(config: &SdkConfig) -> Option<String> {
     let own = config.service_config().and_then(|services| {
         let key = ServiceConfigKey::builder()
@@ -158,8 +158,8 @@ fn small() -> TimeoutConfig {
         .build()
 }
 
-/// For a listing: finding names takes a server longer than giving an object, and nobody waits for a
-/// picture. One that is away is found out by [`super::health`] sooner.
+/// For a listing: it takes a server longer than reading an object, and no response waits for it. [`super::health`]
+/// finds an outage sooner.
 pub(super) fn listing() -> Builder {
     Builder::new().timeout_config(
         TimeoutConfig::builder()
@@ -192,7 +192,7 @@ pub(super) fn server_side() -> Builder {
     )
 }
 
-/// Counts what goes out, so that retries and second requests are counted as well.
+/// Counts requests as they are sent, including retries and hedged requests.
 #[derive(Debug)]
 struct Counting(Arc<Counts>);
 

@@ -1,7 +1,7 @@
-//! Bytes on their way out: a part at a time, hashed before they are sent, and watched while they are.
+//! Bytes to be sent: a part at a time, hashed before and watched while they are sent.
 //!
-//! Checksums go ahead as headers rather than after the bytes as trailers: some servers refuse the
-//! signed chunks that trailers need over plain HTTP.
+//! Checksums are sent as headers rather than after the bytes as trailers: some servers refuse the signed chunks
+//! that trailers need over plain HTTP.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -26,9 +26,9 @@ use tokio::time::Instant;
 use crate::disk::blocking;
 use crate::{Error, Source};
 
-/// Sent at once, from memory; what is larger is watched instead of timed.
+/// Sent at once, from memory; anything larger is watched instead of timed.
 pub(super) const SMALL: u64 = 256 * 1024;
-/// Bytes that wait for this long will not move again.
+/// Bytes that have not moved for this long will not move again.
 const STALLED: Duration = Duration::from_secs(10);
 
 /// All bytes of one write.
@@ -71,14 +71,14 @@ impl Content {
         Ok(content)
     }
 
-    /// Whether the source still is what was announced.
+    /// Checks that the source still is what was announced.
     pub(super) fn check(&self) -> Result<(), Error> {
         let Where::File(file) = &self.bytes else {
             return Ok(());
         };
         let metadata = file.metadata();
         let actual = metadata
-            .map_err(Error::io("looking at a spooled file"))?
+            .map_err(Error::io("reading a spooled file's metadata"))?
             .len();
         if actual == self.len {
             Ok(())
@@ -145,7 +145,7 @@ impl Part {
         Ok(())
     }
 
-    /// Feeds every chunk to `take`, off the asynchronous threads when there are many.
+    /// Passes every chunk to `take`, outside of the asynchronous threads if there are many.
     async fn fold<T: Send + 'static>(
         &self,
         mut state: T,
@@ -176,7 +176,7 @@ impl Part {
         Ok(hash.await?.finalize().into())
     }
 
-    /// A body that begins anew with every attempt.
+    /// A body that starts again with every attempt.
     pub(super) fn stream(&self, progress: &Progress) -> Result<ByteStream, Error> {
         if self.len() <= SMALL {
             let bytes = self.read(self.range.start);
@@ -265,7 +265,7 @@ impl Progress {
         self.last.store(elapsed, Ordering::Relaxed);
     }
 
-    /// Runs `request`; `None` when it has stopped moving.
+    /// Runs `request`; `None` if it has stopped making progress.
     pub(super) async fn watch<T>(&self, request: impl Future<Output = T>) -> Option<T> {
         let mut request = pin!(request);
         loop {

@@ -1,7 +1,7 @@
-//! Copying within the bucket, without the bytes leaving it.
+//! Copies within the bucket, without the bytes leaving it.
 //!
-//! Few servers keep a condition on the destination of a copy, so a conditional one is made of parts
-//! whose completion has the condition, as are copies of more than S3's limit for one request.
+//! Few servers enforce a condition on the destination of a copy, so a conditional copy is made in parts whose
+//! completion has the condition, as are copies above S3's limit for one request.
 
 use std::sync::Arc;
 
@@ -24,12 +24,12 @@ use crate::{Attributes, Condition, ETag, Error, Key, Meta, Object, Source};
 const LARGEST_WHOLE: u64 = 5 * 1024 * 1024 * 1024;
 const PART: u64 = 512 * 1024 * 1024;
 const PARALLEL: usize = 4;
-/// A source that is replaced meanwhile is looked at again.
+/// Tries if the source is replaced meanwhile.
 const MOST_TRIES: u32 = 3;
 
 struct Original {
     path: String,
-    /// The same as the header wants it.
+    /// The source's name as encoded for the header.
     name: String,
     found: Found,
     content_type: Option<String>,
@@ -55,7 +55,7 @@ impl Bucket {
                 Err(error) => return Err(error),
             }
         }
-        let text = "the source kept being replaced";
+        let text = "the source was replaced again and again";
         Err(Error::unavailable("copying an object", text))
     }
 
@@ -77,7 +77,7 @@ impl Bucket {
         })
     }
 
-    /// `None` when the source is another one by now.
+    /// `None` if the source has changed.
     async fn copy_original(
         self: &Arc<Self>,
         original: &Original,
@@ -87,7 +87,7 @@ impl Bucket {
     ) -> Result<Option<Meta>, Error> {
         let size = original.found.meta.size;
         if size == 0 {
-            // No part can be copied of nothing.
+            // A part cannot be copied from an empty object.
             let nothing = Content::open(Source::Bytes(Bytes::new())).await?;
             return self
                 .put_whole(to, &nothing, condition, write)
@@ -129,7 +129,7 @@ impl Bucket {
         }))
     }
 
-    /// `None` when the source is another one by now.
+    /// `None` if the source has changed.
     async fn copy_once(
         &self,
         original: &Original,
@@ -139,7 +139,7 @@ impl Bucket {
         decided: bool,
     ) -> Result<Option<ETag>, Failure> {
         let operation = Operation::CopyObject;
-        // A server that does not keep a condition may refuse it.
+        // A server that does not enforce a condition may refuse it.
         let (absent, matching) = match decided {
             true => self.enforced.headers(condition),
             false => (None, None),
@@ -166,7 +166,7 @@ impl Bucket {
         let output = match self.call_patiently(operation, to, request.send()).await {
             // Of the source or of the destination.
             Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::NotFound) => {
-                let source = self.look(&original.path).await?;
+                let source = self.stat(&original.path).await?;
                 let same = |now: &Found| now.meta.etag == original.found.meta.etag;
                 return match source.as_ref().is_some_and(same) {
                     true => Err(failure),
@@ -176,7 +176,7 @@ impl Bucket {
             output => output?,
         };
         let etag = output.copy_object_result.and_then(|result| result.e_tag);
-        let etag = etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))?;
+        let etag = etag.ok_or_else(|| Failure::down(operation, "the response has no ETag"))?;
         Ok(Some(attributes::etag(&etag)))
     }
 
@@ -187,9 +187,9 @@ impl Bucket {
         condition: &Condition,
         write: &Write,
     ) -> Result<Option<Meta>, Error> {
-        // Decided at the completion; here it saves copying what cannot stay.
+        // Decided at the completion; checking here saves copying what would be refused.
         if *condition != Condition::Any {
-            let current = self.look(to).await?.map(|found| found.meta);
+            let current = self.stat(to).await?.map(|found| found.meta);
             condition.check(|| Ok(current))?;
         }
         let size = original.found.meta.size;
@@ -241,12 +241,12 @@ impl Bucket {
     }
 }
 
-/// The name of a source as the header wants it.
+/// The source's name as encoded for the header.
 pub(super) fn source(bucket: &str, path: &str) -> String {
     format!("{bucket}/{}", utf8_percent_encode(path, HEADER))
 }
 
-/// What a header takes as it is.
+/// Characters that the header takes unencoded.
 const HEADER: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')

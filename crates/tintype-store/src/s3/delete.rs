@@ -1,4 +1,4 @@
-//! Deleting. Looked at first, because S3 does not say whether there was anything.
+//! Deletes objects. Reads them first, because S3 does not say whether there was anything.
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
@@ -21,7 +21,7 @@ impl Bucket {
             return condition.check(|| Ok(None)).map(|()| false);
         };
         let _held = self.lock(&path).await;
-        let current = self.look(&path).await?.map(|found| found.meta);
+        let current = self.stat(&path).await?.map(|found| found.meta);
         let there = current.is_some();
         condition.check(|| Ok(current))?;
         if !there {
@@ -41,9 +41,9 @@ impl Bucket {
                     Kind::Precondition | Kind::NotFound | Kind::Conflict
                 ) =>
             {
-                let current = self.look(&path).await?.map(|found| Box::new(found.meta));
+                let current = self.stat(&path).await?.map(|found| Box::new(found.meta));
                 match current {
-                    // It was there a moment ago, and is not any more, as was wanted.
+                    // It existed a moment ago and no longer does, as requested.
                     None => Ok(true),
                     current => Err(Error::Precondition { current }),
                 }
@@ -64,7 +64,7 @@ impl Bucket {
         }
     }
 
-    /// At most [`BATCH`] whole names.
+    /// Deletes at most [`BATCH`] full names.
     pub(super) async fn delete_all(&self, names: Vec<String>) -> Result<(), Failure> {
         if names.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Which conditions a server keeps, and what is done about those that it does not.
+//! Which conditions a server enforces, and how the others are handled.
 
 use tokio::sync::OnceCell;
 
@@ -7,7 +7,7 @@ use super::bucket::Bucket;
 use super::trial;
 use crate::{Condition, Error};
 
-/// Which conditions the server decides itself, of what is found out at the start.
+/// Which conditions the server decides itself, as tested at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Enforced {
     pub(super) create: bool,
@@ -17,14 +17,14 @@ pub(super) struct Enforced {
     pub(super) refused: bool,
 }
 
-/// The same of what is found out when it is first needed, which for most processes is never.
+/// Abilities that are tested when first needed, which most processes never do.
 #[derive(Debug, Default)]
 pub(super) struct Late {
     completions: OnceCell<Completions>,
     copies: OnceCell<bool>,
 }
 
-/// Of uploads in parts.
+/// For multipart uploads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Completions {
     pub(super) create: bool,
@@ -32,7 +32,7 @@ pub(super) struct Completions {
 }
 
 impl Enforced {
-    /// As AWS's S3 does it.
+    /// The abilities of AWS's own S3.
     pub(super) const ALL: Self = Self {
         create: true,
         replace: true,
@@ -40,8 +40,7 @@ impl Enforced {
         refused: false,
     };
 
-    /// Whether no write needs a lock of ours, uploads in parts apart. A conditional copy has another
-    /// way.
+    /// Whether no write needs our lock, multipart uploads apart. Conditional copies are handled separately.
     pub(super) fn all(&self) -> bool {
         let Self {
             create,
@@ -60,7 +59,7 @@ impl Enforced {
         }
     }
 
-    /// `If-None-Match` and `If-Match`, as far as the server takes them.
+    /// `If-None-Match` and `If-Match`, as far as the server supports them.
     pub(super) fn headers(&self, condition: &Condition) -> (Option<String>, Option<String>) {
         match condition {
             Condition::Absent if !self.refused => (Some("*".into()), None),
@@ -71,13 +70,13 @@ impl Enforced {
 }
 
 impl Late {
-    /// Whether nothing is known to need a lock of ours.
+    /// Whether nothing is known to need our lock.
     pub(super) fn may_all(&self) -> bool {
         let completions = self.completions.get();
         completions.is_none_or(|completions| completions.create && completions.replace)
     }
 
-    /// What an operator should know.
+    /// Warnings for an operator.
     pub(super) fn warnings(&self, bucket: &Bucket) -> Vec<String> {
         let completions = self.completions.get();
         completions.map_or_else(Vec::new, |completions| completions.warnings(bucket))
@@ -85,7 +84,7 @@ impl Late {
 }
 
 impl Bucket {
-    /// Whether the server decides the condition of an upload in parts.
+    /// Whether the server decides the condition of a multipart upload.
     pub(super) async fn decides_completion(&self, condition: &Condition) -> Result<bool, Error> {
         if *condition == Condition::Any || !self.enforced.put(condition) {
             return Ok(self.enforced.put(condition));
@@ -104,7 +103,7 @@ impl Bucket {
         })
     }
 
-    /// The same for a copy in one request.
+    /// Whether the server decides the condition of a copy in one request.
     pub(super) async fn decides_copy(&self, condition: &Condition) -> Result<bool, Error> {
         if *condition == Condition::Any || !self.enforced.put(condition) {
             return Ok(self.enforced.put(condition));

@@ -1,4 +1,4 @@
-//! What came back instead of what was asked for, and whose fault it was.
+//! Why a request failed, and whose fault it was.
 
 use std::error::Error as StdError;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::Error;
 pub(super) struct Failure {
     pub(super) operation: Operation,
     pub(super) kind: Kind,
-    /// S3's own word for it, such as `AccessDenied`.
+    /// S3's own error code, such as `AccessDenied`.
     pub(super) code: Option<String>,
     /// On one line, for the log.
     pub(super) text: String,
@@ -23,37 +23,37 @@ pub(super) struct Failure {
 pub(super) enum Kind {
     NotFound,
     NoBucket,
-    /// The multipart upload is finished, given up, or never was.
+    /// The multipart upload is finished, aborted, or never existed.
     NoUpload,
-    /// 412: the object is not in the state that a condition names.
+    /// 412: the object is not in the state that a condition requires.
     Precondition,
-    /// 409: another conditional write of this name is under way.
+    /// 409: another conditional write of this name is in progress.
     Conflict,
-    /// 416, with the size of the object where it was told.
+    /// 416, with the size of the object if reported.
     Range(Option<u64>),
     KeyTooLong,
     /// 501: the server cannot do this at all.
     Unsupported,
     /// The object has to be restored from an archive first.
     Archived,
-    /// Any other answer that a retry would get again: rights, keys, region.
+    /// Any other response that a retry would get again: permissions, keys, region.
     Refused,
     /// Credentials that are about to be renewed, or a clock that is about to be set.
     Untimely,
     /// The bytes that arrived are not those that were sent.
     Altered,
-    /// The answer was not S3's.
+    /// The response was not S3's.
     Garbled,
-    /// The server said that all was well, and then that it was not.
+    /// The server reported success, and then failure.
     Undone,
-    /// The server says to come back later, for this.
+    /// The server asks to slow down, for this.
     Slow,
-    /// No answer, or one that says that something is broken.
+    /// No response, or one that reports a fault of the server.
     Down,
 }
 
 impl Kind {
-    /// Whether a retry may be answered otherwise.
+    /// Whether a retry may succeed.
     pub(super) fn is_away(self) -> bool {
         matches!(self, Self::Down | Self::Slow)
     }
@@ -97,7 +97,7 @@ impl Failure {
         }
     }
 
-    /// Whether a right is missing.
+    /// Whether a permission is missing.
     pub(super) fn is_denied(&self) -> bool {
         self.kind == Kind::Refused && self.code.as_deref() == Some("AccessDenied")
     }
@@ -150,7 +150,7 @@ fn kind(code: Option<&str>, response: &HttpResponse) -> Kind {
                 "ExpiredToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "RequestExpired",
             ),
         ) => Kind::Untimely,
-        // An error inside a 200, as CompleteMultipartUpload and CopyObject have them.
+        // An error inside a 200, as CompleteMultipartUpload and CopyObject may return.
         (..300, Some(_)) => Kind::Undone,
         (_, Some("SlowDown" | "RequestLimitExceeded" | "ThrottlingException")) => Kind::Slow,
         (_, Some("RequestTimeout" | "InternalError")) => Kind::Down,
@@ -172,7 +172,7 @@ fn range_size(response: &HttpResponse) -> Option<u64> {
     range.rsplit('/').next()?.parse().ok()
 }
 
-/// What an error says and why, without repeating what the next one says again.
+/// Appends an error and its causes, skipping what the next one repeats.
 fn chain(text: &mut String, error: &dyn StdError) {
     let mut next = Some(error);
     let mut last = String::new();
@@ -186,7 +186,7 @@ fn chain(text: &mut String, error: &dyn StdError) {
     }
 }
 
-/// The same for any error, on one line.
+/// Any error and its causes on one line.
 pub(super) fn causes(error: &dyn StdError) -> String {
     let mut text = String::new();
     chain(&mut text, error);

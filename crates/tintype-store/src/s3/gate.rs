@@ -1,11 +1,11 @@
-//! The smallest part of judging a server: one place that is not asked for a while.
+//! The smallest circuit breaker: for a single place.
 
 use std::time::{Duration, Instant};
 
-/// How often something is asked that gives no answer.
+/// How often a request is let through if there are no responses.
 pub(super) const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// Shut after a failure. Then one in this time is let through, until an answer comes.
+/// Shut after a failure. Then one request per [`TRY_EVERY`] is let through, until there is a response.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     next_try: Option<Instant>,
@@ -23,13 +23,13 @@ impl Gate {
         }
     }
 
-    /// Counted from the end of what failed, or whoever made it would make the next try too. Whether it
-    /// was open.
+    /// Shuts the gate. The time counts from the end of the failed request, or its caller would make the next try
+    /// too. Returns whether the gate was open.
     pub(super) fn shut(&mut self, now: Instant) -> bool {
         self.next_try.replace(now + TRY_EVERY).is_none()
     }
 
-    /// Whether it was shut.
+    /// Opens the gate; returns whether it was shut.
     pub(super) fn open(&mut self) -> bool {
         self.next_try.take().is_some()
     }

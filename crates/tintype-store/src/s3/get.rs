@@ -1,4 +1,4 @@
-//! Reading an object, and reading on where an answer breaks off.
+//! Reads an object, and continues where a response is cut off.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use super::health::Errand;
 use super::operation::Operation;
 use crate::{Body, CHUNK_BYTES, ETag, Error, Get, Held, Meta, Object, Share};
 
-/// A body that gives nothing for this long is asked for again from where it stopped.
+/// A body that stalls for this long is requested again from where it stopped.
 const STALLED: Duration = Duration::from_millis(1_000);
-/// How often one body is asked for again.
+/// How often one body is resumed.
 const MOST_RESUMES: u32 = 3;
-/// Asked for when a reader reads on after a pause, and twice as much each time that he takes it without
-/// another: a slow one is not sent megabytes that he lets go of, a fast one costs few requests.
+/// Requested when a reader continues after a pause, and doubled each time that the reader takes it without another
+/// pause: a slow reader is not sent megabytes that it drops, and a fast one costs few requests.
 const PIECE_BYTES: u64 = CHUNK_BYTES as u64;
-/// Servers count in signed numbers.
+/// Servers use signed numbers.
 const LAST_BYTE: u64 = i64::MAX as u64;
 
-/// An answer whose body is still to come.
+/// A response whose body is still to come.
 struct Opened {
     meta: Meta,
     range: Range<u64>,
@@ -49,15 +49,15 @@ impl Bucket {
             .as_ref()
             .is_some_and(|range| range.end <= range.start || range.start > LAST_BYTE)
         {
-            // No header can say it, so the answer is worked out.
-            let Some(found) = self.look(&path).await? else {
+            // No header can express it, so the response is computed.
+            let Some(found) = self.stat(&path).await? else {
                 return Ok(None);
             };
             return found.meta.select(range, if_match).map(|_| None);
         }
         let open = || self.open(&path, range.clone(), if_match).boxed();
         let outcome = match object {
-            // Small, and somebody waits for every one of them.
+            // Small, and a request waits for each of them.
             Object::Record(_) | Object::Variant(..) => self.hedges.run(&self.counts, open).await,
             _ => open().await,
         };
@@ -66,7 +66,7 @@ impl Bucket {
             Err(failure) => match failure.kind {
                 Kind::NotFound => Ok(None),
                 Kind::Range(Some(size)) => Err(Error::RangeNotSatisfiable { size }),
-                Kind::Precondition | Kind::Range(None) => match self.look(&path).await? {
+                Kind::Precondition | Kind::Range(None) => match self.stat(&path).await? {
                     None => Ok(None),
                     Some(found) => match found.meta.select(range, if_match) {
                         // It was another version a moment ago.
@@ -95,7 +95,7 @@ impl Bucket {
             .set_if_match(if_match.map(quoted));
         let outcome = match range {
             None => self.call(operation, path, request.send()).await,
-            // Some servers send the sum of the whole object with a part of it.
+            // Some servers send the checksum of the whole object with a part of it.
             Some(_) => {
                 let unchecked = Builder::new()
                     .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -113,16 +113,16 @@ impl Bucket {
         let length = output
             .content_length
             .and_then(|length| u64::try_from(length).ok());
-        let length = length.ok_or_else(|| garbled("the answer tells no length"))?;
+        let length = length.ok_or_else(|| garbled("the response has no length"))?;
         let (given, size) = match &range {
             None => (0..length, length),
             Some(asked) => {
                 let told = output.content_range.as_deref().and_then(parse);
                 let (given, size) =
-                    told.ok_or_else(|| garbled("a range was asked for, and the answer is none"))?;
+                    told.ok_or_else(|| garbled("the response to a range request has no range"))?;
                 let wanted = asked.start..asked.end.min(size);
                 if given != wanted || length != given.end - given.start {
-                    return Err(garbled("the answer is another range than was asked for"));
+                    return Err(garbled("the response has another range than requested"));
                 }
                 (given, size)
             }
@@ -147,7 +147,7 @@ impl Bucket {
             range,
             stream,
         } = opened;
-        // Some servers do not look at If-Match.
+        // Some servers ignore If-Match.
         meta.select(None, if_match)?;
         let reading = Reading {
             bucket: self.clone(),
@@ -170,33 +170,33 @@ impl Bucket {
     }
 }
 
-/// An answer from which some is still to come.
+/// A response that has not ended yet.
 struct Answer {
     stream: ByteStream,
-    /// What has come of it and was not handed on.
+    /// Received, but not passed on yet.
     come: Bytes,
-    /// Where in the object it ends.
+    /// Its end in the object.
     end: u64,
 }
 
-/// Where the reading of one body stands.
+/// The state of reading one body.
 struct Reading {
     bucket: Arc<Bucket>,
     path: String,
     etag: ETag,
-    /// The next byte to hand on.
+    /// The next byte to pass on.
     next: u64,
     end: u64,
-    /// Where the last answer ends.
+    /// The end of the last requested range.
     asked: u64,
-    /// How much is asked for next.
+    /// How much to request next.
     piece: u64,
-    /// The answer that the reading begins with.
+    /// The first response, until it is used.
     first: Option<ByteStream>,
     held: Held<Answer>,
     share: Share,
     resumes: u32,
-    /// A second answer that brings nothing is the last.
+    /// Position of the last resume: if the next response brings nothing either, reading fails.
     resumed_at: u64,
 }
 
@@ -212,8 +212,8 @@ impl Reading {
         })
     }
 
-    /// The next bytes; `None` after the last. The last of an answer are held back until it has ended,
-    /// because the sum of all bytes is checked there.
+    /// The next bytes; `None` after the last. The last bytes of a response are held back until it has ended,
+    /// because that is when the checksum of all bytes is verified.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if self.next == self.end {
             return Ok(None);
@@ -231,7 +231,7 @@ impl Reading {
             }
         }
         let taken = answer.come.len().min(self.share.bytes());
-        // Copied, because a part keeps all that was read with it.
+        // Copied, because a slice would keep the whole buffer alive.
         let chunk = Bytes::copy_from_slice(&answer.come.split_to(taken));
         self.next += taken as u64;
         if self.next < answer.end {
@@ -248,7 +248,7 @@ impl Reading {
         }
     }
 
-    /// What comes next of an answer, or why it broke off.
+    /// Receives the next bytes of a response, or returns why it was cut off.
     async fn receive(&self, answer: &mut Answer) -> Result<Option<String>, Error> {
         let problem = match timeout(STALLED, answer.stream.next()).await {
             Ok(Some(Ok(chunk))) if chunk.len() as u64 <= answer.end - self.next => {
@@ -258,15 +258,15 @@ impl Reading {
                 answer.come = chunk;
                 return Ok(None);
             }
-            Ok(Some(Ok(_))) => return Err(unreadable("the answer is longer than it said")),
+            Ok(Some(Ok(_))) => return Err(unreadable("the response is longer than announced")),
             Ok(Some(Err(error))) => causes(&error),
-            Ok(None) => "the answer is shorter than it said".to_owned(),
-            Err(_) => "no byte came any more".to_owned(),
+            Ok(None) => "the response is shorter than announced".to_owned(),
+            Err(_) => "the transfer stalled".to_owned(),
         };
         Ok(Some(problem))
     }
 
-    /// Asks for what comes after a piece, or after a pause in which the answer was let go of.
+    /// Requests what comes after a piece, or after a pause in which the response was dropped.
     async fn read_on(&mut self) -> Result<Answer, Error> {
         self.piece = match self.next < self.asked {
             true => PIECE_BYTES,
@@ -277,11 +277,11 @@ impl Reading {
         Ok(self.answer(stream))
     }
 
-    /// Asks for the rest of an answer that broke off.
+    /// Requests the rest of a response that was cut off.
     async fn resume(&mut self, problem: String) -> Result<Answer, Error> {
         let stuck = self.resumes > 0 && self.resumed_at == self.next;
         if stuck {
-            // Headers come and bytes do not, which no request finds out.
+            // Headers arrive but bytes do not, which no request notices.
             self.bucket.health.silent(Errand {
                 operation: Operation::GetObject,
                 place: &self.path,
@@ -297,7 +297,7 @@ impl Reading {
         Ok(self.answer(stream))
     }
 
-    /// Of the same version.
+    /// Requests the rest of the same version.
     async fn open_again(&self) -> Result<Result<ByteStream, String>, Error> {
         let range = Some(self.next..self.asked);
         let opened = self.bucket.open(&self.path, range, Some(&self.etag)).await;
@@ -313,9 +313,9 @@ async fn finish(stream: &mut ByteStream) -> Result<(), Error> {
     match timeout(STALLED, stream.next()).await {
         Ok(None) => Ok(()),
         Ok(Some(Ok(chunk))) if chunk.is_empty() => Ok(()),
-        Ok(Some(Ok(_))) => Err(unreadable("the answer is longer than it said")),
+        Ok(Some(Ok(_))) => Err(unreadable("the response is longer than announced")),
         Ok(Some(Err(error))) => Err(unreadable(causes(&error))),
-        Err(_) => Err(unreadable("the answer does not end")),
+        Err(_) => Err(unreadable("the response does not end")),
     }
 }
 
@@ -332,7 +332,7 @@ fn header(range: &Range<u64>) -> String {
     }
 }
 
-/// `bytes 3-6/10`, as the bytes given and the size of the whole.
+/// Parses `bytes 3-6/10` into the range and the total size.
 fn parse(content_range: &str) -> Option<(Range<u64>, u64)> {
     let (given, size) = content_range.strip_prefix("bytes ")?.split_once('/')?;
     let (start, last) = given.split_once('-')?;

@@ -1,13 +1,13 @@
-//! What may be asked of the server now, so that callers learn at once what will not be answered, and
-//! what is ill is not held down by what piles up.
+//! The health of the server: which requests are let through, so that callers learn at once what would not get a
+//! response, and a failing server is not held down by a backlog.
 //!
-//! Whatever fails is left alone, and no more than that:
-//! - an object that gives no answer, and a folder where the server says to slow down ([`Places`]);
-//! - a kind of operation, when it fails for many objects and for most ([`Lane`]);
-//! - the server, when it answers nothing at all, nor a request that is sent to find out. That one is
-//!   sent behind, once a second, and is nobody's; what was under way is given up then.
+//! Whatever fails is left alone, and nothing else:
+//! - an object that does not respond, and a folder where the server asks to slow down ([`Places`]);
+//! - a kind of operation, if it fails for many objects and for most ([`Lane`]);
+//! - the server, if it responds to nothing at all, including a probe. The probe is sent in the background, once a
+//!   second, and belongs to no caller; requests in progress are abandoned then.
 //!
-//! Background work is refused like all other, but what fails there is not counted.
+//! Background work is refused like all other, but its failures are not counted.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,15 +23,15 @@ use super::operation::{Class, Operation};
 use super::places::{Ids, Places};
 use crate::{Breakers, Counts, background};
 
-/// After this long without an answer it is found out whether there are any, which takes up to a second:
-/// then whoever waits has waited as long as one who asks for an object that is stuck.
+/// After this long without a response a probe is sent, which takes up to a second: callers then have waited as long
+/// as for a single object that is stuck.
 const LATE: Duration = Duration::from_millis(900);
 
-/// What a request is, and of what.
+/// The operation of a request, and its object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Errand<'a> {
     pub(super) operation: Operation,
-    /// The whole name of an object, or the start of names. Empty for what is of none alone.
+    /// The full name of an object, or a prefix. Empty if the request concerns neither.
     pub(super) place: &'a str,
 }
 
@@ -45,13 +45,13 @@ pub(super) struct Health {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When anything was last answered.
+    /// Time of the last response to anything.
     answered: Option<Instant>,
-    /// Somebody is finding out.
+    /// Whether a probe is running.
     is_asking: bool,
     lanes: [Lane; 3],
     places: Places,
-    /// What the server said to the last write, if it was no.
+    /// The server's message, if it refused the last write.
     refused_write: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Health {
         }
     }
 
-    /// Whether this may be asked now.
+    /// Whether this request may be sent now.
     pub(super) fn admit(&self, errand: Errand<'_>) -> Result<(), Failure> {
         let Errand { operation, .. } = errand;
         if *self.away.borrow() {
@@ -74,17 +74,17 @@ impl Health {
         let now = Instant::now();
         let mut state = self.state();
         let refused = if !state.lanes[operation.class() as usize].lets_through(now) {
-            "most requests of this kind were not answered"
+            "most requests of this kind got no response"
         } else if !state.places.let_through(errand.ids(), now) {
-            "this place was not answered for or said to slow down"
+            "this object or folder got no response or was throttled"
         } else {
             return Ok(());
         };
-        let text = format!("{refused}, and is asked once a second until it is");
+        let text = format!("{refused}, and is tried once a second until it works");
         Err(Failure::down(operation, text))
     }
 
-    /// Whether reads are answered now.
+    /// Checks whether reads get responses.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         if *self.away.borrow() {
             return Err(Self::gone(Operation::GetObject));
@@ -92,20 +92,20 @@ impl Health {
         self.alive.ask().await
     }
 
-    /// Whether the last write was done.
+    /// Checks whether the last write was accepted.
     pub(super) fn check_writes(&self) -> Result<(), Failure> {
         let operation = Operation::PutObject;
         let state = self.state();
         match &state.refused_write {
             Some(text) => Err(Failure::refused(operation, text.clone())),
             None if state.lanes[Class::Write as usize].is_shut() => {
-                Err(Failure::down(operation, "most writes were not answered"))
+                Err(Failure::down(operation, "most writes got no response"))
             }
             None => Ok(()),
         }
     }
 
-    /// What is let through no more than once a second.
+    /// What is limited to one request a second.
     pub(super) fn breakers(&self) -> Breakers {
         let state = self.state();
         let is_shut = |class: Class| state.lanes[class as usize].is_shut();
@@ -117,7 +117,7 @@ impl Health {
         }
     }
 
-    /// The server will not do this.
+    /// Records that the server refuses this for good.
     pub(super) fn refused(&self, errand: Errand<'_>, text: &str) {
         self.answered(errand);
         if errand.operation.class() == Class::Write {
@@ -125,7 +125,7 @@ impl Health {
         }
     }
 
-    /// Waits for an answer for as long as there are any; `None` when there are none.
+    /// Waits for a response while the server is responding; `None` when it is not.
     pub(super) async fn attend<T>(
         self: &Arc<Self>,
         answer: impl Future<Output = T> + Unpin,
@@ -145,11 +145,11 @@ impl Health {
     }
 
     pub(super) fn gone(operation: Operation) -> Failure {
-        let text = "the store does not answer, and is asked once a second until it does";
+        let text = "the store does not respond, and is tried once a second until it does";
         Failure::down(operation, text)
     }
 
-    /// The server gave an answer, whichever.
+    /// Records that the server has responded, whatever the response.
     pub(super) fn answered(&self, errand: Errand<'_>) {
         let now = Instant::now();
         let mut state = self.state();
@@ -161,12 +161,12 @@ impl Health {
         }
     }
 
-    /// No answer, after all attempts.
+    /// Records that there was no response to any attempt.
     pub(super) fn silent(self: &Arc<Self>, errand: Errand<'_>) {
         self.failed(errand, false);
     }
 
-    /// The server said to come back later, to all attempts.
+    /// Records that the server asked to slow down, at every attempt.
     pub(super) fn slow(self: &Arc<Self>, errand: Errand<'_>) {
         self.failed(errand, true);
     }
@@ -176,7 +176,7 @@ impl Health {
             let (now, ids) = (Instant::now(), errand.ids());
             let class = errand.operation.class();
             let mut state = self.state();
-            // A folder that is throttled is one place, however many objects are wanted of it.
+            // A throttled folder counts as one place, however many of its objects are requested.
             let failed = if is_slow {
                 state.places.slow(ids, now);
                 ids.folder
@@ -195,7 +195,7 @@ impl Health {
         self.suspect();
     }
 
-    /// Has it found out whether the server answers at all, unless it has just done so.
+    /// Starts a probe, unless the server has just responded.
     fn suspect(self: &Arc<Self>) {
         let mut state = self.state();
         let lately = state.answered.is_some_and(|when| when.elapsed() < LATE);
@@ -204,10 +204,10 @@ impl Health {
         }
     }
 
-    /// Whether it has to be asked again.
+    /// Records the result of a probe; returns whether another is needed.
     fn found_out(&self, is_answered: bool, asked: Instant) -> bool {
         let mut state = self.state();
-        // An answer to somebody else will do.
+        // A response to any other request will do.
         let is_back = is_answered || state.answered.is_some_and(|when| when > asked);
         if is_back {
             state.is_asking = false;
@@ -215,10 +215,12 @@ impl Health {
         }
         let was_away = self.away.send_replace(!is_back);
         match (was_away, is_back) {
-            (true, true) => tracing::info!("the store answers again"),
+            (true, true) => tracing::info!("the store responds again"),
             (false, false) => {
                 self.counts.opening();
-                tracing::error!("the store does not answer; asked once a second until it does");
+                tracing::error!(
+                    "the store does not respond; it is tried once a second until it does"
+                );
             }
             _ => {}
         }
@@ -230,7 +232,7 @@ impl Health {
     }
 }
 
-/// For as long as there is no answer, and anybody who wants one.
+/// Probes until there is a response, or nobody needs one.
 async fn find_out(health: Weak<Health>) {
     while let Some(health) = health.upgrade() {
         let asked = Instant::now();

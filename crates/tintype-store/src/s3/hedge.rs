@@ -1,5 +1,5 @@
-//! A second request for a small object whose first byte is late, so that one slow machine behind the
-//! bucket is not everybody's tail. Never more than one in twenty.
+//! Hedging: a second request for a small object whose first byte is late, so that one slow machine behind the
+//! bucket does not determine everybody's tail latency. Never for more than one read in twenty.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::Counts;
 
-/// How many recent reads tell what is late.
+/// Number of recent reads that define what is late.
 const WINDOW: usize = 128;
-/// Before there are this many, nothing is known to be late.
+/// With fewer reads than this, nothing counts as late.
 const ENOUGH: usize = 32;
-/// Reads that pay for one more.
+/// Reads that pay for one hedged request.
 const PRICE: u32 = 20;
-/// Saved up for a bad moment: this many second requests in a row.
+/// Most credit: this many hedged requests in a row.
 const MOST_SAVED: u32 = 5 * PRICE;
 /// Below this a second request costs more than it saves.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -34,8 +34,8 @@ struct State {
 }
 
 impl Hedges {
-    /// Runs `request`, and once more when it is late. The first success wins; a failure counts only
-    /// when nothing else is under way.
+    /// Runs `request`, and once more if it is late. The first success wins; a failure counts only if no other
+    /// attempt is running.
     pub(super) async fn run<'a, T, E>(
         &self,
         counts: &Counts,
@@ -43,7 +43,7 @@ impl Hedges {
     ) -> Result<T, E> {
         let began = Instant::now();
         let first = request();
-        let outcome = match self.patience() {
+        let outcome = match self.late_after() {
             None => first.await,
             Some(patience) => match select(first, pin!(sleep(patience))).await {
                 Either::Left((outcome, _)) => outcome,
@@ -65,7 +65,7 @@ impl Hedges {
     }
 
     /// How long a read may take before it is late: longer than 19 of 20 recent ones.
-    fn patience(&self) -> Option<Duration> {
+    fn late_after(&self) -> Option<Duration> {
         let mut state = self.state();
         state.saved = (state.saved + 1).min(MOST_SAVED);
         if state.recent.len() < ENOUGH {
@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads of which one in `every` is slow, unless it is sent again; how many were sent.
+    /// Runs reads of which one in `every` is slow unless hedged; returns how many requests were sent.
     async fn reads(hedges: &Hedges, count: u32, every: u32) -> u32 {
         let (sent, counts) = (AtomicU32::new(0), Counts::default());
         for number in 0..count {
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(
             reads(&hedges, known, known).await,
             known,
-            "nothing is known to be late"
+            "nothing counts as late yet"
         );
         assert_eq!(reads(&hedges, 1_000, 25).await, 1_040);
         let sent = reads(&hedges, 1_000, 10).await;
@@ -143,7 +143,7 @@ mod tests {
         let hedges = Hedges::default();
         for _ in 0..WINDOW {
             hedges.learn(Duration::from_millis(10));
-            hedges.patience();
+            hedges.late_after();
         }
         let attempts = AtomicU32::new(0);
         let outcome = hedges

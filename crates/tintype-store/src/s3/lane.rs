@@ -1,13 +1,13 @@
-//! One kind of operation, judged by the share of objects that it fails for.
+//! The circuit breaker of one kind of operation, by the share of objects for which it fails.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::gate::Gate;
 
-/// What is older says nothing any more: it is forgotten after one to two of these.
+/// Older results do not count: they expire after one to two of these.
 const WINDOW: Duration = Duration::from_secs(5);
-/// So many objects have to fail; fewer are just these objects.
+/// Objects that have to fail; fewer are a problem of those objects.
 const ENOUGH: usize = 5;
 /// Bounds the memory for them.
 const MOST: usize = 1_000;
@@ -23,7 +23,7 @@ pub(super) struct Lane {
 #[derive(Debug, Default)]
 struct Window {
     answered: usize,
-    /// Each once, however often it was asked for: one object that many want is one object.
+    /// Each object once, however often it was requested.
     failed: HashSet<u64>,
 }
 
@@ -45,7 +45,7 @@ impl Lane {
         }
     }
 
-    /// Whether it shut for that.
+    /// Records a failure; returns whether the lane shut because of it.
     pub(super) fn failed(&mut self, place: u64, now: Instant) -> bool {
         self.turn(now);
         if self.now.failed.len() < MOST {

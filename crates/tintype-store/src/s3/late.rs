@@ -1,4 +1,4 @@
-//! A body whose bytes come a while after the headers.
+//! A body whose bytes come some time after the headers.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,6 +1,6 @@
-//! Listings, in the order of the keys' bytes, from any place on.
+//! Listings in byte order of the keys, from any position.
 //!
-//! A cursor is the last key or folder that was dealt with, so that any replica goes on from there.
+//! A cursor is the last key or folder that was processed, so that any replica can continue from there.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,12 +18,12 @@ use crate::{
     ETag, Error, Key, KeyHash, Kind as OwnKind, Listed, MAX_PAGE, Object, Own, Page, Survey,
 };
 
-/// Requests for one page: what is skipped may end a page early, not never.
+/// Requests for one page: skipping entries may end a page early, but not never.
 const MOST_REQUESTS: u32 = 8;
 /// Sorts after everything below a folder.
 const LAST: char = '\u{10ffff}';
 
-/// One page as the server gives it, in order.
+/// One page from the server, in order.
 struct Found {
     entries: Vec<Entry>,
     more: bool,
@@ -35,7 +35,7 @@ enum Entry {
     File {
         name: String,
         size: u64,
-        /// Some servers leave it out.
+        /// Some servers omit it.
         etag: Option<ETag>,
         modified: SystemTime,
     },
@@ -95,7 +95,7 @@ impl Bucket {
                 break;
             }
             if position == before {
-                let text = "the server says that there is more, and does not give it";
+                let text = "the server says that there are more entries, but does not return them";
                 return Err(Error::unavailable(Operation::ListObjectsV2.doing(), text));
             }
         }
@@ -103,7 +103,7 @@ impl Bucket {
         Ok(page)
     }
 
-    /// An original; nothing for a name that no key can have, which is nobody's to ask for.
+    /// An original; `None` for a name that no key can have, which cannot be requested.
     async fn listed(
         &self,
         name: String,
@@ -118,7 +118,7 @@ impl Bucket {
             Some(etag) => etag,
             None => {
                 let path = self.path(&Object::Original(key.clone()))?;
-                match self.look(&path).await? {
+                match self.stat(&path).await? {
                     Some(found) => found.meta.etag,
                     None => return Ok(None),
                 }
@@ -164,8 +164,7 @@ impl Bucket {
         })
     }
 
-    /// The whole names of all variants of an original, at most `limit` of them, and whether there
-    /// are more.
+    /// The full names of an original's variants, at most `limit` of them, and whether there are more.
     pub(super) async fn variants(
         &self,
         original: &KeyHash,
@@ -179,8 +178,7 @@ impl Bucket {
         Ok((names.collect(), found.more))
     }
 
-    /// Removes what trying out the server's conditions has left, where the process died over it; how
-    /// much there was.
+    /// Removes leftovers of testing the server's conditions, if the process died meanwhile; returns how many.
     pub(super) async fn sweep_trials(&self, older_than: Duration) -> Result<u64, Failure> {
         let (folder, mut position, mut swept) = (format!("{RESERVED}/probe/"), String::new(), 0);
         loop {
@@ -205,7 +203,7 @@ impl Bucket {
         }
     }
 
-    /// What comes after `position`; all names without the location.
+    /// Entries after `position`; all names are without the location.
     async fn find(
         &self,
         prefix: &str,
@@ -214,8 +212,8 @@ impl Bucket {
         limit: usize,
     ) -> Result<Found, Failure> {
         match self.ask(prefix, delimiter, position, limit, false).await {
-            // A name with a control character cannot be written in XML. Not always, because some
-            // servers say that names are encoded, and do not encode them.
+            // A name with a control character cannot be written in XML. Encoding is not always requested, because
+            // some servers claim to encode names but do not.
             Err(failure) if failure.kind == Kind::Garbled => {
                 self.ask(prefix, delimiter, position, limit, true).await
             }
@@ -233,7 +231,7 @@ impl Bucket {
     ) -> Result<Found, Failure> {
         let after = match position {
             "" => None,
-            // A folder has been dealt with as a whole.
+            // A folder was processed as a whole.
             folder if folder.ends_with('/') => Some(format!("{}{folder}{LAST}", self.location)),
             key => Some(format!("{}{key}", self.location)),
         };
@@ -285,7 +283,7 @@ impl Bucket {
     }
 }
 
-/// Whether a name is tintype's own, in any case of letters, as no key is.
+/// Whether a name is tintype's own. Case-insensitive, as for keys.
 fn is_reserved(name: &str) -> bool {
     let first = name.split_once('/').map(|(first, _)| first);
     first.is_some_and(|first| first.eq_ignore_ascii_case(RESERVED))

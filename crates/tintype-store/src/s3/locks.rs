@@ -1,4 +1,4 @@
-//! For servers that do not decide conditions: the writers of one process, one at a time for a name.
+//! For servers that do not decide conditions: serialises the writers of a name within this process.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,7 +9,7 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Locks([Mutex<()>; SHARDS]);
 
-/// Until it is dropped, nobody else in this process writes the name.
+/// Until it is dropped, no other task of this process writes the name.
 pub(super) type Held<'a> = MutexGuard<'a, ()>;
 
 impl Default for Locks {

@@ -1,52 +1,50 @@
 //! A bucket of Amazon S3, or of a server that speaks its protocol.
 //!
-//! Originals are `{location}/{key}` under their plain names, tintype's own objects beside them under
-//! `{location}/.tintype/`; [`Attributes`] are the objects' metadata. So a bucket can be adopted as it
-//! is, and taken away again.
+//! Originals are `{location}/{key}` under their plain names, with tintype's own objects beside them under
+//! `{location}/.tintype/`; [`Attributes`] are object metadata. So a bucket can be adopted as it is, and used
+//! without tintype again.
 //!
 //! Guarantees:
-//! - A write is done when the server has confirmed it. A checksum goes ahead of the bytes and the
-//!   answer's is compared; above 16 MiB the bytes go in parts, four at a time, and what came of them
-//!   is looked at. What is not as it was sent is deleted again. An upload that breaks off leaves nothing
-//!   visible.
-//! - Conditions are the server's own (`If-None-Match`, `If-Match`), so any number of processes agree.
-//!   Every write carries a nonce: one that was answered twice is recognised and reported once.
+//! - A write is done when the server has confirmed it. A checksum is sent ahead of the bytes and compared with that
+//!   of the response; above 16 MiB the bytes are sent in parts, four at a time, and the result is checked. An
+//!   object that differs from what was sent is deleted again. An upload that is cut off leaves nothing visible.
+//! - Conditions are decided by the server (`If-None-Match`, `If-Match`), so any number of processes agree. Every
+//!   write carries a nonce, so that a write that was sent twice is recognised and reported once.
 //! - Only a confirmed 404 means that there is no object.
-//! - A body has the announced length and, read as a whole, the right checksum, or it is an error. One
-//!   that breaks off is read on where it stopped, if the object still is the same.
-//! - With the server gone, an operation ends within about two seconds: connections have one second,
-//!   attempts of small requests another, three attempts two; larger bodies may take as long as bytes
-//!   move, and listings five seconds. What fails is left alone, and nothing else is: an object that
-//!   gives no answer, a folder where the server says to slow down, a kind of operation of which most
-//!   fail are asked once a second. Where nothing at all is answered a request of nobody's finds out once
-//!   a second whether the server is back, and all others end at once.
-//! - What the server refuses for good (rights, keys, archived objects) is told from what may pass.
+//! - A body has the announced length and, read as a whole, the right checksum, or it is an error. One that is cut
+//!   off is resumed where it stopped, if the object still is the same.
+//! - If the server is unavailable, an operation ends within about two seconds: connections have one second,
+//!   attempts of small requests another, three attempts two; larger bodies may take as long as bytes move, and
+//!   listings five seconds. What fails is limited to one request a second, and nothing else is: an object that does
+//!   not respond, a folder where the server asks to slow down, a kind of operation of which most fail. If the
+//!   server responds to nothing at all, a probe finds out once a second whether it is back, and all other requests
+//!   fail at once.
+//! - Permanent refusals of the server (permissions, keys, archived objects) are told apart from temporary failures.
 //!
-//! Lesser guarantees: whether the server keeps conditions is tried when the store is opened, with
-//! writers that race; where it does not, the writers of one process are kept apart and look first,
-//! and [`crate::Store::warnings`] says so. An ETag is made of the bytes alone on most servers: an
-//! unconditional overwrite with equal bytes keeps it (one with `If-Match` is sent in another form,
-//! which changes it). Times are whole seconds, and that of a fresh write is this machine's.
+//! Lesser guarantees: whether the server enforces conditions is tested when the store is opened, with writers that
+//! race; if it does not, the writers of one process are serialised and check first, and [`crate::Store::warnings`]
+//! says so. An ETag is made of the bytes alone on most servers: an unconditional overwrite with equal bytes keeps
+//! it (one with `If-Match` is sent in another form, which changes it). Times are whole seconds, and that of a fresh
+//! write is this machine's.
 //!
-//! Requests for an operation, without retries: `put` 1, `get` 1, `head` 1, `list` 1, or 2 where the
-//! page has to get past `.tintype/`. `delete` 2, because S3 does not say what was there. A refused
-//! `put` 2: what is there instead is looked at. `put` in parts 3 and one for each part. `copy` 2, with
-//! a condition 4, and one more for each 512 MiB. Deleting variants 2 for each 1,000. Opening 9, in five
-//! round trips; 10 more before the first conditional upload in parts, and 5 before the first such copy.
+//! Requests per operation, without retries: `put` 1, `get` 1, `head` 1, `list` 1, or 2 if the page has to get past
+//! `.tintype/`. `delete` 2, because S3 does not say what was there. A refused `put` 2: the current object is read.
+//! `put` in parts 3 and one for each part. `copy` 2, with a condition 4, and one more for each 512 MiB. Deleting
+//! variants 2 for each 1,000. Opening 9, in five round trips; 10 more before the first conditional upload in parts,
+//! and 5 before the first such copy.
 //!
-//! Permissions, least privilege: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and
-//! `s3:AbortMultipartUpload` on `{location}/*`; `s3:ListBucket`, `s3:ListBucketMultipartUploads` and
-//! `s3:GetBucketVersioning` on the bucket. The role of tasks in `deploy/ecs/tintype.yaml` is that
-//! policy; the table in `operation` says which request needs what.
+//! Permissions, least privilege: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:AbortMultipartUpload` on
+//! `{location}/*`; `s3:ListBucket`, `s3:ListBucketMultipartUploads` and `s3:GetBucketVersioning` on the bucket. The
+//! task role in `deploy/ecs/tintype.yaml` has that policy; the table in `operation` says which request needs what.
 //!
-//! Configuration is AWS's own: `AWS_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3` (which also
-//! means that the bucket's name goes into the path), `AWS_PROFILE`, keys, container and instance
-//! roles, which are renewed before they expire. `AWS_REQUEST_CHECKSUM_CALCULATION=when_required`
-//! sends `Content-MD5` instead of the newer checksums, for servers that refuse those. Encryption and
-//! the storage class of originals are [`crate::S3Writing`].
+//! Configuration is AWS's own: `AWS_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3` (which also means that the
+//! bucket's name goes into the path), `AWS_PROFILE`, keys, container and instance roles, which are renewed before
+//! they expire. `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` sends `Content-MD5` instead of the newer
+//! checksums, for servers that refuse those. Encryption and the storage class of originals are
+//! [`crate::S3Writing`].
 //!
-//! Deliberately absent: versions, tags and lifecycle rules, which are the bucket's owner's; presigned
-//! addresses; encryption with keys that the client sends along.
+//! Deliberately absent: versions, tags and lifecycle rules, which are up to the bucket's owner; presigned URLs;
+//! encryption with keys from the client.
 
 mod alive;
 mod attributes;
@@ -87,7 +85,7 @@ use crate::{
 };
 use bucket::Bucket;
 
-/// Long operations are boxed, so that a future of [`crate::Store`] stays as small as the disk's.
+/// A store in a bucket. Long operations are boxed, so that futures of [`crate::Store`] stay as small as the disk's.
 #[derive(Debug)]
 pub struct S3 {
     bucket: Arc<Bucket>,
@@ -119,7 +117,7 @@ impl S3 {
         let Ok(path) = self.bucket.path(object) else {
             return Ok(None);
         };
-        Ok(self.bucket.look(&path).await?.map(|found| found.meta))
+        Ok(self.bucket.stat(&path).await?.map(|found| found.meta))
     }
 
     pub(crate) async fn get(

@@ -1,4 +1,4 @@
-//! Writing an object in parts, a few at a time, each read from the file as it is sent.
+//! Writes an object in parts, a few at a time, each read from the file as it is sent.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use super::put::{LARGEST_WHOLE, compare};
 use crate::{Condition, Error, Meta};
 
 const MOST_PARTS: u64 = 10_000;
-/// Sent at once, for one object.
+/// Parts in flight for one object.
 const PARALLEL: usize = 4;
-/// And for all: more would not be faster, and each needs memory.
+/// Parts in flight for all objects: more would not be faster, and each needs memory.
 pub(super) const PARTS_IN_FLIGHT: usize = 16;
-/// A part that stops moving is sent again, on another connection.
+/// A part that stalls is sent again, on another connection.
 const MOST_SENDS: usize = 2;
 
 impl Bucket {
@@ -31,7 +31,7 @@ impl Bucket {
         condition: &Condition,
         write: &Write,
     ) -> Result<Meta, Error> {
-        // A conflict may use an upload up; then everything is sent once more.
+        // A conflict may consume an upload; then everything is sent once more.
         for _ in 0..2 {
             let mut upload = Upload::begin(self, path, write, None).await?;
             let size = part_size(content.len, condition);
@@ -51,13 +51,13 @@ impl Bucket {
         }
         Err(Error::unavailable(
             "writing an object",
-            "the server gave the upload up",
+            "the server aborted the upload",
         ))
     }
 }
 
-/// So that there are neither too many parts nor, by chance, as many as the version that is replaced
-/// has: equal bytes in equal parts have an equal ETag, and two writers could both succeed.
+/// Neither too many parts nor, by chance, as many as the replaced version has: equal bytes in equal parts have an
+/// equal ETag, and two writers could both succeed.
 fn part_size(len: u64, condition: &Condition) -> u64 {
     let size = LARGEST_WHOLE.max(len.div_ceil(MOST_PARTS - 1));
     let parts = len.div_ceil(size).max(1);
@@ -69,8 +69,7 @@ fn part_size(len: u64, condition: &Condition) -> u64 {
     }
 }
 
-/// An upload in parts that has begun. It is given up when dropped unfinished, and swept after a
-/// crash.
+/// A multipart upload in progress. It is aborted when dropped unfinished, and swept after a crash.
 pub(super) struct Upload {
     bucket: Arc<Bucket>,
     path: String,
@@ -86,7 +85,7 @@ impl Upload {
         content_type: Option<&str>,
     ) -> Result<Self, Error> {
         let operation = Operation::CreateMultipartUpload;
-        // Named here, or some servers refuse the sums of parts at the end.
+        // Declared here, or some servers refuse the checksums of parts at the end.
         let algorithm = (!bucket.md5).then_some(ChecksumAlgorithm::Crc32);
         let request = bucket
             .client
@@ -104,7 +103,7 @@ impl Upload {
         let output = bucket.call(operation, path, request.send()).await?;
         let id = output
             .upload_id
-            .ok_or_else(|| Failure::down(operation, "the answer names no upload"))?;
+            .ok_or_else(|| Failure::down(operation, "the response has no upload id"))?;
         Ok(Self {
             bucket: bucket.clone(),
             path: path.to_owned(),
@@ -174,7 +173,7 @@ impl Upload {
         completed(operation, number, output.e_tag, crc32.clone())
     }
 
-    /// `None` when the upload is gone and nothing came of it.
+    /// `None` if the upload is gone and did not create the object.
     pub(super) async fn complete(
         &mut self,
         parts: Vec<CompletedPart>,
@@ -195,12 +194,12 @@ impl Upload {
         match settled {
             Settled::Lost => Ok(None),
             Settled::Ours(found) => bucket.whole(&self.path, *found, len, write).await.map(Some),
-            // The answer tells no size, and a server may say what is not so.
-            Settled::Done(etag) => match bucket.look(&self.path).await? {
+            // The response has no size, and a server may report a false success.
+            Settled::Done(etag) => match bucket.stat(&self.path).await? {
                 Some(found) if write.made(&found) || found.meta.etag.as_str() == etag => {
                     bucket.whole(&self.path, found, len, write).await.map(Some)
                 }
-                // Already somebody else's; ours was there in between.
+                // Another writer's object by now; ours was there in between.
                 Some(_) => Ok(Some(Meta {
                     size: len,
                     etag: crate::ETag::new(etag),
@@ -223,7 +222,7 @@ impl Upload {
     ) -> Result<String, Failure> {
         let operation = Operation::CompleteMultipartUpload;
         let bucket = &self.bucket;
-        // A server that does not keep a condition may refuse it.
+        // A server that does not enforce a condition may refuse it.
         let (absent, matching) = match decided {
             true => bucket.enforced.headers(condition),
             false => (None, None),
@@ -244,7 +243,7 @@ impl Upload {
             .await?;
         match output.e_tag {
             Some(etag) => Ok(super::attributes::etag(&etag).to_string()),
-            None => Err(Failure::down(operation, "the answer has no ETag")),
+            None => Err(Failure::down(operation, "the response has no ETag")),
         }
     }
 
@@ -252,7 +251,7 @@ impl Upload {
         &self.id
     }
 
-    /// Best effort: what stays is swept.
+    /// Best effort: what is left is swept.
     pub(super) async fn abort(mut self) {
         self.open = false;
         abort(&self.bucket, &self.path, &self.id).await;
@@ -264,7 +263,7 @@ impl Drop for Upload {
         if !self.open {
             return;
         }
-        // The caller went away in the middle.
+        // The caller was cancelled in the middle.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (bucket, path, id) = (self.bucket.clone(), self.path.clone(), self.id.clone());
             runtime.spawn(async move { abort(&bucket, &path, &id).await });
@@ -274,7 +273,7 @@ impl Drop for Upload {
 
 async fn abort(bucket: &Bucket, path: &str, id: &str) {
     if let Err(failure) = bucket.abort(path, id).await {
-        tracing::warn!(error = failure.text, "an upload could not be given up");
+        tracing::warn!(error = failure.text, "an upload could not be aborted");
     }
 }
 
@@ -284,7 +283,7 @@ pub(super) fn completed(
     etag: Option<String>,
     crc32: Option<String>,
 ) -> Result<CompletedPart, Failure> {
-    let etag = etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))?;
+    let etag = etag.ok_or_else(|| Failure::down(operation, "the response has no ETag"))?;
     Ok(CompletedPart::builder()
         .part_number(part_number(number))
         .e_tag(etag)

@@ -1,5 +1,5 @@
-//! Opening a bucket: whether it is there, ours to use, and what it can do. Whatever is wrong is said
-//! with the variable that cures it.
+//! Opens a bucket: whether it exists, is accessible, and what it can do. Each error names the variable that fixes
+//! it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::trial;
 use crate::url::S3Settings;
 use crate::{Counts, Error};
 
-/// The bucket, and what an operator should know about it.
+/// Opens the bucket; also returns warnings for an operator.
 pub(super) async fn open(
     settings: &S3Settings,
     writable: bool,
@@ -47,7 +47,7 @@ pub(super) async fn open(
         parts: Semaphore::new(multipart::PARTS_IN_FLIGHT),
     };
     let diagnose = |failure| diagnose(&failure, settings, &connection);
-    bucket.look_at_it().await.map_err(diagnose)?;
+    bucket.check_access().await.map_err(diagnose)?;
     if !writable {
         return Ok((bucket, Vec::new()));
     }
@@ -57,8 +57,8 @@ pub(super) async fn open(
 }
 
 impl Bucket {
-    /// Whether the bucket is there and ours. A listing, because its refusal has a body that says why.
-    async fn look_at_it(&self) -> Result<(), Failure> {
+    /// Whether the bucket exists and is accessible. A listing, because its error has a body that says why.
+    async fn check_access(&self) -> Result<(), Failure> {
         let request = self.client.list_objects_v2().bucket(&self.name);
         let request = request.prefix(&self.location).max_keys(1);
         let operation = Operation::ListObjectsV2;
@@ -66,7 +66,7 @@ impl Bucket {
         listing.await.map(|_| ())
     }
 
-    /// Whether reads are answered.
+    /// Whether reads work.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         self.health.check().await
     }
@@ -83,12 +83,12 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
     let place = if *custom {
         "check AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3)"
     } else {
-        "check AWS_REGION, and whether this machine reaches the network"
+        "check AWS_REGION, and the network connection of this machine"
     };
     let (problem, fix) = match (failure.code.as_deref(), failure.kind) {
         (_, Kind::NoBucket) => (
             format!("there is no bucket {bucket} at {endpoint}"),
-            "make it, or name another one in the store's address s3://bucket/location".into(),
+            "create it, or use another one in the store's URL s3://bucket/location".into(),
         ),
         (Some("InvalidAccessKeyId" | "NotSignedUp"), _) => (
             format!("S3 at {endpoint} does not know the access key"),
@@ -96,7 +96,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
         ),
         (Some("SignatureDoesNotMatch"), _) => (
             format!(
-                "S3 at {endpoint} refuses the signature, so the secret key is not that of the access key"
+                "S3 at {endpoint} refuses the signature, so the secret key does not belong to the access key"
             ),
             "check AWS_SECRET_ACCESS_KEY".into(),
         ),
@@ -105,8 +105,8 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             "renew AWS_SESSION_TOKEN, or use a role or profile that renews it".into(),
         ),
         (Some("RequestTimeTooSkewed" | "RequestExpired"), _) => (
-            "the clock of this machine is not that of S3".into(),
-            "set the clock, and keep it with NTP".into(),
+            "the clock of this machine differs from that of S3".into(),
+            "set the clock, and keep it in sync with NTP".into(),
         ),
         (
             Some(
@@ -131,11 +131,11 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             ),
         ),
         (None, Kind::Refused | Kind::NotFound | Kind::Garbled) => (
-            format!("what answers at {endpoint} is not S3 ({})", failure.text),
+            format!("the server at {endpoint} is not S3 ({})", failure.text),
             place.into(),
         ),
         (_, Kind::Down | Kind::Slow) => (
-            format!("S3 at {endpoint} does not answer: {}", failure.text),
+            format!("S3 at {endpoint} does not respond: {}", failure.text),
             place.into(),
         ),
         _ => (

@@ -1,8 +1,8 @@
-//! Every request that is ever sent to S3: what it counts as, and what a role needs to send it.
+//! Every kind of request sent to S3: how it is counted, and which permissions it needs.
 
 use crate::Counts;
 
-/// The kinds of operation that are judged apart.
+/// Kinds of operations with separate circuit breakers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Class {
     Read,
@@ -12,7 +12,7 @@ pub(super) enum Class {
 
 macro_rules! operations {
     ($($name:ident)*) => {
-        /// One request; its name is S3's own.
+        /// One request, by S3's own name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Operation {
             $($name,)*
@@ -55,7 +55,7 @@ impl Operation {
         all.find(|operation| operation.name() == name)
     }
 
-    /// What a policy has to allow. A conditional write or delete needs to read as well.
+    /// Actions that a policy has to allow. A conditional write or delete needs to read as well.
     pub(super) fn actions(self) -> &'static [&'static str] {
         match self {
             AbortMultipartUpload => &["s3:AbortMultipartUpload"],
@@ -72,7 +72,7 @@ impl Operation {
         }
     }
 
-    /// What it is judged with: those of one kind fail together.
+    /// The circuit breaker that it counts for: operations of one kind fail together.
     pub(super) fn class(self) -> Class {
         match self {
             GetObject | HeadObject => Class::Read,
@@ -89,24 +89,24 @@ impl Operation {
         }
     }
 
-    /// For messages: what is being done.
+    /// The action, for messages.
     pub(super) fn doing(self) -> &'static str {
         match self {
-            AbortMultipartUpload => "giving up an upload",
+            AbortMultipartUpload => "aborting an upload",
             CompleteMultipartUpload | CreateMultipartUpload | PutObject | UploadPart => {
                 "writing an object"
             }
             CopyObject | UploadPartCopy => "copying an object",
             DeleteObject | DeleteObjects => "deleting an object",
-            GetBucketVersioning => "looking at the bucket's versioning",
+            GetBucketVersioning => "reading the bucket's versioning",
             GetObject => "reading an object",
-            HeadObject => "looking at an object",
+            HeadObject => "reading an object's metadata",
             ListMultipartUploads => "listing unfinished uploads",
             ListObjectsV2 => "listing objects",
         }
     }
 
-    /// Counts a request by the class that it is billed in.
+    /// Counts a request by the class in which it is billed.
     pub(super) fn count(self, counts: &Counts) {
         match self {
             GetBucketVersioning | GetObject => counts.get(),
@@ -125,7 +125,7 @@ impl Operation {
 
 #[cfg(test)]
 mod tests {
-    //! The policy that is shipped allows what the code sends, and nothing else.
+    //! The shipped policy allows what the code sends, and nothing else.
 
     use std::collections::BTreeSet;
     use std::fs;
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// Every operation of S3 that a file of this folder sends, by the builder that begins it.
+    /// Every S3 operation that a file in this folder sends, by the builder that begins it.
     fn sent() -> BTreeSet<&'static str> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/s3");
         let files = |folder: &Path| {

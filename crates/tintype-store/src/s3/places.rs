@@ -1,14 +1,14 @@
-//! Objects that give no answer, and folders where the server says to slow down: each is left alone for
-//! a while, and nothing else is.
+//! Objects that do not respond, and folders where the server asks to slow down: only these are left alone for a
+//! while.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::gate::Gate;
 
-/// What a folder was last told is believed for so long.
+/// How long results of a folder count.
 const WINDOW: Duration = Duration::from_secs(5);
-/// So many refusals make it the folder's affair, and not that of the object alone.
+/// With this many refusals it is a problem of the folder, and not of single objects.
 const ENOUGH: u32 = 5;
 /// Bounds the memory: some dozen bytes each.
 const MOST: usize = 4_096;
@@ -26,7 +26,7 @@ struct Place {
     answered: u32,
 }
 
-/// An object, and what it lies in.
+/// An object and its folder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ids {
     pub(super) object: u64,
@@ -74,7 +74,7 @@ impl Places {
         }
     }
 
-    /// `None`: there are too many to remember this one.
+    /// `None` if there are too many to remember this one.
     fn at(&mut self, id: u64, now: Instant) -> Option<&mut Place> {
         if self.ill.len() >= MOST && !self.ill.contains_key(&id) {
             self.ill

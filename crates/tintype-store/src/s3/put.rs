@@ -1,4 +1,4 @@
-//! Writing an object: in one request where it is not too large, in parts above.
+//! Writes an object: in one request unless it is too large, otherwise in parts.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::failure::{Failure, Kind};
 use super::operation::Operation;
 use crate::{Attributes, Condition, ETag, Error, Meta, Object, Source};
 
-/// Above this, an object is sent in parts.
+/// Above this size an object is sent in parts.
 pub(super) const LARGEST_WHOLE: u64 = 16 * 1024 * 1024;
 
-/// What is sent along so that the server notices a change on the way.
+/// Sent along so that the server notices corruption on the way.
 #[derive(Clone, Debug)]
 pub(super) enum Checksum {
     Sha256(String),
@@ -42,7 +42,7 @@ impl Bucket {
             self.put_whole(&path, &content, condition, &write).await
         };
         match outcome {
-            // A source that was changed under our hands explains a body that broke off.
+            // A source that was changed meanwhile explains a body that was cut off.
             Err(error @ Error::Unavailable { .. }) => content.check().and(Err(error)),
             outcome => outcome,
         }
@@ -115,7 +115,7 @@ impl Bucket {
         stored(&output, checksum)
     }
 
-    /// The object that a write finds to be its own, unless it is not what was sent.
+    /// The object that a write has found to be its own, unless it differs from what was sent.
     pub(super) async fn whole(
         &self,
         path: &str,
@@ -130,15 +130,15 @@ impl Bucket {
         self.take_back(path, write).await;
         Err(Error::unavailable(
             "writing an object",
-            format!("the server stored {size} bytes, {len} were sent"),
+            format!("the server stored {size} bytes, but {len} were sent"),
         ))
     }
 
-    /// Deletes what a write has left under its name that is not what was sent: a retry would find it,
-    /// and take it for done.
+    /// Deletes the object of a write that differs from what was sent: a retry would find it, and take it for
+    /// success.
     pub(super) async fn take_back(&self, path: &str, write: &Write) {
         let taken_back = async {
-            let found = self.look(path).await?;
+            let found = self.stat(path).await?;
             let Some(found) = found.filter(|found| write.made(found)) else {
                 return Ok(());
             };
@@ -192,7 +192,7 @@ impl Checksum {
     }
 }
 
-/// What a server says about what it stored has to be what was sent.
+/// Checks the checksum of the stored object, if the server returns one.
 fn stored(output: &PutObjectOutput, checksum: &Checksum) -> Result<ETag, Failure> {
     compare(
         Operation::PutObject,
@@ -208,7 +208,7 @@ fn stored(output: &PutObjectOutput, checksum: &Checksum) -> Result<ETag, Failure
         Some(etag) => Ok(attributes::etag(etag)),
         None => Err(Failure::down(
             Operation::PutObject,
-            "the answer has no ETag",
+            "the response has no ETag",
         )),
     }
 }
@@ -223,15 +223,15 @@ pub(super) fn compare(
             operation,
             kind: Kind::Altered,
             code: None,
-            text: format!("the server stored bytes with checksum {theirs}, {ours} were sent"),
+            text: format!("the server stored bytes with checksum {theirs}, but {ours} was sent"),
         }),
         _ => Ok(()),
     }
 }
 
-/// Whether a plain write would leave the ETag that it replaces as it is: most servers make it of the
-/// bytes alone. Then two writers that replace one version could both succeed, so such a write goes
-/// in parts, whose ETags are made in another way.
+/// Whether a plain write would keep the ETag that it replaces: most servers derive it from the bytes alone. Then
+/// two writers replacing one version could both succeed, so such a write is sent in parts, whose ETags are made in
+/// another way.
 async fn same(content: &Content, condition: &Condition) -> Result<bool, Error> {
     match condition {
         Condition::Match(etag) if etag.as_str().len() == 32 => {

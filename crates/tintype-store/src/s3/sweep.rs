@@ -1,4 +1,4 @@
-//! Uploads in parts that were begun and never finished: invisible, and paid for.
+//! Multipart uploads that were never finished: invisible, and paid for.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use super::operation::Operation;
 use crate::Error;
 
 impl Bucket {
-    /// Gives up what was begun longer ago than `older_than` below our location; how many there were.
+    /// Aborts uploads below our location that were begun longer ago than `older_than`; returns how many.
     pub(super) async fn sweep_uploads(&self, older_than: Duration) -> Result<u64, Error> {
         let operation = Operation::ListMultipartUploads;
         let (mut key_marker, mut id_marker) = (None, None);
@@ -44,7 +44,7 @@ impl Bucket {
         }
     }
 
-    /// One that has ended meanwhile is no failure.
+    /// An upload that has ended meanwhile is not a failure.
     pub(super) async fn abort(&self, path: &str, id: &str) -> Result<(), Failure> {
         let request = self.client.abort_multipart_upload();
         let request = request.bucket(&self.name).key(path).upload_id(id);

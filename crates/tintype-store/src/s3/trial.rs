@@ -1,8 +1,8 @@
-//! What the server really does with conditions, found out by trying before anything depends on it.
+//! Tests how the server really handles conditions, before anything depends on it.
 //!
-//! S3 decides `If-None-Match` and `If-Match` between writers at once. Other servers ignore them, or
-//! look first and write then, which one request alone does not show: so two writers race. What only
-//! large uploads and copies need is tried when the first of them comes.
+//! S3 decides `If-None-Match` and `If-Match` between concurrent writers. Other servers ignore them, or check first
+//! and write later, which a single request does not reveal: so two writers race. What only large uploads and copies
+//! need is tested before the first of them.
 
 mod first_need;
 
@@ -25,11 +25,11 @@ use crate::{Condition, ETag};
 
 pub(super) use first_need::{completions, copies};
 
-/// Between the headers and the bytes of each writer of a race: who looks when the headers come, and
-/// writes when the bytes do, has looked for all of them by then.
+/// Pause between the headers and the bytes of each writer in a race: a server that checks when the headers arrive
+/// and writes when the bytes do has checked for all writers by then.
 const GAP: Duration = Duration::from_millis(30);
 
-/// What a try with a condition that does not hold came to.
+/// The result of a test with a condition that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Kept,
@@ -37,11 +37,11 @@ enum Verdict {
     Refused,
 }
 
-/// Tries conditions and rights, in three round trips and eight requests, and leaves nothing behind.
+/// Tests conditions and permissions, in three round trips and eight requests, and leaves nothing behind.
 pub(super) async fn opening(bucket: &Bucket) -> Result<(Enforced, Vec<String>), Failure> {
     let trial = Trial::new(bucket)?;
     let (enforced, versioning) = join!(trial.conditions(), versioning(bucket));
-    // Also after a failure; what is left over does no harm.
+    // Also after a failure; leftovers do no harm.
     let cleaned = trial.clean(&["created"]).await;
     let enforced = enforced?;
     cleaned?;
@@ -78,14 +78,14 @@ impl<'a> Trial<'a> {
         let kept = |verdict| verdict == Verdict::Kept;
         Ok(Enforced {
             create: kept(create),
-            // Who does not decide between creators will not decide between those who replace.
+            // A server that does not decide between creators will not decide between writers that replace.
             replace: kept(replace) && kept(create),
             delete: kept(delete),
             refused: [create, replace, delete].contains(&Verdict::Refused),
         })
     }
 
-    /// Two writers at once, of whom one may win.
+    /// Two concurrent writers, of whom one may win.
     async fn creating(&self) -> Result<Verdict, Failure> {
         let absent = &Condition::Absent;
         let writers = ["one", "other"].map(async |writer| {
@@ -99,7 +99,7 @@ impl<'a> Trial<'a> {
                 _ => Verdict::Kept,
             });
         }
-        // The others are still to be tried, on something.
+        // The other tests need an object.
         self.put_at_once("created").await?;
         Ok(Verdict::Refused)
     }
@@ -109,7 +109,7 @@ impl<'a> Trial<'a> {
         let wrong = wrong();
         let put = self.put("created", content, &wrong, Duration::ZERO);
         match verdict(put.await) {
-            // The try to delete came first, and the condition of that was ignored.
+            // The deleting test came first, and its condition was ignored.
             Err(failure) if failure.kind == Kind::NotFound => Ok(Verdict::Kept),
             verdict => verdict,
         }
@@ -124,7 +124,7 @@ impl<'a> Trial<'a> {
         verdict(deleted.await)
     }
 
-    /// Not a condition, but a right that nothing else here needs.
+    /// Tests not a condition, but a permission that nothing else here needs.
     async fn reading(&self) -> Result<(), Failure> {
         let (bucket, name) = (self.bucket, self.name("created"));
         let request = bucket.client.get_object().bucket(&bucket.name).key(&name);
@@ -135,8 +135,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The same. There is no such upload, which servers say in several ways; only a missing right
-    /// matters.
+    /// The same. There is no such upload, which servers report in several ways; only a missing permission matters.
     async fn giving_up(&self) -> Result<(), Failure> {
         let (bucket, name) = (self.bucket, self.name("created"));
         let request = bucket.client.abort_multipart_upload();
@@ -178,11 +177,11 @@ impl<'a> Trial<'a> {
             .body(late(content.into(), gap));
         let output = bucket.call(operation, &name, request.send()).await?;
         let etag = output.e_tag.as_deref().map(attributes::etag);
-        etag.ok_or_else(|| Failure::down(operation, "the answer has no ETag"))
+        etag.ok_or_else(|| Failure::down(operation, "the response has no ETag"))
     }
 }
 
-/// CRC32 or MD5, whichever this server is sent.
+/// CRC32 or MD5, depending on what this server gets.
 fn sums(bucket: &Bucket, bytes: &[u8]) -> (Option<String>, Option<String>) {
     match bucket.md5 {
         false => (Some(base64(&crc32fast::hash(bytes).to_be_bytes())), None),
@@ -190,7 +189,7 @@ fn sums(bucket: &Bucket, bytes: &[u8]) -> (Option<String>, Option<String>) {
     }
 }
 
-/// Quick in passing: the answer to "what is there" is never this.
+/// A condition that never holds: no object has this ETag.
 fn wrong() -> Condition {
     Condition::Match(ETag::new("00000000000000000000000000000000"))
 }
@@ -206,26 +205,26 @@ fn verdict<T>(outcome: Result<T, Failure>) -> Result<Verdict, Failure> {
     }
 }
 
-/// What an operator should know about the bucket; nothing when it is versioned.
+/// A warning about the bucket; `None` if it is versioned.
 async fn versioning(bucket: &Bucket) -> Option<String> {
     let (name, operation) = (&bucket.name, Operation::GetBucketVersioning);
     let request = bucket.client.get_bucket_versioning().bucket(name);
     match bucket.call(operation, "", request.send()).await {
         Ok(output) if output.status == Some(BucketVersioningStatus::Enabled) => None,
         Ok(_) => Some(format!(
-            "bucket {name} is not versioned, so what is overwritten or deleted is gone; turn versioning on"
+            "bucket {name} is not versioned, so overwritten or deleted objects cannot be restored; turn versioning on"
         )),
         Err(failure) => {
-            let why = failure.code.as_deref().unwrap_or("no such answer");
+            let why = failure.code.as_deref().unwrap_or("no such response");
             Some(format!(
-                "whether bucket {name} is versioned cannot be told ({why}); allow s3:GetBucketVersioning"
+                "whether bucket {name} is versioned is unknown ({why}); allow s3:GetBucketVersioning"
             ))
         }
     }
 }
 
 fn warnings(bucket: &Bucket, enforced: &Enforced) -> Vec<String> {
-    let one = "one process of tintype keeps it among its own writers, several may overwrite each other; run one replica, or a server with conditional writes";
+    let one = "one process of tintype enforces it among its own writers, but several may overwrite each other; run one replica, or use a server with conditional writes";
     let delete = "it may remove a version that another process has just written";
     [
         (enforced.create, "If-None-Match (create only)", one),
@@ -240,5 +239,5 @@ fn warnings(bucket: &Bucket, enforced: &Enforced) -> Vec<String> {
 
 fn warning(bucket: &Bucket, what: &str, means: &str) -> String {
     let endpoint = &bucket.endpoint;
-    format!("S3 at {endpoint} does not decide {what} between writers at once: {means}")
+    format!("S3 at {endpoint} does not decide {what} between concurrent writers: {means}")
 }

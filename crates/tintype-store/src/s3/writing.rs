@@ -1,4 +1,4 @@
-//! What is asked of S3 for an object that is written: encryption, and the storage class of originals.
+//! Options of writes to S3: encryption, and the storage class of originals.
 
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 
@@ -30,7 +30,7 @@ impl S3Writing {
 }
 
 impl Bucket {
-    /// By the whole name of an object.
+    /// By the full name of an object.
     pub(super) fn storage_class(&self, path: &str) -> Option<StorageClass> {
         let class = self.writing.storage_class.as_deref()?;
         let name = path.strip_prefix(&self.location).unwrap_or(path);

@@ -1,4 +1,4 @@
-//! Who may write, replace and delete when, and what goes with the bytes.
+//! Conditions of writing, replacing and deleting, and attributes.
 
 use super::*;
 

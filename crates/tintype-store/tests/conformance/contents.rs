@@ -1,4 +1,4 @@
-//! What was written is read back, whole or in part.
+//! Bytes are read back as written, in full or in part.
 
 use super::*;
 
@@ -76,7 +76,7 @@ pub(crate) async fn streams_in_bounded_chunks(store: &Store) {
         .unwrap()
         .unwrap()
         .body;
-    // What was opened stays what it was.
+    // An open body keeps its version.
     put(store, &object, b"replaced", Condition::Any)
         .await
         .unwrap();
@@ -125,7 +125,7 @@ pub(crate) async fn takes_files_as_well_as_bytes(store: &Store) {
         );
         std::fs::remove_file(&path).unwrap();
 
-        // The two are files of their own.
+        // The two are separate files.
         let [one, two] = ["spooled/1", "spooled/2"].map(original);
         put(store, &one, b"other", any.clone()).await.unwrap();
         assert_eq!(read(store, &two).await.unwrap(), "spooled");
@@ -147,7 +147,7 @@ pub(crate) async fn takes_files_as_well_as_bytes(store: &Store) {
     }
 }
 
-/// What another program has stored in a coding is a copy in it.
+/// A copy keeps the content coding that another program has set.
 async fn copies_as_packed(store: &Store) {
     let [from, to] = ["copy/packed", "copy/too"].map(|key| Key::parse(key).unwrap());
     let packed = Attributes {

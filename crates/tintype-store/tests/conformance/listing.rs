@@ -1,4 +1,4 @@
-//! What is there, in order and by kind.
+//! Listings, in order and by kind.
 
 use super::*;
 
@@ -71,7 +71,7 @@ pub(crate) async fn lists_originals_in_the_order_of_their_bytes(store: &Store) {
         assert_eq!(all(store, prefix, false, 10).await, [""; 0], "{prefix:?}");
         assert_eq!(all(store, prefix, true, 10).await, [""; 0], "{prefix:?}");
     }
-    // A cursor is a place, not an entry: it holds when the entry is gone, and new ones may join.
+    // A cursor is a position, not an entry: it stays valid when the entry is deleted, and new ones may be added.
     let page = store.list("", false, None, 2).await.unwrap();
     store
         .delete(&original("a.jpg"), &Condition::Any)
@@ -118,7 +118,7 @@ proptest::proptest! {
             let memory = Store::open(&StoreUrl::Memory).await.unwrap();
             for key in keys.iter().filter_map(|key| Key::parse(key).ok()) {
                 let object = Object::Original(key);
-                // A key below another can only be in memory.
+                // A key below another can only exist in memory.
                 if put(&disk, &object, b"x", Condition::Absent).await.is_ok() {
                     put(&memory, &object, b"x", Condition::Absent).await.unwrap();
                 }
@@ -128,7 +128,7 @@ proptest::proptest! {
             let page = async |store: &Store| {
                 let page = store.list(&prefix, delimiter, Some(&cursor), limit).await.unwrap();
                 let files: Vec<_> = page.files.into_iter().map(|file| file.key).collect();
-                // What a cursor says is each store's own business.
+                // The content of a cursor is up to each store.
                 (page.dirs, files, page.cursor.is_some())
             };
             assert_eq!(page(&disk).await, page(&memory).await);
@@ -136,7 +136,7 @@ proptest::proptest! {
     }
 }
 
-/// Keys and folders of all pages, merged in the order of their bytes; each page keeps to `limit`.
+/// Keys and folders of all pages, merged in byte order; each page keeps to `limit`.
 async fn all(store: &Store, prefix: &str, delimiter: bool, limit: usize) -> Vec<String> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
@@ -209,7 +209,7 @@ pub(crate) async fn finds_its_own_objects_by_kind(store: &Store) {
     assert!(store.list_blocks().await.unwrap().is_empty());
 }
 
-/// What tidies up has to find everything, a page at a time, with its size and age.
+/// Clean-up has to find everything, a page at a time, with its size and age.
 pub(crate) async fn surveys_records_and_variants(store: &Store) {
     let began = SystemTime::now();
     let records = [1, 2, 3].map(|n| Object::Record(HexId([n; 32])));
@@ -236,7 +236,7 @@ pub(crate) async fn surveys_records_and_variants(store: &Store) {
             assert_eq!(names, objects, "{kind:?} in pages of {limit}");
             for (size, own) in found.iter().enumerate() {
                 assert_eq!(own.size, size as u64);
-                // Times of some stores are whole seconds.
+                // Some stores have times in whole seconds.
                 assert!(own.modified + Duration::from_secs(2) > began);
             }
         }

@@ -1,4 +1,4 @@
-//! What every store promises, in one suite that each back end runs unchanged.
+//! The guarantees of every store, in one suite that each back end runs unchanged.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,13 +22,13 @@ use conditions::*;
 use contents::*;
 use listing::*;
 
-/// What a server can hold is not always what S3 can.
+/// Some servers have lower limits than S3.
 struct Limits {
-    /// The longest key that is tried, in bytes.
+    /// The longest key that is tested, in bytes.
     longest_key: usize,
 }
 
-/// What disk, memory and S3 hold.
+/// The limits of disk, memory and S3.
 const NONE: Limits = Limits { longest_key: 255 };
 
 async fn conforms(store: &Store, limits: &Limits) {
@@ -74,9 +74,9 @@ async fn bucket(endpoint: String) -> Store {
     Store::open(&StoreUrl::S3(settings)).await.unwrap()
 }
 
-/// s3s-fs, or the server that `TINTYPE_TEST_S3` names as `s3://bucket/location` with AWS's own variables
-/// beside it, as `tests/garage` does. Both verify signatures and checksums. Neither decides conditions
-/// between writers at once, so the race is decided by the store, for one process; moto's is its own.
+/// s3s-fs, or the server that `TINTYPE_TEST_S3` names as `s3://bucket/location` together with AWS's own variables,
+/// as `tests/garage` does. Both verify signatures and checksums. Neither decides conditions between concurrent
+/// writers, so the store decides the race, for one process; moto decides it itself.
 #[tokio::test]
 async fn a_server_that_verifies_signatures_conforms() {
     // s3s-fs keeps attributes in a file with the key in its name, in base64.
@@ -99,14 +99,14 @@ async fn a_server_that_verifies_signatures_conforms() {
     conforms(&store, &limits).await;
 }
 
-/// Decides conditions between writers at once.
+/// Decides conditions between concurrent writers.
 #[tokio::test]
 async fn moto_conforms() {
     let server = Moto::start();
     conforms(&bucket(server.endpoint()).await, &NONE).await;
 }
 
-/// Decides conditions, or ignores or refuses them, as servers do that are not AWS's.
+/// Decides, ignores or refuses conditions, like servers other than AWS's.
 #[tokio::test]
 async fn a_bucket_conforms_also_where_conditions_are_not_kept() {
     for conditions in [Conditions::Kept, Conditions::Ignored, Conditions::Refused] {
@@ -148,7 +148,7 @@ async fn read(store: &Store, object: &Object) -> Option<Bytes> {
     Some(get.body.into_bytes(u64::MAX).await.unwrap())
 }
 
-/// The version that a failed precondition names; panics on any other outcome.
+/// The version in a failed precondition; panics on any other outcome.
 fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Option<ETag> {
     match outcome {
         Err(Error::Precondition { current }) => current.map(|meta| meta.etag),
@@ -156,12 +156,12 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Option<ETag> {
     }
 }
 
-/// All of what is known of an object but its time.
+/// All metadata of an object but its time.
 fn lasting(meta: &Meta) -> (u64, &ETag, &Attributes) {
     (meta.size, &meta.etag, &meta.attributes)
 }
 
-/// A bucket tells the time of a write only when it is looked at, in whole seconds.
+/// A bucket reports the time of a write only when the object is read, in whole seconds.
 fn assert_near(one: SystemTime, other: SystemTime) {
     let (early, late) = (one.min(other), one.max(other));
     assert!(late.duration_since(early).unwrap() <= Duration::from_secs(5));

@@ -17,7 +17,7 @@ fn counted(store: &Store) -> [u64; 5] {
     ]
 }
 
-/// That an operation took exactly these requests, by the server's count and by the store's.
+/// Asserts that an operation took exactly these requests, by the server's count and by the store's.
 async fn costs<T>(
     (server, store): &(Faulty, Store),
     operation: impl Future<Output = T>,
@@ -77,7 +77,7 @@ async fn every_operation_costs_what_is_said() {
         .unwrap();
 
     let large = file(&bytes(33 * MIB));
-    // What the server does with conditions of such uploads is tried before the first.
+    // How the server handles conditions of such uploads is tested before the first.
     put_file(store, "first", &large, &absent).await.unwrap();
     let parts = [
         (CreateMultipartUpload, 1),

@@ -1,4 +1,4 @@
-//! AWS's own variables, each case in a process of its own, which is this test started again.
+//! AWS's own variables, each case in a separate process, which is this test started again.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -28,7 +28,7 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-/// Stores and reads back, for as long as it was told; what went wrong with the set-up otherwise.
+/// Stores and reads back for the given time, or returns what is wrong with the set-up.
 async fn work(url: &str) {
     let url: StoreUrl = url.parse().unwrap();
     let store = match Store::open(&url).await {
@@ -40,7 +40,7 @@ async fn work(url: &str) {
     loop {
         for len in [0, 1_000, MIB, 17 * MIB] {
             let content = bytes(len);
-            // A name for each, because s3s-fs keeps the checksum of what was there in one part.
+            // A separate name for each, because s3s-fs keeps the checksum of earlier content in one part.
             let key = &format!("{len}");
             put(&store, key, content.clone(), &Condition::Any)
                 .await
@@ -53,7 +53,7 @@ async fn work(url: &str) {
     }
 }
 
-/// What a process with this environment, and nothing else in it, has to say.
+/// The output of a process with only this environment.
 fn run(url: &str, environment: &[(String, String)]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -96,7 +96,7 @@ async fn it_is_all_in_the_environment() {
     });
     assert!(works(&run(url, &all)));
 
-    // An endpoint for S3 alone, no region, and a server that refuses the newer checksums.
+    // An endpoint for S3 only, no region, and a server that refuses the newer checksums.
     let mut own = without("AWS_ENDPOINT_URL");
     own.retain(|(name, _)| name != "AWS_REGION");
     own.extend(pairs(&[
@@ -122,8 +122,8 @@ async fn it_is_all_in_the_environment() {
     assert!(nowhere.contains("set AWS_REGION"), "{nowhere}");
 }
 
-/// Credentials of a task end, and new ones are fetched before they do: ten seconds before, less up
-/// to five that the SDK draws by lot, so the six seconds of work see at least one end.
+/// Credentials of a task expire, and new ones are fetched before: ten seconds before, less up to five that the SDK
+/// draws at random, so the six seconds of work see at least one expiry.
 #[test]
 fn the_role_of_a_task_is_renewed() {
     let server = S3sFs::start();
@@ -144,7 +144,7 @@ fn the_role_of_a_task_is_renewed() {
     );
 }
 
-/// The address of a service that gives credentials for ten seconds, as ECS has one.
+/// The URL of a service that hands out credentials for ten seconds, like that of ECS.
 fn role(fetched: Arc<AtomicU32>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,4 @@
-//! The store in a bucket, beyond what every store promises: what goes wrong on the way and at the
-//! other end, what it costs, and what is said about it.
+//! The store in a bucket, beyond the common guarantees: failures on the way and at the server, costs, and messages.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,17 +6,17 @@
 mod counts;
 /// AWS's own variables.
 mod environment;
-/// What is wrong with a set-up is said when the store is opened.
+/// A wrong set-up is reported when the store is opened.
 mod opening;
 /// The server goes away and comes back.
 mod outage;
-/// Servers that do not keep conditions.
+/// Servers that do not enforce conditions.
 mod probing;
-/// Answers that break off, stop, are late or are not what was stored.
+/// Responses that are cut off, stall, are late or differ from what was stored.
 mod reads;
 /// Many processes on one bucket.
 mod replicas;
-/// Conflicts, lost answers, lies, and uploads in parts.
+/// Conflicts, lost responses, lies, and multipart uploads.
 mod writes;
 
 use std::io::Write;
@@ -48,7 +47,7 @@ async fn open(endpoint: &str) -> Store {
     Store::open(&url).await.unwrap()
 }
 
-/// A store in a bucket that does what it is told, and the requests that opening it took forgotten.
+/// A store in a scripted bucket, with the requests for opening it not counted.
 async fn faulty() -> (Faulty, Store) {
     let server = Faulty::start();
     let store = open(&server.endpoint()).await;
@@ -87,7 +86,7 @@ async fn read(store: &Store, key: &str) -> Result<Bytes, Error> {
     get.body.into_bytes(u64::MAX).await
 }
 
-/// Bytes of which no two parts are equal.
+/// Bytes without repeating parts.
 fn bytes(len: usize) -> Bytes {
     let mut state = 1_u32;
     let next = |_| {
@@ -103,7 +102,7 @@ fn file(bytes: &[u8]) -> NamedTempFile {
     file
 }
 
-/// The version that a failed precondition names; panics on any other outcome.
+/// The version in a failed precondition; panics on any other outcome.
 fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Option<ETag> {
     match outcome {
         Err(Error::Precondition { current }) => current.map(|meta| meta.etag),
@@ -111,7 +110,7 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Option<ETag> {
     }
 }
 
-/// A refusal that only a change of rights, keys or the like ends.
+/// A refusal that only a change of permissions, keys or the like ends.
 fn denied<T>(outcome: Result<T, Error>) {
     match outcome {
         Err(Error::Refused { .. }) => {}

@@ -8,8 +8,8 @@ async fn problem(settings: S3Settings) -> String {
     match Store::open(&StoreUrl::S3(settings)).await {
         Err(error @ Error::Misconfigured { passing, .. }) => {
             let message = error.to_string();
-            // Who gives no answer may give one later, and is worth waiting for.
-            assert_eq!(passing, message.contains("does not answer"), "{message}");
+            // A server that does not respond may respond later, and is worth waiting for.
+            assert_eq!(passing, message.contains("does not respond"), "{message}");
             message
         }
         other => panic!("expected a wrong set-up, got {other:?}"),
@@ -92,9 +92,9 @@ async fn a_wrong_region_clock_or_endpoint_is_said_with_what_cures_it() {
         (Fault::WRONG_REGION_SIGNED, ["AWS_REGION", "eu-central-1"]),
         (Fault::CLOCK_SKEWED, ["clock", "NTP"]),
         (Fault::NotS3, ["is not S3", "AWS_ENDPOINT_URL"]),
-        (Fault::SLOW_DOWN, ["does not answer", "SlowDown"]),
-        (Fault::Stall, ["does not answer", "AWS_ENDPOINT_URL"]),
-        (Fault::Cut, ["does not answer", "AWS_ENDPOINT_URL"]),
+        (Fault::SLOW_DOWN, ["does not respond", "SlowDown"]),
+        (Fault::Stall, ["does not respond", "AWS_ENDPOINT_URL"]),
+        (Fault::Cut, ["does not respond", "AWS_ENDPOINT_URL"]),
     ] {
         let server = Faulty::start();
         server.script(fault);
@@ -104,7 +104,7 @@ async fn a_wrong_region_clock_or_endpoint_is_said_with_what_cures_it() {
     check(
         &refused,
         &[
-            "does not answer",
+            "does not respond",
             "http://127.0.0.1:1",
             "refused",
             "AWS_ENDPOINT_URL",
@@ -114,7 +114,7 @@ async fn a_wrong_region_clock_or_endpoint_is_said_with_what_cures_it() {
     check(
         &nowhere,
         &[
-            "does not answer",
+            "does not respond",
             "http://nowhere.invalid",
             "AWS_ENDPOINT_URL",
         ],

@@ -5,7 +5,7 @@ use tintype_testing::{Fault, Faulty, Operation, Proxy};
 
 use super::{denied, open, original, put, read, unavailable};
 
-/// What the service needs to answer 503 in time.
+/// What the service needs to send a 503 in time.
 const SOON: Duration = Duration::from_millis(2_400);
 
 async fn behind_a_proxy() -> (Faulty, Proxy, Store) {
@@ -58,7 +58,7 @@ async fn operations_fail_soon_when_nothing_answers_and_work_again_soon_after() {
     }
 }
 
-/// A server that says that it has too much to do is not asked more often, but less.
+/// An overloaded server gets fewer requests, not more.
 #[tokio::test]
 async fn a_server_in_distress_is_left_alone_but_for_a_probe_a_second() {
     let (server, store) = super::faulty().await;
@@ -77,7 +77,7 @@ async fn a_server_in_distress_is_left_alone_but_for_a_probe_a_second() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let asked = server.count(Operation::GetObject);
-        // Ten at once before it opens, then one a second, each with its retries.
+        // Ten at once before the breaker opens, then one a second, each with its retries.
         assert!(asked <= 3 * (10 + 4), "{asked} requests for {failed} reads");
         assert!(failed > 300, "{failed}: the others failed at once");
         server.heal();
@@ -103,7 +103,7 @@ async fn refusals_are_answers_and_open_nothing() {
     );
 }
 
-/// Reads of `count` objects below `folder`, all at once; how many were answered.
+/// Reads `count` objects below `folder` concurrently; returns how many succeeded.
 async fn read_all(store: &Store, folder: &str, count: usize) -> usize {
     let names: Vec<_> = (0..count).map(|n| format!("{folder}/{n}")).collect();
     let reads = names.iter().map(|name| read(store, name));
@@ -111,8 +111,8 @@ async fn read_all(store: &Store, folder: &str, count: usize) -> usize {
     outcomes.into_iter().filter(Result::is_ok).count()
 }
 
-/// One that is stuck, however often it is asked for, and a folder that is throttled, however many are
-/// wanted of it, are not the store.
+/// Neither a single object that is stuck, however often it is requested, nor a throttled folder, however many of
+/// its objects are requested, makes the store unavailable.
 #[tokio::test]
 async fn what_fails_is_left_alone_and_nothing_else_is() {
     let (server, store) = super::faulty().await;
@@ -154,7 +154,7 @@ async fn what_fails_is_left_alone_and_nothing_else_is() {
     };
     assert_eq!(others, 40 * rounds, "all that is well is answered");
     let asked = server.count(Operation::GetObject) as usize - others;
-    // Each of both: all at once before it is known, then one a second, each with its retries.
+    // For both: all at once before it is known, then one a second, each with its retries.
     let most = 3 * (40 + 5) + 3 * (10 + 5);
     assert!(asked <= most, "{asked} of {most} in {rounds} rounds");
     server.heal();
@@ -165,8 +165,8 @@ async fn what_fails_is_left_alone_and_nothing_else_is() {
     }
 }
 
-/// A listing may take its time, and neither its failure nor that of work behind is held against reads
-/// and writes.
+/// A listing may take its time, and neither its failures nor those of background work count against reads and
+/// writes.
 #[tokio::test]
 async fn a_kind_of_operation_that_fails_is_not_the_others() {
     let (server, store) = super::faulty().await;
@@ -189,7 +189,7 @@ async fn a_kind_of_operation_that_fails_is_not_the_others() {
     assert!(listings < 40, "{listings} of listings that fail");
 }
 
-/// Whoever waits is let go when it is found out that there is nobody to wait for.
+/// Callers stop waiting when a probe finds the server unavailable.
 #[tokio::test]
 async fn a_listing_does_not_wait_for_a_server_that_is_gone() {
     let (_server, proxy, store) = behind_a_proxy().await;

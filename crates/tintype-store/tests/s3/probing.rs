@@ -29,7 +29,7 @@ async fn a_server_that_keeps_conditions_gives_no_reason_to_warn() {
     assert!(asked <= 9, "{asked}");
 }
 
-/// One request at a time would show nothing of a server that looks first and writes then.
+/// Single requests would reveal nothing of a server that checks first and writes later.
 #[tokio::test]
 async fn what_a_server_does_not_decide_is_found_out_and_said() {
     for conditions in [Conditions::Ignored, Conditions::Refused] {
@@ -59,14 +59,14 @@ async fn what_a_server_does_not_decide_is_found_out_and_said() {
     let server = Moto::start();
     let store = open(&server.endpoint()).await;
     check(&store, &["versioned"]);
-    // What only large uploads need is found out with the first of them.
+    // What only large uploads need is tested with the first of them.
     let large = super::file(&super::bytes(17 * super::MIB));
     let replaced = put(&store, "a", "small", &Condition::Any).await.unwrap();
     let matching = Condition::Match(replaced.etag);
     super::put_file(&store, "a", &large, &matching)
         .await
         .unwrap();
-    check(&store, &["versioned", "If-Match of an upload in parts"]);
+    check(&store, &["versioned", "If-Match of a multipart upload"]);
 }
 
 #[tokio::test]

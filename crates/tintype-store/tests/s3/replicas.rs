@@ -1,4 +1,4 @@
-//! Sixteen processes on one bucket, as replicas are, that start again as themselves.
+//! Sixteen processes on one bucket, like replicas; the test starts itself again as each of them.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,7 +16,7 @@ const NUMBER: &str = "TINTYPE_STORE_TEST_NUMBER";
 /// Locked until all may begin.
 const START_LINE: &str = "TINTYPE_STORE_TEST_START_LINE";
 
-/// What this process is to do, when it is one of those that a test has started.
+/// The task of this process, if a test has started it.
 #[expect(
     clippy::disallowed_methods,
     reason = "not configuration: how a test talks to itself"
@@ -27,7 +27,7 @@ fn task() -> Option<(String, usize, PathBuf)> {
     Some((std::env::var(ENDPOINT).ok()?, number, start_line))
 }
 
-/// Without trying the server out, which one process has done.
+/// Without testing the server, which one process has done.
 async fn join(endpoint: &str) -> Store {
     let url = StoreUrl::S3(settings(endpoint));
     Store::open_untried(&url).await.unwrap()
@@ -41,7 +41,7 @@ async fn take_part(endpoint: &str, number: usize, start_line: PathBuf) {
     let store = join(endpoint).await;
     let line = File::open(start_line).unwrap();
     line.lock_shared().unwrap();
-    // All walk through the same names, so that every one of them is fought for.
+    // All try the same names, so that every one of them is contended.
     for attempt in 0.. {
         let key = format!("2016/lion_{attempt}.jpg");
         match put(&store, &key, content(number), &Condition::Absent).await {
@@ -57,7 +57,7 @@ async fn sixteen_processes_that_want_one_name_make_sixteen_files() {
     if let Some((endpoint, number, start_line)) = task() {
         return take_part(&endpoint, number, start_line).await;
     }
-    // It decides conditions between writers at once, as s3s-fs does not.
+    // It decides conditions between concurrent writers, as s3s-fs does not.
     let server = Moto::start();
     let line = tempfile::NamedTempFile::new().unwrap();
     line.as_file().lock().unwrap();

@@ -43,7 +43,7 @@ async fn a_write_whose_answer_was_lost_is_ours_and_never_somebody_elses() {
         assert_eq!(server.count(Operation::HeadObject), 1, "it looked");
         server.take_counts();
     }
-    // The same bytes, and still not ours.
+    // The same bytes, but not our object.
     let outcome = put(&store, "ours", "bytes", &Condition::Absent).await;
     assert!(refused(outcome).is_some());
 }
@@ -145,11 +145,11 @@ async fn a_conflict_at_the_end_that_used_the_upload_up_sends_everything_again() 
         .await
         .unwrap();
     assert!(read(&store, "large").await.unwrap() == content);
-    // Two of them to try what the server does with conditions.
+    // Two of them are tests of the server's conditions.
     assert_eq!(server.count(Operation::CreateMultipartUpload), 2 + 2);
 }
 
-/// Most servers make an ETag of the bytes alone.
+/// Most servers derive an ETag from the bytes alone.
 #[tokio::test]
 async fn one_of_two_that_replace_one_version_with_equal_bytes_wins() {
     let server = S3sFs::start();
@@ -185,7 +185,7 @@ async fn every_size_arrives_whole_where_signatures_and_checksums_are_verified() 
         33 * MIB,
     ] {
         let content = bytes(len);
-        // Names of their own, because s3s-fs keeps the checksum of what was there in one part.
+        // Separate names, because s3s-fs keeps the checksum of earlier content in one part.
         let [memory, on_disk] = ["memory", "file"].map(|what| format!("{what}-{len}"));
         let one = put(&store, &memory, content.clone(), &Condition::Any).await;
         let two = put_file(&store, &on_disk, &file(&content), &Condition::Any).await;
@@ -218,7 +218,7 @@ async fn uploads_that_were_never_finished_are_swept() {
     unavailable(store.sweep_uploads(Duration::ZERO).await);
 }
 
-/// Whatever writes it; the storage class only of originals.
+/// For all kinds of writes; the storage class only for originals.
 #[tokio::test]
 async fn encryption_and_storage_class_are_asked_for_with_every_write() {
     let server = Faulty::start();
@@ -258,7 +258,7 @@ async fn encryption_and_storage_class_are_asked_for_with_every_write() {
     }
 }
 
-/// What S3 refuses for good is told from what may pass.
+/// Permanent refusals of S3 are told apart from temporary failures.
 #[tokio::test]
 async fn refusals_are_told_apart() {
     let (server, store) = faulty().await;

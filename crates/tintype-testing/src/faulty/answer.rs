@@ -1,4 +1,4 @@
-//! Answers in S3's words, and what a fault makes of them.
+//! Responses in S3's format, and what a fault makes of them.
 
 use std::io;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) content: Content,
-    /// `HEAD` tells a length and sends nothing.
+    /// For `HEAD`: has a length and sends no body.
     pub(super) head_only: bool,
 }
 
-/// A status, and S3's code for what is wrong.
+/// A status and an error code of S3.
 #[derive(Clone, Copy)]
 pub(super) struct Refusal(pub(super) u16, pub(super) &'static str);
 
@@ -56,7 +56,7 @@ impl Answer {
         Self::xml(status, format!("<Error>{text}</Error>"))
     }
 
-    /// What any other web server says.
+    /// A page from an ordinary web server.
     pub(super) fn page() -> Self {
         let mut answer = Self::new(200).with("content-type", "text/html");
         answer.content = Content::from("<!doctype html><p>It works!".to_owned());
@@ -69,7 +69,7 @@ impl Answer {
         self
     }
 
-    /// What the fault makes of an answer that is right.
+    /// Applies a fault to a correct response.
     pub(super) fn spoilt(mut self, fault: Fault) -> Self {
         match fault {
             Fault::AlterBody => self.content = self.content.altered(),
@@ -79,7 +79,7 @@ impl Answer {
             Fault::WrongChecksum => {
                 for (name, value) in &mut self.headers {
                     if name.as_str().starts_with("x-amz-checksum-") {
-                        // Of four zero bytes, which is neither sum of anything that is sent.
+                        // The checksum of four zero bytes, which nothing that is sent has.
                         *value = HeaderValue::from_static("AAAAAA==");
                     }
                 }
@@ -89,7 +89,7 @@ impl Answer {
         self
     }
 
-    /// Counts in `sent` what goes out.
+    /// Sends the response, counting its bytes in `sent`.
     pub(super) fn send(self, fault: Option<Fault>, sent: Arc<AtomicU64>) -> Response<Body> {
         let len = self.content.len();
         let (end, stalls) = match fault {

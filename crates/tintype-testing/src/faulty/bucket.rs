@@ -1,4 +1,4 @@
-//! A bucket in memory: objects, uploads in parts, and the conditions of writes.
+//! A bucket in memory: objects, multipart uploads, and conditions of writes.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -9,16 +9,16 @@ use md5::{Digest, Md5};
 use super::answer::Refusal;
 use super::content::Content;
 
-/// Of every part but the last.
+/// For every part but the last.
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;
 
-/// Whether writes heed `If-None-Match` and `If-Match`.
+/// How writes handle `If-None-Match` and `If-Match`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Conditions {
-    /// As AWS does.
+    /// Enforced, as on AWS.
     #[default]
     Kept,
-    /// As Garage does, without a word.
+    /// Silently ignored, as on Garage.
     Ignored,
     /// 501.
     Refused,
@@ -65,7 +65,7 @@ impl Stored {
 }
 
 impl Bucket {
-    /// Whether a write of this name may happen.
+    /// Checks the conditions of a write of this name.
     pub(super) fn allows(&self, key: &str, headers: &HeaderMap) -> Result<(), Refusal> {
         let absent = headers.contains_key("if-none-match");
         let matching = headers.get("if-match");
@@ -88,7 +88,7 @@ impl Bucket {
         }
     }
 
-    /// As a server that loses what it was sent.
+    /// Drops the last byte, like a server that loses data.
     pub(super) fn shorten(&mut self, key: &str) {
         if let Some(object) = self.objects.get_mut(key) {
             let len = object.content.len().saturating_sub(1);
@@ -114,7 +114,7 @@ impl Bucket {
         upload.ok_or(Refusal(404, "NoSuchUpload"))
     }
 
-    /// Puts the named parts together; the upload is used up when that succeeds.
+    /// Assembles the named parts; on success the upload no longer exists.
     pub(super) fn complete(
         &mut self,
         key: &str,

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use md5::{Digest, Md5};
 
-/// What is larger is forgotten by a server that discards.
+/// A server that discards drops larger bodies.
 const KEPT: usize = 1024 * 1024;
 const CHUNK: u64 = 64 * 1024;
 static NOTHING: [u8; CHUNK as usize] = [0; CHUNK as usize];
@@ -13,7 +13,7 @@ static NOTHING: [u8; CHUNK as usize] = [0; CHUNK as usize];
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Kept(Bytes),
-    /// Forgotten; read back as zeros.
+    /// Dropped; read back as zeros.
     Zeros(u64),
 }
 
@@ -76,7 +76,7 @@ impl Content {
         }
     }
 
-    /// What S3's ETags are made of. Of forgotten bytes there is nothing but their number.
+    /// The MD5 that S3's ETags are made of. For dropped bytes it is made of their number.
     pub(super) fn md5(&self) -> [u8; 16] {
         match self {
             Self::Kept(bytes) => Md5::digest(bytes).into(),

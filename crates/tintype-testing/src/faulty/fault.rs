@@ -8,36 +8,36 @@ use super::operation::{Call, Operation};
 pub enum Fault {
     /// Refused with a status and one of S3's codes; nothing is done.
     Refuse(u16, &'static str),
-    /// The refusal comes inside a 200, as it may for what takes S3 long; nothing is done.
+    /// Refused inside a 200, as S3 may do for slow operations; nothing is done.
     RefuseInside200(&'static str),
-    /// The answer of something that is no S3.
+    /// A response from a server that is not S3.
     NotS3,
     /// The connection ends before anything is done.
     Cut,
-    /// Nothing is done, and no answer ever comes.
+    /// Nothing is done, and no response ever comes.
     Stall,
-    /// Everything is right as it was when it was asked, and told late.
+    /// The result is that of the time of the request, but the response is late.
     Late(Duration),
-    /// It is done, and the connection ends instead of an answer.
+    /// Done, but the connection ends without a response.
     LoseAnswer,
-    /// The answer's body ends after so many bytes, below the length that it has told.
+    /// The response's body ends after so many bytes, below its declared length.
     CutBody(u64),
-    /// The answer's body stops after so many bytes, and the connection stays.
+    /// The response's body stalls after so many bytes, and the connection stays open.
     StallBody(u64),
-    /// One byte of the answer's body is another one.
+    /// One byte of the response's body is changed.
     AlterBody,
-    /// Answered with the ETag of other bytes.
+    /// The response has the ETag of other bytes.
     WrongETag,
-    /// Answered with the checksum of other bytes.
+    /// The response has the checksum of other bytes.
     WrongChecksum,
-    /// The last byte is not stored, and the answer does not tell.
+    /// The last byte is not stored, and the response does not show it.
     StoreShort,
 }
 
 impl Fault {
     pub const ACCESS_DENIED: Self = Self::Refuse(403, "AccessDenied");
     pub const CLOCK_SKEWED: Self = Self::Refuse(403, "RequestTimeTooSkewed");
-    /// Two conditional writes of one name at once. No server that can be had here answers it.
+    /// Two concurrent conditional writes of one name. No server that is available for tests responds like this.
     pub const CONFLICT: Self = Self::Refuse(409, "ConditionalRequestConflict");
     pub const INTERNAL: Self = Self::Refuse(500, "InternalError");
     pub const SLOW_DOWN: Self = Self::Refuse(503, "SlowDown");
@@ -61,7 +61,7 @@ impl Fault {
     }
 }
 
-/// When a fault happens: always, unless it is said otherwise.
+/// When a fault happens: always, unless restricted.
 #[derive(Clone, Debug)]
 pub struct Rule {
     fault: Fault,
@@ -104,7 +104,7 @@ impl Rule {
     }
 }
 
-/// The rules in force, of which the first that applies is taken.
+/// The active rules; the first one that applies is used.
 #[derive(Default)]
 pub(super) struct Script(Vec<Rule>);
 

@@ -1,8 +1,8 @@
-//! S3 in memory, which does what it is told to do wrong.
+//! S3 in memory, with scripted faults.
 //!
-//! Without a fault it keeps what AWS promises of the operations that the store calls: conditions
-//! are decided atomically, checksums verified, parts put together as named. It does not look at
-//! signatures, which [`crate::S3sFs`] does, and takes no bodies framed as `aws-chunked`.
+//! Without faults it keeps AWS's guarantees for the operations that the store uses: conditions are decided
+//! atomically, checksums verified, parts assembled as named. It ignores signatures, which [`crate::S3sFs`]
+//! verifies, and does not accept bodies framed as `aws-chunked`.
 
 mod answer;
 mod bucket;
@@ -75,14 +75,14 @@ impl Faulty {
         environment(&self.endpoint())
     }
 
-    // What it does wrong.
+    // Faults.
 
-    /// From the next request on. Where several rules apply, the first that was given does.
+    /// Takes effect with the next request. If several rules apply, the first one is used.
     pub fn script(&self, rule: impl Into<Rule>) {
         lock(&self.shared.script).add(rule.into());
     }
 
-    /// Forgets all rules.
+    /// Removes all rules.
     pub fn heal(&self) {
         *lock(&self.shared.script) = Script::default();
     }
@@ -91,31 +91,31 @@ impl Faulty {
         lock(&self.shared.bucket).conditions = conditions;
     }
 
-    /// Says that the bucket has no versions; by default it says that it has.
+    /// Reports the bucket as not versioned; by default it is versioned.
     pub fn unversioned(&self) {
         lock(&self.shared.bucket).unversioned = true;
     }
 
-    /// Forgets bodies above 1 MiB, of which it then gives zeros: what is sent and read costs no
-    /// memory here. Such bodies are not verified.
+    /// Drops bodies above 1 MiB, which are then read as zeros: large bodies take no memory here. Such bodies are
+    /// not verified.
     pub fn discard(&self) {
         self.shared.discards.store(true, Ordering::Relaxed);
     }
 
-    // What it has seen.
+    // Observations.
 
     pub fn count(&self, operation: Operation) -> u64 {
         let asked = lock(&self.shared.asked);
         asked.get(&operation).copied().unwrap_or_default()
     }
 
-    /// Requests by operation, since the start or the last call; without those by which a service asks every
-    /// few seconds whether takedowns have changed.
+    /// Requests by operation, since the start or the last call; without the periodic requests by which a service
+    /// checks takedowns.
     pub fn take_counts(&self) -> BTreeMap<Operation, u64> {
         std::mem::take(&mut *lock(&self.shared.asked))
     }
 
-    /// Of bodies, all in all.
+    /// Total size of request bodies.
     pub fn received_bytes(&self) -> u64 {
         self.shared.received.load(Ordering::Relaxed)
     }
@@ -137,7 +137,7 @@ impl Faulty {
         }
     }
 
-    /// A header that an object was written with; empty when it was not.
+    /// A header that an object was written with; empty if there was none.
     pub fn header(&self, key: &str, name: &str) -> String {
         let bucket = lock(&self.shared.bucket);
         let stored = bucket.objects.get(key);
@@ -147,7 +147,7 @@ impl Faulty {
         })
     }
 
-    /// Puts an object where nobody has asked for it.
+    /// Stores an object without a request.
     pub fn put(&self, key: &str, bytes: impl Into<Bytes>) {
         let object = Stored::new(Content::Kept(bytes.into()), HeaderMap::new());
         lock(&self.shared.bucket)
@@ -155,7 +155,7 @@ impl Faulty {
             .insert(key.to_owned(), object);
     }
 
-    /// The same in a content coding.
+    /// Stores an object with a content coding.
     pub fn put_packed(&self, key: &str, bytes: &[u8], encoding: &'static str) {
         self.put(key, Bytes::copy_from_slice(bytes));
         let encoding = HeaderValue::from_static(encoding);
@@ -164,18 +164,18 @@ impl Faulty {
         });
     }
 
-    /// Takes an object away behind everybody's back.
+    /// Removes an object without a request.
     pub fn remove(&self, key: &str) {
         let removed = lock(&self.shared.bucket).objects.remove(key);
         assert!(removed.is_some(), "no object {key}");
     }
 
-    /// Other bytes, and nothing else that tells.
+    /// Changes the bytes of an object but nothing else.
     pub fn rot(&self, key: &str, bytes: impl Into<Bytes>) {
         self.change(key, |stored| stored.content = Content::Kept(bytes.into()));
     }
 
-    /// Was written so much earlier.
+    /// Makes an object older.
     pub fn age(&self, key: &str, by: Duration) {
         self.change(key, |stored| stored.modified -= by);
     }
@@ -186,7 +186,7 @@ impl Faulty {
         change(stored.unwrap_or_else(|| panic!("no object {key}")));
     }
 
-    /// Uploads in parts that are neither complete nor given up.
+    /// Multipart uploads that are neither complete nor aborted.
     pub fn unfinished_uploads(&self) -> usize {
         lock(&self.shared.bucket).uploads.len()
     }
@@ -201,18 +201,18 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(|request| shared.answer(request));
     let http = hyper::server::conn::http1::Builder::new();
-    // Ends in an error wherever a fault cuts it.
+    // Ends in an error wherever a fault cuts it off.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// Ends the connection without an answer.
+/// Ends the connection without a response.
 type Cut = Box<dyn std::error::Error + Send + Sync>;
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
         let (parts, body) = request.into_parts();
         let call = Call::read(&parts);
-        // By the clock, so that no test can say when.
+        // Sent periodically, so their number is not predictable.
         let is_look_at_blocks =
             call.operation == Operation::HeadObject && call.key.ends_with(".tintype/blocks.json");
         if !is_look_at_blocks {
@@ -224,7 +224,7 @@ impl Shared {
             Some(Fault::Stall) => return std::future::pending().await,
             _ => {}
         }
-        // Read in any case: who is still sending may never see an answer.
+        // Read in any case: a client that is still sending might never see a response.
         let content = Content::receive(body, self.discards.load(Ordering::Relaxed)).await?;
         self.received.fetch_add(content.len(), Ordering::Relaxed);
         let mut answer = match fault {
@@ -284,7 +284,7 @@ impl Shared {
     }
 }
 
-/// Also after a test that panicked while it looked.
+/// Also works after a test that panicked with the lock held.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

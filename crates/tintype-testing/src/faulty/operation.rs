@@ -1,4 +1,4 @@
-//! Which operation of S3 a request is.
+//! Recognises the S3 operation of a request.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::BUCKET;
 
-/// By S3's own names.
+/// Named as in S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     AbortMultipartUpload,
@@ -25,7 +25,7 @@ pub enum Operation {
     PutObject,
     UploadPart,
     UploadPartCopy,
-    /// What is not played here.
+    /// Not implemented here.
     Unknown,
 }
 
@@ -56,7 +56,7 @@ impl Call {
         }
     }
 
-    /// Empty when absent, as S3 treats it.
+    /// Empty if absent, as S3 treats it.
     pub(super) fn parameter(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Operations that only look.
+//! Operations that only read.
 
 use std::time::SystemTime;
 
@@ -161,7 +161,7 @@ pub(super) fn versioning(bucket: &Bucket) -> Outcome {
     Ok(Answer::xml(200, text))
 }
 
-/// As XML has it, in whole seconds: `2026-11-23T01:02:03Z`.
+/// In XML format, in whole seconds: `2026-11-23T01:02:03Z`.
 fn timestamp(time: SystemTime) -> String {
     let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     jiff::Timestamp::from_second(time.as_secs().try_into().unwrap())

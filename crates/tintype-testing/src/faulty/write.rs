@@ -153,14 +153,14 @@ fn written(object: &Stored) -> Answer {
     }
 }
 
-/// The checksum that was sent along, once the bytes have it.
+/// Verifies the checksum that was sent with the bytes.
 fn verified(
     headers: &HeaderMap,
     content: &Content,
 ) -> Result<Option<(&'static str, String)>, Refusal> {
     let streaming = header(headers, "x-amz-content-sha256").starts_with("STREAMING-");
     if streaming || header(headers, "content-encoding").contains("aws-chunked") {
-        // Framed bodies are for who knows a checksum only at the end.
+        // Framed bodies are for clients that know a checksum only at the end.
         return Err(Refusal(501, "NotImplemented"));
     }
     type Sum = fn(&[u8]) -> Vec<u8>;
@@ -204,7 +204,7 @@ fn source(bucket: &Bucket, headers: &HeaderMap) -> Result<Stored, Refusal> {
     Ok(object.clone())
 }
 
-/// What stays with an object of the headers that it was written with.
+/// The headers of a write that are stored with the object.
 fn own(headers: &HeaderMap) -> HeaderMap {
     let stays = |name: &str| {
         name.starts_with("x-amz-meta-")

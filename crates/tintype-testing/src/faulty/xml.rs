@@ -8,7 +8,7 @@ pub(super) fn element(name: &str, text: impl ToString) -> String {
     format!("<{name}>{}</{name}>", escaped(&text.to_string()))
 }
 
-/// A name in a listing, encoded when the client has asked for it.
+/// A name in a listing, encoded if the client requested it.
 pub(super) fn name(element_name: &str, text: &str, encoded: bool) -> String {
     match encoded {
         true => element(element_name, utf8_percent_encode(text, NON_ALPHANUMERIC)),

@@ -1,15 +1,15 @@
-//! What may succeed a moment later is tried again.
+//! Retries what may succeed a moment later.
 
 use std::time::Duration;
 
-use super::said::Raced;
+use super::fields::Raced;
 use crate::client::Refused;
 
-/// Looks at one original, or at one page of a listing, before it is given up.
+/// Attempts at one original, or at one page of a listing.
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Tries again what may succeed a moment later.
+/// Retries what may succeed a moment later.
 pub(super) async fn attempt<T, F>(what: impl Fn() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,

@@ -1,4 +1,4 @@
-//! What there is in FROM.
+//! Lists the originals of FROM.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use super::item::Item;
 use super::place::Place;
 use super::transfer::Transfer;
 
-/// What a listing brings.
+/// An entry of a listing.
 pub(super) enum Found {
     Original(Box<Item>),
-    Odd(String, String),
+    Skipped(String, String),
 }
 
-/// Everything in FROM, a page at a time and no further ahead than it is worked on.
+/// Everything in FROM, read a page at a time and only as fast as it is processed.
 pub(super) fn found(
     transfer: Arc<Transfer>,
     prefix: String,
@@ -48,10 +48,10 @@ impl Transfer {
         match &self.from {
             Place::Service(remote) => {
                 let page = remote.page(prefix, cursor, self.records).await?;
-                let odd = page.odd.into_iter();
-                let odd = odd.map(|(name, error)| Found::Odd(name, error.to_string()));
+                let skipped = page.skipped.into_iter();
+                let skipped = skipped.map(|(name, error)| Found::Skipped(name, error.to_string()));
                 let originals = page.items.into_iter().map(Box::new).map(Found::Original);
-                Ok((originals.chain(odd).collect(), page.cursor))
+                Ok((originals.chain(skipped).collect(), page.cursor))
             }
             Place::Store(store) => {
                 let page = store.list(prefix, false, cursor, MAX_PAGE).await?;

@@ -1,14 +1,14 @@
-//! Originals from a folder, a bucket or another tintype into a store.
+//! Copies originals from a folder, a bucket or another tintype into a store.
 
 mod attempt;
-mod held;
+mod buffered;
+mod fields;
 mod item;
 mod listing;
-mod odd;
+mod outcome;
 mod place;
 mod remote;
-mod said;
-mod tell;
+mod skipped;
 mod transfer;
 
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub use self::place::Address;
 
 use self::attempt::attempt;
 use self::listing::{Found, found};
+use self::outcome::Done;
 use self::place::Place;
-use self::tell::Done;
 use self::transfer::Transfer;
 use crate::{Report, Summary};
 
@@ -32,30 +32,30 @@ use crate::{Report, Summary};
 pub struct Options {
     pub from: Address,
     pub to: Address,
-    /// For services: of FROM, and of TO.
+    /// Tokens for FROM and TO, if they are services.
     pub tokens: [Option<String>; 2],
     /// Only names that start with this.
     pub prefix: String,
-    /// Originals copied at a time.
+    /// Originals copied at the same time.
     pub jobs: usize,
-    /// Say what would be done, and write nothing.
+    /// Report what would be done, and write nothing.
     pub dry_run: bool,
-    /// Replace what has the same name and other bytes.
+    /// Replace originals of the same name with other bytes.
     pub overwrite: bool,
-    /// With what was said of the originals.
+    /// Copy the editable fields as well.
     pub records: bool,
-    /// Read what was written to TO again.
+    /// Read back what was written to TO.
     pub read_back: bool,
 }
 
-/// Copies originals, each hashed on its way. FROM is never written to.
+/// Copies originals, hashing each on the way. FROM is never written to.
 pub fn import(options: Options, report: Report) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move { run(&options, &report).await })
 }
 
 async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
     let transfer = Arc::new(open(options).await?);
-    tell_odd(options, report)?;
+    report_skipped(options, report)?;
     let mut work = std::pin::pin!(
         found(
             transfer.clone(),
@@ -69,18 +69,18 @@ async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
     let mut broken: Option<anyhow::Error> = None;
     while let Some(done) = work.next().await {
         match done {
-            Ok(done) => done.tell(report)?,
-            Err(error) => broken = Some(error.context("FROM cannot be listed to its end")),
+            Ok(done) => done.report_to(report)?,
+            Err(error) => broken = Some(error.context("FROM could not be listed completely")),
         }
     }
-    if tell::is_empty(report) && broken.is_none() && !report.is_interrupted() {
+    if outcome::is_empty(report) && broken.is_none() && !report.is_interrupted() {
         let place = match options.prefix.as_str() {
             "" => options.from.to_string(),
             prefix => format!("{} under {prefix:?}", options.from),
         };
         report.aside(&format!("nothing was found in {place}"))?;
     }
-    Ok(tell::summary(report).broken_by(broken))
+    Ok(outcome::summary(report).broken_by(broken))
 }
 
 async fn open(options: &Options) -> anyhow::Result<Transfer> {
@@ -94,7 +94,7 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     let mut folder = None;
     if let Place::Store(store) = &to {
         folder = store.spool_dir();
-        // Before anything that they are about is there.
+        // Before the originals that they block exist.
         if let Some(blocks) = blocks.as_ref().filter(|_| !options.dry_run) {
             blocks::carry_over(store, blocks.all()).await?;
         }
@@ -103,7 +103,7 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     Ok(Transfer {
         from,
         to,
-        // The number of jobs bounds it.
+        // The number of jobs limits it.
         spool: Spool::untried(folder, u64::MAX),
         blocks,
         records: options.records,
@@ -113,23 +113,23 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     })
 }
 
-fn tell_odd(options: &Options, report: &Report) -> std::io::Result<()> {
-    let mut told = Ok(());
+fn report_skipped(options: &Options, report: &Report) -> std::io::Result<()> {
+    let mut reported = Ok(());
     if let Some(folder) = options.from.folder() {
-        odd::find(folder, &options.prefix, &mut |path, reason| {
-            let done = Done::Odd(path.to_string_lossy().into_owned(), reason);
-            if told.is_ok() {
-                told = done.tell(report);
+        skipped::find(folder, &options.prefix, &mut |path, reason| {
+            let done = Done::Skipped(path.to_string_lossy().into_owned(), reason);
+            if reported.is_ok() {
+                reported = done.report_to(report);
             }
         });
     }
-    told
+    reported
 }
 
-/// Each on a task of its own, so that hashing takes as many processors as there are.
+/// Each on its own task, so that hashing uses all processors.
 async fn work(transfer: Arc<Transfer>, found: anyhow::Result<Found>) -> anyhow::Result<Done> {
     let item = match found? {
-        Found::Odd(name, reason) => return Ok(Done::Odd(name, reason)),
+        Found::Skipped(name, reason) => return Ok(Done::Skipped(name, reason)),
         Found::Original(item) => item,
     };
     let task = tokio::spawn(async move {

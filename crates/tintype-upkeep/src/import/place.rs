@@ -11,7 +11,7 @@ use tintype_store::{DiskSettings, Reader, Store, StoreUrl};
 use super::remote::Remote;
 use crate::client::is_bare;
 
-/// A folder, a store or a service, as it is written on the command line.
+/// A folder, a store or a service, from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     Store(StoreUrl),
@@ -26,7 +26,7 @@ impl FromStr for Address {
             let url = reqwest::Url::parse(text).map_err(|error| format!("{text}: {error}"))?;
             if !is_bare(&url) {
                 return Err(format!(
-                    "{text}: name only the host, as in https://media.example.org, and give the token by TINTYPE_IMPORT_TOKEN"
+                    "{text}: write only the base URL, as in https://media.example.org, and set the token in TINTYPE_IMPORT_TOKEN"
                 ));
             }
             return Ok(Self::Service(text.trim_end_matches('/').to_owned()));
@@ -62,7 +62,7 @@ impl Address {
         }
     }
 
-    /// Whether one lies in the other, so that what is written would be read again.
+    /// Whether one lies in the other, so that written files would be read again.
     pub fn overlaps(&self, other: &Self) -> bool {
         let real = |address: &Self| address.folder().and_then(|path| path.canonicalize().ok());
         match (real(self), real(other)) {
@@ -90,7 +90,7 @@ impl Place {
         }
     }
 
-    /// For a dry run it is not written to either, and what is missing is not made.
+    /// For a dry run it is read-only too, and nothing missing is created.
     pub(super) async fn target(
         address: &Address,
         token: Option<&str>,

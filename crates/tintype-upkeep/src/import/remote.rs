@@ -14,13 +14,13 @@ use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
 use tintype_store::{ETag, HexId, Key, KeyError, Source};
 
-use super::held::Held;
+use super::buffered::Buffered;
 use super::item::{Item, There};
 use crate::client::{Client, Refused, send};
 
-/// The service bounds the head of a request; what is longer is said in a request of its own.
-const MAX_SAID_BYTES: usize = 4 * 1024;
-/// As it is stored, so that its hash can be compared; what is packed is unpacked here.
+/// The service limits the size of a request's head; longer fields are sent in a separate request.
+const MAX_FIELDS_BYTES: usize = 4 * 1024;
+/// Requests the stored bytes, so that their hash can be compared; they are decoded here.
 const ANY_CODING: &str = "gzip, *";
 
 pub(super) struct Remote(Client);
@@ -42,7 +42,7 @@ struct File {
 /// One page, with the names that no key can have.
 pub(super) struct Listed {
     pub(super) items: Vec<Item>,
-    pub(super) odd: Vec<(String, KeyError)>,
+    pub(super) skipped: Vec<(String, KeyError)>,
     pub(super) cursor: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl Remote {
             ("records", if records { "1" } else { "0" }),
         ];
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        // Only for its query.
+        // Only its query is used.
         let url = Url::parse_with_params("http://service/", query)?;
         let path = format!("list?{}", url.query().unwrap_or_default());
         let answer = send(self.request(Method::GET, &path)).await?;
@@ -79,37 +79,37 @@ impl Remote {
             serde_json::from_slice(&bytes).context("the listing cannot be read")?;
         let mut listed = Listed {
             items: Vec::new(),
-            odd: Vec::new(),
+            skipped: Vec::new(),
             cursor: listing.cursor,
         };
         for file in listing.files {
             match Key::existing(&file.key) {
                 Ok(key) => listed.items.push(item(key, file)),
-                Err(error) => listed.odd.push((file.key, error)),
+                Err(error) => listed.skipped.push((file.key, error)),
             }
         }
         Ok(listed)
     }
 
-    pub(super) async fn read(&self, item: &Item, spool: &Spool) -> anyhow::Result<Held> {
+    pub(super) async fn read(&self, item: &Item, spool: &Spool) -> anyhow::Result<Buffered> {
         let request = self.file(Method::GET, &item.key);
         let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
         if etag(&answer).as_ref() != Some(&item.etag) {
             anyhow::bail!("it was changed since it was listed; import again");
         }
         let encoding = encoding(&answer);
-        let held = Held::read(spool, answer.bytes_stream(), item.size).await?;
-        Ok(held.of_coding(encoding))
+        let buffered = Buffered::read(spool, answer.bytes_stream(), item.size).await?;
+        Ok(buffered.of_coding(encoding))
     }
 
-    /// Whether what it gives is in a coding that another program has packed it in.
+    /// Whether the original has a content coding from another program.
     pub(super) async fn is_packed(&self, key: &Key) -> anyhow::Result<bool> {
         let request = self.file(Method::HEAD, key);
         let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
         Ok(encoding(&answer).is_some())
     }
 
-    pub(super) async fn look(&self, key: &Key) -> anyhow::Result<Option<There>> {
+    pub(super) async fn stat(&self, key: &Key) -> anyhow::Result<Option<There>> {
         let answer = match send(self.file(Method::HEAD, key)).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -128,8 +128,8 @@ impl Remote {
         };
         let size = header("content-length").and_then(|text| text.parse().ok());
         Ok(Some(There {
-            size: size.context("the answer has no length")?,
-            etag: etag(&answer).context("the answer has no ETag")?,
+            size: size.context("the response has no length")?,
+            etag: etag(&answer).context("the response has no ETag")?,
             digest: header("repr-digest").map(str::to_owned),
             mark: None,
         }))
@@ -138,31 +138,31 @@ impl Remote {
     pub(super) async fn write(
         &self,
         key: &Key,
-        held: &Held,
-        said: &Map<String, Value>,
+        buffered: &Buffered,
+        fields: &Map<String, Value>,
         replaces: Option<&There>,
     ) -> anyhow::Result<()> {
         let mut request = self
             .file(Method::PUT, key)
-            .header("repr-digest", repr_digest(held.sha256()))
-            .header(CONTENT_LENGTH, held.len());
+            .header("repr-digest", repr_digest(buffered.sha256()))
+            .header(CONTENT_LENGTH, buffered.len());
         request = match replaces {
             None => request.header(IF_NONE_MATCH, "*"),
             Some(there) => request.header(IF_MATCH, format!("\"{}\"", there.etag)),
         };
-        let (first, later) = parts(said);
+        let (first, later) = parts(fields);
         if !first.is_empty() {
             let value = HeaderValue::from_bytes(Value::Object(first).to_string().as_bytes())?;
             request = request.header("tintype-record", value);
         }
-        let body = match held.source() {
+        let body = match buffered.source() {
             Source::Bytes(bytes) => Body::from(bytes),
-            Source::File { .. } => Body::wrap_stream(held.body().await?),
+            Source::File { .. } => Body::wrap_stream(buffered.body().await?),
         };
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();
-        if told.is_none_or(|told| told.as_bytes() != repr_digest(held.sha256()).as_bytes()) {
-            anyhow::bail!("the service has other bytes than were sent to it");
+        if told.is_none_or(|told| told.as_bytes() != repr_digest(buffered.sha256()).as_bytes()) {
+            anyhow::bail!("the service has stored other bytes than were sent");
         }
         match later.is_empty() {
             true => Ok(()),
@@ -170,10 +170,13 @@ impl Remote {
         }
     }
 
-    /// Says of an original that is there already what was said of it elsewhere, unless something was
-    /// said of it there.
-    pub(super) async fn say(&self, key: &Key, said: &Map<String, Value>) -> anyhow::Result<()> {
-        if said.is_empty() {
+    /// Sets the editable fields of an existing original, unless it has some already.
+    pub(super) async fn set_fields(
+        &self,
+        key: &Key,
+        fields: &Map<String, Value>,
+    ) -> anyhow::Result<()> {
+        if fields.is_empty() {
             return Ok(());
         }
         let path = format!("records/{}", encode_key(key));
@@ -185,26 +188,27 @@ impl Remote {
                 .iter()
                 .all(|name| there[name].as_object().is_none_or(Map::is_empty));
         match is_silent {
-            true => self.patch(key, said.clone()).await,
+            true => self.patch(key, fields.clone()).await,
             false => Ok(()),
         }
     }
 
-    async fn patch(&self, key: &Key, said: Map<String, Value>) -> anyhow::Result<()> {
+    async fn patch(&self, key: &Key, fields: Map<String, Value>) -> anyhow::Result<()> {
         let request = self
             .request(Method::PATCH, &format!("records/{}", encode_key(key)))
             .header("content-type", "application/merge-patch+json")
-            .body(Value::Object(said).to_string());
+            .body(Value::Object(fields).to_string());
         send(request).await.map(drop)
     }
 }
 
-/// What is said with the upload, and what after it. Who may see it is never said too late.
-fn parts(said: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
-    if Value::Object(said.clone()).to_string().len() <= MAX_SAID_BYTES {
-        return (said.clone(), Map::new());
+/// Splits fields into those sent with the upload and those sent afterwards. The state is always sent first.
+fn parts(fields: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+    if Value::Object(fields.clone()).to_string().len() <= MAX_FIELDS_BYTES {
+        return (fields.clone(), Map::new());
     }
-    said.clone()
+    fields
+        .clone()
         .into_iter()
         .partition(|(name, _)| name == "state")
 }
@@ -215,7 +219,7 @@ fn item(key: Key, file: File) -> Item {
         .then(|| serde_json::from_value(told["state"].clone()).ok())
         .flatten();
     let record = match &block {
-        // Its state is kept elsewhere.
+        // A block is stored elsewhere.
         Some(_) => None,
         None => serde_json::from_value::<Record>(told.clone()).ok(),
     };

@@ -1,4 +1,4 @@
-//! The way of one original: look, read, compare, write, compare again.
+//! Copies one original: compare, read, write, compare again.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use tintype_server::records::blocks::{self, Blocks};
 use tintype_server::records::record::Record;
 use tintype_store::{Attributes, Body, Condition, ContentHash, HexId, Meta, Object, Store};
 
-use super::held::Held;
+use super::buffered::Buffered;
+use super::fields;
 use super::item::{Item, There};
 use super::place::Place;
-use super::said;
 use crate::hash::sha256;
 
 pub(super) struct Transfer {
     pub(super) from: Place,
     pub(super) to: Place,
-    /// Where originals wait on their way.
+    /// Holds originals in transit.
     pub(super) spool: Spool,
-    /// Takedowns of a store that is FROM.
+    /// Takedowns of FROM, if that is a store.
     pub(super) blocks: Option<Blocks>,
     pub(super) records: bool,
     pub(super) overwrite: bool,
@@ -32,15 +32,15 @@ pub(super) struct Transfer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Copied,
-    /// Copied without the coding that another program had packed it in.
+    /// Copied and decoded, because another program had stored it with gzip.
     Unpacked,
-    /// It is there already.
+    /// It exists already.
     Same,
-    /// Something else has its name.
+    /// Another original has its name.
     Conflict,
-    /// Taken down, so that nobody is given the bytes. The takedown itself was carried over.
+    /// Taken down, so that its bytes cannot be read. The takedown itself was copied.
     Blocked,
-    /// A dry run would have copied it.
+    /// Would have been copied without --dry-run.
     Would,
 }
 
@@ -57,11 +57,12 @@ impl Transfer {
             return Ok(Outcome::Blocked);
         }
         let record = self.record(item).await?;
-        let there = self.look(item).await?;
+        let there = self.stat(item).await?;
         if let Some(there) = &there {
             if self.is_same(item, record.as_ref(), there).await? {
                 if !self.dry_run {
-                    self.say_of_same(item, record.as_ref(), there).await?;
+                    self.set_fields_of_same(item, record.as_ref(), there)
+                        .await?;
                 }
                 return Ok(Outcome::Same);
             }
@@ -72,18 +73,18 @@ impl Transfer {
         if self.dry_run {
             return Ok(Outcome::Would);
         }
-        let held = self.read(item).await?;
+        let buffered = self.read(item).await?;
         if let Some(known) = self.known(item, record.as_ref()).await? {
             ensure!(
-                known == held.sha256(),
-                "the bytes are not those that its record describes; run `tintype verify` there"
+                known == buffered.sha256(),
+                "the bytes do not match its record; run `tintype verify` there"
             );
         }
-        let packed = held.sha256();
-        let held = held.unpacked(&self.spool).await?;
-        self.write(item, &held, record.as_ref(), there.as_ref())
+        let packed = buffered.sha256();
+        let buffered = buffered.unpacked(&self.spool).await?;
+        self.write(item, &buffered, record.as_ref(), there.as_ref())
             .await?;
-        Ok(match held.sha256() == packed {
+        Ok(match buffered.sha256() == packed {
             true => Outcome::Copied,
             false => Outcome::Unpacked,
         })
@@ -94,15 +95,15 @@ impl Transfer {
             _ if !self.records => Ok(None),
             Place::Service(_) => Ok(item.record.clone()),
             Place::Store(store) => {
-                let read = said::read(store, &item.key).await?;
+                let read = fields::read(store, &item.key).await?;
                 Ok(read.map(|stored| stored.record))
             }
         }
     }
 
-    async fn look(&self, item: &Item) -> anyhow::Result<Option<There>> {
+    async fn stat(&self, item: &Item) -> anyhow::Result<Option<There>> {
         match &self.to {
-            Place::Service(remote) => remote.look(&item.key).await,
+            Place::Service(remote) => remote.stat(&item.key).await,
             Place::Store(store) => {
                 let meta = store.head(&Object::Original(item.key.clone())).await?;
                 Ok(meta.map(There::from))
@@ -110,7 +111,7 @@ impl Transfer {
         }
     }
 
-    /// Whether the original is there already, with the least reading that is certain.
+    /// Whether the original exists already, with as little reading as is safe.
     async fn is_same(
         &self,
         item: &Item,
@@ -122,7 +123,7 @@ impl Transfer {
         }
         let is_packed = match record.filter(|record| record.etag == item.etag) {
             Some(record) => record.encoding.is_some(),
-            // Only what is packed has another size where it was copied to.
+            // Only originals with a content coding have another size in TO.
             None => there.size != item.size && self.is_packed(item).await?,
         };
         if there.size != item.size && !is_packed {
@@ -131,11 +132,11 @@ impl Transfer {
         let here = match self.known(item, record).await? {
             Some(known) if !is_packed => known,
             _ => {
-                let held = self.read(item).await?.unpacked(&self.spool).await?;
-                if held.len() != there.size {
+                let buffered = self.read(item).await?.unpacked(&self.spool).await?;
+                if buffered.len() != there.size {
                     return Ok(false);
                 }
-                held.sha256()
+                buffered.sha256()
             }
         };
         match (&self.to, &there.digest) {
@@ -143,7 +144,7 @@ impl Transfer {
             (Place::Store(store), None) => {
                 let object = Object::Original(item.key.clone());
                 let got = store.get(&object, None, Some(&there.etag)).await?;
-                let got = got.context("it went away while it was looked at")?;
+                let got = got.context("it was deleted while it was checked")?;
                 Ok(read_whole(got.body).await? == here)
             }
             (Place::Service(_), None) => {
@@ -162,7 +163,7 @@ impl Transfer {
         }
     }
 
-    /// The hash that the source tells of its original without reading it.
+    /// The hash of an original that the source knows without reading it.
     async fn known(
         &self,
         item: &Item,
@@ -182,7 +183,7 @@ impl Transfer {
             .and_then(|meta| meta.attributes.sha256))
     }
 
-    async fn read(&self, item: &Item) -> anyhow::Result<Held> {
+    async fn read(&self, item: &Item) -> anyhow::Result<Buffered> {
         let store = match &self.from {
             Place::Service(remote) => return remote.read(item, &self.spool).await,
             Place::Store(store) => store,
@@ -194,35 +195,35 @@ impl Transfer {
             got => got?.context(changed)?,
         };
         let encoding = got.meta.attributes.encoding;
-        let held = Held::read(&self.spool, got.body, item.size).await?;
-        // Other programs write into a folder in place, even while it is read.
+        let buffered = Buffered::read(&self.spool, got.body, item.size).await?;
+        // Other programs may change files in place, even while they are read.
         let after = store.head(&object).await?;
         ensure!(after.is_some_and(|meta| meta.etag == item.etag), changed);
-        Ok(held.of_coding(encoding))
+        Ok(buffered.of_coding(encoding))
     }
 
     async fn write(
         &self,
         item: &Item,
-        held: &Held,
+        buffered: &Buffered,
         record: Option<&Record>,
         replaces: Option<&There>,
     ) -> anyhow::Result<()> {
         let store = match &self.to {
             Place::Store(store) => store,
             Place::Service(remote) => {
-                if let Some(encoding) = &held.encoding {
+                if let Some(encoding) = &buffered.encoding {
                     bail!(
-                        "it is packed with {encoding}, which cannot be unpacked, and a service takes no packed uploads"
+                        "it has the content coding {encoding}, which cannot be decoded, and a service accepts no encoded uploads"
                     );
                 }
-                let said = self.said(item, record, Some(held.sha256()));
-                return remote.write(&item.key, held, &said, replaces).await;
+                let fields = self.fields(item, record, Some(buffered.sha256()));
+                return remote.write(&item.key, buffered, &fields, replaces).await;
             }
         };
         let key = &item.key;
-        if let Some(ahead) = record.and_then(said::ahead) {
-            said::write(store, key, &ahead, true).await?;
+        if let Some(ahead) = record.and_then(fields::ahead) {
+            fields::write(store, key, &ahead, true).await?;
         }
         let condition = match replaces {
             None => Condition::Absent,
@@ -230,47 +231,47 @@ impl Transfer {
         };
         let attributes = Attributes {
             nonce: Some(mark(item)),
-            sha256: Some(held.sha256()),
+            sha256: Some(buffered.sha256()),
             idempotency: None,
-            encoding: held.encoding.clone(),
+            encoding: buffered.encoding.clone(),
         };
         let object = Object::Original(key.clone());
         let meta = store
-            .put(&object, held.source(), &condition, &attributes)
+            .put(&object, buffered.source(), &condition, &attributes)
             .await?;
         if self.read_back {
-            self.compare(store, &object, &meta, held).await?;
+            self.compare(store, &object, &meta, buffered).await?;
         }
         if let Some(record) = record {
-            let moved = moved(item, record, &meta, held.sha256());
-            said::write(store, key, &moved, true).await?;
+            let moved = moved(item, record, &meta, buffered.sha256());
+            fields::write(store, key, &moved, true).await?;
         }
         Ok(())
     }
 
-    /// What was written is read again; what is not as it was read goes.
+    /// Reads the copy back, and deletes it if it differs.
     async fn compare(
         &self,
         store: &Store,
         object: &Object,
         meta: &Meta,
-        held: &Held,
+        buffered: &Buffered,
     ) -> anyhow::Result<()> {
         let got = match store.get(object, None, Some(&meta.etag)).await {
-            // Somebody else's by now.
+            // Replaced by another writer meanwhile.
             Err(tintype_store::Error::Precondition { .. }) | Ok(None) => return Ok(()),
             got => got?.context("it went away")?,
         };
-        if read_whole(got.body).await? == held.sha256() {
+        if read_whole(got.body).await? == buffered.sha256() {
             return Ok(());
         }
         let condition = Condition::Match(meta.etag.clone());
         store.delete(object, &condition).await?;
-        bail!("other bytes were read back than were written; the copy was removed");
+        bail!("the bytes read back differ from those written; the copy was removed");
     }
 
-    /// An import that was interrupted may have left the record out.
-    async fn say_of_same(
+    /// An interrupted import may not have written the record.
+    async fn set_fields_of_same(
         &self,
         item: &Item,
         record: Option<&Record>,
@@ -281,23 +282,23 @@ impl Transfer {
         };
         match &self.to {
             Place::Service(remote) => {
-                let said = self.said(item, Some(record), record.sha256);
-                remote.say(&item.key, &said).await
+                let fields = self.fields(item, Some(record), record.sha256);
+                remote.set_fields(&item.key, &fields).await
             }
             Place::Store(store) => {
                 let sha256 = self.known(item, Some(record)).await?;
                 let Some(sha256) = sha256 else {
                     return Ok(());
                 };
-                // What is packed is not so where it went, and is looked at anew.
+                // An original that was decoded has other bytes in TO, whose facts are derived anew.
                 let describes = record.etag == item.etag && record.encoding.is_none();
-                let moved = said::moved(record, describes, &there.etag, sha256);
-                said::write(store, &item.key, &moved, self.overwrite).await
+                let moved = fields::moved(record, describes, &there.etag, sha256);
+                fields::write(store, &item.key, &moved, self.overwrite).await
             }
         }
     }
 
-    fn said(
+    fn fields(
         &self,
         item: &Item,
         record: Option<&Record>,
@@ -305,13 +306,13 @@ impl Transfer {
     ) -> serde_json::Map<String, serde_json::Value> {
         let blocks = self.blocks.as_ref();
         let block = blocks.and_then(|blocks| blocks.of(&item.key, sha256));
-        said::said(record, block.as_deref())
+        fields::editable(record, block.as_deref())
     }
 }
 
 async fn read_whole(body: Body) -> anyhow::Result<ContentHash> {
     let read = sha256(body).await;
-    let (_, hash) = read.context("an original broke off while it was read")?;
+    let (_, hash) = read.context("an original was cut off while it was read")?;
     Ok(hash)
 }
 
@@ -321,11 +322,11 @@ fn moved(item: &Item, record: &Record, meta: &Meta, sha256: ContentHash) -> Reco
     Record {
         size: meta.size,
         encoding: encoding.filter(|_| meta.attributes.encoding.is_some()),
-        ..said::moved(record, describes, &meta.etag, sha256)
+        ..fields::moved(record, describes, &meta.etag, sha256)
     }
 }
 
-/// Travels with a copy and says of which version it is one, so that the next run need not read either.
+/// Stored with a copy and identifies the copied version, so that the next run need not read either.
 fn mark(item: &Item) -> String {
     let hash = Sha256::new_with_prefix(b"tintype import\0")
         .chain_update(item.size.to_be_bytes())

@@ -1,4 +1,4 @@
-//! What becomes of something whose original may be gone.
+//! Decides about derived objects whose original may be gone.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,19 +7,18 @@ use tintype_store::{ETag, KeyHash, Object, Own, Store};
 
 use crate::chain;
 
-/// Variants of an earlier content may still be asked for by a replica that has not noticed, and are
-/// worth nothing to anybody else.
+/// A replica that has not noticed a change may still request variants of older content; nobody else needs them.
 const OUTDATED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What is known of the original that a variant or a record belongs to.
+/// What is known of the original of a variant or a record.
 pub(super) enum Fate {
     NoRecord,
     NoOriginal,
-    /// What was made earlier is of another content.
+    /// It exists; variants made before this time are of older content.
     Current(SystemTime),
-    /// The record is none, so that nothing is known of it. It gives way to one made anew.
+    /// The record is unreadable, so nothing is known of the original. It will be replaced by a new one.
     Damaged(ETag, String),
-    /// The reason why it cannot be told. What belongs to it stays.
+    /// The state cannot be determined, for this reason. Everything of it is kept.
     Unknown(String),
 }
 
@@ -30,9 +29,9 @@ pub(super) fn owner(own: &Own) -> Option<KeyHash> {
     }
 }
 
-/// Only a confirmed absence is one.
+/// Only a confirmed absence counts.
 pub(super) async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<records::StoredRecord>) {
-    let stored = match records::look(store, owner).await {
+    let stored = match records::inspect(store, owner).await {
         Ok(FoundRecord::Stored(stored)) => *stored,
         Ok(FoundRecord::Nothing) => return (Fate::NoRecord, None),
         Ok(FoundRecord::Damaged { etag, reason }) => return (Fate::Damaged(etag, reason), None),

@@ -1,4 +1,4 @@
-//! Removes what nobody needs any more.
+//! Removes what is no longer needed.
 
 mod fate;
 
@@ -21,25 +21,25 @@ use crate::{Report, Summary, stores};
 /// Longer than any upload takes.
 const UNFINISHED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Requests at a time.
+/// Requests at the same time.
 const AT_ONCE: usize = 16;
 
-/// In the log, beside the actors of the API.
+/// In the log, where the API has its actors.
 const ACTOR: &str = "sweep";
 
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Only tell what would be removed.
+    /// Only report what would be removed.
     pub dry_run: bool,
-    /// Also records of absent originals that hold what people said.
+    /// Also records of missing originals that have editable fields.
     pub records: bool,
-    /// What is younger may belong to an upload that is under way.
+    /// Younger objects may belong to an upload in progress.
     pub grace: Duration,
     /// See [`place`].
     pub after: Option<String>,
 }
 
-/// Removes what nobody needs any more.
+/// Removes what is no longer needed.
 pub fn sweep(
     stores: Stores,
     options: Options,
@@ -56,7 +56,7 @@ pub fn sweep(
     })
 }
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 8] = [
     "variants",
     "records",
@@ -68,10 +68,10 @@ const COUNTS: [&str; 8] = [
     "failed",
 ];
 
-/// The order of the walk. Variants come first, which are told by their records.
+/// The order of the walk. Variants come first, because deciding about them needs the records.
 const KINDS: [Kind; 3] = [Kind::Variant, Kind::Record, Kind::Idem];
 
-/// A path to go on after: of something of tintype's own.
+/// Parses the path to continue after, which is one of tintype's own objects.
 pub fn place(text: &str) -> Result<String, String> {
     match KINDS.iter().any(|kind| text.starts_with(&kind.folder())) {
         true => Ok(text.to_owned()),
@@ -82,7 +82,7 @@ pub fn place(text: &str) -> Result<String, String> {
     }
 }
 
-/// A variant that is to go.
+/// A variant to be removed.
 struct Victim {
     own: Own,
     reason: &'static str,
@@ -124,7 +124,7 @@ impl Sweeper {
         stores::own(store.clone(), kind, self.options.after.as_deref())
     }
 
-    /// Everything of a page has been looked at.
+    /// Reports that all of a page was examined.
     fn passed(&self, tickets: Vec<Ticket>) {
         tickets
             .into_iter()
@@ -153,7 +153,7 @@ impl Sweeper {
                     Some(Fate::NoRecord) => "there is no record",
                     Some(Fate::NoOriginal) => "there is no original",
                     Some(Fate::Current(since)) if is_outdated(&own, *since) => {
-                        "made of an earlier content"
+                        "made of older content"
                     }
                     Some(Fate::Unknown(reason)) => {
                         self.fail(&own.object, reason)?;
@@ -192,10 +192,11 @@ impl Sweeper {
                 .await;
             for (own, fate, stored) in judged {
                 match (fate, stored) {
-                    // Also a young one: a record appears whole or not at all.
+                    // Even a young one: a record appears whole or not at all.
                     (Fate::Damaged(etag, reason), _) => {
-                        let reason =
-                            format!("it cannot be read, and is made anew on first use: {reason}");
+                        let reason = format!(
+                            "it cannot be read, and will be made anew on first use: {reason}"
+                        );
                         let condition = Condition::Match(etag);
                         self.remove_one("damaged_records", &own, &reason, &condition)
                             .await?;
@@ -206,7 +207,7 @@ impl Sweeper {
                             self.report.count("kept_records", 1);
                             continue;
                         }
-                        // As it was judged: an upload under way has written it anew.
+                        // Only in the version that was examined: an upload in progress may have rewritten it.
                         let condition = Condition::Match(stored.etag);
                         self.remove_one("records", &own, "there is no original", &condition)
                             .await?;
@@ -231,7 +232,7 @@ impl Sweeper {
                 if age(own.modified) <= idempotency::KEPT {
                     continue;
                 }
-                // One that was written anew since the listing speaks for another day.
+                // If it was rewritten since the listing, it is valid for another day.
                 let meta = self.stores.store.head(&own.object).await?;
                 let expired = meta.filter(|meta| age(meta.modified) > idempotency::KEPT);
                 if let Some(meta) = expired {
@@ -258,7 +259,7 @@ impl Sweeper {
         age(own.modified) >= self.options.grace
     }
 
-    /// Variants: whatever they are now, they can be made again.
+    /// Removes variants, whatever they are now: they can be made again.
     async fn remove(&self, what: &'static str, victims: Vec<Victim>) -> anyhow::Result<()> {
         let (derived, dry_run) = (&self.stores.derived, self.options.dry_run);
         let removed: Vec<_> = stream::iter(victims)
@@ -301,7 +302,7 @@ impl Sweeper {
     ) -> io::Result<()> {
         match removed {
             Ok(true) => {}
-            // Gone, or in use again.
+            // Deleted, or in use again.
             Ok(false) | Err(Error::Precondition { .. }) => return Ok(()),
             Err(error) => return self.fail(&own.object, &error.to_string()),
         }
@@ -323,7 +324,7 @@ impl Sweeper {
 
     fn fail(&self, object: &Object, reason: &str) -> io::Result<()> {
         let path = object.path();
-        let words = format!("{path} was left alone: {reason}");
+        let words = format!("{path} was kept: {reason}");
         self.report.failed(json!({ "path": path }), reason, &words)
     }
 
@@ -346,7 +347,7 @@ impl Sweeper {
             false => "removed",
         };
         let uploads = match dry_run {
-            // Only found out by giving them up.
+            // Found out only by aborting them.
             true => {
                 counts.insert("uploads".to_owned(), Value::Null);
                 "unfinished uploads not counted".to_owned()
@@ -358,10 +359,10 @@ impl Sweeper {
         );
         if kept > 0 {
             words += &format!(
-                "; kept {kept} records without an original for what people said in them (--records removes them)"
+                "; kept {kept} records without an original because of their editable fields (--records removes them)"
             );
         }
-        let failure = (failed > 0).then(|| format!("{failed} could not be judged or removed"));
+        let failure = (failed > 0).then(|| format!("{failed} could not be checked or removed"));
         report.summary(counts, words, failure, report.how_to_go_on())
     }
 }

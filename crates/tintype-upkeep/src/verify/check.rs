@@ -1,4 +1,4 @@
-//! One original, or one record, and what is wrong with it.
+//! Checks one original, or one record.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 use crate::chain;
 use crate::hash::sha256;
 
-/// A record is written before an original that is not to be seen yet, and deleted after it: one this
-/// young may belong to a change that is under way.
+/// A record is written before an original that is not public yet, and deleted after it: a record this young may
+/// belong to a change in progress.
 const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
 
 pub(super) enum Finding {
     Missing,
     Changed,
     Unreadable(String),
-    /// The record, and not the original.
+    /// The record is at fault, not the original.
     BadRecord(KeyHash, String),
     Stale,
     NoRecord,
@@ -26,15 +26,15 @@ pub(super) enum Finding {
     Packed(String),
 }
 
-/// What came of looking at one key.
+/// The result for one key.
 pub(super) struct Checked {
     pub(super) key: String,
     pub(super) bytes: u64,
     pub(super) finding: Option<Finding>,
 }
 
-/// Each on a task of its own, so that hashing takes as many processors as there are. `None`: it went
-/// away, or was changed while it was read.
+/// Each on its own task, so that hashing uses all processors. `None` if it was deleted, or changed while it was
+/// read.
 pub(super) async fn original(
     store: Arc<Store>,
     listed: Listed,
@@ -69,7 +69,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             finding,
         }))
     };
-    let looked = records::look(store, &key.hash()).await;
+    let looked = records::inspect(store, &key.hash()).await;
     let stored = match looked.map_err(chain)? {
         FoundRecord::Stored(stored) => stored,
         FoundRecord::Nothing => return done(0, Some(Finding::NoRecord)),
@@ -95,7 +95,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
             )
         }
         Ok(None) => Ok(None),
-        // A change since the listing has changed the record as well, and is no finding.
+        // A change since the listing has changed the record as well, and is not a finding.
         Err(Error::Precondition { .. }) if listed.etag == etag => Ok(None),
         Err(Error::Precondition { .. }) => match records::read(store, &key.hash()).await {
             Ok(Some(again)) if again.etag != stored.etag => Ok(None),
@@ -105,7 +105,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
     }
 }
 
-/// Only what the walk through the originals cannot find: a record whose original is gone.
+/// Only finds what the walk through the originals cannot: a record whose original is gone.
 pub(super) async fn record(
     store: Arc<Store>,
     own: Own,
@@ -125,14 +125,14 @@ pub(super) async fn record(
             finding: Some(finding),
         }))
     };
-    let record = match records::look(&store, &owner).await {
+    let record = match records::inspect(&store, &owner).await {
         Ok(FoundRecord::Stored(stored)) => stored.record,
         Ok(FoundRecord::Damaged { reason, .. }) if prefix.is_empty() => {
             let path = Object::Record(owner).path();
             return checked(&path, Finding::BadRecord(owner, reason));
         }
         Ok(FoundRecord::Nothing | FoundRecord::Damaged { .. }) => return Ok(None),
-        // Of a key that cannot be told. With a prefix it may be somebody else's.
+        // The key of a damaged record is unknown, so it may be outside of the prefix.
         Err(error) if prefix.is_empty() => {
             let path = Object::Record(owner).path();
             return checked(&path, Finding::Unreadable(chain(error)));
@@ -154,7 +154,7 @@ async fn is_there(store: &Store, key: &Key) -> Result<bool, Error> {
     Ok(store.head(&object).await?.is_some())
 }
 
-/// Asked after the original, because a delete removes the original first.
+/// Checked after the original, because a delete removes the original first.
 async fn is_there_record(store: &Store, key: &Key) -> Result<bool, Error> {
     Ok(store.head(&Object::Record(key.hash())).await?.is_some())
 }

@@ -1,4 +1,4 @@
-//! Whether the originals still are what was uploaded.
+//! Checks whether the originals still are what was uploaded.
 
 mod check;
 
@@ -15,7 +15,7 @@ use self::check::{Checked, Finding, original, record};
 use crate::walk::Ticket;
 use crate::{Report, Summary, stores};
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 10] = [
     "originals",
     "bytes",
@@ -33,7 +33,7 @@ const COUNTS: [&str; 10] = [
 pub struct Options {
     /// Only keys that start with this.
     pub prefix: String,
-    /// Originals read at a time.
+    /// Originals read at the same time.
     pub jobs: usize,
     /// A key, or the path of a record: those come after all originals.
     pub after: Option<String>,
@@ -80,7 +80,7 @@ impl Verifier {
             report.aside(&stores::nothing_found(&self.options.prefix, after))?;
         }
         let broken = broken.map(|error| {
-            anyhow::Error::new(error).context("the store cannot be gone through to its end")
+            anyhow::Error::new(error).context("the store could not be read completely")
         });
         Ok(summary(report).broken_by(broken))
     }
@@ -120,7 +120,7 @@ impl Verifier {
             .try_buffer_unordered(*jobs)
     }
 
-    /// Gives what kept the walk from its end.
+    /// Returns what kept the walk from its end.
     async fn take(
         &self,
         walk: impl Stream<Item = Checking>,
@@ -130,11 +130,11 @@ impl Verifier {
         let mut broken = None;
         while let Some(checked) = walk.next().await {
             match checked {
-                // What was left half way is not done.
+                // Interrupted work does not count as done.
                 Ok((_, None)) if self.report.is_interrupted() => {}
                 Ok((ticket, checked)) => {
                     if let Some(checked) = checked {
-                        tell(checked, bad_records, &self.report)?;
+                        report_result(checked, bad_records, &self.report)?;
                     }
                     self.report.end(ticket);
                 }
@@ -145,8 +145,12 @@ impl Verifier {
     }
 }
 
-/// A damaged record is found from its original and by itself, and told once.
-fn tell(checked: Checked, bad_records: &mut HashSet<KeyHash>, report: &Report) -> io::Result<()> {
+/// A damaged record is found through its original and by itself, but reported once.
+fn report_result(
+    checked: Checked,
+    bad_records: &mut HashSet<KeyHash>,
+    report: &Report,
+) -> io::Result<()> {
     let key = checked.key.as_str();
     if let Some(Finding::BadRecord(owner, _)) = &checked.finding
         && !bad_records.insert(*owner)
@@ -162,13 +166,17 @@ fn tell(checked: Checked, bad_records: &mut HashSet<KeyHash>, report: &Report) -
         return Ok(());
     };
     let (name, count, words) = match &finding {
-        Finding::Missing => ("missing", "missing", "there is a record, and no original"),
-        Finding::Changed => ("changed", "changed", "other bytes than were uploaded"),
+        Finding::Missing => ("missing", "missing", "there is a record, but no original"),
+        Finding::Changed => ("changed", "changed", "not the bytes that were uploaded"),
         Finding::Unreadable(reason) => ("unreadable", "unreadable", reason.as_str()),
         Finding::BadRecord(_, reason) => ("bad-record", "bad_records", reason.as_str()),
-        Finding::Stale => ("stale", "stale", "the record is of what was there before"),
+        Finding::Stale => ("stale", "stale", "the record describes an earlier version"),
         Finding::NoRecord => ("no-record", "no_record", "never used"),
-        Finding::NotHashed => ("not-hashed", "not_hashed", "no hash to compare with"),
+        Finding::NotHashed => (
+            "not-hashed",
+            "not_hashed",
+            "the record has no hash to compare with",
+        ),
         Finding::Packed(encoding) => ("packed", "packed", encoding.as_str()),
     };
     report.count(count, 1);
@@ -190,12 +198,12 @@ fn summary(report: &Report) -> Summary {
         packed,
     ] = COUNTS.map(|name| report.counted(name));
     let words = format!(
-        "{originals} originals, {bytes} bytes read: {missing} missing, {changed} changed, {unreadable} unreadable, {bad_records} with a damaged record; {stale} stale, {no_record} without a record, {not_hashed} without a hash, {packed} packed"
+        "{originals} originals, {bytes} bytes read: {missing} missing, {changed} changed, {unreadable} unreadable, {bad_records} with a damaged record; {stale} stale, {no_record} without a record, {not_hashed} without a hash, {packed} content-encoded"
     );
     let failure = match (missing + changed + unreadable, bad_records) {
         (0, 0) => None,
         (0, records) => Some(format!(
-            "{records} records are damaged, and no original; tintype index makes them anew"
+            "{records} records are damaged, but no original; tintype index rebuilds them"
         )),
         (damaged, _) => Some(format!(
             "{damaged} originals are damaged; restore them from a backup"

@@ -1,4 +1,4 @@
-//! `tintype config`: what is in force.
+//! `tintype config`: the effective configuration.
 
 use std::time::SystemTime;
 
@@ -11,10 +11,10 @@ use super::sizes::{Size, Sizes};
 use super::{answer, fit, load};
 use crate::failure::Failure;
 
-/// Check the configuration and print what is in force.
+/// Check the configuration and print the effective values.
 ///
-/// Every option with where it comes from; secrets are masked. Mistakes are all told at once, and what works less
-/// well than it is meant to is told at the end.
+/// Every option with its source; secrets are masked. All mistakes are reported together; settings that work less
+/// well than intended are listed at the end.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", options()))]
 pub(crate) struct Arguments {
@@ -28,7 +28,7 @@ Examples:
   tintype config
   TINTYPE_STORE=file:///srv/media tintype config --dev";
 
-/// Every option with its default; what each means takes a page.
+/// Every option with its default; full descriptions would take a page each.
 fn options() -> String {
     let mut text = "\
 Options, by the variables that set them. config/tintype.toml and tintype docs say what each means."
@@ -66,7 +66,7 @@ impl Arguments {
     }
 }
 
-/// What works, and probably not as it is meant; `/readyz` and the log say the same.
+/// Settings that work, but probably not as intended; `/readyz` and the log have the same.
 fn warnings(config: &Config) -> String {
     let warnings = config.warnings(SystemTime::now());
     let lines = warnings.iter().map(|warning| format!("#   {warning}\n"));
@@ -76,7 +76,7 @@ fn warnings(config: &Config) -> String {
     }
 }
 
-/// What is in force on this machine, and where each figure is from.
+/// The effective sizes on this machine, and the source of each.
 fn here(config: &Config, granted: &Granted) -> String {
     let Sizes {
         cpus,
@@ -93,15 +93,15 @@ fn here(config: &Config, granted: &Granted) -> String {
     };
     let memory = memory.map(|memory| line("memory", &memory));
     let unread = granted.unread.iter();
-    let unread = unread.map(|reason| format!("the limits of the task are not known: {reason}"));
+    let unread = unread.map(|reason| format!("the limits of the task are unknown: {reason}"));
     let lines = [
         line("cpus", &cpus),
-        memory.unwrap_or_else(|| "memory is not known".to_owned()),
+        memory.unwrap_or_else(|| "memory is unknown".to_owned()),
         line("workers", &workers),
         line("memory_budget", &memory_budget),
         line("hot_cache_bytes", &hot_cache_bytes),
         line("max_connections", &max_connections),
-        format!("largest pictures in megapixels: {largest}"),
+        format!("largest images in megapixels: {largest}"),
     ];
     let otel = &config.otel;
     let collector = [("traces", &otel.traces), ("metrics", &otel.metrics)];

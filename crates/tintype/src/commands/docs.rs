@@ -11,9 +11,9 @@ use crate::failure::Failure;
 
 /// Write the reference: URLs, API, error codes, options, metrics, log.
 ///
-/// One HTML page that needs nothing else, of exactly this release: every item of an address with its range, every
-/// call, every error code with cause and cure, every option, metric and field of the log. `tintype serve --dev`
-/// shows the same page at its address, with a playground.
+/// One HTML page that loads nothing else, for exactly this release: every URL item with its range, every API call,
+/// every error code with cause and cure, every option, metric and log field. `tintype serve --dev` serves the same
+/// page at `/`, with a playground.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

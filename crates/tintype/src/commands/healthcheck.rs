@@ -11,13 +11,13 @@ use super::load_for_health;
 use super::support::local;
 use crate::failure::Failure;
 
-/// Less than the shortest interval at which anything asks.
+/// Less than the shortest usual interval of health checks.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ask the service of this machine whether it is alive.
 ///
-/// Exits with 0 when it is, with 1 when not. The address is TINTYPE_ADMIN_BIND. A configuration in a
-/// bucket is not looked at: S3 may be away without any harm to the service.
+/// Exits with 0 if it is, with 1 if not. The address is TINTYPE_ADMIN_BIND. A configuration in a bucket is not
+/// read: S3 may be unavailable without any harm to the service.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        // Whatever else the service may need, only its address matters here.
+        // Of the configuration only the address matters here.
         let address = local(load_for_health()?.addresses.admin_bind);
         Ok(ask(address, if self.ready { "/readyz" } else { "/livez" })?)
     }
@@ -39,7 +39,7 @@ impl Arguments {
 
 fn ask(address: SocketAddr, path: &str) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
-        .with_context(|| format!("nothing answers on {address}"))?;
+        .with_context(|| format!("nothing responds on {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(
@@ -50,7 +50,7 @@ fn ask(address: SocketAddr, path: &str) -> anyhow::Result<()> {
     stream
         .take(64 * 1024)
         .read_to_string(&mut answer)
-        .context("the answer broke off")?;
+        .context("the response was cut off")?;
     if !answer.starts_with("HTTP/1.1 200 ") {
         let status = answer.lines().next().unwrap_or_default();
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);

@@ -1,4 +1,4 @@
-//! `tintype import`: originals from a folder, a bucket or another tintype into a store.
+//! `tintype import`: copies originals from a folder, a bucket or another tintype into a store.
 
 use clap::Args;
 use tintype_upkeep::import::{self, Address, Options};
@@ -8,13 +8,13 @@ use crate::failure::Failure;
 
 /// Copy originals from a folder, a bucket or another tintype.
 ///
-/// FROM and TO are a folder, file:///path, s3://bucket/location, or the address of a tintype service.
-/// Originals keep their names, and what was said of them in a tintype (focal point, crops, state, meta,
-/// takedowns) comes along. Every copy is hashed on its way and compared with what was written. What another
-/// program has stored in FROM packed with gzip (Content-Encoding) is unpacked.
+/// FROM and TO are a folder, file:///path, s3://bucket/location, or the URL of a tintype service. Originals keep
+/// their names, and editable fields in a tintype (focal point, crops, state, meta, takedowns) are copied too. Every
+/// copy is hashed on the way and compared with what was written. Files that another program has stored in FROM with
+/// gzip (Content-Encoding) are decoded.
 ///
-/// Run it again and it goes on where it was: what is there already is skipped. A name that something
-/// else has is a conflict, which is told and left alone. FROM is never written to.
+/// Run it again to continue: existing copies are skipped. A name with other bytes is a conflict, which is reported
+/// and left alone. FROM is never written to.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -23,39 +23,39 @@ Examples:
   TINTYPE_IMPORT_TOKEN=tt_… tintype import https://media.example.org ./media --prefix photos/
   tintype import ./media https://media.example.org --token-to tt_… --json
 
-A bucket is reached by AWS's own variables (AWS_REGION, AWS_ENDPOINT_URL, …). Of a service the token
+Buckets are configured by AWS's own variables (AWS_REGION, AWS_ENDPOINT_URL, …). For a service the token
 needs the scopes read and list (FROM), or read and write, with replace for --overwrite and takedown
-for what is blocked (TO).
+for blocked originals (TO).
 
-Exits with 1 when anything was not imported: a conflict, an odd name, a failure, or an interruption.")]
+Exits with 1 if anything was not imported: a conflict, an unusable name, a failure, or an interruption.")]
 pub(crate) struct Arguments {
     from: Address,
     to: Address,
     /// Only names that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
-    /// Originals copied at a time
+    /// Originals copied at the same time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// Say what would be done, and write nothing
+    /// Report what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Replace what has the same name and other bytes
+    /// Replace originals of the same name with other bytes
     #[arg(long)]
     overwrite: bool,
-    /// Bytes alone, without what was said of them
+    /// Copy bytes only, without editable fields
     #[arg(long)]
     no_records: bool,
     /// Do not read back what was written to TO; a service compares by itself
     #[arg(long)]
     no_read_back: bool,
-    /// One line of JSON for each original, and one for the sum
+    /// One line of JSON for each original, and a summary
     #[arg(long)]
     json: bool,
-    /// Token of the service; better given by the variable, which no list of processes shows
+    /// Token of the service; better given by the variable, which does not appear in process lists
     #[arg(long, env = "TINTYPE_IMPORT_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Token of TO, where both are services [default: --token]
+    /// Token of TO, if both are services [default: --token]
     #[arg(long, env = "TINTYPE_IMPORT_TOKEN_TO", hide_env_values = true)]
     token_to: Option<String>,
 }
@@ -64,7 +64,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         if self.from.overlaps(&self.to) {
             return Err(Failure::Usage(
-                "FROM and TO are one place, or one lies in the other".to_owned(),
+                "FROM and TO are the same, or one is inside the other".to_owned(),
             ));
         }
         let options = Options {

@@ -1,4 +1,4 @@
-//! `tintype index`: records made ahead, for a store that was adopted.
+//! `tintype index`: creates records in advance, for an adopted store.
 
 use std::io::{IsTerminal, Write};
 
@@ -13,17 +13,16 @@ use tokio_util::sync::CancellationToken;
 use super::support::{self, PROGRESS, Telling};
 use crate::failure::Failure;
 
-/// Make records ahead for originals that have none, and anew where one is damaged.
+/// Create records for originals that have none, and rebuild damaged ones.
 ///
-/// An original that was there before tintype gets its record on first use, which then takes longer.
-/// This makes them all, hashes included. A record
-/// that cannot be read is made anew as well; focal point, crops, embargo and meta that were in it are lost,
-/// takedowns are not. First it tells how many there are and what that costs, and
-/// asks. It can be interrupted and started again at any time, beside the service.
+/// An original from before tintype gets its record on first use, which then takes longer. This command creates them
+/// all, hashes included. An unreadable record is rebuilt; its focal point, crops, embargo and meta are lost,
+/// takedowns are not. It first reports how many there are and what that costs, and asks. It can be interrupted and
+/// started again at any time, while the service runs.
 #[derive(Args)]
 #[command(after_help = format!("\
 Examples:
-  tintype index                      tells what it costs, and asks
+  tintype index                      reports what it costs, and asks
   tintype index --prefix photos/2016/ --jobs 8 --yes --json
 
 {PROGRESS}"))]
@@ -31,13 +30,13 @@ pub(crate) struct Arguments {
     /// Only keys that start with this
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
-    /// Originals read at a time
+    /// Originals read at the same time
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Go on after this key
+    /// Continue after this key
     #[arg(long, value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]
@@ -76,12 +75,12 @@ impl Arguments {
         if self.telling.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()
         {
             return Err(Failure::Usage(
-                "nothing was done: nobody can be asked here; --yes goes on without asking"
+                "nothing was done: there is no terminal to ask on; --yes continues without asking"
                     .to_owned(),
             ));
         }
         write!(std::io::stderr(), "Go on? [y/N] ")?;
-        // On a thread that nobody waits for: Ctrl-C is an answer as well.
+        // On a thread that is not joined: Ctrl-C is an answer as well.
         let (tell, answer) = oneshot::channel();
         std::thread::spawn(move || {
             let mut answer = String::new();

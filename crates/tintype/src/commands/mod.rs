@@ -30,12 +30,12 @@ use crate::failure::Failure;
 
 const FILE: &str = "config/tintype.toml";
 
-/// The configuration in force.
+/// Loads the configuration.
 pub(crate) fn load(dev: Option<&Dev>) -> Result<Loaded, Failure> {
     Config::load(environment(), Path::new(FILE), dev).map_err(Failure::Configuration)
 }
 
-/// Whether it can work on this machine; what works less than is asked for joins its warnings.
+/// Checks that it can work on this machine; shortcomings are added to its warnings.
 pub(crate) fn fit(config: &mut Config, granted: &Granted) -> Result<(), Failure> {
     let Problems { refused, warned } = config.misfits(granted);
     config.warnings.extend(warned);
@@ -45,13 +45,13 @@ pub(crate) fn fit(config: &mut Config, granted: &Granted) -> Result<(), Failure>
     }
 }
 
-/// The configuration for a tool that serves nobody: what only serving needs may be missing, and it
-/// does not matter who could reach the address.
+/// The configuration for a tool that does not serve: settings that only serving needs may be missing, and it does
+/// not matter who could reach the addresses.
 fn load_for_tools() -> Result<Config, Failure> {
     load_leniently(environment())
 }
 
-/// The same without what lies in a bucket: whether S3 answers says nothing about the process.
+/// Does the same without reading a bucket: an unavailable S3 says nothing about the process.
 fn load_for_health() -> Result<Config, Failure> {
     let is_near =
         |(name, text): &(String, String)| name != "TINTYPE_CONFIG" || !text.starts_with("s3://");
@@ -67,7 +67,7 @@ fn load_leniently(environment: impl Iterator<Item = (String, String)>) -> Result
     Ok(loaded.map_err(Failure::Configuration)?.config)
 }
 
-/// The configuration for making URLs, where neither a store nor the API's tokens are at hand.
+/// The configuration for making URLs, which needs neither a store nor API tokens.
 fn load_for_urls() -> Result<Config, Failure> {
     const PLACES: [&str; 4] = [
         "TINTYPE_STORE",
@@ -88,17 +88,17 @@ fn load_for_urls() -> Result<Config, Failure> {
     Ok(loaded.map_err(Failure::Configuration)?.config)
 }
 
-/// Text that is not UTF-8 is kept far enough to be refused by name.
+/// Text that is not UTF-8 is converted, so that it can be refused by name.
 fn environment() -> impl Iterator<Item = (String, String)> {
     let named = std::env::vars_os().map(|(name, text)| {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         (lossy(name), lossy(text))
     });
-    // What a command is told, and no option of the service.
+    // Variables of commands, which are not options of the service.
     named.filter(|(name, _)| !name.starts_with("TINTYPE_IMPORT_") && name != purge::TOKEN)
 }
 
-/// An answer on standard output.
+/// Prints a result on standard output.
 fn answer(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

@@ -1,4 +1,4 @@
-//! `tintype purge`: asks the service to forget what it made, here and in the caches in front.
+//! `tintype purge`: asks the service to purge variants and downstream caches.
 
 use clap::Args;
 use tintype_store::Key;
@@ -8,13 +8,13 @@ use tintype_upkeep::{client, key};
 use super::{load_for_tools, support};
 use crate::failure::Failure;
 
-/// Where the token is; on a command line everybody on the machine could read it.
+/// The variable with the token; on a command line everybody on the machine could read it.
 pub(super) const TOKEN: &str = "TINTYPE_TOKEN";
 
-/// Remove what was made from originals from every cache.
+/// Purge variants and downstream caches of originals.
 ///
-/// Asks the running service, which tells the caches in front of it too. The token comes from
-/// TINTYPE_TOKEN and needs the scope `purge`. Variants are made again when they are next asked for.
+/// Calls the running service, which purges its downstream caches too. The token comes from TINTYPE_TOKEN and needs
+/// the scope `purge`. Variants are made again when they are next requested.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// Every original whose key starts with this
     #[arg(long)]
     prefix: Option<String>,
-    /// Where the API is [default: the address that the configuration names]
+    /// Where the API is [default: from the configuration]
     #[arg(long, value_parser = client::base)]
     url: Option<String>,
     #[arg(long, env = TOKEN, hide = true, hide_env_values = true)]
@@ -50,7 +50,7 @@ impl Arguments {
         };
         let Some(token) = self.token else {
             return Err(Failure::Usage(format!(
-                "{TOKEN} is missing: a token with the scope purge, as tintype token new makes it"
+                "{TOKEN} is missing: set it to a token with the scope purge, made by tintype token new"
             )));
         };
         let what = match self.prefix {

@@ -1,4 +1,4 @@
-//! `tintype render`: one picture from file to file, with the service's own pixel code.
+//! `tintype render`: renders one image from file to file, with the service's own pixel code.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use crate::failure::Failure;
 /// A minute is enough for anything within the limits.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Render a picture from file to file.
+/// Render an image from file to file.
 ///
-/// The same code, limits and qualities as the service. The format is that of the spec (f_webp), or
-/// else the ending of OUT.
+/// Uses the same code, limits and qualities as the service. The format is that of the spec (f_webp), or else the
+/// extension of OUT.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     input: PathBuf,
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// What to make of it, as in an address
+    /// The spec, as in a URL
     #[arg(long, default_value = "f_auto")]
     spec: String,
 }
@@ -46,7 +46,7 @@ impl Arguments {
         let format = match merged.format {
             FormatItem::Image(format) => format,
             _ => format_of(&self.output).ok_or_else(|| {
-                usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec name a format")
+                usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec must name a format")
             })?,
         };
         let config = load_for_tools()?;

@@ -24,11 +24,11 @@ use super::sizes::Sizes;
 use super::{fit, load};
 use crate::failure::Failure;
 
-/// Serve thumbnails and originals, and take uploads.
+/// Serve thumbnails and originals, and accept uploads.
 ///
-/// Logs on standard output, a line of JSON a request and for everything else that happens. SIGTERM and SIGINT stop it: it says that it
-/// is not ready any more, serves on while balancers notice, finishes what is under way and ends
-/// with 0. A second signal ends it at once, with 1.
+/// Logs to standard output, one line of JSON per request or event. SIGTERM and SIGINT stop it: it reports that it
+/// is not ready any more, keeps serving while load balancers notice, finishes running requests and exits with 0. A
+/// second signal ends it at once, with 1.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ Examples:
   tintype serve --dev --root /tmp/m    the same with files somewhere else
   TINTYPE_STORE=file:///srv/media TINTYPE_SIGNING_KEYS=… TINTYPE_TOKENS=… tintype serve")]
 pub(crate) struct Arguments {
-    /// Fill in what is not set: loopback, unsigned addresses, a disk store, the token `dev`
+    /// Fill in what is not set: loopback, unsigned URLs, a disk store, the token `dev`
     #[arg(long)]
     dev: bool,
     /// With --dev: the folder for originals
@@ -64,7 +64,7 @@ impl Arguments {
         let mut config = load(dev.as_ref())?.config;
         let filter = EnvFilter::try_new(&config.logging.log)
             .map_err(|error| Failure::Usage(format!("TINTYPE_LOG: {error}")))?;
-        // Dropped last: it writes what is left.
+        // Dropped last: it writes the rest.
         let writer = Writer::stdout()?;
         let events = Events::to(writer.log());
         tracing_subscriber::registry()
@@ -74,7 +74,7 @@ impl Arguments {
         report_panics();
         let granted = Granted::detect(config.task_metadata.as_deref());
         if let Some(reason) = &granted.unread {
-            tracing::warn!(reason, "the limits of the task are not known");
+            tracing::warn!(reason, "the limits of the task are unknown");
         }
         fit(&mut config, &granted)?;
         for warning in config.warnings(SystemTime::now()) {
@@ -112,7 +112,7 @@ async fn serve(
             None => None,
         },
     };
-    // For whoever started this by hand. A container's standard error is read by machines as well.
+    // For interactive use. In a container, standard error is read by machines as well.
     let greeting = match dev {
         true => greeting(&config, &listeners, token.as_deref().unwrap_or(DEV_TOKEN))?,
         false => String::new(),
@@ -122,8 +122,8 @@ async fn serve(
     let farewell = farewell(&config);
     let stop = CancellationToken::new();
     let greet = Box::new(|config: &Config| {
-        tell_start(config, granted, public);
-        // Nobody may be reading it.
+        log_start(config, granted, public);
+        // Standard error may be closed.
         let _ = std::io::stderr().lock().write_all(greeting.as_bytes());
     });
     let mut serving = service::serve(config, granted, listeners, log, stop.clone(), greet);
@@ -133,7 +133,7 @@ async fn serve(
     let cut = tokio::select! {
         cut = &mut serving => cut?,
         is_by_hand = stopped => {
-            tracing::info!(event = "stopping", "stopping: not ready any more, finishing what is under way");
+            tracing::info!(event = "stopping", "stopping: not ready any more, finishing running requests");
             stop.cancel();
             if is_by_hand {
                 let _ = writeln!(std::io::stderr().lock(), "{farewell}");
@@ -154,7 +154,7 @@ async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(listener.with_context(|| format!("{name}: {address} cannot be bound; choose another"))?)
 }
 
-/// For whoever pressed Ctrl-C and still sees it run.
+/// Shown after Ctrl-C, while the service is still running.
 fn farewell(config: &Config) -> String {
     let longest = config
         .stopping
@@ -163,15 +163,15 @@ fn farewell(config: &Config) -> String {
         .as_secs();
     let lame_duck = match config.stopping.lame_duck.as_secs() {
         0 => String::new(),
-        seconds => format!("serving on for {seconds} s until balancers have noticed, then "),
+        seconds => format!("serving for {seconds} s more until load balancers have noticed, then "),
     };
     format!(
-        "Stopping: {lame_duck}finishing what is under way, {longest} s at most. Ctrl-C once more stops at once."
+        "Stopping: {lame_duck}finishing running requests, {longest} s at most. Press Ctrl-C again to stop at once."
     )
 }
 
-/// What runs, how large it makes itself, and who says so.
-fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
+/// Logs the version, the sizes, and their sources.
+fn log_start(config: &Config, granted: &Granted, public: SocketAddr) {
     let Sizes {
         cpus,
         memory,
@@ -206,7 +206,7 @@ fn tell_start(config: &Config, granted: &Granted, public: SocketAddr) {
         largest_megapixels = largest,
         traces_to = config.otel.traces.as_ref().map(|signal| &*signal.endpoint),
         metrics_to = config.otel.metrics.as_ref().map(|signal| &*signal.endpoint),
-        "tintype {version} on {public}; pictures of more than largest_megapixels do not fit into memory"
+        "tintype {version} on {public}; images of more than largest_megapixels do not fit into memory"
     );
 }
 
@@ -237,7 +237,7 @@ fn greeting(config: &Config, listeners: &Listeners, token: &str) -> Result<Strin
     writeln!(out)?;
     writeln!(
         out,
-        "For development: anybody who reaches this address may ask for any picture."
+        "For development: anybody who can reach this address may request any image."
     )?;
     Ok(out)
 }

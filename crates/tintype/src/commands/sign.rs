@@ -1,4 +1,4 @@
-//! `tintype sign`: a signature for a path that is there already.
+//! `tintype sign`: signs an existing path.
 
 use clap::Args;
 use tintype_server::url::parse_path;
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 /// Sign a delivery path.
 ///
-/// Prints the path in its canonical spelling; a signature that it has already is replaced.
+/// Prints the path in its canonical spelling; an existing signature is replaced.
 #[derive(Args)]
 #[command(after_help = "\
 Example:

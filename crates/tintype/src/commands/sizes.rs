@@ -1,11 +1,11 @@
-//! How large the service makes itself on this machine, and who says so.
+//! The sizes of the service on this machine, and their sources.
 
 use std::fmt::Display;
 
 use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, Resources};
 
-/// One figure and where it is from; `None`: from the configuration.
+/// A figure and its source; `None` if it is configured.
 pub(crate) struct Size {
     pub(crate) value: u64,
     from: Option<String>,
@@ -24,7 +24,7 @@ impl Size {
         Self { value, from }
     }
 
-    /// `set` is what to say of a figure from the configuration.
+    /// `set` is the text for a configured figure.
     pub(crate) fn from<'a>(&'a self, set: &'a str) -> &'a str {
         self.from.as_deref().unwrap_or(set)
     }
@@ -32,13 +32,13 @@ impl Size {
 
 pub(crate) struct Sizes {
     pub(crate) cpus: Size,
-    /// `None`: nothing says it.
+    /// `None` if unknown.
     pub(crate) memory: Option<Size>,
     pub(crate) workers: Size,
     pub(crate) memory_budget: Size,
     pub(crate) hot_cache_bytes: Size,
     pub(crate) max_connections: Size,
-    /// In megapixels, by format; for people.
+    /// In megapixels per format, as text.
     pub(crate) largest: String,
 }
 
@@ -61,7 +61,7 @@ impl Sizes {
             workers: Size::or_set(
                 workers.get() as u64,
                 config.work.workers.is_some(),
-                "one for each of the cpus",
+                "one per cpu",
             ),
             memory_budget: Size::or_set(
                 memory_budget,

@@ -1,4 +1,4 @@
-//! `tintype sweep`: removes what nobody needs any more.
+//! `tintype sweep`: removes what is no longer needed.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::failure::Failure;
 
 /// Remove derived data without an original, and leftovers.
 ///
-/// Goes: variants and records whose original is gone, variants older than a week that were made of an
-/// earlier content, answers kept for Idempotency-Key for more than a day, and unfinished uploads of
-/// more than a day. Stays: originals, takedowns, purges that are still to be delivered, and every
-/// record with something that people said. May run at any time, beside the service.
+/// Removed: variants and records whose original is gone, variants of older content made more than a week ago,
+/// responses kept for Idempotency-Key for more than a day, and uploads unfinished for more than a day. Kept:
+/// originals, takedowns, undelivered purges, and every record with editable fields that are set. May run at any
+/// time, while the service runs.
 #[derive(Args)]
 #[command(after_help = format!("\
 Examples:
@@ -23,21 +23,21 @@ Examples:
   tintype sweep --json
 
 {PROGRESS}
-Of a sweep \"after\" is a path: variants come first, then records, then intents.
+For a sweep \"after\" is a path: variants come first, then records, then intents.
 
 In a bucket it costs a LIST request for each 1,000 objects of tintype's own, a GET and a HEAD for
 each original with variants and for each record, and two requests for each object removed."))]
 pub(crate) struct Arguments {
-    /// Only tell what would be removed
+    /// Only report what would be removed
     #[arg(long)]
     dry_run: bool,
-    /// Also records of absent originals that hold a focal point, crops, a state or `meta`
+    /// Also records of missing originals that have a focal point, crops, a state or `meta`
     #[arg(long)]
     records: bool,
-    /// What is younger is left alone: it may belong to an upload that is under way
+    /// Younger objects are kept: they may belong to an upload in progress
     #[arg(long, default_value = "24h", value_parser = units::duration)]
     grace: Duration,
-    /// Go on after this path, as the lines of --json have it
+    /// Continue after this path, as in the lines of --json
     #[arg(long, value_name = "PATH", value_parser = sweep::place)]
     after: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `tintype token`: tokens of the API.
+//! `tintype token`: API tokens.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -21,8 +21,8 @@ enum Command {
 
 /// Make a token.
 ///
-/// Prints the token for the client, once, and the entry of TINTYPE_TOKENS that the server keeps
-/// instead: it holds only a hash. Nothing is stored.
+/// Prints the token for the client, once, and the entry for TINTYPE_TOKENS on the server, which only has a hash.
+/// Nothing is stored.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -34,16 +34,16 @@ struct New {
     /// Name in logs and in the configuration: a-z, 0-9 and -
     #[arg(long)]
     id: String,
-    /// What it may do, joined by +
+    /// Its scopes, joined by +
     #[arg(long, alias = "scope", value_delimiter = '+', required = true)]
     scopes: Vec<Scope>,
     /// Only keys that start with this; may be repeated [default: every key]
     #[arg(long = "prefix")]
     prefixes: Vec<String>,
-    /// When it ends: a time from now, such as 90d, or Unix seconds [default: never]
+    /// When it expires: a time from now, such as 90d, or Unix seconds [default: never]
     #[arg(long, value_parser = expiry)]
     expires: Option<u64>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -57,7 +57,7 @@ impl Arguments {
         token.prefixes = new.prefixes;
         token.expires = new.expires;
         let entry = token.to_string();
-        // The rules for ids and prefixes have one owner: what reads the entry.
+        // Parsing the entry checks the rules for ids and prefixes, which are defined there.
         entry.parse::<Token>().map_err(Failure::Usage)?;
         let bearer = format!("tt_{}_{secret}", new.id);
         if new.json {

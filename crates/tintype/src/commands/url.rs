@@ -1,4 +1,4 @@
-//! `tintype url`: the address of a picture, signed where it has to be.
+//! `tintype url`: the URL of an image, signed if required.
 
 use clap::Args;
 use tintype_server::url::{
@@ -9,10 +9,10 @@ use tintype_store::Key;
 use super::{answer, load_for_urls, unix_now};
 use crate::failure::Failure;
 
-/// Print the URL of a picture.
+/// Print the URL of an image.
 ///
-/// It is signed where the site of the key asks for a signature. Nothing is asked of a server, so the
-/// signing keys have to be configured here too.
+/// It is signed if the site of the key requires a signature. No server is asked, so the signing keys have to be
+/// configured here too.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -22,10 +22,10 @@ Examples:
 pub(crate) struct Arguments {
     /// Name of the original, not percent-encoded
     key: String,
-    /// What to make of it, or the name of a preset
+    /// The spec, or the name of a preset
     #[arg(default_value = "f_auto")]
     spec: String,
-    /// Sign, even where nobody asks for it
+    /// Sign even if no signature is required
     #[arg(long)]
     signed: bool,
 }
@@ -52,7 +52,7 @@ impl Arguments {
             (_, None) => {
                 let (key, site) = (encode_key(&key), &site.name);
                 return Err(Failure::Usage(format!(
-                    "{key} needs a signature, and the site {site} has no signing keys"
+                    "{key} needs a signature, but the site {site} has no signing keys"
                 )));
             }
         };

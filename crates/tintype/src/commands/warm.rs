@@ -1,4 +1,4 @@
-//! `tintype warm`: has variants made before anybody waits for them.
+//! `tintype warm`: has variants made in advance.
 
 use std::io::BufReader;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use tintype_upkeep::warm::{self, Keys, Options};
 use super::support::{self, PROGRESS, Telling};
 use crate::failure::Failure;
 
-/// Have variants made before anybody asks for them.
+/// Have variants made in advance.
 ///
-/// Asks the running service for each of them, in every format that browsers ask for, or in the one
-/// that the spec names. Addresses are signed with the signing keys of the configuration. Keys come
-/// from the command line, from standard input (-), one a line, or from the store (--prefix).
+/// Requests each of them from the running service, in every format that browsers accept, or in the one that the
+/// spec names. URLs are signed with the signing keys of the configuration. Keys come from the command line, from
+/// standard input (-), one per line, or from the store (--prefix).
 #[derive(Args)]
 #[command(after_help = format!("\
 Examples:
@@ -33,16 +33,16 @@ pub(crate) struct Arguments {
     /// The name of a preset; may be repeated
     #[arg(long = "preset", required_unless_present = "specs")]
     presets: Vec<String>,
-    /// What to make, as in an address; may be repeated
+    /// A spec, as in a URL; may be repeated
     #[arg(long = "spec")]
     specs: Vec<String>,
-    /// Where the service is [default: the address that the configuration names]
+    /// Where the service is [default: from the configuration]
     #[arg(long, value_parser = client::base)]
     url: Option<String>,
-    /// Requests at a time
+    /// Requests at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
-    /// With --prefix: go on after this key
+    /// With --prefix: continue after this key
     #[arg(long, requires = "prefix", conflicts_with = "keys", value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]

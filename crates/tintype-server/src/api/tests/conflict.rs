@@ -1,4 +1,4 @@
-//! A name that is taken is never overwritten unless that was asked for.
+//! An existing name is never overwritten unless the client asks for it.
 
 use std::collections::HashSet;
 

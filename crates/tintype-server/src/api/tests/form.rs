@@ -1,4 +1,4 @@
-//! Forms: the file is taken from wherever in the form it stands, and everything else is bounded.
+//! Forms: the file may stand anywhere in the form, and everything else is limited.
 
 use http::Method;
 

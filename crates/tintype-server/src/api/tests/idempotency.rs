@@ -1,5 +1,5 @@
-//! A request that is repeated under its idempotency key does its work once and is answered as the
-//! first time. A key that is used for something else is refused.
+//! A request repeated with the same idempotency key takes effect once and gets the first response again. A key
+//! reused for another request is refused.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -146,7 +146,7 @@ async fn a_move_that_is_repeated_is_answered_again_although_its_source_is_gone()
     }
 }
 
-/// What a process leaves that is killed while it overwrites: an intent without an answer.
+/// What a process leaves when it is killed during an overwrite: an intent without a response.
 mod unfinished {
     use jiff::{SignedDuration, Timestamp};
     use tintype_store::{Condition, HexId, Key, Object};
@@ -201,7 +201,7 @@ mod unfinished {
         replayed(&first_of(first), &again);
     }
 
-    /// All but the time of birth, which the record took with it.
+    /// All headers but the creation time, which was deleted with the record.
     fn first_of(mut first: super::Answer) -> super::Answer {
         let mut record = first.expect(200);
         record["created"] = record["modified"].clone();

@@ -1,4 +1,4 @@
-//! Lists, batches and purges: many originals in one request, each with its own answer.
+//! Lists, batches and purges: many originals in one request, each with its own result.
 
 use serde_json::{Value, json};
 

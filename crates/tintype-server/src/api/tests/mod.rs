@@ -1,4 +1,4 @@
-//! The API through its router, over a store in memory.
+//! Tests of the API through its router, over a store in memory.
 
 mod conflict;
 mod form;
@@ -29,7 +29,7 @@ use crate::telemetry::metrics::Metrics;
 
 const SPOOL_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A service of its own for every test. The token `dev` may do everything.
+/// A separate service for each test. The token `dev` may do everything.
 pub(super) struct Api {
     pub(super) app: Arc<App>,
     _spool: TempDir,
@@ -99,7 +99,7 @@ impl Api {
         self.get(&format!("records/{key}")).await.expect(200)
     }
 
-    /// Sends with the token `dev`, unless the headers bring another.
+    /// Sends a request with the token `dev`, unless `headers` has another.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -131,7 +131,7 @@ impl Answer {
         }
     }
 
-    /// The JSON of an answer that must have this status.
+    /// The JSON body of a response that must have this status.
     #[track_caller]
     pub(super) fn expect(&self, status: u16) -> Value {
         let text = String::from_utf8_lossy(&self.body);
@@ -156,8 +156,7 @@ impl Answer {
     }
 }
 
-/// Beside `dev` there are `desk`, which may read, list and write below `desk/`, and `old`, which has
-/// expired.
+/// Beside `dev` there are `desk`, which may read, list and write below `desk/`, and `old`, which has expired.
 async fn app(spool: &Path) -> Arc<App> {
     let desk = Token {
         scopes: [Scope::Read, Scope::List, Scope::Write].into(),

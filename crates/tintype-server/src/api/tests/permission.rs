@@ -1,4 +1,4 @@
-//! Every call asks for its scope, for the keys it touches, before it does anything.
+//! Every call requires its scope, for all keys that it touches, before it does anything.
 
 use http::Method;
 use serde_json::json;

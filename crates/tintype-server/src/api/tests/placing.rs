@@ -1,4 +1,4 @@
-//! Copies and moves carry everything that was said, and send no bytes.
+//! Copies and moves keep all editable fields and send no bytes.
 
 use serde_json::json;
 

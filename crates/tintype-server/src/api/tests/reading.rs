@@ -1,4 +1,4 @@
-//! Reading back: the bytes as they came, with the conditions and ranges of HTTP.
+//! Reads: the bytes as uploaded, with HTTP conditions and ranges.
 
 use axum::body::Body;
 use http::Method;

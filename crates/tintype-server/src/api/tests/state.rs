@@ -1,5 +1,5 @@
-//! Who may see an original: the state holds from the first moment, survives an overwrite, and goes
-//! along with a copy; a takedown survives everything but its own end.
+//! Visibility of an original: the state applies from the first moment, survives an overwrite and is copied along; a
+//! takedown lasts until it is lifted.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn an_embargo_is_written_before_the_original() {
         .expect(201);
     let counts = api.app.store.counts();
     assert_eq!(counts.puts(), 3);
-    // What comes to nothing hides nothing.
+    // A failed request must not hide anything.
     api.put("b.txt", &[], b"1").await.expect(201);
     api.put("b.txt", &[("tintype-record", EMBARGO)], b"2")
         .await
@@ -186,7 +186,7 @@ async fn a_takedown_survives_delete_overwrite_reupload_copy_and_move() {
     api.put("a.txt", &[], b"1").await.expect(201);
     api.patch("a.txt", &[], block()).await.expect(200);
 
-    // The same name with other bytes, the same bytes under another name.
+    // The same name with other bytes, and the same bytes under another name.
     api.put("a.txt?on_conflict=overwrite", &[], b"2")
         .await
         .expect(200);
@@ -194,7 +194,7 @@ async fn a_takedown_survives_delete_overwrite_reupload_copy_and_move() {
     api.put("b.txt", &[], b"1").await.expect(201);
     api.get("files/b.txt").await.refused(451, "blocked");
 
-    // Other bytes and another name, but brought there from what is blocked.
+    // Other bytes and another name, but copied from the blocked original.
     api.post("copy", &[], json!({"from": "a.txt", "to": "c.txt"}))
         .await
         .expect(201);
@@ -219,7 +219,7 @@ async fn an_upload_may_be_blocked_from_the_first_moment() {
         .expect(201);
     assert_eq!(record["state"]["name"], "blocked");
     api.get("files/a.txt").await.refused(451, "blocked");
-    // What is under the block is public, not the embargo that stood in for it.
+    // The state under the block is public, not the embargo that was sent in its place.
     api.patch("a.txt", &[], public()).await.expect(200);
     assert_eq!(
         api.record("a.txt").await["state"],
@@ -242,13 +242,13 @@ async fn a_record_that_cannot_be_read_is_never_taken_for_public() {
             .put(&object, source, &any, &none)
             .await
             .unwrap();
-        api.app.records.forget(&key).await;
+        api.app.records.invalidate(&key).await;
         for path in ["files/a.txt", "records/a.txt"] {
             api.get(path).await.refused(503, "record-damaged");
         }
     };
     damage().await;
-    // An overwrite is one way out, and deleting another.
+    // An overwrite is one way around it, deleting is another.
     api.put("a.txt?on_conflict=overwrite", &[], b"2")
         .await
         .expect(200);

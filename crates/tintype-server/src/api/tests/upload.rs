@@ -1,4 +1,4 @@
-//! What goes in is kept as it is, told in full, and checked against what its sender says.
+//! Uploads are stored unchanged, described in full, and checked against the digests that the client sent.
 
 use super::Api;
 

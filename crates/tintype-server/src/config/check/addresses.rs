@@ -1,4 +1,4 @@
-//! Who can reach what.
+//! Checks which addresses and URLs are reachable, and by whom.
 
 use super::super::Config;
 use super::super::addresses::{ADMIN_BIND, API_BIND, BIND, PUBLIC_URL};
@@ -20,11 +20,11 @@ impl Reader {
         for (option, address) in addresses {
             let Some(address) = address else { continue };
             if address.port() == 0 {
-                let reason = "port 0 is another port at each start";
+                let reason = "port 0 is a different port at each start";
                 self.warn(&[option], reason, "name one");
             }
             if is_task && address.ip().is_loopback() {
-                let reason = format!("{address} is reached by nobody outside of this container");
+                let reason = format!("nobody outside this container can reach {address}");
                 let fix = format!("bind 0.0.0.0:{}", address.port());
                 self.warn(&[option], reason, fix);
             }
@@ -34,33 +34,33 @@ impl Reader {
             if let Some(url) = site.public_url.as_ref().filter(|url| is_loopback(url))
                 && is_reached
             {
-                let reason = format!("{url} is every reader's own machine");
+                let reason = format!("{url} is each reader's own machine");
                 self.warn(
                     &[PUBLIC_URL],
                     reason,
-                    "name the CDN, or where this is reached",
+                    "set it to the CDN, or to the URL of this service",
                 );
             }
             let port = format!(":{}", config.addresses.bind.port());
             let is_itself = |node: &&String| is_loopback(node) && node.ends_with(&port);
             if let Some(node) = site.purgers.varnish.iter().find(is_itself) {
                 let reason = format!("{node} is this service itself");
-                let fix = "name Varnish, and give it a port of its own";
+                let fix = "set it to Varnish, which needs its own port";
                 self.refuse(&[PURGE_VARNISH], reason, fix);
             }
             if config.stores.read_only && site.purgers != Default::default() {
-                let reason = "set, and a service that is read-only purges nothing";
+                let reason = "set, but a read-only service purges nothing";
                 let purgers = [PURGE_VARNISH, PURGE_CLOUDFRONT, PURGE_WEBHOOK];
                 self.warn(
                     &purgers,
                     reason,
-                    "leave it to the service that takes changes",
+                    "set it for the service that accepts changes",
                 );
             }
         }
     }
 
-    /// AWS's own variables, where they are known to do something else than is meant.
+    /// Checks AWS's own variables for values that are known to have unintended effects.
     pub(super) fn check_credentials(&mut self, config: &Config) {
         let is_set = |name: &str| self.aws.contains_key(name);
         let has_role = is_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
@@ -85,11 +85,12 @@ impl Reader {
             let reason = "one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY without the other";
             problems.warn("AWS_ACCESS_KEY_ID", reason, "set both or neither");
         } else if has_keys && has_role {
-            let reason = "set, and wins over the role of the task";
+            let reason = "set, and overrides the role of the task";
             problems.warn("AWS_ACCESS_KEY_ID", reason, "leave it to the role");
         }
         if is_general && tells {
-            let reason = "holds for CloudFront as well, which purge_cloudfront then does not reach";
+            let reason =
+                "applies to CloudFront as well, so that purge_cloudfront would not reach it";
             problems.warn(
                 "AWS_ENDPOINT_URL",
                 reason,

@@ -1,5 +1,5 @@
-//! Options that can each be read and do not go together. What cannot work is refused; what works, and
-//! probably not as it is meant, is warned of.
+//! Checks of options against each other. A combination that cannot work is refused; one that works but is probably
+//! not meant is a warning.
 
 mod addresses;
 mod places;

@@ -1,4 +1,4 @@
-//! Stores and folders: none may lie in another whose content it would be taken for.
+//! Checks stores and folders: none may lie in another that would take its content for its own.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ fn of_paths(one: &Path, other: &Path) -> Option<Overlap> {
     }
 }
 
-/// As it is written where nothing is there yet.
+/// The canonical path, or the path as written if nothing exists there yet.
 fn resolved(path: &Path) -> PathBuf {
     let whole = || std::path::absolute(path);
     path.canonicalize()
@@ -58,24 +58,24 @@ impl Reader {
                     self.refuse(&[DERIVED_STORE], "the same as store", fix);
                 }
                 Some(Overlap::In) => {
-                    let reason = "lies in store, where variants would be taken for originals";
-                    self.refuse(&[DERIVED_STORE], reason, "name a place beside it");
+                    let reason = "it is inside store, where variants would be taken for originals";
+                    self.refuse(&[DERIVED_STORE], reason, "choose a place outside of it");
                 }
                 Some(Overlap::Around) => {
-                    let reason = "store lies in it, and what is derived may be deleted at any time";
-                    self.warn(&[DERIVED_STORE], reason, "name a place beside it");
+                    let reason = "store is inside it, and derived data may be deleted at any time";
+                    self.warn(&[DERIVED_STORE], reason, "choose a place outside of it");
                 }
                 None => {}
             }
         }
         if let Some(fallback) = &config.stores.fallback_store {
             let derived = config.stores.derived_store.as_ref();
-            let fix = "name the one to read through, or leave it out";
+            let fix = "set it to the store to read through, or leave it out";
             match overlap(fallback, store) {
                 Some(Overlap::Same) => self.refuse(&[FALLBACK_STORE], "the same as store", fix),
                 Some(_) => {
-                    let reason = "one of it and store lies in the other";
-                    self.warn(&[FALLBACK_STORE], reason, "name places beside each other");
+                    let reason = "one of it and store is inside the other";
+                    self.warn(&[FALLBACK_STORE], reason, "choose separate places");
                 }
                 None => {}
             }
@@ -88,14 +88,17 @@ impl Reader {
         }
     }
 
-    /// What is in the folder of a store is an original, and may be delivered.
+    /// Every file in the folder of a store is an original, and may be delivered.
     fn check_root(&mut self, root: &Path, file: Option<&Path>) {
         const SYSTEM: [&str; 8] = [
             "/", "/etc", "/usr", "/proc", "/sys", "/dev", "/root", "/run",
         ];
         if SYSTEM.iter().any(|system| root == Path::new(system)) {
-            let reason = format!("{} is the system's, and would be delivered", root.display());
-            self.refuse(&[STORE], reason, "name a folder of its own");
+            let reason = format!(
+                "{} is a system folder, and would be delivered",
+                root.display()
+            );
+            self.refuse(&[STORE], reason, "choose a separate folder");
         }
         let secrets = self.values.values().filter_map(|value| {
             let file = value.file.clone()?;
@@ -108,7 +111,7 @@ impl Reader {
             .map(|(name, path)| Problem {
                 name,
                 reason: format!(
-                    "{} lies in the store, and could be asked for",
+                    "{} is inside the store, and could be downloaded",
                     path.display()
                 ),
                 fix: "keep it somewhere else".to_owned(),
@@ -122,18 +125,19 @@ impl Reader {
             return;
         };
         if spool.exists() && !spool.is_dir() {
-            let reason = format!("{} is no folder", spool.display());
+            let reason = format!("{} is not a folder", spool.display());
             self.refuse(
                 &[SPOOL_DIR],
                 reason,
-                "name one that the service may write to",
+                "choose a folder that the service may write to",
             );
         }
         if let StoreUrl::Disk(disk) = &config.stores.store {
             let (spool, root) = (resolved(spool), resolved(&disk.root));
             if spool.starts_with(&root) && !spool.starts_with(root.join(".tintype")) {
-                let reason = "lies in store, where what is not whole yet would be an original";
-                let fix = "leave it out: by default it is in the store, out of sight";
+                let reason =
+                    "it is inside store, where unfinished uploads would be taken for originals";
+                let fix = "leave it out: by default it is in a hidden folder of the store";
                 self.refuse(&[SPOOL_DIR], reason, fix);
             }
         }

@@ -1,4 +1,4 @@
-//! Bytes, pixels and counts.
+//! Checks sizes: bytes, pixels and counts.
 
 use std::num::NonZeroUsize;
 
@@ -21,19 +21,19 @@ impl Reader {
         let is_said = self.is_said(SPOOL_BYTES) || self.is_said(MAX_UPLOAD_BYTES);
         if spool < upload && is_said {
             let reason = format!(
-                "an upload may have {upload} bytes and the spool holds {spool}, so that larger ones are always refused (507)"
+                "an upload may have {upload} bytes but the spool holds only {spool}, so that larger ones are always refused (507)"
             );
             let fix =
-                "make spool_bytes as large as max_upload_bytes, and as several uploads at once";
+                "make spool_bytes as large as max_upload_bytes, times the uploads at the same time";
             self.warn(&[SPOOL_BYTES, MAX_UPLOAD_BYTES], reason, fix);
         }
         if upload < 64 * KIB {
-            let reason = format!("{upload} bytes are less than a photograph has");
+            let reason = format!("{upload} bytes are fewer than a photograph has");
             self.warn(&[MAX_UPLOAD_BYTES], reason, "is its unit missing?");
         }
         if config.pictures.max_pixels < 1_000_000 {
             let reason = format!(
-                "{} pixels are less than a photograph has",
+                "{} pixels are fewer than a photograph has",
                 config.pictures.max_pixels
             );
             self.warn(&[MAX_PIXELS], reason, "write millions of pixels as 100MP");
@@ -43,11 +43,11 @@ impl Reader {
             .hot_cache_bytes
             .is_some_and(|hot| (1..MIB).contains(&hot))
         {
-            let reason = "holds hardly one variant";
+            let reason = "hardly holds one variant";
             self.warn(
                 &[HOT_CACHE_BYTES],
                 reason,
-                "is its unit missing? 0 is to have none",
+                "is its unit missing? 0 turns it off",
             );
         }
         for (option, quality) in [
@@ -56,13 +56,13 @@ impl Reader {
             (QUALITY_AVIF, config.pictures.quality.avif),
         ] {
             if quality < 20 {
-                let reason = format!("at {quality} pictures fall to pieces");
-                self.warn(&[option], reason, "80 is the default, 60 is little");
+                let reason = format!("at {quality} images are visibly broken");
+                self.warn(&[option], reason, "80 is the default, 60 is low");
             }
         }
         let has_originals_in_bucket = matches!(config.stores.store, StoreUrl::S3(_));
         if self.is_said(S3_STORAGE_CLASS) && !has_originals_in_bucket {
-            let reason = "set, and it is for originals, which are in no bucket";
+            let reason = "set, but it is for originals, which are in no bucket";
             self.warn(&[S3_STORAGE_CLASS], reason, "leave it out");
         }
     }
@@ -70,11 +70,12 @@ impl Reader {
     pub(super) fn check_connections(&mut self, config: &Config) {
         let connections = config.connections.max_connections;
         if connections < NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN) {
-            let reason = format!("{connections} are fewer than one browser and a balancer open");
+            let reason =
+                format!("{connections} are fewer than one browser and a load balancer open");
             self.warn(&[MAX_CONNECTIONS], reason, "leave it out for 4096");
         }
         if config.work.queue > connections.get() {
-            let reason = "more may wait than max_connections can ask";
+            let reason = "longer than max_connections can ever fill";
             self.warn(&[QUEUE, MAX_CONNECTIONS], reason, "make it smaller");
         }
         for (option, rate) in [
@@ -86,7 +87,7 @@ impl Reader {
                 self.warn(
                     &[option],
                     reason,
-                    "1KiB cuts those off that do nothing at all",
+                    "1KiB cuts off only those that do nothing at all",
                 );
             }
         }

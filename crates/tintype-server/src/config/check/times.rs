@@ -1,4 +1,4 @@
-//! Times that have to be longer or shorter than others, of ours or of whoever is in front.
+//! Checks times that must be longer or shorter than other times, of this service or of a proxy in front.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::super::work::{QUEUE_WAIT, RENDER_DEADLINE};
 
 /// The longest stop timeout of a container on Fargate.
 const LONGEST_STOP: Duration = Duration::from_secs(120);
-/// What load balancers keep an idle connection for, and CloudFront waits for an answer, by default.
+/// Defaults: how long load balancers keep an idle connection, and how long CloudFront waits for a response.
 const BALANCER_IDLE: Duration = Duration::from_secs(60);
 const CDN_WAITS: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,13 +27,13 @@ impl Reader {
         let Stopping { lame_duck, drain } = config.stopping;
         if queue_wait > render_deadline {
             let reason = format!(
-                "a picture may wait for {queue_wait:?} and has {render_deadline:?} in all, waiting included"
+                "an image may wait for {queue_wait:?}, but has {render_deadline:?} in all, waiting included"
             );
             let fix = "make queue_wait shorter than render_deadline";
             self.warn(&[QUEUE_WAIT, RENDER_DEADLINE], reason, fix);
         }
         if config.pictures.format_budget > render_deadline {
-            let reason = "longer than render_deadline, which it is a part of";
+            let reason = "longer than render_deadline, which includes it";
             self.warn(&[FORMAT_BUDGET, RENDER_DEADLINE], reason, "make it shorter");
         }
         if render_deadline >= CDN_WAITS {
@@ -47,17 +47,18 @@ impl Reader {
         let stop = lame_duck.saturating_add(drain);
         if stop >= LONGEST_STOP {
             let reason = format!(
-                "lame_duck and drain take {stop:?}, and a container is killed after {LONGEST_STOP:?} at most"
+                "lame_duck and drain take {stop:?}, but a container is killed after {LONGEST_STOP:?} at most"
             );
-            let fix = "make them less together than the stop timeout of the container";
+            let fix = "make their sum less than the stop timeout of the container";
             self.warn(&[DRAIN, LAME_DUCK], reason, fix);
         }
         if drain.is_zero() {
-            let reason = "requests under way are cut off when the service stops";
+            let reason = "running requests are cut off when the service stops";
             self.warn(&[DRAIN], reason, "10s is the default");
         }
         if lame_duck.is_zero() && config.task_metadata.is_some() {
-            let reason = "the balancer still sends requests when the service has stopped listening";
+            let reason =
+                "the load balancer still sends requests after the service has stopped listening";
             self.warn(&[LAME_DUCK], reason, "15s is the default");
         }
     }
@@ -65,16 +66,16 @@ impl Reader {
     pub(super) fn check_patience(&mut self, config: &Config) {
         if config.connections.idle_timeout <= BALANCER_IDLE {
             let reason = format!(
-                "a balancer keeps idle connections for {BALANCER_IDLE:?}, and would send a request while this end closes"
+                "a load balancer keeps idle connections for {BALANCER_IDLE:?}, and would send a request while the service closes"
             );
             self.warn(
                 &[IDLE_TIMEOUT],
                 reason,
-                "make it longer than the balancer's; 75s is the default",
+                "make it longer than the load balancer's; 75s is the default",
             );
         }
         if config.connections.header_timeout > 2 * MINUTE {
-            let reason = "a client that sends nothing holds a connection for as long";
+            let reason = "a client that sends nothing holds a connection for that long";
             self.warn(&[HEADER_TIMEOUT], reason, "10s is the default");
         }
         for (option, time) in [
@@ -83,20 +84,20 @@ impl Reader {
             (IDLE_TIMEOUT, config.connections.idle_timeout),
         ] {
             if time > HOUR {
-                let reason = "a client that is gone holds a connection for as long";
+                let reason = "a client that has gone holds a connection for that long";
                 self.warn(&[option], reason, "90s is enough for a phone in a tunnel");
             }
         }
         if config.caching.max_age > DAY {
-            let reason = "browsers keep pictures for as long whose addresses have no version, and nobody can tell them";
-            self.warn(&[MAX_AGE], reason, "shorten it, and use addresses with v");
+            let reason = "browsers keep images for that long if their URLs have no version, and cannot be purged";
+            self.warn(&[MAX_AGE], reason, "shorten it, and use URLs with v");
         }
         if config.caching.record_cache > 5 * MINUTE {
-            let reason = "changes through another replica are not seen for as long, and caches in front are told again only then";
+            let reason = "changes through another replica are not seen for that long, and downstream caches are purged again only then";
             self.warn(&[RECORD_CACHE], reason, "5s is the default");
         }
         if config.caching.record_cache.is_zero() && matches!(config.stores.store, StoreUrl::S3(_)) {
-            let reason = "every request then asks the bucket, which costs money and time";
+            let reason = "every request then reads the bucket, which costs money and time";
             self.warn(&[RECORD_CACHE], reason, "5s is the default");
         }
     }

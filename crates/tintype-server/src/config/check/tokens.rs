@@ -1,4 +1,4 @@
-//! Tokens that are well written and of no use.
+//! Checks for tokens that are well-formed and useless.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ impl Reader {
             }
             if token.prefixes.iter().any(|prefix| prefix.starts_with('/')) {
                 let reason =
-                    format!("token {id} has a prefix with a slash at its start; keys have none");
+                    format!("token {id} has a prefix that starts with a slash; no key does");
                 self.warn(&[TOKENS], reason, "write photos/");
             }
             let signs = config.sites.iter().any(|site| !site.ticket_keys.is_empty());
@@ -28,14 +28,14 @@ impl Reader {
                 && !signs
                 && !is_dev
             {
-                let reason = format!("token {id} may mint tickets, and there are no ticket_keys");
+                let reason = format!("token {id} may mint tickets, but there are no ticket_keys");
                 self.warn(&[TOKENS], reason, "set ticket_keys, or leave mint out");
             }
         }
     }
 }
 
-/// Which tokens are not accepted any more. Asked again while the service runs.
+/// Which tokens have expired. Checked again while the service runs.
 pub(in super::super) fn expired(config: &Config, now: SystemTime) -> Option<Problem> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let is_expired = |expires: u64| expires <= now;
@@ -51,6 +51,6 @@ pub(in super::super) fn expired(config: &Config, now: SystemTime) -> Option<Prob
         }
         _ => format!("expired: {}", ids.join(", ")),
     };
-    let fix = "make one with `tintype token new`, and take the old one out";
+    let fix = "make one with `tintype token new`, and remove the old one";
     Some(problem(&TOKENS.variable(), reason, fix))
 }

@@ -1,4 +1,4 @@
-//! Limits of cgroups of both versions, nested ones included: each ancestor that can be seen counts.
+//! Limits of both cgroup versions, nested ones included: each visible ancestor counts.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Limit, LimitSource};
 
-/// Version 1 writes "no limit" as the largest whole page count; no machine has this much.
+/// Version 1 writes "no limit" as the largest whole page count; no machine has this much memory.
 const UNLIMITED: u64 = 1 << 60;
 
-/// Every limit of memory, in bytes.
+/// All memory limits, in bytes.
 pub(super) fn memory(root: &Path) -> Vec<Limit<u64>> {
     limits(root, "memory", |version, folder| {
         let plain = |file: &str| {
@@ -27,8 +27,8 @@ pub(super) fn memory(root: &Path) -> Vec<Limit<u64>> {
     .collect()
 }
 
-/// Every quota, in whole processors and one at least: a thread for a part of one would wait for its
-/// turn most of the time.
+/// All CPU quotas, rounded down to whole processors, at least one: a thread on a fraction of a processor would
+/// mostly wait.
 pub(super) fn cpus(root: &Path) -> Vec<Limit<NonZeroUsize>> {
     limits(root, "cpu", |version, folder| match version {
         Version::One => vec![quota_one(folder)],
@@ -42,9 +42,8 @@ enum Version {
     Two,
 }
 
-/// What `read` finds in the process's own groups and their ancestors. Inside a container the path may
-/// be the host's and lead nowhere, while the mount's root is the container's own group; so missing
-/// folders are passed over on the way up.
+/// Calls `read` for the process's own groups and their ancestors. Inside a container the path may be the host's and
+/// not exist, while the mount's root is the container's own group; so missing folders are skipped on the way up.
 fn limits<T>(
     root: &Path,
     controller: &str,
@@ -76,8 +75,8 @@ fn limits<T>(
     limits
 }
 
-/// A line of `/proc/self/cgroup`: `id:controllers:path`, with id 0 and no controllers in version 2.
-/// The path comes without its leading slash.
+/// Parses a line of `/proc/self/cgroup`: `id:controllers:path`, with id 0 and no controllers in version 2. Returns
+/// the path without its leading slash.
 fn group<'a>(line: &'a str, controller: &str) -> Option<(Version, &'a Path)> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -89,7 +88,7 @@ fn group<'a>(line: &'a str, controller: &str) -> Option<(Version, &'a Path)> {
     is_named.then_some((Version::One, path))
 }
 
-/// What version 1 has worked out of all ancestors, those that cannot be seen from inside included.
+/// The limit that version 1 computes over all ancestors, including those that are not visible from inside.
 fn hierarchical(folder: &Path) -> Option<(PathBuf, u64)> {
     let file = folder.join("memory.stat");
     let stat = fs::read_to_string(&file).ok()?;
@@ -101,7 +100,7 @@ fn hierarchical(folder: &Path) -> Option<(PathBuf, u64)> {
 
 fn quota_one(folder: &Path) -> Option<(PathBuf, NonZeroUsize)> {
     let file = folder.join("cpu.cfs_quota_us");
-    // -1 is no quota, and does not parse.
+    // -1 means no quota, and does not parse.
     let quota = fs::read_to_string(&file).ok()?;
     let period = fs::read_to_string(folder.join("cpu.cfs_period_us")).ok()?;
     Some((file, whole(&quota, &period)?))

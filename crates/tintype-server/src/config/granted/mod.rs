@@ -1,9 +1,8 @@
-//! What the machine, the container and the task grant this process, and who says so.
+//! CPU and memory limits of this process, and where they come from.
 //!
-//! Each figure is the tightest of all that are told: by the machine, by cgroups of both versions
-//! ([`cgroup`]), and on ECS by the task's metadata ([`task`]), because the cgroup that a task's size
-//! is set on is above the container's own, and may not be seen from inside. Deliberately absent:
-//! usage, and limits that change while we run.
+//! Each is the tightest limit reported by the machine, by cgroups of both versions ([`cgroup`]), and on ECS by the
+//! task metadata ([`task`]): the cgroup that holds a task's size is above the container's own, and may not be
+//! visible from inside. Deliberately absent: usage, and limits that change while the service runs.
 
 mod cgroup;
 mod task;
@@ -17,13 +16,13 @@ use std::thread;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
     pub cpus: Limit<NonZeroUsize>,
-    /// `None` where nothing can be read.
+    /// `None` if nothing can be read.
     pub memory_bytes: Option<Limit<u64>>,
-    /// Why the task's metadata, which should be there, could not be had.
+    /// Why the task metadata, which should be there, could not be read.
     pub unread: Option<String>,
 }
 
-/// A figure and who says it.
+/// A limit and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit<T> {
     pub value: T,
@@ -32,9 +31,9 @@ pub struct Limit<T> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LimitSource {
-    /// What is there, as far as this process may use it.
+    /// The hardware, as far as this process may use it.
     Machine,
-    /// The file that says it.
+    /// The file with the limit.
     Cgroup(PathBuf),
     TaskMetadata,
 }
@@ -56,8 +55,8 @@ impl<T> Limit<T> {
 }
 
 impl Granted {
-    /// `task_metadata` is the address that ECS gives. Waits for it, a second at most, so that
-    /// asynchronous code must not call this.
+    /// Reads all limits. `task_metadata` is the URL that ECS provides. Blocks for up to a second, so asynchronous
+    /// code must not call it.
     pub fn detect(task_metadata: Option<&str>) -> Self {
         let (told, unread) = task_metadata.map(task::limits).unwrap_or_default();
         let cpus = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -67,7 +66,7 @@ impl Granted {
         }
     }
 
-    /// `root` stands for `/`. A figure that two say is ascribed to the one nearer to the process.
+    /// `root` stands for `/`. Of equal limits, the source nearer to the process is named.
     fn tightest(root: &Path, cpus: NonZeroUsize, told: task::Limits) -> Self {
         let of_machine = Limit::of(cpus, LimitSource::Machine);
         let of_task = told
@@ -91,8 +90,8 @@ impl Granted {
         }
     }
 
-    /// Three quarters of the memory. The rest is for what no budget counts: the allocator, stacks,
-    /// sockets, and the pages of files being sent.
+    /// Three quarters of the memory. The rest is for what no budget counts: the allocator, stacks, sockets, and the
+    /// pages of files being sent.
     pub fn memory_budget(&self) -> Option<u64> {
         let bytes = self.memory_bytes.as_ref()?.value;
         Some(bytes / 4 * 3)

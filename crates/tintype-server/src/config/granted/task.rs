@@ -1,8 +1,8 @@
-//! The task's own limits, as the agent of ECS tells them: the metadata endpoint, version 4.
+//! The task's own limits, from the metadata endpoint of the ECS agent (version 4).
 //!
-//! Asked once at start, of an address that only the agent's machine has, and for a second at most:
-//! who does not answer is passed over, and the reason is told. A container's CPU units are
-//! not looked at: on Linux they are its share when all want to work, and no limit.
+//! Read once at start, only from addresses of this machine or its own links, and for a second at most: if the
+//! endpoint does not respond, the service starts without it and reports why. A container's CPU units are ignored:
+//! on Linux they are its share under contention, not a limit.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -12,10 +12,11 @@ use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// For each of two requests at once, with all attempts. The agent is on the same machine and answers in milliseconds.
+/// For each of the two parallel requests, retries included. The agent is on the same machine and responds in
+/// milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The agent refuses when many containers ask at once, and one that has just been started may not
-/// listen yet.
+/// The agent throttles when many containers ask at once, and an agent that has just been started may not listen
+/// yet.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 /// A task has at most ten containers, with some kilobytes each.
@@ -27,7 +28,7 @@ pub(super) struct Limits {
     pub(super) memory_bytes: Option<u64>,
 }
 
-/// What both answers have in common. A task without a size has no limits.
+/// The common part of both responses. A task without a size has no limits.
 #[derive(Deserialize)]
 struct TaskLimits<T> {
     #[serde(rename = "Limits")]
@@ -49,8 +50,8 @@ struct OfContainer {
     mebibytes: Option<u64>,
 }
 
-/// Of the task and of this container, and the reason why some of it is not known. Not to be called
-/// by asynchronous code: it waits.
+/// Limits of the task and of this container, and why some are unknown. Blocks, so asynchronous code must not call
+/// it.
 pub(super) fn limits(address: &str) -> (Limits, Option<String>) {
     let asked = near(address).and_then(|base| {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -64,7 +65,7 @@ pub(super) fn limits(address: &str) -> (Limits, Option<String>) {
 
 async fn ask(base: &str) -> Result<(Limits, Option<String>), String> {
     let client = Client::builder()
-        // Nothing is encrypted, so no certificates need to be loaded.
+        // The connection is not encrypted, so no certificates need to be loaded.
         .tls_certs_only([])
         .redirect(redirect::Policy::none())
         .no_proxy()
@@ -72,10 +73,10 @@ async fn ask(base: &str) -> Result<(Limits, Option<String>), String> {
         .map_err(|error| innermost(&error))?;
     let url = format!("{base}/task");
     let (task, container) = tokio::join!(
-        told::<OfTask>(&client, &url),
-        told::<OfContainer>(&client, base)
+        fetch_limits::<OfTask>(&client, &url),
+        fetch_limits::<OfContainer>(&client, base)
     );
-    // What one has told holds without the other.
+    // Each response is used even if the other is missing.
     let mut unread = None;
     let task = task.unwrap_or_else(|reason| {
         unread = Some(reason);
@@ -98,23 +99,28 @@ async fn ask(base: &str) -> Result<(Limits, Option<String>), String> {
     Ok((limits, unread))
 }
 
-/// Whole processors, one at least, as of a cgroup's quota.
+/// Whole processors, at least one, as for a cgroup quota.
 fn whole(cpus: f64) -> Option<NonZeroUsize> {
-    // Of a number that is none this is not so either.
+    // Also false for NaN.
     (cpus > 0.0).then(|| NonZeroUsize::new(cpus as usize).unwrap_or(NonZeroUsize::MIN))
 }
 
-/// What the answer says of limits; the default where it says nothing.
-async fn told<T>(client: &Client, url: &str) -> Result<T, String>
+/// The limits in a response; the default if it has none.
+async fn fetch_limits<T>(client: &Client, url: &str) -> Result<T, String>
 where
     T: DeserializeOwned + Default,
 {
     let bytes = match tokio::time::timeout(PATIENCE, persist(client, url)).await {
         Ok(answer) => answer.map_err(|reason| format!("{url}: {reason}"))?,
-        Err(_) => return Err(format!("{url}: no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => {
+            return Err(format!(
+                "{url}: no response within {} s",
+                PATIENCE.as_secs()
+            ));
+        }
     };
     let told: TaskLimits<T> = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("{url}: the answer is not understood: {error}"))?;
+        .map_err(|error| format!("{url}: the response is malformed: {error}"))?;
     Ok(told.limits.unwrap_or_default())
 }
 
@@ -138,22 +144,22 @@ async fn get(client: &Client, url: &str) -> Result<Vec<u8>, String> {
     while let Some(chunk) = response.chunk().await.map_err(|error| innermost(&error))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_BYTES {
-            return Err(format!("answered more than {MAX_BYTES} bytes"));
+            return Err(format!("sent more than {MAX_BYTES} bytes"));
         }
     }
     Ok(bytes)
 }
 
-/// The address without a slash at its end, if it is on this machine's own links: whoever sets the
-/// variable cannot make us call anybody else.
+/// The URL without a trailing slash, if it is on this machine or its own links: a variable set by somebody else
+/// must not make the service call other hosts.
 fn near(address: &str) -> Result<String, String> {
-    let refused = || format!("{address:?} is not an http address of this machine or its own links");
+    let refused = || format!("{address:?} is not an http address on this machine or its own links");
     let url = Url::parse(address).map_err(|_| refused())?;
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let is_near = match host.parse() {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        // Next to the link-local ones, those that AWS has for its own services.
+        // Besides link-local addresses, those of AWS's own services.
         Ok(IpAddr::V6(ip)) => {
             ip.is_loopback() || ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0x0ec2]
         }

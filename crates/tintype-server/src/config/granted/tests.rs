@@ -1,5 +1,4 @@
-//! The tightest limit that the kernel would enforce is the one that is found, in every layout that
-//! containers come in, and it is known who says it.
+//! The tightest limit that the kernel enforces is found in every layout of containers, with its source.
 
 use super::*;
 
@@ -8,7 +7,7 @@ const MEMINFO: (&str, &str) = (
     "MemTotal:        8000000 kB\nMemFree:          123456 kB\n",
 );
 
-/// What four processors and these files grant.
+/// The limits from four processors and these files.
 fn granted(files: &[(&str, &str)], told: task::Limits) -> Granted {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -131,7 +130,7 @@ fn version_1_without_a_limit_falls_back_to_the_machine() {
     check_cpus(&files, "4 from machine");
 }
 
-/// The task's group is above the container's, which is all that is mounted.
+/// The task's group is above the container's, and only the latter is mounted.
 #[test]
 fn version_1_knows_of_ancestors_that_cannot_be_seen() {
     let files = [

@@ -9,7 +9,7 @@ pub(super) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
-/// The name of a header as the document's components have it, `ETag` or `WwwAuthenticate`.
+/// The name of a header, given its component name such as `ETag` or `WwwAuthenticate`.
 pub(super) fn hyphenated(name: &str) -> String {
     if name == "ETag" {
         return name.to_owned();
@@ -57,7 +57,7 @@ pub(super) fn write(page: &mut Page, name: &str, schema: &Value) {
     });
 }
 
-/// What a value may be, in a few words; objects with a name are linked.
+/// The type of a value in a few words; named objects are linked.
 pub(super) fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|to| to.rsplit('/').next()) {
         return format!("[{name}](#schema-{name})");

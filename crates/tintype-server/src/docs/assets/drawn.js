@@ -1,4 +1,4 @@
-// A picture for those who have none at hand: hills, and a balloon that a cut should keep.
+// Draws a sample image for visitors without one: hills, and a balloon that a crop should keep.
 
 function drawn() {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1800, height: 1200 });

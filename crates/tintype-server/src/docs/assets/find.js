@@ -1,4 +1,4 @@
-// The search in the head, and which chapter is being read.
+// The search in the header, and the highlight of the current chapter.
 
 const find = document.querySelector("#find");
 const found = document.querySelector("#found");
@@ -18,7 +18,7 @@ const places = [
   })),
 ];
 
-// What begins with the words comes before what has them somewhere.
+// Entries that begin with the words come before those that contain them.
 function matching(words) {
   const wanted = words.trim().toLowerCase().replace(/^tintype_/, "");
   if (!wanted) return [];

@@ -1,4 +1,4 @@
-// The bench: from the controls to a spec, from a spec to a picture.
+// The playground: from the controls to a spec, from a spec to an image.
 
 const $ = (id) => document.querySelector(`#${id}`);
 const controls = [...document.querySelectorAll("[data-item]")];
@@ -22,7 +22,7 @@ function bytes(number) {
   return `${(number / of).toLocaleString("en", { maximumSignificantDigits: 3 })} ${unit}`;
 }
 
-// In the words of the service; the code leads to what to do.
+// Shows the service's own message; the code links to what to do.
 function tell(place, refused) {
   place.hidden = !refused;
   place.replaceChildren();
@@ -61,9 +61,9 @@ function copies(text) {
   const key = original.key.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
   const given = canonical.arguments;
   const base = told.public_url ?? location.origin;
-  // The browser chooses the density of an <img> from what the tag offers.
+  // The browser chooses the density of an <img> from the tag's srcset.
   const isTag = !canonical.has("dpr", "dl", "exp", "trim", "anim");
-  const img = isTag ? `{% tt_img "${key}" ${given} alt="" %}` : "an <img> has no dpr, dl and exp of its own";
+  const img = isTag ? `{% tt_img "${key}" ${given} alt="" %}` : "an <img> cannot have dpr, dl or exp";
   $("copy-url").textContent = base + address(original.key, text);
   $("copy-img").textContent = img.replace("  ", " ");
   $("copy-img").parentElement.querySelector("button").disabled = !isTag;
@@ -138,17 +138,17 @@ const stage = new Stage(pause(async (point) => {
   }
 }, 120));
 
-// Of a file that no picture can be made of, the record says why.
+// If a file cannot be rendered, the record says why.
 function unshown({ image, type }) {
   if (!image) return { detail: `the file is ${type}, which is no picture`, code: "unsupported-format" };
-  return image.renderable ? null : (image.reason ?? { detail: "no picture can be made of it" });
+  return image.renderable ? null : (image.reason ?? { detail: "it cannot be rendered" });
 }
 
 function show(known) {
   const isOther = original?.key !== known.key;
   original = known;
   const { key, image, size, version, focal_point: point } = known;
-  // Whole, so that it is the same wherever the point is.
+  // Uncropped, so that it is the same wherever the focal point is.
   if (isOther) $("original").src = address(key, version ? `w_960~v_${version}` : "w_960");
   $("about").textContent = `${key}, ${image.width} × ${image.height}, ${bytes(size)}. Cuts keep what the ring is on.`;
   for (const slider of sliders) {
@@ -235,9 +235,9 @@ for (const button of document.querySelectorAll("[data-copies]")) {
       await navigator.clipboard.writeText(code.textContent);
       button.textContent = "Copied";
     } catch {
-      // Not allowed here: marked, so that a key is enough.
+      // The clipboard is not allowed here: select the text, so that a key is enough.
       getSelection().selectAllChildren(code);
-      button.textContent = "Marked";
+      button.textContent = "Selected";
     }
     setTimeout(() => (button.textContent = "Copy"), 1500);
   });
@@ -245,7 +245,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
 
 if (!token()) $("token-form").hidden = false;
 fill();
-// After a reload, what was there before.
+// After a reload, restores the previous state.
 if (kept("key") && token()) {
   record(kept("key")).then((known) => take(() => known), () => kept("key", ""));
 }

@@ -1,7 +1,7 @@
-// What is asked of the service. A refusal is thrown as its problem.
+// Requests to the service. An error response is thrown as its problem.
 
 const told = JSON.parse(document.querySelector("#service").textContent);
-// As browsers ask for a picture.
+// As browsers request an image.
 const ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
 const MOST_HASHED = 64 * 1024 * 1024;
 const kept = (name, value) => {
@@ -22,7 +22,7 @@ async function asked(path, options = {}) {
     answer = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused({ title: "the service does not answer", detail: "the service does not answer: is it still running?" });
+    throw new Refused({ title: "the service does not respond", detail: "the service does not respond: is it still running?" });
   }
   if (answer.ok) return answer;
   const isProblem = answer.headers.get("content-type") === "application/problem+json";
@@ -33,7 +33,7 @@ const encoded = (key) => key.split("/").map(encodeURIComponent).join("/").replac
 const token = () => told.token ?? kept("token");
 const allowed = (more = {}) => ({ Authorization: `Bearer ${token()}`, ...more });
 
-// The same file twice is one original: the name that it got before follows from the key of the request.
+// The same file twice is one original: its idempotency key returns the name that it got before.
 async function idempotency(name, file) {
   if (!crypto.subtle || file.size > MOST_HASHED) return {};
   const bytes = await new Blob([name, "\0", file]).arrayBuffer();
@@ -61,7 +61,7 @@ const remove = (key) => asked(`/api/v1/files/${encoded(key)}`, { method: "DELETE
 
 const address = (key, spec) => `/t/${encoded(key)}/${encodeURIComponent(spec)}`;
 
-// The picture, where it is, and what it took; never from the browser's own memory.
+// Fetches the image with its URL and timings, never from the browser's cache.
 async function render(key, spec, signal) {
   const began = performance.now();
   const answer = await asked(address(key, spec), { headers: { Accept: ACCEPT }, cache: "no-store", signal });

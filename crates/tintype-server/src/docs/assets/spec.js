@@ -1,4 +1,4 @@
-// A spec as its items. What is not understood is kept: to refuse it is for the service.
+// Parses a spec into items. Unknown items are kept: refusing them is up to the service.
 
 const NUMBERS = ["w", "h", "dpr", "up", "q", "rot", "blur", "sharpen", "gray", "trim", "anim", "max", "exp"];
 
@@ -30,7 +30,7 @@ class Spec {
     else this.items.set(name, value);
   }
 
-  // In the order of addresses, so that nothing is redirected.
+  // In canonical order, so that nothing is redirected.
   get sorted() {
     const place = (name) => (this.order.indexOf(name) + 1 || 99);
     return [...this.items].sort(([one], [other]) => place(one) - place(other));
@@ -41,7 +41,7 @@ class Spec {
     return [this.preset, ...items].filter(Boolean).join("~") || "f_auto";
   }
 
-  // As the tags of Django take it: the preset by its place, items by their names, numbers bare.
+  // In the syntax of the Django tags: the preset positional, items by name, numbers bare.
   get arguments() {
     const given = ([name, value]) => `${name}=${NUMBERS.includes(name) ? value : `"${value}"`}`;
     const items = this.sorted.filter(([name]) => name !== "sig").map(given);

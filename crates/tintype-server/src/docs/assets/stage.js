@@ -1,13 +1,13 @@
-// The original, and the point on it that cuts keep.
+// The original, and the focal point that crops keep.
 
 class Stage {
-  // `moved` is told where the point was put.
+  // `moved` is called with the new position.
   constructor(moved) {
     this.frame = document.querySelector("#frame");
     this.mark = document.querySelector("#mark");
     this.moved = moved;
     this.point = { x: 0.5, y: 0.5 };
-    // A finger that scrolls makes no click, and changes nothing.
+    // A finger that scrolls causes no click, and changes nothing.
     this.frame.addEventListener("click", (event) => {
       if (event.target !== this.mark) this.put(this.at(event));
     });

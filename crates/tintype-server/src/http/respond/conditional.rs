@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110, sections 8.8 and 13), for reads and for writes.
 //!
-//! A field that cannot be read never makes a condition true by accident: an unreadable `If-Match`
-//! fails, an unreadable `If-None-Match` matches nothing, an unreadable date is ignored.
+//! A malformed field never makes a condition true by accident: a malformed `If-Match` fails, a malformed
+//! `If-None-Match` matches nothing, a malformed date is ignored.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,10 +11,10 @@ use http::header::{
 use http::{HeaderMap, Method};
 use tintype_store::ETag;
 
-/// More tags than any cache holds of one address.
+/// More tags than any cache holds for one URL.
 const MAX_TAGS: usize = 256;
 
-/// One entity tag; `opaque` is what stands between the quotes.
+/// An entity tag; `opaque` is the part between the quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub weak: bool,
@@ -27,7 +27,7 @@ impl Tag {
     }
 }
 
-/// `If-Match` or `If-None-Match`.
+/// The value of `If-Match` or `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tags {
     Any,
@@ -40,7 +40,7 @@ pub(crate) enum Tags {
 pub(crate) struct Unreadable;
 
 impl Tags {
-    /// All lines of the field together; `None` when there is none.
+    /// Parses all lines of the field together; `None` if there are none.
     pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Result<Self, Unreadable>> {
         let mut lines = headers.get_all(name).iter().peekable();
         lines.peek()?;
@@ -83,7 +83,7 @@ impl Tags {
         }
     }
 
-    /// Exactly this version.
+    /// Matches exactly this version.
     pub(crate) fn of_etag(etag: &ETag) -> Self {
         let opaque = etag.as_str().to_owned();
         Self::List(vec![Tag {
@@ -92,12 +92,12 @@ impl Tags {
         }])
     }
 
-    /// For `If-None-Match`: weak tags count.
+    /// For `If-None-Match`, which compares weak tags too.
     pub(crate) fn match_weakly(&self, opaque: Option<&str>) -> bool {
         self.matches(opaque, |_| true)
     }
 
-    /// For `If-Match`: weak tags never match.
+    /// For `If-Match`, which weak tags never match.
     pub(crate) fn match_strongly(&self, opaque: Option<&str>) -> bool {
         self.matches(opaque, |tag| !tag.weak)
     }
@@ -114,7 +114,7 @@ impl Tags {
 }
 
 impl Tag {
-    /// The tag at the start of `text`, and what follows it.
+    /// Parses the tag at the start of `text`; also returns the rest.
     fn parse(text: &str) -> Option<(Self, &str)> {
         let (weak, rest) = match text.strip_prefix("W/") {
             Some(rest) => (true, rest),
@@ -131,12 +131,12 @@ impl Tag {
     }
 }
 
-/// What the current representation is known by. Our entity tags are always strong.
+/// Validators of the current representation. Our entity tags are always strong.
 #[derive(Clone, Copy, Debug)]
 pub struct Validators<'a> {
     /// Without quotes.
     pub etag: &'a str,
-    /// In seconds, as the field says it.
+    /// In whole seconds, as in the header.
     pub last_modified: Option<SystemTime>,
 }
 
@@ -147,7 +147,7 @@ pub(crate) enum Verdict {
     Failed,
 }
 
-/// The order of RFC 9110, 13.2.2, steps 1 to 4. `current` is `None` where nothing is stored.
+/// Evaluates steps 1 to 4 of RFC 9110, 13.2.2. `current` is `None` if nothing is stored.
 pub(crate) fn evaluate(
     method: &Method,
     headers: &HeaderMap,
@@ -185,8 +185,8 @@ pub(crate) fn evaluate(
     Verdict::Proceed
 }
 
-/// Step 5: whether `Range` applies. A tag is compared strongly. A date has to be the very one that
-/// was sent; a change within the same second goes unnoticed, which is why a tag is always offered.
+/// Evaluates step 5, whether `Range` applies. Tags are compared strongly. A date must be exactly the one that was
+/// sent; it misses a change within the same second, which is why there is always a tag.
 pub(crate) fn range_applies(headers: &HeaderMap, current: Validators<'_>) -> bool {
     let mut lines = headers.get_all(IF_RANGE).iter();
     let Some(line) = lines.next() else {
@@ -205,14 +205,14 @@ pub(crate) fn range_applies(headers: &HeaderMap, current: Validators<'_>) -> boo
     }
 }
 
-/// A date in any of the three formats of RFC 9110, 5.6.7; unreadable or repeated ones are ignored.
+/// Parses a date in any of the three formats of RFC 9110, 5.6.7; malformed or repeated dates are ignored.
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
     let mut lines = headers.get_all(name).iter();
     let line = lines.next().filter(|_| lines.next().is_none())?;
     httpdate::parse_http_date(line.to_str().ok()?.trim_matches([' ', '\t'])).ok()
 }
 
-/// Fields have seconds, file systems nanoseconds.
+/// Headers have seconds, file systems nanoseconds.
 fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     UNIX_EPOCH + Duration::from_secs(since.as_secs())

@@ -1,5 +1,5 @@
-//! From the conditions of a request to its answer, in two steps: which bytes are wanted, so that no
-//! others are fetched, and then the response around them.
+//! From the conditions of a request to its response, in two steps: which bytes are needed, so that no others are
+//! fetched, and then the response around them.
 
 use std::ops::Range;
 
@@ -22,14 +22,14 @@ pub enum Decision {
     Whole,
     /// Never empty, never past the end.
     Part(Range<u64>),
-    /// As `Whole`, without the bytes: `HEAD` knows no ranges.
+    /// As `Whole`, without the bytes: `HEAD` has no ranges.
     HeadersOnly,
     NotModified,
     PreconditionFailed,
     RangeNotSatisfiable,
 }
 
-/// Preconditions first, then the range (RFC 9110, 13.2.2). `length` is that of all the bytes.
+/// Preconditions first, then the range (RFC 9110, 13.2.2). `length` is the total length.
 pub(crate) fn decide(
     method: &Method,
     headers: &HeaderMap,
@@ -56,7 +56,7 @@ pub(crate) fn decide(
     }
 }
 
-/// The answer where all the bytes are in memory.
+/// Responds with bytes that are in memory.
 pub(crate) fn bytes(
     method: &Method,
     headers: &HeaderMap,
@@ -68,7 +68,7 @@ pub(crate) fn bytes(
     let decision = decide(method, headers, representation, length);
     let body = match &decision {
         Decision::Whole => Body::from(bytes),
-        // A part lies within the bytes, whose length is a usize.
+        // The range lies within the bytes, whose length is a usize.
         Decision::Part(range) => Body::from(bytes.slice(range.start as usize..range.end as usize)),
         _ => Body::empty(),
     };
@@ -76,7 +76,7 @@ pub(crate) fn bytes(
 }
 
 impl Decision {
-    /// The bytes to fetch; `None` where the answer has none.
+    /// The bytes to fetch; `None` if the response has none.
     pub fn wanted(&self, length: u64) -> Option<Range<u64>> {
         match self {
             Self::Whole => Some(0..length),
@@ -85,7 +85,7 @@ impl Decision {
         }
     }
 
-    /// `body` holds exactly the bytes of [`Self::wanted`]; `length` is that of all the bytes.
+    /// Builds the response. `body` holds exactly the bytes of [`Self::wanted`]; `length` is the total length.
     pub fn answer(
         self,
         representation: &Representation,
@@ -121,7 +121,7 @@ impl Decision {
     }
 }
 
-/// Read by the same pages as the bytes.
+/// Errors can be read by the same pages as the bytes.
 fn refused(representation: &Representation, error: Error) -> Response {
     let mut response = error.into_response();
     if representation.is_cross_origin() {
@@ -130,7 +130,7 @@ fn refused(representation: &Representation, error: Error) -> Response {
     response
 }
 
-/// What a cache has to update, and nothing about bytes that are not sent (RFC 9110, 15.4.5).
+/// Headers that a cache has to update, and none about bytes that are not sent (RFC 9110, 15.4.5).
 fn not_modified(representation: &Representation, cache_control: HeaderValue) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -1,8 +1,7 @@
 //! `Content-Disposition` (RFC 6266) with an encoded file name (RFC 8187).
 //!
-//! The name comes from a key, so from anywhere. What is sent is a bare file name: no folder, no
-//! control character, nothing that ends the quoting, no character that reorders text so that
-//! `gpj.exe` reads as `exe.jpg`.
+//! The name comes from a key, which is untrusted. The header has a bare file name: no folder, no control character,
+//! nothing that ends the quoting, and no character that reorders text so that `gpj.exe` reads as `exe.jpg`.
 
 use std::fmt::Write as _;
 
@@ -15,7 +14,7 @@ pub(crate) enum Disposition {
     Attachment,
 }
 
-/// `attr-char` of RFC 8187 stays as it is.
+/// All but `attr-char` of RFC 8187.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -34,8 +33,7 @@ impl Disposition {
     /// The header for a file of this name.
     pub(crate) fn with_name(self, name: &str) -> HeaderValue {
         let name = clean(name);
-        // Some browsers decode `%` in the plain form, and a quote or backslash would need escapes
-        // that not all of them undo.
+        // Some browsers decode `%` in the plain form, and not all of them undo the escapes of a quote or backslash.
         let is_plain = |c: char| c == ' ' || (c.is_ascii_graphic() && !"\"\\%".contains(c));
         let fallback = name.replace(|c| !is_plain(c), "_");
         let kind = match self {
@@ -70,7 +68,7 @@ fn clean(name: &str) -> String {
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '/' | '\\' | ':')
-        // Invisible marks, and marks that change the direction of what follows.
+        // Invisible characters, and characters that change text direction.
         || matches!(c,
             '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}' | '\u{feff}')

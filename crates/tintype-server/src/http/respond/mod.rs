@@ -1,8 +1,8 @@
-//! How stored bytes become an answer: the same rules for variants, originals and the API's reads.
+//! From stored bytes to a response: the same rules for variants, originals and reads through the API.
 //!
-//! A [`Representation`] is made once and kept with the bytes; an answer clones its headers. The
-//! caller says what depends on the address and not on the bytes: `Cache-Control` here, `Vary` and
-//! cache tags on the response afterwards. There is no compression: pictures are compressed already.
+//! A [`Representation`] is built once and kept with the bytes; a response clones its headers. The caller adds what
+//! depends on the URL rather than on the bytes: `Cache-Control` here, `Vary` and cache tags on the response
+//! afterwards. Nothing is compressed: images are compressed already.
 
 pub(crate) mod conditional;
 mod decide;

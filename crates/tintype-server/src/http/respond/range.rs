@@ -1,7 +1,7 @@
 //! `Range` (RFC 9110, section 14): one range of bytes.
 //!
-//! Several ranges are answered with the whole: no picture viewer asks for them, and answering them
-//! lets a small request cause a large answer. A field that is not understood is ignored.
+//! Several ranges get the whole content: no image viewer requests them, and they would let a small request cause a
+//! large response. A malformed field is ignored.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use http::header::RANGE;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// No range, or one that is to be ignored.
+    /// No range, or one that is ignored.
     Whole,
     /// Never empty, never past the end.
     Part(Range<u64>),
@@ -31,7 +31,7 @@ fn parse(text: &str, length: u64) -> Option<Selection> {
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
-    // A comma means a list, where empty members are allowed.
+    // A comma makes it a list, in which empty members are allowed.
     let is_blank = |member: &&str| !member.trim_matches([' ', '\t']).is_empty();
     let mut members = ranges.split(',').filter(is_blank);
     let member = members.next().filter(|_| members.next().is_none())?;
@@ -42,7 +42,7 @@ fn parse(text: &str, length: u64) -> Option<Selection> {
         if suffix == 0 {
             return Some(Selection::Unsatisfiable);
         }
-        // The end of nothing is nothing, and nothing cannot be a part.
+        // Empty content has no ranges at all.
         if length == 0 {
             return Some(Selection::Whole);
         }
@@ -66,7 +66,7 @@ fn parse(text: &str, length: u64) -> Option<Selection> {
     })
 }
 
-/// Digits only, as the grammar says. A number past u64 is past every end.
+/// Digits only, as in the grammar. A number beyond u64 is beyond every end.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))

@@ -1,4 +1,4 @@
-//! The headers that belong to the bytes, whoever asks for them.
+//! The headers that belong to the bytes, whatever the request.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,14 +15,14 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
-/// What scripts of other pages may read beside what they always may (Fetch, CORS-safelisted response headers): viewers
-/// that load a PDF in parts need the first four.
+/// Headers that scripts of other origins may read besides the CORS-safelisted ones (Fetch): viewers that load a PDF
+/// in parts need the first four.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Length, Content-Range, ETag, Content-Disposition, Content-Location, Server-Timing, \
      Tintype-Request-Id",
 );
 
-/// One sequence of bytes and what is said about it. Build it once, share it, answer from it often.
+/// The headers of one sequence of bytes. Built once, shared, and used for many responses.
 #[derive(Clone, Debug)]
 pub struct Representation {
     etag: String,
@@ -50,7 +50,7 @@ impl Representation {
         }
     }
 
-    /// A time that the field cannot say (adopted files have years such as 1901) is left out.
+    /// Omits a time that the header cannot express (adopted files have years such as 1901).
     pub fn last_modified(mut self, time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH);
         if !since.is_ok_and(|since| since.as_secs() <= LAST_SECOND) {
@@ -65,7 +65,7 @@ impl Representation {
         self.header(CONTENT_DISPOSITION, disposition)
     }
 
-    /// Any page may show, fetch and time it: right for what is public, wrong for the API.
+    /// Lets any page show, fetch and time it: right for public content, wrong for the API.
     pub fn cross_origin(mut self) -> Self {
         cross_origin(&mut self.headers);
         self
@@ -101,7 +101,7 @@ impl Representation {
     }
 }
 
-/// What lets every origin use an answer; also for refusals and for `OPTIONS`.
+/// Lets every origin use a response; also for errors and for `OPTIONS`.
 pub(crate) fn cross_origin(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
@@ -112,8 +112,8 @@ pub(crate) fn cross_origin(headers: &mut HeaderMap) {
     headers.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }
 
-/// A browser that opens the address directly runs nothing from it. Its viewers for PDF, audio and
-/// video do not work in a sandbox.
+/// A browser that opens the URL directly executes nothing from it. Its viewers for PDF, audio and video do not work
+/// in a sandbox.
 fn policy(content_type: &HeaderValue) -> HeaderValue {
     let is_viewed = [&b"application/pdf"[..], b"audio/", b"video/"]
         .iter()

@@ -1,4 +1,4 @@
-//! The answers of RFC 9110 to reads, through the function that every route uses.
+//! Responses to reads by RFC 9110, through the function that all routes use.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use super::{Disposition, Representation};
 
 const BODY: &[u8] = b"0123456789";
-/// Sun, 06 Nov 1994 08:49:37 GMT, and a bit.
+/// Sun, 06 Nov 1994 08:49:37 GMT, and half a second.
 const MODIFIED: Duration = Duration::from_millis(784_111_777_500);
 
 const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -66,7 +66,7 @@ async fn text(response: Response<axum::body::Body>) -> String {
     .unwrap()
 }
 
-/// Status of GET and of HEAD; where the answer is a success, also the bytes of GET.
+/// Status of GET and of HEAD and, on success, the bytes of GET.
 #[tokio::test]
 async fn conditions_and_ranges() {
     type Case<'a> = (&'a [(&'a str, &'a str)], u16, u16, &'a str);
@@ -83,7 +83,7 @@ async fn conditions_and_ranges() {
         (&[("if-none-match", "\"abc-gzip\"")], 200, 200, "0123456789"),
         (&[("if-none-match", "abc")], 200, 200, "0123456789"),
         (&[("if-none-match", "")], 200, 200, "0123456789"),
-        // If-Modified-Since, in the three formats; unreadable dates are ignored.
+        // If-Modified-Since, in the three formats; malformed dates are ignored.
         (&[("if-modified-since", SAME)], 304, 304, ""),
         (&[("if-modified-since", SAME_RFC850)], 304, 304, ""),
         (&[("if-modified-since", SAME_ASCTIME)], 304, 304, ""),
@@ -109,7 +109,7 @@ async fn conditions_and_ranges() {
             200,
             "0123456789",
         ),
-        // If-None-Match wins over If-Modified-Since.
+        // If-None-Match takes precedence over If-Modified-Since.
         (
             &[("if-none-match", "\"x\""), ("if-modified-since", SAME)],
             200,
@@ -129,7 +129,7 @@ async fn conditions_and_ranges() {
         (&[("if-match", "W/\"abc\"")], 412, 412, ""),
         (&[("if-match", "\"x\"")], 412, 412, ""),
         (&[("if-match", "abc")], 412, 412, ""),
-        // If-Unmodified-Since, and If-Match wins over it.
+        // If-Unmodified-Since, over which If-Match takes precedence.
         (&[("if-unmodified-since", SAME)], 200, 200, "0123456789"),
         (
             &[("if-unmodified-since", SAME_ASCTIME)],
@@ -171,7 +171,7 @@ async fn conditions_and_ranges() {
             304,
             "",
         ),
-        // Ranges. HEAD has none.
+        // Ranges. HEAD ignores them.
         (&[("range", "bytes=0-0")], 206, 200, "0"),
         (&[("range", "bytes=5-")], 206, 200, "56789"),
         (&[("range", "bytes=-5")], 206, 200, "56789"),
@@ -234,7 +234,7 @@ async fn conditions_and_ranges() {
             412,
             "",
         ),
-        // If-Range: the strong tag or the very date; otherwise the whole.
+        // If-Range: the strong tag or the exact date; otherwise the whole content.
         (
             &[("range", "bytes=0-0"), ("if-range", "\"abc\"")],
             206,

@@ -1,4 +1,4 @@
-//! Refusals, the cap, and the last answers of a server that stops.
+//! Refusals, the limit of connections, and the last responses of a server that stops.
 
 use super::*;
 
@@ -10,7 +10,7 @@ async fn a_refusal_arrives_while_the_body_is_still_sent() {
         .send("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
         .await;
     let body = vec![b'x'; 8_000_000];
-    // The whole is taken, or the connection ends; it is not reset while there is something to read.
+    // The body is accepted, or the connection ends; it is not reset while there is something to read.
     client.stream.write_all(&body).await.unwrap();
     assert_eq!(status(&client.rest().await), 413);
 }
@@ -49,7 +49,7 @@ async fn past_the_cap_a_client_is_told_so() {
         text.contains("retry-after: ") && text.contains("\"code\":\"overloaded\""),
         "{text}"
     );
-    // Those who are in are served, and there is room again once one has left.
+    // Open connections are served, and a new one is accepted once another has closed.
     kept[0].send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(status(&kept[0].answer().await), 200);
     drop(kept.pop());
@@ -84,7 +84,7 @@ async fn draining_finishes_what_has_begun() {
     assert_eq!(server.done.await.unwrap(), Drained { cut: 0 });
 }
 
-/// Listening on is for those who still send, not for everybody who once did.
+/// Lingering is for clients that still send, not for every client that has ever sent a body.
 #[tokio::test]
 async fn a_connection_that_has_brought_a_body_closes_at_once() {
     let server = Server::start(settings()).await;
@@ -98,7 +98,7 @@ async fn a_connection_that_has_brought_a_body_closes_at_once() {
 
     server.stop.cancel();
     assert_eq!(client.rest().await, "");
-    // A server that listened on would wait for this client, which stays.
+    // A server that lingered would wait for this client, which stays.
     let drained = timeout(Duration::from_secs(1), server.done).await;
     assert_eq!(drained.expect("at once").unwrap(), Drained { cut: 0 });
 }
@@ -114,7 +114,7 @@ async fn a_lame_duck_serves_on_and_says_goodbye() {
     idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(!idle.answer().await.contains("connection: close"));
     server.stop.cancel();
-    // A connection that was open, and new ones once the signal has been heard.
+    // Both an open connection and new ones, once the signal has been received.
     let told = timeout(PATIENCE, async {
         let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         loop {
@@ -147,7 +147,7 @@ async fn draining_ends_in_time() {
     assert_eq!(server.done.await.unwrap(), Drained { cut: 1 });
 }
 
-/// Work for a client that has left is work for nobody.
+/// A client that has left needs no work done.
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_request() {
     struct Gone(Arc<Semaphore>);

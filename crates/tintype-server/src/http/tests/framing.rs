@@ -1,4 +1,4 @@
-//! Where one request ends and the next begins, which two parsers in a row must not see differently.
+//! Request framing: where one request ends and the next begins. Two parsers in a row must not disagree.
 
 use super::*;
 
@@ -19,15 +19,15 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(answers(&text), 3);
 }
 
-/// A second request hides in each of these for a parser that frames the first one differently.
-/// None may be answered as a request of its own.
+/// Each of these hides a second request from a parser that frames the first one differently. None of those may get
+/// a response.
 #[tokio::test]
 async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
     let server = Server::start(settings()).await;
     let hidden = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut count = 0;
     for head in [
-        // Lengths that disagree or are no numbers.
+        // Lengths that disagree or are not numbers.
         "Content-Length: 5\r\nContent-Length: 6\r\n",
         "Content-Length: 5, 6\r\n",
         "Content-Length: +5\r\n",
@@ -37,7 +37,7 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "Content-Length: \r\n",
         "Content-Length: 1e1\r\n",
         "Content-Length: 99999999999999999999\r\n",
-        // Codings that are not, or not only, chunked.
+        // Codings other than a single chunked.
         "Transfer-Encoding: identity\r\n",
         "Transfer-Encoding: gzip\r\n",
         "Transfer-Encoding: gzip, chunked\r\n",
@@ -51,7 +51,7 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding:\r\n",
-        // Fields that other parsers read as something else.
+        // Fields that other parsers read differently.
         "Content-Length : 5\r\n",
         "Transfer-Encoding : chunked\r\n",
         "Transfer-Encoding\r\n: chunked\r\n",
@@ -66,7 +66,7 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "Tr\u{e4}nsfer: a\r\n",
         // Hosts.
         "Host: b\r\n",
-        // A line that ends otherwise than another parser may have it.
+        // Line endings that other parsers read differently.
         "X: a\n",
         "X: a\nTransfer-Encoding: chunked\r\n",
         "\nX: a\r\n",
@@ -94,13 +94,13 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "GET / HTTP/1.1\nHost: a\r\n",
         "\nGET / HTTP/1.1\r\nHost: a\r\n",
         "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n",
-        // Targets that would be a second address of what is there.
+        // Targets that would be a second URL of the same content.
         "GET /#a HTTP/1.1\r\nHost: a\r\n",
         "GET /?#a HTTP/1.1\r\nHost: a\r\n",
         "GET http://a/#b HTTP/1.1\r\nHost: a\r\n",
         "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n",
         "GET http://user@a/ HTTP/1.1\r\nHost: a\r\n",
-        // Hosts that are none.
+        // Invalid hosts.
         "GET / HTTP/1.1\r\nHost:\r\n",
         "GET / HTTP/1.1\r\nHost: a b\r\n",
         "GET / HTTP/1.1\r\nHost: a,b\r\n",
@@ -128,7 +128,7 @@ async fn ambiguous_requests_are_refused_and_the_connection_is_closed() {
         count += 1;
     }
     assert_eq!(count, 78);
-    // As HTTP/2 begins, which is not spoken here.
+    // The preface of HTTP/2, which is not supported.
     let text = server.exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert_eq!((status(&text), answers(&text)), (400, 1), "{text}");
 }
@@ -159,12 +159,12 @@ async fn malformed_chunks_end_the_connection() {
     }
 }
 
-/// These have one meaning, which is the one acted upon.
+/// Unusual requests with a single meaning.
 #[tokio::test]
 async fn what_is_odd_but_clear_is_understood_once() {
     let server = Server::start(settings()).await;
     for (request, expected) in [
-        // The coding counts, the length does not, and the connection closes (RFC 9112, 6.1).
+        // The coding applies, the length does not, and the connection closes (RFC 9112, 6.1).
         (
             "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\
              Transfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n\
@@ -177,13 +177,13 @@ async fn what_is_odd_but_clear_is_understood_once() {
              GET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "length=none body=2",
         ),
-        // One length, said twice.
+        // The same length twice.
         (
             "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\
              Connection: close\r\n\r\n2",
             "length=1 body=2",
         ),
-        // What belongs to a body is nobody's head.
+        // The bytes of a body are not parsed as a head.
         (
             "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\n#\n\n\n",
             "length=4 body=#\n\n\n",
@@ -193,7 +193,7 @@ async fn what_is_odd_but_clear_is_understood_once() {
              4;a=b\r\n#\n\n\n\r\n0\r\nX: #\r\n\r\n",
             "length=none body=#\n\n\n",
         ),
-        // Hosts as URLs have them.
+        // Hosts as in URLs.
         (
             "GET / HTTP/1.1\r\nHost: a.example:8080\r\nConnection: close\r\n\r\n",
             "hello",
@@ -211,7 +211,7 @@ async fn what_is_odd_but_clear_is_understood_once() {
             "\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             "hello",
         ),
-        // Names of fields and codings know no case.
+        // Names of fields and codings are case-insensitive.
         (
             "POST /echo HTTP/1.1\r\nhOST: a\r\ntransfer-ENCODING: Chunked\r\n\
              Connection: close\r\n\r\n1\r\n2\r\n0\r\n\r\n",
@@ -254,7 +254,7 @@ async fn a_head_has_a_size() {
     assert!([414, 431].contains(&status(&text)), "{text}");
 }
 
-/// Also where it hides behind requests that are answered.
+/// Even if it follows valid requests.
 #[tokio::test]
 async fn a_pipelined_head_is_looked_at_as_closely() {
     let server = Server::start(settings()).await;

@@ -1,11 +1,8 @@
-//! What a client can do to the listener, byte by byte, and what the listener does about it.
+//! What a client can do to the listener, byte by byte, and how the listener reacts.
 //!
-//! Timeouts are set to a fraction of a second where one has to fire and to an hour where none may.
-//! No test measures: a connection that is cut is seen at its end, one that is kept answers again.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "bodies of our own making are small"
-)]
+//! Timeouts are a fraction of a second where one must fire and an hour where none may. No test measures time: a
+//! connection that is cut off is seen at its end, one that is kept responds again.
+#![expect(clippy::disallowed_methods, reason = "our own bodies are small")]
 
 mod ends;
 mod framing;
@@ -128,7 +125,7 @@ async fn wait(State(gate): State<Arc<Gate>>) -> &'static str {
     "waited"
 }
 
-/// Answers with what it was sent, or with how that ended.
+/// Responds with the request body, or with how it ended.
 async fn echo(headers: HeaderMap, body: Body) -> Response {
     match to_bytes(body, 1 << 20).await {
         Ok(bytes) => {
@@ -152,7 +149,7 @@ impl Client {
         self.stream.write_all(bytes.as_bytes()).await.unwrap();
     }
 
-    /// One answer with a length; what follows it stays for the next call.
+    /// Reads one response with a length; what follows it is left for the next call.
     async fn answer(&mut self) -> String {
         timeout(PATIENCE, async {
             loop {
@@ -173,7 +170,7 @@ impl Client {
         .expect("an answer")
     }
 
-    /// Everything up to the end of the connection, however it ends.
+    /// Reads to the end of the connection, however it ends.
     async fn rest(&mut self) -> String {
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut self.read)).await;
         let _ = read.expect("the connection ends");

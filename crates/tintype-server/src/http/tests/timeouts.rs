@@ -1,4 +1,4 @@
-//! How long each side may take, and how connections are kept.
+//! Timeouts in both directions, and keep-alive.
 
 use super::*;
 
@@ -23,7 +23,7 @@ async fn a_slow_head_is_cut() {
     })
     .await;
     assert_eq!(server.exchange("GET / HTTP/1.1\r\nHo").await, "");
-    // And one that never starts.
+    // And a client that never sends anything.
     assert_eq!(server.exchange("").await, "");
 }
 
@@ -195,7 +195,7 @@ async fn a_steady_reader_gets_everything() {
     assert!(answer.len() > 64 << 20);
 }
 
-/// Takes `bytes` of an answer every so often; how many came before it ended, or until `most`.
+/// Reads `bytes` of a response at intervals; returns how many came before it ended, or `most`.
 async fn read_slowly(client: &mut Client, bytes: usize, most: usize) -> usize {
     let mut buffer = vec![0; bytes];
     let mut read = 0;
@@ -242,7 +242,7 @@ async fn a_reader_that_is_slow_for_long_gets_everything() {
     client
         .send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         .await;
-    // For longer than the window.
+    // For longer than the timeout.
     let slowly = 8 << 20;
     assert_eq!(read_slowly(&mut client, 32 << 10, slowly).await, slowly);
     assert!(slowly + client.rest().await.len() > 64 << 20);

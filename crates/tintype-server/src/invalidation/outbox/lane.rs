@@ -1,4 +1,4 @@
-//! The way to one purger: a queue in the order of time, batches, and patience.
+//! The queue of one purger: ordered by time, in batches, with retries.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use super::{GIVE_UP, Pending, Shared, age};
 use crate::invalidation::purgers::{Failure, Purger};
 
-/// How often a failure that goes on is logged.
+/// How often a lasting failure is logged.
 const TOLD_EVERY: Duration = Duration::from_secs(600);
 
-/// How long a purger has to fail before the service calls itself degraded.
+/// How long a purger has to fail before the service reports itself as degraded.
 const FAILING: Duration = Duration::from_secs(60);
 
 pub(super) struct Lane {
@@ -24,7 +24,7 @@ pub(super) struct Lane {
 
 #[derive(Default)]
 struct Queue {
-    /// By when it is due, and then by number.
+    /// By due time, then by number.
     due: BTreeMap<(Instant, u64), Arc<Pending>>,
     number: u64,
 }
@@ -78,7 +78,7 @@ impl Lane {
         lock(&self.queue)
     }
 
-    /// Waits for something that is due, and for what comes shortly after it.
+    /// Waits until something is due, and a moment longer for what comes with it.
     async fn collect(&self) -> Vec<Arc<Pending>> {
         loop {
             let first = self.queue().due.keys().next().map(|(due, _)| *due);
@@ -131,7 +131,7 @@ impl Lane {
                     purger = self.kind(),
                     target = self.purger.target(),
                     failed_for_s = since.elapsed().as_secs(),
-                    "purges do not reach {}, they are tried again: {reason}",
+                    "purges do not reach {}, and will be retried: {reason}",
                     self.purger.target()
                 );
                 now
@@ -145,11 +145,11 @@ impl Lane {
     }
 }
 
-/// Delivers what comes, for as long as the outbox is there.
+/// Delivers purges for as long as the outbox lives.
 pub(super) async fn run(shared: Arc<Shared>, number: usize) {
     let (lane, timing) = (&shared.lanes[number], shared.timing);
-    // A batch whose outcome is unknown stays as it is: a purger that recognises a repetition must be
-    // given the same again.
+    // A batch whose outcome is unknown is kept as it is: a purger that recognises repetitions must get exactly the
+    // same again.
     let mut batch = Vec::new();
     let mut pause = timing.first_pause;
     loop {
@@ -171,8 +171,8 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) {
         shared.metrics.purge_failed(lane.kind());
         lane.is_failing(&failure);
         if matches!(failure, Failure::Refused(_)) {
-            // Perhaps because of one of them, which must not hold up the rest: halves are tried by
-            // themselves, and what is refused alone waits longer than the others do.
+            // One of them may be the reason, and must not hold up the others: the halves are tried separately, and
+            // a purge that is refused alone waits longer than the others.
             let single = batch.len() == 1;
             let rest = batch.split_off(batch.len() / 2);
             let due = match single {
@@ -199,14 +199,14 @@ fn gives_up(shared: &Shared, lane: &Lane, pending: &Pending) -> bool {
         purger = lane.kind(),
         key = entry.key,
         prefix = entry.prefix,
-        "a purge was given up after {} days",
+        "a purge was dropped after {} days",
         GIVE_UP.as_secs() / 86_400
     );
     shared.confirm(pending);
     true
 }
 
-/// Half to all of it.
+/// A random time between half and all of it.
 pub(super) fn with_jitter(time: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     time / 2 + (time / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))

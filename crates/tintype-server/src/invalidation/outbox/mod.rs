@@ -1,16 +1,16 @@
-//! Purges on their way to downstream caches.
+//! The outbox: purges on their way to downstream caches.
 //!
-//! A change is announced before it is made: an entry in the store names what caches have to forget,
-//! who caused it and when. Only then the change is made, and the entry goes once every purger of the
-//! site has confirmed. So a process that dies in between leaves something that others find
-//! ([`recovery`]), and a purge is delivered at least once. A site without purgers writes nothing.
+//! A change is announced before it is made: an entry in the store says what to purge, who caused it and when. Only
+//! then is the change made, and the entry is removed once every purger of the site has confirmed. So a process that
+//! dies in between leaves an entry that others find ([`recovery`]), and a purge is delivered at least once. A site
+//! without purgers writes nothing.
 //!
-//! Each purger has a lane of its own: one that does not answer holds up neither uploads nor the
-//! other purgers. Most are told twice, at once and again when every replica is sure to show the
-//! change: a cache that asked a replica in between may have been given the old picture.
+//! Each purger has its own lane: one that does not respond holds up neither uploads nor the other purgers. Most are
+//! called twice, at once and again when every replica is sure to serve the change: a cache that asked a replica in
+//! between may have received the old image.
 //!
-//! What is held in memory is bounded. An entry past the bound stays in the store, where it is found
-//! again like those of a process that died.
+//! Memory is bounded. An entry beyond the bound stays in the store, where it is found again like those of a process
+//! that died.
 
 mod lane;
 mod name;
@@ -38,37 +38,36 @@ use crate::telemetry::metrics::Metrics;
 use lane::Lane;
 use name::Writer;
 
-/// What waits in memory: some ten thousand purges by key. Each may stand in several lanes, which
-/// share it.
+/// Limit of entries in memory: some ten thousand purges by key. Several lanes may share one.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
-/// What an entry costs beside its JSON.
+/// Memory per entry beside its JSON.
 const ENTRY_OVERHEAD: usize = 512;
 
-/// An entry's JSON: a page of a listing has a tag for each of its keys.
+/// Limit of an entry's JSON: a page of a listing has a tag for each of its keys.
 const MAX_ENTRY_BYTES: u64 = 256 * 1024;
 
-/// Entries removed from the store at a time.
+/// Entries removed from the store at the same time.
 const REMOVALS_AT_ONCE: usize = 16;
 
-/// After this an undelivered purge is given up: what a cache may keep without asking again has
-/// long expired.
+/// After this time an undelivered purge is dropped: whatever a cache may keep without revalidation has long
+/// expired.
 pub const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How fast things go. Tests are in a hurry.
+/// Timing of the outbox. Tests use shorter times.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// How long until every replica shows a change.
+    /// How long until every replica serves a change.
     pub settle: Duration,
-    /// The same for a change whose end was not seen, because its client went away or the store did
-    /// not answer: it may still come into effect.
+    /// The same for a change whose outcome is unknown, because its client left or the store did not respond: it may
+    /// still take effect.
     pub unsure: Duration,
-    /// Between attempts at a purger that fails: doubled from the first to the last, with jitter.
+    /// Pauses between attempts at a failing purger: doubled from the first to the last, with jitter.
     pub first_pause: Duration,
     pub last_pause: Duration,
-    /// When an entry is old enough to ask whether its writer is gone.
+    /// Age from which an entry may belong to a writer that is gone.
     pub takeover: Duration,
-    /// Leftovers are looked for this often, or half as often.
+    /// Leftovers are looked for at this interval, or at half of it.
     pub look: Duration,
 }
 
@@ -87,7 +86,7 @@ impl Timing {
 
 pub struct Outbox {
     shared: Arc<Shared>,
-    /// Ended with the outbox; what is left is in the store.
+    /// Aborted with the outbox; what is left is in the store.
     _tasks: JoinSet<()>,
 }
 
@@ -95,7 +94,7 @@ struct Shared {
     store: Arc<Store>,
     metrics: Arc<Metrics>,
     lanes: Vec<Lane>,
-    /// Which lanes a site has.
+    /// The prefix and the lanes of a site.
     sites: HashMap<String, (String, Vec<usize>)>,
     held: Mutex<Held>,
     finished: mpsc::UnboundedSender<OutboxId>,
@@ -111,7 +110,7 @@ struct Held {
 }
 
 enum EntryState {
-    /// The change is under way.
+    /// The change is being made.
     Announced(Timestamp),
     Pending(Arc<Pending>),
 }
@@ -128,7 +127,7 @@ impl EntryState {
 struct Pending {
     purge: Purge,
     bytes: usize,
-    /// Confirmations that are missing.
+    /// Number of missing confirmations.
     left: AtomicUsize,
 }
 
@@ -139,8 +138,7 @@ impl Outbox {
         metrics: Arc<Metrics>,
         timing: Timing,
     ) -> Result<Self, purgers::ClientError> {
-        // Where nothing is changed there is nothing to tell, and what others have left behind could be
-        // delivered but not taken away.
+        // A read-only service changes nothing, and could deliver leftovers of others but not remove them.
         let (purgers, sites) = match store.is_read_only() {
             true => (Vec::new(), HashMap::new()),
             false => purgers::of(sites).await?,
@@ -181,7 +179,7 @@ impl Outbox {
         }
     }
 
-    /// A change of one original is about to be made.
+    /// Announces a change of one original.
     pub async fn announce_key(
         &self,
         site: &Site,
@@ -197,8 +195,8 @@ impl Outbox {
         self.announce(entry).await
     }
 
-    /// A content is about to be hidden or shown, whatever keys it has. Only caches that know tags can
-    /// be told; `None` until the content is known.
+    /// Announces that a content will be hidden or shown, whatever its keys. Only caches with tags can be purged by
+    /// content; `None` if the content is not known yet.
     pub async fn announce_content(
         &self,
         sha256: Option<ContentHash>,
@@ -215,8 +213,8 @@ impl Outbox {
         self.announce(entry).await
     }
 
-    /// Everything under a prefix is about to be purged. A folder has a tag; of what begins with other
-    /// letters `keys` are told.
+    /// Announces a purge of everything under a prefix. A folder has a tag; for a prefix that is not a folder,
+    /// `keys` are purged.
     pub async fn announce_prefix<'a>(
         &self,
         prefix: &str,
@@ -276,7 +274,7 @@ impl Outbox {
         Ok(Announced(Some((shared.clone(), purge, bytes))))
     }
 
-    /// How many entries wait, and the age of the oldest.
+    /// Number of waiting entries, and the age of the oldest.
     pub fn gauges(&self) -> (usize, Duration) {
         let held = self.shared.held();
         let waits = |state: &&EntryState| matches!(state, EntryState::Pending(_));
@@ -285,13 +283,13 @@ impl Outbox {
         (held.entries.values().filter(waits).count(), age)
     }
 
-    /// Purgers that have failed for a while, in words for an operator.
+    /// Purgers that have failed for a while, described for an operator.
     pub fn failing(&self) -> Vec<String> {
         self.shared.lanes.iter().filter_map(Lane::failing).collect()
     }
 }
 
-/// The folder that a prefix names, without the slash at its end; the empty prefix is everything.
+/// The folder that a prefix names, without a trailing slash; the empty prefix is everything.
 pub fn folder(prefix: &str) -> Option<&str> {
     match prefix {
         "" => Some(""),
@@ -299,21 +297,20 @@ pub fn folder(prefix: &str) -> Option<&str> {
     }
 }
 
-/// A change that caches are to hear of. Tell it how the change ended; when it is dropped without,
-/// because the request was given up or failed, caches are told all the same: a purge too many does
-/// no harm.
+/// An announced change. Call a method to say how the change ended; if it is dropped instead, because the request
+/// was cancelled or failed, caches are purged all the same: a needless purge does no harm.
 #[must_use = "the purge is delivered when this ends"]
 pub struct Announced(Option<(Arc<Shared>, Purge, usize)>);
 
 impl Announced {
-    /// The change was made.
+    /// Reports that the change was made.
     pub fn made(mut self) {
         if let Some((shared, purge, bytes)) = self.0.take() {
             shared.accept(purge, bytes, shared.timing.settle);
         }
     }
 
-    /// Nothing was changed.
+    /// Reports that nothing was changed.
     pub async fn withdraw(mut self) {
         let Some((shared, purge, _)) = self.0.take() else {
             return;
@@ -322,7 +319,7 @@ impl Announced {
         remove_entry(&shared.store, purge.id).await;
     }
 
-    /// Which purgers are told.
+    /// The purgers that are called.
     pub fn purgers(&self) -> BTreeSet<&'static str> {
         let Some((shared, purge, _)) = &self.0 else {
             return BTreeSet::new();
@@ -367,7 +364,7 @@ impl Shared {
         self.held().bytes < MAX_HELD_BYTES
     }
 
-    /// Puts a purge into the lanes. `settle`: when to tell again.
+    /// Puts a purge into the lanes. `settle` is the delay of the second round.
     fn accept(&self, purge: Purge, bytes: usize, settle: Duration) {
         let lanes = self.lanes_of(&purge.entry);
         let now = Instant::now();
@@ -401,7 +398,7 @@ impl Shared {
         }
     }
 
-    /// One delivery is over.
+    /// Records the end of one delivery.
     fn confirm(&self, pending: &Pending) {
         if pending.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
@@ -412,7 +409,7 @@ impl Shared {
             held.entries.remove(id);
             held.bytes -= pending.bytes;
         }
-        // Fails only when the outbox is ending.
+        // Fails only while the outbox is shutting down.
         let _ = self.finished.send(id.clone());
     }
 }
@@ -423,10 +420,10 @@ async fn remove(store: Arc<Store>, mut finished: mpsc::UnboundedReceiver<OutboxI
         .await;
 }
 
-/// One that stays is found by whoever looks for recovery, and delivered once more.
+/// If this fails, recovery finds the entry and delivers it once more.
 async fn remove_entry(store: &Store, id: OutboxId) {
     if let Err(error) = store.delete(&Object::Outbox(id), &Condition::Any).await {
-        tracing::debug!(%error, "a purge that was delivered stays in the outbox");
+        tracing::debug!(%error, "a delivered purge cannot be removed from the outbox");
     }
 }
 

@@ -1,33 +1,33 @@
-//! The names of what the outbox keeps: they tell when it was written, and by whom.
+//! Names of objects in the outbox, which contain the time and the writer.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use tintype_store::OutboxId;
 
-/// Names a process in its entries.
+/// Identifies a process in the names of its entries.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Writer(String);
 
-/// What the name of an object of the outbox tells.
+/// The parsed name of an object in the outbox.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ObjectName {
     PurgeEntry {
         writer: Writer,
         at: SystemTime,
     },
-    /// Written again and again by a process that holds entries for long.
+    /// Rewritten regularly by a process that holds entries for long.
     Heartbeat(Writer),
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        // A name that two processes share costs a late delivery should one of them die.
+        // If two processes get the same number, a purge may be late should one of them die.
         let number = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
         Self(format!("{number:016x}"))
     }
 
-    /// In the order of time.
+    /// Sorts by time.
     pub(super) fn entry(&self, at: Timestamp, number: u64) -> OutboxId {
         let millis = at.as_millisecond();
         id(&format!("{millis:012x}-{}-{number:x}", self.0))
@@ -38,8 +38,8 @@ impl Writer {
     }
 }
 
-/// Written by whoever looks for what was left behind. Its name is no entry's.
-pub(super) fn looked() -> OutboxId {
+/// Written by the process that looked for leftovers last. Not the name of an entry.
+pub(super) fn last_look() -> OutboxId {
     id("looked")
 }
 
@@ -48,7 +48,7 @@ fn id(text: &str) -> OutboxId {
 }
 
 impl ObjectName {
-    /// `None`: not ours, or of a version that is still to come.
+    /// `None` if it is not ours, or was written by a newer version.
     pub(super) fn parse(id: &OutboxId) -> Option<Self> {
         let mut parts = id.as_str().split('-');
         let (first, writer, number) = (parts.next()?, parts.next()?, parts.next());
@@ -91,6 +91,6 @@ mod tests {
             let foreign = OutboxId::parse(foreign).unwrap();
             assert_eq!(ObjectName::parse(&foreign), None, "{foreign:?}");
         }
-        assert_eq!(ObjectName::parse(&looked()), None);
+        assert_eq!(ObjectName::parse(&last_look()), None);
     }
 }

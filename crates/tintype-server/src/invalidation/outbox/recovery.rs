@@ -1,9 +1,9 @@
-//! Entries that their writers have left behind.
+//! Recovery of entries whose writers are gone.
 //!
-//! A process that holds entries for long says so with an object of its own, its heartbeat, which it
-//! writes again and again. Entries that are old and whose writer's heartbeat is old or missing are
-//! delivered by whoever finds them; two that find the same both deliver it, which does no harm. Who has
-//! just looked says so as well, so that a hundred processes do not list the outbox a hundred times.
+//! A process that holds entries for long keeps rewriting an object of its own, its heartbeat. Old entries whose
+//! writer's heartbeat is old or missing are delivered by any process that finds them; if two find the same, both
+//! deliver it, which does no harm. A process that has just looked leaves a mark, so that a hundred processes do not
+//! list the outbox a hundred times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,22 +17,22 @@ use super::{EntryState, GIVE_UP, MAX_ENTRY_BYTES, Shared, age, remove_entry};
 use crate::error::Error;
 use crate::invalidation::notice::{Purge, PurgeEntry};
 
-/// How often a heartbeat is written while there is reason to.
+/// How often the heartbeat is written while it is needed.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// A writer whose heartbeat is older than this is gone.
+/// A writer with an older heartbeat is gone.
 const GONE: Duration = Duration::from_secs(90);
 
-/// Pages of the outbox that are looked through at once: far more than processes can hold.
+/// Pages of the outbox that one look reads: far more than processes can hold.
 const MAX_PAGES: usize = 100;
 
-/// As long as the outbox is there.
+/// Runs for as long as the outbox lives.
 pub(super) async fn run(shared: Arc<Shared>) {
     let timing = shared.timing;
-    // Not before the time at which everything that was there at the start is old enough.
+    // Not before everything that was there at the start is old enough.
     let mut next_look = Instant::now() + timing.takeover + with_jitter(timing.takeover / 4);
     let mut last_beat: Option<Instant> = None;
-    // After a start always: what this process has left behind before is not to wait for another's turn.
+    // Always after a start: what this process left behind earlier must not wait for another process's turn.
     let mut is_first = true;
     loop {
         tokio::time::sleep(timing.takeover / 6).await;
@@ -42,8 +42,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         next_look = Instant::now() + 2 * with_jitter(timing.look);
         let must_look = std::mem::take(&mut is_first) || is_due(&shared).await;
-        if must_look && let Err(error) = look(&shared).await {
-            tracing::warn!(%error, "the outbox cannot be looked through for purges that were left behind");
+        if must_look && let Err(error) = deliver_leftovers(&shared).await {
+            tracing::warn!(%error, "the outbox cannot be searched for purges that other processes left behind");
         }
     }
 }
@@ -74,21 +74,24 @@ async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
         }
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, "others may deliver what is still held here");
+        tracing::debug!(%error, "the heartbeat cannot be written; other processes may deliver purges that are still held here");
     }
 }
 
-/// Whether nobody has looked a moment ago.
+/// Whether no process has looked recently.
 pub(super) async fn is_due(shared: &Shared) -> bool {
-    match shared.store.head(&Object::Outbox(name::looked())).await {
+    match shared.store.head(&Object::Outbox(name::last_look())).await {
         Ok(Some(meta)) => meta.modified.elapsed().unwrap_or_default() >= shared.timing.look / 2,
         Ok(None) | Err(_) => true,
     }
 }
 
-pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
+pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
     let now = SystemTime::now();
-    let (looked, mark) = (Object::Outbox(name::looked()), Source::Bytes("{}".into()));
+    let (looked, mark) = (
+        Object::Outbox(name::last_look()),
+        Source::Bytes("{}".into()),
+    );
     let (any, attributes) = (Condition::Any, Attributes::default());
     shared.store.put(&looked, mark, &any, &attributes).await?;
     let mut gone = BTreeMap::from([(shared.writer.clone(), true)]);
@@ -132,7 +135,7 @@ pub(super) async fn look(shared: &Shared) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asked once for each writer.
+/// Checks each writer once.
 async fn is_gone(
     shared: &Shared,
     known: &mut BTreeMap<Writer, bool>,
@@ -169,11 +172,11 @@ async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), E
                 prefix = entry.prefix,
                 cause = entry.cause.as_str(),
                 age_s = age.as_secs(),
-                "a purge that was left behind is delivered"
+                "delivering a purge that another process left behind"
             );
             shared.accept(Purge { id, entry }, json.len(), shared.timing.settle);
         }
-        // For replicas of another version or configuration, as long as there may be some.
+        // Left for replicas of another version or configuration, as long as there may be some.
         None if age < GIVE_UP => {}
         None => remove_entry(&shared.store, id).await,
     }

@@ -1,5 +1,5 @@
-//! A purge is delivered at least once to every purger of its site, whatever fails in between, and
-//! costs nothing where there is none.
+//! A purge is delivered at least once to every purger of its site, whatever fails in between, and costs nothing if
+//! there is no purger.
 
 use std::path::Path;
 use std::time::Duration;
@@ -37,16 +37,16 @@ fn hurried() -> Timing {
     }
 }
 
-/// Something that is called, and answers as it is told.
+/// A purge endpoint with configurable responses.
 #[derive(Clone, Default)]
 struct Receiver(Arc<Mutex<Received>>);
 
 #[derive(Default)]
 struct Received {
     calls: Vec<Call>,
-    /// What to answer; empty for success.
+    /// Responses in order; empty means success.
     answers: Vec<(StatusCode, &'static str)>,
-    /// Bodies with this in them are refused.
+    /// Bodies that contain this are refused.
     poison: Option<&'static str>,
 }
 
@@ -58,7 +58,7 @@ struct Call {
 }
 
 impl Receiver {
-    /// And its address.
+    /// Starts one; also returns its URL.
     async fn start() -> (Self, String) {
         let receiver = Self::default();
         let router = Router::new().fallback(Self::answer);
@@ -91,7 +91,7 @@ impl Receiver {
         }
     }
 
-    /// The last one is given again and again.
+    /// The last response is repeated.
     fn answers(&self, answers: &[(StatusCode, &'static str)]) {
         self.0.lock().unwrap().answers = answers.to_vec();
     }
@@ -134,7 +134,7 @@ async fn waiting(store: &Store) -> usize {
     objects(store, false).await
 }
 
-/// Entries, or the beats of those who have some.
+/// Number of entries, or of heartbeats.
 async fn objects(store: &Store, beats: bool) -> usize {
     let page = store.list_kind(Kind::Outbox, None, 1000).await.unwrap();
     let is_beat = |object: &Object| object.path().contains("/beat-");
@@ -213,7 +213,7 @@ async fn every_node_is_told_at_once_and_again_and_then_the_entry_goes() {
     let ((one, a), (two, b)) = (Receiver::start().await, Receiver::start().await);
     let store = store().await;
     let toml = format!("purge_varnish = [\"{a}\", \"{b}/\"]");
-    // Far enough apart that a busy machine does not tell both at once.
+    // Far enough apart that even a busy machine does not merge both rounds.
     let timing = Timing {
         settle: Duration::from_secs(2),
         takeover: PATIENCE,
@@ -221,7 +221,7 @@ async fn every_node_is_told_at_once_and_again_and_then_the_entry_goes() {
     };
     let desk = Desk::open(&store, &toml, timing).await;
     let announced = desk.announce("a/b.jpg").await;
-    // Durable before the change, and quiet until it is made.
+    // Durable before the change, and not delivered until it is made.
     assert_eq!((waiting(&store).await, one.calls().len()), (1, 0));
     announced.made();
     until("the entry goes", async || waiting(&store).await == 0).await;
@@ -341,7 +341,7 @@ async fn what_a_dead_process_left_behind_is_delivered_by_another() {
     let toml = format!("purge_varnish = \"{address}\"");
     {
         let dies = Desk::open(&store, &toml, hurried()).await;
-        // Killed between the change and the purge: nothing that would run at an orderly end does.
+        // Killed between the change and the purge: nothing runs that an orderly shutdown would.
         std::mem::forget(dies.announce("a.jpg").await);
     }
     assert_eq!((waiting(&store).await, node.calls().len()), (1, 0));
@@ -350,7 +350,7 @@ async fn what_a_dead_process_left_behind_is_delivered_by_another() {
     assert!(node.has_heard_of(&tag("a.jpg")));
 }
 
-/// However many replicas there are, the outbox is listed about as often.
+/// However many replicas there are, the outbox is listed about equally often.
 #[tokio::test]
 async fn who_has_just_looked_has_looked_for_all() {
     let (_node, address) = Receiver::start().await;
@@ -367,7 +367,9 @@ async fn who_has_just_looked_has_looked_for_all() {
     let [first, others @ ..] = &desks[..] else {
         return;
     };
-    recovery::look(&first.outbox.shared).await.unwrap();
+    recovery::deliver_leftovers(&first.outbox.shared)
+        .await
+        .unwrap();
     for other in others {
         assert!(!recovery::is_due(&other.outbox.shared).await);
     }
@@ -511,10 +513,10 @@ async fn cloudfront_is_asked_once_for_many_and_with_the_same_reference_again() {
     }
     until("the entries go", async || waiting(&store).await == 0).await;
     let calls = cloud.calls();
-    assert_eq!(calls.len(), 4, "one invalidation, asked for four times");
+    assert_eq!(calls.len(), 4, "one invalidation, requested four times");
     assert!(calls.iter().all(|call| call.body == calls[0].body));
     let body = &calls[0].body;
-    // More keys than wildcards that CloudFront works on at a time become their folder.
+    // More keys than CloudFront's limit of wildcards in progress are merged into their folder.
     assert_eq!(body.matches("*</Path>").count(), 1, "{body}");
     assert!(
         body.contains("<Path>/t/photos/*</Path>") && body.contains("<Path>/o/photos/7.jpg</Path>")

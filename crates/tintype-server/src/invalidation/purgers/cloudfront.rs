@@ -1,12 +1,11 @@
 //! CloudFront: invalidations of paths.
 //!
-//! Region, endpoint and credentials come from AWS's own variables and roles. Whoever has set
-//! `AWS_ENDPOINT_URL` for a store of another maker wants `AWS_ENDPOINT_URL_S3` instead, or this would
-//! call that store as well. The role needs `cloudfront:CreateInvalidation` on the distribution.
+//! Region, endpoint and credentials come from AWS's own variables and roles. If `AWS_ENDPOINT_URL` is set for
+//! another vendor's store, use `AWS_ENDPOINT_URL_S3` instead, or this client would call that store as well. The
+//! role needs `cloudfront:CreateInvalidation` on the distribution.
 //!
-//! CloudFront works on at most fifteen paths with a wildcard at a time for each distribution, and
-//! every key has one. Purges that come together therefore make one invalidation, in which too many
-//! keys become the folders that hold them.
+//! CloudFront processes at most fifteen paths with a wildcard at a time for each distribution, and every key has
+//! one. So purges that come together become one invalidation, in which too many keys are replaced by their folders.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +24,13 @@ use tintype_store::HexId;
 use super::{CONNECT, Failure, Paths};
 use crate::invalidation::notice::Purge;
 
-/// How long a purge waits for others to come along.
+/// How long a purge waits for others to be batched with.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 
-/// Keys in one invalidation: two paths each, in up to two spellings, are below the 3,000 that
-/// CloudFront takes.
+/// Keys in one invalidation: two paths each, in up to two spellings, are below CloudFront's limit of 3,000.
 pub(super) const MAX_BATCH: usize = 700;
 
-/// CloudFront's own limit of what is in progress.
+/// CloudFront's own limit of wildcards in progress.
 const MAX_WILDCARDS: usize = 15;
 
 const ANSWER: Duration = Duration::from_secs(30);
@@ -44,10 +42,10 @@ pub struct CloudFront {
     paths: Arc<Paths>,
 }
 
-/// Credentials are looked for at the first call.
+/// Credentials are resolved at the first call.
 pub(super) async fn client() -> Client {
-    // CloudFront is everywhere; the region only tells China and governments from the rest. Nobody is
-    // asked for it, because that could hold up the start.
+    // CloudFront is global; the region only selects the China and government partitions. It is not looked up over
+    // the network, which could hold up the start.
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
     let region = region.or_else(Region::from_static("us-east-1"));
     let timeouts = TimeoutConfig::builder()
@@ -57,7 +55,7 @@ pub(super) async fn client() -> Client {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .timeout_config(timeouts)
-        // Patience is the lane's business.
+        // Retries are up to the lane.
         .retry_config(RetryConfig::disabled())
         .load()
         .await;
@@ -82,7 +80,7 @@ impl CloudFront {
         let places = self.paths.places(purges.iter().map(|purge| &purge.entry));
         let paths = places.at_most(MAX_WILDCARDS).into_paths();
         if paths.is_empty() {
-            // A content, whose paths nobody knows.
+            // A content, whose paths are not known.
             return Ok(());
         }
         let unfit =
@@ -124,7 +122,7 @@ impl CloudFront {
     }
 }
 
-/// The same for the same purges, so that a repetition makes no second invalidation.
+/// The same for the same purges, so that a retry makes no second invalidation.
 fn reference(purges: &[&Purge]) -> String {
     let mut ids: Vec<_> = purges.iter().map(|purge| purge.id.as_str()).collect();
     ids.sort_unstable();

@@ -1,7 +1,7 @@
 //! Clients that purge downstream caches.
 //!
-//! A purger is told the same more than once, and does no harm by doing it again. It answers when the
-//! cache has confirmed; how often and in what order it is asked is the business of [`crate::invalidation::outbox`].
+//! A purger may be called with the same purge more than once, and does no harm by repeating it. It returns when the
+//! cache has confirmed; [`crate::invalidation::outbox`] decides how often and in what order it is called.
 
 mod cloudfront;
 mod paths;
@@ -23,11 +23,11 @@ use crate::config::Sites;
 use crate::invalidation::notice::Purge;
 use crate::url::{Originals, SigningKey};
 
-/// A cache in the same network answers in milliseconds; one that does not is tried again.
+/// A cache in the same network connects in milliseconds; one that does not is retried.
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// A closed set: which kinds there are shows in every `match`.
+/// A closed set: every `match` shows which kinds there are.
 #[derive(Debug)]
 pub enum Purger {
     Varnish(Varnish),
@@ -35,20 +35,20 @@ pub enum Purger {
     Webhook(Webhook),
 }
 
-/// What a site names.
+/// The purgers configured for a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
-    /// Addresses of nodes.
+    /// URLs of nodes.
     pub varnish: Vec<String>,
     /// Ids of distributions.
     pub cloudfront: Vec<String>,
     pub webhook: Option<(String, SigningKey)>,
 }
 
-/// Why a cache did not confirm.
+/// Why a purge was not confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It may have been done, or may be done later: the same again.
+    /// It may have been done, or may still be: repeat the same.
     #[error("{0}")]
     Again(String),
     /// It was not done, and perhaps never will be.
@@ -56,12 +56,12 @@ pub enum Failure {
     Refused(String),
 }
 
-/// Purgers cannot be set up on this machine.
+/// The HTTP client cannot be set up on this machine.
 #[derive(Debug, thiserror::Error)]
-#[error("the client for purgers cannot be set up")]
+#[error("the HTTP client for purges cannot be set up")]
 pub struct ClientError(#[from] reqwest::Error);
 
-/// The purgers of all sites, each once, and for each site that has some its prefix and which.
+/// The purgers of all sites, each once, and for each site that has some, its prefix and their numbers.
 pub async fn of(
     sites: &Sites,
 ) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), ClientError> {
@@ -115,7 +115,7 @@ pub async fn of(
     Ok((purgers, of_sites))
 }
 
-/// Follows nothing and asks no proxy: it calls what was named, and nothing else.
+/// Follows no redirects and uses no proxy: it calls the configured URL and nothing else.
 fn http() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
@@ -135,7 +135,7 @@ impl Purger {
         }
     }
 
-    /// For the log: without what may be a secret in an address.
+    /// For the log: without the parts of a URL that may be secret.
     pub fn target(&self) -> &str {
         match self {
             Self::Varnish(varnish) => varnish.target(),
@@ -151,13 +151,13 @@ impl Purger {
         }
     }
 
-    /// An invalidation of CloudFront takes longer than replicas take to show a change, and costs
-    /// money: once is enough.
+    /// An invalidation of CloudFront takes longer than replicas take to serve a change, and costs money: once is
+    /// enough.
     pub fn tells_at_once(&self) -> bool {
         !matches!(self, Self::CloudFront(_))
     }
 
-    /// How long to wait for more.
+    /// How long to wait for more purges.
     pub fn window(&self) -> Duration {
         match self {
             Self::Varnish(_) | Self::Webhook(_) => Duration::ZERO,
@@ -184,19 +184,19 @@ impl Purger {
 impl Failure {
     fn of_transport(error: &reqwest::Error) -> Self {
         let words = match () {
-            () if error.is_timeout() => "no answer in time",
+            () if error.is_timeout() => "no response in time",
             () if error.is_connect() => "no connection",
-            () => "the connection broke off",
+            () => "the connection was cut off",
         };
         let mut source: &dyn std::error::Error = error;
         while let Some(deeper) = source.source() {
             source = deeper;
         }
-        // Only the innermost: the outer ones repeat the address, which may hold a secret.
+        // Only the innermost cause: the outer ones repeat the URL, which may hold a secret.
         Self::Again(format!("{words}: {source}"))
     }
 
-    /// Of an answer that is not a success.
+    /// The failure for a response that is not a success.
     fn of_status(status: reqwest::StatusCode) -> Self {
         let reason = format!("answered {status}");
         let later = status.is_server_error() || status == 408 || status == 425 || status == 429;

@@ -1,4 +1,4 @@
-//! What to forget, as paths, for caches that know no tags.
+//! What to purge, as paths, for caches without tags.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,9 +7,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::invalidation::notice::PurgeEntry;
 use crate::url::encode_text;
 
-/// CloudFront's own words are "unsafe characters as defined in RFC 1738"; others it wants as they
-/// are. Where our addresses spell a key differently both spellings are named, because which of the
-/// two it compares with is not documented.
+/// CloudFront wants "unsafe characters as defined in RFC 1738" encoded, and others as they are. If our URLs spell a
+/// key differently, both spellings are sent, because it is not documented which of the two CloudFront compares.
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -30,10 +29,10 @@ const UNSAFE: &AsciiSet = &CONTROLS
     // Would be taken for a wildcard.
     .add(b'*');
 
-/// How the addresses of a site begin, and which there are.
+/// How the URLs of a site begin, and which kinds there are.
 #[derive(Clone, Debug)]
 pub struct SitePaths {
-    /// The path of the public URL: empty, or with a slash at its start and none at its end.
+    /// The path of the public URL: empty, or with a leading slash and no trailing one.
     pub base: String,
     /// Whether originals are under `/o/`.
     pub originals: bool,
@@ -42,10 +41,10 @@ pub struct SitePaths {
 #[derive(Debug)]
 pub struct Paths(HashMap<String, SitePaths>);
 
-/// Of one purge or of many.
+/// The paths of one purge or of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
-    /// Everything that begins so.
+    /// Prefixes: everything below is purged.
     pub(super) below: BTreeSet<String>,
     pub(super) exact: BTreeSet<String>,
 }
@@ -89,15 +88,15 @@ fn spellings(text: &str) -> BTreeSet<String> {
 }
 
 impl Places {
-    /// As few places below which everything goes as are allowed, each as far down as that permits:
-    /// where there are too many, neighbours are forgotten as well.
+    /// Reduces the prefixes to the allowed number, each as deep as possible: if there are too many, neighbours are
+    /// purged as well.
     pub(super) fn at_most(mut self, most: usize) -> Self {
         while self.below.len() > most {
             let mut parents: HashMap<&str, usize> = HashMap::new();
             for place in &self.below {
                 *parents.entry(parent(place)).or_default() += 1;
             }
-            // The deepest folder that has several of them, else the deepest.
+            // Picks the deepest folder that holds several of them, or else the deepest.
             let depth = |folder: &str| folder.matches('/').count();
             let folder = parents.iter().max_by_key(|(folder, members)| {
                 (**members > 1, depth(folder), **members, **folder)
@@ -111,10 +110,10 @@ impl Places {
         self
     }
 
-    /// Drops what is below something else.
+    /// Drops what another prefix covers.
     fn simplify(&mut self) {
         let mut kept: Vec<String> = Vec::new();
-        // In the order of their bytes, so what covers others comes right before them.
+        // In byte order, so that a prefix comes right before what it covers.
         for place in std::mem::take(&mut self.below) {
             if !kept.last().is_some_and(|last| place.starts_with(last)) {
                 kept.push(place);
@@ -135,7 +134,7 @@ impl Places {
     }
 }
 
-/// The folder that holds a place, with its slash; that of the outermost is itself.
+/// The folder that holds a place, with its slash; the outermost folder is its own parent.
 fn parent(place: &str) -> &str {
     let inner = place.strip_suffix('/').unwrap_or(place);
     inner.rfind('/').map_or("/", |slash| &place[..=slash])

@@ -1,5 +1,5 @@
-//! Varnish: a BAN request to one node, with the tags to forget in the header that its objects have
-//! them in. `deploy/varnish/default.vcl` has the other end.
+//! Varnish: a BAN request to one node, with the tags in the header in which its objects have them. The other end is
+//! `deploy/varnish/default.vcl`.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use reqwest::{Client, Method};
 use super::Failure;
 use crate::invalidation::notice::Purge;
 
-/// Names of tags that stay well below the 8 KiB that Varnish takes for a header by default.
+/// Tags per request, which stay well below the 8 KiB that Varnish allows for a header by default.
 const TAGS_AT_ONCE: usize = 100;
 
 #[derive(Debug)]

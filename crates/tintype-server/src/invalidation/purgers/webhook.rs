@@ -1,6 +1,6 @@
-//! A webhook: for every cache that tintype does not know.
+//! A webhook, for caches that tintype has no client for.
 //!
-//! One POST of JSON, which any answer of 2xx confirms:
+//! It is a POST of JSON, which any 2xx response confirms:
 //!
 //! ```json
 //! {"purges": [{
@@ -9,13 +9,13 @@
 //!     "paths": ["/t/photos/lion.jpg/*", "/o/photos/lion.jpg"], "actor": "desk", "token": "web"}]}
 //! ```
 //!
-//! `prefix` takes the place of `key` when everything below a prefix is to be forgotten; both are
-//! missing when a content is, whatever its keys, which only its tag names. The same `id` may come
-//! again; normally it comes twice, at once and when every replica shows the change.
+//! `prefix` replaces `key` when everything below a prefix is purged; both are missing when a content is purged
+//! under all its keys, for which there is only a tag. The same `id` may come again; normally it comes twice, at
+//! once and when every replica serves the change.
 //!
-//! `Tintype-Signature: t=1795420800,v1=HEX` proves where it comes from: the HMAC-SHA256, with the
-//! key that both ends know, of the time in Unix seconds, a full stop, and the body as it was sent. A
-//! receiver refuses what is older than a few minutes, so that nobody can send it again.
+//! `Tintype-Signature: t=1795420800,v1=HEX` authenticates it: the HMAC-SHA256, with the shared key, of the time in
+//! Unix seconds, a full stop, and the body as sent. A receiver should refuse requests older than a few minutes, so
+//! that they cannot be replayed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use crate::url::SigningKey;
 pub struct Webhook {
     http: Client,
     url: String,
-    /// Scheme and host: what follows may be a secret.
+    /// Scheme and host: the rest may be a secret.
     target: String,
     key: SigningKey,
     paths: Arc<Paths>,
@@ -96,7 +96,7 @@ impl Webhook {
             .header("content-type", "application/json")
             .header("tintype-signature", self.signature(now, &body))
             .body(body);
-        // Nothing is read of what comes after the head of the answer.
+        // The response's body is not read.
         let response = request.send().await;
         let status = response
             .map_err(|error| Failure::of_transport(&error))?

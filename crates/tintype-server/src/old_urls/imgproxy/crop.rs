@@ -1,5 +1,5 @@
-//! imgproxy's `crop`: sides and a position, where ours has a corner. Without the size of the original it is known
-//! where the sides are fractions, or where it lies at the top left.
+//! imgproxy's `crop`: sides and a position, where ours has a corner. Without the size of the original it can be
+//! translated if the sides are fractions, or if it is at the top left.
 
 use tintype_imaging::spec::Decimal;
 
@@ -23,7 +23,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// 0 is all of it; below 1 it is a fraction, else pixels, of which decimals are cut.
+    /// 0 is the whole side; below 1 it is a fraction, otherwise pixels, whose decimals are dropped.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let whole_part = match text.split_once('.') {
             Some(("", _)) => "0",
@@ -41,12 +41,12 @@ impl Side {
     }
 }
 
-/// More than any picture has, and cut to its edge.
+/// Larger than any image, so it is cut at the edge.
 const ALL_PIXELS: u64 = 1_000_000;
 const ALL: u32 = 1_000_000;
 
 impl Crop {
-    /// As an item, `None` where nothing is cut. `gravity` is that of the picture, which holds where the cut has none.
+    /// The `crop` item, or `None` if nothing is cut. `gravity` is the image's, which applies if the crop has none.
     pub(super) fn item(self, gravity: Option<Position>) -> Result<Option<String>, Unmapped> {
         let position = self.position.or(gravity);
         let position = position.unwrap_or(Position::Compass((0, 0)));
@@ -83,7 +83,7 @@ fn fractions(sides: [Side; 2], position: Position) -> Result<String, Unmapped> {
     };
     let values = [x, y, width, height].map(|millionths| {
         let text = Decimal::from_millionths(millionths).to_string();
-        // With a dot, so that it is no number of pixels.
+        // Keeps a dot, so that it is not read as pixels.
         match text.contains('.') {
             true => text,
             false => format!("{text}.0"),

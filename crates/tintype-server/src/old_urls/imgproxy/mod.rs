@@ -1,4 +1,4 @@
-//! imgproxy's addresses: a signature, options, and the source, plain or in base64.
+//! imgproxy's URLs: a signature, options, and the source, plain or in base64.
 
 mod crop;
 mod number;
@@ -17,7 +17,7 @@ use crate::url::Access;
 use options::Options;
 use source::Source;
 
-/// Keys and how much of a signature is compared. Without keys any signature will do, and counts as none.
+/// Keys, and how much of a signature is compared. Without keys any signature is accepted, and counts as none.
 pub struct Imgproxy {
     pub pairs: Vec<Pair>,
     /// Bytes, 1..=32.
@@ -51,7 +51,7 @@ impl Imgproxy {
         Some(request())
     }
 
-    /// Nearly any path could be one, so there has to be an option or a source.
+    /// Nearly any path could be one, so an option or a source is required.
     fn is_like(&self, path: &str) -> bool {
         let first = path.split('/').next().unwrap_or_default();
         let is_source = || {
@@ -64,10 +64,10 @@ impl Imgproxy {
         path.starts_with("plain/") || path.contains("/plain/") || first.contains(':') || is_source()
     }
 
-    /// The time it takes tells neither which key nor how much of the signature was right.
+    /// Timing reveals neither which key nor how much of the signature was right.
     fn access(&self, signature: &str, path: &str) -> Result<Access, Unmapped> {
         if self.pairs.is_empty() {
-            // An option in its place: somebody has forgotten it.
+            // An option in its place: the signature was forgotten.
             return match signature.contains(':') {
                 true => Err(Unmapped::Unsigned),
                 false => Ok(Access::Unsigned),
@@ -121,7 +121,7 @@ impl Imgproxy {
     }
 }
 
-/// What proxies have made of it undone, as imgproxy does before it looks at the signature.
+/// Undoes what proxies have changed, as imgproxy does before it checks the signature.
 fn repaired(path: &str) -> String {
     let (options, plain) = match path.strip_prefix("plain/") {
         Some(plain) => ("", Some(plain)),
@@ -138,8 +138,8 @@ fn repaired(path: &str) -> String {
     path.strip_prefix('/').unwrap_or(&path).to_owned()
 }
 
-/// `scheme:/x` to `scheme://x`, and `local:/x` to `local:///x`; up to the last place where that can be, as a
-/// greedy expression finds it.
+/// `scheme:/x` to `scheme://x`, and `local:/x` to `local:///x`; at the last possible place, as a greedy expression
+/// finds it.
 fn with_two_slashes(plain: &str) -> String {
     let place = plain.match_indices(":/").filter(|(at, _)| {
         let before = &plain[..*at];

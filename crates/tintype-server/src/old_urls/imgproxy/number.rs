@@ -1,16 +1,16 @@
-//! Numbers of imgproxy's options.
+//! Numbers in imgproxy's options.
 
 use tintype_imaging::spec::Decimal;
 
-/// Digits, perhaps with a plus.
+/// Digits, with an optional plus.
 pub(super) fn whole(text: &str) -> Option<u64> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let is_whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // No picture is that large, and what is refuses itself later.
+    // No image is that large, so it will be refused later.
     is_whole.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// Without a sign or an exponent; what is beyond six decimals is cut.
+/// Without a sign or an exponent; digits after six decimals are dropped.
 pub(super) fn decimal(text: &str) -> Option<Decimal> {
     let (whole_part, decimals) = text.split_once('.').unwrap_or((text, ""));
     if whole_part.is_empty() && decimals.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn decimal(text: &str) -> Option<Decimal> {
     ))
 }
 
-/// What is none of the words for yes is no.
+/// Whatever is not a word for yes is no.
 pub(super) fn switch(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }

@@ -1,4 +1,4 @@
-//! imgproxy's options: every name that it knows, and what each means here.
+//! imgproxy's options: every name that it knows, and its equivalent here.
 
 use tintype_imaging::spec::Decimal;
 
@@ -15,17 +15,17 @@ enum Resizing {
     Fit,
     Fill,
     Force,
-    /// Decides by the size of the original.
+    /// Depends on the size of the original.
     Auto,
 }
 
-/// What they ask for together; of two that say the same the later one wins.
+/// The combined options; of two with the same meaning the later one wins.
 #[derive(Default)]
 pub(super) struct Options {
     items: Items,
     resizing: Resizing,
     enlarge: bool,
-    /// On, and where the picture lies on its canvas.
+    /// Enabled, and the image's position on its canvas.
     extend: Option<Option<Position>>,
     gravity: Option<Position>,
     crop: Option<Crop>,
@@ -43,7 +43,7 @@ impl Options {
     pub(super) fn apply(&mut self, name: &str, arguments: &[&str]) -> Result<(), Unmapped> {
         let first = arguments.first().copied().unwrap_or_default();
         let refuse = || Unmapped::option(format!("option {name}:{}", arguments.join(":")));
-        // More arguments than it takes are an error there as well.
+        // Superfluous arguments are an error in imgproxy as well.
         let one = || (arguments.len() == 1).then_some(first).ok_or_else(refuse);
         match name {
             "resize" | "rs" => self.resize(arguments).ok_or_else(refuse)??,
@@ -79,7 +79,7 @@ impl Options {
             "blur" | "bl" => self.unless_zero("blur", one()?).ok_or_else(refuse)?,
             "sharpen" | "sh" => self.unless_zero("sharpen", one()?).ok_or_else(refuse)?,
             "quality" | "q" => match whole(one()?).ok_or_else(refuse)? {
-                // As it is configured.
+                // As configured.
                 0 => self.items.remove("q"),
                 quality => self.items.set("q", quality),
             },
@@ -113,7 +113,7 @@ impl Options {
         }
     }
 
-    /// What is empty stays as it was.
+    /// Empty arguments leave the value as it was.
     fn size(&mut self, arguments: &[&str]) -> Option<Result<(), Unmapped>> {
         if arguments.len() > 7 {
             return None;
@@ -228,7 +228,7 @@ impl Options {
         Ok(())
     }
 
-    /// That of the source: it wins.
+    /// The extension of the source, which takes precedence.
     pub(super) fn extension(&mut self, text: &str) -> Result<(), Unmapped> {
         match self.raw {
             true => Ok(()),
@@ -236,7 +236,7 @@ impl Options {
         }
     }
 
-    /// Ours fill in what the address leaves open; theirs overwrite what came before them.
+    /// Our presets fill in what the URL leaves open; imgproxy's overwrite what came before them.
     fn preset(&mut self, names: &[&str]) -> Result<(), Unmapped> {
         match names {
             [name] if !self.is_begun => {
@@ -276,7 +276,7 @@ impl Options {
         Ok(items)
     }
 
-    /// A cut speaks of the turned picture there, and of the upright one here.
+    /// imgproxy's crop refers to the turned image, ours to the upright one.
     fn cut(&self, items: &mut Items) -> Result<(), Unmapped> {
         let Some(crop) = self
             .crop
@@ -335,7 +335,7 @@ impl Options {
         match self.gravity {
             None | Some(Position::Smart) => {}
             Some(Position::Compass(compass)) => items.set("g", word(compass)),
-            // It speaks of what is left, whose size is not known.
+            // It refers to the rest of the image, whose size is not known.
             Some(Position::Point(..)) if items.has("crop") => {
                 return Err(Unmapped::option("option gravity:fp with crop"));
             }
@@ -347,7 +347,7 @@ impl Options {
         Ok(())
     }
 
-    /// The picture has its quality where the address says its format.
+    /// The quality depends on the format, if the URL names one.
     fn qualities(&self, items: &mut Items) -> Result<(), Unmapped> {
         if self.format_quality.is_empty() || items.has("q") {
             return Ok(());
@@ -400,7 +400,7 @@ fn our_format(text: &str) -> Option<&'static str> {
     }
 }
 
-/// What is said of caching, metadata and limits, and what is done here anyway.
+/// Options for caching, metadata and limits, and for what is always done here.
 fn is_without_effect(name: &str, first: &str) -> bool {
     match name {
         "cachebuster"
@@ -428,7 +428,7 @@ fn is_without_effect(name: &str, first: &str) -> bool {
     }
 }
 
-/// What cannot be done, and is not asked for.
+/// Options that are not supported but switched off.
 fn is_off(name: &str, arguments: &[&str]) -> bool {
     let all = |value: Decimal| {
         arguments

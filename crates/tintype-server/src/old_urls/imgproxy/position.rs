@@ -1,4 +1,4 @@
-//! Gravity: where a cut or a picture lies.
+//! Gravity: the position of a crop or an image.
 
 use tintype_imaging::spec::Decimal;
 
@@ -8,14 +8,14 @@ use super::number::decimal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Position {
-    /// Where imgproxy finds something; here the record's focal point.
+    /// imgproxy's object detection; here the record's focal point.
     Smart,
     Compass(Compass),
     /// In fractions.
     Point(Decimal, Decimal),
 }
 
-/// The type and its offsets. `option` is named in refusals.
+/// Parses the type and its offsets. Errors name `option`.
 pub(super) fn read(option: &str, arguments: &[&str]) -> Result<Position, Unmapped> {
     let refuse = || Unmapped::option(format!("option {option}:{}", arguments.join(":")));
     let (name, offsets) = arguments.split_first().ok_or_else(refuse)?;

@@ -1,4 +1,4 @@
-//! Where imgproxy has an image from.
+//! The source of an image in imgproxy's URLs.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ pub(super) struct Source {
     pub(super) extension: Option<String>,
 }
 
-/// From the parts after the options.
+/// Parses the parts after the options.
 pub(super) fn of(parts: &[&str]) -> Result<Source, Unmapped> {
     match parts {
         ["plain", rest @ ..] if !rest.is_empty() => plain(&rest.join("/")),
@@ -50,7 +50,7 @@ pub(super) fn in_base64(parts: &[&str]) -> Result<Source, Unmapped> {
     }
 }
 
-/// Off the extension, of which there may be one.
+/// Splits off the extension, if there is one.
 fn cut(text: &str, at: char) -> Result<(&str, Option<&str>), Unmapped> {
     let (address, extension) = match text.split_once(at) {
         None => (text, None),
@@ -63,7 +63,7 @@ fn cut(text: &str, at: char) -> Result<(&str, Option<&str>), Unmapped> {
 }
 
 fn source(address: &str, extension: Option<&str>) -> Result<Source, Unmapped> {
-    // Any is a URL; what is relative here is so to one, and would not be taken for one later.
+    // Whatever has `:/` is a URL; relative sources here are relative to one, and must not be taken for one later.
     let decoded = match address.contains(":/") {
         true => address.into(),
         false => percent_decode_str(address).decode_utf8_lossy(),

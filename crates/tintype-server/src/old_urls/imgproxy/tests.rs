@@ -1,4 +1,4 @@
-//! imgproxy's own tables: signatures, what proxies have done to a path, sources, and every option.
+//! imgproxy's own test tables: signatures, changes made by proxies, sources, and every option.
 
 use super::super::tests::{rule, told};
 use super::super::{Grammar, Rule};
@@ -60,17 +60,17 @@ fn signatures_are_those_of_every_client() {
         told(&example, &address.replace("rs:fill", "rs%3Afill")),
         expected
     );
-    let forged = "signature: signature is not of this address";
+    let forged = "signature: the signature does not match this URL";
     assert_eq!(told(&example, &address.replace("300", "301")), forged);
     assert_eq!(told(&example, &address.replace("oKfU", "unsafe")), forged);
-    // Without keys any will do, but an option in its place.
+    // Without keys any signature is accepted, but not an option in its place.
     assert_eq!(
         told(&unsigned(), &format!("/_/plain/{SOURCE}")),
         "lorem/ipsum.jpg f_auto"
     );
     assert_eq!(
         told(&unsigned(), &format!("/w:3/plain/{SOURCE}")),
-        "unsigned: address is not signed"
+        "unsigned: the URL is not signed"
     );
 }
 
@@ -349,7 +349,7 @@ fn presets_only_are_named_by_the_first_part() {
         ),
         (
             format!("/_/card:sharp/{encoded}"),
-            "option: option preset:card:sharp has no counterpart here",
+            "option: option preset:card:sharp has no equivalent here",
         ),
         (
             format!("/_/hero/plain/{SOURCE}"),

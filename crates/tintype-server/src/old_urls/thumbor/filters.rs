@@ -1,4 +1,4 @@
-//! thumbor's filters: which there are, what their arguments look like, and what they mean here.
+//! thumbor's filters: their arguments, and their equivalents here.
 
 use std::borrow::Cow;
 
@@ -19,11 +19,11 @@ enum Kind {
     Text,
 }
 
-/// Name, arguments, and arguments that may be left out.
+/// Name, required arguments, and optional arguments.
 type Known = (&'static str, &'static [Kind], &'static [Kind]);
 
-/// What is on there by default, as far as its arguments are looked at. One whose arguments do not match is
-/// passed over there, and so it is here.
+/// The filters that thumbor enables by default, as far as their arguments are checked. thumbor skips a filter whose
+/// arguments do not match, and so do we.
 const KNOWN: &[Known] = &[
     ("background_color", &[Word], &[]),
     ("blur", &[NonZero], &[Decimal]),
@@ -55,7 +55,7 @@ const KNOWN: &[Known] = &[
     ("upscale", &[], &[]),
 ];
 
-/// Whose arguments are no list of simple ones. `gifv` makes a video of an animation.
+/// Filters with a special syntax. `gifv` makes a video of an animation.
 const OF_THEIR_OWN: &[&str] = &[
     "autojpg",
     "convolution",
@@ -65,11 +65,11 @@ const OF_THEIR_OWN: &[&str] = &[
     "watermark",
 ];
 
-/// What they ask for together.
+/// The combined filters.
 #[derive(Default)]
 pub(super) struct Filters {
     pub(super) items: Vec<(&'static str, String)>,
-    /// Clockwise, as a spec has it.
+    /// Clockwise, as in a spec.
     pub(super) quarters: u8,
     pub(super) fill: Option<Fill>,
     pub(super) background: Option<Colour>,
@@ -82,7 +82,7 @@ pub(super) struct Filters {
 
 pub(super) struct Fill {
     pub(super) colour: Colour,
-    /// Also behind what is transparent.
+    /// Also shown behind transparent parts.
     pub(super) is_behind: bool,
 }
 
@@ -92,7 +92,7 @@ impl Filters {
     pub(super) fn read(text: &str) -> Result<Self, Unmapped> {
         let text = decoded(text);
         let mut filters = Self::default();
-        // The last bracket is that of the last filter.
+        // The last bracket closes the last filter.
         let text = text.strip_suffix(')').unwrap_or(&text);
         for filter in text.split("):").filter(|filter| !filter.is_empty()) {
             let (name, arguments) = filter.split_once('(').unwrap_or((filter, ""));
@@ -134,7 +134,7 @@ impl Filters {
             "format" => self.format(first)?,
             "rotate" => {
                 let degrees: i64 = first.parse().unwrap_or_default();
-                // What is no quarter is passed over there. Against the clock.
+                // thumbor skips other angles, and turns counterclockwise.
                 if degrees % 90 == 0 {
                     let quarters = u8::try_from((-degrees / 90).rem_euclid(4)).unwrap_or_default();
                     self.quarters = (self.quarters + quarters) % 4;
@@ -147,7 +147,7 @@ impl Filters {
                 self.fill = Some(Fill { colour, is_behind });
             }
             "background_color" => self.background = Some(Colour(first.to_owned())),
-            // Each of them is another picture.
+            // These change the image.
             _ => return Err(Unmapped::option(format!("filter {name}"))),
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Filters {
             other @ ("gif" | "heic" | "heif") => {
                 return Err(Unmapped::option(format!("filter format({other})")));
             }
-            // Passed over there.
+            // thumbor skips it.
             _ => "auto",
         };
         self.items.push(("f", format.to_owned()));
@@ -174,7 +174,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The arguments, if they are what the filter takes.
+/// The arguments, if the filter accepts them.
 fn matching<'a>((_, must, may): &Known, text: &'a str) -> Option<Vec<&'a str>> {
     let arguments = split(text);
     if !(must.len()..=must.len() + may.len()).contains(&arguments.len()) {
@@ -188,7 +188,7 @@ fn matching<'a>((_, must, may): &Known, text: &'a str) -> Option<Vec<&'a str>> {
     })
 }
 
-/// At commas, of which some may be between quotes.
+/// Splits at commas outside of quotes.
 fn split(text: &str) -> Vec<&str> {
     let mut arguments = Vec::new();
     let mut rest = text;
@@ -236,12 +236,12 @@ impl Kind {
     }
 }
 
-/// Also of nothing.
+/// Also true for an empty text.
 fn zero(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'0' | b'.' | b'-'))
 }
 
-/// As a spec writes numbers: `.5` is `0.5`, `2.` is `2`.
+/// Formats numbers as in a spec: `.5` is `0.5`, `2.` is `2`.
 fn without_zeros(text: &str) -> String {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
     let whole = whole.trim_start_matches('0');
@@ -257,7 +257,7 @@ fn is_focal(text: &str) -> bool {
     let rectangle = || {
         let (from, to) = text.split_once(':')?;
         let ((left, top), (right, bottom)) = (from.split_once('x')?, to.split_once('x')?);
-        // What follows the digits there is passed over.
+        // thumbor ignores what follows the digits.
         let digits = bottom.len()
             - bottom
                 .trim_start_matches(|c: char| c.is_ascii_digit())
@@ -270,7 +270,7 @@ fn is_focal(text: &str) -> bool {
 }
 
 impl Colour {
-    /// Nothing for `transparent`, which is how a picture is made where its format can.
+    /// Sets nothing for `transparent`, which is the default if the format supports it.
     pub(super) fn set_background(&self, filter: &str, items: &mut Items) -> Result<(), Unmapped> {
         let text = self.0.to_ascii_lowercase();
         if text == "transparent" {
@@ -290,7 +290,7 @@ impl Colour {
     }
 }
 
-/// Those of HTML 4. There are 130 more, for which nobody has asked.
+/// The colours of HTML 4. There are 130 more, which nobody has needed.
 const NAMES: &[(&str, &str)] = &[
     ("aqua", "00ffff"),
     ("black", "000000"),

@@ -1,4 +1,4 @@
-//! thumbor's addresses: `unsafe` or a signature, then parts in a fixed order, then the image.
+//! thumbor's URLs: `unsafe` or a signature, then parts in a fixed order, then the image.
 
 mod filters;
 mod parts;
@@ -19,7 +19,7 @@ use parts::{FitIn, Parts, Side};
 
 const SIGNATURE_BYTES: usize = 20;
 
-/// Secrets, and whether `unsafe` is let in.
+/// Secrets, and whether `unsafe` is allowed.
 pub struct Thumbor {
     pub keys: Vec<Vec<u8>>,
     pub is_unsafe: bool,
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Thumbor {
 impl Thumbor {
     pub(super) fn read(&self, rest: &str) -> Option<Result<Read, Unmapped>> {
         let (first, raw) = rest.split_once('/').filter(|(_, raw)| !raw.is_empty())?;
-        // What proxies have encoded on the way is as it was signed; nothing else is changed.
+        // Undoes encoding by proxies, as the text was signed; nothing else is changed.
         let text = without_needless_escapes(raw);
         let access = match first {
             "unsafe" if self.is_unsafe => Access::Unsigned,
@@ -50,7 +50,7 @@ impl Thumbor {
         Some(request(&text, access))
     }
 
-    /// The time it takes tells neither which key nor how much of the signature was right.
+    /// Timing reveals neither which key nor how much of the signature was right.
     fn is_signed(&self, signature: &[u8; SIGNATURE_BYTES], text: &str) -> bool {
         let mut found = Choice::from(0);
         for key in &self.keys {
@@ -62,7 +62,7 @@ impl Thumbor {
     }
 }
 
-/// `None` for what has not the shape of one.
+/// `None` if the segment does not look like a signature.
 fn signature(segment: &str) -> Option<[u8; SIGNATURE_BYTES]> {
     let text = without_needless_escapes(segment);
     URL_SAFE.decode(text).ok()?.try_into().ok()
@@ -91,7 +91,7 @@ fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
     let filters = Filters::read(parts.filters)?;
     let mut items = Items::default();
     if let Some([left, top, right, bottom]) = parts.crop
-        // An empty one is no crop there.
+        // thumbor ignores an empty crop.
         && right > left
         && bottom > top
     {
@@ -105,7 +105,7 @@ fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
     }
     fill(parts, &filters, turn, &mut items)?;
     if turn.is_across() {
-        // Turned at last there, and at first here.
+        // thumbor turns last, we turn first.
         items.swap("w", "h");
     }
     for (name, value) in turn.items() {
@@ -125,7 +125,7 @@ fn sides(parts: &Parts<'_>, items: &mut Items) {
     }
 }
 
-/// `fit-in`: all of the picture, inside the box; only `upscale()` enlarges, and that only with both sides.
+/// `fit-in`: all of the image, inside the box; only `upscale()` enlarges, and only with both sides.
 fn inside(
     parts: &Parts<'_>,
     fit_in: FitIn,
@@ -136,11 +136,11 @@ fn inside(
     let has_both = width.is_pixels() && height.is_pixels();
     let is_original = [width, height].contains(&Side::Original);
     let has_any = width.is_pixels() || height.is_pixels();
-    // Which way up the picture is decides about the box.
+    // The box depends on the image's orientation.
     if fit_in.adaptive && has_any && (is_original || (has_both && width != height)) {
         return Err(Unmapped::option("adaptive-fit-in"));
     }
-    // The box is covered, and nothing is cut off.
+    // The box is covered without cutting anything off.
     if fit_in.full && has_any && (has_both || is_original) {
         return Err(Unmapped::option("full-fit-in"));
     }
@@ -151,7 +151,7 @@ fn inside(
     Ok(())
 }
 
-/// The whole box, cutting what does not fit, enlarged where need be.
+/// Fills the whole box, cutting what does not fit, enlarging where needed.
 fn covering(
     parts: &Parts<'_>,
     filters: &Filters,
@@ -180,7 +180,7 @@ fn covering(
         return Err(Unmapped::option("filter focal, in pixels of the original,"));
     }
     items.set("fit", "cover");
-    // What is smart there is the record's focal point here; so is what nobody has said.
+    // Both thumbor's smart cropping and its default become the record's focal point.
     if !parts.smart && (parts.halign.is_some() || parts.valign.is_some()) {
         let compass = (
             parts.halign.unwrap_or_default(),
@@ -191,7 +191,7 @@ fn covering(
     Ok(())
 }
 
-/// `fill()` shows where the picture does not fill the box, and where it is transparent if it says so.
+/// `fill()` colours where the image does not fill the box and, if requested, where it is transparent.
 fn fill(
     parts: &Parts<'_>,
     filters: &Filters,
@@ -216,7 +216,7 @@ fn fill(
         () if behind.is_some() => refuse("background_color"),
         () if !is_padded => fill.colour.set_background("fill", items),
         () if !(has_width && has_height) => refuse("one side"),
-        // It makes the box smaller there, to the size of the picture.
+        // In thumbor it reduces the box to the size of the image.
         () if filters.no_upscale => refuse("no_upscale"),
         () if turn.is_across() => refuse("rotate"),
         () => {

@@ -1,6 +1,6 @@
-//! The parts of thumbor's grammar. Each is a whole segment; one that is not where it belongs is part of the image.
+//! The parts of thumbor's grammar. Each is a whole segment; one in the wrong place is part of the image.
 
-/// What stands between the signature and the image.
+/// The parts between the signature and the image.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
     pub(crate) debug: bool,
@@ -30,10 +30,10 @@ pub(crate) struct FitIn {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// As the other side makes it.
+    /// Follows from the other side.
     #[default]
     Free,
-    /// Of the original.
+    /// The original's size.
     Original,
     Pixels(u64),
 }
@@ -71,7 +71,7 @@ impl<'a> Parts<'a> {
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// The next segment, if it can be read and something is left for the image.
+    /// Takes the next segment, if it can be parsed and something is left for the image.
     fn take<T>(&mut self, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
         let (part, after) = self.0.split_once('/')?;
         let value = read(part).filter(|_| !after.is_empty())?;
@@ -79,10 +79,10 @@ impl<'a> Rest<'a> {
         Some(value)
     }
 
-    /// Up to the first closing bracket at the end of a segment, which may be one of an argument.
+    /// Up to the first closing bracket at the end of a segment, which may belong to an argument.
     fn take_filters(&mut self) -> Option<&'a str> {
         let text = self.0.strip_prefix("filters:")?;
-        // At least one character is inside.
+        // There is at least one character inside.
         let from = text.chars().next()?.len_utf8();
         let end = from + text[from..].find(")/")? + 1;
         let after = &text[end + 1..];
@@ -95,7 +95,7 @@ impl<'a> Rest<'a> {
 
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // No picture is that large, and what is refuses itself later.
+    // No image is that large, so it will be refused later.
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 

@@ -1,5 +1,5 @@
-//! The suites of libthumbor and thumbor: what is parsed, which signatures are right, and the product of all options
-//! that thumbor tries on itself.
+//! The test suites of libthumbor and thumbor: parsing, signatures, and the product of all options that thumbor
+//! tests on itself.
 
 use super::super::tests::{rule, told};
 use super::super::{Grammar, Rule};
@@ -57,29 +57,29 @@ fn signatures_are_those_of_every_client() {
         ] {
             let told = told(&rule, &wrong);
             assert_eq!(
-                told, "signature: signature is not of this address",
+                told, "signature: the signature does not match this URL",
                 "{wrong}"
             );
         }
         let told = told(&thumbor("another", false), &format!("/{signature}/{rest}"));
         assert!(told.starts_with("signature: "), "{told}");
     }
-    // Signed, and then refused for what it asks.
+    // Signed, and then refused for an unsupported filter.
     let rule = thumbor("my-security-key", false);
     let filtered = "/as8U2DbUUtTMgvPF26LkjS3MocY=/10x10:200x200/300x200/filters:brightness(20):contrast(10)/\
                     my.server.com/some/path/to/image.jpg";
     assert_eq!(
         told(&rule, filtered),
-        "option: filter brightness has no counterpart here"
+        "option: filter brightness has no equivalent here"
     );
-    // As a proxy writes it, it is still what was signed.
+    // Encoded by a proxy, its signature is still valid.
     let encoded = filtered
         .replace('(', "%28")
         .replace(')', "%29")
         .replace("s:b", "s%3Ab");
     assert_eq!(
         told(&rule, &encoded),
-        "option: filter brightness has no counterpart here"
+        "option: filter brightness has no equivalent here"
     );
 }
 
@@ -93,13 +93,13 @@ fn a_signature_counts_once_and_at_the_front() {
     );
     for injected in [signature.to_owned(), signature.replace('=', "%3D")] {
         let told = told(&rule, &format!("/{signature}/sma/{injected}/rt/image.jpg"));
-        assert_eq!(told, "signature: signature is not of this address");
+        assert_eq!(told, "signature: the signature does not match this URL");
     }
     assert_eq!(
         told(&rule, "/unsafe/smart/image.jpg"),
-        "unsigned: address is not signed"
+        "unsigned: the URL is not signed"
     );
-    // Neither: somebody else's address.
+    // Neither: a URL of another grammar.
     for other in [
         "/smart/image.jpg",
         "/300x200/image.jpg",
@@ -244,7 +244,7 @@ fn each_part_and_filter_is_mapped_or_refused_by_name() {
             "filters:strip_exif():strip_icc():max_age(600):cover()",
             "f_auto",
         ),
-        // What is not known there, and what has not its arguments, is passed over.
+        // thumbor skips unknown filters and those with wrong arguments.
         (
             "filters:redeye():brightness(x):brightness():fill():focal():rgb(1,2):blur(0):quality(-1)",
             "f_auto",
@@ -313,10 +313,7 @@ fn the_image_is_decoded_once_and_its_source_cut() {
     };
     assert_eq!(of(&[""], "a%20b%28c%29.jpg"), "a b(c).jpg f_auto");
     assert_eq!(of(&[""], "a%2520b.jpg"), "a%20b.jpg f_auto");
-    assert_eq!(
-        of(&[""], "%ff.jpg"),
-        "key: address is not UTF-8 once decoded"
-    );
+    assert_eq!(of(&[""], "%ff.jpg"), "key: URL is not UTF-8 once decoded");
     let web = ["http://my.server.com/media/"];
     for image in [
         "my.server.com/media/a%20b.jpg",
@@ -329,7 +326,7 @@ fn the_image_is_decoded_once_and_its_source_cut() {
     assert!(of(&web, "other.server.com/media/a.jpg").starts_with("source: "));
 }
 
-/// As thumbor's integration tests put them together.
+/// As thumbor's integration tests build them.
 #[test]
 fn the_product_of_all_options_keeps_its_image() {
     let rule = thumbor("key", true);

@@ -1,4 +1,4 @@
-//! The record that goes with an original that is being placed.
+//! Writes the record of an original that is being stored.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::records::patch::{EditableFields, RequestedState};
 use crate::records::record::{Record, State};
 use crate::records::{FoundRecord, MAX_ROUNDS, StoredRecord, Written};
 
-/// The ETag in a record that was written ahead of its original. No store makes an empty one, so the
-/// record describes nothing until it is written again.
+/// The ETag in a record that was written before its original. No store makes an empty one, so the record describes
+/// nothing until it is written again.
 pub const AHEAD: &str = "";
 
 impl Placement<'_> {
-    /// Before something hidden takes the place of something that is not: hides what is there.
-    /// Gives back the record that the new one will replace.
+    /// Hides the existing original before a hidden one replaces a visible one. Returns the record that the new one
+    /// will replace.
     pub(super) async fn hide_first(&self, app: &App) -> Result<Option<Arc<StoredRecord>>, Error> {
         let key = &self.wished;
         for _ in 0..MAX_ROUNDS {
@@ -47,7 +47,7 @@ impl Placement<'_> {
         Err(Error::busy("object"))
     }
 
-    /// Before a hidden original is created: writes the record that hides it.
+    /// Writes the hiding record before a hidden original is created.
     pub(super) async fn write_ahead(
         &self,
         app: &App,
@@ -61,7 +61,7 @@ impl Placement<'_> {
             if let Written::Stored(stored) = written {
                 return Ok(stored);
             }
-            // Left over from an original that is gone, or somebody else is ahead of the same name.
+            // A leftover of a deleted original, or another request is ahead under the same name.
             condition = match app.store.head(&Object::Record(key.hash())).await? {
                 Some(meta) => Condition::Match(meta.etag),
                 None => Condition::Absent,
@@ -70,8 +70,8 @@ impl Placement<'_> {
         Err(Error::busy("object"))
     }
 
-    /// Writes the record of an original that has just been put. `expected` is the record that is
-    /// thought to be there now.
+    /// Writes the record of an original that has just been stored. `expected` is the record that should be there
+    /// now.
     pub(super) async fn commit(
         &self,
         app: &App,
@@ -82,8 +82,8 @@ impl Placement<'_> {
         let mut current = Before::of(expected);
         for _ in 0..MAX_ROUNDS {
             let there = current.stored.as_deref().map(|stored| &stored.record);
-            // What is created owes nothing to what once had its name, and everything to those who
-            // have found it already.
+            // A new original inherits nothing from former ones of its name, but keeps everything that was edited
+            // since it became visible.
             let kept = there.filter(|record| self.conflict.replaces() || describes(record, meta));
             let said = self.fields_over(kept)?;
             let mut record = self.record(key, meta, kept);
@@ -106,7 +106,7 @@ impl Placement<'_> {
             let written = app.records.write(record.clone(), &current.condition);
             if let Written::Stored(stored) = written.await? {
                 if self.conflict.replaces() {
-                    forget_variants(app, key).await;
+                    remove_old_variants(app, key).await;
                 }
                 return Ok(stored);
             }
@@ -115,8 +115,7 @@ impl Placement<'_> {
                 continue;
             };
             if other.record.etag.as_str() != AHEAD && !describes(&other.record, meta) {
-                // A record that is left over gives way. That of a newer original stays, and ours is
-                // only told.
+                // A leftover record is replaced. That of a newer original stays, and ours is only returned.
                 let now = app.store.head(&Object::Original(key.clone())).await?;
                 if now.is_none_or(|now| now.etag != meta.etag) {
                     return Ok(Arc::new(StoredRecord::new(record, other.etag.clone())));
@@ -139,8 +138,8 @@ impl Placement<'_> {
         }
     }
 
-    /// What is to be said of an original that takes the place of another: the state stays, or becomes
-    /// stricter; `meta` stays; and what was said about the picture goes with it.
+    /// The editable fields of an original that replaces another: the state stays, or becomes stricter; `meta`
+    /// stays; focal point and crops are reset.
     fn fields_over(&self, existing: Option<&Record>) -> Result<EditableFields, Error> {
         let mut said = self.base.clone();
         if let Some(record) = existing {
@@ -171,7 +170,7 @@ impl Placement<'_> {
             crops: Default::default(),
             state: State::Public,
             meta: Default::default(),
-            // The same bytes again do not bring back what was made before.
+            // Storing the same bytes again must not revive variants purged before.
             purged: existing
                 .filter(|record| record.sha256 == self.sha256)
                 .and_then(|record| record.purged),
@@ -192,8 +191,7 @@ impl Placement<'_> {
     }
 }
 
-/// What a record that is written takes the place of. One that is damaged gives way, and nothing is
-/// kept of it.
+/// The record that is replaced. A damaged one is replaced, and nothing of it is kept.
 struct Before {
     stored: Option<Arc<StoredRecord>>,
     condition: Condition,
@@ -210,14 +208,14 @@ impl Before {
 }
 
 async fn before(app: &App, key: &Key) -> Result<Before, Error> {
-    Ok(match app.records.look(key).await? {
+    Ok(match app.records.inspect(key).await? {
         FoundRecord::Nothing => Before::of(None),
         FoundRecord::Stored(stored) => Before::of(Some(Arc::from(stored))),
         FoundRecord::Damaged { etag, reason } => {
             tracing::warn!(
                 key = key.as_str(),
                 reason,
-                "the damaged record of {key} is replaced"
+                "replacing the damaged record of {key}"
             );
             Before {
                 stored: None,
@@ -227,8 +225,8 @@ async fn before(app: &App, key: &Key) -> Result<Before, Error> {
     })
 }
 
-/// How an original is hidden until its own record is there. A takedown needs the original's key,
-/// which is certain only afterwards; until then an embargo without an end stands in.
+/// How an original is hidden until its own record is there. A takedown needs the original's final key, which is
+/// certain only afterwards; until then an embargo without an end stands in.
 fn ahead_state(wanted: &RequestedState) -> State {
     match wanted {
         RequestedState::Public => State::Public,
@@ -249,10 +247,9 @@ fn stricter(one: RequestedState, other: RequestedState) -> RequestedState {
     }
 }
 
-/// Variants are named by the content they were made of, so one that is left behind is never served
-/// for the new original; it only takes room.
-async fn forget_variants(app: &App, key: &Key) {
-    if let Err(error) = purge::forget(app, key).await {
+/// Variants are named by their content, so leftovers are never served for the new original; they only take space.
+async fn remove_old_variants(app: &App, key: &Key) {
+    if let Err(error) = purge::remove_variants(app, key).await {
         tracing::warn!(%error, "variants of a replaced original were not removed");
     }
 }

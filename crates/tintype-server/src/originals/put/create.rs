@@ -1,4 +1,4 @@
-//! A new original, under the name that was wished for or the next free one.
+//! Stores a new original, under the requested name or the next free one.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::originals::rename::{Candidates, MAX_ATTEMPTS, Suffixes};
 use crate::records::StoredRecord;
 use crate::records::patch::{EditableFields, RequestedState};
 
-/// Something has the name already; what, unless it is a folder.
+/// The name is taken; by this object, unless it is a folder.
 struct Taken(Option<Meta>);
 
 impl Placement<'_> {
@@ -50,7 +50,7 @@ impl Placement<'_> {
         Err(error.member("key", self.wished.as_str()))
     }
 
-    /// With the record that was written ahead, if one was.
+    /// Stores the original, with the record that was written ahead, if there is one.
     async fn create_at(
         &self,
         app: &App,
@@ -59,8 +59,8 @@ impl Placement<'_> {
     ) -> Result<Result<(Meta, Option<Arc<StoredRecord>>), Taken>, Error> {
         let mut ahead = None;
         if said.state != RequestedState::Public {
-            // Before anything is written ahead: an adopted original without a record may have this
-            // name, and must not be hidden by an upload that comes to nothing.
+            // Checked before a record is written ahead: an adopted original without a record may have this name,
+            // and must not be hidden by an upload that fails.
             if let Some(meta) = app.store.head(&Object::Original(key.clone())).await? {
                 return Ok(Err(Taken(Some(meta))));
             }

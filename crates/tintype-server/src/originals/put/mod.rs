@@ -1,9 +1,9 @@
-//! Bringing an original and its record into the store together, for uploads, copies and moves.
+//! Stores an original and its record together, for uploads, copies and moves.
 //!
-//! The original comes first and its record second, so that a record never speaks of bytes that are
-//! not there. An original that not everybody may see is the exception: a record that hides it is
-//! written ahead. Whatever fails in between leaves something hidden, or something whose record is
-//! derived from its bytes; never something shown that should not be.
+//! The original comes first and its record second, so that a record never describes bytes that are not there. The
+//! exception is an original that is not public: a record that hides it is written ahead. Whatever fails in between
+//! leaves something hidden, or an original whose record is derived from its bytes; never something visible that
+//! should not be.
 
 mod commit;
 mod create;
@@ -29,11 +29,11 @@ use crate::telemetry::access_log::Step;
 
 pub use commit::AHEAD;
 
-/// What to do when the name is taken.
+/// What to do if the name is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Conflict {
     Fail,
-    /// `If-None-Match: *`: like `Fail`, and answered as a precondition.
+    /// `If-None-Match: *`: like `Fail`, but the error is a failed precondition.
     Absent,
     Rename {
         max_length: Option<usize>,
@@ -64,40 +64,40 @@ pub(crate) struct Placement<'a> {
     pub origin: BytesFrom<'a>,
     pub facts: Facts,
     pub size: u64,
-    /// `None`: a large adopted original that has never been read whole.
+    /// `None` for a large adopted original that has never been read in full.
     pub sha256: Option<ContentHash>,
-    /// A moved original keeps the time at which it was made.
+    /// A moved original keeps its creation time.
     pub created: Option<Timestamp>,
-    /// What comes along with the bytes: nothing for an upload, everything for a copy.
+    /// Editable fields that come with the bytes: none for an upload, all for a copy.
     pub base: EditableFields,
     pub patch: RecordPatch,
 }
 
-/// How it ended.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub key: Key,
-    /// False: something was replaced.
+    /// False if an original was replaced.
     pub created: bool,
-    /// True: this request had already done its work, and is answered again.
+    /// True if this request had already done its work, and the first response is repeated.
     pub replayed: bool,
     /// The store ETag of the original.
     pub etag: ETag,
     told: PlacedRecord,
-    /// The time that it took to place it, where that was measured.
+    /// How long storing it took, if measured.
     pub put: Option<Step>,
 }
 
-/// The record as it is to be told.
+/// The record for the response.
 #[derive(Debug)]
 enum PlacedRecord {
     Stored(Arc<StoredRecord>),
-    /// As the first answer told it.
+    /// The record in the first response.
     Remembered(Box<RecordView>),
 }
 
-/// Whether a token may put an original under a key. Asked before the body is read, and again of the name that it
-/// gets.
+/// Whether a token may store an original under a key. Checked before the body is read, and again for the name that
+/// it gets.
 pub(crate) fn permit(
     principal: &Principal,
     key: &Key,
@@ -108,7 +108,7 @@ pub(crate) fn permit(
     if conflict.replaces() {
         principal.require(Scope::Replace, key)?;
     }
-    // Who creates an original may put it under an embargo; what is there already is not theirs to show or hide.
+    // The creator of an original may put it under an embargo; hiding or showing an existing one needs `takedown`.
     if patch.is_of_block() || conflict.replaces() && patch.has_state() {
         principal.require(Scope::Takedown, key)?;
     }
@@ -154,7 +154,7 @@ impl Placement<'_> {
         permit(&self.caller.principal, key, &self.conflict, &self.patch)
     }
 
-    /// Whether an object was made by this request, at an earlier attempt.
+    /// Whether an earlier attempt of this request made the object.
     fn is_own(&self, meta: &Meta) -> Result<bool, Error> {
         let Some(key) = &self.idempotency else {
             return Ok(false);
@@ -200,18 +200,18 @@ impl Placed {
         }
     }
 
-    /// For a copy whose source is gone by now.
+    /// For a copy whose source is gone.
     pub(crate) fn again(key: &Key, meta: &Meta, stored: Arc<StoredRecord>) -> Self {
         Self::new(key, true, true, meta, stored)
     }
 
-    /// `None`: the request was never finished.
+    /// `None` if the request never finished.
     pub(crate) fn from_intent(key: &Key, intent: Intent) -> Option<Self> {
         let answer = intent.answer.filter(|_| intent.key == *key)?;
         Some(Self::remembered(key, answer))
     }
 
-    /// Tells another record than the one that was written.
+    /// Puts another record than the written one into the response.
     pub(crate) fn tell(&mut self, stored: Arc<StoredRecord>) {
         self.told = PlacedRecord::Stored(stored);
     }

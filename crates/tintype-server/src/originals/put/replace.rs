@@ -1,4 +1,4 @@
-//! New bytes under a key that has some.
+//! Replaces the bytes under a key.
 
 use tintype_store::{Condition, ETag, Meta, Object};
 
@@ -28,7 +28,7 @@ impl Placement<'_> {
                     }
                     return Ok(Placed::new(key, before.is_none(), false, &meta, stored));
                 }
-                // Somebody has just created it, and of theirs caches have to be told.
+                // Another request has just created it, so caches have to be purged.
                 Err(tintype_store::Error::Precondition { current })
                     if condition == Condition::Absent =>
                 {
@@ -60,8 +60,8 @@ impl Placement<'_> {
     ) -> Result<Placed, Error> {
         let key = &self.wished;
         let sha256 = self.sha256;
-        // The intent that this very attempt wrote. As long as nobody has written it since, nothing
-        // of this request can lie under whatever object is there now.
+        // The intent that this very attempt wrote. As long as it has not been overwritten, whatever object is there
+        // now was not made by this request.
         let mut mine: Option<ETag> = None;
         let mut is_taken = false;
         for _ in 0..MAX_ROUNDS {
@@ -91,8 +91,7 @@ impl Placement<'_> {
                 return Err(Error::not_in_version("object")
                     .detail("the object was changed since this request was first made"));
             }
-            // An intent of an older attempt is written again, which fences that attempt off should
-            // it still run.
+            // The intent of an older attempt is written again, which fences that attempt off in case it still runs.
             let written = idempotency::write(&app.store, idempotency, &intent, &condition).await?;
             let Some(held) = written else { continue };
             let (meta, stored) = match current.filter(|_| own) {
@@ -123,7 +122,7 @@ impl Placement<'_> {
                 }
             };
             let placed = Placed::new(key, intent.before.is_none(), own, &meta, stored);
-            // Should this fail, the object's own attribute still tells a replay that it is there.
+            // If this fails, the object's own attribute still shows a replay that it was stored.
             let done = Intent {
                 answer: Some(placed.answer(app)),
                 ..intent
@@ -134,7 +133,7 @@ impl Placement<'_> {
         Err(Error::busy("object"))
     }
 
-    /// The condition under which what is there now may be replaced.
+    /// The condition under which the current object may be replaced.
     fn condition(&self, current: Option<&Meta>) -> Result<Condition, Error> {
         match (&self.conflict, current) {
             (Conflict::Overwrite, None) => Ok(Condition::Absent),
@@ -149,8 +148,8 @@ impl Placement<'_> {
     }
 }
 
-/// A name can be taken by what is no object, such as a link on disk that leads nowhere. That one is
-/// replaced too, which only an unconditional write does.
+/// A name can be taken by something that is not an object, such as a dangling link on disk. It is replaced too,
+/// which only an unconditional write does.
 fn unless_taken(condition: Condition, is_taken: bool) -> Condition {
     match condition {
         Condition::Absent if is_taken => Condition::Any,

@@ -1,12 +1,12 @@
-//! Where bodies wait until they are whole, hashed and judged.
+//! The spool, where bodies are kept until they are complete, hashed and checked.
 //!
-//! Space is promised before a byte is read, so that a full spool refuses at once instead of failing
-//! half way. Memory per body stays flat whatever its size: small bodies are kept, larger ones go to
-//! a file in pieces. A file is removed when its [`Spooled`] is dropped, also when the request is
-//! cancelled; what a killed process leaves is removed by the next one, within minutes.
+//! Space is reserved before a byte is read, so that a full spool refuses at once instead of failing half way.
+//! Memory per body is constant whatever its size: small bodies are kept in memory, larger ones are written to a
+//! file in pieces. A file is removed when its [`Spooled`] is dropped, also when the request is cancelled; leftovers
+//! of a killed process are removed by the next one, within minutes.
 //!
-//! Deliberately absent: durability. A spooled body is nobody's promise; the store flushes the file
-//! when it takes it over. Resuming after a restart is absent too.
+//! Deliberately absent: durability, which is the store's job when it takes the file over, and resuming after a
+//! restart.
 
 mod reader;
 #[cfg(test)]
@@ -29,14 +29,14 @@ use tokio::task::JoinHandle;
 use crate::originals::digest::{Digests, Expected, Hasher};
 pub use reader::Reader;
 
-/// What is kept for telling the type by content, and the largest body that needs no file.
+/// The part kept for detecting the type, and the largest body that needs no file.
 pub const HEAD_BYTES: usize = 64 * 1024;
-/// How much is handed to the disk at a time; twice as much of a body is in memory.
+/// Bytes written to the disk at a time; twice as much of a body is in memory.
 const BATCH_BYTES: usize = 256 * 1024;
-/// A body of undeclared length asks for this much more space at a time.
+/// Space reserved at a time for a body of undeclared length.
 const STEP_BYTES: u64 = 4 * 1024 * 1024;
 const PREFIX: &str = "spool-";
-/// A file is locked right after it is made; before that only its age protects it.
+/// A file is locked right after it is created; until then only its age protects it.
 const YOUNG: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub struct Full {
     pub quota: u64,
 }
 
-/// Nothing can be written where bodies wait.
+/// The folder of the spool cannot be written to.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the spool folder {} cannot be written to by uid {uid}: {source}", path.display()
@@ -75,7 +75,7 @@ impl Unwritable {
     }
 }
 
-/// `E` is what the body itself fails with.
+/// `E` is the error type of the body itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E> {
     #[error(transparent)]
@@ -91,22 +91,22 @@ pub enum Error<E> {
 }
 
 impl Spool {
-    /// Makes the folder when missing, tries it, and removes what earlier processes left there.
+    /// Creates the folder if it is missing, tests it, and removes leftovers of earlier processes.
     pub fn new(folder: impl Into<PathBuf>, quota: u64) -> Result<Self, Unwritable> {
         let folder = folder.into();
         let made = std::fs::create_dir_all(&folder);
         let spool = Self::untried(folder, quota);
         made.map_err(|source| spool.unwritable(source))?;
         match spool.check() {
-            // What is there can be read all the same, and room may come.
-            Err(full) if full.is_full() => tracing::warn!("uploads cannot be taken in: {full}"),
+            // Reading works all the same, and space may be freed.
+            Err(full) if full.is_full() => tracing::warn!("uploads cannot be accepted: {full}"),
             tried => tried?,
         }
         spool.sweep().map_err(|source| spool.unwritable(source))?;
         Ok(spool)
     }
 
-    /// For a service that takes nothing in.
+    /// For a service that accepts no uploads.
     pub fn untried(folder: impl Into<PathBuf>, quota: u64) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -117,13 +117,13 @@ impl Spool {
         }
     }
 
-    /// Whether bodies can be written. Blocks.
+    /// Whether the folder can be written to. Blocks.
     pub fn check(&self) -> Result<(), Unwritable> {
         let tried = create(&self.shared.folder).and_then(|mut file| file.write_all(b"tintype"));
         tried.map_err(|source| self.unwritable(source))
     }
 
-    /// Removes what processes that died have left: nobody holds its lock. Blocks.
+    /// Removes leftovers of processes that died, whose files nobody has locked. Blocks.
     pub fn sweep(&self) -> io::Result<()> {
         sweep(&self.shared.folder)
     }
@@ -136,8 +136,8 @@ impl Spool {
         }
     }
 
-    /// Promises space for a body. Without a declared length only for a beginning: the rest is asked
-    /// for as it arrives, and may be refused.
+    /// Reserves space for a body. Without a declared length only for the beginning: the rest is reserved as it
+    /// arrives, and may be refused.
     pub fn reserve(&self, declared: Option<u64>) -> Result<Reservation, Full> {
         let mut reservation = Reservation {
             shared: self.shared.clone(),
@@ -152,13 +152,13 @@ impl Spool {
         &self.shared.folder
     }
 
-    /// Bytes promised to bodies at this moment, for metrics.
+    /// Bytes reserved at this moment, for metrics.
     pub fn reserved_bytes(&self) -> u64 {
         self.shared.reserved.load(Ordering::Relaxed)
     }
 }
 
-/// Space that is given back when dropped.
+/// Reserved space, returned on drop.
 #[derive(Debug)]
 pub struct Reservation {
     shared: Arc<Shared>,
@@ -178,8 +178,8 @@ impl Reservation {
         Ok(())
     }
 
-    /// Takes in a whole body of at most `limit` bytes, hashing what `expected` needs. Whether the
-    /// digests agree is for the caller to ask: only then is it known what was received.
+    /// Writes a whole body of at most `limit` bytes, hashing what `expected` needs. The caller compares the
+    /// digests: only then is it known what was received.
     pub async fn write<S, E>(
         mut self,
         body: S,
@@ -194,8 +194,8 @@ impl Reservation {
         }
         let mut body = std::pin::pin!(body);
         let mut writer = Writer::new(self.shared.folder.clone(), expected.hasher());
-        // Copied together, because a client that sends single bytes would otherwise make us keep
-        // far more than the bytes.
+        // Copied together, because single bytes from a client would otherwise each cost far more memory than a
+        // byte.
         let mut batch = Vec::new();
         let mut head = None;
         let mut received = 0_u64;
@@ -209,7 +209,7 @@ impl Reservation {
                 return Err(Error::Length { declared, received });
             }
             if received > self.bytes {
-                // The smaller step when the larger one does not fit, so that space is used up.
+                // Tries the smaller step if the larger one does not fit, so that all space can be used.
                 let needed = received - self.bytes;
                 self.grow(needed.max(STEP_BYTES))
                     .or_else(|_| self.grow(needed))?;
@@ -229,7 +229,7 @@ impl Reservation {
         if let Some(declared) = self.declared.filter(|&declared| received < declared) {
             return Err(Error::Length { declared, received });
         }
-        // A copy, because a slice would keep the whole batch.
+        // A copy, because a slice would keep the whole batch alive.
         let head =
             head.unwrap_or_else(|| Bytes::copy_from_slice(&batch[..batch.len().min(HEAD_BYTES)]));
         let (content, digests) = if received <= HEAD_BYTES as u64 {
@@ -251,7 +251,7 @@ impl Reservation {
         })
     }
 
-    /// Somebody else may have filled the disk.
+    /// Another program may have filled the disk.
     fn failed<E>(&self, error: io::Error) -> Error<E> {
         match is_full(&error) {
             true => Error::Full(Full {
@@ -270,8 +270,8 @@ impl Drop for Reservation {
     }
 }
 
-/// Hashes and writes one batch on a blocking thread while the next one arrives. No thread is held
-/// between batches: a thousand slow phones must not take them all.
+/// Hashes and writes one batch on a blocking thread while the next one arrives. No thread is held between batches:
+/// a thousand slow phones must not occupy them all.
 struct Writer {
     folder: PathBuf,
     state: Option<Written>,
@@ -281,8 +281,8 @@ struct Writer {
 struct Written {
     file: Option<NamedTempFile>,
     hasher: Hasher,
-    /// Empty. Two buffers take turns for a whole body: a new one for each batch, made by one thread
-    /// and freed by another, would leave many times as much with the allocator.
+    /// Empty. Two buffers alternate for the whole body: allocating one per batch on one thread and freeing it on
+    /// another would leave many times as much memory in the allocator.
     buffer: Vec<u8>,
 }
 
@@ -301,9 +301,9 @@ impl Writer {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "file work and hashing block for a bounded batch; pixel work has a pool of its own"
+        reason = "file work and hashing block for a bounded batch; pixel work has its own pool"
     )]
-    /// Gives an empty buffer for the next batch.
+    /// Returns an empty buffer for the next batch.
     async fn write(&mut self, batch: Vec<u8>) -> io::Result<Vec<u8>> {
         let mut written = self.written().await?;
         let next = std::mem::replace(&mut written.buffer, batch);
@@ -321,7 +321,7 @@ impl Writer {
         Ok(next)
     }
 
-    /// Waits for the batch that is under way.
+    /// Waits for the current batch.
     async fn written(&mut self) -> io::Result<Written> {
         let lost = || io::Error::other("an earlier write failed");
         match self.job.take() {
@@ -349,15 +349,15 @@ fn is_full(error: &io::Error) -> bool {
 fn create(folder: &PathBuf) -> io::Result<NamedTempFile> {
     let file = tempfile::Builder::new()
         .prefix(PREFIX)
-        // The disk store gives this very file its name, and a web server may read it there.
+        // The disk store gives this very file its final name, and a web server may read it there.
         .permissions(std::fs::Permissions::from_mode(0o644))
         .tempfile_in(folder)?;
-    // Tells the sweep of another process that somebody lives here.
+    // The lock tells the sweeps of other processes that the file is in use.
     file.as_file().lock()?;
     Ok(file)
 }
 
-/// Removes files whose process is gone: nobody holds their lock.
+/// Removes files that nobody has locked because their process is gone.
 fn sweep(folder: &PathBuf) -> io::Result<()> {
     let now = SystemTime::now();
     for entry in std::fs::read_dir(folder)? {
@@ -366,7 +366,7 @@ fn sweep(folder: &PathBuf) -> io::Result<()> {
             .file_name()
             .to_str()
             .is_some_and(|name| name.starts_with(PREFIX));
-        // One that goes away meanwhile needs no sweeping.
+        // A file that disappears meanwhile needs no sweeping.
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
@@ -386,7 +386,7 @@ fn sweep(folder: &PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-/// A whole body. Keep it until the store has answered; its space is given back when dropped.
+/// A complete body. Keep it until the store has accepted it; its space is returned on drop.
 #[derive(Debug)]
 pub struct Spooled {
     content: Content,
@@ -420,7 +420,7 @@ impl Spooled {
         &self.digests
     }
 
-    /// For the store, which links a file of its own file system instead of copying it.
+    /// For the store, which links a file on its own file system instead of copying it.
     pub fn source(&self) -> Source<'_> {
         match &self.content {
             Content::Memory(bytes) => Source::Bytes(bytes.clone()),
@@ -431,7 +431,7 @@ impl Spooled {
         }
     }
 
-    /// For reading headers with few and small reads. Blocks; every reader has a place of its own.
+    /// For reading headers with few small reads. Blocks; every reader has its own position.
     pub fn reader(&self) -> io::Result<Reader> {
         Ok(match &self.content {
             Content::Memory(bytes) => Reader::Memory(Cursor::new(bytes.clone())),
@@ -439,7 +439,7 @@ impl Spooled {
         })
     }
 
-    /// All of it in memory, for decoding. Blocks; the caller has looked at [`Spooled::len`].
+    /// Reads all of it into memory, for decoding. Blocks; the caller must have checked [`Spooled::len`].
     pub fn read(&self) -> io::Result<Bytes> {
         match &self.content {
             Content::Memory(bytes) => Ok(bytes.clone()),

@@ -1,4 +1,4 @@
-//! Reading a spooled body where it is.
+//! Random access to a spooled body.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -43,7 +43,7 @@ impl Seek for Reader {
         }
     }
 
-    /// What is buffered stays: a walk over a file takes many small steps.
+    /// Keeps the buffer: walking through a file takes many small steps.
     fn seek_relative(&mut self, offset: i64) -> io::Result<()> {
         match self {
             Self::Memory(reader) => reader.seek_relative(offset),

@@ -1,5 +1,5 @@
-//! A body is taken in whole or not at all, space is never promised twice, and nothing is left
-//! behind whatever becomes of the request.
+//! A body is accepted whole or not at all, space is never reserved twice, and nothing is left behind however the
+//! request ends.
 
 use std::convert::Infallible;
 use std::fs;
@@ -258,7 +258,7 @@ async fn a_spooled_file_is_linked_into_a_store_on_the_same_disk() {
     assert_eq!(files(&store.spool_dir().unwrap()), 0);
 }
 
-/// A write that is under way when its request ends is finished first, then its file goes.
+/// A write in progress when its request ends is finished first, then its file is removed.
 async fn gone(folder: &Path) {
     until(|| files(folder) == 0).await;
 }
@@ -273,7 +273,7 @@ async fn until(condition: impl Fn() -> bool) {
     panic!("did not come about within 10 s");
 }
 
-/// A walk over a file takes many small steps: each would read a whole buffer again.
+/// Walking through a file takes many small steps: otherwise each would read a whole buffer again.
 #[tokio::test]
 async fn a_small_step_keeps_what_is_buffered() {
     let folder = tempfile::tempdir().unwrap();

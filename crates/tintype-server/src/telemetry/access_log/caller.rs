@@ -1,4 +1,4 @@
-//! What the caller says of itself and of the request that this one belongs to.
+//! Headers in which the caller identifies itself and the parent of the request.
 
 use http::{HeaderMap, HeaderName};
 
@@ -9,9 +9,9 @@ const ACTOR: HeaderName = HeaderName::from_static("tintype-actor");
 
 #[derive(Debug, Default)]
 pub(super) struct Caller {
-    /// From `traceparent` or `X-Amzn-Trace-Id`, whichever is valid, in this order.
+    /// From `traceparent` or `X-Amzn-Trace-Id`, the first valid one in this order.
     pub(super) parent: Option<Parent>,
-    /// The root from `X-Amzn-Trace-Id`, as AWS's own tools look for it.
+    /// The root from `X-Amzn-Trace-Id`, in the form that AWS's own tools look for.
     pub(super) amzn_root: Option<String>,
     /// From `Tintype-Actor`: on whose behalf.
     pub(super) actor: Option<String>,
@@ -24,7 +24,7 @@ impl Caller {
         Self {
             parent: Parent::of_traceparent(headers).or(of_amzn),
             amzn_root: of_amzn.map(|parent| amzn_root(parent.trace_id)),
-            // A name may be in any script.
+            // Names may be in any script.
             actor: headers.get(ACTOR).map(|value| {
                 let text = String::from_utf8_lossy(value.as_bytes());
                 text.chars().filter(|c| !c.is_control()).take(200).collect()

@@ -9,23 +9,23 @@ use tintype_imaging::probe::SourceFormat;
 
 use crate::records::record::Record;
 
-/// A handler puts it into the extensions of its response; whatever is not said is not logged.
+/// A handler puts this into the extensions of its response; what is not set is not logged.
 #[derive(Clone, Debug, Default)]
 pub struct LogFacts {
-    /// The site that the key belongs to.
+    /// The site of the key.
     pub site: Option<Arc<str>>,
     /// `hit`, `miss`, `coalesced` or `stored`.
     pub cache: Option<&'static str>,
     /// The canonical spec, without its signature.
     pub spec: Option<Arc<str>>,
     pub source: Option<Source>,
-    /// The id of the token that was used; never its secret.
+    /// The id of the token; never its secret.
     pub token: Option<String>,
-    /// `None` for what took none, so that a hit costs no memory.
+    /// `None` if there were none, so that a hit allocates nothing.
     pub steps: Option<Box<Steps>>,
 }
 
-/// What a picture is made of.
+/// The original of a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Of the upright original.
@@ -34,7 +34,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// `None` for what is no picture, or of a format that only another release knows.
+    /// `None` if it is not an image, or of a format that only another release knows.
     pub fn of(record: &Record) -> Option<Self> {
         let image = record.image.as_ref()?;
         Some(Self {
@@ -44,14 +44,13 @@ impl Source {
     }
 }
 
-/// Where the time of a request went. What is not there did not happen.
+/// Timings of the steps of a request. Absent steps did not happen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Steps {
     pub record: Option<Step>,
     pub queue: Option<Step>,
     pub fetch: Option<Step>,
-    /// Of a picture that is read in rows these two happen in turns; they are told as if one came after
-    /// the other.
+    /// If an image is decoded in rows these two alternate; they are reported as if one came after the other.
     pub decode: Option<Step>,
     pub resize: Option<Step>,
     pub encode: Option<Step>,
@@ -65,7 +64,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Of something that began then and is over now.
+    /// A step that began then and ends now.
     pub fn since(began: Instant) -> Self {
         let took = began.elapsed();
         Self { began, took }
@@ -77,7 +76,7 @@ impl Step {
 }
 
 impl Steps {
-    /// In the order in which they happen.
+    /// In chronological order.
     pub fn each(&self) -> impl Iterator<Item = (&'static str, Step)> {
         [
             ("record", self.record),
@@ -102,7 +101,7 @@ impl LogFacts {
         self.steps.iter().flat_map(|steps| steps.each())
     }
 
-    /// The same for the developer tools of a browser; `None` where nothing was measured.
+    /// For the developer tools of browsers; `None` if nothing was measured.
     pub(super) fn server_timing(&self) -> Option<HeaderValue> {
         let mut text = String::new();
         for (name, step) in self.each_step() {

@@ -23,17 +23,17 @@ use crate::telemetry::log::Log;
 use crate::telemetry::metrics::{Answered, Metrics};
 use crate::telemetry::otlp::{Answer, Span, Tracer};
 
-/// For a client that left before there was an answer; seen in the log alone.
+/// For a client that left before the response; appears only in the log.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Where observations go.
+/// Receivers of observations.
 pub(crate) struct Observer {
     metrics: Arc<Metrics>,
     log: Log,
     choice: Choice,
-    /// `None`: nobody asked for traces.
+    /// `None` if traces are not configured.
     tracer: Option<Arc<Tracer>>,
 }
 
@@ -53,7 +53,7 @@ impl Observer {
     }
 }
 
-/// Wraps the router, outside of every other layer.
+/// Wraps the router, outside of all other layers.
 #[derive(Clone)]
 pub(crate) struct Observe<S> {
     inner: S,
@@ -96,8 +96,7 @@ where
     }
 }
 
-/// One request; the line is written when this is dropped, which is at the end of the answer or
-/// when the client has left.
+/// One request; the line is written on drop, which is at the end of the response or when the client has left.
 struct Observation {
     observer: Arc<Observer>,
     began: Instant,
@@ -105,14 +104,13 @@ struct Observation {
     caller: Caller,
     span: Option<Span>,
     method: Method,
-    /// A copy, as everything here: a part of the head would keep all of it for as long as the answer
-    /// takes.
+    /// A copy, like everything here: a slice would keep the whole head alive until the response ends.
     path: Box<str>,
     status: Option<StatusCode>,
     code: Option<Code>,
     facts: LogFacts,
     bytes: u64,
-    /// Of the whole answer, where it is declared.
+    /// Of the whole response, if declared.
     length: Option<u64>,
     complete: bool,
 }
@@ -144,7 +142,7 @@ impl Observation {
         if let Some(error) = response.extensions_mut().remove::<Error>() {
             self.code = Some(error.code());
             self.report(&error);
-            // Inner layers may have added headers, so only the body is made anew.
+            // Inner layers may have added headers, so only the body is replaced.
             *response.body_mut() = error.respond(Some(self.request_id.as_str())).into_body();
             response.headers_mut().remove(CONTENT_LENGTH);
         }
@@ -162,11 +160,11 @@ impl Observation {
             .headers()
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse().ok());
-        // Nobody reads these bodies.
+        // These bodies are never polled.
         self.complete = self.method == Method::HEAD || response.body().is_end_stream();
     }
 
-    /// The cause, which the client is not told.
+    /// Logs the cause, which the client does not get.
     fn report(&self, error: &Error) {
         let Some(cause) = error.cause_text() else {
             return;
@@ -266,13 +264,13 @@ impl HttpBody for ObservedBody {
         match &poll {
             Poll::Ready(Some(Ok(frame))) => {
                 this.observation.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-                // Nobody asks for more than was declared, so a stream may not get to say that it ends.
+                // Nobody polls beyond the declared length, so the stream may never report its end.
                 let is_whole = this.observation.length == Some(this.observation.bytes);
                 this.observation.complete = is_whole || this.body.is_end_stream();
             }
             Poll::Ready(Some(Err(error))) => {
                 let id = this.observation.request_id.as_str();
-                tracing::warn!(request_id = id, %error, "answer to request {id} broke off");
+                tracing::warn!(request_id = id, %error, "the response to request {id} was cut off");
             }
             Poll::Ready(None) => this.observation.complete = true,
             Poll::Pending => {}

@@ -1,4 +1,4 @@
-//! The fields of a line about a request, and how they are written.
+//! The fields of a request's log line, and how they are written.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::caller::Caller;
 use crate::telemetry::log::{begin, cut};
 use crate::telemetry::otlp::TraceId;
 
-/// Only what is known is written.
+/// Only known fields are written.
 pub(super) struct Line<'a> {
     pub(super) request_id: &'a str,
     pub(super) trace_id: Option<TraceId>,
@@ -21,20 +21,20 @@ pub(super) struct Line<'a> {
     pub(super) status: u16,
     pub(super) bytes: u64,
     pub(super) duration: Duration,
-    /// The client left before the end of the answer.
+    /// The client left before the end of the response.
     pub(super) aborted: bool,
-    /// The code of a refusal.
+    /// The code of an error.
     pub(super) code: Option<&'static str>,
     pub(super) facts: &'a LogFacts,
-    /// How many such requests this line stands for, where not all are logged.
+    /// How many requests this line stands for, if not all are logged.
     pub(super) one_in: Option<u64>,
 }
 
 impl Line<'_> {
-    /// Ends with a line feed; JSON has none inside.
+    /// Ends with a line feed; the JSON contains none.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
-        // Maps of texts and numbers have no way to fail.
+        // Maps of texts and numbers cannot fail.
         let _ = serde_json::to_writer(&mut bytes, self);
         bytes.push(b'\n');
         bytes
@@ -42,7 +42,7 @@ impl Line<'_> {
 
     fn level(&self) -> &'static str {
         match self.status {
-            // Our own mistake. 501 and 503 are answers on purpose.
+            // A bug of ours. 501 and 503 are intended responses.
             500 => "error",
             501.. => "warn",
             _ => "info",
@@ -106,6 +106,6 @@ impl Serialize for Line<'_> {
 }
 
 fn ms(duration: Duration) -> f64 {
-    // Microseconds are as exact as it gets.
+    // Rounded to microseconds.
     (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

@@ -1,8 +1,8 @@
-//! One JSON line per request, and everything else that is done once around a request: its id, its
-//! metrics, the id in a refusal, the cause of a refusal in the log.
+//! One JSON line per request, and everything else that is done once per request: its id, its metrics, the id in an
+//! error, the cause of an error in the log.
 //!
-//! A line is written when the answer has been taken or given up, in the schema of [`crate::telemetry::log`]. No line
-//! holds a signature, a token, a query or a body.
+//! A line is written when the response has been sent or abandoned, in the schema of [`crate::telemetry::log`]. No
+//! line contains a signature, a token, a query or a body.
 
 mod caller;
 mod facts;

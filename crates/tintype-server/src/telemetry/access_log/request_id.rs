@@ -1,4 +1,4 @@
-//! The name of one request, in its answer, its log line and its problem.
+//! The id of a request, in its response, its log line and its error.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,13 +13,12 @@ const FOREIGN: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId(HeaderValue);
 
-/// Tells processes and restarts apart; within one, a counter does. Nobody relies on ids being
-/// unguessable.
+/// Tells processes and restarts apart; a counter does within one. Ids need not be unguessable.
 static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 impl RequestId {
-    /// The one that the caller gave, if it is fit to be repeated; otherwise a new one.
+    /// The id that the caller sent, if it is fit to be repeated; otherwise a new one.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(HEADER).or_else(|| headers.get(FOREIGN));
         match given.filter(|value| is_fit(value.as_bytes())) {
@@ -34,7 +33,7 @@ impl RequestId {
         Self::from(Bytes::from(text))
     }
 
-    /// Of characters that are fit.
+    /// From characters that are known to be fit.
     fn from(text: Bytes) -> Self {
         Self(HeaderValue::from_maybe_shared(text).expect("letters and digits are visible ASCII"))
     }
@@ -48,7 +47,7 @@ impl RequestId {
     }
 }
 
-/// Long enough to tell requests apart, short enough for a log line, nothing to escape.
+/// Long enough to tell requests apart, short enough for a log line, and nothing to escape.
 fn is_fit(bytes: &[u8]) -> bool {
     (8..=64).contains(&bytes.len())
         && bytes

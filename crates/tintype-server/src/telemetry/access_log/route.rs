@@ -1,12 +1,12 @@
-//! What a path is about, without what makes it unique: a label of few values, and the key.
+//! The parts of a path for logs and metrics: a label with few values, and the key.
 
-/// Every route there is.
+/// All routes.
 pub(crate) const ROUTES: [&str; 12] = [
     "variant", "original", "json", "files", "records", "list", "batch", "copy", "move", "purge",
     "openapi", "other",
 ];
 
-/// Known also for requests that never reached a handler.
+/// Works for requests that never reached a handler, too.
 pub(super) fn route(path: &str) -> &'static str {
     if let Some(rest) = path.strip_prefix("/t/") {
         let spec = rest.rsplit('/').next().unwrap_or_default();
@@ -36,8 +36,8 @@ pub(super) fn route(path: &str) -> &'static str {
     }
 }
 
-/// The key as the path spells it. A spec is left out, for it may be signed; so is a path that has
-/// a signature somewhere else.
+/// The key as spelt in the path. The spec is omitted because it may be signed; so are paths with a signature
+/// elsewhere.
 pub(crate) fn key(path: &str) -> Option<&str> {
     let key = if let Some(rest) = path.strip_prefix("/t/") {
         rest.rsplit_once('/')?.0

@@ -1,8 +1,5 @@
-//! Who reads the log finds every request once, and no secret.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "answers of our own making are small"
-)]
+//! The log has every request once, and no secret.
+#![expect(clippy::disallowed_methods, reason = "our own responses are small")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -239,7 +236,7 @@ async fn traces_and_actors_are_logged_when_well_formed() {
         ),
         ("tintype-actor", "editor 7"),
     ];
-    // A balancer's alone, as behind one of AWS.
+    // Only the load balancer's header, as on AWS.
     let amzn = [(
         "x-amzn-trace-id",
         "Root=1-67891233-abcdef012345678912345678",
@@ -274,7 +271,7 @@ async fn traces_and_actors_are_logged_when_well_formed() {
 #[tokio::test]
 async fn a_client_that_leaves_is_one_line_too() {
     let mut watched = watched();
-    // Before the answer, and before its end.
+    // Before the response, and before its end.
     let waiting = tokio::time::timeout(Duration::from_millis(10), watched.ask("/never", &[])).await;
     assert!(waiting.is_err());
     drop(watched.ask("/", &[]).await);

@@ -1,4 +1,4 @@
-//! Which requests get a line: a hit is some 300 bytes, and who collects logs bills them.
+//! Which requests are logged: a hit is some 300 bytes, and log services bill them.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logged {
     All,
-    /// Answers of 400 and above, and clients that left before there was one.
+    /// Responses of 400 and above, and clients that left before a response.
     Errors,
-    /// Errors, and one of so many others.
+    /// Errors, and a fraction of the others.
     OneIn(NonZeroU64),
 }
 
-/// Decides request by request.
+/// Decides for each request.
 #[derive(Debug)]
 pub(super) struct Choice {
     logged: Logged,
@@ -25,7 +25,7 @@ impl Choice {
         Self { logged, others }
     }
 
-    /// Whether this one gets a line, and then how many it stands for, if not for itself alone.
+    /// Whether this request is logged, and if so, for how many it stands, if for more than itself.
     pub(super) fn of(&self, status: u16) -> Option<Option<u64>> {
         match self.logged {
             Logged::All => Some(None),

@@ -1,4 +1,4 @@
-//! What is not about a request: events of `tracing`, ours and those of libraries.
+//! Log lines that do not belong to a request: events of `tracing`, ours and those of libraries.
 
 use std::fmt;
 
@@ -22,8 +22,8 @@ impl Events {
 impl<S: Subscriber> Layer<S> for Events {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        let mut said = EditableFields::default();
-        event.record(&mut said);
+        let mut fields = EventFields::default();
+        event.record(&mut fields);
         let level = match *metadata.level() {
             Level::ERROR => "error",
             Level::WARN => "warn",
@@ -32,14 +32,14 @@ impl<S: Subscriber> Layer<S> for Events {
             Level::TRACE => "trace",
         };
         let mut bytes = Vec::with_capacity(512);
-        // Maps of texts and numbers have no way to fail.
-        let _ = said.write(&mut bytes, level, metadata.target());
+        // Maps of texts and numbers cannot fail.
+        let _ = fields.write(&mut bytes, level, metadata.target());
         bytes.push(b'\n');
         self.0.push(&bytes);
     }
 }
 
-/// A panic is one line as well, wherever it ends. What it says may come from a file, so it is cut.
+/// Logs each panic as one line, wherever it is caught. Its message may come from a file, so it is shortened.
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -56,13 +56,13 @@ pub fn report_panics() {
 
 /// The fields of one event.
 #[derive(Default)]
-struct EditableFields {
+struct EventFields {
     event: Option<String>,
     message: Option<String>,
     others: Map<String, Value>,
 }
 
-impl EditableFields {
+impl EventFields {
     fn write(self, bytes: &mut Vec<u8>, level: &str, target: &str) -> serde_json::Result<()> {
         use serde::ser::{SerializeMap, Serializer};
         let mut serializer = serde_json::Serializer::new(bytes);
@@ -97,7 +97,7 @@ impl EditableFields {
     }
 }
 
-impl Visit for EditableFields {
+impl Visit for EventFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, value.into());
     }

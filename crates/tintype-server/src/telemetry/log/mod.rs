@@ -1,9 +1,9 @@
-//! What the service says while it runs: one JSON object a line on standard output, in one order,
-//! whether it is about a request ([`crate::telemetry::access_log`]), about anything else ([`Events`]) or about a
-//! minute ([`mod@crate::telemetry::emf`]). `deploy/log.md` tells operators what the fields mean.
+//! The log: one JSON object per line on standard output, with fields in one order, whether it is about a request
+//! ([`crate::telemetry::access_log`]), an event ([`Events`]) or a minute ([`mod@crate::telemetry::emf`]).
+//! `deploy/log.md` tells operators what the fields mean.
 //!
-//! Lines go through a bounded buffer to a thread of their own: a slow reader of the log costs lines,
-//! which are counted, and never time.
+//! Lines go through a bounded buffer to a separate thread: a slow reader of the log costs lines, which are counted,
+//! but never time.
 
 mod events;
 mod time;
@@ -16,10 +16,10 @@ use serde::ser::SerializeMap;
 pub use events::{Events, report_panics};
 pub use writer::{Log, Writer};
 
-/// A text from outside is cut here: collectors take lines of 16 KB.
+/// Text from outside is cut at this length: collectors take lines of 16 KB.
 const MAX_TEXT: usize = 1024;
 
-/// The fields that every line begins with.
+/// Writes the fields that every line begins with.
 pub(crate) fn begin<M: SerializeMap>(
     map: &mut M,
     level: &str,

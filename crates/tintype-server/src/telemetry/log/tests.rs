@@ -1,4 +1,4 @@
-//! One schema for everything that is said, and no waiting for whoever reads it.
+//! One schema for all lines, and no waiting for the reader of the log.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, mpsc};
@@ -78,7 +78,7 @@ fn no_field_is_there_twice_and_no_text_is_longer_than_a_collector_takes() {
     assert!(line.to_string().len() < 16 * 1024);
 }
 
-/// Waits at the first write until the sender is gone.
+/// Blocks at the first write until the sender is gone.
 struct Stuck(mpsc::Receiver<()>);
 
 impl Write for Stuck {
@@ -98,7 +98,7 @@ fn a_stuck_output_costs_lines_and_no_time() {
     let writer = Writer::to(Stuck(receiver)).unwrap();
     let log = writer.log();
     let line = [b'x'; 1024];
-    // Twice what is buffered, and once what the writer may already have taken.
+    // Twice the size of the buffer, and once what the writer may already have taken.
     for _ in 0..3 * 2 * 1024 {
         log.push(&line);
     }

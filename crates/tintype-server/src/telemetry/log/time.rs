@@ -1,4 +1,4 @@
-//! How a time is written.
+//! The format of timestamps.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

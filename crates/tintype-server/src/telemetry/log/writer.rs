@@ -1,4 +1,4 @@
-//! From whoever has something to say to the output, without the one waiting for the other.
+//! A buffer and a thread between callers and the output, so that callers never wait for it.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,21 +8,21 @@ use std::time::Duration;
 /// Some thousands of lines: a collector that stops for a moment loses none.
 const MAX_BUFFERED: usize = 2 * 1024 * 1024;
 
-/// How long lines are gathered, so that a busy server wakes the writer a few times a second rather
-/// than once per request.
+/// How long lines are gathered, so that a busy server wakes the writer a few times a second rather than once per
+/// request.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How long the end waits for an output that takes nothing: a stop has to end in time.
+/// How long shutdown waits for an output that is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where lines go; the same place for every clone.
+/// The log; all clones write to the same output.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Shared>);
 
-/// Writes what is left when dropped. Nothing is written after that.
+/// Writes the rest when dropped. Nothing is written after that.
 pub struct Writer {
     log: Log,
-    /// Ends when everything has been written.
+    /// Disconnects when everything has been written.
     ended: mpsc::Receiver<()>,
 }
 
@@ -79,7 +79,7 @@ impl Log {
         }
     }
 
-    /// Lines that found no room, or no output, since the start.
+    /// Lines lost since the start, for lack of room or output.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
@@ -118,7 +118,7 @@ fn write(shared: &Shared, mut output: impl Write) {
             std::mem::swap(&mut lines, &mut state.buffer);
             state.closed
         };
-        // Without a reader there is nobody to tell.
+        // Without a reader there is nothing to report to.
         if output
             .write_all(&lines)
             .and_then(|()| output.flush())

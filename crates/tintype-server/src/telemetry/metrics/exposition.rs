@@ -1,6 +1,5 @@
-//! What [`Metrics::encode`](super::Metrics::encode) writes, taken apart again: the one form in which all
-//! metrics stand is OpenMetrics, and every other (the older text of Prometheus, OTLP, a line of the log) is
-//! made from it.
+//! Parses the text of [`Metrics::encode`](super::Metrics::encode), which is OpenMetrics. Every other form (the
+//! older text of Prometheus, OTLP, a line of the log) is made from it.
 
 use std::fmt::Write;
 
@@ -11,7 +10,7 @@ pub(crate) struct Family<'a> {
     pub name: &'a str,
     pub help: &'a str,
     pub kind: Kind,
-    /// Such as `seconds`; empty where there is none.
+    /// Such as `seconds`; may be empty.
     pub unit: &'a str,
     lines: Vec<&'a str>,
 }
@@ -24,14 +23,14 @@ pub(crate) enum Kind {
 }
 
 pub(crate) struct Sample<'a> {
-    /// With what its kind adds: `_total`, `_bucket`, `_sum`, `_count`.
+    /// With the suffix of its kind: `_total`, `_bucket`, `_sum`, `_count`.
     pub name: &'a str,
     pub labels: Vec<(&'a str, &'a str)>,
     pub value: f64,
 }
 
 impl<'a> Exposition<'a> {
-    /// Of text of our own; what it cannot have is left out.
+    /// Parses our own text; whatever it never contains is ignored.
     pub(crate) fn of(text: &'a str) -> Self {
         let mut families: Vec<Family<'a>> = Vec::new();
         for line in text.lines() {
@@ -73,7 +72,7 @@ impl<'a> Exposition<'a> {
         &self.0
     }
 
-    /// The sum of the samples of this name that fit.
+    /// The sum of the matching samples of this name.
     pub(crate) fn sum(&self, name: &str, fits: impl Fn(&Sample<'_>) -> bool) -> f64 {
         let of_name = |family: &&Family<'_>| name.starts_with(family.name);
         let samples = self.0.iter().filter(of_name).flat_map(Family::samples);
@@ -83,8 +82,8 @@ impl<'a> Exposition<'a> {
             .sum()
     }
 
-    /// The text of Prometheus, version 0.0.4: a counter is called what its samples are, and there are no
-    /// units and no end.
+    /// The text format of Prometheus, version 0.0.4: a counter's family has the suffix of its samples, and there
+    /// are no units and no end marker.
     pub(crate) fn to_prometheus(&self) -> String {
         let mut text = String::new();
         for family in &self.0 {
@@ -118,7 +117,7 @@ impl Sample<'_> {
     }
 }
 
-/// `name{label="value",other="value"} 1`. No value of ours has a quote or a comma in it.
+/// Parses `name{label="value",other="value"} 1`. Our values contain no quotes or commas.
 fn sample(line: &str) -> Option<Sample<'_>> {
     let (series, value) = line.rsplit_once(' ')?;
     let (name, labels) = series.split_once('{').unwrap_or((series, ""));

@@ -1,10 +1,10 @@
-//! The labels of families. Every value is a word of ours or the name of a site.
+//! The labels of families. Every value is a fixed word or the name of a site.
 
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-/// Sets of labels, each with its fields.
+/// Defines label sets with their fields.
 macro_rules! labels {
     ($($name:ident { $($field:ident: $type:ty),+ })+) => {
         $(
@@ -35,8 +35,8 @@ labels! {
     Breaker { store: &'static str, of: &'static str }
 }
 
-/// What a site is called that has no series of its own.
+/// The label of sites without their own series.
 pub(super) const OTHER_SITES: &str = "(other)";
 
-/// Counters of one site, found without a lock and without a new label.
+/// Counters per site, found without a lock and without a new label.
 pub(super) type BySite<T> = std::collections::HashMap<Arc<str>, T>;

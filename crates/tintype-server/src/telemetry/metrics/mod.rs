@@ -1,9 +1,9 @@
 //! What the service counts: names, units and labels, in one place.
 //!
-//! Every label is a word of ours or the name of a configured site, so the number of series is bounded
-//! whatever is asked: never a path, a key, a token or anything else that came with a request. What an alarm
-//! may name is there from the start, at nothing. Gauges of what other parts hold are set when somebody
-//! looks, by [`Metrics::observe_pool`] and its neighbours.
+//! Every label is a fixed word or the name of a configured site, so the number of series is bounded whatever is
+//! requested: labels never contain a path, a key, a token or anything else from a request. Series that alarms may
+//! name exist from the start, at zero. Gauges of other parts are set when metrics are read, by
+//! [`Metrics::observe_pool`] and its neighbours.
 
 mod exposition;
 mod labels;
@@ -37,12 +37,12 @@ use labels::{
 pub(crate) use old_urls::OldUrls;
 use process::Process;
 
-/// Seconds: from a hit in memory to a request that was given up.
+/// Seconds: from a hit in memory to a request that was cancelled.
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Sites that are counted apart; the rest is counted together.
+/// Sites that are counted separately; the rest is counted together.
 const MAX_SITES: usize = 100;
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -106,20 +106,20 @@ struct OfSite {
     bytes: Counter,
 }
 
-/// A request that is over.
+/// A finished request.
 pub struct Answered<'a> {
-    /// A name of ours, see [`crate::telemetry::access_log`].
+    /// A fixed name, see [`crate::telemetry::access_log`].
     pub route: &'static str,
     pub site: Option<&'a str>,
     pub method: &'a Method,
-    /// 499 for a client that left before there was one.
+    /// 499 for a client that left before the response.
     pub status: u16,
-    /// Of the body that were handed on.
+    /// Bytes of the body that were sent.
     pub bytes: u64,
     pub took: Duration,
 }
 
-/// Makes and registers metrics. A counter's samples get the ending `_total`, everything with a unit the unit.
+/// Creates and registers metrics. Samples of a counter get the suffix `_total`, those with a unit the unit.
 struct Making<'r>(&'r mut Registry);
 
 impl Making<'_> {
@@ -149,12 +149,12 @@ impl Making<'_> {
 }
 
 impl Metrics {
-    /// `sites` are the names of all.
+    /// `sites` are the names of all sites.
     pub fn new<'a>(version: &'static str, sites: impl IntoIterator<Item = &'a str>) -> Self {
         let mut registry = Registry::default();
         let process = Process::register(&mut registry);
         let mut r = Making(registry.sub_registry_with_prefix("tintype"));
-        let build: Family<Build, Gauge> = r.add("build_info", "The version that runs");
+        let build: Family<Build, Gauge> = r.add("build_info", "Version of the running service");
         let avif = AVIF_ENCODER;
         build.get_or_create(&Build { version, avif }).set(1);
         let queue_wait = histogram();
@@ -182,7 +182,7 @@ impl Metrics {
                 "connections_limit",
                 "Limit of connections, public and API listeners together",
             ),
-            draining: r.add("draining", "1 after the signal to stop"),
+            draining: r.add("draining", "1 after SIGTERM"),
             queue_depth: r.add("queue_depth", "Jobs waiting for a pixel thread"),
             workers: r.add("workers", "Pixel threads"),
             workers_busy: r.add("workers_busy", "Busy pixel threads"),
@@ -206,7 +206,11 @@ impl Metrics {
                 Unit::Bytes,
                 "Memory claimed by running jobs for decoded images",
             ),
-            memory_limit: r.with_unit("memory_budget_limit", Unit::Bytes, "Limit of that memory"),
+            memory_limit: r.with_unit(
+                "memory_budget_limit",
+                Unit::Bytes,
+                "Limit of the memory claimed by running jobs",
+            ),
             hot_cache_bytes: r.with_unit(
                 "hot_cache",
                 Unit::Bytes,
@@ -276,7 +280,7 @@ impl Metrics {
         }
     }
 
-    /// A series that comes into being with its first count has no increase that an alarm could see.
+    /// Alarms cannot see an increase in a series that starts with its first count.
     fn begin_at_nothing(&self) {
         for (route, method, done) in [
             ("variant", "GET", 200),
@@ -402,7 +406,7 @@ impl Metrics {
         }
     }
 
-    /// A step that really happened; a request that waits for another's work adds nothing.
+    /// Records a step that really happened; a request that waits for another's work adds nothing.
     pub fn stage(&self, stage: &'static str, took: Duration) {
         self.stage_duration
             .get_or_create(&Stage { stage })
@@ -420,7 +424,7 @@ impl Metrics {
         self.queue_wait.observe(waited.as_secs_f64());
     }
 
-    /// Why there is no picture. What is not the original's own fault is counted elsewhere.
+    /// Counts an original that cannot be rendered. Other reasons are counted elsewhere.
     pub fn decode_rejected(&self, error: &Error) {
         if error.is_of_picture() {
             let reason = error.code().as_str();
@@ -462,20 +466,20 @@ impl Metrics {
             .inc_by(number as u64);
     }
 
-    /// One attempt, of however many purges.
+    /// Counts one attempt, of however many purges.
     pub fn purge_failed(&self, purger: &'static str) {
         let result = "failed";
         self.purges.get_or_create(&Purges { purger, result }).inc();
     }
 
-    /// How many connections a listener has, counted by whoever accepts them.
+    /// The number of a listener's connections, counted by its accept loop.
     pub fn connections(&self, listener: &'static str) -> Gauge {
         self.connections
             .get_or_create(&Listener { listener })
             .clone()
     }
 
-    /// All of them, as OpenMetrics; [`Exposition`] makes every other form of it.
+    /// All metrics as OpenMetrics; [`Exposition`] makes every other form from it.
     pub fn encode(&self) -> String {
         self.process.observe();
         let mut output = String::with_capacity(32 * 1024);
@@ -484,7 +488,7 @@ impl Metrics {
     }
 }
 
-/// A series of each route, so that a hit finds it without a lock.
+/// One series per route, so that a hit finds it without a lock.
 fn of_routes(r: &mut Making<'_>) -> HashMap<&'static str, Counter> {
     let bytes: Family<Route, Counter> =
         r.with_unit("http_response", Unit::Bytes, "Response body bytes sent");
@@ -492,7 +496,7 @@ fn of_routes(r: &mut Making<'_>) -> HashMap<&'static str, Counter> {
     ROUTES.iter().map(of_route).collect()
 }
 
-/// A series of each site, so that the label is made once.
+/// One series per site, so that each label is made once.
 fn of_sites<'a>(sites: impl IntoIterator<Item = &'a str>, r: &mut Making<'_>) -> BySite<OfSite> {
     let answers: Family<SiteStatus, Counter> =
         r.add("site_requests", "Requests by site and status class");
@@ -507,7 +511,7 @@ fn of_sites<'a>(sites: impl IntoIterator<Item = &'a str>, r: &mut Making<'_>) ->
         let answers = classes.map(|class| {
             let site = site.to_owned();
             match class {
-                // There are no such answers.
+                // There are no such responses.
                 "0xx" | "1xx" => Counter::default(),
                 class => answers.get_or_create(&SiteStatus { site, class }).clone(),
             }
@@ -521,7 +525,7 @@ fn of_sites<'a>(sites: impl IntoIterator<Item = &'a str>, r: &mut Making<'_>) ->
     sites.map(of_site).collect()
 }
 
-/// Has a series exist.
+/// Creates a series.
 fn begin<L, M, C>(family: &Family<L, M, C>, labels: L)
 where
     L: Clone + std::hash::Hash + Eq,
@@ -534,13 +538,13 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// To what was counted elsewhere.
+/// Sets a counter that is counted elsewhere.
 fn set(seconds: &Seconds, time: Duration) {
     let bits = time.as_secs_f64().to_bits();
     seconds.inner().store(bits, Relaxed);
 }
 
-/// Methods are whatever a client writes.
+/// Clients may send any method.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,4 +1,4 @@
-//! Gauges and counts of what other parts hold, brought up to date when somebody looks.
+//! Gauges and counts of other parts, updated when metrics are read.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -24,7 +24,7 @@ impl Metrics {
         self.spool_limit.set(signed(limit));
     }
 
-    /// `disk` is what is kept there.
+    /// `disk` is what is stored there.
     pub fn observe_disk(&self, disk: &'static str, free_bytes: u64) {
         let gauge = self.disk_free.get_or_create(&Disk { disk });
         gauge.set(signed(free_bytes));
@@ -34,7 +34,7 @@ impl Metrics {
         self.connections_limit.set(signed(limit as u64));
     }
 
-    /// Purges that are still to be delivered, and the age of the oldest.
+    /// Undelivered purges, and the age of the oldest.
     pub fn observe_purges(&self, pending: usize, oldest: Duration) {
         self.purges_pending.set(signed(pending as u64));
         self.purges_oldest.set(signed(oldest.as_secs()));

@@ -1,4 +1,4 @@
-//! Who still comes by old addresses, and how that ends, so that one can see when a grammar may go.
+//! Requests for old URLs and their results, which show when a grammar can be removed.
 
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ pub(super) struct Labels {
     result: &'static str,
 }
 
-/// Names of hosts come with requests; this many are told apart.
+/// Host names come with requests; this many are counted separately.
 const MAX_HOSTS: usize = 20;
 const MAX_HOST_BYTES: usize = 100;
 const OTHER: &str = "other";
@@ -31,8 +31,8 @@ impl OldUrls {
         }
     }
 
-    /// `result` is `here`, `redirect`, `failed` for what went wrong after that, or the reason for a refusal. A host
-    /// that has never got an answer has no label of its own, lest invented ones take them all.
+    /// `result` is `here`, `redirect`, `failed` for later errors, or the reason of a refusal. A host without any
+    /// successful response has no label of its own, lest invented ones use them all up.
     pub fn count(&self, grammar: &'static str, host: Option<&str>, result: &'static str) {
         let is_answered = matches!(result, "here" | "redirect");
         let host = self.label(host.unwrap_or_default(), is_answered);
@@ -45,7 +45,7 @@ impl OldUrls {
     }
 
     fn label(&self, host: &str, may_be_new: bool) -> String {
-        // A port says nothing; an address of IPv6 is kept whole.
+        // The port is dropped; an IPv6 address is kept whole.
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
             _ => host,

@@ -1,4 +1,4 @@
-//! The process as every Prometheus client tells of it, under the names that dashboards know.
+//! The usual process metrics of Prometheus clients, under the names that dashboards expect.
 
 use std::fs;
 use std::sync::atomic::AtomicU64;
@@ -36,23 +36,27 @@ impl Process {
         let cpu = process.cpu.clone();
         r.register_with_unit("cpu", "CPU time of all threads", Unit::Seconds, cpu);
         let resident = process.resident.clone();
-        let help = "Memory that is in RAM";
+        let help = "Resident memory";
         r.register_with_unit("resident_memory", help, Unit::Bytes, resident);
         let virtual_memory = process.virtual_memory.clone();
         let help = "Address space";
         r.register_with_unit("virtual_memory", help, Unit::Bytes, virtual_memory);
         r.register(
             "open_fds",
-            "Open files and sockets",
+            "Open file descriptors",
             process.open_fds.clone(),
         );
-        r.register("max_fds", "The limit on them", process.max_fds.clone());
-        let help = "When it started, since 1970";
+        r.register(
+            "max_fds",
+            "Limit of open file descriptors",
+            process.max_fds.clone(),
+        );
+        let help = "Start time of the process, since 1970";
         r.register_with_unit("start_time", help, Unit::Seconds, started);
         process
     }
 
-    /// What the system tells; what it does not stays as it was.
+    /// Reads them from the system; unavailable values stay as they were.
     pub(super) fn observe(&self) {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let cpu = Duration::new(
@@ -66,7 +70,7 @@ impl Process {
             self.resident.set(signed(resident * page));
         }
         if let Ok(files) = fs::read_dir("/proc/self/fd") {
-            // Without the one that the folder is read by.
+            // Without the descriptor of the folder itself.
             let open = files.count().saturating_sub(1);
             self.open_fds.set(signed(open as u64));
         }

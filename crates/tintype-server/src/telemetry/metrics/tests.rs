@@ -1,4 +1,4 @@
-//! Dashboards and alarms hold on to these names.
+//! Dashboards and alarms depend on these names.
 
 use std::time::Instant;
 
@@ -62,7 +62,7 @@ async fn names_and_labels_are_fixed() {
     let job = |_: &mut _| -> Result<(), ()> { panic!("for a count") };
     let panicked = pool.run(Priority::Request, deadline, cost(0), job).await;
     assert!(panicked.is_err());
-    // The outcome is told a moment before the thread is free again.
+    // The result is sent a moment before the thread is free again.
     while pool.gauges().busy > 0 {
         tokio::task::yield_now().await;
     }

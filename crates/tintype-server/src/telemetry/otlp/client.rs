@@ -1,4 +1,4 @@
-//! How bytes get to a collector: by the HTTP client that the service has anyway.
+//! Sends bytes to a collector with the HTTP client that the service has anyway.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use reqwest::redirect;
 use tokio::runtime::Handle;
 
-/// No collector has more to say about what it was sent.
+/// Collectors' responses are shorter than this.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Nothing can be sent at all.
@@ -22,16 +22,16 @@ pub struct Unsendable(pub(super) String);
 pub(super) struct Client {
     client: reqwest::Client,
     timeout: Duration,
-    /// What sends spans is a thread that is not one of the runtime's.
+    /// Spans are sent from a thread outside of the runtime.
     runtime: Handle,
     /// `traces` or `metrics`, for the log.
     what: &'static str,
-    /// So that an outage is told once and not every second.
+    /// So that an outage is logged once and not every second.
     is_failing: AtomicBool,
 }
 
 impl Client {
-    /// Within a runtime.
+    /// Must be called within a runtime.
     pub(super) fn new(what: &'static str, timeout: Duration) -> Result<Self, Unsendable> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
@@ -52,11 +52,11 @@ impl Client {
         let sent = send(self.client.clone(), request, self.timeout);
         let sent = self.runtime.spawn(sent).await;
         let sent = sent.unwrap_or_else(|error| Err(error.to_string()));
-        self.told(&sent);
+        self.log_outcome(&sent);
         sent
     }
 
-    fn told(&self, sent: &Result<Response<Bytes>, String>) {
+    fn log_outcome(&self, sent: &Result<Response<Bytes>, String>) {
         let (what, failure) = match sent {
             Ok(answer) if answer.status().is_success() => (self.what, None),
             Ok(answer) => (self.what, Some(format!("it answered {}", answer.status()))),
@@ -65,9 +65,13 @@ impl Client {
         let was_failing = self.is_failing.swap(failure.is_some(), Ordering::Relaxed);
         match (was_failing, failure) {
             (false, Some(reason)) => {
-                tracing::warn!(what, reason, "the collector does not take {what}: {reason}");
+                tracing::warn!(
+                    what,
+                    reason,
+                    "the collector does not accept {what}: {reason}"
+                );
             }
-            (true, None) => tracing::info!(what, "the collector takes {what} again"),
+            (true, None) => tracing::info!(what, "the collector accepts {what} again"),
             _ => {}
         }
     }
@@ -91,7 +95,7 @@ async fn send(
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| innermost(&error))? {
         if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(format!("it answered more than {MAX_ANSWER_BYTES} bytes"));
+            return Err(format!("it sent more than {MAX_ANSWER_BYTES} bytes"));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -1,5 +1,5 @@
-//! All metrics as OTLP, from the text that Prometheus would be given: the same names, less the `_total` that
-//! back ends add to counters by themselves, and the same figures.
+//! All metrics as OTLP, from the OpenMetrics text: the same values under the same names, without `_total`, which
+//! back ends add to counters by themselves.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,8 +22,8 @@ use super::{LAST_WORDS, SCOPE};
 use crate::config::{Otel, Signal};
 use crate::telemetry::metrics::{Exposition, FamilyText as Family, Kind, Sample};
 
-/// Sends what `scrape` gives, once in each interval, and a last time at `stop`. Nothing where no metrics are
-/// asked for.
+/// Sends the result of `scrape` once per interval, and once more at `stop`. Does nothing if metrics are not
+/// configured.
 pub(crate) async fn push_metrics(
     otel: &Otel,
     scrape: impl Fn() -> String,
@@ -46,13 +46,13 @@ pub(crate) async fn push_metrics(
             _ = ticks.tick() => {}
             () = stop.cancelled() => break,
         }
-        // A collector that does not answer is not waited for at the end.
+        // Shutdown does not wait for a collector that does not respond.
         tokio::select! {
             () = pusher.push(scrape()) => {}
             () = stop.cancelled() => break,
         }
     }
-    // What is not taken in time is lost; the client has said why.
+    // What is not sent in time is lost; the client has logged why.
     let _ = timeout(LAST_WORDS, pusher.push(scrape())).await;
     Ok(())
 }
@@ -75,7 +75,7 @@ impl Pusher<'_> {
         let request = headers.fold(request, |request, (name, value)| {
             request.header(name, value)
         });
-        // The configuration has looked at both; and there is another one in a minute.
+        // The configuration was checked for this; and the next push is in a minute.
         if let Ok(request) = request.body(Bytes::from(body)) {
             let _ = self.client.send(request).await;
         }
@@ -171,8 +171,7 @@ fn numbers(family: &Family<'_>, times: Times) -> Vec<NumberDataPoint> {
     family.samples().map(point).collect()
 }
 
-/// The samples of one histogram come one after the other, its buckets in order and each with what is in
-/// those before it.
+/// The samples of a histogram are consecutive, its buckets in order and cumulative.
 fn histograms(family: &Family<'_>, times: Times) -> Vec<HistogramDataPoint> {
     let mut points: BTreeMap<Vec<(&str, &str)>, HistogramDataPoint> = BTreeMap::new();
     for sample in family.samples() {

@@ -1,10 +1,10 @@
-//! What is told to a collector of OpenTelemetry, where one is configured: spans of requests and, now and
-//! then, all metrics. OTLP over HTTP, by the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and its
-//! neighbours, see [`crate::config::Otel`]).
+//! Telemetry for an OpenTelemetry collector, if one is configured: spans of requests and, at intervals, all
+//! metrics. OTLP over HTTP, by the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and its neighbours, see
+//! [`crate::config::Otel`]).
 //!
-//! A span is written when its request is over, from what its log line says, so that a service without a
-//! collector pays nothing and one with a collector no more than a line. A collector that is slow or away costs
-//! spans, never a request: they wait in a bounded queue for a thread of their own.
+//! A span is written when its request is over, from the fields of its log line, so that a service without a
+//! collector pays nothing and one with a collector no more than a line. A slow or unavailable collector costs
+//! spans, never requests: spans wait in a bounded queue for a separate thread.
 
 mod client;
 mod metrics;
@@ -23,20 +23,20 @@ pub(crate) use metrics::push_metrics;
 pub(crate) use parent::{Parent, SpanId, TraceId};
 pub(crate) use spans::{Answer, Span, Tracer};
 
-/// How long the end waits for a collector to take what is left: a stop has to end in time.
+/// How long shutdown waits for a collector to take the rest.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Who speaks.
+/// The resource attributes of this service.
 fn resource(otel: &Otel) -> Resource {
     let said = otel.resource.iter();
     let said = said.map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
     Resource::builder_empty().with_attributes(said).build()
 }
 
-/// What both kinds are called by.
+/// The instrumentation scope of both signals.
 const SCOPE: &str = "tintype";
 
-/// `None` where no traces are asked for.
+/// `None` if traces are not configured.
 pub(crate) fn tracer(otel: &Otel) -> Result<Option<Arc<Tracer>>, Unsendable> {
     let Some(traces) = &otel.traces else {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! The request that a request belongs to, as callers and balancers say it.
+//! The parent of a request, as sent by callers and load balancers.
 //!
-//! W3C Trace Context (`traceparent`) and AWS X-Ray (`X-Amzn-Trace-Id`). What is not valid to the letter is as
-//! if it were not there: an id of zeros, of the wrong length or in capitals would join strangers' traces.
+//! W3C Trace Context (`traceparent`) and AWS X-Ray (`X-Amzn-Trace-Id`). Anything invalid is ignored: an id of
+//! zeros, of the wrong length or in capitals would join unrelated traces.
 
 use std::fmt;
 
@@ -20,14 +20,14 @@ pub struct SpanId([u8; 8]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parent {
     pub trace_id: TraceId,
-    /// A balancer names a trace without having a span in it.
+    /// A load balancer names a trace without having a span in it.
     pub span_id: Option<SpanId>,
-    /// Whether the caller records it, if it says so.
+    /// The caller's sampling decision, if it sent one.
     pub sampled: Option<bool>,
 }
 
 impl Parent {
-    /// `00-{trace}-{span}-{flags}`; a later version may go on after that.
+    /// Parses `00-{trace}-{span}-{flags}`; later versions may append to that.
     pub fn of_traceparent(headers: &HeaderMap) -> Option<Self> {
         let mut all = headers.get_all(TRACEPARENT).iter();
         let (Some(text), None) = (all.next(), all.next()) else {
@@ -46,15 +46,15 @@ impl Parent {
         })
     }
 
-    /// `Root=1-{8 digits}-{24 digits};Parent={16 digits};Sampled=1`, in any order, of which the root has to
-    /// be there.
+    /// Parses `Root=1-{8 digits}-{24 digits};Parent={16 digits};Sampled=1`, in any order; only the root is
+    /// required.
     pub fn of_amzn(text: &str) -> Option<Self> {
         let field = |name: &str| {
             let mut found = text.split(';').filter_map(|part| {
                 let (key, value) = part.trim().split_once('=')?;
                 (key == name).then_some(value)
             });
-            // EditableFields twice is not said.
+            // A repeated field counts as absent.
             found.next().filter(|_| found.next().is_none())
         };
         let (seconds, rest) = field("Root")?.strip_prefix("1-")?.split_once('-')?;
@@ -106,7 +106,7 @@ impl fmt::Display for SpanId {
     }
 }
 
-/// Exactly as many digits as that is, in lower case.
+/// Exactly `2 * N` hex digits, in lower case.
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(parent.span_id.unwrap().to_string(), SPAN);
         assert_eq!(parent.sampled, Some(true));
         assert_eq!(traceparent(&[&good("00")]).unwrap().sampled, Some(false));
-        // A later version, with more to say.
+        // A later version with further fields.
         assert!(traceparent(&[&format!("01-{TRACE}-{SPAN}-01-more")]).is_some());
         let zeros = "0".repeat(32);
         for bad in [
@@ -183,7 +183,7 @@ mod tests {
         let parent = Parent::of_amzn(&format!("{root}; Parent={SPAN}; Sampled=0")).unwrap();
         assert_eq!(parent.span_id.unwrap().to_string(), SPAN);
         assert_eq!(parent.sampled, Some(false));
-        // A parent that is none leaves the trace.
+        // An invalid parent leaves only the trace.
         let parent = Parent::of_amzn(&format!("{root};Parent=0000000000000000")).unwrap();
         assert_eq!(parent.span_id, None);
         for bad in [

@@ -1,4 +1,4 @@
-//! One span a request, and one for each step of it that took time.
+//! One span per request, and one for each step of it that took time.
 
 use std::iter;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Tracer {
     scope: InstrumentationScope,
 }
 
-/// The span of a request while that is under way. Also an extension of the request, for handlers.
+/// The span of a request in progress. Also an extension of the request, for handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub trace_id: TraceId,
@@ -36,7 +36,7 @@ pub struct Span {
     is_sampled: bool,
 }
 
-/// What is told of a request.
+/// The attributes of a finished request.
 pub struct Answer<'a> {
     pub began: Instant,
     pub request_id: &'a str,
@@ -50,7 +50,7 @@ pub struct Answer<'a> {
 }
 
 impl Tracer {
-    /// Within a runtime.
+    /// Must be called within a runtime.
     pub(super) fn new(
         traces: &Signal,
         sampler: Sampler,
@@ -92,7 +92,7 @@ impl Tracer {
         }
     }
 
-    /// The request is over. Never waits.
+    /// Ends the span of a request. Never waits.
     pub fn end(&self, span: Span, answer: &Answer<'_>) {
         if !span.is_sampled {
             return;
@@ -122,7 +122,7 @@ impl Tracer {
         });
     }
 
-    /// A step that is done for a request, and perhaps after its answer.
+    /// Adds a step of a request, which may end after its response.
     pub fn step(&self, span: Span, name: &'static str, step: Step) {
         if span.is_sampled {
             self.write_step(span, name, step, &Clock::now());
@@ -147,15 +147,15 @@ impl Tracer {
         });
     }
 
-    /// Sends what is left, for so long at most. Blocks.
+    /// Sends the rest, within this time. Blocks.
     pub fn shut_down(self: &Arc<Self>, within: Duration) {
         if let Err(error) = self.processor.shutdown_with_timeout(within) {
-            tracing::warn!(%error, "the last spans were not taken by the collector");
+            tracing::warn!(%error, "the last spans could not be sent to the collector");
         }
     }
 }
 
-/// By the words of OpenTelemetry's conventions where they have one. No address: it may be signed.
+/// Named by OpenTelemetry's conventions where they apply. Does not include the URL, which may be signed.
 fn attributes(answer: &Answer<'_>) -> Vec<KeyValue> {
     let facts = answer.facts;
     let text = |name: &'static str, value: Option<&str>| {
@@ -188,7 +188,7 @@ fn attributes(answer: &Answer<'_>) -> Vec<KeyValue> {
     .collect()
 }
 
-/// One moment by both clocks: what is measured is told in the time of day.
+/// One moment by both clocks, to convert monotonic times to time of day.
 struct Clock {
     instant: Instant,
     time: SystemTime,

@@ -1,4 +1,4 @@
-//! Who is next and who is refused, with costs and moments that the tests make up: nothing runs here.
+//! Order and refusals, with made-up costs and times: nothing runs here.
 
 use std::num::NonZeroUsize;
 
@@ -11,7 +11,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const BYTES: u64 = 100;
 
-/// A line with its threads, at a moment of its own.
+/// A line with its threads and its own clock.
 struct Scene {
     line: Line,
     budget: Budget,
@@ -41,7 +41,7 @@ impl Scene {
 
     fn push(&mut self, cost: Cost) -> Result<(), Refusal> {
         let (sender, receiver) = oneshot::channel();
-        // Kept open: a queue full of the abandoned is no queue.
+        // Kept open: abandoned jobs would not count as a queue.
         std::mem::forget(receiver);
         let deadline = self.now + self.deadline;
         let job = Job {
@@ -58,7 +58,7 @@ impl Scene {
         self.line.push(entry, self.now)
     }
 
-    /// What the thread does next, by what it was expected to take.
+    /// Takes the next job for a thread and returns its expected time.
     fn take(&mut self, thread: usize) -> Option<Duration> {
         let turn = self.line.take(thread, &mut self.budget, self.now)?;
         self.budget.release(turn.claim);
@@ -86,8 +86,8 @@ fn jpeg(time: Duration) -> Cost {
     }
 }
 
-/// Six large AVIFs and then six small JPEGs: none of the small ones is refused, because what is before
-/// it is not six times the average of the large ones.
+/// Six large AVIFs and then six small JPEGs: no small one is refused, because the wait before it is not six times
+/// the average of the large ones.
 #[test]
 fn the_expected_wait_is_a_sum_of_costs() {
     let (large, small) = (4 * SECOND, SECOND / 50);
@@ -96,7 +96,7 @@ fn the_expected_wait_is_a_sum_of_costs() {
     scene.push(avif(large)).unwrap();
     assert_eq!([scene.take(0), scene.take(1)], [Some(large); 2]);
     scene.pass(SECOND);
-    // 3 s are left on both threads; the next two find one more on each.
+    // Both threads have 3 s left; the next two jobs find one more on each.
     for (before, expected) in [3, 3, 7].into_iter().enumerate() {
         let wait = scene.wait(avif(large));
         assert_eq!(wait, expected * SECOND, "{before} before");
@@ -125,7 +125,7 @@ fn a_free_thread_is_no_wait() {
     assert_eq!(scene.wait(avif(SECOND)), Duration::ZERO);
 }
 
-/// A job may be passed by those that come within twice its own time, and by none that come later.
+/// Jobs that arrive within twice its own time may pass a job, later ones may not.
 #[test]
 fn a_large_job_is_not_starved() {
     let (large, small) = (SECOND, SECOND / 100);
@@ -159,7 +159,7 @@ fn what_cannot_be_done_by_its_deadline_is_refused_at_once() {
     scene.deadline = 3 * SECOND;
     scene.push(avif(2 * SECOND)).unwrap();
     assert_eq!(scene.take(0), Some(2 * SECOND));
-    // A wait of 2 s and the 1.5 s of its own.
+    // A wait of 2 s and 1.5 s for the job itself.
     let refused = Refusal::WaitTooLong {
         expected: 2 * SECOND,
         limit: 1500 * SECOND / 1000,
@@ -168,7 +168,7 @@ fn what_cannot_be_done_by_its_deadline_is_refused_at_once() {
     scene.push(jpeg(SECOND)).unwrap();
 }
 
-/// Or an estimate that is too high could never be found out.
+/// Otherwise an estimate that is too high would never be corrected.
 #[test]
 fn what_can_start_at_once_is_tried_whatever_is_expected() {
     let mut scene = Scene::new(1);
@@ -206,7 +206,7 @@ fn what_was_measured_corrects_what_is_expected() {
     scene.push(jpeg(SECOND)).unwrap();
     scene.take(0).unwrap();
     assert_eq!(scene.wait(jpeg(SECOND)), SECOND);
-    // Two are before it: the running JPEG, and an AVIF of a fourth of what it was thought to take.
+    // Two are ahead of it: the running JPEG, and an AVIF that takes a quarter of its estimate.
     scene.push(avif(SECOND)).unwrap();
     let wait = scene.wait(jpeg(SECOND));
     let expected = SECOND * 5 / 4;
@@ -229,7 +229,7 @@ fn what_threads_did_is_added_up_also_while_they_are_at_it() {
     scene
         .line
         .finish(0, &jpeg(SECOND), spent(Some(SECOND / 2)), scene.now);
-    // One that came to nothing says nothing about what was expected of it.
+    // A job that did not finish says nothing about its estimate.
     scene.line.finish(1, &avif(SECOND), spent(None), scene.now);
     scene.pass(SECOND);
     assert_eq!(scene.line.busy_time(scene.now), 2 * SECOND);

@@ -1,4 +1,4 @@
-//! What only uploads in parts and conditional copies need to know, tried before the first of them.
+//! Abilities that only multipart uploads and conditional copies need, tested before the first of them.
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use tokio::try_join;
@@ -13,12 +13,12 @@ use crate::s3::operation::Operation;
 
 const PART: &[u8] = b"part";
 
-/// Ten requests.
+/// Costs ten requests.
 pub(in crate::s3) async fn completions(bucket: &Bucket) -> Result<Completions, Failure> {
     let trial = Trial::new(bucket)?;
     trial.put_at_once("completed").await?;
     let verdicts = async {
-        // One after the other: what the first leaves is there for the second.
+        // One after the other: the second uses what the first leaves.
         let create = trial.complete("completed", &Condition::Absent).await?;
         Ok((create, trial.complete("completed", &wrong()).await?))
     };
@@ -32,7 +32,7 @@ pub(in crate::s3) async fn completions(bucket: &Bucket) -> Result<Completions, F
     })
 }
 
-/// Whether the server decides the condition on the destination of a copy; five requests.
+/// Whether the server decides the condition on the destination of a copy; costs five requests.
 pub(in crate::s3) async fn copies(bucket: &Bucket) -> Result<bool, Failure> {
     let trial = Trial::new(bucket)?;
     try_join!(trial.put_at_once("source"), trial.put_at_once("copied"))?;
@@ -46,10 +46,10 @@ pub(in crate::s3) async fn copies(bucket: &Bucket) -> Result<bool, Failure> {
 
 impl Completions {
     pub(in crate::s3) fn warnings(&self, bucket: &Bucket) -> Vec<String> {
-        let means = "above 16 MiB, one process of tintype keeps it among its own writers, several may overwrite each other";
+        let means = "above 16 MiB, one process of tintype enforces it among its own writers, but several may overwrite each other";
         [
-            (self.create, "If-None-Match of an upload in parts"),
-            (self.replace, "If-Match of an upload in parts"),
+            (self.create, "If-None-Match of a multipart upload"),
+            (self.replace, "If-Match of a multipart upload"),
         ]
         .into_iter()
         .filter(|(kept, _)| !kept)
@@ -61,7 +61,7 @@ impl Completions {
 impl Trial<'_> {
     async fn complete(&self, what: &str, condition: &Condition) -> Result<Verdict, Failure> {
         let (bucket, name) = (self.bucket, self.name(what));
-        // As real uploads do it: some servers refuse sums that were not named here.
+        // As in real uploads: some servers refuse checksums that were not declared here.
         let (sum, md5) = sums(bucket, PART);
         let algorithm = sum.as_ref().map(|_| ChecksumAlgorithm::Crc32);
         let request = bucket.client.create_multipart_upload();

@@ -1,6 +1,6 @@
-//! One line of an access log.
+//! Parses one line of an access log.
 
-/// What a line tells of a request.
+/// The request of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
@@ -9,7 +9,7 @@ pub(super) struct Asked<'a> {
     pub(super) status: Option<u16>,
 }
 
-/// `None` for what is no request.
+/// `None` if the line has no request.
 pub(super) fn asked(line: &str) -> Option<Asked<'_>> {
     let bare = line.split_whitespace().next()?;
     if bare.starts_with('/') || bare.starts_with("http://") || bare.starts_with("https://") {
@@ -19,7 +19,7 @@ pub(super) fn asked(line: &str) -> Option<Asked<'_>> {
             status: None,
         });
     }
-    // In quotes: also where the line is JSON.
+    // In quotes, also if the line is JSON.
     let quoted = |method: &'static str| {
         let (_, rest) = line.split_once(&format!("\"{method} "))?;
         Some((method, rest))

@@ -1,4 +1,4 @@
-//! `tintype check-urls`: how many requests of an old access log will be answered, and why the others not.
+//! `tintype check-urls`: how many requests of an old access log will work, and why the others will not.
 
 mod line;
 mod tally;
@@ -16,11 +16,11 @@ use crate::failure::Failure;
 use line::asked;
 use tally::Tally;
 
-/// Tell how many addresses of an old access log will be answered.
+/// Report how many URLs of an old access log will work.
 ///
-/// Reads lines in the common or combined format, or bare addresses, and tries each against the lists of old_urls in the
-/// configuration, with signatures and the rules of the site, as the service will. Neither a store nor the service is
-/// asked, so whether an original is there is not known. Requests that failed already are counted and left out.
+/// Reads lines in the common or combined format, or bare URLs, and tries each with the old_urls of the
+/// configuration, with signatures and the rules of the site, as the service will. Neither a store nor the service
+/// is asked, so whether an original exists is not known. Requests that failed already are counted separately.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// What a server takes as an address, and what its log says besides.
+/// The longest URL that a server accepts, and the rest of a log line.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 const LINES_A_STEP: u64 = 10_000;
 
@@ -42,7 +42,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = load_for_urls()?;
         if config.sites.iter().all(|site| site.old_urls.is_empty()) {
-            let reason = "no site has a list of old_urls; deploy/old-urls.md has examples";
+            let reason = "no site has old_urls; deploy/old-urls.md has examples";
             return Err(Failure::Usage(reason.to_owned()));
         }
         let tally = match &self.file {
@@ -78,7 +78,7 @@ impl Arguments {
     }
 }
 
-/// What is beyond the limit is dropped. False at the end.
+/// Bytes beyond the limit are dropped. Returns false at the end.
 fn read_line(lines: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     use io::Read;
     line.clear();

@@ -1,4 +1,4 @@
-//! What has been counted, and how it is told.
+//! Counts of requests, and the report.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,18 +11,18 @@ use tintype_server::url::{ORIGINALS, VARIANTS};
 use super::line::Asked;
 
 const MAX_EXAMPLES: usize = 5;
-/// Texts of addresses are in some reasons, so their number has a limit.
+/// Some reasons contain text from URLs, so their number is limited.
 const MAX_REASONS: usize = 300;
-const NO_LIST: &str = "no list knows such addresses";
+const NO_LIST: &str = "no rule matches such URLs";
 
 #[derive(Default)]
 pub(super) struct Tally {
     lines: u64,
-    /// No request could be read in the line, or it was none for something.
+    /// Lines without a request, or with one that is not for content.
     not_requests: u64,
-    /// The old server had not answered it either.
+    /// The old server had not served it either.
     failed_before: u64,
-    /// Addresses of this service.
+    /// URLs of this service.
     ours: u64,
     answered: BTreeMap<(&'static str, &'static str), u64>,
     not: BTreeMap<Reason, Not>,
@@ -93,7 +93,7 @@ impl Tally {
         self.not.values().map(|not| not.lines).sum()
     }
 
-    /// The commonest first.
+    /// The most frequent first.
     fn reasons(&self) -> Vec<(&Reason, &Not)> {
         let mut reasons: Vec<_> = self.not.iter().collect();
         reasons.sort_by_key(|(_, not)| std::cmp::Reverse(not.lines));
@@ -139,15 +139,15 @@ impl Tally {
         let (answered, not) = (self.total_answered(), self.total_not());
         writeln!(text, "{} lines", self.lines)?;
         for (lines, what) in [
-            (self.not_requests, "are no requests for something"),
-            (self.failed_before, "were not answered before either"),
-            (self.ours, "have addresses of this service"),
+            (self.not_requests, "are not requests for content"),
+            (self.failed_before, "failed before"),
+            (self.ours, "are URLs of this service"),
         ] {
             if lines > 0 {
                 writeln!(text, "{lines:>12}  {what}")?;
             }
         }
-        writeln!(text, "{answered:>12}  will be answered")?;
+        writeln!(text, "{answered:>12}  will work")?;
         for ((grammar, how), lines) in &self.answered {
             writeln!(text, "{lines:>12}    {grammar}, {how}")?;
         }
@@ -165,7 +165,7 @@ impl Tally {
     }
 }
 
-/// The grammar and how it is answered, or why it is not.
+/// The grammar and how it is served, or why it is not.
 fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static str), Reason> {
     let Some(OldUrl { site, rule, result }) = found else {
         return Err(Reason {
@@ -182,7 +182,7 @@ fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static
     };
     let translated = result.map_err(|unmapped| {
         let detail = match &unmapped {
-            // Each image would be a reason of its own.
+            // Otherwise each image would be a separate reason.
             Unmapped::Source(address) => format!("images at {}", host(address)),
             unmapped => unmapped.to_string(),
         };
@@ -197,7 +197,7 @@ fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static
     Ok((grammar, how))
 }
 
-/// Up to the host, or the first folder of what is relative.
+/// Up to the host, or the first folder of a relative URL.
 fn host(address: &str) -> String {
     let from = address.find("://").map_or(0, |at| at + 3);
     match address[from..].find('/') {

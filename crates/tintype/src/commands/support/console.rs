@@ -1,4 +1,4 @@
-//! What a command says while it works: lines of JSON for programs, words and a bar for people.
+//! Output of commands: lines of JSON for programs, words and a progress bar for people.
 
 use std::io::{self, Write};
 
@@ -36,7 +36,7 @@ impl Console {
         Ok(())
     }
 
-    /// The last line, on standard output either way.
+    /// Prints the summary, on standard output in either form.
     pub(super) fn sum_up(&self, summary: &Summary) -> io::Result<()> {
         self.progress.finish();
         let mut stdout = io::stdout().lock();

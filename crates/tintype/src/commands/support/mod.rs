@@ -1,4 +1,4 @@
-//! What the commands that go through many originals share.
+//! Shared by the commands that process many originals.
 
 mod console;
 mod progress;

@@ -1,4 +1,4 @@
-//! A bar for people. On anything but a terminal there is none.
+//! A progress bar for people. Shown only on a terminal.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -10,7 +10,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `quiet`: somebody reads lines, and wants nothing else.
+    /// `quiet`: the output is lines for programs, and nothing else.
     pub(crate) fn new(quiet: bool) -> Self {
         let target = match !quiet && std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::stderr(),
@@ -23,14 +23,14 @@ impl Progress {
         let style = style.expect("the template is constant and valid");
         bar.set_style(
             style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
-                // The library's own has four decimals.
+                // The library's own format has four decimals.
                 let _ = write!(text, "{:.0}/s", state.per_sec());
             }),
         );
         Self { bar }
     }
 
-    /// More work has been found.
+    /// Adds more work.
     pub(crate) fn found(&self, more: u64) {
         self.bar.inc_length(more);
     }
@@ -43,7 +43,7 @@ impl Progress {
     /// Prints without disturbing the bar.
     pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.bar.length() {
-            // Nothing has begun: afterwards a bar of nothing would be drawn.
+            // Nothing has begun: otherwise an empty bar would be drawn afterwards.
             Some(0) => print(),
             _ => self.bar.suspend(print),
         }

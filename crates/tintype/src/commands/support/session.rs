@@ -1,4 +1,4 @@
-//! One run of a command that goes through many originals.
+//! One run of a command that processes many originals.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use tokio_util::sync::CancellationToken;
 use super::console::Console;
 use crate::failure::Failure;
 
-/// How a command that goes through a store speaks.
+/// Output options of commands that walk through a store.
 #[derive(Args)]
 pub(crate) struct Telling {
-    /// Lines of JSON on standard output: one for each of what is found or done, how far it is every ten
-    /// seconds, and a summary
+    /// Lines of JSON on standard output: one for each finding or action, the progress every ten seconds, and a
+    /// summary
     #[arg(long)]
     pub(crate) json: bool,
-    /// With --json: how often it is told how far it is
+    /// With --json: the interval of progress lines
     #[arg(long, default_value = "10s", value_parser = units::duration, value_name = "TIME")]
     every: Duration,
 }
 
-/// For the help of commands that tell how far they are.
+/// Help for commands that report progress.
 pub(crate) const PROGRESS: &str = "\
-With --json every ten seconds a line tells how far it is:
+With --json a line reports the progress every ten seconds:
   {\"progress\": {\"done\": 1200, \"seconds\": 30, \"after\": \"photos/2016/lion.jpg\"}}
-An interrupted run is gone on with by --after and the last of these; its summary has it as well.";
+To continue an interrupted run, pass the last `after` as --after; its summary has it as well.";
 
 pub(crate) struct Session {
     console: Arc<Console>,
     stop: CancellationToken,
-    /// How often it is told how far it is.
+    /// The interval of progress lines.
     every: Option<Duration>,
 }
 
-/// Runs the work of a command, prints how it ended, and fails where that was no success. Log lines, such as the
-/// warnings of a store, go to standard error.
+/// Runs the work of a command, prints its result, and fails if it did not succeed. Log lines, such as the warnings
+/// of a store, go to standard error.
 pub(crate) fn run(
     json: bool,
     work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
@@ -47,7 +47,7 @@ pub(crate) fn run(
     run_telling(json, None, work)
 }
 
-/// The same of a command that tells how far it is.
+/// Does the same for a command that reports progress.
 pub(crate) fn walk(
     telling: &Telling,
     work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
@@ -100,8 +100,8 @@ impl Session {
     }
 }
 
-/// Cancelled by the first SIGINT or SIGTERM, so that what is under way can be finished; the second
-/// one ends the process.
+/// Cancelled by the first SIGINT or SIGTERM, so that work in progress can be finished; the second one ends the
+/// process.
 fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -117,7 +117,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
             stopping.cancel();
             let _ = writeln!(
                 std::io::stderr().lock(),
-                "Stopping: finishing what is under way. Ctrl-C once more stops at once."
+                "Stopping: finishing work in progress. Press Ctrl-C again to stop at once."
             );
         }
     });

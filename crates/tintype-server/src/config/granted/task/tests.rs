@@ -1,5 +1,5 @@
-//! The agent is believed where it answers in time and in its own form; whatever else it does costs a
-//! second at most, and is told with its reason.
+//! A response in time and in the documented form is used; anything else costs at most a second and is reported with
+//! its reason.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,13 +7,12 @@ use std::thread;
 
 use super::*;
 
-/// As AWS's documentation shows it, shortened.
+/// An example from AWS's documentation, shortened.
 const TASK: &str = r#"{"Cluster": "default", "Family": "media", "Limits": {"CPU": 0.25, "Memory": 512},
     "Containers": [{"Name": "tintype", "Limits": {"CPU": 2}}], "LaunchType": "FARGATE"}"#;
 const CONTAINER: &str = r#"{"Name": "tintype", "Limits": {"CPU": 2}, "Type": "NORMAL"}"#;
 
-/// An agent of its own for every test: `answer` gets the path and the connection. It ends with the
-/// process.
+/// Starts an agent for one test: `answer` gets the path and the connection. It ends with the process.
 fn agent(answer: impl Fn(&str, &mut TcpStream) + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -43,7 +42,7 @@ fn telling(status: &'static str, task: &str, container: &str) -> String {
         let length = body.len();
         let head =
             format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-        // Whoever asks may have had enough.
+        // The client may have closed the connection already.
         let _ = stream.write_all((head + body).as_bytes());
     })
 }
@@ -52,7 +51,7 @@ fn mebibytes(count: u64) -> Option<u64> {
     Some(count * 1024 * 1024)
 }
 
-/// Nothing is known, and the reason says this.
+/// Nothing is known, and the reason contains this text.
 #[track_caller]
 fn check_unread(address: &str, reason: &str) {
     let (limits, unread) = limits(address);
@@ -80,7 +79,7 @@ fn the_tighter_of_task_and_container_holds() {
         );
     };
     let task = r#"{"Limits": {"CPU": 4, "Memory": 8192}}"#;
-    // Units of a container are its share, not its limit.
+    // A container's units are its share, not its limit.
     check(
         task,
         r#"{"Limits": {"CPU": 256, "Memory": 300}}"#,
@@ -159,33 +158,33 @@ fn no_answer_is_no_limit() {
 #[test]
 fn an_agent_that_hangs_costs_a_second() {
     let hanging = agent(|_, _| thread::park());
-    check_unread(&hanging, "no answer within 1 s");
+    check_unread(&hanging, "no response within 1 s");
     let dripping = agent(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{");
         while stream.write_all(b" ").is_ok() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    check_unread(&dripping, "no answer within 1 s");
+    check_unread(&dripping, "no response within 1 s");
 }
 
 #[test]
 fn an_answer_in_another_form_is_no_limit() {
     for body in ["", "null", "[]", "404 page not found", r#"{"Limits": 3}"#] {
-        check_unread(&telling("200 OK", body, body), "not understood");
+        check_unread(&telling("200 OK", body, body), "malformed");
     }
     let negative = r#"{"Limits": {"CPU": 1, "Memory": -1}}"#;
-    check_unread(&telling("200 OK", negative, negative), "not understood");
+    check_unread(&telling("200 OK", negative, negative), "malformed");
     let huge = format!(
         "{{\"Limits\": {{}}, \"Junk\": \"{}\"}}",
         "x".repeat(MAX_BYTES)
     );
     check_unread(&telling("200 OK", &huge, &huge), "more than 1048576 bytes");
     let deep = "[".repeat(100_000);
-    check_unread(&telling("200 OK", &deep, &deep), "not understood");
+    check_unread(&telling("200 OK", &deep, &deep), "malformed");
 }
 
-/// Whoever can set a variable gets nothing else asked.
+/// A variable cannot make the service call other hosts.
 #[test]
 fn only_this_machine_and_its_links_are_asked() {
     for near in [

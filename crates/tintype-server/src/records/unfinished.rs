@@ -1,5 +1,4 @@
-//! Fills in, when nobody waits, what was left out of records: one original at a time, and none before
-//! its time has come.
+//! Completes records in the background: one original at a time, and none before it is due.
 
 use std::collections::BTreeSet;
 use std::sync::Weak;
@@ -11,22 +10,22 @@ use tokio::sync::mpsc;
 
 use super::Records;
 
-/// Originals that wait. Those beyond are found again when their records are loaded.
+/// Waiting originals. Others are found again when their records are loaded.
 pub const MAX_WAITING: usize = 1_000;
 
-/// Between two, for what was left out for load.
+/// Between two originals, if facts were left out because of load.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// An original whose record is unfinished.
+/// An original whose record is incomplete.
 #[derive(Debug)]
-pub struct LeftOut {
-    /// When it can be filled in; the past means now.
+pub struct Unfinished {
+    /// When it can be completed; a time in the past means now.
     pub at: Timestamp,
     pub key: Key,
 }
 
-/// Until nobody can leave anything out any more.
-pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOut>) {
+/// Runs until nothing can be left out any more.
+pub async fn fill_in(records: Weak<Records>, mut unfinished: mpsc::Receiver<Unfinished>) {
     let mut waiting = Waiting::default();
     loop {
         match waiting.next_due(Timestamp::now()) {
@@ -36,24 +35,24 @@ pub async fn fill_in(records: Weak<Records>, mut left_out: mpsc::Receiver<LeftOu
                     return;
                 };
                 match in_background(records.fill_in(&key)).await {
-                    Ok(Some(at)) => waiting.insert(LeftOut { at, key }),
+                    Ok(Some(at)) => waiting.insert(Unfinished { at, key }),
                     Ok(None) => {}
-                    Err(error) => tracing::debug!(%error, "facts are still left out of a record"),
+                    Err(error) => tracing::debug!(%error, "a record could not be completed"),
                 }
             }
             Next::In(pause) => tokio::select! {
-                more = left_out.recv() => match more {
+                more = unfinished.recv() => match more {
                     Some(more) => waiting.insert(more),
                     None => return,
                 },
                 () = tokio::time::sleep(pause) => {}
             },
-            Next::None => match left_out.recv().await {
+            Next::None => match unfinished.recv().await {
                 Some(more) => waiting.insert(more),
                 None => return,
             },
         }
-        while let Ok(more) = left_out.try_recv() {
+        while let Ok(more) = unfinished.try_recv() {
             waiting.insert(more);
         }
     }
@@ -65,12 +64,12 @@ enum Next {
     None,
 }
 
-/// By time; an original may stand here more than once.
+/// By time; an original may occur more than once.
 #[derive(Default)]
 struct Waiting(BTreeSet<(Timestamp, String)>);
 
 impl Waiting {
-    fn insert(&mut self, LeftOut { at, key }: LeftOut) {
+    fn insert(&mut self, Unfinished { at, key }: Unfinished) {
         self.0.insert((at, key.as_str().to_owned()));
         if self.0.len() > MAX_WAITING {
             self.0.pop_last();
@@ -99,8 +98,8 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn left_out(second: i64) -> LeftOut {
-        LeftOut {
+    fn unfinished(second: i64) -> Unfinished {
+        Unfinished {
             at: Timestamp::new(second, 0).unwrap(),
             key: Key::existing(&format!("{second}.jpg")).unwrap(),
         }
@@ -110,7 +109,7 @@ mod tests {
     fn the_first_comes_first_and_none_before_its_time() {
         let mut waiting = Waiting::default();
         for second in [30, 10, 20, 10] {
-            waiting.insert(left_out(second));
+            waiting.insert(unfinished(second));
         }
         let now = Timestamp::new(25, 0).unwrap();
         for expected in ["10.jpg", "20.jpg"] {
@@ -129,7 +128,7 @@ mod tests {
     fn what_is_not_soon_gives_way() {
         let mut waiting = Waiting::default();
         for second in 0..2 * MAX_WAITING as i64 {
-            waiting.insert(left_out(second));
+            waiting.insert(unfinished(second));
         }
         assert_eq!(waiting.0.len(), MAX_WAITING);
         assert!(

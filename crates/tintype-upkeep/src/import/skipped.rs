@@ -1,4 +1,4 @@
-//! What is in a folder and cannot be an original, so that it is told rather than lost in silence.
+//! Finds files that cannot be originals, so that they are reported rather than silently left out.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tintype_store::Key;
 
-/// Calls `tell` with each path that an import leaves out, relative to `root`, and why.
-pub(super) fn find(root: &Path, prefix: &str, tell: &mut dyn FnMut(&Path, String)) {
+/// Calls `report` with each path that an import leaves out, relative to `root`, and the reason.
+pub(super) fn find(root: &Path, prefix: &str, report: &mut dyn FnMut(&Path, String)) {
     let Ok(root) = root.canonicalize() else {
         return;
     };
@@ -16,7 +16,7 @@ pub(super) fn find(root: &Path, prefix: &str, tell: &mut dyn FnMut(&Path, String
         let entries = match fs::read_dir(root.join(&folder)) {
             Ok(entries) => entries,
             Err(error) => {
-                tell(&folder, format!("the folder cannot be read: {error}"));
+                report(&folder, format!("the folder cannot be read: {error}"));
                 continue;
             }
         };
@@ -28,7 +28,7 @@ pub(super) fn find(root: &Path, prefix: &str, tell: &mut dyn FnMut(&Path, String
             match reason(&root, &path) {
                 Look::Folder => folders.push(path),
                 Look::Original => {}
-                Look::Odd(reason) => tell(&path, reason),
+                Look::Skipped(reason) => report(&path, reason),
             }
         }
     }
@@ -37,39 +37,39 @@ pub(super) fn find(root: &Path, prefix: &str, tell: &mut dyn FnMut(&Path, String
 enum Look {
     Folder,
     Original,
-    Odd(String),
+    Skipped(String),
 }
 
 fn reason(root: &Path, path: &Path) -> Look {
-    let odd = |reason: &str| Look::Odd(reason.to_owned());
+    let skip = |reason: &str| Look::Skipped(reason.to_owned());
     let Ok(metadata) = fs::symlink_metadata(root.join(path)) else {
-        // Gone in between.
+        // Deleted meanwhile.
         return Look::Original;
     };
     let Some(name) = path.to_str() else {
-        return odd("the name is not UTF-8");
+        return skip("the name is not UTF-8");
     };
     if metadata.is_dir() {
         return Look::Folder;
     }
     if let Err(error) = Key::existing(name) {
-        return Look::Odd(error.to_string());
+        return Look::Skipped(error.to_string());
     }
     if metadata.is_file() {
         return Look::Original;
     }
     if !metadata.is_symlink() {
-        return odd("neither a file nor a folder");
+        return skip("neither a file nor a folder");
     }
     match root.join(path).canonicalize() {
-        Err(_) => odd("a link that leads nowhere"),
-        Ok(target) if !target.starts_with(root) => odd("a link that leads out of the folder"),
-        Ok(target) if target.is_dir() => odd("a link to a folder"),
+        Err(_) => skip("a dangling link"),
+        Ok(target) if !target.starts_with(root) => skip("a link to outside of the folder"),
+        Ok(target) if target.is_dir() => skip("a link to a folder"),
         Ok(_) => Look::Original,
     }
 }
 
-/// tintype's own folder is no original, and nobody misses it.
+/// tintype's own folder is not an original, and is not reported.
 fn is_own(path: &Path) -> bool {
     path == Path::new(OsStr::new(".tintype"))
 }

@@ -1,5 +1,5 @@
-//! Delivery below a path: where the public address of a site is `https://example.org/media`, both a proxy that hands
-//! on `/media/t/…` and one that strips its own path may stand in front.
+//! Delivery below a path: if the public URL of a site is `https://example.org/media`, the proxy in front may pass
+//! `/media/t/…` on, or strip its own path.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,14 +10,14 @@ use tower::Service;
 
 use crate::config::Sites;
 
-/// Takes the path of a site's public address from what is asked for.
+/// Strips the path of a site's public URL from request paths.
 #[derive(Clone)]
-pub(super) struct Below<S> {
+pub(super) struct BasePath<S> {
     inner: S,
     bases: Arc<[String]>,
 }
 
-impl<S> Below<S> {
+impl<S> BasePath<S> {
     pub(super) fn new(inner: S, sites: &Sites) -> Self {
         let mut bases: Vec<_> = sites
             .iter()
@@ -33,7 +33,7 @@ impl<S> Below<S> {
     }
 }
 
-impl<S: Service<Request<B>>, B> Service<Request<B>> for Below<S> {
+impl<S: Service<Request<B>>, B> Service<Request<B>> for BasePath<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -54,7 +54,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Below<S> {
     }
 }
 
-/// `None`: it is not an address of a picture below the base.
+/// `None` if it is not a delivery URL below the base.
 fn without(base: &str, uri: &Uri) -> Option<Uri> {
     let asked = uri.path_and_query()?.as_str();
     let rest = asked.strip_prefix(base)?;

@@ -1,5 +1,4 @@
-//! What people have said of an original: it goes along with the bytes, as far as it is not said
-//! already where they go.
+//! Editable fields of an original, which are copied with its bytes unless the target has its own.
 
 use anyhow::Context;
 use serde_json::{Map, Value};
@@ -10,20 +9,20 @@ use tintype_server::records::record::{Record, State};
 use tintype_server::records::{self, FoundRecord, StoredRecord, Written};
 use tintype_store::{Condition, ContentHash, ETag, Key, Store};
 
-/// Somebody else has written the record in the meantime; to look again is the cure.
+/// Another process has written the record meanwhile; try again.
 #[derive(Debug)]
 pub(super) struct Raced;
 
 impl std::fmt::Display for Raced {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the record was written by somebody else at the same moment")
+        f.write_str("another process wrote the record at the same time")
     }
 }
 
 impl std::error::Error for Raced {}
 
 pub(super) async fn read(store: &Store, key: &Key) -> anyhow::Result<Option<StoredRecord>> {
-    match records::look(store, &key.hash()).await? {
+    match records::inspect(store, &key.hash()).await? {
         FoundRecord::Nothing => Ok(None),
         FoundRecord::Stored(stored) => Ok(Some(*stored)),
         FoundRecord::Damaged { reason, .. } => {
@@ -32,8 +31,8 @@ pub(super) async fn read(store: &Store, key: &Key) -> anyhow::Result<Option<Stor
     }
 }
 
-/// The record for the same bytes in another store. One that does not describe what is there is read
-/// for what was said, and the facts are derived anew on first use.
+/// The record for the same bytes in another store. If it does not describe the current bytes, only its editable
+/// fields are used, and the facts are derived anew on first use.
 pub(super) fn moved(record: &Record, describes: bool, etag: &ETag, sha256: ContentHash) -> Record {
     Record {
         etag: match describes {
@@ -48,7 +47,7 @@ pub(super) fn moved(record: &Record, describes: bool, etag: &ETag, sha256: Conte
     }
 }
 
-/// The record that hides an original before it is there.
+/// The record that hides an original before it exists.
 pub(super) fn ahead(record: &Record) -> Option<Record> {
     let hidden = record.state != State::Public;
     hidden.then(|| Record {
@@ -57,8 +56,8 @@ pub(super) fn ahead(record: &Record) -> Option<Record> {
     })
 }
 
-/// Writes a record unless something else has been said there already. `force`: the bytes were written
-/// just now, or overwriting was asked for.
+/// Writes a record unless another one has editable fields there already. `force`: the bytes were written just now,
+/// or overwriting was requested.
 pub(super) async fn write(
     store: &Store,
     key: &Key,
@@ -78,9 +77,9 @@ pub(super) async fn write(
     }
 }
 
-/// As the API takes it: what is not said is left out.
-pub(super) fn said(record: Option<&Record>, block: Option<&Block>) -> Map<String, Value> {
-    let said = match (record, block) {
+/// In the form of the API: fields that are not set are omitted.
+pub(super) fn editable(record: Option<&Record>, block: Option<&Block>) -> Map<String, Value> {
+    let fields = match (record, block) {
         (Some(record), block) => EditableFields::of(record, block),
         (None, Some(block)) => EditableFields {
             state: RequestedState::Blocked {
@@ -90,13 +89,13 @@ pub(super) fn said(record: Option<&Record>, block: Option<&Block>) -> Map<String
         },
         (None, None) => EditableFields::default(),
     };
-    let (mut said, nothing) = (members(&said), members(&EditableFields::default()));
-    said.retain(|name, value| nothing.get(name) != Some(value));
-    said
+    let (mut fields, nothing) = (members(&fields), members(&EditableFields::default()));
+    fields.retain(|name, value| nothing.get(name) != Some(value));
+    fields
 }
 
-fn members(said: &EditableFields) -> Map<String, Value> {
-    match serde_json::to_value(said) {
+fn members(fields: &EditableFields) -> Map<String, Value> {
+    match serde_json::to_value(fields) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),
     }

@@ -1,4 +1,4 @@
-//! The bytes of one original between two places, hashed as they come.
+//! The bytes of one original in transit, hashed as they arrive.
 
 use std::error::Error;
 use std::io;
@@ -13,19 +13,19 @@ use tintype_server::originals::spool::{self, Spool, Spooled};
 use tintype_server::records::record::is_gzip;
 use tintype_store::{ContentHash, Source};
 
-/// What is packed in one original, at most; as much as an upload may have.
+/// Limit of decoding one original; as much as an upload may have.
 const MAX_UNPACKED: u64 = 5 * 1024 * 1024 * 1024;
 /// RFC 1952, 2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-pub(super) struct Held {
+pub(super) struct Buffered {
     spooled: Spooled,
-    /// The coding that they are in.
+    /// Their content coding.
     pub(super) encoding: Option<String>,
 }
 
-impl Held {
-    /// Reads a body whole.
+impl Buffered {
+    /// Reads a whole body.
     pub(super) async fn read<E>(
         spool: &Spool,
         body: impl Stream<Item = Result<Bytes, E>>,
@@ -41,8 +41,8 @@ impl Held {
         Self { encoding, ..self }
     }
 
-    /// What another program has packed with gzip, unpacked. What is in another coding stays in it, and so does
-    /// what is not packed at all, whatever is said of it.
+    /// Decodes gzip of another program. Other codings are kept, and so are bytes that are not in their declared
+    /// coding.
     pub(super) async fn unpacked(self, spool: &Spool) -> anyhow::Result<Self> {
         if !self.encoding.as_deref().is_some_and(is_gzip) {
             return Ok(self);
@@ -51,9 +51,9 @@ impl Held {
             return Ok(self.of_coding(None));
         }
         let unpacked = coding::decoded(self.body().await?, MAX_UNPACKED);
-        // How much comes out is only known in the end.
+        // The decoded size is known only at the end.
         let unpacked = Self::read_all(spool, unpacked, None, MAX_UNPACKED).await;
-        unpacked.context("it is packed with gzip and cannot be unpacked")
+        unpacked.context("it is gzip and cannot be decoded")
     }
 
     async fn read_all<E>(
@@ -85,7 +85,7 @@ impl Held {
         self.spooled.source()
     }
 
-    /// All of it, read again.
+    /// Reads all of it again.
     pub(super) async fn body(&self) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
         Ok(match self.source() {
             Source::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
@@ -103,13 +103,13 @@ where
 {
     match error {
         spool::Error::Body(error) => {
-            anyhow::Error::new(error).context("the original broke off while it was read")
+            anyhow::Error::new(error).context("the original was cut off while it was read")
         }
         spool::Error::TooLarge { limit } => {
-            anyhow::anyhow!("more came than the {limit} bytes that were announced")
+            anyhow::anyhow!("more than the announced {limit} bytes arrived")
         }
         spool::Error::Length { declared, received } => {
-            anyhow::anyhow!("{received} bytes came, and {declared} were announced")
+            anyhow::anyhow!("{received} bytes arrived, but {declared} were announced")
         }
         spool::Error::Io(error) => {
             anyhow::Error::new(error).context("the temporary file cannot be written")

@@ -1,4 +1,4 @@
-//! What an import says of each original, and in the end.
+//! What an import reports for each original, and at the end.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::item::Item;
 use super::transfer::Outcome;
 use crate::{Report, Summary};
 
-/// What the summary counts.
+/// Names of the counts in the summary.
 const COUNTS: [&str; 9] = [
     "copied",
     "unpacked",
@@ -21,16 +21,16 @@ const COUNTS: [&str; 9] = [
     "failed",
 ];
 
-/// How it ended with one original, or with something that is none.
+/// The result for one original, or for an entry that is not one.
 pub(super) enum Done {
     Original(Box<Item>, anyhow::Result<Outcome>),
-    Odd(String, String),
+    Skipped(String, String),
 }
 
 impl Done {
-    pub(super) fn tell(self, report: &Report) -> io::Result<()> {
+    pub(super) fn report_to(self, report: &Report) -> io::Result<()> {
         let (item, outcome) = match self {
-            Self::Odd(name, reason) => {
+            Self::Skipped(name, reason) => {
                 report.count("odd", 1);
                 let line = json!({"key": name, "result": "odd", "problem": reason});
                 return report.line(&line, Some(&format!("{name:?} was left out: {reason}")));
@@ -63,7 +63,7 @@ impl Done {
     }
 }
 
-/// The result in a line, the name that it is counted by, and what is wrong with it.
+/// The result for a line, the name of its count, and the problem.
 fn words(outcome: Outcome) -> (&'static str, &'static str, Option<&'static str>) {
     match outcome {
         Outcome::Copied => ("copied", "copied", None),
@@ -73,7 +73,7 @@ fn words(outcome: Outcome) -> (&'static str, &'static str, Option<&'static str>)
         Outcome::Blocked => (
             "blocked",
             "blocked",
-            Some("taken down in FROM, which does not give its bytes"),
+            Some("taken down in FROM, so that its bytes cannot be read"),
         ),
         Outcome::Conflict => (
             "conflict",
@@ -89,14 +89,14 @@ pub(super) fn is_empty(report: &Report) -> bool {
     found.map(|name| report.counted(name)).sum::<u64>() == 0
 }
 
-/// A success: everything that is in FROM is in TO.
+/// Succeeds if everything in FROM is in TO.
 pub(super) fn summary(report: &Report) -> Summary {
     let of = |names: [&'static str; 3]| names.iter().map(|name| report.counted(name)).sum::<u64>();
     let missing = of(["conflicts", "odd", "failed"]);
     let failure = (missing > 0).then(|| format!("{missing} were not imported"));
-    // What is missing after an interruption says nothing.
+    // After an interruption missing originals are no failure.
     let failure = failure.filter(|_| !report.is_interrupted());
-    let interrupted = "interrupted; run it again to go on".to_owned();
+    let interrupted = "interrupted; run it again to continue".to_owned();
     report.summary(report.counts(&COUNTS), sum(report), failure, interrupted)
 }
 
