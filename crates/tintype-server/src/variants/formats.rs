@@ -4,8 +4,8 @@
 //! is transparent has PNG in JPEG's place, and a drawing is not put through AVIF at all: WebP and PNG
 //! keep every pixel of it in fewer bytes.
 //!
-//! A format that cannot hold an image of this size is ruled out for good. One that would cost too much now is
-//! deferred for a minute ([`gives_way`]), while the better variant is made in the background.
+//! A format that cannot hold a picture of this size gives way for good. One that would cost too much now
+//! gives way for a minute ([`gives_way`]), while the better answer is made behind it.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item
     avif.into_iter().chain(webp).chain([last])
 }
 
-/// Why the best format is not used now.
+/// Why the best format is not answered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Encoding takes longer than the budget.
