@@ -108,7 +108,7 @@ async fn run(
     Ok((rendered, work))
 }
 
-/// `None` if nothing can be rendered from this original.
+/// `None`: of this original nothing can be rendered.
 pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
     let source = record.image.as_ref()?.source(record.decoded_size())?;
     Some(cost(&source, resolved))
