@@ -18,7 +18,7 @@ use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// Renders a variant, from the mezzanine where that is good enough for it.
+/// Renders a variant, by way of the mezzanine where that is good enough for it.
 pub(super) async fn render_variant(
     variants: &Arc<Variants>,
     key: &Key,
