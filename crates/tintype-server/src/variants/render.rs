@@ -18,7 +18,7 @@ use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// Renders a variant, by way of the mezzanine where that is good enough for it.
+/// Renders a variant, from the mezzanine where that is good enough for it.
 pub(super) async fn render_variant(
     variants: &Arc<Variants>,
     key: &Key,
@@ -108,7 +108,7 @@ async fn run(
     Ok((rendered, work))
 }
 
-/// `None`: of this original nothing can be rendered.
+/// `None` if nothing can be rendered from this original.
 pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
     let source = record.image.as_ref()?.source(record.decoded_size())?;
     Some(cost(&source, resolved))
