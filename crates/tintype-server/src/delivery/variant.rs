@@ -137,8 +137,8 @@ fn representation(
     }
 }
 
-/// Possible outputs, best first: one where the URL names a format, else every format that the client accepts and
-/// that can hold an image of this size.
+/// What could be answered, best first: one where the address names a format, else every format that the
+/// client takes and that can hold a picture of this size.
 fn choices(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -180,7 +180,7 @@ fn choices(
     Ok(choices)
 }
 
-/// Fills in the record's size and focal point and the configured quality.
+/// Everything filled in: the record's size and focal point, our qualities.
 fn resolve(
     ask: &RequestContext<'_>,
     merged: &Merged,

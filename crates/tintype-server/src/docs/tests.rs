@@ -69,7 +69,7 @@ fn nothing_is_missing() {
     );
 }
 
-/// A registry does not expose a family without a series, which would then be missing everywhere.
+/// A family without a series would be told by no registry, and so be missing everywhere.
 #[test]
 fn no_metric_hides_until_it_is_counted() {
     let source = include_str!("../telemetry/metrics/mod.rs");

@@ -11,7 +11,7 @@ pub enum Cause {
     Overwrite,
     Delete,
     Move,
-    /// A new focal point or new crops.
+    /// Focal point or crops.
     Record,
     /// An embargo, a takedown, or the end of either.
     State,

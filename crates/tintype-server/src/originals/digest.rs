@@ -188,7 +188,7 @@ pub struct Digests {
     pub md5: Option<[u8; 16]>,
 }
 
-/// The value of `Repr-Digest` in an answer.
+/// The value of `Repr-Digest` in a response.
 pub fn repr_digest(sha256: ContentHash) -> String {
     format!("sha-256=:{}:", BASE64.encode(sha256.0))
 }

@@ -1,8 +1,8 @@
 //! The editable fields of an original, and patches to them.
 //!
-//! All ways in have one form: the `Tintype-Record` header and the `record` field of an upload, and the body of a
-//! PATCH, are JSON merge patches (RFC 7396) of the same four members. What tintype finds out by itself (size, type,
-//! facts of the image) cannot be changed and is refused rather than ignored.
+//! One form for all ways in: the `Tintype-Record` header and the `record` field of an upload, and the
+//! body of a PATCH, are JSON merge patches (RFC 7396) of the same four members. What tintype knows by
+//! itself (size, type, facts of the picture) cannot be changed and is refused rather than ignored.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! What tintype knows of an original.
 //!
-//! Decoded facts can be derived from the bytes at any time; the editable fields (focal point, crops, state, `meta`)
-//! cannot. "Blocked" is not stored here: takedowns outlive the original and belong to [`crate::records::blocks`].
+//! Decoded facts can be derived from the bytes at any time; what people said (focal point, crops,
+//! state, `meta`) cannot. "Blocked" is not kept here: takedowns outlive the original and belong to
+//! [`crate::records::blocks`].
 
 use std::collections::BTreeMap;
 
@@ -306,7 +307,7 @@ impl Record {
         self.focal_point.map(|point| (point.x, point.y))
     }
 
-    /// The public JSON of `f_json` URLs.
+    /// What the delivery address `f_json` tells anybody.
     pub fn public_json(&self) -> serde_json::Value {
         serde_json::json!({
             "key": self.key,

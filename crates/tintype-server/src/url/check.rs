@@ -14,7 +14,7 @@ pub struct Rule {
     is_broken: fn(&Request, FormatItem) -> bool,
 }
 
-/// The first broken rule is reported.
+/// The first that is broken is told.
 pub const RULES: [Rule; 5] = [
     Rule {
         item: "f",

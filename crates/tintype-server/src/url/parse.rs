@@ -232,7 +232,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Parses a colour. As in CSS, each of three digits stands for two.
+    /// Three digits as in CSS, where each stands for two.
     fn colour(&self) -> Result<Rgba, SpecError> {
         let digits: Option<Vec<u8>> = self
             .value

@@ -1,11 +1,11 @@
 //! Chooses the format of a negotiated response, once the image's size is known.
 //!
-//! A client's formats, best first, are AVIF, WebP, then JPEG, which every client takes. Drawings and transparent
-//! images have PNG in JPEG's place, and drawings are not encoded as AVIF at all: WebP and PNG store them without
-//! loss in fewer bytes.
+//! Best first, a client's formats are: AVIF, WebP, then JPEG, which everybody takes. A drawing or what
+//! is transparent has PNG in JPEG's place, and a drawing is not put through AVIF at all: WebP and PNG
+//! keep every pixel of it in fewer bytes.
 //!
-//! A format that cannot hold an image of this size is ruled out for good. One that would cost too much now is
-//! deferred for a minute ([`gives_way`]), while the better variant is made in the background.
+//! A format that cannot hold a picture of this size gives way for good. One that would cost too much now
+//! gives way for a minute ([`gives_way`]), while the better answer is made behind it.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item
     avif.into_iter().chain(webp).chain([last])
 }
 
-/// Why the best format is not used now.
+/// Why the best format is not answered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Encoding takes longer than the budget.

@@ -17,7 +17,7 @@ pub struct Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Render(Format),
-    /// Decoding the facts of an original.
+    /// The decoded facts of an original.
     Placeholder,
 }
 

@@ -8,10 +8,10 @@ use crate::failure::Failure;
 
 /// Copy originals from a folder, a bucket or another tintype.
 ///
-/// FROM and TO are a folder, file:///path, s3://bucket/location, or the URL of a tintype service. Originals keep
-/// their names, and editable fields in a tintype (focal point, crops, state, meta, takedowns) are copied too. Every
-/// copy is hashed on the way and compared with what was written. Files that another program has stored in FROM with
-/// gzip (Content-Encoding) are decoded.
+/// FROM and TO are a folder, file:///path, s3://bucket/location, or the address of a tintype service.
+/// Originals keep their names, and what was said of them in a tintype (focal point, crops, state, meta,
+/// takedowns) comes along. Every copy is hashed on its way and compared with what was written. What another
+/// program has stored in FROM packed with gzip (Content-Encoding) is unpacked.
 ///
 /// Run it again to continue: existing copies are skipped. A name with other bytes is a conflict, which is reported
 /// and left alone. FROM is never written to.

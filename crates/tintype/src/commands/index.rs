@@ -15,10 +15,11 @@ use crate::failure::Failure;
 
 /// Create records for originals that have none, and rebuild damaged ones.
 ///
-/// An original from before tintype gets its record on first use, which then takes longer. This command creates them
-/// all, hashes included. An unreadable record is rebuilt; its focal point, crops, embargo and meta are lost,
-/// takedowns are not. It first reports how many there are and what that costs, and asks. It can be interrupted and
-/// started again at any time, while the service runs.
+/// An original that was there before tintype gets its record on first use, which then takes longer.
+/// This makes them all, hashes included. A record
+/// that cannot be read is made anew as well; focal point, crops, embargo and meta that were in it are lost,
+/// takedowns are not. First it tells how many there are and what that costs, and
+/// asks. It can be interrupted and started again at any time, beside the service.
 #[derive(Args)]
 #[command(after_help = format!("\
 Examples:

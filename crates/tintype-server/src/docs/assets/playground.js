@@ -61,9 +61,9 @@ function copies(text) {
   const key = original.key.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
   const given = canonical.arguments;
   const base = told.public_url ?? location.origin;
-  // The browser chooses the density of an <img> from the tag's srcset.
+  // The browser chooses the density of an <img> from what the tag offers.
   const isTag = !canonical.has("dpr", "dl", "exp", "trim", "anim");
-  const img = isTag ? `{% tt_img "${key}" ${given} alt="" %}` : "an <img> cannot have dpr, dl or exp";
+  const img = isTag ? `{% tt_img "${key}" ${given} alt="" %}` : "an <img> has no dpr, dl and exp of its own";
   $("copy-url").textContent = base + address(original.key, text);
   $("copy-img").textContent = img.replace("  ", " ");
   $("copy-img").parentElement.querySelector("button").disabled = !isTag;
