@@ -16,13 +16,13 @@ mod app;
 mod auth;
 mod delivery;
 mod http;
+mod invalidation;
 mod variants;
 mod workers;
 
 pub mod config;
 pub mod docs;
 pub mod error;
-pub mod invalidation;
 pub mod old_urls;
 pub mod originals;
 pub mod records;

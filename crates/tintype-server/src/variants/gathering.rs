@@ -14,7 +14,7 @@ use tintype_imaging::spec::Resolved;
 use tintype_store::{ETag, Key};
 
 use super::Work;
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// How long the first request waits for others: about as long as requests sent together take to arrive.
 const WINDOW: Duration = Duration::from_millis(5);
@@ -62,7 +62,7 @@ impl Gatherings {
         let (made, place) = self.place(original, resolved, make);
         let results = made.await;
         let result = results.get(place).and_then(|made| lock(made).take());
-        result.unwrap_or_else(|| Err(Error::internal("a render has no result")))
+        result.unwrap_or_else(|| Err(Error::new(Code::Internal).cause("a render has no result")))
     }
 
     fn place<F>(

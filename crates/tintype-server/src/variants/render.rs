@@ -140,7 +140,7 @@ async fn render_all(
 
 fn only(mut made: Vec<Made>) -> Made {
     made.pop()
-        .unwrap_or_else(|| Err(Error::internal("a render without a result")))
+        .unwrap_or_else(|| Err(Error::new(Code::Internal).cause("a render has no result")))
 }
 
 /// Renders on a pixel thread.
