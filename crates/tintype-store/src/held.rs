@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_costly_is_let_go_of_after_a_while() {
+    async fn a_costly_value_is_dropped_after_a_while() {
         let held = Held::new(|costly: &bool| *costly);
         for _ in 0..10 {
             held.put(true);

@@ -124,7 +124,7 @@ async fn a_slow_body_is_cut() {
 }
 
 #[tokio::test]
-async fn a_body_that_only_drips_is_cut() {
+async fn a_body_that_only_drips_is_cut_off() {
     let dripping = Settings {
         body: Pace {
             bytes: 1000,
