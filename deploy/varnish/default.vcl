@@ -15,7 +15,7 @@ backend default {
     .host = "127.0.0.1";
     .port = "8080";
     .connect_timeout = 2s;
-    # Above tintype's own render_deadline, so that it is tintype that answers.
+    # Above tintype's own render_deadline, so that the response is tintype's.
     .first_byte_timeout = 30s;
     .between_bytes_timeout = 30s;
     .probe = {
