@@ -26,9 +26,7 @@ def main() -> None:
     if fresh == template:
         return
     if "--check" in sys.argv[1:]:
-        sys.exit(
-            f"{TEMPLATE} does not match function.js: run deploy/cloudfront/embed.py"
-        )
+        sys.exit(f"{TEMPLATE} does not match function.js: run deploy/cloudfront/embed.py")
     TEMPLATE.write_text(fresh)
 
 
