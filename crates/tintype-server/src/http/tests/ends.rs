@@ -53,7 +53,7 @@ async fn above_the_limit_a_client_gets_503() {
     kept[0].send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(status(&kept[0].answer().await), 200);
     drop(kept.pop());
-    let served = timeout(PATIENCE, async {
+    let served = timeout(TIMEOUT, async {
         let close = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         while status(&server.exchange(close).await) != 200 {}
     });
@@ -115,7 +115,7 @@ async fn a_lame_duck_serves_on_and_says_goodbye() {
     assert!(!idle.answer().await.contains("connection: close"));
     server.stop.cancel();
     // Both an open connection and new ones, once the signal has been received.
-    let told = timeout(PATIENCE, async {
+    let told = timeout(TIMEOUT, async {
         let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         loop {
             let mut client = server.connect().await;
@@ -178,13 +178,13 @@ async fn a_client_that_leaves_ends_its_request() {
         .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    timeout(PATIENCE, arrived.acquire())
+    timeout(TIMEOUT, arrived.acquire())
         .await
         .unwrap()
         .unwrap()
         .forget();
     drop(stream);
-    timeout(PATIENCE, gone.acquire())
+    timeout(TIMEOUT, gone.acquire())
         .await
         .expect("the request is dropped")
         .unwrap()

@@ -24,7 +24,7 @@ const CONTENT: ContentHash = HexId([0xff; 32]);
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Far above anything that happens on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn hurried() -> Timing {
     Timing {
@@ -121,7 +121,7 @@ const CREATED: &str = r#"<?xml version="1.0"?>
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        assert!(began.elapsed() < TIMEOUT, "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -216,7 +216,7 @@ async fn every_node_is_purged_twice_and_then_the_entry_is_removed() {
     // Far enough apart that even a busy machine does not merge both rounds.
     let timing = Timing {
         settle: Duration::from_secs(2),
-        takeover: PATIENCE,
+        takeover: TIMEOUT,
         ..hurried()
     };
     let desk = Desk::open(&store, &toml, timing).await;
