@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Copies function.js into deploy/ecs/tintype.yaml, which is where CloudFormation takes it from.
+"""Copies function.js into deploy/ecs/tintype.yaml, where CloudFormation reads it.
 
-With --check it only says whether the copy is that of the file.
+With --check it only checks whether the copy is up to date.
 """
 
 import pathlib
@@ -26,9 +26,7 @@ def main() -> None:
     if fresh == template:
         return
     if "--check" in sys.argv[1:]:
-        sys.exit(
-            f"{TEMPLATE} has another function than function.js: run deploy/cloudfront/embed.py"
-        )
+        sys.exit(f"{TEMPLATE} does not match function.js: run deploy/cloudfront/embed.py")
     TEMPLATE.write_text(fresh)
 
 

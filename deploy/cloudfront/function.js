@@ -1,15 +1,15 @@
-// Viewer request: what every cached answer is asked by.
+// Viewer request: normalises requests before the cache.
 //
-// Accept becomes what the server reads of it, so that a path has at most four entries in the cache, and
-// one where its format is said. An address whose signature is wrong is answered here, so that forged ones
-// never reach the service. Everything else is the service's to decide: without keys in the KeyValueStore,
-// or without a signature, a request passes on. deploy/ecs/tintype.yaml has a copy of this file.
+// Accept is reduced to what the server uses of it, so that a path has at most four entries in the cache, and
+// one if its format is given. A URL with a wrong signature is refused here, so that forged ones
+// never reach the service. The service decides everything else: without keys in the KeyValueStore,
+// or without a signature, a request is passed on. deploy/ecs/tintype.yaml has a copy of this file.
 import cf from 'cloudfront';
 import crypto from 'crypto';
 
 const store = cf.kvs();
 
-// As TINTYPE_SIGNING_KEYS, with the keys of all sites: separated by commas.
+// Like TINTYPE_SIGNING_KEYS, with the keys of all sites, separated by commas.
 const KEYS = 'signing_keys';
 const SIGNATURE = '~sig_';
 const WEIGHT = /^(1|1\.0{0,3}|0\.(?!0*$)[0-9]{0,3})$/;
@@ -33,7 +33,7 @@ async function handler(event) {
     return request;
 }
 
-// Without its first slash. What is not UTF-8 is refused by the service.
+// Without its first slash. The service refuses paths that are not UTF-8.
 function decoded(uri) {
     try {
         return decodeURIComponent(uri.slice(1));
@@ -46,11 +46,11 @@ function saysFormat(path) {
     return path !== null && /[~/]f_(?!auto(~|$))[^~/]+(~[^/]*)?$/.test(path);
 }
 
-// Whether the last item of a decoded path signs what is before it, by any of the keys.
+// Whether the last item of a decoded path is a signature of the rest by any of the keys.
 async function isSigned(path) {
     const at = path.lastIndexOf(SIGNATURE);
     if (path.indexOf('/', at) >= 0) {
-        return true; // a folder that is called so
+        return true; // a folder with such a name
     }
     let keys;
     try {
@@ -63,7 +63,7 @@ async function isSigned(path) {
     let found = false;
     keys.split(',').forEach(function (key) {
         const name = key.trim();
-        // Each is tried, so that the time does not tell which one it was.
+        // All are tried, so that timing does not reveal which one it was.
         found = (name !== '' && isEqual(sign(name, text), signature)) || found;
     });
     return found || keys.trim() === '';
@@ -75,7 +75,7 @@ function sign(key, text) {
     return Buffer.from(mac.slice(0, 32), 'hex').toString('base64url').replace(/=+$/, '');
 }
 
-// In a time that does not tell how much of it is right.
+// In constant time, which does not reveal how much of it is right.
 function isEqual(ours, theirs) {
     let differs = ours.length ^ theirs.length;
     for (let i = 0; i < ours.length; i++) {
@@ -112,7 +112,7 @@ function isAccepted(parts) {
     return true;
 }
 
-// As the service says it.
+// In the format of the service.
 function problem(status, title, code, detail) {
     return {
         statusCode: status,

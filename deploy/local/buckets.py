@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the buckets of the local S3 server, which begins without any, and waits for it."""
+"""Waits for the local S3 server and creates its buckets."""
 
 import time
 import urllib.request

@@ -2,12 +2,12 @@ vcl 4.1;
 
 # Varnish in front of tintype: variants and public originals are cached, the API never is.
 #
-# tintype tells it what to forget, with TINTYPE_PURGE_VARNISH=http://this-node:6081 (every node, when
-# there are several): a BAN request whose Surrogate-Key names tags, as objects here have them. A ban
-# is checked before an object is used, and also reaches what is kept to be served stale.
+# tintype purges it if TINTYPE_PURGE_VARNISH=http://this-node:6081 is set (every node, if
+# there are several): a BAN request whose Surrogate-Key has tags of objects here. A ban
+# is checked before an object is used, and also applies to objects that are served stale.
 #
-# To change: the backend's address, and who may send BAN requests. Tested with Varnish 7.1; no module
-# is needed but std.
+# Adapt the backend's address, and who may send BAN requests. Tested with Varnish 7.1; no module
+# but std is needed.
 
 import std;
 
@@ -15,7 +15,7 @@ backend default {
     .host = "127.0.0.1";
     .port = "8080";
     .connect_timeout = 2s;
-    # Above tintype's own render_deadline, so that it is tintype that answers.
+    # Above tintype's own render_deadline, so that the response is tintype's.
     .first_byte_timeout = 30s;
     .between_bytes_timeout = 30s;
     .probe = {
@@ -32,7 +32,7 @@ backend default {
     }
 }
 
-# Where tintype runs. Never an address from which others may come, such as a load balancer's.
+# Addresses of tintype. Never an address that others share, such as a load balancer's.
 acl purgers {
     "localhost";
 }
@@ -45,7 +45,7 @@ sub vcl_recv {
         if (req.http.Surrogate-Key !~ "^[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)*$") {
             return (synth(400, "Surrogate-Key must name tags"));
         }
-        # Only obj.http, so that the ban lurker can work these off in the background.
+        # Only obj.http, so that the ban lurker can process these in the background.
         ban("obj.http.Surrogate-Key ~ (^|[^\w-])(" +
             regsuball(req.http.Surrogate-Key, " ", "|") + ")([^\w-]|$)");
         return (synth(200, "Banned"));
@@ -57,11 +57,11 @@ sub vcl_recv {
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    # Pictures depend on neither.
+    # Images depend on neither.
     unset req.http.Cookie;
     unset req.http.Authorization;
-    # As tintype reads it, so that every browser falls into one of three classes, and a client that names
-    # AVIF alone into a fourth.
+    # In the same way as tintype, so that every browser falls into one of three classes, and a client that names
+    # only AVIF into a fourth.
     set req.http.Formats = "";
     if (req.http.Accept ~ "(?i)image/avif" && req.http.Accept !~ "(?i)image/avif\s*;\s*q=0(\.0*)?\s*(,|$)") {
         set req.http.Formats = ",image/avif";
@@ -75,7 +75,7 @@ sub vcl_recv {
         unset req.http.Accept;
     }
     unset req.http.Formats;
-    # Stale pictures are for when the origin is ill; while it is well they last as long as the origin
+    # Stale images are for when the origin fails; while it is healthy they are served as long as the origin
     # says (stale-while-revalidate).
     if (std.healthy(req.backend_hint)) {
         set req.grace = 60s;
@@ -83,8 +83,8 @@ sub vcl_recv {
 }
 
 sub vcl_miss {
-    # A part of an original that is not here is asked for as a part: the whole of a film is not fetched for its
-    # last ten bytes. Players begin with "bytes=0-", which is the whole.
+    # A range of an original that is not cached is requested as a range: a whole film is not fetched for its
+    # last ten bytes. Players begin with "bytes=0-", which is all of it.
     if (req.http.Range && req.http.Range != "bytes=0-" && req.url ~ "^/o/|[/~]f_original([~?]|$)") {
         return (pass);
     }
@@ -92,10 +92,10 @@ sub vcl_miss {
 
 sub vcl_backend_response {
     if (beresp.status >= 500 && bereq.is_bgfetch) {
-        # What is there is better.
+        # The cached object is better.
         return (abandon);
     }
-    # Large originals would push out many pictures.
+    # Large originals would evict many images.
     if (std.integer(beresp.http.Content-Length, 0) > 67108864) {
         set beresp.uncacheable = true;
         set beresp.ttl = 120s;

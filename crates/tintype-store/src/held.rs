@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Longer than the network delays a reader that keeps reading.
-const PATIENCE: Duration = Duration::from_millis(500);
+const KEPT_FOR: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub struct Held<T> {
@@ -72,11 +72,11 @@ impl<T> Clone for Held<T> {
 /// Ends when it drops the value, or when all others have dropped the slot.
 async fn watch<T>(slot: Weak<Mutex<Slot<T>>>, is_costly: fn(&T) -> bool) {
     loop {
-        sleep(PATIENCE).await;
+        sleep(KEPT_FOR).await;
         let Some(slot) = slot.upgrade() else { return };
         let mut slot = lock(&slot);
         let is_late =
-            |(value, since): &(T, Instant)| since.elapsed() >= PATIENCE && is_costly(value);
+            |(value, since): &(T, Instant)| since.elapsed() >= KEPT_FOR && is_costly(value);
         if !slot.is_kept && slot.put.as_ref().is_some_and(is_late) {
             slot.put = None;
             slot.is_watched = false;
@@ -94,24 +94,24 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_costly_is_let_go_of_after_a_while() {
+    async fn a_costly_value_is_dropped_after_a_while() {
         let held = Held::new(|costly: &bool| *costly);
         for _ in 0..10 {
             held.put(true);
-            sleep(PATIENCE / 2).await;
+            sleep(KEPT_FOR / 2).await;
             assert!(held.take().is_some());
         }
         for _ in 0..2 {
             held.put(true);
-            sleep(PATIENCE * 2).await;
+            sleep(KEPT_FOR * 2).await;
             assert!(held.take().is_none());
         }
         held.put(false);
-        sleep(PATIENCE * 10).await;
+        sleep(KEPT_FOR * 10).await;
         assert!(held.take().is_some());
         held.keep();
         held.put(true);
-        sleep(PATIENCE * 10).await;
+        sleep(KEPT_FOR * 10).await;
         assert!(held.take().is_some());
     }
 }

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_object_that_is_looked_for_is_found_by_the_path_it_has() {
+    fn every_listed_kind_of_object_is_found_by_its_path() {
         let id = HexId([7; 32]);
         for (kind, object) in [
             (Kind::Block, Object::Block(BlockId::Key(id))),

@@ -256,7 +256,7 @@ async fn a_name_that_the_disk_cannot_hold_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_neither_file_nor_folder_does_not_exist() {
+async fn other_kinds_of_files_do_not_exist() {
     let (folder, store) = store().await;
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -377,7 +377,7 @@ async fn only_our_own_old_temporary_files_are_swept() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_gone_is_noticed() {
+async fn a_missing_store_is_noticed() {
     let parent = tempfile::tempdir().unwrap();
     let root = parent.path().join("media");
     let store = open(&root).await.unwrap();

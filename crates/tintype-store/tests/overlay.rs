@@ -210,7 +210,7 @@ async fn etags_say_from_where_an_object_comes() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_here_stays_away() {
+async fn originals_deleted_here_stay_deleted() {
     let store = overlay(&["a"]).await;
     let (object, record) = (
         original("a"),
@@ -264,7 +264,7 @@ async fn records_are_read_from_below_until_one_is_written() {
 }
 
 #[tokio::test]
-async fn takedowns_of_both_hold_and_none_below_is_lifted() {
+async fn takedowns_of_both_stores_apply_and_lower_ones_cannot_be_lifted() {
     let [theirs, mine] = [1, 2].map(|n| Object::Block(BlockId::Sha256(HexId([n; 32]))));
     let lower = memory().await;
     put(&lower, &theirs, "{}", &Condition::Any).await.unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::{BUCKET, REGION, environment};
 
 /// It imports most of Python before it listens, which takes seconds on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub struct Moto {
     child: Child,
@@ -67,7 +67,7 @@ impl Moto {
             if has_ended || made.is_ok() {
                 return !has_ended;
             }
-            assert!(began.elapsed() < PATIENCE, "no bucket: {made:?}");
+            assert!(began.elapsed() < TIMEOUT, "no bucket: {made:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

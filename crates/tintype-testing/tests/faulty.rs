@@ -71,7 +71,7 @@ fn put(server: &Faulty, key: &str, body: &[u8], headers: &[(&str, &str)]) -> Ans
 }
 
 #[test]
-fn what_is_put_is_what_is_read() {
+fn bytes_are_read_as_they_were_put() {
     let server = Faulty::start();
     let etag = "\"900150983cd24fb0d6963f7d28e17f72\"";
     let put = put(&server, "a%20b", b"abc", &[("x-amz-meta-n", "1")]);
@@ -280,7 +280,7 @@ fn faults_after_the_work_leave_it_done() {
 }
 
 #[test]
-fn what_is_discarded_reads_as_zeros() {
+fn discarded_bytes_read_as_zeros() {
     let server = Faulty::start();
     server.discard();
     let body = vec![7; 3 << 20];

@@ -20,7 +20,7 @@ fn status(endpoint: &str) -> Result<u16, ureq::Error> {
 }
 
 #[test]
-fn s3s_fs_asks_for_a_signature() {
+fn s3s_fs_requires_a_signature() {
     let server = S3sFs::start();
     assert_eq!(status(&server.endpoint()).unwrap(), 403);
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// More than the service allows itself for one image, or for one step of a purge.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a response or a body may stall, however long it takes in total.
 const SILENCE: Duration = Duration::from_secs(60);
 /// A busy service says when to try again.
@@ -45,7 +45,7 @@ pub(crate) struct Client {
 impl Client {
     /// For short responses. Ignores proxies of the environment, since the service was named explicitly.
     pub(crate) fn near(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
-        Self::new(base, token, |http| http.timeout(PATIENCE).no_proxy())
+        Self::new(base, token, |http| http.timeout(TIMEOUT).no_proxy())
     }
 
     /// For files, which may take any time.

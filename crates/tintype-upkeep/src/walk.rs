@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_is_under_way_is_passed_over() {
+    fn unfinished_work_is_not_skipped() {
         let mut walk = Walk::default();
         let named = |name: &str| Some(name.to_owned());
         let [a, b, half, c] =

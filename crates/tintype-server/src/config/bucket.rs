@@ -9,7 +9,7 @@ pub(super) const SCHEME: &str = "s3://";
 /// Fits thousands of presets and sites.
 const MAX_BYTES: u64 = 1024 * 1024;
 /// Includes all retries. A task that cannot start had better end and be started anew.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads `s3://bucket/path/to/tintype.toml`, or returns what is wrong. Blocks, so asynchronous code must not call
 /// it.
@@ -32,10 +32,10 @@ pub(super) fn read(url: &str) -> Result<String, String> {
         .map_err(|error| format!("the runtime cannot be set up: {error}"))?;
     runtime.block_on(async {
         let object = get(StoreUrl::S3(folder), Object::Original(key));
-        match tokio::time::timeout(PATIENCE, object).await {
+        match tokio::time::timeout(TIMEOUT, object).await {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(chain(&error)),
-            Err(_) => Err(format!("no response in {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no response in {} s", TIMEOUT.as_secs())),
         }
     })
 }

@@ -94,8 +94,9 @@ impl Config {
             memory::largest(*format, resources.pixel_bytes(), self.pictures.max_pixels) < whole
         };
         let default = read::pixels(MAX_PIXELS.default).unwrap_or(u64::MAX);
-        let is_said = self.work.memory_budget.is_some() || self.pictures.max_pixels != default;
-        let formats: Vec<_> = match is_said {
+        let is_configured =
+            self.work.memory_budget.is_some() || self.pictures.max_pixels != default;
+        let formats: Vec<_> = match is_configured {
             true => SourceFormat::ALL
                 .into_iter()
                 .filter(|format| !RARE.contains(format))

@@ -80,7 +80,7 @@ fn check(seeded: &[(&str, &str)], fate: Fate, name: &str, words: &str) {
 }
 
 #[test]
-fn what_is_right_is_not_complained_of() {
+fn correct_configurations_cause_no_problems() {
     for more in [
         &[][..],
         &[("TINTYPE_PUBLIC_URL", "https://media.example.org/media/")],
@@ -131,7 +131,7 @@ fn what_is_right_is_not_complained_of() {
 
 /// Refused: variable, value, words of the message.
 #[test]
-fn what_cannot_be_meant_is_refused() {
+fn impossible_settings_are_refused() {
     let token = |fields: &str| format!("ops:{HASH}:{fields}");
     let in_ecs = format!("{{\"signing_keys\":\"{KEY}\"}}");
     let milliseconds = token("read::1900000000000");
@@ -272,7 +272,7 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
-fn what_contradicts_something_else_is_refused() {
+fn contradictory_settings_are_refused() {
     let media = tempfile::tempdir().unwrap();
     let store = format!("file://{}", media.path().display());
     let key = media.path().join("keys");
@@ -360,7 +360,7 @@ fn what_contradicts_something_else_is_refused() {
 }
 
 #[test]
-fn what_works_otherwise_than_it_is_meant_is_warned_of() {
+fn settings_that_work_differently_than_meant_are_warnings() {
     let token = |id: &str, fields: &str| format!("{id}:{HASH}:{fields}");
     let expired = token("old", "read::1500000000");
     let one_expired = format!("{expired},new:{}:read", HASH.replace('6', "7"));
@@ -662,7 +662,7 @@ fn what_works_otherwise_than_it_is_meant_is_warned_of() {
 }
 
 #[test]
-fn files_on_what_does_not_last_are_warned_of() {
+fn stores_that_do_not_last_cause_a_warning() {
     let shm = tempfile::tempdir_in("/dev/shm").unwrap();
     let path = shm.path().display().to_string();
     check(
@@ -688,7 +688,7 @@ fn files_on_what_does_not_last_are_warned_of() {
 }
 
 #[test]
-fn a_token_that_expires_while_the_service_runs_is_told_of() {
+fn a_token_that_expires_while_the_service_runs_is_reported() {
     let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
     let at = tomorrow
         .duration_since(SystemTime::UNIX_EPOCH)

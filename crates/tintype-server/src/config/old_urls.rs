@@ -115,7 +115,7 @@ impl Reader<'_> {
 }
 
 fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
-    refuse_strangers(&entry)?;
+    refuse_foreign_keys(&entry)?;
     let keys = keys(&mut entry)?;
     let grammar = match entry.grammar.as_str() {
         "thumbor" => thumbor(&entry, keys)?,
@@ -155,7 +155,7 @@ fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
 }
 
 /// Refuses keys of other grammars, which would have no effect.
-fn refuse_strangers(entry: &Entry) -> Result<(), EntryError> {
+fn refuse_foreign_keys(entry: &Entry) -> Result<(), EntryError> {
     let is = |grammars: &[&str]| grammars.contains(&entry.grammar.as_str());
     let signed = is(&["thumbor", "imgproxy"]);
     let said = [
@@ -180,7 +180,7 @@ fn refuse_strangers(entry: &Entry) -> Result<(), EntryError> {
     ];
     let stranger = said
         .iter()
-        .find(|(_, is_said, belongs)| *is_said && !belongs);
+        .find(|(_, is_configured, belongs)| *is_configured && !belongs);
     match stranger {
         Some((key, ..)) if is(&["thumbor", "imgproxy", "pattern"]) => {
             wrong(key, format!("nothing of {}", entry.grammar))

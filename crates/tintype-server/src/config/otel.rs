@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_unless_it_is_said_where_to() {
+    fn nothing_is_sent_without_an_endpoint() {
         let (all, own) = ("EXPORTER_OTLP_ENDPOINT", "EXPORTER_OTLP_TRACES_ENDPOINT");
         let to = |text: &str| Some(text.to_owned());
         assert_eq!(endpoints(&[("SERVICE_NAME", "x")]), [None, None]);
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_done_is_refused_by_name_and_without_secrets() {
+    fn unsupported_settings_are_refused_by_name_and_without_secrets() {
         for (name, text) in [
             ("EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),

@@ -70,7 +70,7 @@ impl Reader {
         Some(text.to_owned()).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn is_said(&self, option: Opt) -> bool {
+    pub(super) fn is_configured(&self, option: Opt) -> bool {
         self.values.contains_key(option.name)
     }
 
@@ -103,7 +103,7 @@ impl Reader {
     }
 
     fn name_of(&self, options: &[Opt]) -> String {
-        let written = options.iter().find(|option| self.is_said(**option));
+        let written = options.iter().find(|option| self.is_configured(**option));
         self.name(*written.unwrap_or(&options[0]))
     }
 }

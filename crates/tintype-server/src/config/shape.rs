@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_a_secret_in_an_address_is_not_shown() {
+    fn possible_secrets_in_a_url_are_not_shown() {
         for (text, expected) in [
             ("s3://media/originals", "s3://media/originals"),
             ("file:///srv?network=allow", "file:///srv?network=allow"),

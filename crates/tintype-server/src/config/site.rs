@@ -99,9 +99,10 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         sites,
         implied,
     } = policy;
-    let is_said = |option: &Opt| flat.contains_key(option.name);
+    let is_configured = |option: &Opt| flat.contains_key(option.name);
     // If there are sites and nothing is set for the rest, the rest is closed.
-    let is_closed = !sites.is_empty() && presets.is_empty() && !SITE_OPTIONS.iter().any(is_said);
+    let is_closed =
+        !sites.is_empty() && presets.is_empty() && !SITE_OPTIONS.iter().any(is_configured);
     let mut reader = Reader {
         site: "default",
         values: flat,
@@ -241,10 +242,11 @@ impl Reader<'_> {
 
     /// Checks for settings that are valid but make little sense together.
     fn check(&mut self, site: &Site) {
-        let is_said = |option: Opt| self.values.contains_key(option.name);
-        let (has_keys, is_said_unsigned) = (is_said(SIGNING_KEYS), is_said(UNSIGNED));
+        let is_configured = |option: Opt| self.values.contains_key(option.name);
+        let (has_keys, is_unsigned_configured) =
+            (is_configured(SIGNING_KEYS), is_configured(UNSIGNED));
         let (is_said_signed, has_presets) = (
-            is_said(ORIGINALS) && site.originals == Originals::Signed,
+            is_configured(ORIGINALS) && site.originals == Originals::Signed,
             site.presets.iter().next().is_some(),
         );
         match site.unsigned {
@@ -253,12 +255,12 @@ impl Reader<'_> {
                 "any, so that signing_keys protect nothing but originals",
                 "leave it out, or set presets",
             ),
-            Unsigned::None if is_said_unsigned && !has_keys => self.warn(
+            Unsigned::None if is_unsigned_configured && !has_keys => self.warn(
                 UNSIGNED,
                 "none, and without signing_keys no image can be requested at all",
                 "set signing_keys",
             ),
-            Unsigned::Presets if is_said_unsigned && !has_keys && !has_presets => self.warn(
+            Unsigned::Presets if is_unsigned_configured && !has_keys && !has_presets => self.warn(
                 UNSIGNED,
                 "presets, but there are neither presets nor signing_keys: no image can be requested",
                 "define presets, or set signing_keys",

@@ -51,7 +51,7 @@ impl StoreUrls {
     pub(super) fn read(reader: &mut Reader, dev: Option<&Dev>) -> Option<Self> {
         let store = reader.optional(STORE, read::store_url);
         let name = STORE.variable();
-        if !reader.is_said(STORE) && !reader.problems.has_error(&name) {
+        if !reader.is_configured(STORE) && !reader.problems.has_error(&name) {
             let fix = "set one, such as file:///srv/media, or use --dev";
             reader.problems.add(&name, "not set", fix);
         }

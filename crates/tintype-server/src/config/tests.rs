@@ -72,7 +72,7 @@ fn dev_does_not_open_the_door_to_the_network() {
 }
 
 #[test]
-fn production_says_everything_that_is_missing_at_once() {
+fn production_reports_all_missing_options_together() {
     let names = names(load(&[], None));
     for name in ["TINTYPE_STORE", "TINTYPE_SIGNING_KEYS", "TINTYPE_TOKENS"] {
         assert!(
@@ -83,7 +83,7 @@ fn production_says_everything_that_is_missing_at_once() {
 }
 
 #[test]
-fn what_is_left_out_on_purpose_is_said() {
+fn deliberate_omissions_are_accepted() {
     let said = [
         ("TINTYPE_STORE", "file:///srv/media"),
         ("TINTYPE_UNSIGNED", "any"),
@@ -198,7 +198,7 @@ fn keys_of_the_file_are_checked_like_variables() {
 }
 
 #[test]
-fn a_secret_serves_one_purpose_and_is_never_told() {
+fn a_secret_serves_one_purpose_and_is_never_shown() {
     let name = |environment: &[(&str, &str)]| names(load(environment, Some(&Dev::default())));
     let twice = [("TINTYPE_SIGNING_KEYS", KEY), ("TINTYPE_TICKET_KEYS", KEY)];
     assert_eq!(name(&twice), ["TINTYPE_TICKET_KEYS"]);
@@ -303,7 +303,7 @@ fn the_api_of_dev_is_not_open_to_the_network_either() {
 }
 
 #[test]
-fn originals_are_public_only_where_all_is_open_or_where_it_is_said() {
+fn originals_are_public_only_if_everything_is_or_if_configured() {
     let originals = |environment: &[(&str, &str)]| {
         let said = [
             ("TINTYPE_STORE", "file:///srv/media"),
@@ -329,7 +329,7 @@ fn originals_are_public_only_where_all_is_open_or_where_it_is_said() {
 }
 
 #[test]
-fn what_no_site_claims_is_closed_unless_something_is_said_about_it() {
+fn keys_outside_of_all_sites_are_closed_by_default() {
     let toml = format!("[sites.a]\nprefix = \"a/\"\nsigning_keys = \"{KEY}\"\n");
     let said = [
         ("TINTYPE_STORE", "file:///srv/media"),
@@ -358,7 +358,7 @@ fn a_site_is_a_folder() {
 }
 
 #[test]
-fn memory_and_threads_come_from_the_machine_unless_said() {
+fn memory_and_threads_come_from_the_machine_by_default() {
     use crate::config::granted::{Granted, Limit, LimitSource};
     use std::num::NonZeroUsize;
     let granted = Granted {
@@ -452,7 +452,7 @@ fn the_environment_wins_over_the_file_and_secrets_come_from_files() {
 }
 
 #[test]
-fn a_list_of_old_addresses_is_checked_entry_by_entry() {
+fn rules_for_old_urls_are_checked_one_by_one() {
     const THUMBOR: &str = "grammar = \"thumbor\"\nunsafe = true\n";
     const PATTERN: &str = "grammar = \"pattern\"\npath = \"(?P<key>.+)\"\n";
     let of = |entry: String| {

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_pinned_address_is_kept_for_ever() {
+    fn only_a_pinned_url_is_cached_for_ever() {
         let plain = Freshness {
             pinned: false,
             at_most: None,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_expires_is_private_and_kept_no_longer_than_that() {
+    fn a_url_that_expires_is_private_and_cached_no_longer() {
         let signed = Freshness {
             pinned: true,
             at_most: Some(30),
@@ -119,7 +119,7 @@ mod tests {
         );
     }
     #[test]
-    fn an_interim_answer_is_kept_for_a_minute_whatever_its_address() {
+    fn an_interim_response_is_cached_for_a_minute_whatever_its_url() {
         let interim = Freshness {
             pinned: true,
             at_most: None,

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_said_is_kept_from_the_client() {
+    fn internal_details_are_kept_from_the_client() {
         let error = Error::new(Code::StoreUnavailable).cause(io::Error::other(
             "open /srv/media/secret: permission denied",
         ));
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_not_cached_unless_said() {
+    fn errors_are_not_cached_by_default() {
         let headers = |error: Error| error.into_response().headers().clone();
         assert_eq!(
             headers(Error::new(Code::NotFound))[CACHE_CONTROL],

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_moves_earns_time() {
+    async fn progress_earns_time() {
         let mut client = stopwatch();
         for _ in 0..100 {
             assert!(!is_late(&mut client, 9 * SECOND).await);
@@ -115,14 +115,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_saves_up_for_longer_than_the_time() {
+    async fn no_client_saves_up_more_than_the_whole_time() {
         let mut client = stopwatch();
         client.moved(1_000_000_000);
         assert!(is_late(&mut client, 11 * SECOND).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_what_the_client_is_waited_for_counts() {
+    async fn only_waiting_for_the_client_counts() {
         let mut client = stopwatch();
         for _ in 0..9 {
             assert!(!is_late(&mut client, SECOND).await);

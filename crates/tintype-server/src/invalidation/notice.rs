@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_newer_version_adds_is_ignored() {
+    fn members_of_a_newer_version_are_ignored() {
         let json = r#"{"at":"2026-11-01T00:00:00Z","cause":"purge","sites":["default"],
             "key":"a.jpg","tags":["tt-1"],"actor":"desk","token":"web","more":1}"#;
         let entry: PurgeEntry = serde_json::from_str(json).unwrap();

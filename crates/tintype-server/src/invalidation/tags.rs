@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_tagged_by_original_content_preset_and_each_folder() {
+    fn a_response_is_tagged_by_original_content_preset_and_each_folder() {
         let key = Key::parse("a/b/c.jpg").unwrap();
         let tags = Tags::of(&key, &record(&key), "default", Some("card"));
         let hash = |text: &str| short_hash(text.as_bytes());

@@ -164,7 +164,7 @@ fn a_script_is_a_pattern_over_its_query() {
 }
 
 #[test]
-fn names_of_stored_pictures_are_a_pattern_over_the_path() {
+fn names_of_stored_thumbnails_are_a_pattern_over_the_path() {
     let cache = pattern(&Written {
         path: r"media/cache/(?P<w>\d+)x(?P<h>\d+)/(?P<key>.+)",
         query: &[],
@@ -334,7 +334,7 @@ fn a_pattern_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn an_image_is_where_it_was_however_that_is_written() {
+fn an_image_is_found_however_its_url_is_spelt() {
     let key = |sources: &[&str], address: &str| {
         let place = Place::new(sources.iter().copied(), "old/".to_owned(), Vec::new());
         match place.key(address) {
@@ -385,7 +385,7 @@ fn an_image_is_where_it_was_however_that_is_written() {
 }
 
 #[test]
-fn after_its_day_every_address_of_a_grammar_is_gone() {
+fn after_its_day_every_url_of_a_grammar_is_gone() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     let until = |second| {
         let day = "2030-01-01".to_owned();
@@ -402,7 +402,7 @@ fn after_its_day_every_address_of_a_grammar_is_gone() {
 }
 
 #[test]
-fn what_is_unsigned_obeys_the_site_but_for_the_boxes_that_are_listed() {
+fn unsigned_urls_obey_the_site_except_for_listed_boxes() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     rule.sizes = ["300x200", "640x", "0x480"]
         .map(|text| Listed::parse(text).unwrap())
@@ -477,7 +477,7 @@ fn what_is_unsigned_obeys_the_site_but_for_the_boxes_that_are_listed() {
 }
 
 #[test]
-fn only_what_is_below_the_prefix_is_of_a_grammar() {
+fn only_urls_below_the_prefix_belong_to_a_grammar() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     rule.prefix = "/old/".to_owned();
     assert_eq!(told(&rule, "/thumb.php?src=a.jpg"), "-");

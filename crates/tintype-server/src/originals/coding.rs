@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_goes_to_those_who_name_it() {
+    fn gzip_is_sent_to_clients_that_name_it() {
         for (lines, accepts) in [
             (&[][..], false),
             (&[""], false),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_there_is_decoded_within_the_limit() {
+    async fn available_bytes_are_decoded_within_the_limit() {
         let text = b"body { color: black }".repeat(10_000);
         let whole = decode(packed(&text), text.len() as u64).await.unwrap();
         assert!(whole.is_whole && whole.bytes == text);

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn algorithms_that_we_do_not_know_are_ignored() {
+    fn unknown_algorithms_are_ignored() {
         for line in ["md5=:AAAA:", "sha=:AAAA:, crc32c=:AAAA:", "", "*new=::"] {
             let expected = Expected::from_headers(&headers(&[("content-digest", line)])).unwrap();
             assert!(expected.is_empty(), "{line:?}");
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_names_its_checksum_as_a_request_would() {
+    fn a_response_has_its_checksum_in_the_form_of_a_request() {
         let expected = Expected::from_headers(&headers(&[("repr-digest", SHA256)])).unwrap();
         let mut hasher = expected.hasher();
         hasher.update(BODY);

@@ -46,14 +46,14 @@ pub(crate) async fn edit(
     for _ in 0..MAX_ROUNDS {
         let found = current::find_fresh(app, key).await?;
         let stored = found.ok_or_else(|| Error::no_original(key))?.stored;
-        let told = TaggedView::of(app, key, &stored);
-        if if_match.is_some_and(|wanted| !wanted.match_strongly(Some(told.etag.as_str()))) {
+        let current = TaggedView::of(app, key, &stored);
+        if if_match.is_some_and(|wanted| !wanted.match_strongly(Some(current.etag.as_str()))) {
             return Err(Error::not_in_version("record"));
         }
-        let before = EditableFields::of(&stored.record, told.view.block.as_ref());
+        let before = EditableFields::of(&stored.record, current.view.block.as_ref());
         let change = Change::between(before, patch)?;
         let Some(change) = change else {
-            return Ok(told);
+            return Ok(current);
         };
         if let (None, Some(cause)) = (&announced, change.cause()) {
             announced = Some(purge::announce(app, key, cause, actor).await?);

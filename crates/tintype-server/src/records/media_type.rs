@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_what_is_in_a_container_and_never_more_than_its_content_allows() {
+    fn a_name_refines_the_type_of_a_container_and_of_nothing_else() {
         for (head, name, expected) in [
             (&b"\x1a\x45\xdf\xa3\0"[..], "a.mkv", "video/x-matroska"),
             (b"\x1a\x45\xdf\xa3\0", "a.webm", "video/webm"),

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_changes_what_it_names_and_keeps_the_rest() {
+    fn a_patch_changes_its_members_and_keeps_the_rest() {
         let said = apply(
             json!({"focal_point": {"x": 0.25, "y": 0.5}, "meta": {"credit": "A", "desk": "B"}}),
             &EditableFields::default(),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_malformed_or_out_of_bounds_is_refused() {
+    fn unknown_malformed_or_out_of_range_members_are_refused() {
         assert_eq!(patch(json!([])), Err(Code::InvalidRequest));
         assert_eq!(patch(json!({"size": 1})), Err(Code::InvalidRequest));
         assert!(RecordPatch::parse(b"{").is_err());

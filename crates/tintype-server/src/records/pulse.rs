@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_late_answer_is_waited_for_and_a_silent_store_is_not() {
+    async fn one_late_response_is_waited_for_and_a_silent_store_is_not() {
         let pulse = Pulse::default();
         let took = async |answer: Duration| {
             let began = tokio::time::Instant::now();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_let_go_when_somebody_else_finds_out() {
+    async fn waiting_callers_stop_when_a_probe_fails() {
         let pulse = Pulse::default();
         let began = Instant::now();
         let (answer, ()) = tokio::join!(pulse.await_answer(pending::<()>()), async {

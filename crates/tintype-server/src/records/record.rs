@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_and_not_counted_is_taken_for_the_most() {
+    fn a_coding_of_unknown_size_counts_as_the_maximum() {
         let mut packed = record();
         assert_eq!(packed.decoded_size(), packed.size);
         for (name, decoded, size) in [

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_comes_first_and_none_before_its_time() {
+    fn the_earliest_comes_first_and_none_before_it_is_due() {
         let mut waiting = Waiting::default();
         for second in [30, 10, 20, 10] {
             waiting.insert(unfinished(second));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_soon_gives_way() {
+    fn later_entries_are_dropped_first() {
         let mut waiting = Waiting::default();
         for second in 0..2 * MAX_WAITING as i64 {
             waiting.insert(unfinished(second));

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_missing_is_named_and_life_does_not_depend_on_it() {
+    async fn missing_parts_are_named_and_liveness_does_not_depend_on_them() {
         let (readiness, asked) = readiness(Err(vec!["the store does not respond".to_owned()]));
         readiness.set_started();
         let (code, body) = ask(&readiness, Method::GET, "/readyz").await;
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_can_do_less_still_takes_requests_and_says_so() {
+    async fn a_degraded_service_still_takes_requests_and_says_so() {
         let (readiness, _) = readiness(Ok(Ready {
             degraded: vec!["the store does not respond".to_owned()],
             warnings: vec!["the bucket is not versioned".to_owned()],

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_pictures_are_below_the_base() {
+    fn only_delivery_is_below_the_base() {
         let rest = |uri: &str| without("/media", &uri.parse().unwrap()).map(|uri| uri.to_string());
         assert_eq!(
             rest("/media/t/a.jpg/w_1?x=1").as_deref(),

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_comes_best_first_and_ends_with_what_everybody_takes() {
+    fn accepted_formats_come_best_first_and_end_with_one_that_every_client_takes() {
         use Format::{Avif, Jpeg, Png, Webp};
         check(true, true, PHOTOGRAPH, &[Avif, Webp, Jpeg]);
         check(true, false, PHOTOGRAPH, &[Avif, Jpeg]);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_within_its_budget_is_answered_while_there_is_room() {
+    fn a_format_within_its_budget_is_used_while_there_is_room() {
         assert_eq!(decide(200, 0, &[(100, 60), (100, 50), (100, 15)]), None);
         assert_eq!(decide(200, 0, &[(100, 500)]), None, "nothing else is taken");
         assert_eq!(decide(200, 0, &[]), None);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_pool_takes_what_is_done_in_half_the_time() {
+    fn a_busy_pool_prefers_a_format_that_takes_half_the_time() {
         let busy = |index| Some((index, Reason::Busy));
         assert_eq!(decide(200, 900, &[(20, 150), (20, 60)]), busy(1));
         assert_eq!(decide(200, 900, &[(20, 150), (20, 130), (20, 30)]), busy(2));

@@ -97,7 +97,7 @@ mod tests {
 
     /// Whatever the map does internally: a variant that was evicted, replaced or removed takes no more memory.
     #[test]
-    fn what_is_dropped_is_let_go_of_at_once() {
+    fn dropped_variants_are_freed_at_once() {
         let hot = Hot::new(10 * (LEN as u64 + u64::from(ENTRY_OVERHEAD)));
         let seen: Vec<Weak<Variant>> = (0..100u8)
             .map(|number| {

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_as_it_was_kept_is_opened() {
+    fn only_intact_variants_are_opened() {
         let bytes = Bytes::from_static(b"a picture");
         let sealed = seal(&bytes, &sum(&bytes));
         assert_eq!(open(&sealed), Some((bytes.clone(), sum(&bytes))));

@@ -17,7 +17,7 @@ use super::{Account, Cost, Kind, Limits, Priority, Refusal};
 
 /// Multiple of its own time for which a job lets smaller ones pass: enough that a crowd of small ones passes a
 /// large one, and little enough that the largest, which take some seconds, keep their deadline.
-const PATIENCE: u32 = 2;
+const RANK_FACTOR: u32 = 2;
 
 /// How many jobs may pass one that does not fit into the remaining bytes.
 const MAX_PASSED: u32 = 16;
@@ -91,7 +91,7 @@ impl Line {
             });
         }
         let foreseen = self.foresee(&entry.cost);
-        let rank = now + PATIENCE * foreseen;
+        let rank = now + RANK_FACTOR * foreseen;
         let expected = self.wait_at(rank, now);
         let spare = entry.deadline - now;
         // Nothing is refused while a thread is free, whatever the estimate: only running a job corrects an estimate
@@ -168,7 +168,7 @@ impl Line {
     /// How long a job that arrived now would wait for a thread.
     pub(super) fn expected_wait(&mut self, cost: &Cost, now: Instant) -> Duration {
         self.sweep(now);
-        self.wait_at(now + PATIENCE * self.foresee(cost), now)
+        self.wait_at(now + RANK_FACTOR * self.foresee(cost), now)
     }
 
     /// How long until a thread is free of running jobs and of those that would run before a job of this rank. Waits

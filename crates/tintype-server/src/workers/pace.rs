@@ -90,13 +90,13 @@ mod tests {
 
     /// How long it took to refuse a file says nothing about files that can be rendered.
     #[test]
-    fn a_job_that_failed_tells_only_about_the_store() {
+    fn a_failed_job_only_measures_the_store() {
         let foreseen = after(40, None, Duration::from_millis(300));
         assert!(is_near(foreseen, 400), "{foreseen:?}");
     }
 
     #[test]
-    fn a_job_that_was_to_take_no_time_teaches_nothing_absurd() {
+    fn a_job_with_an_estimate_of_zero_teaches_nothing_absurd() {
         let mut pace = Pace::default();
         for worked in [Duration::ZERO, EXPECTED] {
             let spent = Spent {

@@ -168,7 +168,7 @@ async fn a_job_that_can_never_fit_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
-async fn bytes_bound_what_runs_together() {
+async fn bytes_limit_concurrent_jobs() {
     let pool = pool(4, 64, 100);
     let running = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
@@ -299,7 +299,7 @@ async fn jobs_given_up_make_room_in_a_full_queue() {
 }
 
 #[tokio::test]
-async fn closing_refuses_what_waits() {
+async fn closing_refuses_waiting_jobs() {
     let pool = pool(1, 8, 100);
     let queue = pool.queue.clone();
     let blocker = Blocker::start(&pool, 0).await;
@@ -336,7 +336,7 @@ async fn small_jobs_pass_large_ones() {
 }
 
 #[tokio::test]
-async fn waiting_for_the_store_is_told_apart() {
+async fn waiting_for_the_store_is_measured_separately() {
     let pool = pool(1, 8, 100);
     let job = |shift: &mut Shift| {
         shift.fetch(|| thread::sleep(Duration::from_millis(5)));
@@ -467,7 +467,7 @@ async fn background_work_has_the_lowest_priority_of_the_system() {
 }
 
 #[test]
-fn a_wait_that_is_too_long_is_told_with_when_to_come_back() {
+fn a_wait_that_is_too_long_is_refused_with_retry_after() {
     let refusal = Refusal::WaitTooLong {
         expected: Duration::from_secs(12),
         limit: Duration::from_secs(10),

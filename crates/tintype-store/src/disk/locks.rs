@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 
 /// Holders make a handful of system calls and no flush, so this is reached only if one is stopped.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_NAP: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Locks {
             .truncate(false)
             .open(self.folder.join(format!("{shard:02x}")))
             .map_err(Error::io("opening a lock"))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut nap = Duration::from_micros(50);
         loop {
             match file.try_lock() {

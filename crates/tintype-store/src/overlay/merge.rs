@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_beyond_what_both_have_told() {
+    fn nothing_is_listed_beyond_what_both_have_listed() {
         check(
             (&["a", "c"], None),
             (&["b", "c"], None),

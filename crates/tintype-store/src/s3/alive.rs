@@ -12,7 +12,7 @@ use super::operation::Operation;
 use crate::key::RESERVED;
 
 /// Total limit: anything slower counts as no response.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Alive {
@@ -41,8 +41,8 @@ impl Alive {
     /// A single attempt, without retries.
     pub(super) async fn ask(&self) -> Result<(), Failure> {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(PATIENCE)
-            .operation_timeout(PATIENCE)
+            .connect_timeout(TIMEOUT)
+            .operation_timeout(TIMEOUT)
             .build();
         let once = Builder::new()
             .retry_config(RetryConfig::disabled())

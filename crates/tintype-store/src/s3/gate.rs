@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_lets_one_through_a_second_until_an_answer_comes() {
+    fn it_lets_one_through_a_second_until_there_is_a_response() {
         let (mut gate, start) = (Gate::default(), Instant::now());
         assert!(gate.lets_through(start));
         assert!(gate.shut(start));

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_second_request_answers_for_one_that_is_stuck() {
+    async fn a_second_request_replaces_one_that_is_stuck() {
         let hedges = Hedges::default();
         for _ in 0..WINDOW {
             hedges.learn(Duration::from_millis(10));

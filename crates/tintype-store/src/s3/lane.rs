@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_ago_says_nothing() {
+    fn old_failures_do_not_count() {
         let (mut lane, start) = (Lane::default(), Instant::now());
         for place in 0..4 {
             lane.failed(place, start);

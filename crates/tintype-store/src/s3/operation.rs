@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_allows_what_is_sent_and_nothing_else() {
+    fn the_policy_allows_exactly_the_requests_that_are_sent() {
         let sent = sent();
         let named: BTreeSet<_> = Operation::ALL.iter().map(|o| o.name()).collect();
         assert_eq!(

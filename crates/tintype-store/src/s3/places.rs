@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_is_silent_is_left_alone_and_its_neighbours_are_not() {
+    fn a_silent_object_is_left_alone_and_its_neighbours_are_not() {
         let (mut places, now) = (Places::default(), Instant::now());
         for _ in 0..10 {
             places.silent(ids(1, 100), now);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_left_alone_once_many_in_it_are_told_to_slow_down() {
+    fn a_folder_is_left_alone_once_many_of_its_objects_are_throttled() {
         let (mut places, now) = (Places::default(), Instant::now());
         for object in 1..5 {
             places.slow(ids(object, 100), now);

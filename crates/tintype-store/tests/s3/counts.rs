@@ -39,7 +39,7 @@ async fn costs<T>(
 }
 
 #[tokio::test]
-async fn every_operation_costs_what_is_said() {
+async fn every_operation_costs_the_documented_requests() {
     use Operation::*;
     let both = faulty().await;
     let store = &both.1;

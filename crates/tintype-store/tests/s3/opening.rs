@@ -33,7 +33,7 @@ fn with(endpoint: &str, change: impl FnOnce(&mut S3Access)) -> S3Settings {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_not_there_is_named() {
+async fn a_missing_bucket_is_named() {
     let (faulty, moto, s3s_fs) = (Faulty::start(), Moto::start(), S3sFs::start());
     for endpoint in [faulty.endpoint(), moto.endpoint(), s3s_fs.endpoint()] {
         let mut settings = settings(&endpoint);
@@ -46,7 +46,7 @@ async fn a_bucket_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_told_from_missing_rights() {
+async fn wrong_keys_are_told_apart_from_missing_permissions() {
     let server = S3sFs::start();
     let secret = with(&server.endpoint(), |access| {
         access.secret_key = "another-secret".into();
@@ -69,7 +69,7 @@ async fn wrong_keys_are_told_from_missing_rights() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_is_named() {
+async fn a_missing_permission_is_named() {
     for (operation, action) in [
         (Operation::ListObjectsV2, "s3:ListBucket"),
         (Operation::PutObject, "s3:PutObject"),
@@ -86,7 +86,7 @@ async fn a_right_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_wrong_region_clock_or_endpoint_is_said_with_what_cures_it() {
+async fn a_wrong_region_clock_or_endpoint_is_reported_with_its_fix() {
     for (fault, expected) in [
         (Fault::WRONG_REGION, ["AWS_REGION", "eu-central-1"]),
         (Fault::WRONG_REGION_SIGNED, ["AWS_REGION", "eu-central-1"]),
@@ -122,7 +122,7 @@ async fn a_wrong_region_clock_or_endpoint_is_said_with_what_cures_it() {
 }
 
 #[tokio::test]
-async fn who_only_reads_needs_no_right_to_write() {
+async fn a_read_only_store_needs_no_permission_to_write() {
     let server = Faulty::start();
     for operation in [
         Operation::PutObject,

@@ -90,7 +90,7 @@ async fn a_server_in_distress_is_left_alone_but_for_a_probe_a_second() {
 }
 
 #[tokio::test]
-async fn refusals_are_answers_and_open_nothing() {
+async fn refusals_open_no_breaker() {
     let (server, store) = super::faulty().await;
     server.script(Fault::ACCESS_DENIED);
     for _ in 0..20 {
@@ -114,7 +114,7 @@ async fn read_all(store: &Store, folder: &str, count: usize) -> usize {
 /// Neither a single object that is stuck, however often it is requested, nor a throttled folder, however many of
 /// its objects are requested, makes the store unavailable.
 #[tokio::test]
-async fn what_fails_is_left_alone_and_nothing_else_is() {
+async fn only_what_fails_is_left_alone() {
     let (server, store) = super::faulty().await;
     for folder in ["slow", "other"] {
         for n in 0..40 {
@@ -168,7 +168,7 @@ async fn what_fails_is_left_alone_and_nothing_else_is() {
 /// A listing may take its time, and neither its failures nor those of background work count against reads and
 /// writes.
 #[tokio::test]
-async fn a_kind_of_operation_that_fails_is_not_the_others() {
+async fn a_failing_kind_of_operation_does_not_affect_the_others() {
     let (server, store) = super::faulty().await;
     put(&store, "a", "bytes", &Condition::Any).await.unwrap();
     let late = Fault::Late(Duration::from_millis(1_300));
@@ -191,7 +191,7 @@ async fn a_kind_of_operation_that_fails_is_not_the_others() {
 
 /// Callers stop waiting when a probe finds the server unavailable.
 #[tokio::test]
-async fn a_listing_does_not_wait_for_a_server_that_is_gone() {
+async fn a_listing_does_not_wait_for_an_unavailable_server() {
     let (_server, proxy, store) = behind_a_proxy().await;
     proxy.stall();
     let began = Instant::now();

@@ -19,7 +19,7 @@ fn check(store: &Store, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_server_that_keeps_conditions_gives_no_reason_to_warn() {
+async fn a_server_that_enforces_conditions_causes_no_warning() {
     let (server, store) = opened(Conditions::Kept).await;
     check(&store, &[]);
     assert_eq!(server.keys(), [""; 0], "trying left nothing behind");
@@ -31,7 +31,7 @@ async fn a_server_that_keeps_conditions_gives_no_reason_to_warn() {
 
 /// Single requests would reveal nothing of a server that checks first and writes later.
 #[tokio::test]
-async fn what_a_server_does_not_decide_is_found_out_and_said() {
+async fn conditions_that_a_server_does_not_decide_are_found_and_reported() {
     for conditions in [Conditions::Ignored, Conditions::Refused] {
         let (server, store) = opened(conditions).await;
         check(
@@ -70,7 +70,7 @@ async fn what_a_server_does_not_decide_is_found_out_and_said() {
 }
 
 #[tokio::test]
-async fn one_process_keeps_conditions_that_the_server_does_not() {
+async fn one_process_enforces_conditions_that_the_server_does_not() {
     for conditions in [Conditions::Ignored, Conditions::Refused] {
         let (_server, store) = opened(conditions).await;
         let writers = (0..16).map(|n| put(&store, "a", format!("{n}"), &Condition::Absent));

@@ -7,7 +7,7 @@ use tintype_testing::{Fault, Operation};
 use super::{MIB, bytes, faulty, original, put, read, unavailable};
 
 #[tokio::test]
-async fn a_body_that_breaks_off_or_stops_is_read_on() {
+async fn a_body_that_is_cut_off_or_stalls_is_resumed() {
     let (server, store) = faulty().await;
     let content = bytes(3 * MIB);
     put(&store, "a", content.clone(), &Condition::Any)
@@ -30,7 +30,7 @@ async fn a_body_that_breaks_off_or_stops_is_read_on() {
 }
 
 #[tokio::test]
-async fn a_body_that_stays_broken_is_an_error_and_soon() {
+async fn a_body_that_stays_broken_fails_soon() {
     let (server, store) = faulty().await;
     put(&store, "a", bytes(3 * MIB), &Condition::Any)
         .await
@@ -62,7 +62,7 @@ async fn two_versions_are_never_mixed() {
 }
 
 #[tokio::test]
-async fn bytes_that_were_altered_on_the_way_are_noticed() {
+async fn bytes_corrupted_on_the_way_are_noticed() {
     let (server, store) = faulty().await;
     for len in [10, 100_000, 3 * MIB] {
         put(&store, "a", bytes(len), &Condition::Any).await.unwrap();
@@ -73,7 +73,7 @@ async fn bytes_that_were_altered_on_the_way_are_noticed() {
 }
 
 #[tokio::test]
-async fn only_a_confirmed_404_means_that_there_is_nothing() {
+async fn only_a_confirmed_404_means_absence() {
     let (server, store) = faulty().await;
     let record = Object::Record(HexId([1; 32]));
     assert!(store.get(&record, None, None).await.unwrap().is_none());
@@ -98,7 +98,7 @@ async fn only_a_confirmed_404_means_that_there_is_nothing() {
 
 /// Every twentieth read may be sent twice, and no more.
 #[tokio::test]
-async fn a_small_object_that_is_late_is_asked_for_again() {
+async fn a_late_small_object_is_requested_again() {
     let (server, store) = faulty().await;
     let variant = Object::Variant(HexId([1; 32]), HexId([2; 16]));
     let source = Source::Bytes(Bytes::from_static(b"jpeg"));

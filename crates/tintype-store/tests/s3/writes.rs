@@ -25,7 +25,7 @@ async fn a_conflict_is_tried_again_and_then_decided_by_looking() {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_is_ours_and_never_somebody_elses() {
+async fn a_write_whose_response_was_lost_recognises_only_its_own_object() {
     let (server, store) = faulty().await;
     let nonce = Attributes {
         nonce: Some("drawn".into()),
@@ -49,7 +49,7 @@ async fn a_write_whose_answer_was_lost_is_ours_and_never_somebody_elses() {
 }
 
 #[tokio::test]
-async fn what_the_server_did_not_store_as_it_was_sent_is_no_success_and_is_taken_back() {
+async fn an_object_stored_differently_is_no_success_and_is_removed() {
     let (server, store) = faulty().await;
     let large = file(&bytes(17 * MIB));
     server.script(Fault::WrongChecksum.on(Operation::PutObject));
@@ -86,7 +86,7 @@ async fn a_refusal_inside_a_200_is_no_success_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_upload_in_parts_survives_lost_answers_and_slow_downs() {
+async fn a_multipart_upload_survives_lost_responses_and_slow_downs() {
     let (server, store) = faulty().await;
     let content = bytes(40 * MIB);
     let large = file(&content);
@@ -107,7 +107,7 @@ async fn an_upload_in_parts_survives_lost_answers_and_slow_downs() {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing() {
+async fn an_upload_that_is_cut_off_leaves_nothing() {
     let (server, store) = faulty().await;
     let large = file(&bytes(17 * MIB));
     server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
@@ -134,7 +134,7 @@ async fn given_up(server: &Faulty) {
 }
 
 #[tokio::test]
-async fn a_conflict_at_the_end_that_used_the_upload_up_sends_everything_again() {
+async fn a_conflict_that_consumed_the_upload_sends_everything_again() {
     let (server, store) = faulty().await;
     let content = bytes(17 * MIB);
     let operation = Operation::CompleteMultipartUpload;
@@ -151,7 +151,7 @@ async fn a_conflict_at_the_end_that_used_the_upload_up_sends_everything_again() 
 
 /// Most servers derive an ETag from the bytes alone.
 #[tokio::test]
-async fn one_of_two_that_replace_one_version_with_equal_bytes_wins() {
+async fn one_of_two_writers_that_replace_a_version_with_equal_bytes_wins() {
     let server = S3sFs::start();
     let (_kept, keeps) = faulty().await;
     for store in [open(&server.endpoint()).await, keeps] {
@@ -197,7 +197,7 @@ async fn every_size_arrives_whole_where_signatures_and_checksums_are_verified() 
 }
 
 #[tokio::test]
-async fn uploads_that_were_never_finished_are_swept() {
+async fn unfinished_uploads_are_swept() {
     let (server, store) = faulty().await;
     server.script(Fault::ACCESS_DENIED.on(Operation::UploadPart));
     server.script(Fault::ACCESS_DENIED.on(Operation::AbortMultipartUpload));
@@ -220,7 +220,7 @@ async fn uploads_that_were_never_finished_are_swept() {
 
 /// For all kinds of writes; the storage class only for originals.
 #[tokio::test]
-async fn encryption_and_storage_class_are_asked_for_with_every_write() {
+async fn encryption_and_storage_class_are_set_on_every_write() {
     let server = Faulty::start();
     let mut settings = super::settings(&server.endpoint());
     settings.writing = S3Writing {

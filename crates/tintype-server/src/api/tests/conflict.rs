@@ -85,7 +85,7 @@ async fn overwriting_says_whether_something_was_replaced() {
 }
 
 #[tokio::test]
-async fn if_match_replaces_that_version_alone_and_has_the_last_word() {
+async fn if_match_replaces_only_that_version_and_takes_precedence() {
     let api = Api::new().await;
     let first = api.put("a.txt", &[], b"1").await;
     let etag = first.header("etag").to_owned();

@@ -74,7 +74,7 @@ async fn fields_mean_what_they_mean_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_not_understood_stores_nothing() {
+async fn a_malformed_form_stores_nothing() {
     let api = Api::new().await;
     let file = ("file", Some("a.txt"), "1");
     let long = "x".repeat(64 * 1024 + 1);

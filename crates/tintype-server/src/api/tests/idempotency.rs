@@ -31,7 +31,7 @@ fn replayed(first: &Answer, again: &Answer) {
 }
 
 #[tokio::test]
-async fn creating_again_finds_what_was_created() {
+async fn creating_again_finds_the_created_object() {
     let api = Api::new().await;
     let first = put(&api, "a.txt", "k1", b"1").await;
     replayed(&first, &put(&api, "a.txt", "k1", b"1").await);
@@ -44,7 +44,7 @@ async fn creating_again_finds_what_was_created() {
 }
 
 #[tokio::test]
-async fn renaming_again_finds_what_was_renamed() {
+async fn renaming_again_finds_the_renamed_object() {
     let api = Api::new().await;
     put(&api, "a.txt", "k0", b"0").await.expect(201);
     let first = put(&api, "a.txt?on_conflict=rename", "k1", b"1").await;
@@ -77,7 +77,7 @@ async fn many_attempts_at_once_make_one_object() {
 }
 
 #[tokio::test]
-async fn overwriting_again_remembers_the_answer_and_never_covers_a_newer_object() {
+async fn overwriting_again_repeats_the_response_and_never_replaces_a_newer_object() {
     let api = Api::new().await;
     put(&api, "a.txt", "k0", b"0").await.expect(201);
     let first = put(&api, "a.txt?on_conflict=overwrite", "k1", b"1").await;
@@ -131,7 +131,7 @@ async fn one_token_does_not_see_the_keys_of_another() {
 }
 
 #[tokio::test]
-async fn a_move_that_is_repeated_is_answered_again_although_its_source_is_gone() {
+async fn a_repeated_move_gets_the_first_response_although_its_source_is_gone() {
     for on_conflict in ["fail", "rename", "overwrite"] {
         let api = Api::new().await;
         api.put("a.txt", &[], b"1").await.expect(201);
@@ -255,7 +255,7 @@ mod unfinished {
     }
 
     #[tokio::test]
-    async fn an_intent_is_forgotten_after_a_day() {
+    async fn an_intent_expires_after_a_day() {
         let api = Api::new().await;
         put(&api, PATH, "k1", b"1").await.expect(201);
         let old = Timestamp::now() - SignedDuration::from_hours(25);

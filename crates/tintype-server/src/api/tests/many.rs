@@ -63,7 +63,7 @@ async fn pages_join_up_without_gaps() {
 }
 
 #[tokio::test]
-async fn a_list_tells_records_on_request() {
+async fn a_list_has_records_on_request() {
     let api = three().await;
     let list = api.get("list?records=1&prefix=a").await.expect(200);
     assert_eq!(list["files"][0]["record"], api.record("a.txt").await);
@@ -87,7 +87,7 @@ async fn questions_about_a_list_are_checked() {
 }
 
 #[tokio::test]
-async fn a_batch_answers_for_each_key_in_order() {
+async fn a_batch_has_one_result_per_key_in_order() {
     let api = three().await;
     let ask = |op: &str, keys: Value| api.post("batch", &[], json!({"op": op, "keys": keys}));
     let stat = ask("stat", json!(["d/b.txt", "none", "../x"]))

@@ -26,7 +26,7 @@ async fn as_desk(
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_told() {
+async fn without_a_token_nothing_is_revealed() {
     let api = Api::new().await;
     api.put("a.txt", &[], b"1").await.expect(201);
     for (authorization, code) in [
@@ -122,7 +122,7 @@ async fn a_token_reaches_its_own_prefix_with_its_own_scopes() {
 }
 
 #[tokio::test]
-async fn hiding_what_is_new_needs_no_takedown_and_changing_who_sees_does() {
+async fn hiding_a_new_original_needs_no_takedown_and_changing_its_state_does() {
     let api = Api::new().await;
     let embargo = [("tintype-record", EMBARGO)];
     as_desk(&api, Method::PUT, "files/desk/a.txt", &embargo, "1")
@@ -141,7 +141,7 @@ async fn hiding_what_is_new_needs_no_takedown_and_changing_who_sees_does() {
 }
 
 #[tokio::test]
-async fn other_methods_are_told_which_would_do() {
+async fn other_methods_are_refused_with_the_allowed_ones() {
     let api = Api::new().await;
     let answer = api.send(Method::POST, "/api/v1/list", &[], "").await;
     answer.refused(405, "method-not-allowed");

@@ -76,7 +76,7 @@ async fn a_taken_target_is_treated_as_in_an_upload() {
 }
 
 #[tokio::test]
-async fn a_public_copy_does_not_publish_what_it_covers() {
+async fn a_public_copy_does_not_publish_the_original_that_it_replaces() {
     let api = Api::new().await;
     api.put("a.txt", &[], b"1").await.expect(201);
     api.put("b.txt", &[("tintype-record", SAID)], b"2")

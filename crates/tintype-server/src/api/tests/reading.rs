@@ -11,7 +11,7 @@ async fn read(api: &Api, method: Method, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[tokio::test]
-async fn the_bytes_come_back_with_what_is_known_of_them() {
+async fn the_bytes_come_back_with_their_description() {
     let api = Api::new().await;
     let put = api.put("a.txt", &[], b"hello").await;
     let get = read(&api, Method::GET, &[]).await;
@@ -71,7 +71,7 @@ async fn a_range_is_bound_to_its_version() {
 }
 
 #[tokio::test]
-async fn what_a_client_has_already_is_not_sent_again() {
+async fn content_that_a_client_has_is_not_sent_again() {
     let api = Api::new().await;
     let etag = api
         .put("a.txt", &[], b"hello")
@@ -86,7 +86,7 @@ async fn what_a_client_has_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn an_original_that_lies_in_the_store_is_adopted_on_first_use() {
+async fn an_existing_original_is_adopted_on_first_use() {
     use tintype_store::{Attributes, Condition, Key, Object, Source};
     let api = Api::new().await;
     let original = Object::Original(Key::existing("old//odd.txt").unwrap());

@@ -64,7 +64,7 @@ async fn an_embargo_is_no_obstacle_to_the_api() {
 }
 
 #[tokio::test]
-async fn overwriting_keeps_state_and_meta_and_resets_what_was_about_the_picture() {
+async fn overwriting_keeps_state_and_meta_and_resets_focal_point_and_crops() {
     let api = Api::new().await;
     api.put("a.txt", &[("tintype-record", EMBARGO)], b"1")
         .await
@@ -96,7 +96,7 @@ async fn a_deleted_original_leaves_no_state_to_its_successor() {
 }
 
 #[tokio::test]
-async fn patching_changes_the_version_only_with_what_changes_pictures() {
+async fn a_patch_changes_the_version_only_if_it_changes_variants() {
     let api = Api::new().await;
     let first = api.put("a.txt", &[], b"1").await.expect(201);
     let meta = api
@@ -164,7 +164,7 @@ async fn concurrent_patches_of_different_members_all_hold() {
 }
 
 #[tokio::test]
-async fn a_takedown_tells_reason_and_actor_and_is_lifted_by_a_new_state() {
+async fn a_takedown_has_reason_and_actor_and_is_lifted_by_a_new_state() {
     let api = Api::new().await;
     api.put("a.txt", &[], b"1").await.expect(201);
     let record = api
@@ -228,7 +228,7 @@ async fn an_upload_may_be_blocked_from_the_first_moment() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_read_is_never_taken_for_public() {
+async fn an_unreadable_record_is_never_taken_for_public() {
     use tintype_store::{Attributes, Condition, Key, Object, Source};
     let api = Api::new().await;
     api.put("a.txt", &[], b"1").await.expect(201);

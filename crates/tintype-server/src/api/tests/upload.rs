@@ -3,7 +3,7 @@
 use super::Api;
 
 #[tokio::test]
-async fn an_upload_is_answered_with_its_record() {
+async fn the_response_to_an_upload_has_its_record() {
     let api = Api::new().await;
     let answer = api.put("notes/hello.txt", &[], b"hello").await;
     let record = answer.expect(201);
@@ -75,7 +75,7 @@ async fn a_checksum_that_does_not_agree_stores_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_before_it_is_read() {
+async fn large_bodies_are_refused_before_they_are_read() {
     let api = Api::new().await;
     let limit = api.app.config.uploads.max_upload_bytes;
     let declared = (limit + 1).to_string();
@@ -86,7 +86,7 @@ async fn what_is_too_large_is_refused_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn a_full_spool_is_told_before_the_body_is_read() {
+async fn a_full_spool_is_reported_before_the_body_is_read() {
     let api = Api::new().await;
     let all = api.app.spool.reserve(Some(super::SPOOL_BYTES)).unwrap();
     let answer = api
@@ -119,7 +119,7 @@ async fn an_aborted_upload_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn keys_that_break_a_rule_are_refused_and_never_repaired() {
+async fn invalid_keys_are_refused_and_never_repaired() {
     let api = Api::new().await;
     for key in [
         "a%2Fb",

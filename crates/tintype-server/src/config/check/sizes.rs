@@ -18,8 +18,8 @@ const MIB: u64 = 1024 * KIB;
 impl Reader {
     pub(super) fn check_sizes(&mut self, config: &Config) {
         let (spool, upload) = (config.uploads.spool_bytes, config.uploads.max_upload_bytes);
-        let is_said = self.is_said(SPOOL_BYTES) || self.is_said(MAX_UPLOAD_BYTES);
-        if spool < upload && is_said {
+        let is_configured = self.is_configured(SPOOL_BYTES) || self.is_configured(MAX_UPLOAD_BYTES);
+        if spool < upload && is_configured {
             let reason = format!(
                 "an upload may have {upload} bytes but the spool holds only {spool}, so that larger ones are always refused (507)"
             );
@@ -61,7 +61,7 @@ impl Reader {
             }
         }
         let has_originals_in_bucket = matches!(config.stores.store, StoreUrl::S3(_));
-        if self.is_said(S3_STORAGE_CLASS) && !has_originals_in_bucket {
+        if self.is_configured(S3_STORAGE_CLASS) && !has_originals_in_bucket {
             let reason = "set, but it is for originals, which are in no bucket";
             self.warn(&[S3_STORAGE_CLASS], reason, "leave it out");
         }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 /// For each of the two parallel requests, retries included. The agent is on the same machine and responds in
 /// milliseconds.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// The agent throttles when many containers ask at once, and an agent that has just been started may not listen
 /// yet.
 const ATTEMPTS: u32 = 3;
@@ -110,13 +110,10 @@ async fn fetch_limits<T>(client: &Client, url: &str) -> Result<T, String>
 where
     T: DeserializeOwned + Default,
 {
-    let bytes = match tokio::time::timeout(PATIENCE, persist(client, url)).await {
+    let bytes = match tokio::time::timeout(TIMEOUT, persist(client, url)).await {
         Ok(answer) => answer.map_err(|reason| format!("{url}: {reason}"))?,
         Err(_) => {
-            return Err(format!(
-                "{url}: no response within {} s",
-                PATIENCE.as_secs()
-            ));
+            return Err(format!("{url}: no response within {} s", TIMEOUT.as_secs()));
         }
     };
     let told: TaskLimits<T> = serde_json::from_slice(&bytes)

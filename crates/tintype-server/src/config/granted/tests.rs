@@ -132,7 +132,7 @@ fn version_1_without_a_limit_falls_back_to_the_machine() {
 
 /// The task's group is above the container's, and only the latter is mounted.
 #[test]
-fn version_1_knows_of_ancestors_that_cannot_be_seen() {
+fn version_1_reports_ancestors_that_are_not_visible() {
     let files = [
         MEMINFO,
         ("proc/self/cgroup", "4:memory:/ecs/task/container\n"),
@@ -202,7 +202,7 @@ fn the_tightest_of_machine_cgroup_and_task_holds() {
 }
 
 #[test]
-fn a_quarter_is_left_for_what_is_not_counted() {
+fn a_quarter_is_left_for_memory_that_is_not_counted() {
     let mut granted = Granted::detect(None);
     assert!(granted.memory_bytes.is_some());
     granted.memory_bytes = Some(Limit::of(4 << 30, LimitSource::Machine));

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_past_the_end_is_clipped() {
+    fn ranges_are_clipped_at_the_end() {
         check("bytes=5-99", 10, Part(5..10));
         check("bytes=5-10", 10, Part(5..10));
         check("bytes=-99", 10, Part(0..10));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_starts_past_the_end_is_unsatisfiable() {
+    fn a_range_past_the_end_is_unsatisfiable() {
         check("bytes=10-", 10, Unsatisfiable);
         check("bytes=10-10", 10, Unsatisfiable);
         check("bytes=99-100", 10, Unsatisfiable);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_ignored() {
+    fn malformed_ranges_are_ignored() {
         for value in [
             "",
             "bytes",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn several_ranges_are_answered_with_the_whole() {
+    fn several_ranges_get_the_whole_content() {
         check("bytes=0-0,2-2", 10, Whole);
         check("bytes=0-,0-,0-,0-,0-,0-", 10, Whole);
         check("bytes=0-0, 99-", 10, Whole);

@@ -336,14 +336,14 @@ async fn repeated_fields_are_one_list_or_ignored() {
 }
 
 #[test]
-fn head_says_what_get_says() {
+fn head_has_the_headers_of_get() {
     let get = ask(&Method::GET, &[]);
     let head = ask(&Method::HEAD, &[("range", "bytes=0-0")]);
     assert_eq!(get.headers(), head.headers());
 }
 
 #[test]
-fn an_answer_has_the_headers_of_its_bytes() {
+fn a_response_has_the_headers_of_its_bytes() {
     let answer = ask(&Method::GET, &[]);
     let mut headers: Vec<_> = answer
         .headers()
@@ -455,7 +455,7 @@ fn viewers_of_browsers_are_not_sandboxed_and_nothing_else_is_free() {
 }
 
 #[test]
-fn times_and_tags_that_no_field_can_say_are_left_out() {
+fn times_and_tags_that_no_header_can_express_are_omitted() {
     let day = Duration::from_secs(86_400);
     for (time, expected) in [
         (UNIX_EPOCH, Some("Thu, 01 Jan 1970 00:00:00 GMT")),

@@ -16,7 +16,7 @@ async fn a_refusal_arrives_while_the_body_is_still_sent() {
 }
 
 #[tokio::test]
-async fn a_body_that_would_be_refused_is_not_asked_for() {
+async fn a_body_that_would_be_refused_gets_no_100_continue() {
     let server = Server::start(settings()).await;
     let mut client = server.connect().await;
     let head = "HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
@@ -30,7 +30,7 @@ async fn a_body_that_would_be_refused_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn past_the_cap_a_client_is_told_so() {
+async fn above_the_limit_a_client_gets_503() {
     let server = Server::start(Settings {
         max_connections: 2.try_into().unwrap(),
         ..settings()
@@ -53,7 +53,7 @@ async fn past_the_cap_a_client_is_told_so() {
     kept[0].send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(status(&kept[0].answer().await), 200);
     drop(kept.pop());
-    let served = timeout(PATIENCE, async {
+    let served = timeout(TIMEOUT, async {
         let close = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         while status(&server.exchange(close).await) != 200 {}
     });
@@ -61,7 +61,7 @@ async fn past_the_cap_a_client_is_told_so() {
 }
 
 #[tokio::test]
-async fn draining_finishes_what_has_begun() {
+async fn draining_finishes_running_requests() {
     let server = Server::start(settings()).await;
     let mut busy = server.connect().await;
     busy.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -86,7 +86,7 @@ async fn draining_finishes_what_has_begun() {
 
 /// Lingering is for clients that still send, not for every client that has ever sent a body.
 #[tokio::test]
-async fn a_connection_that_has_brought_a_body_closes_at_once() {
+async fn a_connection_that_has_sent_a_body_closes_at_once() {
     let server = Server::start(settings()).await;
     let mut client = server.connect().await;
     client
@@ -115,7 +115,7 @@ async fn a_lame_duck_serves_on_and_says_goodbye() {
     assert!(!idle.answer().await.contains("connection: close"));
     server.stop.cancel();
     // Both an open connection and new ones, once the signal has been received.
-    let told = timeout(PATIENCE, async {
+    let told = timeout(TIMEOUT, async {
         let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         loop {
             let mut client = server.connect().await;
@@ -178,13 +178,13 @@ async fn a_client_that_leaves_ends_its_request() {
         .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    timeout(PATIENCE, arrived.acquire())
+    timeout(TIMEOUT, arrived.acquire())
         .await
         .unwrap()
         .unwrap()
         .forget();
     drop(stream);
-    timeout(PATIENCE, gone.acquire())
+    timeout(TIMEOUT, gone.acquire())
         .await
         .expect("the request is dropped")
         .unwrap()

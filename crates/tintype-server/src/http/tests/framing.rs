@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order() {
+async fn pipelined_requests_are_served_in_order() {
     let server = Server::start(settings()).await;
     let text = server
         .exchange(
@@ -161,7 +161,7 @@ async fn malformed_chunks_end_the_connection() {
 
 /// Unusual requests with a single meaning.
 #[tokio::test]
-async fn what_is_odd_but_clear_is_understood_once() {
+async fn unusual_but_unambiguous_requests_are_read_once() {
     let server = Server::start(settings()).await;
     for (request, expected) in [
         // The coding applies, the length does not, and the connection closes (RFC 9112, 6.1).

@@ -35,7 +35,7 @@ use crate::error::Error;
 const SOON: Duration = Duration::from_millis(100);
 const NEVER: Duration = Duration::from_secs(3600);
 /// A test that hangs for this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn settings() -> Settings {
     Settings {
@@ -111,7 +111,7 @@ impl Server {
     }
 
     async fn arrived(&self) {
-        timeout(PATIENCE, self.gate.arrived.acquire())
+        timeout(TIMEOUT, self.gate.arrived.acquire())
             .await
             .unwrap()
             .unwrap()
@@ -151,7 +151,7 @@ impl Client {
 
     /// Reads one response with a length; what follows it is left for the next call.
     async fn answer(&mut self) -> String {
-        timeout(PATIENCE, async {
+        timeout(TIMEOUT, async {
             loop {
                 if let Some(end) = answer_end(&self.read) {
                     let rest = self.read.split_off(end);
@@ -172,7 +172,7 @@ impl Client {
 
     /// Reads to the end of the connection, however it ends.
     async fn rest(&mut self) -> String {
-        let read = timeout(PATIENCE, self.stream.read_to_end(&mut self.read)).await;
+        let read = timeout(TIMEOUT, self.stream.read_to_end(&mut self.read)).await;
         let _ = read.expect("the connection ends");
         String::from_utf8_lossy(&self.read).into_owned()
     }

@@ -35,7 +35,7 @@ async fn a_head_that_drips_is_cut_all_the_same() {
     })
     .await;
     let mut client = server.connect().await;
-    let dripped = timeout(PATIENCE, async {
+    let dripped = timeout(TIMEOUT, async {
         loop {
             if client.stream.write_all(b"X").await.is_err() {
                 return;
@@ -124,7 +124,7 @@ async fn a_slow_body_is_cut() {
 }
 
 #[tokio::test]
-async fn a_body_that_only_drips_is_cut() {
+async fn a_body_that_only_drips_is_cut_off() {
     let dripping = Settings {
         body: Pace {
             bytes: 1000,
@@ -137,7 +137,7 @@ async fn a_body_that_only_drips_is_cut() {
     client
         .send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
         .await;
-    let dripped = timeout(PATIENCE, async {
+    let dripped = timeout(TIMEOUT, async {
         loop {
             if client.stream.write_all(b"x").await.is_err() {
                 return;
@@ -199,7 +199,7 @@ async fn a_steady_reader_gets_everything() {
 async fn read_slowly(client: &mut Client, bytes: usize, most: usize) -> usize {
     let mut buffer = vec![0; bytes];
     let mut read = 0;
-    let reading = timeout(PATIENCE, async {
+    let reading = timeout(TIMEOUT, async {
         while read < most {
             match client.stream.read_exact(&mut buffer).await {
                 Ok(count) => read += count,

@@ -10,7 +10,7 @@ use super::{GIVE_UP, Pending, Shared, age};
 use crate::invalidation::purgers::{Failure, Purger};
 
 /// How often a lasting failure is logged.
-const TOLD_EVERY: Duration = Duration::from_secs(600);
+const LOG_EVERY: Duration = Duration::from_secs(600);
 
 /// How long a purger has to fail before the service reports itself as degraded.
 const FAILING: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ struct Queue {
 
 struct FailingSince {
     since: Instant,
-    told: Instant,
+    logged: Instant,
     reason: String,
 }
 
@@ -124,8 +124,10 @@ impl Lane {
         let since = failing_since
             .as_ref()
             .map_or(now, |failing_since| failing_since.since);
-        let told = match failing_since.as_ref() {
-            Some(failing_since) if failing_since.told.elapsed() < TOLD_EVERY => failing_since.told,
+        let logged = match failing_since.as_ref() {
+            Some(failing_since) if failing_since.logged.elapsed() < LOG_EVERY => {
+                failing_since.logged
+            }
             _ => {
                 tracing::warn!(
                     purger = self.kind(),
@@ -139,7 +141,7 @@ impl Lane {
         };
         *failing_since = Some(FailingSince {
             since,
-            told,
+            logged,
             reason,
         });
     }

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_when_and_by_whom_and_sorts_by_time() {
+    fn a_name_has_time_and_writer_and_sorts_by_time() {
         let writer = Writer::new();
         let at = Timestamp::from_millisecond(1_795_000_000_123).unwrap();
         let first = writer.entry(at, 7);

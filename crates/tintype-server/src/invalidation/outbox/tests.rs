@@ -24,7 +24,7 @@ const CONTENT: ContentHash = HexId([0xff; 32]);
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Far above anything that happens on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn hurried() -> Timing {
     Timing {
@@ -121,7 +121,7 @@ const CREATED: &str = r#"<?xml version="1.0"?>
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        assert!(began.elapsed() < TIMEOUT, "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -192,7 +192,7 @@ fn tag(key: &str) -> String {
 }
 
 #[tokio::test]
-async fn nothing_is_written_where_nobody_is_to_be_told() {
+async fn nothing_is_written_without_purgers() {
     let store = store().await;
     let toml =
         "[sites.a]\nprefix = \"a/\"\nunsigned = \"any\"\npurge_varnish = \"http://127.0.0.1:1\"";
@@ -209,14 +209,14 @@ async fn nothing_is_written_where_nobody_is_to_be_told() {
 }
 
 #[tokio::test]
-async fn every_node_is_told_at_once_and_again_and_then_the_entry_goes() {
+async fn every_node_is_purged_twice_and_then_the_entry_is_removed() {
     let ((one, a), (two, b)) = (Receiver::start().await, Receiver::start().await);
     let store = store().await;
     let toml = format!("purge_varnish = [\"{a}\", \"{b}/\"]");
     // Far enough apart that even a busy machine does not merge both rounds.
     let timing = Timing {
         settle: Duration::from_secs(2),
-        takeover: PATIENCE,
+        takeover: TIMEOUT,
         ..hurried()
     };
     let desk = Desk::open(&store, &toml, timing).await;
@@ -239,7 +239,7 @@ async fn every_node_is_told_at_once_and_again_and_then_the_entry_goes() {
 }
 
 #[tokio::test]
-async fn what_was_withdrawn_is_not_told_and_what_was_given_up_is() {
+async fn withdrawn_changes_are_not_purged_and_cancelled_ones_are() {
     let (node, address) = Receiver::start().await;
     let store = store().await;
     let desk = Desk::open(&store, &format!("purge_varnish = \"{address}\""), hurried()).await;
@@ -250,7 +250,7 @@ async fn what_was_withdrawn_is_not_told_and_what_was_given_up_is() {
 }
 
 #[tokio::test]
-async fn one_that_fails_is_tried_again_and_holds_up_nobody() {
+async fn a_failing_purger_is_retried_and_holds_up_no_other() {
     let ((ill, a), (well, b)) = (Receiver::start().await, Receiver::start().await);
     ill.answers(&[(StatusCode::SERVICE_UNAVAILABLE, "")]);
     let store = store().await;
@@ -273,7 +273,7 @@ async fn one_that_fails_is_tried_again_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn one_that_is_refused_does_not_hold_up_the_rest() {
+async fn a_refused_purge_does_not_hold_up_the_rest() {
     let (hook, address) = Receiver::start().await;
     hook.0.lock().unwrap().poison = Some("poison.jpg");
     let store = store().await;
@@ -294,7 +294,7 @@ async fn one_that_is_refused_does_not_hold_up_the_rest() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_told_everything_and_can_tell_who_calls() {
+async fn a_webhook_gets_everything_and_can_verify_the_sender() {
     let (hook, address) = Receiver::start().await;
     let store = store().await;
     let toml = format!(
@@ -335,7 +335,7 @@ async fn a_webhook_is_told_everything_and_can_tell_who_calls() {
 }
 
 #[tokio::test]
-async fn what_a_dead_process_left_behind_is_delivered_by_another() {
+async fn leftovers_of_a_dead_process_are_delivered_by_another() {
     let (node, address) = Receiver::start().await;
     let store = store().await;
     let toml = format!("purge_varnish = \"{address}\"");
@@ -352,7 +352,7 @@ async fn what_a_dead_process_left_behind_is_delivered_by_another() {
 
 /// However many replicas there are, the outbox is listed about equally often.
 #[tokio::test]
-async fn who_has_just_looked_has_looked_for_all() {
+async fn one_recent_look_serves_all_replicas() {
     let (_node, address) = Receiver::start().await;
     let store = store().await;
     let timing = Timing {
@@ -376,7 +376,7 @@ async fn who_has_just_looked_has_looked_for_all() {
 }
 
 #[tokio::test]
-async fn what_a_living_process_has_still_to_deliver_is_left_to_it() {
+async fn entries_of_a_living_process_are_left_to_it() {
     let ((ill, a), (other, b)) = (Receiver::start().await, Receiver::start().await);
     ill.answers(&[(StatusCode::SERVICE_UNAVAILABLE, "")]);
     let store = store().await;
@@ -398,7 +398,7 @@ async fn what_a_living_process_has_still_to_deliver_is_left_to_it() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_memory_waits_in_the_store() {
+async fn entries_that_do_not_fit_into_memory_wait_in_the_store() {
     let (node, address) = Receiver::start().await;
     node.answers(&[(StatusCode::SERVICE_UNAVAILABLE, "")]);
     let store = store().await;
@@ -421,7 +421,7 @@ async fn what_does_not_fit_into_memory_waits_in_the_store() {
 }
 
 #[tokio::test]
-async fn a_folder_is_one_tag_and_sites_below_it_are_told() {
+async fn a_folder_has_one_tag_and_sites_below_it_are_purged() {
     let ((outer, a), (inner, b)) = (Receiver::start().await, Receiver::start().await);
     let store = store().await;
     let toml = format!(
@@ -443,7 +443,7 @@ async fn a_folder_is_one_tag_and_sites_below_it_are_told() {
 }
 
 #[tokio::test]
-async fn a_content_is_told_to_every_site_and_costs_cloudfront_nothing() {
+async fn a_content_is_purged_at_every_site_and_costs_cloudfront_nothing() {
     let ((node, a), (cloud, b)) = (Receiver::start().await, Receiver::start().await);
     let store = store().await;
     let toml = format!("purge_varnish = \"{a}\"");
@@ -494,7 +494,7 @@ fn refusal(code: &'static str) -> &'static str {
 }
 
 #[tokio::test]
-async fn cloudfront_is_asked_once_for_many_and_with_the_same_reference_again() {
+async fn cloudfront_is_called_once_for_many_and_retried_with_the_same_reference() {
     let (cloud, endpoint) = Receiver::start().await;
     cloud.answers(&[
         (StatusCode::BAD_REQUEST, refusal("Throttling")),

@@ -75,7 +75,7 @@ impl Webhook {
     pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
         // Both rounds of a purge may be due at once.
         let once: BTreeMap<_, _> = purges.iter().map(|purge| (&purge.id, *purge)).collect();
-        let told = once.into_values().map(|purge| Notification {
+        let notifications = once.into_values().map(|purge| Notification {
             id: purge.id.as_str(),
             entry: &purge.entry,
             paths: self
@@ -84,7 +84,7 @@ impl Webhook {
                 .into_paths(),
         });
         let body = Body {
-            purges: told.collect(),
+            purges: notifications.collect(),
         };
         let body =
             serde_json::to_vec(&body).map_err(|error| Failure::Refused(error.to_string()))?;

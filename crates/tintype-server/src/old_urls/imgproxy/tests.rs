@@ -75,7 +75,7 @@ fn signatures_are_those_of_every_client() {
 }
 
 #[test]
-fn what_proxies_have_done_is_undone_before_the_signature_is_looked_at() {
+fn changes_by_proxies_are_undone_before_the_signature_is_checked() {
     for (path, expected) in [
         (
             "plain/http:/example.com/image.jpg",
@@ -266,7 +266,7 @@ fn each_option_is_mapped() {
 }
 
 #[test]
-fn what_has_no_counterpart_is_named() {
+fn options_without_an_equivalent_are_named() {
     for (options, name) in [
         ("rs:auto:9:8", "option resizing_type:auto"),
         ("rs:crop:9:8", "option rs:crop:9:8"),

@@ -78,7 +78,7 @@ async fn a_body_comes_out_as_it_went_in() {
 }
 
 #[tokio::test]
-async fn what_a_client_wants_verified_is_hashed() {
+async fn requested_digests_are_computed() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(folder.path());
     let mut headers = http::HeaderMap::new();
@@ -275,7 +275,7 @@ async fn until(condition: impl Fn() -> bool) {
 
 /// Walking through a file takes many small steps: otherwise each would read a whole buffer again.
 #[tokio::test]
-async fn a_small_step_keeps_what_is_buffered() {
+async fn a_small_step_keeps_the_buffer() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(folder.path());
     let bytes = bytes(8 * BATCH_BYTES);

@@ -117,7 +117,7 @@ async fn text(response: Response) -> String {
 }
 
 #[tokio::test]
-async fn a_request_is_one_line_once_its_answer_is_taken() {
+async fn a_request_is_one_line_once_its_response_is_sent() {
     let mut watched = watched();
     let response = watched.ask("/", &[]).await;
     let id = response.headers()["tintype-request-id"]
@@ -154,7 +154,7 @@ async fn a_request_is_one_line_once_its_answer_is_taken() {
 }
 
 #[tokio::test]
-async fn what_the_handler_knows_is_in_the_line_and_in_server_timing() {
+async fn facts_of_the_handler_are_in_the_line_and_in_server_timing() {
     let mut watched = watched();
     let response = watched
         .ask("/t/a/b.jpg/w_100~sig_SECRET?token=SECRET", &[])

@@ -13,7 +13,7 @@ const MAX_BUFFERED: usize = 2 * 1024 * 1024;
 const GATHER: Duration = Duration::from_millis(50);
 
 /// How long shutdown waits for an output that is stuck.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The log; all clones write to the same output.
 #[derive(Clone, Default)]
@@ -90,7 +90,7 @@ impl Drop for Writer {
         self.log.0.lock().closed = true;
         self.log.0.changed.notify_one();
         // Nothing is ever sent: the thread ends, or takes too long.
-        let _ = self.ended.recv_timeout(PATIENCE);
+        let _ = self.ended.recv_timeout(TIMEOUT);
     }
 }
 

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_few_and_only_those_that_got_an_answer() {
+    fn hosts_are_few_and_only_those_with_a_successful_response() {
         let counted = OldUrls::new(Family::default());
         counted.count("thumbor", Some("scan.example"), "signature");
         assert_eq!(counted.label("scan.example", false), OTHER);

@@ -154,7 +154,7 @@ fn equals_are_served_in_the_order_of_their_arrival() {
 }
 
 #[test]
-fn what_cannot_be_done_by_its_deadline_is_refused_at_once() {
+fn jobs_that_would_miss_their_deadline_are_refused_at_once() {
     let mut scene = Scene::new(1);
     scene.deadline = 3 * SECOND;
     scene.push(avif(2 * SECOND)).unwrap();
@@ -170,14 +170,14 @@ fn what_cannot_be_done_by_its_deadline_is_refused_at_once() {
 
 /// Otherwise an estimate that is too high would never be corrected.
 #[test]
-fn what_can_start_at_once_is_tried_whatever_is_expected() {
+fn jobs_that_can_start_at_once_run_whatever_the_estimate() {
     let mut scene = Scene::new(1);
     scene.push(avif(3600 * SECOND)).unwrap();
     assert_eq!(scene.take(0), Some(3600 * SECOND));
 }
 
 #[test]
-fn a_job_that_is_late_is_expected_to_go_on() {
+fn a_late_job_is_expected_to_take_longer() {
     let mut scene = Scene::new(1);
     scene.push(avif(2 * SECOND)).unwrap();
     scene.take(0).unwrap();
@@ -188,7 +188,7 @@ fn a_job_that_is_late_is_expected_to_go_on() {
 }
 
 #[test]
-fn what_was_measured_corrects_what_is_expected() {
+fn measurements_correct_estimates() {
     let mut scene = Scene::new(1);
     let ran = |scene: &mut Scene, kind: fn(Duration) -> Cost, worked: Duration| {
         for _ in 0..40 {
@@ -214,7 +214,7 @@ fn what_was_measured_corrects_what_is_expected() {
 }
 
 #[test]
-fn what_threads_did_is_added_up_also_while_they_are_at_it() {
+fn thread_time_includes_running_jobs() {
     let mut scene = Scene::new(2);
     scene.push(jpeg(SECOND)).unwrap();
     scene.push(avif(SECOND)).unwrap();

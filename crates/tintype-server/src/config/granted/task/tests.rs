@@ -110,7 +110,7 @@ fn the_tighter_of_task_and_container_holds() {
 }
 
 #[test]
-fn what_one_path_tells_holds_without_the_other() {
+fn each_path_is_used_without_the_other() {
     let address = agent(|path, stream| {
         let (status, body) = match path.ends_with("/task") {
             true => ("200 OK", TASK),
@@ -126,7 +126,7 @@ fn what_one_path_tells_holds_without_the_other() {
 }
 
 #[test]
-fn an_agent_that_is_busy_is_asked_again() {
+fn a_busy_agent_is_asked_again() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     let asked = Arc::new(AtomicU32::new(0));
@@ -145,7 +145,7 @@ fn an_agent_that_is_busy_is_asked_again() {
 }
 
 #[test]
-fn no_answer_is_no_limit() {
+fn no_response_sets_no_limit() {
     check_unread(&telling("404 Not Found", "", ""), "answered 404");
     check_unread(&telling("500 Oh", TASK, CONTAINER), "answered 500");
     check_unread(&telling("302 Found", TASK, CONTAINER), "answered 302");
@@ -169,7 +169,7 @@ fn an_agent_that_hangs_costs_a_second() {
 }
 
 #[test]
-fn an_answer_in_another_form_is_no_limit() {
+fn a_malformed_response_sets_no_limit() {
     for body in ["", "null", "[]", "404 page not found", r#"{"Limits": 3}"#] {
         check_unread(&telling("200 OK", body, body), "malformed");
     }
@@ -186,7 +186,7 @@ fn an_answer_in_another_form_is_no_limit() {
 
 /// A variable cannot make the service call other hosts.
 #[test]
-fn only_this_machine_and_its_links_are_asked() {
+fn only_this_machine_and_its_links_are_called() {
     for near in [
         "http://169.254.170.2/v4/0123-45",
         "http://127.0.0.1:51678/v4",
