@@ -4,8 +4,8 @@
 //! and downstream. [`outbox`]: delivers [`notice`]s to downstream caches at least once, also after a crash.
 //! [`purgers`]: the clients of those caches. [`tags`]: the cache tags of responses.
 
-pub mod notice;
-pub mod outbox;
-pub mod purge;
-pub mod purgers;
-pub mod tags;
+pub(crate) mod notice;
+pub(crate) mod outbox;
+pub(crate) mod purge;
+pub(crate) mod purgers;
+pub(crate) mod tags;

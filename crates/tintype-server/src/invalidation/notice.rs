@@ -41,7 +41,7 @@ pub struct Actor<'a> {
 
 /// What to purge. Older versions ignore members that newer ones add.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PurgeEntry {
+pub(crate) struct PurgeEntry {
     pub at: Timestamp,
     pub cause: Cause,
     /// The sites whose purgers are called.
@@ -57,7 +57,7 @@ pub struct PurgeEntry {
 
 /// An entry and its unique name.
 #[derive(Clone, Debug)]
-pub struct Purge {
+pub(crate) struct Purge {
     pub id: OutboxId,
     pub entry: PurgeEntry,
 }

@@ -43,7 +43,7 @@ const AT_ONCE: usize = 16;
 
 /// The result of a purge.
 #[derive(Debug, Default)]
-pub struct Purged {
+pub(crate) struct Purged {
     /// Originals processed.
     pub originals: u64,
     /// Variants removed from the derived store.
@@ -55,12 +55,12 @@ pub struct Purged {
 }
 
 /// How long until every replica is sure to serve a change.
-pub fn settle_time(record_cache: Duration) -> Duration {
+pub(crate) fn settle_time(record_cache: Duration) -> Duration {
     record_cache.max(blocks::REFRESH) + Duration::from_secs(1)
 }
 
 /// Must be called before an original is changed, and told how the change ended.
-pub async fn announce(
+pub(crate) async fn announce(
     app: &App,
     key: &Key,
     cause: Cause,
@@ -71,7 +71,7 @@ pub async fn announce(
 }
 
 /// Removes every variant of an original from memory and from the derived store; returns how many the store had.
-pub async fn remove_variants(app: &App, key: &Key) -> Result<u64, Error> {
+pub(crate) async fn remove_variants(app: &App, key: &Key) -> Result<u64, Error> {
     let owner = key.hash();
     app.variants.evict(&owner);
     app.records.invalidate(key).await;
@@ -79,13 +79,13 @@ pub async fn remove_variants(app: &App, key: &Key) -> Result<u64, Error> {
 }
 
 /// Does the same and gives variants new names, so that other replicas make theirs anew as well.
-pub async fn renew(app: &App, key: &Key) -> Result<u64, Error> {
+pub(crate) async fn renew(app: &App, key: &Key) -> Result<u64, Error> {
     app.records.mark_purged(key).await?;
     remove_variants(app, key).await
 }
 
 /// Purges one original everywhere, on explicit request.
-pub async fn purge(app: &App, key: &Key, by: Actor<'_>) -> Result<Purged, Error> {
+pub(crate) async fn purge(app: &App, key: &Key, by: Actor<'_>) -> Result<Purged, Error> {
     let announced = announce(app, key, Cause::Purge, by).await?;
     let purgers = announced.purgers();
     let variants = renew(app, key).await?;
@@ -109,7 +109,7 @@ pub async fn purge(app: &App, key: &Key, by: Actor<'_>) -> Result<Purged, Error>
 ///
 /// Downstream caches are purged of a folder by its tag, once; of a prefix that is not a folder by the keys of each
 /// page, because tags stand for whole names only.
-pub async fn purge_prefix(
+pub(crate) async fn purge_prefix(
     app: &App,
     prefix: &str,
     cursor: Option<String>,
@@ -173,7 +173,7 @@ async fn renew_all(app: &App, originals: Vec<Listed>) -> Result<u64, Error> {
 }
 
 /// Takes a key and its content down.
-pub async fn take_down(
+pub(crate) async fn take_down(
     app: &App,
     key: &Key,
     sha256: Option<ContentHash>,
@@ -191,7 +191,7 @@ pub async fn take_down(
 }
 
 /// Blocks a key and its content, and purges the content under all its keys. Whoever changes the key purges that.
-pub async fn block_content(
+pub(crate) async fn block_content(
     app: &App,
     key: &Key,
     sha256: Option<ContentHash>,
@@ -205,7 +205,7 @@ pub async fn block_content(
 }
 
 /// Lifts the block of [`take_down`].
-pub async fn lift(
+pub(crate) async fn lift(
     app: &App,
     key: &Key,
     sha256: Option<ContentHash>,

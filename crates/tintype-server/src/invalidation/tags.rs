@@ -11,26 +11,26 @@ use crate::records::record::{Record, short_hash};
 /// Below the smallest limit of the CDNs that read such headers.
 const MAX_BYTES: usize = 1024;
 
-pub fn of_key(key: &Key) -> String {
+pub(crate) fn of_key(key: &Key) -> String {
     format!("tt-{}", short_hash(key.as_str().as_bytes()))
 }
 
 /// The same under every key that has these bytes.
-pub fn of_content(sha256: ContentHash) -> String {
+pub(crate) fn of_content(sha256: ContentHash) -> String {
     format!("tc-{}", short_hash(sha256.to_string().as_bytes()))
 }
 
 /// `path` has no trailing slash; empty means everything.
-pub fn of_folder(path: &str) -> String {
+pub(crate) fn of_folder(path: &str) -> String {
     format!("tf-{}", short_hash(path.as_bytes()))
 }
 
 /// The tags of one response: its original, its content, its preset, and its parent folders. If there are too many,
 /// folders in the middle are left out.
-pub struct Tags(Vec<String>);
+pub(crate) struct Tags(Vec<String>);
 
 impl Tags {
-    pub fn of(key: &Key, record: &Record, site: &str, preset: Option<&str>) -> Self {
+    pub(crate) fn of(key: &Key, record: &Record, site: &str, preset: Option<&str>) -> Self {
         let mut tags = vec![of_key(key), of_folder("")];
         tags.extend(record.sha256.map(of_content));
         tags.extend(preset.map(|preset| format!("tp-{site}-{preset}")));
@@ -48,7 +48,7 @@ impl Tags {
         Self(tags)
     }
 
-    pub fn separated_by(&self, separator: &str) -> HeaderValue {
+    pub(crate) fn separated_by(&self, separator: &str) -> HeaderValue {
         let text = self.0.join(separator);
         HeaderValue::try_from(text).expect("hex and names are visible ASCII")
     }

@@ -52,7 +52,7 @@ const REMOVALS_AT_ONCE: usize = 16;
 
 /// After this time an undelivered purge is dropped: whatever a cache may keep without revalidation has long
 /// expired.
-pub const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const GIVE_UP: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Timing of the outbox. Tests use shorter times.
 #[derive(Clone, Copy, Debug)]
@@ -290,7 +290,7 @@ impl Outbox {
 }
 
 /// The folder that a prefix names, without a trailing slash; the empty prefix is everything.
-pub fn folder(prefix: &str) -> Option<&str> {
+pub(crate) fn folder(prefix: &str) -> Option<&str> {
     match prefix {
         "" => Some(""),
         prefix => prefix.strip_suffix('/'),

@@ -36,7 +36,7 @@ const MAX_WILDCARDS: usize = 15;
 const ANSWER: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub struct CloudFront {
+pub(crate) struct CloudFront {
     client: Client,
     distribution: String,
     paths: Arc<Paths>,
@@ -63,7 +63,7 @@ pub(super) async fn client() -> Client {
 }
 
 impl CloudFront {
-    pub fn new(client: Client, distribution: &str, paths: Arc<Paths>) -> Self {
+    pub(crate) fn new(client: Client, distribution: &str, paths: Arc<Paths>) -> Self {
         let distribution = distribution.to_owned();
         Self {
             client,

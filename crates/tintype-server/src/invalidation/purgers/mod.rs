@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use reqwest::redirect;
 
-pub use cloudfront::CloudFront;
-pub use paths::{Paths, SitePaths};
-pub use varnish::Varnish;
-pub use webhook::Webhook;
+pub(crate) use cloudfront::CloudFront;
+pub(crate) use paths::{Paths, SitePaths};
+pub(crate) use varnish::Varnish;
+pub(crate) use webhook::Webhook;
 
 use crate::config::Sites;
 use crate::invalidation::notice::Purge;
@@ -29,7 +29,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// A closed set: every `match` shows which kinds there are.
 #[derive(Debug)]
-pub enum Purger {
+pub(crate) enum Purger {
     Varnish(Varnish),
     CloudFront(CloudFront),
     Webhook(Webhook),
@@ -47,7 +47,7 @@ pub struct Named {
 
 /// Why a purge was not confirmed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// It may have been done, or may still be: repeat the same.
     #[error("{0}")]
     Again(String),
@@ -62,7 +62,7 @@ pub enum Failure {
 pub struct ClientError(#[from] reqwest::Error);
 
 /// The purgers of all sites, each once, and for each site that has some, its prefix and their numbers.
-pub async fn of(
+pub(crate) async fn of(
     sites: &Sites,
 ) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), ClientError> {
     let paths = Arc::new(Paths::new(sites.iter().map(|site| {
@@ -127,7 +127,7 @@ fn http() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 impl Purger {
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Varnish(_) => "varnish",
             Self::CloudFront(_) => "cloudfront",
@@ -136,7 +136,7 @@ impl Purger {
     }
 
     /// For the log: without the parts of a URL that may be secret.
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         match self {
             Self::Varnish(varnish) => varnish.target(),
             Self::CloudFront(cloudfront) => cloudfront.distribution(),
@@ -153,26 +153,26 @@ impl Purger {
 
     /// An invalidation of CloudFront takes longer than replicas take to serve a change, and costs money: once is
     /// enough.
-    pub fn tells_at_once(&self) -> bool {
+    pub(crate) fn tells_at_once(&self) -> bool {
         !matches!(self, Self::CloudFront(_))
     }
 
     /// How long to wait for more purges.
-    pub fn window(&self) -> Duration {
+    pub(crate) fn window(&self) -> Duration {
         match self {
             Self::Varnish(_) | Self::Webhook(_) => Duration::ZERO,
             Self::CloudFront(_) => cloudfront::WINDOW,
         }
     }
 
-    pub fn max_batch(&self) -> usize {
+    pub(crate) fn max_batch(&self) -> usize {
         match self {
             Self::Varnish(_) | Self::Webhook(_) => 100,
             Self::CloudFront(_) => cloudfront::MAX_BATCH,
         }
     }
 
-    pub async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+    pub(crate) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
         match self {
             Self::Varnish(varnish) => varnish.deliver(purges).await,
             Self::CloudFront(cloudfront) => cloudfront.deliver(purges).await,

@@ -31,7 +31,7 @@ const UNSAFE: &AsciiSet = &CONTROLS
 
 /// How the URLs of a site begin, and which kinds there are.
 #[derive(Clone, Debug)]
-pub struct SitePaths {
+pub(crate) struct SitePaths {
     /// The path of the public URL: empty, or with a leading slash and no trailing one.
     pub base: String,
     /// Whether originals are under `/o/`.
@@ -39,7 +39,7 @@ pub struct SitePaths {
 }
 
 #[derive(Debug)]
-pub struct Paths(HashMap<String, SitePaths>);
+pub(crate) struct Paths(HashMap<String, SitePaths>);
 
 /// The paths of one purge or of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) struct Places {
 }
 
 impl Paths {
-    pub fn new(sites: impl Iterator<Item = (String, SitePaths)>) -> Self {
+    pub(crate) fn new(sites: impl Iterator<Item = (String, SitePaths)>) -> Self {
         Self(sites.collect())
     }
 

@@ -12,13 +12,13 @@ use crate::invalidation::notice::Purge;
 const TAGS_AT_ONCE: usize = 100;
 
 #[derive(Debug)]
-pub struct Varnish {
+pub(crate) struct Varnish {
     http: Client,
     url: String,
 }
 
 impl Varnish {
-    pub fn new(http: Client, url: &str) -> Self {
+    pub(crate) fn new(http: Client, url: &str) -> Self {
         let url = url.to_owned();
         Self { http, url }
     }

@@ -30,7 +30,7 @@ use super::{Failure, Paths};
 use crate::invalidation::notice::{Purge, PurgeEntry};
 use crate::url::SigningKey;
 
-pub struct Webhook {
+pub(crate) struct Webhook {
     http: Client,
     url: String,
     /// Scheme and host: the rest may be a secret.
@@ -53,7 +53,7 @@ struct Notification<'a> {
 }
 
 impl Webhook {
-    pub fn new(http: Client, url: &str, key: SigningKey, paths: Arc<Paths>) -> Self {
+    pub(crate) fn new(http: Client, url: &str, key: SigningKey, paths: Arc<Paths>) -> Self {
         let host = url.split('/').take(3).collect::<Vec<_>>().join("/");
         Self {
             http,
