@@ -1,8 +1,10 @@
-//! The JPEG decoder at each of its scales; and the encoder, whose output must decode without damage.
+//! The JPEG decoder at each of its scales, alone and together; and the encoder, whose output must decode without damage.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tintype_jpeg::{Colour, Encoding, Limits, Picture, Samples, Sampling, Scale, Tables};
+use tintype_jpeg::{
+    Chroma, Colour, Decoder, Encoding, Limits, Picture, Samples, Sampling, Scale, Tables,
+};
 
 const LIMITS: Limits = Limits {
     max_pixels: 1_000_000,
@@ -19,7 +21,35 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     }
+    check_scales(bytes);
 });
+
+/// Pixels do not depend on what is decoded beside them, unless the file is damaged.
+fn check_scales(bytes: &[u8]) {
+    let scales = [Scale::EIGHTH, Scale::eighths(3), Scale::FULL];
+    let together = Decoder::at_scales(bytes, &scales, &LIMITS);
+    let Ok((together, false)) = together.map(|decoder| samples(decoder, scales.len())) else {
+        return;
+    };
+    for (scale, together) in scales.into_iter().zip(together) {
+        let alone = Decoder::new(bytes, scale, Chroma::Scaled, &LIMITS);
+        let alone = alone.map(|decoder| samples(decoder, 1));
+        assert!(matches!(alone, Ok((alone, false)) if alone == [together]));
+    }
+}
+
+/// Of each output, and whether the file is damaged.
+fn samples(mut decoder: Decoder<'_>, outputs: usize) -> (Vec<Vec<u8>>, bool) {
+    let mut samples = vec![Vec::new(); outputs];
+    while decoder.advance() {
+        for (output, samples) in samples.iter_mut().enumerate() {
+            for component in 0..decoder.sizes(output).len() {
+                samples.extend(decoder.stripe(output, component).samples);
+            }
+        }
+    }
+    (samples, decoder.is_damaged())
+}
 
 /// Encoded files decode without damage, to the same image in one scan and in several.
 fn check_encoding(picture: &Picture, seed: usize) {
