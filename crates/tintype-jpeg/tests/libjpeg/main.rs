@@ -10,4 +10,5 @@ mod corpus;
 mod damage;
 mod djpeg;
 mod encoding;
+mod samplings;
 mod twins;
