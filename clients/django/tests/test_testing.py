@@ -133,6 +133,7 @@ ASKED: list[Callable[[Client], object]] = [
     lambda client: statuses(client, "purge"),
     lambda client: statuses(client, "stat"),
     lambda client: statuses(client, "delete", "x/b"),
+    lambda client: client.limits().renderable,
 ]
 
 

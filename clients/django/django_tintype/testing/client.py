@@ -38,7 +38,10 @@ _TYPES = {
 }
 
 
-_RENDERABLE = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic", "heif", "jxl", "jp2")
+_RENDERABLE = (
+    *("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic", "heif", "jxl", "jp2"),
+    *("vnd.adobe.photoshop", "vnd.microsoft.icon", "svg+xml"),
+)
 
 
 @dataclass(frozen=True)
