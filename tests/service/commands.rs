@@ -335,7 +335,7 @@ fn warm_has_every_format_made_and_purge_removes_them() {
             .starts_with("not-found")
     );
     let unknown = warm(&["--preset", "nonsense", "photos/a.jpg"]).expect(2);
-    assert!(unknown.stderr.contains("nonsense is no preset") && unknown.stderr.contains("card"));
+    assert!(unknown.stderr.contains("nonsense is not a preset") && unknown.stderr.contains("card"));
     warm(&["--spec", "nonsense~w_60", "--prefix", "photos/"]).expect(2);
     let slip = warm(&["--preset", "card", "--prefix", "fotos/"]).expect(0);
     assert!(slip.stderr.contains("nothing was found under \"fotos/\""));

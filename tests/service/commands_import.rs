@@ -200,8 +200,8 @@ fn a_place_that_is_wrong_is_said_before_anything_is_done() {
     for (arguments, code, words) in [
         (["missing", "new"], 1, "FROM: file://./missing"),
         (["old", "no/such/parent"], 1, "TO: file://./no/such/parent"),
-        (["old", "old"], 2, "one place"),
-        (["old", "old/new"], 2, "one place"),
+        (["old", "old"], 2, "are the same"),
+        (["old", "old/new"], 2, "are the same"),
         (["ftp://x", "new"], 2, "file://"),
         (["https://x/?token=1", "new"], 2, "TINTYPE_IMPORT_TOKEN"),
     ] {
