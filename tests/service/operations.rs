@@ -374,7 +374,7 @@ fn the_size_of_a_task_is_found_and_said() {
         &[
             "cpus = 1  # from task metadata",
             "memory = 536870912  # from task metadata",
-            "workers = 1  # one for each of the cpus",
+            "workers = 1  # one per cpu",
             "memory_budget = 402653184  # three quarters of memory",
             "hot_cache_bytes = 100663296  # a quarter of memory_budget",
         ],

@@ -19,8 +19,8 @@ use crate::error::{Code, Error};
 /// How long the first request waits for others: about as long as requests sent together take to arrive.
 const WINDOW: Duration = Duration::from_millis(5);
 
-/// The most variants in a job: every one delays the others.
-const MOST: usize = 8;
+/// The most that the variants of a job may take besides the decode, which delays all of them.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// The bytes to be read.
 pub(super) type Original = (Key, ETag);
@@ -45,21 +45,24 @@ struct Board {
 struct Gathering {
     number: u64,
     wanted: Wanted,
+    /// Besides the decode.
+    takes: Duration,
     made: WeakShared<BoxFuture<'static, Results>>,
 }
 
 impl Gatherings {
-    /// Renders together with others. The first request's `make` renders all, and returns one result each.
+    /// Renders together with others a variant that takes so long besides the decode. The first request's `make` renders
+    /// all, and returns one result each.
     pub(super) async fn join<F>(
         &self,
         original: Original,
-        resolved: Resolved,
+        variant: (Resolved, Duration),
         make: impl FnOnce(Vec<Resolved>) -> F + Send + 'static,
     ) -> Made
     where
         F: Future<Output = Vec<Made>> + Send + 'static,
     {
-        let (made, place) = self.place(original, resolved, make);
+        let (made, place) = self.place(original, variant, make);
         let results = made.await;
         let result = results.get(place).and_then(|made| lock(made).take());
         result.unwrap_or_else(|| Err(Error::new(Code::Internal).cause("a render has no result")))
@@ -68,21 +71,21 @@ impl Gatherings {
     fn place<F>(
         &self,
         original: Original,
-        resolved: Resolved,
+        (resolved, takes): (Resolved, Duration),
         make: impl FnOnce(Vec<Resolved>) -> F + Send + 'static,
     ) -> (Shared<BoxFuture<'static, Results>>, usize)
     where
         F: Future<Output = Vec<Made>> + Send + 'static,
     {
         let mut board = lock(&self.0);
-        if let Some(gathering) = board.open.get(&original) {
+        if let Some(gathering) = board.open.get_mut(&original)
+            && gathering.takes + takes <= LONGEST
+            && let Some(made) = gathering.made.upgrade()
+        {
+            gathering.takes += takes;
             let mut wanted = lock(&gathering.wanted);
-            if wanted.len() < MOST
-                && let Some(made) = gathering.made.upgrade()
-            {
-                wanted.push(resolved);
-                return (made, wanted.len() - 1);
-            }
+            wanted.push(resolved);
+            return (made, wanted.len() - 1);
         }
         board.started += 1;
         let wanted = Arc::new(Mutex::new(vec![resolved]));
@@ -103,6 +106,7 @@ impl Gatherings {
             let gathering = Gathering {
                 number: board.started,
                 wanted,
+                takes,
                 made: weak,
             };
             board.open.insert(original, gathering);

@@ -20,7 +20,8 @@ use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
 use crate::workers::{Cost, Kind, Priority, Shift};
 
-/// Renders wait for others if their decode takes this long.
+/// Renders wait for others if their decode takes this long, and most of their time: what each takes by itself delays
+/// the others.
 const GATHERED_FROM: Duration = Duration::from_millis(20);
 
 /// Renders a variant, from the mezzanine where that is good enough for it.
@@ -69,9 +70,11 @@ async fn render_original(
 ) -> Made {
     let source = source(&stored.record);
     let source = source.ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
+    let expected = cost::expect(&source, &resolved);
+    let own = expected.resize + expected.encode;
     let is_gathered = priority == Priority::Request
         && cost::is_shared(&source, &resolved)
-        && cost::expect(&source, &resolved).decode >= GATHERED_FROM;
+        && expected.decode >= own.max(GATHERED_FROM);
     if !is_gathered {
         let wanted = vec![resolved];
         return only(
@@ -92,7 +95,10 @@ async fn render_original(
             .map(|group| render_all(&shared, &key, (&stored, &source), group, priority, deadline));
         join_all(groups).await.concat()
     };
-    variants.gatherings.join(original, resolved, make).await
+    variants
+        .gatherings
+        .join(original, (resolved, own), make)
+        .await
 }
 
 /// Renders from one read and, where it can be shared, one decode. Returns one result each.
