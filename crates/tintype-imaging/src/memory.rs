@@ -7,9 +7,11 @@
 use crate::cost::{Source, eighths};
 use crate::decode::svg;
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
+use crate::geometry;
 use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
 use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
+use crate::render::look::{SIDE, trim_size};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
 
@@ -25,16 +27,46 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
         Rotate::None | Rotate::Half => resolved.size,
         Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
     };
+    let output = geometry::most(resolved).pixels().min(geometry::MAX_PIXELS);
     // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
-    let shaped =
-        2 * channels_between(source) * resolved.size.pixels().max(resolved.output().pixels());
+    // A filter works with twice the bytes of a sample.
+    let is_filtered = resolved.blur.is_some() || resolved.sharpen.is_some();
+    let copies = if is_filtered { 4 } else { 2 };
+    let shaped = copies * channels_between(source) * resolved.size.pixels().max(output);
     let own = match resolved.own_coding || resolved.is_original(source.upright) {
         true => 2 * source.bytes,
         false => 0,
     };
-    let output = resolved.output().pixels();
     let encoding = channels_between(source) * output + encoding(source, resolved, output) + own;
-    FIXED + source.bytes + shrinking(source, part, target).max(shaped).max(encoding)
+    let shrinking = shrinking(source, part, target).max(looking(source, resolved));
+    FIXED + source.bytes + shrinking.max(shaped).max(encoding)
+}
+
+/// For what is planned when the picture is seen, and for what may come of it.
+fn looking(source: &Source, resolved: &Resolved) -> u64 {
+    let Some(look) = &resolved.look else {
+        return 0;
+    };
+    let part = Size::new(look.within.width, look.within.height);
+    let seen =
+        |size: Size| shrinking(source, part, size) + 2 * channels_between(source) * size.pixels();
+    let smart = seen(Size::new(SIDE, SIDE));
+    if look.trim.is_none() {
+        return smart;
+    }
+    let most = geometry::most(resolved);
+    let most = match resolved.rotate {
+        Rotate::None | Rotate::Half => most,
+        Rotate::Quarter | Rotate::ThreeQuarters => most.transposed(),
+    };
+    // What is left may be so small that a JPEG is not decoded at less than its size.
+    let half = Size::new(part.width / 2 + 1, part.height / 2 + 1);
+    let cut = match source.format {
+        SourceFormat::Jpeg => shrinking(source, part, half),
+        _ => 0,
+    };
+    let answer = shrinking(source, part, most);
+    smart.max(seen(trim_size(look.within))).max(cut).max(answer)
 }
 
 /// The same for [`placeholder::make`].

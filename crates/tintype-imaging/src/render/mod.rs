@@ -3,6 +3,7 @@
 //! The steps, each in a file of its own:
 //!
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
+//!    Where only the picture can tell what to cut, [`look`] at it first;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
 //! 3. [`colour`]: CMYK and 16 bits to 8-bit sRGB, while the samples are still whole;
 //! 4. [`shrink`]: crops and resizes, band by band as they are decoded;
@@ -22,6 +23,8 @@ mod drawn;
 mod encode;
 mod filter;
 mod hdr;
+mod inks;
+pub(crate) mod look;
 mod own;
 mod pixels;
 mod resize;
@@ -35,7 +38,7 @@ use crate::Error;
 use crate::decode::{self, Band};
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{self, Container, Header, SourceFormat};
-use crate::spec::{Format, Metadata, Rect, Resolved, Size};
+use crate::spec::{Format, Rect, Resolved, Size};
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
@@ -87,19 +90,31 @@ fn render_as(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<Rendered, Error> {
-    match (resolved.format, resolved.metadata) {
-        (Format::Gif, _) => return Err(Error::NotYetSupported("gif output")),
-        (_, Metadata::Keep) => return Err(Error::NotYetSupported("meta_keep")),
-        _ => {}
+    if resolved.format == Format::Gif {
+        return Err(Error::NotYetSupported("gif output"));
     }
     encode::check_size(resolved.format, resolved.output())?;
     check_deadline(deadline)?;
 
     let container = probe::container(Cursor::new(bytes), limits, deadline)?;
+    let of = of.unwrap_or_else(|| container.header.upright());
+    let planned;
+    let mut looking = Duration::ZERO;
+    let resolved = match &resolved.look {
+        None => resolved,
+        Some(look) => {
+            let start = Instant::now();
+            let both = (resolved, look);
+            planned = look::plan(bytes, &container, of, both, limits, deadline)?;
+            encode::check_size(planned.format, planned.output())?;
+            looking = start.elapsed();
+            &planned
+        }
+    };
     let turn = Turn::of_orientation(container.header.orientation);
     let wanted = Wanted {
         crop: resolved.crop,
-        of: of.unwrap_or_else(|| container.header.upright()),
+        of,
         turn: turn
             .then(Turn::of_rotation(resolved.rotate))
             .then(Turn::of_flip(resolved.flip)),
@@ -111,21 +126,18 @@ fn render_as(
     let start = Instant::now();
     let shrink = Shrink::new(&container, &stored, deadline);
     let shrunk = open(bytes, &container, &stored, limits, deadline, shrink)?;
-    timings.decode = start.elapsed().saturating_sub(shrunk.spent);
+    timings.decode = looking + start.elapsed().saturating_sub(shrunk.spent);
 
     let start = Instant::now();
     let resized = shrunk.spent;
     let pixels = shape(shrunk, &container, wanted.turn);
     let pixels = filter::apply(pixels, resolved, deadline)?;
-    let pixels = canvas::apply(pixels, resolved).without_idle_colour();
+    let pixels = canvas::apply(pixels, resolved, deadline)?.without_idle_colour();
     timings.resize = resized + start.elapsed();
     check_deadline(deadline)?;
 
     let start = Instant::now();
-    let rights = match resolved.metadata {
-        Metadata::Copyright => container.blocks.rights(limits).written(),
-        Metadata::None | Metadata::Keep => None,
-    };
+    let rights = container.blocks.written(resolved.metadata, limits);
     let rights = rights.as_ref();
     let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
     let own = own::smaller(
