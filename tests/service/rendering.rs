@@ -143,6 +143,81 @@ fn the_crop_keeps_what_the_gravity_names() {
     );
 }
 
+/// A red square on white, to the left.
+fn square() -> Vec<u8> {
+    let square = image::RgbImage::from_fn(300, 100, |x, y| {
+        match (40..90).contains(&x) && (20..70).contains(&y) {
+            true => image::Rgb([200, 40, 40]),
+            false => image::Rgb([255, 255, 255]),
+        }
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    square
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn what_is_in_the_picture_decides_where_that_is_asked() {
+    let app = App::dev();
+    app.upload("square.png", &square());
+    check(&app, "square.png", "f_png~trim_1", "png", 50, 50);
+    check(&app, "square.png", "w_20~f_webp~trim_1", "webp", 20, 20);
+    let pixel = |spec: &str, x, y| {
+        let answer = app.get(&format!("/t/square.png/{spec}~f_png")).expect(200);
+        picture::png(&answer.body).get_pixel(x, y).0
+    };
+    let smart = "w_100~h_100~fit_cover~g_smart";
+    assert_eq!(pixel(smart, 60, 45), [200, 40, 40, 255]);
+    // What a person says counts more.
+    let focal = serde_json::json!({ "focal_point": { "x": 1, "y": 0.5 } });
+    app.patch("square.png", &focal).expect(200);
+    assert_eq!(pixel(smart, 60, 45), [255; 4]);
+}
+
+#[test]
+fn a_picture_is_its_own_padding_where_that_is_asked() {
+    let app = App::dev();
+    app.upload("tower", &corpus::tower());
+    let answer = app.get("/t/tower/w_200~h_100~fit_pad~f_png~bg_blur");
+    let answer = picture::png(&answer.expect(200).body);
+    let (left, right) = (answer.get_pixel(3, 50).0, answer.get_pixel(196, 50).0);
+    assert_eq!((left[3], right[3]), (255, 255));
+    assert_ne!(left, answer.get_pixel(3, 5).0);
+    let alone = app.get("/t/tower/w_200~h_100~bg_blur");
+    alone.refused(400, "invalid-spec");
+}
+
+#[test]
+fn metadata_stays_where_that_is_asked() {
+    let app = App::dev();
+    app.upload("camera.jpg", &corpus::read("metadata/DSCN0010.jpg"));
+    let has = |spec: &str, words: &[u8]| {
+        let answer = app.get(&format!("/t/camera.jpg/{spec}")).expect(200);
+        answer.body.windows(words.len()).any(|part| part == words)
+    };
+    assert!(has("w_100~f_jpeg~meta_keep", b"COOLPIX"));
+    assert!(!has("w_100~f_jpeg~meta_keep", b"GPS"));
+    assert!(!has("w_100~f_jpeg", b"COOLPIX"));
+}
+
+#[test]
+fn an_answer_has_as_many_bytes_as_were_asked_for_at_most() {
+    let app = App::dev();
+    app.upload("tower", &corpus::tower());
+    for format in ["jpeg", "webp"] {
+        let length = |spec: &str| app.get(&format!("/t/tower/{spec}")).expect(200).body.len();
+        let free = length(&format!("w_300~f_{format}"));
+        let most = free * 2 / 3;
+        let bound = length(&format!("w_300~f_{format}~max_{most}"));
+        assert!(
+            bound <= most && bound > most / 2,
+            "{format}: {bound} of {free}"
+        );
+    }
+}
+
 #[test]
 fn padding_has_the_colour_that_was_asked_for() {
     let app = App::dev();

@@ -29,7 +29,7 @@ MISTAKES = [
     ("p fit='fill' alt=''", "tt_img: fit: must be one of contain cover stretch pad"),
     ("p fit='cover' w=9 alt=''", "tt_img: fit: other than contain needs both w and h"),
     ("p g='n' w=9 alt=''", "tt_img: g: needs fit_cover or fit_pad"),
-    ("p w=9 h=9 fit='cover' g='smart' alt=''", "tt_img: g_smart: g_smart is not yet supported"),
+    ("p w=9 h=9 g='smart' alt=''", "tt_img: g: needs fit_cover or fit_pad"),
     ("p 'crad' alt=''", "tt_img: crad: no such preset, did you mean card"),
     ("p 'w_0' alt=''", "tt_img: w: must be"),
     ("p 'f_original' alt=''", "tt_img: f: original is no picture"),

@@ -84,6 +84,18 @@ def test_refused_paths(path: str) -> None:
         urls.parse_path(path)
 
 
+def test_what_only_the_picture_tells() -> None:
+    cover = "w_300~h_200~fit_cover"
+    smart, centre = (Spec.parse(f"{cover}~g_{word}") for word in ("smart", "c"))
+    assert geometry.resolve(400, 800, smart) == geometry.resolve(400, 800, centre)
+    focal = (0.1, 0.9)
+    plain = Spec.parse(cover)
+    assert geometry.resolve(400, 800, smart, focal) == geometry.resolve(400, 800, plain, focal)
+    with pytest.raises(geometry.GeometryError) as caught:
+        geometry.resolve(400, 800, Spec.parse("w_300~trim_1"))
+    assert caught.value.code == "trim"
+
+
 @pytest.mark.parametrize("case", cases("geometry.json", "cases", 60), ids=name)
 def test_geometry(case: dict[str, Any]) -> None:
     width, height = case["source"]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::decode;
 use crate::placeholder;
 use crate::probe::{Header, SourceFormat};
+use crate::render::look::{SIDE, trim_size};
 use crate::spec::{Format, Resolved, Rotate, Size};
 
 /// What a record knows about an original.
@@ -69,7 +70,7 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     let filters = u64::from(resolved.blur.is_some()) + u64::from(resolved.sharpen.is_some());
     let filtering = nanoseconds(filters * FILTER * resolved.size.pixels());
     Expected {
-        decode: decode(source, part, target),
+        decode: looking(source, resolved) + decode(source, part, target),
         resize: resize(source, part, target) + filtering,
         encode: tries * encode(resolved.format, resolved.output()),
     }
@@ -87,8 +88,20 @@ pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
 
 /// Whether a decode for this variant can serve other sizes as well.
 pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
-    let target = target(resolved);
-    decode::is_shared(source.format, source.channels, (part(resolved), target))
+    let sizes = (part(resolved), target(resolved));
+    resolved.look.is_none() && decode::is_shared(source.format, source.channels, sizes)
+}
+
+/// Predicts the extra decode for what is planned by looking at the image.
+fn looking(source: &Source, resolved: &Resolved) -> Duration {
+    let Some(look) = &resolved.look else {
+        return Duration::ZERO;
+    };
+    let part = Size::new(look.within.width, look.within.height);
+    let see = |size: Size| decode(source, part, size) + resize(source, part, size);
+    let trimming = look.trim.map(|_| see(trim_size(look.within)));
+    let smart = look.framing.is_smart().then(|| see(Size::new(SIDE, SIDE)));
+    trimming.unwrap_or_default() + smart.unwrap_or_default()
 }
 
 /// For [`placeholder::make`].
@@ -126,7 +139,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
 /// In pixels; below this, fixed costs dominate.
 const SMALLEST: u64 = 20_000;
 
-/// What `max_bytes` comes to, where most answers fit at once and some take seven.
+/// What `max_bytes` comes to, where most answers fit at once and some take six.
 const TRIES: u32 = 3;
 
 /// Per pixel of a blur or an unsharp mask.

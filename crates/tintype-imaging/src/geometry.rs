@@ -24,10 +24,12 @@
 //!    was cropped away counts as the nearest edge. A compass name speaks of the turned image:
 //!    `nw` is flush with the top left corner. The default is the original's focal point, else the
 //!    centre. On a canvas only the compass places the picture, by default in the centre.
-//! 6. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
+//!    `smart` leaves the place of the cut to the picture, unless the record has a focal point.
+//! 6. `trim` comes between crop and turn, and leaves the size to the picture: that of an even border is known only
+//!    when it was looked at. The rules are the same for what is left ([`Look`]).
+//! 7. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
 //!
-//! Deliberately absent: pixels, formats' own limits other than the longest side, and what is in the
-//! picture (saliency, trimming).
+//! Deliberately absent: pixels, and formats' own limits other than the longest side.
 
 mod crop;
 mod turn;
@@ -35,13 +37,19 @@ mod turn;
 use crop::clip;
 use turn::Turn;
 
-use crate::spec::{Canvas, Compass, Decimal, Fit, Format, Gravity, Rect, Request, Resolved, Size};
+use crate::spec::{
+    Background, Canvas, Compass, Decimal, Fit, Format, Framing, Gravity, Look, Rect, Request,
+    Resolved, Size,
+};
 
 /// The longest side of a response: the most that a WebP file can hold.
 pub const MAX_SIDE: u32 = 16_383;
 /// The most pixels of a response. Only `up` and `pad` can make a response larger than its original, whose pixels the
 /// probe has limited already.
 pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// Of `trim_1`, in levels of 255: what JPEG does to an even border stays below it.
+const USUAL_TOLERANCE: u8 = 10;
 
 const ONE: i64 = 1_000_000;
 
@@ -95,37 +103,10 @@ pub fn resolve(
         crop,
     );
     let dpr = request.dpr.unwrap_or(Decimal::ONE);
-    let enlarge = request.enlarge.unwrap_or(false);
-    let width = request.width.map(|width| times(width, dpr));
-    let height = request.height.map(|height| times(height, dpr));
-    let fit = request.fit.unwrap_or_default();
-    let picture = turn.size();
-
-    let mut cut = whole(picture);
-    let mut canvas = None;
-    let size = match (fit, width, height) {
-        (Fit::Contain, width, height) => contain(picture, width, height, enlarge),
-        (fit, Some(width), Some(height)) => {
-            let asked = Size::new(width, height);
-            match fit {
-                Fit::Contain | Fit::Pad => {
-                    let inner = contain(picture, Some(width), Some(height), enlarge);
-                    canvas = place(inner, asked, request.gravity)?;
-                    inner
-                }
-                Fit::Stretch => shrink_box(picture, asked, enlarge),
-                Fit::Cover => {
-                    let kept = largest_inside(picture, asked);
-                    let gravity = request
-                        .gravity
-                        .or(defaults.focal.map(|(x, y)| Gravity::Point { x, y }));
-                    cut = cut_towards(gravity, kept, source, &turn);
-                    shrink_box(picture, asked, enlarge)
-                }
-            }
-        }
-        _ => return Err(GeometryError::BoxIncomplete),
-    };
+    let framing = framing(request, dpr, defaults);
+    let Framed { cut, size, canvas } = frame(source, &turn, &framing)?;
+    let trim = request.trim.and_then(levels);
+    let is_looked_at = trim.is_some() || framing.is_smart();
 
     let format = defaults.format;
     let resolved = Resolved {
@@ -134,10 +115,18 @@ pub fn resolve(
         flip: turn.flip,
         size,
         canvas,
+        look: is_looked_at.then_some(Look {
+            within: crop,
+            trim,
+            framing,
+        }),
         blur: request.blur.map(|sigma| times_decimal(sigma, dpr)),
         sharpen: request.sharpen.filter(|amount| *amount != Decimal::ZERO),
         gray: request.gray.unwrap_or(false),
-        background: request.background,
+        // Where nothing is left to fill there is nothing to be seen of it.
+        background: request.background.filter(|background| {
+            *background != Background::Blur || canvas.is_some() || is_looked_at
+        }),
         format,
         quality: match format {
             // Lossless: quality makes no difference.
@@ -151,23 +140,160 @@ pub fn resolve(
         progressive: false,
         own_coding: false,
     };
-    let output = resolved.output();
-    if output.width.max(output.height) > MAX_SIDE || output.pixels() > MAX_PIXELS {
-        return Err(GeometryError::TooLarge(output));
-    }
+    check_output(resolved.output())?;
     Ok(resolved)
 }
 
+/// The same once the picture was looked at: of `kept`, which trimming has left, and with what is at the point in the
+/// middle, where the picture itself was to tell.
+pub(crate) fn seen(
+    source: Size,
+    resolved: &Resolved,
+    framing: &Framing,
+    kept: Rect,
+    point: Option<Gravity>,
+) -> Result<Resolved, GeometryError> {
+    let turn = Turn::new(resolved.rotate, resolved.flip, kept);
+    let framing = Framing {
+        gravity: point.or(framing.gravity),
+        ..*framing
+    };
+    let Framed { cut, size, canvas } = frame(source, &turn, &framing)?;
+    let resolved = Resolved {
+        crop: turn.undo(cut),
+        size,
+        canvas,
+        look: None,
+        ..resolved.clone()
+    };
+    check_output(resolved.output())?;
+    Ok(resolved)
+}
+
+/// What `cover` leaves of `kept`, as upright as that is.
+pub(crate) fn window(resolved: &Resolved, framing: &Framing, kept: Rect) -> Size {
+    let turn = Turn::new(resolved.rotate, resolved.flip, kept);
+    let picture = turn.size();
+    let (Some(width), Some(height)) = (framing.width, framing.height) else {
+        return Size::new(kept.width, kept.height);
+    };
+    let window = largest_inside(picture, Size::new(width, height));
+    if picture == Size::new(kept.width, kept.height) {
+        window
+    } else {
+        window.transposed()
+    }
+}
+
+/// The largest that an answer can turn out, where its size is known only once the picture was looked at.
+pub fn most(resolved: &Resolved) -> Size {
+    let output = resolved.output();
+    let Some(Look {
+        within,
+        trim: Some(_),
+        framing,
+    }) = &resolved.look
+    else {
+        return output;
+    };
+    let turned = Turn::new(resolved.rotate, resolved.flip, *within).size();
+    let Framing {
+        width,
+        height,
+        fit,
+        enlarge,
+        ..
+    } = *framing;
+    let side = |asked: Option<u32>, other: Option<u32>, picture: u32| match (asked, other) {
+        (Some(asked), _) if enlarge || fit == Fit::Pad => asked,
+        (Some(asked), _) => asked.min(picture),
+        (None, Some(_)) if enlarge => MAX_SIDE,
+        (None, _) => picture,
+    };
+    Size::new(
+        side(width, height, turned.width).max(output.width),
+        side(height, width, turned.height).max(output.height),
+    )
+}
+
+fn framing(request: &Request, dpr: Decimal, defaults: &Defaults) -> Framing {
+    let fit = request.fit.unwrap_or_default();
+    let focal = defaults.focal.map(|(x, y)| Gravity::Point { x, y });
+    Framing {
+        width: request.width.map(|width| times(width, dpr)),
+        height: request.height.map(|height| times(height, dpr)),
+        fit,
+        gravity: match (fit, request.gravity) {
+            (Fit::Contain | Fit::Stretch, _) => None,
+            (Fit::Pad, gravity) => gravity,
+            // What a person has seen is worth more than what a measure sees.
+            (Fit::Cover, None | Some(Gravity::Smart)) => focal.or(request.gravity),
+            (Fit::Cover, gravity) => gravity,
+        },
+        enlarge: request.enlarge.unwrap_or(false),
+    }
+}
+
+/// Of 255; `None` is off.
+fn levels(tolerance: Decimal) -> Option<u8> {
+    match tolerance {
+        Decimal::ZERO => None,
+        Decimal::ONE => Some(USUAL_TOLERANCE),
+        some => Some((some.to_f64() * 255.0).round() as u8),
+    }
+}
+
+struct Framed {
+    /// Of the turned picture.
+    cut: Rect,
+    /// What it becomes.
+    size: Size,
+    canvas: Option<Canvas>,
+}
+
+/// Steps 3 to 5.
+fn frame(source: Size, turn: &Turn, framing: &Framing) -> Result<Framed, GeometryError> {
+    let Framing {
+        width,
+        height,
+        fit,
+        gravity,
+        enlarge,
+    } = *framing;
+    let picture = turn.size();
+    let mut cut = whole(picture);
+    let mut canvas = None;
+    let size = match (fit, width, height) {
+        (Fit::Contain, width, height) => contain(picture, width, height, enlarge),
+        (fit, Some(width), Some(height)) => {
+            let asked = Size::new(width, height);
+            match fit {
+                Fit::Contain | Fit::Pad => {
+                    let inner = contain(picture, Some(width), Some(height), enlarge);
+                    canvas = place(inner, asked, gravity)?;
+                    inner
+                }
+                Fit::Stretch => shrink_box(picture, asked, enlarge),
+                Fit::Cover => {
+                    let kept = largest_inside(picture, asked);
+                    cut = cut_towards(gravity, kept, source, turn);
+                    shrink_box(picture, asked, enlarge)
+                }
+            }
+        }
+        _ => return Err(GeometryError::BoxIncomplete),
+    };
+    Ok(Framed { cut, size, canvas })
+}
+
+fn check_output(output: Size) -> Result<(), GeometryError> {
+    if output.width.max(output.height) > MAX_SIDE || output.pixels() > MAX_PIXELS {
+        return Err(GeometryError::TooLarge(output));
+    }
+    Ok(())
+}
+
 fn refuse_unsupported(request: &Request) -> Result<(), GeometryError> {
-    if request.gravity == Some(Gravity::Smart) {
-        return Err(GeometryError::NotYetSupported("g_smart"));
-    }
-    if request
-        .trim
-        .is_some_and(|tolerance| tolerance != Decimal::ZERO)
-    {
-        return Err(GeometryError::NotYetSupported("trim"));
-    }
     if request.animate == Some(true) {
         return Err(GeometryError::NotYetSupported("anim"));
     }
@@ -241,7 +367,7 @@ fn shrink_box(picture: Size, asked: Size, enlarge: bool) -> Size {
 }
 
 /// The largest rectangle with the shape of `shape` inside `picture`.
-fn largest_inside(picture: Size, shape: Size) -> Size {
+pub(crate) fn largest_inside(picture: Size, shape: Size) -> Size {
     if product(picture.width, shape.height) <= product(picture.height, shape.width) {
         Size::new(
             picture.width,

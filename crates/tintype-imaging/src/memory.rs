@@ -7,11 +7,13 @@
 use crate::cost::{Source, eighths, part, target};
 use crate::decode::svg;
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, in_planes};
+use crate::geometry;
 use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
 use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
+use crate::render::look::{SIDE, trim_size};
 use crate::render::shrink::WINDOW_BYTES;
-use crate::spec::{Format, Resolved, Size};
+use crate::spec::{Format, Resolved, Rotate, Size};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -21,7 +23,8 @@ const FIXED: u64 = MIB;
 /// Predicts [`crate::render::render`], including the file itself.
 pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     let (part, target) = (part(resolved), target(resolved));
-    FIXED + source.bytes + shrinking(source, part, target).max(finishing(source, resolved))
+    let shrinking = shrinking(source, part, target).max(looking(source, resolved));
+    FIXED + source.bytes + shrinking.max(finishing(source, resolved))
 }
 
 /// Predicts [`crate::render::render_all`]: all are resized side by side, then finished one after the other.
@@ -45,16 +48,45 @@ pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
 
 /// Everything after resizing.
 fn finishing(source: &Source, resolved: &Resolved) -> u64 {
+    let output = geometry::most(resolved).pixels().min(geometry::MAX_PIXELS);
     // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
-    let shaped =
-        2 * channels_between(source) * resolved.size.pixels().max(resolved.output().pixels());
+    // A filter works with twice the bytes of a sample.
+    let is_filtered = resolved.blur.is_some() || resolved.sharpen.is_some();
+    let copies = if is_filtered { 4 } else { 2 };
+    let shaped = copies * channels_between(source) * resolved.size.pixels().max(output);
     let own = match resolved.own_coding || resolved.is_original(source.upright) {
         true => 2 * source.bytes,
         false => 0,
     };
-    let output = resolved.output().pixels();
     let encoding = channels_between(source) * output + encoding(source, resolved, output) + own;
     shaped.max(encoding)
+}
+
+/// Looking at the image for what is planned by it, and what may come of it.
+fn looking(source: &Source, resolved: &Resolved) -> u64 {
+    let Some(look) = &resolved.look else {
+        return 0;
+    };
+    let part = Size::new(look.within.width, look.within.height);
+    let seen =
+        |size: Size| shrinking(source, part, size) + 2 * channels_between(source) * size.pixels();
+    let smart = seen(Size::new(SIDE, SIDE));
+    if look.trim.is_none() {
+        return smart;
+    }
+    let most = geometry::most(resolved);
+    let most = match resolved.rotate {
+        Rotate::None | Rotate::Half => most,
+        Rotate::Quarter | Rotate::ThreeQuarters => most.transposed(),
+    };
+    // What is left may be so small that a JPEG is decoded at full size.
+    let half = Size::new(part.width / 2 + 1, part.height / 2 + 1);
+    let cut = match source.format {
+        SourceFormat::Jpeg => shrinking(source, part, half),
+        _ => 0,
+    };
+    let answer = shrinking(source, part, most);
+    smart.max(seen(trim_size(look.within))).max(cut).max(answer)
 }
 
 /// The same for [`placeholder::make`].

@@ -199,6 +199,14 @@ impl Rgba {
     };
 }
 
+/// What shows through transparency, and around a padded picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Background {
+    Colour(Rgba),
+    /// Around a padded picture: itself, as large as the canvas and out of focus.
+    Blur,
+}
+
 /// Which metadata the answer carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Metadata {
@@ -233,7 +241,7 @@ pub struct Request {
     pub enlarge: Option<bool>,
     /// 1..=100.
     pub quality: Option<u8>,
-    pub background: Option<Rgba>,
+    pub background: Option<Background>,
     pub rotate: Option<Rotate>,
     pub flip: Option<Flip>,
     /// Sigma in pixels of the response, before dpr: 0.3..=100.
@@ -241,7 +249,7 @@ pub struct Request {
     /// 0..=10.
     pub sharpen: Option<Decimal>,
     pub gray: Option<bool>,
-    /// Tolerance, 0..=1; 0 is off.
+    /// Cuts off an even border. Tolerance, 0..=1 of a channel; 0 is off, and 1 the usual one.
     pub trim: Option<Decimal>,
     pub animate: Option<bool>,
     pub metadata: Option<Metadata>,
@@ -261,13 +269,16 @@ pub struct Resolved {
     pub size: Size,
     /// For `pad`: the size of the response, and where the image is placed in it.
     pub canvas: Option<Canvas>,
+    /// Set where the pixels have a say in all of the above, which then is what comes of it if there is nothing to be
+    /// trimmed and the middle is as good as any other part.
+    pub look: Option<Look>,
     /// Sigma in pixels of the answer, dpr included.
     pub blur: Option<Decimal>,
     pub sharpen: Option<Decimal>,
     pub gray: bool,
     /// Shows through transparency and fills the canvas. `None`: transparent where the format can,
     /// else white.
-    pub background: Option<Rgba>,
+    pub background: Option<Background>,
     pub format: Format,
     pub quality: u8,
     pub metadata: Metadata,
@@ -277,6 +288,68 @@ pub struct Resolved {
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
     pub own_coding: bool,
+}
+
+/// What is planned only when the picture is seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Look {
+    /// Where in the upright original.
+    pub within: Rect,
+    /// An even border is cut off, whose pixels differ by at most so many levels of 255.
+    pub trim: Option<u8>,
+    pub framing: Framing,
+}
+
+/// The box, and how a picture comes into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Framing {
+    /// In pixels of the answer.
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    pub fit: Fit,
+    pub gravity: Option<Gravity>,
+    pub enlarge: bool,
+}
+
+impl Framing {
+    pub fn is_smart(&self) -> bool {
+        self.gravity == Some(Gravity::Smart)
+    }
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            within,
+            trim,
+            framing,
+        } = self;
+        let Framing {
+            width,
+            height,
+            fit,
+            gravity,
+            enlarge,
+        } = framing;
+        let side = |side: &Option<u32>| side.unwrap_or_default();
+        let (trim, up) = (trim.map_or(-1, i16::from), u8::from(*enlarge));
+        write!(
+            f,
+            "{},{},{},{},{trim},{},{},{fit:?},{up},",
+            within.x,
+            within.y,
+            within.width,
+            within.height,
+            side(width),
+            side(height),
+        )?;
+        match gravity {
+            None => Ok(()),
+            Some(Gravity::Smart) => f.write_str("smart"),
+            Some(Gravity::Compass(compass)) => write!(f, "{compass:?}"),
+            Some(Gravity::Point { x, y }) => write!(f, "{x}x{y}"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -300,6 +373,7 @@ impl Resolved {
             flip: Flip::default(),
             size,
             canvas: None,
+            look: None,
             blur: None,
             sharpen: None,
             gray: false,
@@ -331,6 +405,7 @@ impl Resolved {
             && self.flip == Flip::default()
             && self.size == upright
             && self.canvas.is_none()
+            && self.look.is_none()
             && self.blur.is_none()
             && self.sharpen.is_none()
             && !self.gray
@@ -347,6 +422,7 @@ impl fmt::Display for Resolved {
             flip,
             size,
             canvas,
+            look,
             blur,
             sharpen,
             gray,
@@ -375,11 +451,18 @@ impl fmt::Display for Resolved {
             }
             None => write!(f, "canvas=;")?,
         }
+        // Said only where there is one, so that the names of all others stay.
+        if let Some(look) = look {
+            write!(f, "look={look};")?;
+        }
         write!(f, "blur={};", blur.unwrap_or_default())?;
         write!(f, "sharpen={};", sharpen.unwrap_or_default())?;
         write!(f, "gray={};", u8::from(*gray))?;
         match background {
-            Some(Rgba { r, g, b, a }) => write!(f, "bg={r:02x}{g:02x}{b:02x}{a:02x};")?,
+            Some(Background::Blur) => write!(f, "bg=blur;")?,
+            Some(Background::Colour(Rgba { r, g, b, a })) => {
+                write!(f, "bg={r:02x}{g:02x}{b:02x}{a:02x};")?
+            }
             None => write!(f, "bg=;")?,
         }
         write!(

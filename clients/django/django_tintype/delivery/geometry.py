@@ -23,8 +23,8 @@ _ONE = 1_000_000
 
 
 class GeometryError(ValueError):
-    """A spec that cannot be applied to this original; `code` is `empty`, `crop`, `too-large`, or
-    the unsupported item."""
+    """A spec that cannot be applied to this original, or whose size only the service can tell;
+    `code` is `empty`, `crop`, `too-large`, or the item."""
 
     def __init__(self, code: str, reason: str) -> None:
         self.code = code
@@ -44,7 +44,7 @@ class Rect(NamedTuple):
 
 
 class Geometry(NamedTuple):
-    #: Cut from the upright original.
+    #: Cut from the upright original; with `g_smart`, of this size.
     crop: Rect
     #: The size of the variant.
     output: Size
@@ -62,6 +62,8 @@ def resolve(
     if spec.preset is not None:
         raise ValueError(f"preset {spec.preset} is not filled in")
     refuse_unsupported(spec)
+    if spec.trim:
+        raise GeometryError("trim", "a trimmed picture has the size of what is in it")
     if width < 1 or height < 1:
         raise GeometryError("empty", "picture has no pixels")
     source = Size(width, height)
@@ -103,7 +105,7 @@ def resolve(
 
 def refuse_unsupported(spec: Spec) -> None:
     """Items that the service can parse and not yet apply."""
-    asked = {"g_smart": spec.g == "smart", "trim": spec.trim, "anim": spec.anim}
+    asked = {"anim": spec.anim}
     for item, is_asked in asked.items():
         if is_asked:
             raise GeometryError(item, f"{item} is not yet supported")
@@ -160,7 +162,10 @@ def _cut(
 ) -> Rect:
     picture = turn.size
     point = focal
-    if spec.g is not None:
+    if spec.g == "smart":
+        # The picture tells where, unless somebody said it; the size is the same.
+        spec = spec.replace(g=None)
+    elif spec.g is not None:
         point = None
         if spec.g not in _PULLS:
             x_text, _, y_text = spec.g.partition("x")

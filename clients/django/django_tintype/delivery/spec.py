@@ -146,6 +146,8 @@ class Spec:
                 raise SpecError("g", "needs fit_cover or fit_pad")
             if fit == "pad" and self.g not in COMPASS:
                 raise SpecError("g", f"with fit_pad must be one of {' '.join(COMPASS)}")
+        if self.bg == "blur" and fit != "pad":
+            raise SpecError("bg", "blur needs fit_pad")
         if self.up and self.w is None and self.h is None:
             raise SpecError("up", "needs w or h")
 
@@ -317,10 +319,12 @@ def _crop(item: str, text: str) -> str:
     raise _refused(item, text, allowed)
 
 
-def _colour(item: str, text: str) -> str:
+def _background(item: str, text: str) -> str:
+    if text == "blur":
+        return text
     digits = text.lower()
     if not _COLOUR.fullmatch(digits):
-        raise _refused(item, text, "a colour of 3, 6 or (with alpha) 8 hex digits")
+        raise _refused(item, text, "blur, or a colour of 3, 6 or (with alpha) 8 hex digits")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
     return digits[:6] if digits[6:] == "ff" else digits
@@ -361,7 +365,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "up": _switch,
     "q": _number(1, 100),
     "f": _word(*FORMATS),
-    "bg": _colour,
+    "bg": _background,
     "rot": _turn,
     "flip": _word("h", "v", "hv"),
     "blur": _decimal(0.3, 100),

@@ -286,22 +286,12 @@ fn pad_places_by_compass_and_ignores_the_focal_point() {
 #[test]
 fn what_is_not_there_yet_is_said_by_name() {
     let size = Size::new(400, 200);
-    let smart = Request {
-        gravity: Some(Gravity::Smart),
-        ..boxed(9, 9, Fit::Cover)
-    };
-    let trim = Request {
-        trim: Some(Decimal::ONE),
-        ..Request::default()
-    };
     let animate = Request {
         animate: Some(true),
         ..Request::default()
     };
-    for (request, item) in [(smart, "g_smart"), (trim, "trim"), (animate, "anim")] {
-        let refused = resolve(size, &request, &DEFAULTS);
-        assert_eq!(refused, Err(GeometryError::NotYetSupported(item)));
-    }
+    let refused = resolve(size, &animate, &DEFAULTS);
+    assert_eq!(refused, Err(GeometryError::NotYetSupported("anim")));
     let off = Request {
         trim: Some(Decimal::ZERO),
         animate: Some(false),
@@ -342,12 +332,12 @@ fn text_names_every_field_and_equal_pictures_have_equal_text() {
         blur: Some(decimal("1.25")),
         sharpen: Some(decimal("0.5")),
         gray: Some(true),
-        background: Some(Rgba {
+        background: Some(Background::Colour(Rgba {
             r: 1,
             g: 2,
             b: 255,
             a: 0,
-        }),
+        })),
         metadata: Some(Metadata::Keep),
         max_bytes: Some(50_000),
         ..boxed(100, 100, Fit::Pad)
@@ -504,5 +494,110 @@ proptest! {
         let mut again = resolve(source, &spelled_out, &DEFAULTS).unwrap();
         again.canvas = first.canvas;
         prop_assert_eq!(first, again);
+    }
+}
+
+#[test]
+fn what_only_the_picture_tells_is_planned_when_it_is_seen() {
+    let size = Size::new(400, 200);
+    let request = Request {
+        trim: Some(decimal("0.1")),
+        gravity: Some(Gravity::Smart),
+        crop: Some(Crop::Pixels(Rect {
+            x: 100,
+            y: 0,
+            width: 300,
+            height: 200,
+        })),
+        rotate: Some(Rotate::Quarter),
+        ..boxed(50, 50, Fit::Cover)
+    };
+    let planned = resolve(size, &request, &DEFAULTS).unwrap();
+    let look = planned.look.clone().unwrap();
+    let within = Rect {
+        x: 100,
+        y: 0,
+        width: 300,
+        height: 200,
+    };
+    assert_eq!((look.trim, look.within), (Some(26), within));
+    assert!(look.framing.is_smart() && !planned.is_original(size));
+    assert_eq!(planned.size, Size::new(50, 50));
+
+    let kept = Rect {
+        x: 150,
+        y: 20,
+        width: 120,
+        height: 60,
+    };
+    assert_eq!(window(&planned, &look.framing, kept), Size::new(60, 60));
+    let seen = seen(size, &planned, &look.framing, kept, point("0.6", "0.2")).unwrap();
+    let expected = Rect {
+        x: 210,
+        y: 20,
+        width: 60,
+        height: 60,
+    };
+    assert_eq!(
+        (seen.crop, seen.size, seen.look),
+        (expected, Size::new(50, 50), None)
+    );
+}
+
+#[test]
+fn a_focal_point_is_worth_more_than_what_smart_sees() {
+    let size = Size::new(400, 200);
+    let focal = Defaults {
+        focal: Some((decimal("0.1"), decimal("0.5"))),
+        ..DEFAULTS
+    };
+    let smart = Request {
+        gravity: Some(Gravity::Smart),
+        ..boxed(50, 50, Fit::Cover)
+    };
+    let plain = boxed(50, 50, Fit::Cover);
+    assert_eq!(resolve(size, &smart, &focal), resolve(size, &plain, &focal));
+}
+
+#[test]
+fn a_trimmed_answer_is_never_larger_than_was_reckoned_with() {
+    let size = Size::new(400, 200);
+    let widths = [(1, 200), (400, 1), (30, 150), (390, 190)];
+    let asks = [
+        (Some(50), None),
+        (None, Some(60)),
+        (Some(300), Some(300)),
+        (None, None),
+    ];
+    for (width, height) in asks {
+        for (enlarge, rotate) in [(false, Rotate::None), (true, Rotate::Quarter)] {
+            let request = Request {
+                width,
+                height,
+                trim: Some(Decimal::ONE),
+                rotate: Some(rotate),
+                enlarge: Some(enlarge),
+                ..Request::default()
+            };
+            let planned = resolve(size, &request, &DEFAULTS).unwrap();
+            let most = most(&planned);
+            for (width, height) in widths {
+                let kept = Rect {
+                    x: 0,
+                    y: 0,
+                    width,
+                    height,
+                };
+                let framing = planned.look.as_ref().unwrap().framing;
+                let Ok(seen) = seen(size, &planned, &framing, kept, None) else {
+                    continue;
+                };
+                let (is, limit) = (seen.output(), most);
+                assert!(
+                    is.width <= limit.width && is.height <= limit.height,
+                    "{request:?} {is:?}"
+                );
+            }
+        }
     }
 }

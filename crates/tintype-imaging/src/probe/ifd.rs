@@ -30,6 +30,12 @@ impl Directory {
     fn entry(&self, tag: u16) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.tag == tag)
     }
+
+    /// Each with its type and how many values it has, in the order of the file.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u16, u16, u64)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (entry.tag, entry.kind, entry.count))
+    }
 }
 
 impl<R: Read + Seek> Tiff<R> {

@@ -2,9 +2,11 @@
 
 use std::io::Cursor;
 
-use super::Rights;
 use super::ifd::Tiff;
+use super::rights::Written;
+use super::{Rights, keep};
 use crate::limits::Limits;
+use crate::spec::Metadata;
 
 const ORIENTATION: u16 = 0x0112;
 
@@ -34,6 +36,15 @@ impl Blocks {
 
     pub(crate) fn rights(&self, limits: &Limits) -> Rights {
         Rights::of(self, limits)
+    }
+
+    /// What goes along with an answer.
+    pub(crate) fn written(&self, metadata: Metadata, limits: &Limits) -> Option<Written> {
+        match metadata {
+            Metadata::None => None,
+            Metadata::Copyright => self.rights(limits).written(),
+            Metadata::Keep => keep::written(self, &self.rights(limits), limits),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod ifd;
 mod jp2;
 mod jpeg;
 mod jxl;
+mod keep;
 mod metadata;
 mod png;
 mod psd;

@@ -1,8 +1,14 @@
 //! Draws the background behind transparency, and around an image that is smaller than its box.
 
-use super::Pixels;
+use std::time::Instant;
+
+use fast_image_resize::FilterType;
+
 use super::pixels::Layout;
-use crate::spec::{Canvas, Format, Resolved, Rgba};
+use super::{Pixels, filter, resize};
+use crate::Error;
+use crate::geometry::largest_inside;
+use crate::spec::{Background, Canvas, Format, Resolved, Rgba, Size};
 
 const TRANSPARENT: Rgba = Rgba {
     r: 0,
@@ -11,23 +17,66 @@ const TRANSPARENT: Rgba = Rgba {
     a: 0,
 };
 
-pub(super) fn apply(pixels: Pixels, resolved: &Resolved) -> Pixels {
+/// Of what is blurred around a picture, in pixels: enough for what is out of focus.
+const BLURRED_SIDE: u32 = 96;
+const BLURRED_SIGMA: f64 = 4.0;
+
+pub(super) fn apply(
+    pixels: Pixels,
+    resolved: &Resolved,
+    deadline: Instant,
+) -> Result<Pixels, Error> {
     let may_be_transparent = resolved.format != Format::Jpeg;
     let background = match resolved.background {
-        Some(background) if may_be_transparent => background,
-        Some(background) => over(background, Rgba::WHITE),
-        None if may_be_transparent => TRANSPARENT,
-        None => Rgba::WHITE,
+        Some(Background::Colour(colour)) if may_be_transparent => colour,
+        Some(Background::Colour(colour)) => over(colour, Rgba::WHITE),
+        None | Some(Background::Blur) if may_be_transparent => TRANSPARENT,
+        None | Some(Background::Blur) => Rgba::WHITE,
     };
     let pixels = if pixels.layout.has_alpha() && background.a > 0 {
         flatten(&pixels, background)
     } else {
         pixels
     };
-    match resolved.canvas {
-        Some(canvas) => pad(&pixels, canvas, background),
-        None => pixels,
+    let Some(canvas) = resolved.canvas else {
+        return Ok(pixels);
+    };
+    if resolved.background == Some(Background::Blur) {
+        let mut backdrop = backdrop(&pixels, canvas.size, deadline)?;
+        put(&pixels.samples, pixels.size, &mut backdrop, canvas);
+        return Ok(backdrop);
     }
+    Ok(pad(&pixels, canvas, background))
+}
+
+/// The middle of a picture at the size of the canvas, out of focus.
+fn backdrop(pixels: &Pixels, canvas: Size, deadline: Instant) -> Result<Pixels, Error> {
+    let part = largest_inside(pixels.size, canvas);
+    let channels = pixels.layout.channels();
+    let rows = pixels
+        .samples
+        .chunks_exact(pixels.size.width as usize * channels);
+    let (left, top) = (
+        pixels.size.width - part.width,
+        pixels.size.height - part.height,
+    );
+    let left = left as usize / 2 * channels;
+    let width = part.width as usize * channels;
+    let rows = rows.skip(top as usize / 2).take(part.height as usize);
+    let middle = Pixels {
+        size: part,
+        layout: pixels.layout,
+        samples: rows
+            .flat_map(|row| &row[left..left + width])
+            .copied()
+            .collect(),
+    };
+    let longer = canvas.width.max(canvas.height);
+    let side = |side: u32| (u64::from(side) * u64::from(BLURRED_SIDE)).div_ceil(u64::from(longer));
+    let small = Size::new(side(canvas.width) as u32, side(canvas.height) as u32);
+    let small = resize::whole(&middle, small, FilterType::Hamming)?;
+    let small = filter::blur(&small, BLURRED_SIGMA, deadline)?;
+    resize::whole(&small, canvas, FilterType::CatmullRom)
 }
 
 fn flatten(pixels: &Pixels, background: Rgba) -> Pixels {
@@ -73,21 +122,29 @@ fn pad(pixels: &Pixels, canvas: Canvas, background: Rgba) -> Pixels {
     } else {
         (Layout::Rgba, vec![r, g, b, a], pixels.to_rgba())
     };
-    let channels = layout.channels();
-    let mut samples = fill.repeat(size.pixels() as usize);
-    let (stride, length) = (
-        size.width as usize * channels,
-        pixels.size.width as usize * channels,
-    );
-    let left = canvas.x as usize * channels;
-    let rows = samples.chunks_exact_mut(stride).skip(canvas.y as usize);
-    for (target, row) in rows.zip(source.chunks_exact(length)) {
-        target[left..left + length].copy_from_slice(row);
-    }
-    Pixels {
+    let mut padded = Pixels {
         size,
         layout,
-        samples,
+        samples: fill.repeat(size.pixels() as usize),
+    };
+    put(&source, pixels.size, &mut padded, canvas);
+    padded
+}
+
+/// Samples of the canvas's own layout.
+fn put(source: &[u8], size: Size, onto: &mut Pixels, canvas: Canvas) {
+    let channels = onto.layout.channels();
+    let (stride, length) = (
+        onto.size.width as usize * channels,
+        size.width as usize * channels,
+    );
+    let left = canvas.x as usize * channels;
+    let rows = onto.samples.chunks_exact_mut(stride);
+    for (target, row) in rows
+        .skip(canvas.y as usize)
+        .zip(source.chunks_exact(length))
+    {
+        target[left..left + length].copy_from_slice(row);
     }
 }
 

@@ -15,6 +15,7 @@ use moxcms::{
 
 use super::Pixels;
 use super::hdr::{self, Hdr};
+use super::inks;
 use super::pixels::Layout;
 use crate::Error;
 use crate::decode::{self, Band, Samples};
@@ -62,7 +63,7 @@ impl ToEightBits {
                         _ => Layout::Rgba,
                     },
                     is_srgb: true,
-                    how: How::Inks(inks(container)),
+                    how: How::Inks(by_press(container)),
                 });
             }
         };
@@ -125,8 +126,11 @@ impl ToEightBits {
                 rgb
             }
             (Samples::Eight(samples), How::Inks(None)) => {
-                let (inks, _) = samples.as_chunks();
-                inks.iter().flat_map(|inks| ink_to_srgb(*inks)).collect()
+                let (pixels, _) = samples.as_chunks();
+                pixels
+                    .iter()
+                    .flat_map(|of_one| inks::to_srgb(*of_one))
+                    .collect()
             }
             (Samples::Sixteen(samples), How::Hdr(hdr)) => hdr::to_srgb(hdr, channels, &samples),
             (Samples::Sixteen(samples), How::Profile(transform)) => {
@@ -199,7 +203,7 @@ fn options() -> TransformOptions {
 }
 
 /// By the profile of the press, if the picture has one.
-fn inks(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
+fn by_press(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
     let profile = ColorProfile::new_from_slice(container.blocks.icc.as_deref()?).ok()?;
     if profile.color_space != DataColorSpace::Cmyk {
         return None;
@@ -209,88 +213,6 @@ fn inks(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
         .create_transform_8bit(moxcms::Layout::Rgba, &srgb, moxcms::Layout::Rgb, options())
         .ok()
 }
-
-/// Inks of an unknown press: a polynomial fitted to the usual coated paper (US Web Coated SWOP), with
-/// the coefficients of pdf.js (Apache-2.0). Multiplying light by what each ink lets through would
-/// come out far too dark, as inks never quite cover.
-fn ink_to_srgb(inks: [u8; 4]) -> [u8; 3] {
-    let [c, m, y, k] = inks.map(|ink| f64::from(ink) / 255.0);
-    let products = [
-        c * c,
-        c * m,
-        c * y,
-        c * k,
-        c,
-        m * m,
-        m * y,
-        m * k,
-        m,
-        y * y,
-        y * k,
-        y,
-        k * k,
-        k,
-    ];
-    INK_TO_SRGB.map(|weights| {
-        let change: f64 = weights
-            .iter()
-            .zip(products)
-            .map(|(weight, product)| weight * product)
-            .sum();
-        (255.0 + change).round().clamp(0.0, 255.0) as u8
-    })
-}
-
-const INK_TO_SRGB: [[f64; 14]; 3] = [
-    [
-        -4.387_332,
-        54.486_152,
-        18.822_905,
-        212.256_625,
-        -285.233_103,
-        1.714_976,
-        -5.609_674,
-        -17.873_871,
-        -5.497_006,
-        -2.521_734,
-        -21.248_923,
-        17.511_927,
-        -21.861_221,
-        -189.481_808,
-    ],
-    [
-        8.841_041,
-        60.118_027,
-        6.871_426,
-        31.159_100,
-        -79.297_084,
-        -15.310_361,
-        17.575_251,
-        131.352_509,
-        -190.945_330,
-        4.444_339,
-        9.863_286,
-        -24.867_416,
-        -20.737_325,
-        -187.804_537,
-    ],
-    [
-        0.884_252,
-        8.078_678,
-        30.899_783,
-        -0.238_832,
-        -14.183_577,
-        10.495_933,
-        63.023_785,
-        50.606_958,
-        -112.238_843,
-        0.032_960,
-        115.603_844,
-        -193.582_094,
-        -22.338_168,
-        -180.126_140,
-    ],
-];
 
 /// Whether the samples mean sRGB, or say nothing that can be read.
 pub(super) fn is_srgb(container: &Container) -> bool {

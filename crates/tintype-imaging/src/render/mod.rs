@@ -3,6 +3,7 @@
 //! The steps, each in its own file:
 //!
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
+//!    Where only the picture can tell what to cut, [`look`] at it first;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
 //! 3. [`colour`]: CMYK and 16 bits to 8-bit sRGB, while the samples are still whole;
 //! 4. [`shrink`]: crops and resizes, band by band as they are decoded;
@@ -22,6 +23,8 @@ mod drawn;
 mod encode;
 mod filter;
 mod hdr;
+mod inks;
+pub(crate) mod look;
 mod own;
 mod pixels;
 mod resize;
@@ -36,7 +39,7 @@ use crate::Error;
 use crate::decode::{self, Band};
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{self, Container, Header, SourceFormat};
-use crate::spec::{Format, Metadata, Rect, Resolved, Size};
+use crate::spec::{Format, Rect, Resolved, Size};
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
@@ -91,11 +94,23 @@ fn render_as(
 ) -> Result<Rendered, Error> {
     check_deadline(deadline)?;
     let container = probe::container(Cursor::new(bytes), limits, deadline)?;
+    let of = of.unwrap_or_else(|| container.header.upright());
+    let planned;
+    let mut looking = Duration::ZERO;
+    let resolved = match &resolved.look {
+        None => resolved,
+        Some(look) => {
+            let start = Instant::now();
+            planned = look::plan(bytes, &container, of, (resolved, look), limits, deadline)?;
+            looking = start.elapsed();
+            &planned
+        }
+    };
     let plan = Plan::new(&container, of, resolved)?;
     let start = Instant::now();
     let shrink = Shrink::new(&container, &plan.stored, deadline);
     let shrunk = open(bytes, &container, &plan.stored, limits, deadline, shrink)?;
-    let decode = start.elapsed().saturating_sub(shrunk.spent);
+    let decode = looking + start.elapsed().saturating_sub(shrunk.spent);
     plan.finish(
         bytes,
         &container,
@@ -106,24 +121,22 @@ fn render_as(
     )
 }
 
-/// What a file has to become for a variant.
+/// How the file becomes a variant.
 struct Plan {
     turn: Turn,
     stored: Stored,
 }
 
 impl Plan {
-    fn new(container: &Container, of: Option<Size>, resolved: &Resolved) -> Result<Self, Error> {
-        match (resolved.format, resolved.metadata) {
-            (Format::Gif, _) => return Err(Error::NotYetSupported("gif output")),
-            (_, Metadata::Keep) => return Err(Error::NotYetSupported("meta_keep")),
-            _ => {}
+    fn new(container: &Container, of: Size, resolved: &Resolved) -> Result<Self, Error> {
+        if resolved.format == Format::Gif {
+            return Err(Error::NotYetSupported("gif output"));
         }
         encode::check_size(resolved.format, resolved.output())?;
         let turn = Turn::of_orientation(container.header.orientation);
         let wanted = Wanted {
             crop: resolved.crop,
-            of: of.unwrap_or_else(|| container.header.upright()),
+            of,
             turn: turn
                 .then(Turn::of_rotation(resolved.rotate))
                 .then(Turn::of_flip(resolved.flip)),
@@ -135,7 +148,7 @@ impl Plan {
         })
     }
 
-    /// Steps 5 to 9, of what took so long to decode.
+    /// Steps 5 to 9, after a decode that took this long.
     fn finish(
         &self,
         bytes: &[u8],
@@ -149,15 +162,12 @@ impl Plan {
         let resized = shrunk.spent;
         let pixels = shape(shrunk, container, self.turn);
         let pixels = filter::apply(pixels, resolved, deadline)?;
-        let pixels = canvas::apply(pixels, resolved).without_idle_colour();
+        let pixels = canvas::apply(pixels, resolved, deadline)?.without_idle_colour();
         let resize = resized + start.elapsed();
         check_deadline(deadline)?;
 
         let start = Instant::now();
-        let rights = match resolved.metadata {
-            Metadata::Copyright => container.blocks.rights(limits).written(),
-            Metadata::None | Metadata::Keep => None,
-        };
+        let rights = container.blocks.written(resolved.metadata, limits);
         let rights = rights.as_ref();
         let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
         let own = own::smaller(

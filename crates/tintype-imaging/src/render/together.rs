@@ -38,7 +38,10 @@ fn together(
     let container = probe::container(Cursor::new(bytes), limits, deadline).ok()?;
     let header = &container.header;
     let plans = resolved.iter().map(|resolved| {
-        let plan = Plan::new(&container, None, resolved).ok()?;
+        if resolved.look.is_some() {
+            return None;
+        }
+        let plan = Plan::new(&container, header.upright(), resolved).ok()?;
         let sizes = plan.stored.part_and_target();
         decode::is_shared(header.format, header.channels(), sizes).then_some(plan)
     });

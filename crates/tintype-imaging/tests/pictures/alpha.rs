@@ -2,7 +2,7 @@
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
-use tintype_imaging::spec::{Format, Rgba, Size};
+use tintype_imaging::spec::{Background, Format, Rgba, Size};
 
 use crate::corpus::{Picture, read_png, soon, whole};
 
@@ -32,7 +32,7 @@ fn hidden_magenta() -> Vec<u8> {
 
 fn rendered(format: Format, background: Option<Rgba>) -> Vec<u8> {
     let mut resolved = whole(Size::new(90, 90), Size::new(25, 25), format);
-    resolved.background = background;
+    resolved.background = background.map(Background::Colour);
     render::render(&hidden_magenta(), &resolved, &Limits::default(), soon())
         .unwrap()
         .bytes

@@ -14,6 +14,7 @@ mod heif;
 mod hostile;
 mod kinds;
 mod large;
+mod look;
 mod metadata;
 mod odd;
 mod orientation;

@@ -1,5 +1,5 @@
 //! Variants say who made a picture and who owns it, and nothing about where, with what, or by whom
-//! it is kept.
+//! it is kept. With `meta_keep` they say all else that the original says, and still not that.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
@@ -84,6 +84,185 @@ fn nothing_else_is_passed_on() {
                 "{file}"
             );
         }
+    }
+    assert!(seen > 25, "{seen} files");
+}
+
+/// An entry of a directory: tag, type, values.
+type Entry<'a> = (u16, u16, &'a [u8]);
+
+/// Of this many bytes before its values.
+fn directory(entries: &[Entry<'_>], start: usize) -> Vec<u8> {
+    let mut head = (entries.len() as u16).to_be_bytes().to_vec();
+    let mut values = Vec::new();
+    let first = start + 2 + 12 * entries.len() + 4;
+    for (tag, kind, value) in entries {
+        let of_one = [0, 1, 1, 2, 4, 8, 0, 1][usize::from(*kind)];
+        head.extend(tag.to_be_bytes());
+        head.extend(kind.to_be_bytes());
+        head.extend(((value.len() / of_one) as u32).to_be_bytes());
+        if value.len() <= 4 {
+            head.extend([value, &[0; 4][value.len()..]].concat());
+        } else {
+            head.extend(((first + values.len()) as u32).to_be_bytes());
+            values.extend(*value);
+        }
+    }
+    [head, vec![0; 4], values].concat()
+}
+
+const XMP: &str = "<x:xmpmeta xmlns:x='adobe:ns:meta/'><r:RDF xmlns:r='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>\
+    <r:Description r:about='' xmlns:e='http://ns.adobe.com/exif/1.0/' xmlns:p='http://ns.adobe.com/photoshop/1.0/' \
+    xmlns:a='http://ns.adobe.com/exif/1.0/aux/' xmlns:d='http://purl.org/dc/elements/1.1/' \
+    xmlns:i='http://iptc.org/std/Iptc4xmpExt/2008-02-29/' xmlns:m='http://ns.adobe.com/xap/1.0/mm/' \
+    e:GPSLatitude='52,31.1N' a:SerialNumber='S-XMP' a:Lens='A lens' p:City='Secretville' p:Headline='A &amp; B' \
+    m:DocumentID='xmp.did:1'>\
+    <d:subject><r:Bag><r:li>lion</r:li><r:li>zoo</r:li></r:Bag></d:subject>\
+    <i:LocationCreated><r:Bag><r:li r:parseType='Resource'><i:City>Secretville</i:City></r:li></r:Bag></i:LocationCreated>\
+    <i:PersonInImage><r:Bag><r:li>Ann Example</r:li></r:Bag></i:PersonInImage>\
+    <e:Flash r:parseType='Resource'><e:Fired>True</e:Fired><e:GPSDestLatitude>1</e:GPSDestLatitude></e:Flash>\
+    </r:Description></r:RDF></x:xmpmeta>";
+
+/// A JPEG with all of it.
+fn talkative() -> Vec<u8> {
+    let details_at = 8 + directory(&first(&[0; 4]), 8).len();
+    let main = directory(&first(&(details_at as u32).to_be_bytes()), 8);
+    let details = [
+        (0x829a_u16, 5_u16, &[0, 0, 0, 1, 0, 0, 0, 125][..]),
+        (0x927c, 7, b"MAKER NOTE"),
+        (0xa002, 4, &[0, 0, 0, 8]),
+        (0xa430, 2, b"Olga Owner\0\0"),
+        (0xa431, 2, b"S-BODY\0\0"),
+        (0xa434, 2, b"A lens\0\0"),
+        (0xa435, 2, b"S-LENS\0\0"),
+    ];
+    let details = directory(&details, details_at);
+    let exif = [b"Exif\0\0MM\0\x2a\0\0\0\x08", &main[..], &details].concat();
+    let data_set = |set: u8, text: &str| {
+        let length = (text.len() as u16).to_be_bytes();
+        [&[0x1c, 2, set][..], &length, text.as_bytes()].concat()
+    };
+    let sets = [
+        data_set(25, "lion"),
+        data_set(90, "Secretville"),
+        data_set(120, "A lion in a zoo."),
+    ]
+    .concat();
+    let mut iptc = [
+        b"Photoshop 3.0\08BIM\x04\x04\0\0",
+        &(sets.len() as u32).to_be_bytes()[..],
+        &sets,
+    ]
+    .concat();
+    iptc.resize(iptc.len().next_multiple_of(2), 0);
+    let xmp = [b"http://ns.adobe.com/xap/1.0/\0", XMP.as_bytes()].concat();
+    let picture = crate::corpus::jpeg(&[90; 64 * 3], Size::new(8, 8));
+    let mut file = picture[..2].to_vec();
+    for (marker, content) in [(0xe1, exif), (0xe1, xmp), (0xed, iptc)] {
+        file.extend([0xff, marker]);
+        file.extend((content.len() as u16 + 2).to_be_bytes());
+        file.extend(content);
+    }
+    file.extend(&picture[2..]);
+    file
+}
+
+/// The details begin there, and the places nowhere.
+fn first(details: &[u8; 4]) -> Vec<Entry<'_>> {
+    vec![
+        (0x010e, 2, b"A lion, seen from afar\0\0"),
+        (0x0110, 2, b"Camera 7\0\0"),
+        (0x0112, 3, &[0, 3]),
+        (0x013c, 2, b"Olgas computer\0\0"),
+        (0x8769, 4, details),
+        (0x8825, 4, &[0, 0, 0, 8]),
+        (0xc62f, 2, b"S-DNG\0"),
+    ]
+}
+
+const SAID: [&[u8]; 8] = [
+    b"A lion, seen from afar",
+    b"Camera 7",
+    b"A lens",
+    &[0, 0, 0, 1, 0, 0, 0, 125],
+    b"photoshop:Headline>A &amp; B<",
+    b"<rdf:li>zoo</rdf:li>",
+    b"Ann Example",
+    b"exif:Fired",
+];
+
+const UNSAID: [&[u8]; 13] = [
+    b"GPS",
+    b"SerialNumber",
+    b"S-XMP",
+    b"S-BODY",
+    b"S-LENS",
+    b"S-DNG",
+    b"Olga",
+    b"MAKER",
+    b"Secretville",
+    b"DocumentID",
+    b"Location",
+    &[0xa0, 2, 0, 4],
+    &[0x88, 0x25, 0, 4],
+];
+
+#[test]
+fn what_is_kept_is_all_but_places_numbers_and_owners() {
+    let bytes = talkative();
+    assert_eq!(header(&bytes).unwrap().orientation, 3);
+    for format in FORMATS {
+        let kept = rendered(&bytes, format, Metadata::Keep).unwrap();
+        for part in SAID {
+            assert!(
+                contains(&kept, part),
+                "{format:?}: {}",
+                String::from_utf8_lossy(part)
+            );
+        }
+        for part in UNSAID {
+            assert!(
+                !contains(&kept, part),
+                "{format:?}: {}",
+                String::from_utf8_lossy(part)
+            );
+        }
+        assert_eq!(header(&kept).unwrap().orientation, 1, "{format:?}");
+        let has_iptc = contains(&kept, b"A lion in a zoo.");
+        assert_eq!(has_iptc, format == Format::Jpeg, "{format:?}");
+        // What is kept once is kept again.
+        let again = rendered(&kept, Format::Jpeg, Metadata::Keep).unwrap();
+        for part in SAID {
+            assert!(
+                contains(&again, part),
+                "{format:?}: {}",
+                String::from_utf8_lossy(part)
+            );
+        }
+    }
+    let usual = rendered(&bytes, Format::Jpeg, Metadata::Copyright).unwrap();
+    assert!(!contains(&usual, b"Camera 7"));
+}
+
+#[test]
+fn of_no_original_a_place_or_a_number_is_kept() {
+    let mut seen = 0;
+    for file in files("metadata").into_iter().chain(files("photos")) {
+        let bytes = read(&file);
+        let Some(jpeg) = rendered(&bytes, Format::Jpeg, Metadata::Keep) else {
+            continue;
+        };
+        seen += 1;
+        for part in UNSAID {
+            assert!(
+                !contains(&jpeg, part),
+                "{file}: {}",
+                String::from_utf8_lossy(part)
+            );
+        }
+        assert_eq!(header(&jpeg).unwrap().orientation, 1, "{file}");
+        let rights = |bytes: &[u8]| header(bytes).unwrap().rights;
+        assert_eq!(rights(&jpeg), rights(&bytes), "{file}");
     }
     assert!(seen > 25, "{seen} files");
 }

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
 use tintype_imaging::spec::{
-    Canvas, Decimal, Flip, Format, Metadata, Rect, Resolved, Rgba, Rotate, Size,
+    Background, Canvas, Decimal, Flip, Format, Rect, Resolved, Rgba, Rotate, Size,
 };
 use tintype_imaging::{Error, sniff};
 
-use crate::corpus::{header, picture, read, soon, whole};
+use crate::corpus::{Picture, header, picture, read, soon, whole};
 
 const FORMATS: [(Format, &str); 4] = [
     (Format::Jpeg, "image/jpeg"),
@@ -96,12 +96,12 @@ fn quality_gives_way_to_max_bytes() {
 fn a_padded_picture_sits_where_it_should() {
     let bytes = read("orientation/made-orient-6.tif");
     let mut resolved = whole(Size::new(320, 200), Size::new(160, 100), Format::Png);
-    resolved.background = Some(Rgba {
+    resolved.background = Some(Background::Colour(Rgba {
         r: 10,
         g: 20,
         b: 30,
         a: 255,
-    });
+    }));
     resolved.canvas = Some(Canvas {
         size: Size::new(200, 160),
         x: 20,
@@ -118,12 +118,55 @@ fn a_padded_picture_sits_where_it_should() {
 fn what_is_not_there_says_so() {
     let bytes = read("photos/tower.jpg");
     let upright = header(&bytes).unwrap().upright();
-    let mut resolved = whole(upright, Size::new(10, 10), Format::Gif);
+    let resolved = whole(upright, Size::new(10, 10), Format::Gif);
     let error = |resolved: &Resolved| {
         render::render(&bytes, resolved, &Limits::default(), soon()).unwrap_err()
     };
     assert!(matches!(error(&resolved), Error::NotYetSupported(_)));
-    resolved.format = Format::Jpeg;
-    resolved.metadata = Metadata::Keep;
-    assert!(matches!(error(&resolved), Error::NotYetSupported(_)));
+}
+
+#[test]
+fn a_picture_may_be_padded_by_itself_out_of_focus() {
+    let bytes = read("orientation/made-orient-1.tif");
+    let upright = Size::new(320, 200);
+    for format in FORMATS.map(|(format, _)| format) {
+        let mut resolved = whole(upright, Size::new(96, 60), format);
+        resolved.background = Some(Background::Blur);
+        resolved.canvas = Some(Canvas {
+            size: Size::new(96, 180),
+            x: 0,
+            y: 60,
+        });
+        let answer = rendered(&bytes, &resolved);
+        assert_eq!(answer.size, Size::new(96, 180));
+        let shown = picture(&answer.bytes, 96).unwrap();
+        let alone = picture(
+            &rendered(&bytes, &whole(upright, Size::new(96, 60), format)).bytes,
+            96,
+        )
+        .unwrap();
+        let rows = |from: usize, to: usize| shown.rgba[from * 96 * 4..to * 96 * 4].to_vec();
+        let inner = Picture {
+            size: alone.size,
+            rgba: rows(60, 120),
+        };
+        assert!(inner.difference(&alone) < 4.0, "{format:?}");
+        // No step from one pixel to the next, and not of one colour.
+        // Down to where blocks have a part of both.
+        let around = rows(0, 48);
+        let steps = around.as_chunks::<4>().0.windows(2).enumerate();
+        let widest = steps.filter(|(at, _)| at % 96 != 95).map(|(_, pair)| {
+            (0..3)
+                .map(|c| pair[0][c].abs_diff(pair[1][c]))
+                .max()
+                .unwrap_or_default()
+        });
+        assert!(widest.max() < Some(24), "{format:?}");
+        assert!(around.chunks_exact(4).all(|pixel| pixel[3] == 255));
+        let reds = || around.iter().step_by(4);
+        assert!(
+            reds().max() > Some(&(reds().min().unwrap() + 30)),
+            "{format:?}"
+        );
+    }
 }

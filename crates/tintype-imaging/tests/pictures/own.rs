@@ -4,7 +4,7 @@
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::render::{self, Rendered};
-use tintype_imaging::spec::{Decimal, Format, Metadata, Resolved, Rgba, Rotate, Size};
+use tintype_imaging::spec::{Background, Decimal, Format, Metadata, Resolved, Rgba, Rotate, Size};
 
 use crate::corpus::{files, header, read, read_png, soon, whole};
 
@@ -135,7 +135,7 @@ fn only_what_is_left_as_it_is() {
     }
     let transparent = read("formats/paletted-transparent.png");
     let mut resolved = original(&transparent, Format::Png);
-    resolved.background = Some(Rgba::WHITE);
+    resolved.background = Some(Background::Colour(Rgba::WHITE));
     let shown = read_png(&rendered(&transparent, &resolved).bytes);
     assert!(shown.rgba.chunks_exact(4).all(|pixel| pixel[3] == 255));
 }

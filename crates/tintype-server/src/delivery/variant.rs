@@ -7,7 +7,7 @@ use http::{HeaderValue, header};
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::render;
-use tintype_imaging::spec::{Format, Resolved, Size};
+use tintype_imaging::spec::{Background, Format, Resolved, Rgba, Size};
 
 use super::RequestContext;
 use super::freshness::Freshness;
@@ -173,7 +173,8 @@ fn choices(
         let mut resolved = resolve(ask, merged, record, upright, format)?;
         resolved.own_coding =
             takes_original && stored != Some(format.name()) && resolved.is_original(upright);
-        if render::check_size(format, resolved.output()).is_ok() {
+        // Whatever its size turns out to be, where only the picture tells it.
+        if render::check_size(format, geometry::most(&resolved)).is_ok() {
             choices.push(resolved);
         }
     }
@@ -202,8 +203,8 @@ fn resolve(
 
 /// An opaque background leaves no transparency in the image.
 fn is_opaque(merged: &Merged) -> bool {
-    merged
-        .request
-        .background
-        .is_some_and(|background| background.a == 255)
+    matches!(
+        merged.request.background,
+        Some(Background::Colour(Rgba { a: 255, .. }))
+    )
 }

@@ -85,9 +85,10 @@ const FEW: [Field; 5] = [
     Chosen("f", "Format", ""),
 ];
 
-const MORE: [Field; 12] = [
+const MORE: [Field; 13] = [
     Chosen("g", "Gravity", "focal point"),
     Typed("crop", "Crop", "0.1x0.1x0.8x0.8"),
+    Typed("trim", "Trim", "0"),
     Typed("dpr", "Density", "1"),
     Typed("bg", "Background", "ffffff"),
     Chosen("rot", "Turn", "none"),

@@ -223,8 +223,8 @@ codes! {
         cause "A fault of the service itself.",
         cure "The log has the cause under the request id, which is `instance` in the response. Please report it.";
     NotYetSupported = 501 "not-yet-supported", No, "this is not supported yet",
-        cause "The address is right, and asks for what this release does not do: `g_smart`, `trim`, `anim`, `f_gif` \
-               or `meta_keep`. `item` names it.",
+        cause "The address is right, and asks for what this release does not do: `anim` or `f_gif`. \
+               `item` names it.",
         cure "Leave the item out, or name another word for it.";
     // Of a gateway: what is behind this service does not do what it has to.
     StoreRefused = 502 "store-refused", No, "the store refuses this",

@@ -1,6 +1,6 @@
 //! Boxes that need no signature: `300x200`, `640x`, `x480`.
 
-use tintype_imaging::spec::{Gravity, Request, Rgba};
+use tintype_imaging::spec::{Background, Gravity, Request, Rgba};
 
 use crate::url::SpecUrl;
 
@@ -57,7 +57,9 @@ impl Listed {
 }
 
 /// The usual fill colours of old URLs; any colour would allow 16 million variants.
-fn is_plain(colour: &Rgba) -> bool {
-    let Rgba { r, g, b, .. } = *colour;
-    [[0; 3], [255; 3]].contains(&[r, g, b])
+fn is_plain(background: &Background) -> bool {
+    match *background {
+        Background::Colour(Rgba { r, g, b, .. }) => [[0; 3], [255; 3]].contains(&[r, g, b]),
+        Background::Blur => true,
+    }
 }

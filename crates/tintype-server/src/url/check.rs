@@ -1,6 +1,6 @@
 //! Finds items that contradict each other, as far as that is possible without the original.
 
-use tintype_imaging::spec::{Fit, Gravity, Request};
+use tintype_imaging::spec::{Background, Fit, Gravity, Request};
 
 use super::{FormatItem, SpecError};
 
@@ -15,7 +15,7 @@ pub struct Rule {
 }
 
 /// The first that is broken is told.
-pub const RULES: [Rule; 5] = [
+pub const RULES: [Rule; 6] = [
     Rule {
         item: "f",
         reason: "json and original do not change the image, so they allow no item that does",
@@ -46,6 +46,14 @@ pub const RULES: [Rule; 5] = [
         is_broken: |request, _| {
             let is_compass = matches!(request.gravity, None | Some(Gravity::Compass(_)));
             fit(request) == Fit::Pad && !is_compass
+        },
+    },
+    Rule {
+        item: "bg",
+        reason: "blur needs fit_pad",
+        example: "w_640~bg_blur",
+        is_broken: |request, _| {
+            request.background == Some(Background::Blur) && fit(request) != Fit::Pad
         },
     },
     Rule {

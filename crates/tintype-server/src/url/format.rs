@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use tintype_imaging::spec::{Crop, Decimal, Gravity, Rect, Request, Rgba};
+use tintype_imaging::spec::{Background, Crop, Decimal, Gravity, Rect, Request, Rgba};
 
-use super::items::{COMPASS, FITS, FLIPS, FORMATS, METADATA, ROTATIONS, SIG, SWITCH, word};
+use super::items::{BLUR, COMPASS, FITS, FLIPS, FORMATS, METADATA, ROTATIONS, SIG, SWITCH, word};
 use super::{Download, SpecUrl};
 
 impl SpecUrl {
@@ -62,7 +62,7 @@ impl SpecUrl {
             item("up", enlarge.and_then(|enlarge| word(SWITCH, enlarge))),
             item("q", quality.as_ref()),
             item("f", self.format.and_then(|format| word(FORMATS, format))),
-            item("bg", background.map(colour_text)),
+            item("bg", background.map(background_text)),
             item("rot", rotate.and_then(|rotate| word(ROTATIONS, rotate))),
             item("flip", flip.and_then(|flip| word(FLIPS, flip))),
             item("blur", blur.as_ref()),
@@ -133,7 +133,10 @@ fn dotted(value: Decimal) -> String {
     }
 }
 
-fn colour_text(Rgba { r, g, b, a }: Rgba) -> String {
+fn background_text(background: Background) -> String {
+    let Background::Colour(Rgba { r, g, b, a }) = background else {
+        return BLUR.to_owned();
+    };
     match a {
         255 => format!("{r:02x}{g:02x}{b:02x}"),
         _ => format!("{r:02x}{g:02x}{b:02x}{a:02x}"),

@@ -46,7 +46,8 @@ pub const ITEMS: [Item; 22] = [
     item(
         "g",
         "What a cut keeps, or where a padded picture lies: a compass point, or a point in fractions of the upright \
-         original. Otherwise the record's focal point, else the centre. `smart` is not supported yet.",
+         original. Otherwise the record's focal point, else the centre. `smart` is the part with the most to be seen \
+         (edges, skin, colours unlike the rest), unless the record has a focal point.",
     ),
     item(
         "crop",
@@ -77,7 +78,8 @@ pub const ITEMS: [Item; 22] = [
     item(
         "bg",
         "The colour behind transparent parts and around a padded picture. Otherwise transparent where the format can, \
-         else white.",
+         else white. With \
+         `fit_pad`, `blur` is the picture itself, as large as the canvas and out of focus.",
     ),
     item("rot", "Degrees to turn by, clockwise, after the crop."),
     item(
@@ -90,7 +92,9 @@ pub const ITEMS: [Item; 22] = [
     or(
         "trim",
         "0",
-        "Cuts off an even border, with this tolerance. Not supported yet.",
+        "Cuts off a border of the colour of the corners, or transparent, after `crop`. The tolerance is a share of a \
+         channel's range; 1 is the usual one (0.04). What is left may be of any shape, so the size of the answer is \
+         known only when it is made.",
     ),
     or(
         "anim",
@@ -100,12 +104,13 @@ pub const ITEMS: [Item; 22] = [
     or(
         "meta",
         "copyright",
-        "Which metadata the answer carries: none, or author and copyright; never places and serial numbers. `keep` is \
-         not supported yet.",
+        "Which metadata the answer carries: none, author and copyright, or with `keep` all that is said of the picture \
+         and how it was taken. Never places, serial numbers, owners, previews and maker notes.",
     ),
     item(
         "max",
-        "Bytes that the answer should not exceed. Quality gives way; PNG has none to give.",
+        "Bytes that the answer should not exceed. Quality gives way, down to 10, and in six tries at most; PNG has none \
+         to give.",
     ),
     item(
         "v",
@@ -138,7 +143,7 @@ pub fn words(item: &str) -> Vec<&'static str> {
     }
     match item {
         "fit" => of(FITS),
-        "g" => of(COMPASS),
+        "g" => [of(COMPASS), vec!["smart"]].concat(),
         "f" => of(FORMATS),
         "rot" => of(ROTATIONS),
         "flip" => of(FLIPS),
@@ -219,6 +224,9 @@ pub(super) const METADATA: Words<Metadata> = &[
     ("copyright", Metadata::Copyright),
     ("keep", Metadata::Keep),
 ];
+
+/// A background that is no colour.
+pub(super) const BLUR: &str = "blur";
 
 pub(super) const SWITCH: Words<bool> = &[("0", false), ("1", true)];
 

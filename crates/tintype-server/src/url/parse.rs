@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use tintype_imaging::spec::{Crop, Decimal, Gravity, Rect, Rgba};
+use tintype_imaging::spec::{Background, Crop, Decimal, Gravity, Rect, Rgba};
 
 use super::items::{
-    COMPASS, FITS, FLIPS, FORMATS, ITEMS, METADATA, ROTATIONS, SIG, SWITCH, Words, meaning, names,
+    BLUR, COMPASS, FITS, FLIPS, FORMATS, ITEMS, METADATA, ROTATIONS, SIG, SWITCH, Words, meaning,
+    names,
 };
 use super::spec::shortened;
 use super::{Download, PresetName, Signature, SpecError, SpecUrl, Version, check};
@@ -107,7 +108,7 @@ fn set(spec: &mut SpecUrl, item: &'static str, value: &str) -> Result<(), SpecEr
         "up" => request.enlarge = Some(read.one_of(SWITCH)?),
         "q" => request.quality = Some(read.number(1..=100u8)?),
         "f" => spec.format = Some(read.one_of(FORMATS)?),
-        "bg" => request.background = Some(read.colour()?),
+        "bg" => request.background = Some(read.background()?),
         "rot" => request.rotate = Some(read.one_of(ROTATIONS)?),
         "flip" => request.flip = Some(read.one_of(FLIPS)?),
         "blur" => request.blur = Some(read.decimal(300_000..=100_000_000)?),
@@ -232,6 +233,13 @@ impl Reader<'_> {
         })
     }
 
+    fn background(&self) -> Result<Background, SpecError> {
+        match self.value {
+            BLUR => Ok(Background::Blur),
+            _ => self.colour().map(Background::Colour),
+        }
+    }
+
     /// Three digits as in CSS, where each stands for two.
     fn colour(&self) -> Result<Rgba, SpecError> {
         let digits: Option<Vec<u8>> = self
@@ -258,7 +266,7 @@ impl Reader<'_> {
                 b: b * 16 + c,
                 a: a * 16 + d,
             },
-            _ => return Err(self.refuse("a colour of 3, 6 or (with alpha) 8 hex digits")),
+            _ => return Err(self.refuse("blur, or a colour of 3, 6 or (with alpha) 8 hex digits")),
         };
         Ok(colour)
     }

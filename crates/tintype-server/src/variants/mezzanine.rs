@@ -34,7 +34,12 @@ impl Mezzanine {
     pub(super) fn of(record: &Record, resolved: &Resolved) -> Option<Self> {
         let image = record.image.as_ref()?;
         let upright = image.upright()?;
-        if upright.pixels() < LARGE || !is_photograph(image) {
+        // A border is found in the original, to the pixel.
+        let is_trimmed = resolved
+            .look
+            .as_ref()
+            .is_some_and(|look| look.trim.is_some());
+        if upright.pixels() < LARGE || !is_photograph(image) || is_trimmed {
             return None;
         }
         let scale = f64::from(SIDE) / f64::from(upright.width.max(upright.height));

@@ -11,23 +11,22 @@ const NOTICE: u8 = 116;
 const RESOURCE: [u8; 2] = [0x04, 0x04];
 
 pub(super) fn read(plain: Option<&[u8]>, photoshop: Option<&[u8]>) -> Rights {
-    let resources = photoshop.map(resources).unwrap_or_default();
-    let mut rights = Rights::default();
-    for block in plain.into_iter().chain(resources) {
-        rights = rights.or(data_sets(block));
-    }
-    rights
+    let blocks = blocks(plain, photoshop).into_iter();
+    blocks.fold(Rights::default(), |rights, block| rights.or(of(block)))
 }
 
-/// 0x1c, record, data set, length, bytes.
-fn data_sets(mut rest: &[u8]) -> Rights {
+pub(in crate::probe) fn blocks<'b>(
+    plain: Option<&'b [u8]>,
+    photoshop: Option<&'b [u8]>,
+) -> Vec<&'b [u8]> {
+    let resources = photoshop.map(resources).unwrap_or_default();
+    plain.into_iter().chain(resources).collect()
+}
+
+fn of(block: &[u8]) -> Rights {
     let mut rights = Rights::default();
-    while let [0x1c, record, set, high, low, tail @ ..] = rest {
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some((value, after)) = tail.split_at_checked(length) else {
-            break;
-        };
-        match (record, *set) {
+    for (record, set, value) in data_sets(block) {
+        match (record, set) {
             (2, BY_LINE) if rights.creators.len() < MAX_CREATORS => {
                 rights.creators.extend(text(value));
             }
@@ -36,9 +35,21 @@ fn data_sets(mut rest: &[u8]) -> Rights {
             (2, NOTICE) => rights.notice = rights.notice.or_else(|| text(value)),
             _ => {}
         }
-        rest = after;
     }
     rights
+}
+
+/// 0x1c, record, data set, length, bytes: up to the first fault.
+pub(in crate::probe) fn data_sets(mut rest: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let [0x1c, record, set, high, low, tail @ ..] = rest else {
+            return None;
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let (value, after) = tail.split_at_checked(length)?;
+        rest = after;
+        Some((*record, *set, value))
+    })
 }
 
 /// All that are IPTC, also behind one that is damaged.
@@ -96,9 +107,13 @@ pub(super) fn write(rights: &Rights) -> Vec<u8> {
             push(set, text, most);
         }
     }
+    as_resource(&sets)
+}
+
+pub(in crate::probe) fn as_resource(sets: &[u8]) -> Vec<u8> {
     let mut resource = b"8BIM\x04\x04\0\0".to_vec();
     resource.extend((sets.len() as u32).to_be_bytes());
-    resource.extend(&sets);
+    resource.extend(sets);
     resource.resize(resource.len().next_multiple_of(2), 0);
     resource
 }

@@ -5,9 +5,9 @@
 //! then IPTC; then EXIF.
 
 mod exif;
-mod iptc;
+pub(super) mod iptc;
 mod write;
-mod xmp;
+pub(super) mod xmp;
 
 use super::metadata::Blocks;
 use crate::limits::Limits;

@@ -9,7 +9,7 @@ use quick_xml::name::ResolveResult;
 
 use super::{MAX_CREATORS, MAX_TEXT_BYTES, Rights, clean};
 
-const RDF: &[u8] = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#";
+pub(in crate::probe) const RDF: &[u8] = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const DC: &[u8] = b"http://purl.org/dc/elements/1.1/";
 const XMP_RIGHTS: &[u8] = b"http://ns.adobe.com/xap/1.0/rights/";
@@ -18,8 +18,8 @@ const PLUS: &[u8] = b"http://ns.useplus.org/ldf/xmp/1.0/";
 const IPTC_EXTENSION: &[u8] = b"http://iptc.org/std/Iptc4xmpExt/2008-02-29/";
 
 /// No packet has as many.
-const MAX_EVENTS: usize = 100_000;
-const MAX_DEPTH: usize = 64;
+pub(in crate::probe) const MAX_EVENTS: usize = 100_000;
+pub(in crate::probe) const MAX_DEPTH: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
@@ -83,24 +83,10 @@ struct Walk {
 
 /// Reads up to the first error.
 pub(super) fn read(packet: &[u8]) -> Rights {
-    let decoded;
-    let text = match packet {
-        [0xff, 0xfe, rest @ ..] => {
-            decoded = wide(rest, u16::from_le_bytes);
-            decoded.as_str()
-        }
-        [0xfe, 0xff, rest @ ..] => {
-            decoded = wide(rest, u16::from_be_bytes);
-            decoded.as_str()
-        }
-        _ => {
-            decoded = String::from_utf8_lossy(packet).into_owned();
-            // Some writers end it by NUL.
-            decoded.trim_matches('\0')
-        }
-    };
+    let text = as_text(packet);
     let mut walk = Walk::default();
-    let mut reader = NsReader::from_str(text);
+    // Some writers end it by NUL.
+    let mut reader = NsReader::from_str(text.trim_matches('\0'));
     for _ in 0..MAX_EVENTS {
         let Ok(event) = reader.read_event() else {
             break;
@@ -130,6 +116,14 @@ pub(super) fn read(packet: &[u8]) -> Rights {
         }
     }
     walk.rights()
+}
+
+pub(in crate::probe) fn as_text(packet: &[u8]) -> String {
+    match packet {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(packet).into_owned(),
+    }
 }
 
 fn wide(bytes: &[u8], of: fn([u8; 2]) -> u16) -> String {
@@ -266,7 +260,7 @@ impl Walk {
     }
 }
 
-fn bound<'n>(space: &ResolveResult<'n>) -> &'n [u8] {
+pub(in crate::probe) fn bound<'n>(space: &ResolveResult<'n>) -> &'n [u8] {
     match space {
         ResolveResult::Bound(space) => space.into_inner(),
         _ => b"",

@@ -36,7 +36,9 @@ pub(super) fn encode(
         quality::avif(q, *size),
         chroma,
         rights.and_then(|rights| rights.exif.as_deref()),
-        rights.map(|rights| rights.xmp.as_slice()),
+        rights
+            .map(|rights| rights.xmp.as_slice())
+            .filter(|xmp| !xmp.is_empty()),
     )
     .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }

@@ -60,7 +60,10 @@ pub(super) fn encode(
 /// Returns the application segments and their numbers.
 pub(in crate::render) fn segments(rights: &Written) -> Vec<(u8, Vec<u8>)> {
     let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
-    let xmp = (1, [XMP, &rights.xmp].concat());
-    let iptc = (13, [PHOTOSHOP, &rights.iptc].concat());
-    exif.into_iter().chain([xmp, iptc]).collect()
+    let some = |number, front: &[u8], block: &Vec<u8>| {
+        (!block.is_empty()).then(|| (number, [front, block].concat()))
+    };
+    let xmp = some(1, XMP, &rights.xmp);
+    let iptc = some(13, PHOTOSHOP, &rights.iptc);
+    [exif, xmp, iptc].into_iter().flatten().collect()
 }

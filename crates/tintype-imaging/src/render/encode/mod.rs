@@ -1,6 +1,7 @@
 //! Encodes pixels.
 
 mod avif;
+mod fitting;
 pub(super) mod jpeg;
 mod palette;
 mod png;
@@ -14,12 +15,7 @@ use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Written;
 use crate::spec::{Format, Resolved, Size};
-
-/// Below this, fewer bytes are not worth what they look like.
-const LOWEST_QUALITY: u8 = 10;
-
-/// How often an answer is encoded to find a quality that fits `max_bytes`.
-const MAX_TRIES: u32 = 6;
+use fitting::fitting;
 
 /// Known before any work: what a format cannot hold, or not in reasonable time.
 pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
@@ -32,8 +28,7 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
     }
 }
 
-/// At the quality asked for or, where `max_bytes` says so, the best one found that fits; the smallest
-/// answer where none does. A drawing is kept sharp, and is WebP without loss where that is worth its bytes
+/// At the quality asked for or, where `max_bytes` says so, the best one found that [fits](fitting). A drawing is kept sharp, and is WebP without loss where that is worth its bytes
 /// and fits.
 pub(super) fn encode(
     pixels: &Pixels,
@@ -63,23 +58,5 @@ pub(super) fn encode(
     if bytes.len() as u64 <= max_bytes || resolved.format == Format::Png {
         return Ok(bytes);
     }
-    let (mut low, mut high) = (LOWEST_QUALITY, resolved.quality.saturating_sub(1));
-    let (mut best, mut smallest) = (None, bytes);
-    for _ in 0..MAX_TRIES {
-        if low > high {
-            break;
-        }
-        let quality = low + (high - low) / 2;
-        let bytes = once(quality)?;
-        if bytes.len() as u64 <= max_bytes {
-            best = Some(bytes);
-            low = quality + 1;
-        } else {
-            if bytes.len() < smallest.len() {
-                smallest = bytes;
-            }
-            high = quality.saturating_sub(1);
-        }
-    }
-    Ok(best.unwrap_or(smallest))
+    fitting(max_bytes, resolved.quality, bytes, once)
 }

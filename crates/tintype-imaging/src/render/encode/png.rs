@@ -26,7 +26,7 @@ pub(super) fn encode(
     let mut info = Info::with_size(pixels.size.width, pixels.size.height);
     let exif = rights.and_then(|rights| rights.exif.clone());
     info.exif_metadata = exif.map(Cow::Owned);
-    if let Some(rights) = rights {
+    if let Some(rights) = rights.filter(|rights| !rights.xmp.is_empty()) {
         let xmp = String::from_utf8_lossy(&rights.xmp);
         let chunk = ITXtChunk::new(XMP_KEYWORD, xmp);
         info.utf8_text.push(chunk);

@@ -151,10 +151,12 @@ pub(in crate::render) fn contain(
     const EXIF: u8 = 0x08;
     const XMP: u8 = 0x04;
     let exif = rights.and_then(|rights| rights.exif.as_ref());
+    let xmp = rights.map(|rights| &rights.xmp);
+    let xmp = xmp.filter(|xmp| !xmp.is_empty());
     let flag = |has: bool, flag: u8| if has { flag } else { 0 };
     let mut head = vec![0; 10];
     head[0] = flag(icc.is_some(), ICC) | flag(has_alpha, ALPHA);
-    head[0] |= flag(exif.is_some(), EXIF) | flag(rights.is_some(), XMP);
+    head[0] |= flag(exif.is_some(), EXIF) | flag(xmp.is_some(), XMP);
     head[4..7].copy_from_slice(&(size.width - 1).to_le_bytes()[..3]);
     head[7..10].copy_from_slice(&(size.height - 1).to_le_bytes()[..3]);
 
@@ -163,7 +165,7 @@ pub(in crate::render) fn contain(
         false => chunks,
     };
     let mut body = b"WEBP".to_vec();
-    if icc.is_some() || rights.is_some() || picture.starts_with(b"ALPH") {
+    if icc.is_some() || exif.is_some() || xmp.is_some() || picture.starts_with(b"ALPH") {
         push(&mut body, b"VP8X", &head);
     }
     if let Some(icc) = icc {
@@ -173,8 +175,8 @@ pub(in crate::render) fn contain(
     if let Some(exif) = exif {
         push(&mut body, b"EXIF", exif);
     }
-    if let Some(rights) = rights {
-        push(&mut body, b"XMP ", &rights.xmp);
+    if let Some(xmp) = xmp {
+        push(&mut body, b"XMP ", xmp);
     }
     let mut file = Vec::with_capacity(8 + body.len());
     push(&mut file, b"RIFF", &body);

@@ -40,8 +40,14 @@ pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
                         push(&mut bytes, b"eXIf", exif);
                     }
                     // Neither packed nor in a language.
-                    let xmp = [b"XML:com.adobe.xmp\0\0\0\0\0", rights.xmp.as_slice()].concat();
-                    push(&mut bytes, b"iTXt", &xmp);
+                    if !rights.xmp.is_empty() {
+                        let front = b"XML:com.adobe.xmp\0\0\0\0\0";
+                        push(
+                            &mut bytes,
+                            b"iTXt",
+                            &[front, rights.xmp.as_slice()].concat(),
+                        );
+                    }
                 }
                 has_pixels = true;
                 push(&mut bytes, &chunk.kind, chunk.content);

@@ -1,0 +1,287 @@
+//! XMP, property by property: those of namespaces that are about the picture, written anew with prefixes of our own.
+
+use std::fmt::Write;
+
+use quick_xml::NsReader;
+use quick_xml::escape::{escape, unescape};
+use quick_xml::events::{BytesStart, Event};
+
+use super::MAX_BYTES;
+use crate::probe::rights::xmp::{MAX_DEPTH, MAX_EVENTS, RDF, as_text, bound};
+
+/// Of a namespace, with the prefix that stands for it here.
+struct Space {
+    prefix: &'static str,
+    uri: &'static str,
+    /// Its names that are not kept.
+    dropped: &'static [&'static str],
+}
+
+const fn space(prefix: &'static str, uri: &'static str, dropped: &'static [&'static str]) -> Space {
+    Space {
+        prefix,
+        uri,
+        dropped,
+    }
+}
+
+const SPACES: [Space; 12] = [
+    space("rdf", "http://www.w3.org/1999/02/22-rdf-syntax-ns#", &[]),
+    space("xml", "http://www.w3.org/XML/1998/namespace", &[]),
+    space(
+        "dc",
+        "http://purl.org/dc/elements/1.1/",
+        &["identifier", "format"],
+    ),
+    space(
+        "xmp",
+        "http://ns.adobe.com/xap/1.0/",
+        &["Thumbnails", "Identifier"],
+    ),
+    space("xmpRights", "http://ns.adobe.com/xap/1.0/rights/", &[]),
+    space(
+        "photoshop",
+        "http://ns.adobe.com/photoshop/1.0/",
+        &[
+            "City",
+            "State",
+            "Country",
+            "ICCProfile",
+            "ColorMode",
+            "History",
+            "DocumentAncestors",
+            "TextLayers",
+        ],
+    ),
+    space("plus", "http://ns.useplus.org/ldf/xmp/1.0/", &[]),
+    space(
+        "Iptc4xmpCore",
+        "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+        &["Location", "CountryCode"],
+    ),
+    space(
+        "Iptc4xmpExt",
+        "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+        &[
+            "LocationCreated",
+            "LocationShown",
+            "DigImageGUID",
+            "ImageRegion",
+            "MaxAvailWidth",
+            "MaxAvailHeight",
+        ],
+    ),
+    space(
+        "tiff",
+        "http://ns.adobe.com/tiff/1.0/",
+        &[
+            "Orientation",
+            "ImageWidth",
+            "ImageLength",
+            "BitsPerSample",
+            "Compression",
+            "SamplesPerPixel",
+            "PhotometricInterpretation",
+            "PlanarConfiguration",
+            "YCbCrSubSampling",
+            "YCbCrPositioning",
+            "NativeDigest",
+        ],
+    ),
+    space(
+        "exif",
+        "http://ns.adobe.com/exif/1.0/",
+        &[
+            "PixelXDimension",
+            "PixelYDimension",
+            "ColorSpace",
+            "ComponentsConfiguration",
+            "CompressedBitsPerPixel",
+            "MakerNote",
+            "ImageUniqueID",
+            "SubjectArea",
+            "SubjectLocation",
+            "NativeDigest",
+        ],
+    ),
+    space(
+        "aux",
+        "http://ns.adobe.com/exif/1.0/aux/",
+        &[
+            "SerialNumber",
+            "LensSerialNumber",
+            "OwnerName",
+            "ImageNumber",
+            "LensID",
+        ],
+    ),
+];
+
+/// Its name here; `None` for what is not kept.
+fn kept_name(space: &[u8], name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok()?;
+    let space = SPACES.iter().find(|known| known.uri.as_bytes() == space)?;
+    let is_plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    // Coordinates are of one family.
+    let is_dropped = space.dropped.contains(&name) || name.starts_with("GPS");
+    (is_plain && !is_dropped).then(|| format!("{}:{name}", space.prefix))
+}
+
+/// What an open element is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Outside,
+    Rdf,
+    /// A description of the picture.
+    Picture,
+    /// A property, or something in one, by its name here.
+    Kept(String),
+    Dropped,
+}
+
+#[derive(Default)]
+struct Walk {
+    open: Vec<Place>,
+    property: String,
+    body: String,
+}
+
+/// A packet; `None` where nothing is left of it. What follows a fault is lost.
+pub(super) fn kept(packet: &[u8]) -> Option<Vec<u8>> {
+    let text = as_text(packet);
+    let mut reader = NsReader::from_str(text.trim_matches('\0'));
+    let mut walk = Walk::default();
+    for _ in 0..MAX_EVENTS {
+        let Ok(event) = reader.read_event() else {
+            break;
+        };
+        match event {
+            Event::Start(element) => {
+                if walk.open.len() == MAX_DEPTH {
+                    break;
+                }
+                walk.start(&reader, &element);
+            }
+            Event::Empty(element) => {
+                walk.start(&reader, &element);
+                walk.end();
+            }
+            Event::End(_) => walk.end(),
+            // Escaped as it is.
+            Event::Text(part) => walk.push(&String::from_utf8_lossy(&part)),
+            Event::CData(part) => walk.push(&escape(String::from_utf8_lossy(&part))),
+            Event::GeneralRef(name) => {
+                let entity = format!("&{};", String::from_utf8_lossy(&name));
+                if let Ok(text) = unescape(&entity) {
+                    walk.push(&escape(&*text));
+                }
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    (!walk.body.is_empty()).then(|| walk.packet().into_bytes())
+}
+
+impl Walk {
+    fn start(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
+        let (space, name) = reader.resolver().resolve_element(element.name());
+        let (space, name) = (bound(&space), name.into_inner());
+        let place = match self.open.last() {
+            _ if (space, name) == (RDF, b"RDF") => Place::Rdf,
+            None | Some(Place::Outside) => Place::Outside,
+            Some(Place::Rdf) => Place::Picture,
+            Some(Place::Picture | Place::Kept(_)) => {
+                kept_name(space, name).map_or(Place::Dropped, Place::Kept)
+            }
+            Some(Place::Dropped) => Place::Dropped,
+        };
+        match &place {
+            Place::Picture => self.simple(reader, element),
+            Place::Kept(name) => {
+                let attributes = attributes(reader, element);
+                let attributes = attributes.map(|(name, value)| format!(" {name}=\"{value}\""));
+                let attributes: String = attributes.collect();
+                let _ = write!(self.property, "<{name}{attributes}>");
+            }
+            _ => {}
+        }
+        self.open.push(place);
+    }
+
+    /// Properties that are written as attributes.
+    fn simple(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
+        for (name, value) in attributes(reader, element) {
+            if !name.starts_with("rdf:") && !name.starts_with("xml:") {
+                self.add(&format!("<{name}>{value}</{name}>"));
+            }
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        let is_kept = matches!(self.open.last(), Some(Place::Kept(_)));
+        if is_kept && self.property.len() < MAX_BYTES {
+            self.property.push_str(text);
+        }
+    }
+
+    fn end(&mut self) {
+        let Some(Place::Kept(name)) = self.open.pop() else {
+            return;
+        };
+        let _ = write!(self.property, "</{name}>");
+        if self.open.last() == Some(&Place::Picture) {
+            let property = std::mem::take(&mut self.property);
+            self.add(&property);
+        }
+    }
+
+    fn add(&mut self, property: &str) {
+        if self.body.len() + property.len() <= MAX_BYTES - FRAME_BYTES {
+            self.body.push_str(property);
+        }
+    }
+
+    fn packet(&self) -> String {
+        let used = |space: &&Space| {
+            space.prefix != "xml" && self.body.contains(&format!("{}:", space.prefix))
+        };
+        let names = SPACES
+            .iter()
+            .filter(|space| space.prefix == "rdf" || used(space));
+        let names = names.map(|Space { prefix, uri, .. }| format!(" xmlns:{prefix}=\"{uri}\""));
+        let names: String = names.collect();
+        let body = &self.body;
+        format!(
+            "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF{names}><rdf:Description rdf:about=\"\">{body}\
+             </rdf:Description></rdf:RDF></x:xmpmeta>"
+        )
+    }
+}
+
+/// What is around the properties takes no more.
+const FRAME_BYTES: usize = 1_500;
+
+/// Those that are kept, by their names here, with escaped values.
+fn attributes(
+    reader: &NsReader<&[u8]>,
+    element: &BytesStart<'_>,
+) -> impl Iterator<Item = (String, String)> {
+    let mut found = Vec::new();
+    for attribute in element.attributes().with_checks(false).flatten() {
+        let (space, name) = reader.resolver().resolve_attribute(attribute.key);
+        let value = String::from_utf8_lossy(&attribute.value);
+        let (Some(name), Ok(value)) = (
+            kept_name(bound(&space), name.into_inner()),
+            unescape(&value),
+        ) else {
+            continue;
+        };
+        if found.iter().all(|(other, _)| *other != name) {
+            found.push((name, escape(&*value).into_owned()));
+        }
+    }
+    found.into_iter()
+}

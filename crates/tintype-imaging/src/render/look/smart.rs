@@ -1,0 +1,202 @@
+//! Which part of a picture must not be lost: where there are edges, skin, and colours unlike the rest.
+//!
+//! Measured on a small version, in whole numbers, so that every machine cuts alike. A cut of the largest size moves
+//! along one side only, so the measure is summed up across the other. There is no model of faces here: skin tones
+//! find most of them, and find sand and wood as well.
+
+use super::super::Pixels;
+use crate::spec::{Decimal, Gravity, Rect, Size};
+
+/// Longer side of the small version, in pixels.
+pub(crate) const SIDE: u32 = 128;
+
+/// At which a part of a picture is looked at.
+pub(super) fn size(part: Rect) -> Size {
+    let longer = u64::from(part.width.max(part.height));
+    let side = |side: u32| match longer > u64::from(SIDE) {
+        true => (u64::from(side) * u64::from(SIDE)).div_ceil(longer) as u32,
+        false => side,
+    };
+    Size::new(side(part.width), side(part.height))
+}
+
+/// The middle of the best place for a `window` in `kept`, whose pixels these are, as a point of the original `of`.
+pub(super) fn point(pixels: &Pixels, window: Size, kept: Rect, of: Size) -> Gravity {
+    let saliency = saliency(pixels);
+    let columns = pixels.size.width as usize;
+    let across = |x: usize| saliency.iter().skip(x).step_by(columns).sum::<u64>();
+    let x = match kept.width > window.width {
+        true => {
+            let profile: Vec<u64> = (0..columns).map(across).collect();
+            best(&profile, window.width, kept.width, Side::Across)
+        }
+        false => 0,
+    };
+    let y = match kept.height > window.height {
+        true => {
+            let rows = saliency.chunks_exact(columns);
+            let profile: Vec<u64> = rows.map(|row| row.iter().sum()).collect();
+            best(&profile, window.height, kept.height, Side::Down)
+        }
+        false => 0,
+    };
+    let middle = |start: u32, offset: u32, length: u32, whole: u32| {
+        let twice = 2 * u64::from(start) + 2 * u64::from(offset) + u64::from(length);
+        let millionths = (twice * 1_000_000).div_ceil(2 * u64::from(whole));
+        Decimal::from_millionths(millionths.min(1_000_000) as u32)
+    };
+    Gravity::Point {
+        x: middle(kept.x, x, window.width, of.width),
+        y: middle(kept.y, y, window.height, of.height),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Across,
+    Down,
+}
+
+/// Where a window of the length `window` of `whole` begins, by what there is along that side.
+fn best(profile: &[u64], window: u32, whole: u32, side: Side) -> u32 {
+    let places = profile.len() as u64;
+    let (window, whole) = (u64::from(window), u64::from(whole));
+    let length = ((window * places + whole / 2) / whole).clamp(1, places);
+    let free = places - length;
+    let mut best = (0, free / 2);
+    for start in 0..=free {
+        let part = &profile[start as usize..(start + length) as usize];
+        let inside = part.iter().enumerate();
+        let sum: u64 = inside
+            .map(|(at, value)| value * weight(at as u64, length))
+            .sum();
+        let score = sum * liking(start, free, side);
+        if score > best.0 {
+            best = (score, start);
+        }
+    }
+    match free {
+        0 => ((whole - window) / 2) as u32,
+        free => (best.1 * (whole - window) / free) as u32,
+    }
+}
+
+/// What is in the middle of a cut counts four times what its edge cuts through.
+fn weight(at: u64, length: u64) -> u64 {
+    let off = (2 * at + 1).abs_diff(length);
+    256 - 192 * off * off / (length * length)
+}
+
+/// Photographers put what they mean near the middle, and what has a head above it.
+fn liking(start: u64, free: u64, side: Side) -> u64 {
+    let liked = match side {
+        Side::Across => free * 50,
+        Side::Down => free * 35,
+    };
+    let off = (start * 100).abs_diff(liked);
+    1000 - 200 * off / (free * 100).max(1)
+}
+
+/// Of each pixel.
+fn saliency(pixels: &Pixels) -> Vec<u64> {
+    let (columns, rows) = (pixels.size.width as usize, pixels.size.height as usize);
+    let rgba = pixels.to_rgba();
+    let colours: Vec<[i32; 3]> = rgba.as_chunks().0.iter().map(luma_and_chroma).collect();
+    let count = colours.len() as i64;
+    let mean = |channel: usize| {
+        let sum: i64 = colours
+            .iter()
+            .map(|colour| i64::from(colour[channel]))
+            .sum();
+        (sum / count.max(1)) as i32
+    };
+    let mean = [mean(0), mean(1), mean(2)];
+    let luma = |x: usize, y: usize| colours[y.min(rows - 1) * columns + x.min(columns - 1)][0];
+    let pixel = |(at, colour): (usize, &[i32; 3])| {
+        let (x, y) = (at % columns, at / columns);
+        let around = luma(x.saturating_sub(1), y)
+            + luma(x + 1, y)
+            + luma(x, y.saturating_sub(1))
+            + luma(x, y + 1);
+        let edge = (4 * colour[0] - around).abs().min(160);
+        let unlike = (colour[0] - mean[0]).abs() / 2
+            + (colour[1] - mean[1]).abs()
+            + (colour[2] - mean[2]).abs();
+        let [_, blue, red] = *colour;
+        let vivid = (blue.abs() + red.abs()).min(128);
+        let skin = if is_skin(*colour) { 160 } else { 0 };
+        let value = edge + unlike.min(200) + vivid / 2 + skin;
+        let alpha = rgba[4 * at + 3];
+        value as u64 * u64::from(alpha)
+    };
+    colours.iter().enumerate().map(pixel).collect()
+}
+
+/// BT.601 of full range; chroma around 0.
+fn luma_and_chroma([r, g, b, _]: &[u8; 4]) -> [i32; 3] {
+    let [r, g, b] = [r, g, b].map(|channel| i32::from(*channel));
+    [
+        (77 * r + 150 * g + 29 * b) >> 8,
+        (-43 * r - 85 * g + 128 * b) >> 8,
+        (128 * r - 107 * g - 21 * b) >> 8,
+    ]
+}
+
+/// Of whatever shade, by its chroma (Chai and Ngan 1999).
+fn is_skin([luma, blue, red]: [i32; 3]) -> bool {
+    luma > 40 && (-51..=-1).contains(&blue) && (5..=45).contains(&red)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::pixels::Layout;
+    use super::*;
+
+    /// Gray, with a red square of 12 pixels at this place.
+    fn square(left: u32, top: u32) -> Pixels {
+        let size = Size::new(120, 60);
+        let pixel = |at: u32| {
+            let (x, y) = (at % size.width, at / size.width);
+            let is_inside = (left..left + 12).contains(&x) && (top..top + 12).contains(&y);
+            if is_inside { [200, 30, 40] } else { [128; 3] }
+        };
+        Pixels {
+            size,
+            layout: Layout::Rgb,
+            samples: (0..size.pixels() as u32).flat_map(pixel).collect(),
+        }
+    }
+
+    #[test]
+    fn a_cut_goes_where_something_is() {
+        let kept = Rect {
+            x: 40,
+            y: 0,
+            width: 1200,
+            height: 600,
+        };
+        let window = Size::new(600, 600);
+        for (left, expected) in [(0, 340), (54, 640), (108, 940)] {
+            let found = point(&square(left, 20), window, kept, Size::new(2000, 1000));
+            let Gravity::Point { x, .. } = found else {
+                panic!("{found:?}");
+            };
+            let x = x.to_f64() * 2000.0;
+            assert!((x - f64::from(expected)).abs() <= 20.0, "{left}: {x}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_the_middle_is_as_good() {
+        let pixels = square(500, 500);
+        let whole = Rect {
+            x: 0,
+            y: 0,
+            width: 120,
+            height: 60,
+        };
+        let found = point(&pixels, Size::new(60, 60), whole, Size::new(120, 60));
+        let half = Decimal::from_millionths(500_000);
+        assert_eq!(found, Gravity::Point { x: half, y: half });
+    }
+}
