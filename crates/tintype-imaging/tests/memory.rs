@@ -62,6 +62,35 @@ fn what_is_claimed_is_what_it_takes() {
     });
 }
 
+#[test]
+fn variants_that_share_a_decode_take_what_is_claimed_for_all() {
+    alone(
+        "variants_that_share_a_decode_take_what_is_claimed_for_all",
+        || {
+            for file in [
+                "photos/made-24mp-444-base-q82.jpg",
+                "reported/prog48mp.jpg",
+                "formats/kimono.avif",
+                "formats/kodim23.png",
+            ] {
+                let original = Original::read(&corpus().join(file)).unwrap();
+                let sizes = [200, 320, 640, 960, 1280].map(|w| original.resolved(w, Format::Jpeg));
+                let claimed = memory::render_all(&original.source, &sizes);
+                let before = reset();
+                let bytes = fs::read(&original.path).unwrap();
+                let rendered = render::render_all(&bytes, &sizes, &Limits::default(), soon());
+                let taken = peak().saturating_sub(before);
+                println!("{file}: {claimed} claimed, {taken} taken");
+                assert!(rendered.iter().all(Result::is_ok));
+                assert!(
+                    taken <= claimed + NOISE && claimed <= 3 * taken + SMALL,
+                    "{file}: {claimed} claimed, {taken} taken"
+                );
+            }
+        },
+    );
+}
+
 /// Flat images, which are made quickly; what a decoder takes does not depend on the content.
 #[test]
 fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {

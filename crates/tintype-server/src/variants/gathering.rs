@@ -20,7 +20,7 @@ use crate::error::{Code, Error};
 const WINDOW: Duration = Duration::from_millis(5);
 
 /// The most that the variants of a job may take besides the decode, which delays all of them.
-const LONGEST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// The bytes to be read.
 pub(super) type Original = (Key, ETag);
