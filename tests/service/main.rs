@@ -40,6 +40,7 @@ mod read_only; // looking without touching
 mod readers; // those who read slowly, or not at all
 mod rendering; // sizes, formats and orientation of real pictures
 mod replicas; // several servers on one store
+mod rights; // who made a picture, as the file says and as editors do
 mod sick_bucket; // one that is away, throttled, or refuses
 mod sick_folder; // a folder that is ill, or that others write to
 mod sites; // several projects on one service

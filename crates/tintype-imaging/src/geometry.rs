@@ -35,6 +35,7 @@ mod turn;
 use crop::clip;
 use turn::Turn;
 
+use crate::probe::SetRights;
 use crate::spec::{Canvas, Compass, Decimal, Fit, Format, Gravity, Rect, Request, Resolved, Size};
 
 /// The longest side of an answer: the most that a WebP file can hold.
@@ -150,6 +151,7 @@ pub fn resolve(
         max_bytes: request.max_bytes,
         progressive: false,
         own_coding: false,
+        rights: SetRights::default(),
     };
     let output = resolved.output();
     if output.width.max(output.height) > MAX_SIDE || output.pixels() > MAX_PIXELS {

@@ -123,7 +123,10 @@ fn render_as(
 
     let start = Instant::now();
     let rights = match resolved.metadata {
-        Metadata::Copyright => container.blocks.rights(limits).written(),
+        Metadata::Copyright => resolved
+            .rights
+            .over(container.blocks.rights(limits))
+            .written(),
         Metadata::None | Metadata::Keep => None,
     };
     let rights = rights.as_ref();
