@@ -41,6 +41,7 @@ mod read_only; // a service that may not write
 mod readers; // slow and stalled readers
 mod rendering; // sizes, formats and orientation of real images
 mod replicas; // several servers on one store
+mod rights; // who made a picture, as the file says and as editors do
 mod sick_bucket; // one that is away, throttled, or refuses
 mod sick_folder; // a folder that is ill, or that others write to
 mod sites; // several projects on one service

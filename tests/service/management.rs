@@ -320,21 +320,3 @@ fn the_interface_describes_itself() {
         assert!(document["paths"][path].is_object(), "{path}");
     }
 }
-
-#[test]
-fn a_record_tells_what_rights_the_bytes_tell() {
-    let app = App::dev();
-    let record = app.upload("a.jpg", &corpus::read("reported/xmp-attr-licence.jpg"));
-    let rights = &record["rights"];
-    assert!(
-        !rights["creators"].as_array().unwrap().is_empty(),
-        "{rights}"
-    );
-    for name in ["notice", "web_statement", "licensor_url"] {
-        assert!(rights[name].is_string(), "{name}: {rights}");
-    }
-    let public = app.get("/t/a.jpg/f_json").expect(200).json();
-    assert_eq!(&public["rights"], rights);
-    let silent = app.upload("b.jpg", &corpus::tower());
-    assert!(silent["rights"].is_null(), "{silent}");
-}

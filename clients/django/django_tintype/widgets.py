@@ -14,8 +14,10 @@ from django import forms
 from django.db.models.fields.files import FieldFile
 
 from . import conf
+from .delivery.source import Source
 from .delivery.spec import Spec
 from .delivery.url import url
+from .html.rights import credit_line
 
 #: Large enough for the picker on a screen with two pixels per CSS pixel.
 PREVIEW_WIDTH = 960
@@ -52,6 +54,7 @@ class TintypeImageInput(forms.ClearableFileInput):
             "crops_name": self.crops_name,
             "input_template_name": self.input_template_name,
             "preview": preview_url(value),
+            "credit": known_credit(value),
             "crops": list(previewed_crops()) if self.focal_name else [],
         }
         return context
@@ -62,6 +65,13 @@ def preview_url(value: Any) -> str | None:
     if not isinstance(value, FieldFile) or not value or not getattr(value, "_committed", True):
         return None
     return url(value, Spec(w=PREVIEW_WIDTH))
+
+
+def known_credit(value: Any) -> str:
+    """As the row knows it."""
+    if not isinstance(value, FieldFile) or not value or not getattr(value, "_committed", True):
+        return ""
+    return credit_line(Source.of(value).rights)
 
 
 def previewed_crops() -> Iterator[dict[str, Any]]:

@@ -37,6 +37,7 @@ mod turn;
 use crop::clip;
 use turn::Turn;
 
+use crate::probe::SetRights;
 use crate::spec::{
     Background, Canvas, Compass, Decimal, Fit, Format, Framing, Gravity, Look, Rect, Request,
     Resolved, Size,
@@ -139,6 +140,7 @@ pub fn resolve(
         max_bytes: request.max_bytes,
         progressive: false,
         own_coding: false,
+        rights: SetRights::default(),
     };
     check_output(resolved.output())?;
     Ok(resolved)

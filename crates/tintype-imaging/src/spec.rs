@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::probe::SetRights;
+
 /// A non-negative decimal number with up to six decimals, kept exactly so that specs can be
 /// compared and hashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -288,6 +290,9 @@ pub struct Resolved {
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
     pub own_coding: bool,
+    /// Written in place of what the original says. Only where `metadata` passes rights on: else two values would mean
+    /// the same picture.
+    pub rights: SetRights,
 }
 
 /// What is planned only when the picture is seen.
@@ -384,6 +389,7 @@ impl Resolved {
             max_bytes: None,
             progressive: false,
             own_coding: false,
+            rights: SetRights::default(),
         }
     }
 
@@ -433,6 +439,7 @@ impl fmt::Display for Resolved {
             max_bytes,
             progressive,
             own_coding,
+            rights,
         } = self;
         let Rect {
             x,
@@ -476,6 +483,11 @@ impl fmt::Display for Resolved {
             None => write!(f, "max=;")?,
         }
         write!(f, "progressive={};", u8::from(*progressive))?;
-        write!(f, "own={}", u8::from(*own_coding))
+        write!(f, "own={}", u8::from(*own_coding))?;
+        match rights.is_empty() {
+            // As before rights could be set, so that no picture is made anew.
+            true => Ok(()),
+            false => write!(f, ";rights={rights}"),
+        }
     }
 }

@@ -166,8 +166,8 @@ class Client:
         if_match: str | None = None,
         actor: str | None = None,
     ) -> Record:
-        """Changes focal point, crops, state or meta. `if_match` is a record's `record_etag`;
-        `actor`, the person on whose behalf, is logged and kept with a takedown."""
+        """Changes focal point, crops, rights, state or meta. `if_match` is a record's
+        `record_etag`; `actor`, the person on whose behalf, is logged and kept with a takedown."""
         headers = {} if if_match is None else {"If-Match": _quoted(if_match)}
         if actor:
             # As much as fits into a header.

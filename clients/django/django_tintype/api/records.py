@@ -63,9 +63,11 @@ class Record:
     record_etag: str | None = None
     #: Why it cannot be shown, or only in part.
     trouble: Trouble | None = None
-    #: Who made it and on what terms it may be used, as the file says: ``creators``, ``notice``,
-    #: ``credit``, ``web_statement`` and others. None: it says nothing.
+    #: Who made it and on what terms it may be used: ``creators``, ``notice``, ``credit``,
+    #: ``web_statement`` and others. None: nothing is known.
     rights: Mapping[str, Any] | None = None
+    #: What of it was set with ``patch(key, {"rights": …})``, in place of what the file says.
+    set_rights: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], record_etag: str | None = None) -> Record:
@@ -88,6 +90,7 @@ class Record:
             record_etag=record_etag.strip('"') if record_etag else None,
             trouble=Trouble.of(answer),
             rights=answer.get("rights"),
+            set_rights=answer.get("set_rights") or {},
         )
 
     @classmethod

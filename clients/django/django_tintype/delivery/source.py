@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.files.storage import Storage
@@ -32,6 +32,8 @@ class Source:
     placeholder: str | None = None
     #: Set where the service does not have the file (yet): the URL at which it is shown unchanged.
     url_of_original: str | None = None
+    #: Who made it and on what terms it may be used, as a record says.
+    rights: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @classmethod
     def of(cls, value: object) -> Source:
@@ -78,6 +80,7 @@ def _of_file(file: FieldFile) -> Source:
         version=_version(column("version_field")),
         focal=_point(column("focal_field")),
         placeholder=_text(column("placeholder_field")),
+        rights=_rights(column("rights_field")),
     )
 
 
@@ -92,6 +95,10 @@ def _version(value: object) -> str | None:
 
 def _text(value: object) -> str | None:
     return str(value) if value else None
+
+
+def _rights(value: object) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) and value else None
 
 
 def _point(value: object) -> tuple[float, float] | None:

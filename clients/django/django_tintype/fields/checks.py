@@ -20,6 +20,7 @@ _NEEDS: dict[str, tuple[tuple[type[models.Field], ...], int, str]] = {  # type: 
     "height_field": ((models.IntegerField,), 0, "PositiveIntegerField(null=True, editable=False)"),
     "version_field": (TEXT, 16, "CharField(max_length=16, blank=True, editable=False)"),
     "placeholder_field": (TEXT, 36, "CharField(max_length=40, blank=True, editable=False)"),
+    "rights_field": ((models.JSONField,), 0, "JSONField(default=dict, editable=False)"),
     "focal_field": (TEXT, 17, "CharField(max_length=20, blank=True)"),
     "crops_field": ((models.JSONField,), 0, "JSONField(default=dict, blank=True)"),
 }

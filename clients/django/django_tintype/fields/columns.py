@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .field import TintypeImageField
 
 #: Options that name a column for what the service finds out, and for what editors enter.
-FACTS = ("width_field", "height_field", "version_field", "placeholder_field")
+FACTS = ("width_field", "height_field", "version_field", "placeholder_field", "rights_field")
 MARKS = ("focal_field", "crops_field")
 
 TEXT = (models.CharField, models.TextField)
@@ -57,6 +57,7 @@ def facts(field: TintypeImageField, record: Record) -> dict[str, Any]:
         "version_field": record.version,
         # None for a while under load: the image is decoded later.
         "placeholder_field": image and image.thumbhash,
+        "rights_field": record.rights and dict(record.rights),
     }
     named = {column_of(field, option): value for option, value in values.items()}
     return {name: value or empty_value(field, name) for name, value in named.items() if name}

@@ -39,7 +39,8 @@ class TintypeImageField(models.ImageField):
 
     `width_field` and `height_field` are those of the upright image. `version_field` makes URLs that
     may be cached for ever, and marks rows whose last change has not reached the service: until then
-    it is empty. `placeholder_field` holds a ThumbHash in base64. `focal_field`, a text such as
+    it is empty. `placeholder_field` holds a ThumbHash in base64, and `rights_field`, a JSON column,
+    who made the image and on what terms it may be used. `focal_field`, a text such as
     `0.35x0.6`, and `crops_field`, a JSON column, are written by editors.
 
     Forms refuse images that the service cannot show (too many pixels, damaged, or in an unsupported
@@ -75,6 +76,7 @@ class TintypeImageField(models.ImageField):
         *,
         version_field: str | None = None,
         placeholder_field: str | None = None,
+        rights_field: str | None = None,
         focal_field: str | None = None,
         crops_field: str | None = None,
         allow_unrenderable: bool = False,
@@ -83,6 +85,7 @@ class TintypeImageField(models.ImageField):
     ) -> None:
         self.version_field = version_field
         self.placeholder_field = placeholder_field
+        self.rights_field = rights_field
         self.focal_field = focal_field
         self.crops_field = crops_field
         self.allow_unrenderable = allow_unrenderable

@@ -11,6 +11,7 @@ from ..api.records import Record
 from ..delivery.source import Source
 from ..storages.tintype import TintypeStorage
 from .assignment import assigned, fill_from_file, undeferred, was_deferred
+from .columns import facts, pk_of
 from .row import Row
 from .size import local_size
 
@@ -28,6 +29,27 @@ class TintypeFieldFile(ImageFieldFile):
     def tintype(self) -> Source:
         """What the row knows of the image, for URLs and tags. Without any I/O."""
         return Source.of(self)
+
+    def set_rights(self, **rights: Any) -> Record:
+        """Says who made the image and on what terms it may be used, in place of what the file
+        says: `set_rights(creators=["Ann"], credit="Ann/Desk")`. None gives back what the file says.
+
+        One request. The columns for rights and version are written as well.
+        """
+        storage, field = cast(TintypeStorage, self.storage), self.field
+        record = storage.client.patch(storage.key(self.name or ""), {"rights": rights})
+        found = facts(field, record)
+        columns = [field.rights_field, field.version_field]
+        if field.version_field and not getattr(self.instance, field.version_field):
+            # Another change has not reached the service; its next attempt fills the version in.
+            columns.remove(field.version_field)
+        news = {column: found[column] for column in columns if column}
+        for column, value in news.items():
+            setattr(self.instance, column, value)
+        if news and self.instance.pk is not None:
+            rows = field.model._base_manager.using(self.instance._state.db)
+            rows.filter(pk=pk_of(field, self.instance), **{field.attname: self.name}).update(**news)
+        return record
 
     def save(self, name: str | None, content: File[Any], save: bool = True) -> None:
         if not self.field.is_in_tintype:

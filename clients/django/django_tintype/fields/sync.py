@@ -96,7 +96,12 @@ def bring_up_to_date(
         adopted[field.focal_field] = write_focal(known.focal)
     if field.crops_field and known.crops and not theirs.crops:
         adopted[field.crops_field] = dict(known.crops)
-    found = {column: value for column, value in facts(field, record).items() if value}
+    # There may be no rights any more; another fact that is missing is only not known yet.
+    found = {
+        column: value
+        for column, value in facts(field, record).items()
+        if value or column == field.rights_field
+    }
     if _swap(field, pk, using, row, {**found, **adopted}):
         row.update(adopted)
         row.update({column: found[column] for column in found.keys() & row.keys()})

@@ -68,6 +68,9 @@ class Arguments:
     fetchpriority: str | None = None
     placeholder: str | None = None
     expires: Expires | None = None
+    #: Whether the credit line follows, and the rights as JSON-LD.
+    credit: bool = False
+    jsonld: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -212,6 +215,12 @@ def _word(*words: str) -> Callable[[object], str]:
     return read
 
 
+def _switch(value: object) -> bool:
+    if value not in (True, False):
+        raise ValueError(f"must be True or False, not {shortened(str(value))!r}")
+    return bool(value)
+
+
 def _expires(value: object) -> Expires:
     match value:
         case datetime() if value.tzinfo is not None:
@@ -250,10 +259,15 @@ OPTIONS: dict[str, Callable[[object], Any]] = {
     "fetchpriority": _word("high", "low", "auto"),
     "placeholder": _word("colour", "image"),
     "expires": _expires,
+    "credit": _switch,
+    "jsonld": _switch,
 }
 
 _SHAPE = ("spec", *PICTURE_SPEC_ITEMS, "ratio", "sizes", "widths", "expires")
-_IMG = (*_SHAPE, "alt", "loading", "decoding", "fetchpriority", "placeholder")
+_IMG = (
+    *(*_SHAPE, "alt", "loading", "decoding", "fetchpriority", "placeholder"),
+    *("credit", "jsonld"),
+)
 TAGS: dict[str, tuple[str, ...]] = {
     "tt_url": ("spec", *ITEMS, "expires"),
     "tt_img": _IMG,

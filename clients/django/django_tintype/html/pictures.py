@@ -14,8 +14,9 @@ from .. import conf
 from ..delivery.source import Source
 from ..delivery.spec import Spec
 from ..delivery.url import url
-from . import placeholder
+from . import placeholder, rights
 from .arguments import ArgumentError, Arguments
+from .rights import WithRights
 from .srcset import Layout, lay_out
 
 
@@ -77,8 +78,10 @@ def tt_url(value: object, spec: Spec | str | None = None, /, **given: Any) -> st
     return url_of(value, Arguments.of("tt_url", {"spec": spec, **given})) if value else None
 
 
-def tt_img(value: object, spec: Spec | str | None = None, /, **given: Any) -> Element | None:
-    """An `<img>`; None without an image."""
+def tt_img(
+    value: object, spec: Spec | str | None = None, /, **given: Any
+) -> Element | WithRights | None:
+    """An `<img>`, on request with its credit; None without an image."""
     return img_of(value, Arguments.of("tt_img", {"spec": spec, **given})) if value else None
 
 
@@ -89,8 +92,8 @@ def tt_picture(
     *,
     sources: Iterable[ArtDirection | None] = (),
     **given: Any,
-) -> Picture | None:
-    """A `<picture>`; None without an image."""
+) -> Picture | WithRights | None:
+    """A `<picture>`, on request with its credit; None without an image."""
     if not value:
         return None
     arguments = Arguments.of("tt_picture", {"spec": spec, **given})
@@ -115,7 +118,12 @@ def url_of(value: object, arguments: Arguments) -> str:
     return url(Source.of(value), arguments.spec, expires=arguments.expires)
 
 
-def img_of(value: object, arguments: Arguments, *, is_in_picture: bool = False) -> Element:
+def img_of(value: object, arguments: Arguments) -> Element | WithRights:
+    img = _img(value, arguments)
+    return _with_rights(value, arguments, img, img)
+
+
+def _img(value: object, arguments: Arguments, *, is_in_picture: bool = False) -> Element:
     source = Source.of(value)
     settings = conf.settings()
     layout = lay_out(source, arguments, settings)
@@ -143,15 +151,28 @@ def img_of(value: object, arguments: Arguments, *, is_in_picture: bool = False) 
 
 def picture_of(
     value: object, arguments: Arguments, directions: Sequence[ArtDirection] = ()
-) -> Picture:
-    img = img_of(value, arguments, is_in_picture=True)
+) -> Picture | WithRights:
+    img = _img(value, arguments, is_in_picture=True)
     sources: list[Element] = []
     for direction in directions:
         if direction.arguments.is_auto and arguments.is_eager:
             raise ArgumentError("tt_source", "sizes", "auto needs loading=lazy of the tt_picture")
         sources += _sources(direction.value or value, direction.arguments, arguments)
     sources += _sources(value, arguments, arguments)
-    return Picture(img, sources)
+    return _with_rights(value, arguments, Picture(img, sources), img)
+
+
+def _with_rights(
+    value: object, arguments: Arguments, image: Element | Picture, img: Element
+) -> Any:
+    if not (arguments.credit or arguments.jsonld):
+        return image
+    known = Source.of(value).rights
+    return WithRights(
+        image,
+        rights.credit(known if arguments.credit else None),
+        rights.jsonld(known if arguments.jsonld else None, str(img.src)),
+    )
 
 
 def _sources(value: object, own: Arguments, picture: Arguments) -> list[Element]:

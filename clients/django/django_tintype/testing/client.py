@@ -349,9 +349,24 @@ def _read(key: str, body: Body, length: int | None) -> bytes:
         return b"".join(upload)
 
 
+_NO_RIGHTS: Mapping[str, Any] = {
+    "creators": [],
+    "notice": None,
+    "credit": None,
+    "source": None,
+    "marked": None,
+    "owners": [],
+    "terms": None,
+    "web_statement": None,
+    "licensor": None,
+    "licensor_url": None,
+    "digital_source_type": None,
+}
+
+
 def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
     """Merges as in RFC 7396, the fields that clients may set."""
-    unknown = changes.keys() - {"focal_point", "crops", "state", "meta"}
+    unknown = changes.keys() - {"focal_point", "crops", "rights", "state", "meta"}
     if unknown:
         raise _refused(400, "invalid-request", record.key)
     crops, state, meta = (
@@ -370,8 +385,18 @@ def _patched(record: Record, changes: Mapping[str, Any]) -> Record:
             raise _refused(400, "invalid-request", record.key)
     if not all(map(_is_inside, crops.values())):
         raise _refused(400, "invalid-request", record.key)
+    rights = _merged(record.set_rights, changes.get("rights", {}))
+    if rights.keys() - _NO_RIGHTS.keys():
+        raise _refused(400, "invalid-request", record.key)
     return replace(
-        record, crops=crops, state=state or {"name": "public"}, meta=meta, focal_point=focal
+        record,
+        crops=crops,
+        state=state or {"name": "public"},
+        meta=meta,
+        focal_point=focal,
+        set_rights=rights,
+        # What the file says is not read here.
+        rights={**_NO_RIGHTS, **rights} if rights else None,
     )
 
 
@@ -402,7 +427,9 @@ def _merged(target: Mapping[str, Any], patch: Mapping[str, Any] | None) -> dict[
 
 
 def _versioned(record: Record) -> Record:
-    facts = json.dumps([record.sha256, record.focal_point, record.crops], sort_keys=True)
+    facts = json.dumps(
+        [record.sha256, record.focal_point, record.crops, record.set_rights], sort_keys=True
+    )
     return replace(record, version=hashlib.sha256(facts.encode()).hexdigest()[:16])
 
 
@@ -411,6 +438,7 @@ def _said(record: Record) -> dict[str, Any]:
     return {
         "focal_point": {"x": focal[0], "y": focal[1]} if focal else None,
         "crops": dict(record.crops),
+        "rights": dict(record.set_rights),
         "state": dict(record.state),
         "meta": dict(record.meta),
     }
@@ -420,6 +448,8 @@ def _answer(record: Record) -> dict[str, Any]:
     image = record.image
     return {
         **_said(record),
+        "rights": record.rights,
+        "set_rights": dict(record.set_rights),
         "key": record.key,
         "size": record.size,
         "type": record.type,

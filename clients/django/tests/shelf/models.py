@@ -26,10 +26,12 @@ class Figure(models.Model):
         height_field="height",
         version_field="version",
         placeholder_field="placeholder",
+        rights_field="rights",
         focal_field="focal",
     )
     width = models.PositiveIntegerField(null=True, editable=False)
     height = models.PositiveIntegerField(null=True, editable=False)
     version = models.CharField(max_length=16, blank=True, editable=False)
     placeholder = models.CharField(max_length=40, blank=True, editable=False)
+    rights = models.JSONField(default=dict, editable=False)
     focal = models.CharField(max_length=20, blank=True)

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use super::ifd::Tiff;
 use super::rights::Written;
-use super::{Rights, keep};
+use super::{Rights, SetRights, keep};
 use crate::limits::Limits;
 use crate::spec::Metadata;
 
@@ -38,11 +38,16 @@ impl Blocks {
         Rights::of(self, limits)
     }
 
-    /// What goes along with an answer.
-    pub(crate) fn written(&self, metadata: Metadata, limits: &Limits) -> Option<Written> {
+    /// The metadata of a response; `set` overrides the rights of the file, unless its metadata is kept as it is.
+    pub(crate) fn written(
+        &self,
+        metadata: Metadata,
+        set: &SetRights,
+        limits: &Limits,
+    ) -> Option<Written> {
         match metadata {
             Metadata::None => None,
-            Metadata::Copyright => self.rights(limits).written(),
+            Metadata::Copyright => set.over(self.rights(limits)).written(),
             Metadata::Keep => keep::written(self, &self.rights(limits), limits),
         }
     }

@@ -35,8 +35,8 @@ pub(crate) use ico::largest as largest_of_icon;
 pub(crate) use metadata::Blocks;
 pub(crate) use psd::{Mode, Psd};
 pub(crate) use read::Reader;
-pub use rights::Rights;
 pub(crate) use rights::Written;
+pub use rights::{Rights, SetRights};
 pub(crate) use svg::parse as parse_svg;
 pub(crate) use tiff::MAX_STRIP_BYTES;
 

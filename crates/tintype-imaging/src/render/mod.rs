@@ -167,7 +167,7 @@ impl Plan {
         check_deadline(deadline)?;
 
         let start = Instant::now();
-        let rights = container.blocks.written(resolved.metadata, limits);
+        let rights = (container.blocks).written(resolved.metadata, &resolved.rights, limits);
         let rights = rights.as_ref();
         let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
         let own = own::smaller(

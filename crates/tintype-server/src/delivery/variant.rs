@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use tintype_imaging::geometry::{self, Defaults};
-use tintype_imaging::probe::SourceFormat;
+use tintype_imaging::probe::{SetRights, SourceFormat};
 use tintype_imaging::render;
-use tintype_imaging::spec::{Background, Format, Resolved, Rgba, Size};
+use tintype_imaging::spec::{Background, Format, Metadata, Resolved, Rgba, Size};
 
 use super::RequestContext;
 use super::freshness::Freshness;
@@ -181,7 +181,7 @@ fn choices(
     Ok(choices)
 }
 
-/// Everything filled in: the record's size and focal point, our qualities.
+/// Everything filled in: the record's size, focal point and rights, our qualities.
 fn resolve(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -197,6 +197,10 @@ fn resolve(
     let resolved = geometry::resolve(upright, &merged.request, &defaults)?;
     Ok(Resolved {
         progressive: ask.app.config.pictures.jpeg_progressive && format == Format::Jpeg,
+        rights: match resolved.metadata {
+            Metadata::Copyright => record.set_rights.clone(),
+            Metadata::None | Metadata::Keep => SetRights::default(),
+        },
         ..resolved
     })
 }

@@ -11,7 +11,7 @@ pub enum Cause {
     Overwrite,
     Delete,
     Move,
-    /// Focal point or crops.
+    /// Focal point, crops or rights.
     Record,
     /// An embargo, a takedown, or the end of either.
     State,

@@ -6,7 +6,7 @@
 //! | change | our variants | purged downstream |
 //! |---|---|---|
 //! | overwrite, delete, move away | removed | the key |
-//! | focal point, crops | kept: those that depend on it have other names now | the key |
+//! | focal point, crops, rights | kept: those that depend on it have other names now | the key |
 //! | embargo, takedown, or their end | removed when it is hidden | the key; with a takedown also the content, wherever else it is |
 //! | purge | removed, and made anew by every replica | the key, or the folder |
 //! | `meta` | kept | nothing |

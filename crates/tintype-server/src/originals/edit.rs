@@ -97,7 +97,9 @@ impl Change {
         if self.is_of_state() {
             return Some(Cause::State);
         }
-        let is_seen = after.focal_point != before.focal_point || after.crops != before.crops;
+        let is_seen = after.focal_point != before.focal_point
+            || after.crops != before.crops
+            || after.rights != before.rights;
         is_seen.then_some(Cause::Record)
     }
 
@@ -127,6 +129,7 @@ impl Change {
         Record {
             focal_point: after.focal_point,
             crops: after.crops,
+            set_rights: after.rights,
             meta: after.meta,
             state: match after.state {
                 RequestedState::Public => State::Public,

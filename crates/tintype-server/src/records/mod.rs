@@ -416,6 +416,7 @@ impl Records {
                 if record.sha256 == old.record.sha256 {
                     record.focal_point = old.record.focal_point;
                     record.crops = old.record.crops.clone();
+                    record.set_rights = old.record.set_rights.clone();
                     record.purged = old.record.purged;
                 }
                 Condition::Match(old.etag.clone())

@@ -1,7 +1,7 @@
 //! The editable fields of an original, and patches to them.
 //!
 //! One form for all ways in: the `Tintype-Record` header and the `record` field of an upload, and the
-//! body of a PATCH, are JSON merge patches (RFC 7396) of the same four members. What tintype knows by
+//! body of a PATCH, are JSON merge patches (RFC 7396) of the same five members. What tintype knows by
 //! itself (size, type, facts of the picture) cannot be changed and is refused rather than ignored.
 
 use std::collections::BTreeMap;
@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tintype_imaging::probe::SetRights;
 
 use crate::error::{Code, Error};
 use crate::records::blocks::Block;
 use crate::records::record::{Area, Point, Record, State};
 
-const MEMBERS: [&str; 4] = ["focal_point", "crops", "state", "meta"];
+const MEMBERS: [&str; 5] = ["focal_point", "crops", "rights", "state", "meta"];
 
 /// An image has a handful of named crops; the record is read on every request.
 const MAX_CROPS: usize = 64;
@@ -33,6 +34,8 @@ pub struct RecordPatch(Map<String, Value>);
 pub struct EditableFields {
     pub focal_point: Option<Point>,
     pub crops: BTreeMap<String, Area>,
+    /// In place of what the file says.
+    pub rights: SetRights,
     pub state: RequestedState,
     pub meta: Map<String, Value>,
 }
@@ -129,6 +132,7 @@ impl EditableFields {
         Self {
             focal_point: record.focal_point,
             crops: record.crops.clone(),
+            rights: record.set_rights.clone(),
             state,
             meta: record.meta.clone(),
         }
@@ -170,6 +174,7 @@ fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
     let said = EditableFields {
         focal_point: member(&mut document, "focal_point")?,
         crops: member(&mut document, "crops")?,
+        rights: member(&mut document, "rights")?,
         state: member(&mut document, "state")?,
         meta: member(&mut document, "meta")?,
     };
@@ -202,6 +207,8 @@ fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
             ));
         }
     }
+    let rights = said.rights.check();
+    rights.map_err(|reason| Error::invalid("rights", reason))?;
     let meta_bytes = serde_json::to_vec(&said.meta).map_or(usize::MAX, |json| json.len());
     if meta_bytes > MAX_META_BYTES {
         return Err(Error::invalid(
@@ -294,7 +301,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&changed).unwrap(),
             json!({
-                "focal_point": {"x": 0.25, "y": 1.0}, "crops": {},
+                "focal_point": {"x": 0.25, "y": 1.0}, "crops": {}, "rights": {},
                 "state": {"name": "public"}, "meta": {"credit": "A"},
             })
         );
@@ -309,6 +316,19 @@ mod tests {
             Map::new()
         );
         assert_eq!(apply(json!({}), &said).unwrap(), said);
+    }
+
+    #[test]
+    fn rights_are_set_field_by_field_and_null_gives_back_what_the_file_says() {
+        let set = json!({"rights": {"creators": ["A"], "credit": "Desk", "notice": ""}});
+        let said = apply(set, &EditableFields::default()).unwrap();
+        let said = apply(json!({"rights": {"credit": null, "marked": true}}), &said).unwrap();
+        assert_eq!(
+            serde_json::to_value(&said.rights).unwrap(),
+            json!({"creators": ["A"], "notice": "", "marked": true})
+        );
+        let reset = apply(json!({"rights": null}), &said).unwrap();
+        assert!(reset.rights.is_empty());
     }
 
     #[test]
@@ -343,6 +363,10 @@ mod tests {
         refused(json!({"state": {"name": "embargo"}}));
         refused(json!({"state": {"name": "embargo", "until": "tomorrow"}}));
         refused(json!({"state": {"name": "blocked", "reason": " "}}));
+        refused(json!({"rights": {"photographer": "A"}}));
+        refused(json!({"rights": {"creators": "A"}}));
+        refused(json!({"rights": {"credit": "x".repeat(2_001)}}));
+        refused(json!({"rights": {"web_statement": "javascript:alert(1)"}}));
         refused(json!({"meta": []}));
         refused(json!({"meta": {"text": "x".repeat(65_536)}}));
         refused(json!({"crops": {"wide": {"x": 0.5, "y": 0, "width": 0.6, "height": 1}}}));

@@ -14,7 +14,7 @@ use tintype_imaging::Error as Imaging;
 use tintype_imaging::cost::Source;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::placeholder::{self, Placeholder};
-use tintype_imaging::probe::{self, Header, Rights, SourceFormat, Stopped};
+use tintype_imaging::probe::{self, Header, Rights, SetRights, SourceFormat, Stopped};
 use tintype_imaging::sniff::{Sniffed, sniff};
 use tintype_imaging::spec::Size;
 use tintype_imaging::{cost, memory, render};
@@ -169,6 +169,7 @@ impl Probing {
             modified,
             image: facts.image,
             rights: facts.rights,
+            set_rights: SetRights::default(),
             focal_point: None,
             crops: BTreeMap::new(),
             state: State::Public,

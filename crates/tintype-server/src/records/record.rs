@@ -1,7 +1,7 @@
 //! What tintype knows of an original.
 //!
 //! Decoded facts can be derived from the bytes at any time; what people said (focal point, crops,
-//! state, `meta`) cannot. "Blocked" is not kept here: takedowns outlive the original and belong to
+//! rights, state, `meta`) cannot. "Blocked" is not kept here: takedowns outlive the original and belong to
 //! [`crate::records::blocks`].
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use tintype_imaging::cost;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::probe::{ColourSpace, Rights, SourceFormat};
+use tintype_imaging::probe::{ColourSpace, Rights, SetRights, SourceFormat};
 use tintype_imaging::render;
 use tintype_imaging::spec::{Decimal, Size};
 use tintype_store::{ContentHash, ETag, HexId, Key};
@@ -48,6 +48,9 @@ pub struct Record {
     /// As found in the bytes; null if they have none, and in older records.
     #[serde(default)]
     pub rights: Option<Rights>,
+    /// In place of what the bytes say.
+    #[serde(default, skip_serializing_if = "SetRights::is_empty")]
+    pub set_rights: SetRights,
     pub focal_point: Option<Point>,
     #[serde(default)]
     pub crops: BTreeMap<String, Area>,
@@ -266,6 +269,9 @@ impl Record {
                 area.x, area.y, area.width, area.height
             ));
         }
+        if !self.set_rights.is_empty() {
+            hash.update(format!("\nrights {}", self.set_rights));
+        }
         let HexId(version) = HexId::<32>(hash.finalize().into()).first();
         Some(Version::from_bytes(version))
     }
@@ -291,6 +297,7 @@ impl Record {
     pub fn is_said(&self) -> bool {
         self.focal_point.is_some()
             || !self.crops.is_empty()
+            || !self.set_rights.is_empty()
             || !self.meta.is_empty()
             || self.state != State::Public
     }
@@ -307,6 +314,12 @@ impl Record {
         self.focal_point.map(|point| (point.x, point.y))
     }
 
+    /// What holds. `None`: nothing is known.
+    pub fn rights(&self) -> Option<Rights> {
+        let of_bytes = self.rights.clone().unwrap_or_default();
+        Some(self.set_rights.over(of_bytes)).filter(|rights| !rights.is_empty())
+    }
+
     /// What the delivery address `f_json` tells anybody.
     pub fn public_json(&self) -> serde_json::Value {
         serde_json::json!({
@@ -316,7 +329,7 @@ impl Record {
             "version": self.version().map(|v| v.to_string()),
             "modified": self.modified,
             "image": self.image,
-            "rights": self.rights,
+            "rights": self.rights(),
             "focal_point": self.focal_point,
             "crops": self.crops,
         })
@@ -341,7 +354,8 @@ impl Record {
             "created": self.created,
             "modified": self.modified,
             "image": self.image,
-            "rights": self.rights,
+            "rights": self.rights(),
+            "set_rights": self.set_rights,
             "focal_point": self.focal_point,
             "crops": self.crops,
             "state": state,
@@ -389,6 +403,7 @@ mod tests {
             modified: Timestamp::UNIX_EPOCH,
             image: None,
             rights: None,
+            set_rights: SetRights::default(),
             focal_point: None,
             crops: BTreeMap::new(),
             state: State::Public,
@@ -398,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_follows_content_focal_point_and_crops_and_nothing_else() {
+    fn the_version_follows_content_focal_point_crops_and_rights_that_were_set_and_nothing_else() {
         let base = record();
         let version = base.version().unwrap();
 
@@ -423,6 +438,18 @@ mod tests {
         };
         cropped.crops.insert("square".into(), area);
         assert_ne!(cropped.version().unwrap(), version);
+
+        // A version that was given before rights could be set is still that.
+        assert_eq!(version.to_string(), "271a413bd339c570");
+        let mut credited = base.clone();
+        credited.set_rights.credit = Some("A".to_owned());
+        assert_ne!(credited.version().unwrap(), version);
+        let mut blank = base.clone();
+        blank.set_rights.credit = Some(String::new());
+        assert_ne!(blank.version().unwrap(), version);
+        let mut told_by_bytes = base.clone();
+        told_by_bytes.rights = Some(Rights::NONE);
+        assert_eq!(told_by_bytes.version().unwrap(), version);
 
         let mut bytes = base;
         bytes.sha256 = Some(HexId([0xcd; 32]));

@@ -184,7 +184,7 @@ impl Remote {
         let there: Value = serde_json::from_slice(&answer.bytes().await?)?;
         let is_silent = there["focal_point"].is_null()
             && there["state"]["name"] == "public"
-            && ["crops", "meta"]
+            && ["crops", "set_rights", "meta"]
                 .iter()
                 .all(|name| there[name].as_object().is_none_or(Map::is_empty));
         match is_silent {

@@ -9,8 +9,8 @@ use crate::failure::Failure;
 /// Copy originals from a folder, a bucket or another tintype.
 ///
 /// FROM and TO are a folder, file:///path, s3://bucket/location, or the address of a tintype service.
-/// Originals keep their names, and what was said of them in a tintype (focal point, crops, state, meta,
-/// takedowns) comes along. Every copy is hashed on its way and compared with what was written. What another
+/// Originals keep their names, and what was said of them in a tintype (focal point, crops, rights, state,
+/// meta, takedowns) comes along. Every copy is hashed on its way and compared with what was written. What another
 /// program has stored in FROM packed with gzip (Content-Encoding) is unpacked.
 ///
 /// Run it again to continue: existing copies are skipped. A name with other bytes is a conflict, which is reported

@@ -17,8 +17,8 @@ use crate::failure::Failure;
 ///
 /// An original that was there before tintype gets its record on first use, which then takes longer.
 /// This makes them all, hashes included. A record
-/// that cannot be read is made anew as well; focal point, crops, embargo and meta that were in it are lost,
-/// takedowns are not. First it tells how many there are and what that costs, and
+/// that cannot be read is made anew as well; focal point, crops, rights, embargo and meta
+/// that were in it are lost, takedowns are not. First it tells how many there are and what that costs, and
 /// asks. It can be interrupted and started again at any time, beside the service.
 #[derive(Args)]
 #[command(after_help = format!("\

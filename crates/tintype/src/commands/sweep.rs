@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Only report what would be removed
     #[arg(long)]
     dry_run: bool,
-    /// Also records of absent originals that hold a focal point, crops, a state or `meta`
+    /// Also records of absent originals that hold a focal point, crops, rights, a state or `meta`
     #[arg(long)]
     records: bool,
     /// Younger objects are kept: they may belong to an upload in progress

@@ -57,7 +57,7 @@ class Command(UpkeepCommand):
         if everything:
             return rows
         empty = Q()
-        for column in _columns(field):
+        for column in _filled(field):
             empty |= Q(**{column: None}) | Q(**{column: _empty(field, column)})
         some: QuerySet[Model] = rows.filter(empty)
         return some
@@ -106,6 +106,12 @@ def _fill_row(field: fields.Field, using: str, pk: Any, name: str, record: Recor
 def _columns(field: fields.Field) -> list[str]:
     options = FACTS if isinstance(field, TintypeImageField) else FACTS[:2]
     return columns_of(field, options)
+
+
+def _filled(field: fields.Field) -> list[str]:
+    """The columns that are full once they are known. Many images say nothing of their rights."""
+    rights = getattr(field, "rights_field", None)
+    return [column for column in _columns(field) if column != rights]
 
 
 def _empty(field: fields.Field, column: str) -> Any:

@@ -6,6 +6,7 @@
 
 mod exif;
 pub(super) mod iptc;
+mod set;
 mod write;
 pub(super) mod xmp;
 
@@ -13,6 +14,7 @@ use super::metadata::Blocks;
 use crate::limits::Limits;
 pub(crate) use exif::{ARTIST, COPYRIGHT};
 use serde::{Deserialize, Serialize};
+pub use set::SetRights;
 pub(crate) use write::Written;
 
 /// Longer than any honest line; the rest is cut off.

@@ -89,6 +89,7 @@ impl Placement<'_> {
             let mut record = self.record(key, meta, kept);
             record.focal_point = said.focal_point;
             record.crops = said.crops;
+            record.set_rights = said.rights;
             record.meta = said.meta;
             record.state = match said.state {
                 RequestedState::Public => State::Public,
@@ -166,6 +167,7 @@ impl Placement<'_> {
             modified,
             image: self.facts.image.clone(),
             rights: self.facts.rights.clone(),
+            set_rights: Default::default(),
             focal_point: None,
             crops: Default::default(),
             state: State::Public,
