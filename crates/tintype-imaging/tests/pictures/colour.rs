@@ -42,7 +42,7 @@ fn every_description_of_the_same_scene_looks_the_same() {
 }
 
 /// Inks without a profile are a guess: of a press, and of how much black it lays.
-const INK_ERROR: f64 = 12.0;
+const INK_ERROR: f64 = 5.0;
 
 /// The maker's gray is not told (luma by which weights, before or after the curve).
 const GRAY_ERROR: f64 = 8.0;
