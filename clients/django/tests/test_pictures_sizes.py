@@ -50,6 +50,8 @@ LAYOUTS = [
     ("a turned picture", SMALL, "rot=90", "320w 400w", (400, 600), "auto, 100vw"),
     ("a crop", LION, "crop='0x0x500x500'", "320w 480w 500w", (500, 500), "auto, 100vw"),
     ("a fixed width", LION, "w=400", "1x 2x", (400, 300), None),
+    ("a smart cut", LION, "w=400 h=300 fit='cover' g='smart'", "1x 2x", (400, 300), None),
+    ("a trimmed picture: nothing is promised", LION, "w=400 trim=True", "", (None, None), None),
     ("a fixed height", LION, "h=300", "1x 2x", (400, 300), None),
     ("not quite 2x", SMALL, "w=400", "1x 1.5x", (400, 267), None),
     ("never enlarged", SMALL, "w=600", "", (600, 400), None),

@@ -15,9 +15,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tintype_imaging::cost::Source;
+use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
-use tintype_imaging::spec::{Format, Resolved, Size};
+use tintype_imaging::spec::{Background, Decimal, Fit, Format, Gravity, Request, Resolved, Size};
 use tintype_imaging::{memory, placeholder, probe, render};
 use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
@@ -86,6 +87,85 @@ fn variants_that_share_a_decode_take_what_is_claimed_for_all() {
                     taken <= claimed + NOISE && claimed <= 3 * taken + SMALL,
                     "{file}: {claimed} claimed, {taken} taken"
                 );
+            }
+        },
+    );
+}
+
+/// The prediction includes looking at the image first, filters and backgrounds.
+#[test]
+fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
+    alone(
+        "what_is_seen_or_filtered_first_takes_no_more_than_is_claimed",
+        || {
+            let cover = Request {
+                width: Some(900),
+                height: Some(900),
+                fit: Some(Fit::Cover),
+                ..Request::default()
+            };
+            let trimmed = Request {
+                trim: Some(Decimal::ONE),
+                ..Request::default()
+            };
+            let requests = [
+                trimmed.clone(),
+                Request {
+                    width: Some(200),
+                    ..trimmed.clone()
+                },
+                Request {
+                    gravity: Some(Gravity::Smart),
+                    ..cover.clone()
+                },
+                Request {
+                    gravity: Some(Gravity::Smart),
+                    ..Request {
+                        trim: trimmed.trim,
+                        ..cover.clone()
+                    }
+                },
+                Request {
+                    blur: Some(Decimal::from_millionths(100_000_000)),
+                    ..cover.clone()
+                },
+                Request {
+                    sharpen: Some(Decimal::ONE),
+                    ..cover.clone()
+                },
+                Request {
+                    fit: Some(Fit::Pad),
+                    background: Some(Background::Blur),
+                    ..cover
+                },
+            ];
+            let files = [
+                "photos/phone12mp_baseline.jpg",
+                "reported/photo12mp-portrait.jpg",
+                "formats/kodim23.png",
+                "formats/alpha-premultiply-1024x768-paper.png",
+                "formats/1.webp",
+                "colour/made-adobergb.jpg",
+                "colour/made-cmyk-noprofile.tif",
+            ];
+            for file in files {
+                let original = Original::read(&corpus().join(file)).unwrap();
+                for request in &requests {
+                    let defaults = Defaults {
+                        format: Format::Jpeg,
+                        quality: 80,
+                        focal: None,
+                    };
+                    let upright = original.source.upright;
+                    let resolved = geometry::resolve(upright, request, &defaults).unwrap();
+                    let claimed = memory::render(&original.source, &resolved);
+                    let taken = original.takes_for(&resolved).unwrap();
+                    println!("{claimed} claimed, {taken} taken: {file}");
+                    assert!(
+                        taken <= claimed + NOISE,
+                        "{file}: {claimed} claimed, {taken} taken"
+                    );
+                }
             }
         },
     );
@@ -357,10 +437,13 @@ impl Original {
 
     /// The peak, including the file. `None` if it cannot be rendered so.
     fn takes(&self, width: u32, format: Format) -> Option<u64> {
-        let resolved = self.resolved(width, format);
+        self.takes_for(&self.resolved(width, format))
+    }
+
+    fn takes_for(&self, resolved: &Resolved) -> Option<u64> {
         let before = reset();
         let bytes = fs::read(&self.path).unwrap();
-        let rendered = render::render(&bytes, &resolved, &Limits::default(), soon());
+        let rendered = render::render(&bytes, resolved, &Limits::default(), soon());
         rendered.is_ok().then(|| peak().saturating_sub(before))
     }
 

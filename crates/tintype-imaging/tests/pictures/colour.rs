@@ -42,7 +42,7 @@ fn every_description_of_the_same_scene_looks_the_same() {
 }
 
 /// CMYK without a profile is a guess: the press, and how much black it uses, are unknown.
-const INK_ERROR: f64 = 12.0;
+const INK_ERROR: f64 = 5.0;
 
 /// How the reference converts to gray is unknown (luma weights, before or after the curve).
 const GRAY_ERROR: f64 = 8.0;

@@ -28,7 +28,7 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
     }
 }
 
-/// At the quality asked for or, where `max_bytes` says so, the best one found that [fits](fitting). A drawing is kept sharp, and is WebP without loss where that is worth its bytes
+/// At the quality asked for or, where `max_bytes` says so, the best one found that [fits](fitting::fitting). A drawing is kept sharp, and is WebP without loss where that is worth its bytes
 /// and fits.
 pub(super) fn encode(
     pixels: &Pixels,

@@ -97,39 +97,80 @@ fn liking(start: u64, free: u64, side: Side) -> u64 {
     1000 - 200 * off / (free * 100).max(1)
 }
 
-/// Of each pixel.
+/// Of each pixel: above the mean, so that what is everywhere does not count. A colour, of skin or unlike the rest,
+/// counts where there is something to be seen: skies are empty.
 fn saliency(pixels: &Pixels) -> Vec<u64> {
     let (columns, rows) = (pixels.size.width as usize, pixels.size.height as usize);
     let rgba = pixels.to_rgba();
     let colours: Vec<[i32; 3]> = rgba.as_chunks().0.iter().map(luma_and_chroma).collect();
-    let count = colours.len() as i64;
-    let mean = |channel: usize| {
-        let sum: i64 = colours
-            .iter()
-            .map(|colour| i64::from(colour[channel]))
-            .sum();
-        (sum / count.max(1)) as i32
+    let lumas: Vec<i32> = colours.iter().map(|colour| colour[0]).collect();
+    let luma = Plane {
+        columns,
+        rows,
+        values: lumas,
     };
-    let mean = [mean(0), mean(1), mean(2)];
-    let luma = |x: usize, y: usize| colours[y.min(rows - 1) * columns + x.min(columns - 1)][0];
+    let edges = luma.edges();
+    let means = [0, 1, 2].map(|channel| mean(colours.iter().map(|colour| colour[channel])));
     let pixel = |(at, colour): (usize, &[i32; 3])| {
-        let (x, y) = (at % columns, at / columns);
-        let around = luma(x.saturating_sub(1), y)
-            + luma(x + 1, y)
-            + luma(x, y.saturating_sub(1))
-            + luma(x, y + 1);
-        let edge = (4 * colour[0] - around).abs().min(160);
-        let unlike = (colour[0] - mean[0]).abs() / 2
-            + (colour[1] - mean[1]).abs()
-            + (colour[2] - mean[2]).abs();
-        let [_, blue, red] = *colour;
+        let (x, y) = ((at % columns) as isize, (at / columns) as isize);
+        let [luma, blue, red] = *colour;
+        let unlike = (luma - means[0]).abs() / 2 + (blue - means[1]).abs() + (red - means[2]).abs();
         let vivid = (blue.abs() + red.abs()).min(128);
         let skin = if is_skin(*colour) { 160 } else { 0 };
-        let value = edge + unlike.min(200) + vivid / 2 + skin;
-        let alpha = rgba[4 * at + 3];
-        value as u64 * u64::from(alpha)
+        let busy = edges.around(x, y, REACH).min(BUSY);
+        let value = (unlike.min(200) + vivid / 2 + skin) * busy / BUSY + edges.at(x, y).min(48);
+        value * i32::from(rgba[4 * at + 3]) / 255
     };
-    colours.iter().enumerate().map(pixel).collect()
+    let values: Vec<i32> = colours.iter().enumerate().map(pixel).collect();
+    let usual = mean(values.iter().copied());
+    let above = values.iter().map(|value| (value - usual).max(0) as u64);
+    above.collect()
+}
+
+/// So many pixels around one tell whether something is there, by edges of so many levels in the mean.
+const REACH: isize = 3;
+const BUSY: i32 = 32;
+
+fn mean(values: impl ExactSizeIterator<Item = i32>) -> i32 {
+    let count = values.len().max(1) as i64;
+    (values.map(i64::from).sum::<i64>() / count) as i32
+}
+
+struct Plane {
+    columns: usize,
+    rows: usize,
+    values: Vec<i32>,
+}
+
+impl Plane {
+    /// Beyond the edges, what is at them.
+    fn at(&self, x: isize, y: isize) -> i32 {
+        let x = x.clamp(0, self.columns as isize - 1) as usize;
+        let y = y.clamp(0, self.rows as isize - 1) as usize;
+        self.values[y * self.columns + x]
+    }
+
+    fn edges(&self) -> Self {
+        let edge = |at: usize| {
+            let (x, y) = ((at % self.columns) as isize, (at / self.columns) as isize);
+            let around =
+                self.at(x - 1, y) + self.at(x + 1, y) + self.at(x, y - 1) + self.at(x, y + 1);
+            (4 * self.at(x, y) - around).abs().min(160)
+        };
+        Self {
+            values: (0..self.values.len()).map(edge).collect(),
+            ..*self
+        }
+    }
+
+    /// The mean of a square.
+    fn around(&self, x: isize, y: isize, reach: isize) -> i32 {
+        let rows = y - reach..=y + reach;
+        let sum: i32 = rows
+            .map(|y| (x - reach..=x + reach).map(|x| self.at(x, y)).sum::<i32>())
+            .sum();
+        sum / (2 * reach as i32 + 1).pow(2)
+    }
 }
 
 /// BT.601 of full range; chroma around 0.
