@@ -28,6 +28,7 @@ pub struct Source {
     pub interlaced: bool,
     /// Not known to be a photograph.
     pub may_be_drawn: bool,
+    pub frames: u32,
 }
 
 /// The stages are those of [`crate::render::Timings`].
@@ -55,6 +56,7 @@ impl Source {
             bits: header.bits,
             interlaced: header.interlaced,
             may_be_drawn: header.format != SourceFormat::Jpeg,
+            frames: header.frames,
         }
     }
 }
@@ -72,10 +74,22 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     };
     let filters = u64::from(resolved.blur.is_some()) + u64::from(resolved.sharpen.is_some());
     let filtering = nanoseconds(filters * FILTER * resolved.size.pixels());
-    Expected {
+    let once = Expected {
         decode: decode(source, part, target),
         resize: resize(source, part, target) + filtering,
-        encode: tries * encode(resolved.format, resolved.output()),
+        encode: encode(resolved.format, resolved.output()),
+    };
+    match resolved.animated {
+        false => Expected {
+            encode: tries * once.encode,
+            ..once
+        },
+        // As if every frame were whole. All of it is done again where the answer has to be small.
+        true => Expected {
+            decode: tries * source.frames * once.decode,
+            resize: tries * source.frames * once.resize,
+            encode: tries * source.frames * once.encode,
+        },
     }
 }
 
@@ -92,8 +106,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
-        // Not written yet.
-        Format::Gif => 0,
+        Format::Gif => 50,
     };
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
@@ -167,6 +180,7 @@ mod tests {
             bits: 8,
             interlaced: false,
             may_be_drawn: false,
+            frames: 1,
         }
     }
 
@@ -260,7 +274,13 @@ mod tests {
 
     #[test]
     fn the_smallest_picture_is_not_for_nothing() {
-        for format in [Format::Jpeg, Format::Png, Format::Webp, Format::Avif] {
+        for format in [
+            Format::Jpeg,
+            Format::Png,
+            Format::Webp,
+            Format::Avif,
+            Format::Gif,
+        ] {
             assert!(encode(format, Size::new(1, 1)) > Duration::ZERO);
         }
     }

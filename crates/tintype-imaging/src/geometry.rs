@@ -25,6 +25,8 @@
 //!    `nw` is flush with the top left corner. The default is the original's focal point, else the
 //!    centre. On a canvas only the compass places the picture, by default in the centre.
 //! 6. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
+//! 7. `anim` keeps the frames of an original that has more than one, within [`MAX_FRAMES`], [`MAX_FRAME_PIXELS_IN`] and
+//!    [`MAX_FRAME_PIXELS_OUT`]; beyond them the first is shown.
 //!
 //! Deliberately absent: pixels, formats' own limits other than the longest side, and what is in the
 //! picture (saliency, trimming).
@@ -35,7 +37,10 @@ mod turn;
 use crop::clip;
 use turn::Turn;
 
-use crate::spec::{Canvas, Compass, Decimal, Fit, Format, Gravity, Rect, Request, Resolved, Size};
+use crate::spec::{
+    Canvas, Compass, Decimal, Fit, Format, Gravity, MAX_FRAME_PIXELS_IN, MAX_FRAME_PIXELS_OUT,
+    MAX_FRAMES, Rect, Request, Resolved, Size,
+};
 
 /// The longest side of an answer: the most that a WebP file can hold.
 pub const MAX_SIDE: u32 = 16_383;
@@ -52,6 +57,8 @@ pub struct Defaults {
     pub quality: u8,
     /// The focal point of the original, in fractions of its upright size.
     pub focal: Option<(Decimal, Decimal)>,
+    /// Of the original, as far as they can be read: 1 where it does not move.
+    pub frames: u32,
 }
 
 /// Why a request cannot be met for this original.
@@ -128,7 +135,8 @@ pub fn resolve(
     };
 
     let format = defaults.format;
-    let resolved = Resolved {
+    let is_animated = request.animate == Some(true) && format.moves() && defaults.frames > 1;
+    let mut resolved = Resolved {
         crop: turn.undo(cut),
         rotate: turn.rotate,
         flip: turn.flip,
@@ -149,9 +157,11 @@ pub fn resolve(
         metadata: request.metadata.unwrap_or_default(),
         max_bytes: request.max_bytes,
         progressive: false,
+        animated: false,
         own_coding: false,
     };
     let output = resolved.output();
+    resolved.animated = is_animated && is_bounded(defaults.frames, source, output);
     if output.width.max(output.height) > MAX_SIDE || output.pixels() > MAX_PIXELS {
         return Err(GeometryError::TooLarge(output));
     }
@@ -168,10 +178,15 @@ fn refuse_unsupported(request: &Request) -> Result<(), GeometryError> {
     {
         return Err(GeometryError::NotYetSupported("trim"));
     }
-    if request.animate == Some(true) {
-        return Err(GeometryError::NotYetSupported("anim"));
-    }
     Ok(())
+}
+
+/// Whether so many frames are made anew, or the first of them instead.
+fn is_bounded(frames: u32, source: Size, output: Size) -> bool {
+    let all = |size: Size| size.pixels().saturating_mul(frames.into());
+    frames <= MAX_FRAMES
+        && all(source) <= MAX_FRAME_PIXELS_IN
+        && all(output) <= MAX_FRAME_PIXELS_OUT
 }
 
 fn whole(size: Size) -> Rect {

@@ -181,6 +181,11 @@ impl Format {
             Self::Gif => "gif",
         }
     }
+
+    /// Whether animations are written in it.
+    pub const fn moves(self) -> bool {
+        matches!(self, Self::Webp | Self::Gif)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -199,6 +204,12 @@ impl Rgba {
         a: 255,
     };
 }
+
+/// Of an animation. Of one with more, the first is shown.
+pub const MAX_FRAMES: u32 = 1_000;
+/// Of an animation: pixels of all frames together, in the original and in the answer.
+pub const MAX_FRAME_PIXELS_IN: u64 = 500_000_000;
+pub const MAX_FRAME_PIXELS_OUT: u64 = 100_000_000;
 
 /// Which metadata the answer carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -276,6 +287,8 @@ pub struct Resolved {
     pub max_bytes: Option<u64>,
     /// Of a JPEG: rough first, then finer.
     pub progressive: bool,
+    /// All frames, rather than the first.
+    pub animated: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
     pub own_coding: bool,
@@ -311,6 +324,7 @@ impl Resolved {
             metadata: Metadata::None,
             max_bytes: None,
             progressive: false,
+            animated: false,
             own_coding: false,
         }
     }
@@ -340,7 +354,7 @@ impl Resolved {
 }
 
 impl fmt::Display for Resolved {
-    /// Every field always, in a fixed order. A change of this text renders every variant anew.
+    /// Every field always, in a fixed order, and `anim` where it moves. A change of this text renders every variant anew.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart by name, so that a new field cannot be forgotten here.
         let Self {
@@ -358,6 +372,7 @@ impl fmt::Display for Resolved {
             metadata,
             max_bytes,
             progressive,
+            animated,
             own_coding,
         } = self;
         let Rect {
@@ -395,6 +410,10 @@ impl fmt::Display for Resolved {
             None => write!(f, "max=;")?,
         }
         write!(f, "progressive={};", u8::from(*progressive))?;
-        write!(f, "own={}", u8::from(*own_coding))
+        write!(f, "own={}", u8::from(*own_coding))?;
+        match animated {
+            true => write!(f, ";anim=1"),
+            false => Ok(()),
+        }
     }
 }

@@ -35,7 +35,13 @@ const SMALL: u64 = 4 * MIB;
 
 const FEW_PIXELS: u64 = 250_000;
 
-const FORMATS: [Format; 4] = [Format::Jpeg, Format::Webp, Format::Png, Format::Avif];
+const FORMATS: [Format; 5] = [
+    Format::Jpeg,
+    Format::Webp,
+    Format::Png,
+    Format::Avif,
+    Format::Gif,
+];
 
 #[test]
 fn what_is_claimed_is_what_it_takes() {
@@ -59,6 +65,41 @@ fn what_is_claimed_is_what_it_takes() {
                 }
             }
         }
+    });
+}
+
+/// However many frames there are, a few are in memory; what is written of them is claimed as if all of it were new.
+#[test]
+fn an_animation_takes_no_more_than_it_claims() {
+    alone("an_animation_takes_no_more_than_it_claims", || {
+        let mut measured = 0;
+        for path in files() {
+            let Some(original) = Original::read(&path) else {
+                continue;
+            };
+            let Source {
+                format,
+                upright,
+                frames,
+                ..
+            } = original.source;
+            if !format.moves() || frames < 2 || upright.pixels() * u64::from(frames) > 40_000_000 {
+                continue;
+            }
+            for format in [Format::Webp, Format::Gif] {
+                let resolved = Resolved {
+                    animated: true,
+                    ..original.resolved(320, format)
+                };
+                let claimed = memory::render(&original.source, &resolved);
+                let taken = original.takes_as(&resolved).unwrap();
+                let name = path.file_name().unwrap().display();
+                println!("{claimed} claimed, {taken} taken: {frames} of {name} as {format:?}");
+                assert!(taken <= claimed + NOISE, "{name}: {claimed}, {taken}");
+                measured += 1;
+            }
+        }
+        assert!(measured >= 24, "{measured}");
     });
 }
 
@@ -328,10 +369,13 @@ impl Original {
 
     /// At most, with the file. `None` where it cannot be rendered so.
     fn takes(&self, width: u32, format: Format) -> Option<u64> {
-        let resolved = self.resolved(width, format);
+        self.takes_as(&self.resolved(width, format))
+    }
+
+    fn takes_as(&self, resolved: &Resolved) -> Option<u64> {
         let before = reset();
         let bytes = fs::read(&self.path).unwrap();
-        let rendered = render::render(&bytes, &resolved, &Limits::default(), soon());
+        let rendered = render::render(&bytes, resolved, &Limits::default(), soon());
         rendered.is_ok().then(|| peak().saturating_sub(before))
     }
 

@@ -103,7 +103,7 @@ def resolve(
 
 def refuse_unsupported(spec: Spec) -> None:
     """Items that the service can parse and not yet apply."""
-    asked = {"g_smart": spec.g == "smart", "trim": spec.trim, "anim": spec.anim}
+    asked = {"g_smart": spec.g == "smart", "trim": spec.trim}
     for item, is_asked in asked.items():
         if is_asked:
             raise GeometryError(item, f"{item} is not yet supported")

@@ -148,6 +148,10 @@ class Spec:
                 raise SpecError("g", f"with fit_pad must be one of {' '.join(COMPASS)}")
         if self.up and self.w is None and self.h is None:
             raise SpecError("up", "needs w or h")
+        if self.anim and self.f in ("jpeg", "png", "avif"):
+            raise SpecError(
+                "anim", "needs f_webp, f_gif or f_auto: jpeg, png and avif show one picture"
+            )
 
 
 def check_preset_name(name: str) -> None:

@@ -12,10 +12,13 @@
 //! 8. [`canvas`]: background and padding;
 //! 9. [`encode`], by what is seen ([`drawn`]), with the [rights](crate::probe::Rights) that travel along.
 //!
+//! An [`animation`] goes through the steps from 2 to 8 frame by frame.
+//!
 //! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
 //! Deliberately absent: decisions. What to cut and how large to make it is in `Resolved`.
 
+mod animation;
 mod canvas;
 mod colour;
 mod drawn;
@@ -87,10 +90,8 @@ fn render_as(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<Rendered, Error> {
-    match (resolved.format, resolved.metadata) {
-        (Format::Gif, _) => return Err(Error::NotYetSupported("gif output")),
-        (_, Metadata::Keep) => return Err(Error::NotYetSupported("meta_keep")),
-        _ => {}
+    if resolved.metadata == Metadata::Keep {
+        return Err(Error::NotYetSupported("meta_keep"));
     }
     encode::check_size(resolved.format, resolved.output())?;
     check_deadline(deadline)?;
@@ -107,6 +108,31 @@ fn render_as(
     };
     let mut timings = Timings::default();
     let stored = wanted.stored(&container.header)?;
+    let rights = match resolved.metadata {
+        Metadata::Copyright => container.blocks.rights(limits).written(),
+        Metadata::None | Metadata::Keep => None,
+    };
+    let rights = rights.as_ref();
+    if resolved.animated {
+        let job = animation::Job {
+            bytes,
+            container: &container,
+            stored: &stored,
+            turn: wanted.turn,
+            resolved,
+            rights,
+            limits,
+            deadline,
+        };
+        let mut bytes = job.render(&mut timings)?;
+        bytes.shrink_to_fit();
+        return Ok(Rendered {
+            bytes,
+            format: resolved.format,
+            size: resolved.output(),
+            timings,
+        });
+    }
 
     let start = Instant::now();
     let shrink = Shrink::new(&container, &stored, deadline);
@@ -122,11 +148,6 @@ fn render_as(
     check_deadline(deadline)?;
 
     let start = Instant::now();
-    let rights = match resolved.metadata {
-        Metadata::Copyright => container.blocks.rights(limits).written(),
-        Metadata::None | Metadata::Keep => None,
-    };
-    let rights = rights.as_ref();
     let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
     let own = own::smaller(
         bytes, &container, resolved, rights, &encoded, limits, deadline,

@@ -216,7 +216,7 @@ codes! {
         cause "A fault of the service itself.",
         cure "The log has the cause under the request id, which the answer has as `instance`. Please report it.";
     NotYetSupported = 501 "not-yet-supported", No, "this is not supported yet",
-        cause "The address is right, and asks for what this release does not do: `g_smart`, `trim`, `anim`, `f_gif` \
+        cause "The address is right, and asks for what this release does not do: `g_smart`, `trim` \
                or `meta_keep`. `item` names it.",
         cure "Leave the item out, or name another word for it.";
     // Of a gateway: what is behind this service does not do what it has to.

@@ -15,7 +15,7 @@ pub struct Rule {
 }
 
 /// The first that is broken is told.
-pub const RULES: [Rule; 5] = [
+pub const RULES: [Rule; 6] = [
     Rule {
         item: "f",
         reason: "json and original leave the picture as it is, so no other item may change it",
@@ -55,6 +55,15 @@ pub const RULES: [Rule; 5] = [
         is_broken: |request, _| {
             let has_box = request.width.is_some() || request.height.is_some();
             request.enlarge == Some(true) && !has_box
+        },
+    },
+    Rule {
+        item: "anim",
+        reason: "needs f_webp, f_gif or f_auto: jpeg, png and avif show one picture",
+        example: "f_jpeg~anim_1",
+        is_broken: |request, format| {
+            let moves = !matches!(format, FormatItem::Image(format) if !format.moves());
+            request.animate == Some(true) && !moves
         },
     },
 ];
