@@ -194,6 +194,7 @@ fn rendered(bytes: &[u8], width: Option<u32>, format: Format, quality: u8) -> Ve
         format,
         quality,
         focal: None,
+        frames: 1,
     };
     let resolved = geometry::resolve(upright, &request, &defaults).unwrap();
     render::render(bytes, &resolved, &limits, deadline)

@@ -77,14 +77,6 @@ fn nothing_is_silently_ignored() {
 }
 
 #[test]
-fn what_does_not_work_yet_says_so() {
-    let app = with_tower();
-    let answer = app.get("/t/a/tower.jpg/w_200~anim_1");
-    answer.refused(501, "not-yet-supported");
-    assert_eq!(answer.header("cache-control"), "no-store");
-}
-
-#[test]
 fn a_missing_original_is_not_found() {
     let app = App::dev();
     for path in [

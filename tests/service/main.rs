@@ -11,6 +11,7 @@ mod corpus;
 mod harness;
 mod picture;
 
+mod animation; // what moves, where, and how much of it
 mod bucket; // what S3 is asked, and what happens without it
 mod caching; // how often work is done, and when it is forgotten
 mod cloudfront; // invalidations, against moto

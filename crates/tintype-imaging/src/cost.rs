@@ -29,6 +29,7 @@ pub struct Source {
     pub interlaced: bool,
     /// False only for known photographs.
     pub may_be_drawn: bool,
+    pub frames: u32,
 }
 
 /// The stages of [`crate::render::Timings`].
@@ -56,6 +57,7 @@ impl Source {
             bits: header.bits,
             interlaced: header.interlaced,
             may_be_drawn: header.format != SourceFormat::Jpeg,
+            frames: header.frames,
         }
     }
 }
@@ -69,10 +71,23 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     };
     let filters = u64::from(resolved.blur.is_some()) + u64::from(resolved.sharpen.is_some());
     let filtering = nanoseconds(filters * FILTER * resolved.size.pixels());
-    Expected {
-        decode: looking(source, resolved) + decode(source, part, target),
+    let once = Expected {
+        decode: decode(source, part, target),
         resize: resize(source, part, target) + filtering,
-        encode: tries * encode(resolved.format, resolved.output()),
+        encode: encode(resolved.format, resolved.output()),
+    };
+    match resolved.animated {
+        false => Expected {
+            decode: looking(source, resolved) + once.decode,
+            encode: tries * once.encode,
+            ..once
+        },
+        // As if every frame were whole. All of it is done again where the response has to be small.
+        true => Expected {
+            decode: looking(source, resolved) + tries * source.frames * once.decode,
+            resize: tries * source.frames * once.resize,
+            encode: tries * source.frames * once.encode,
+        },
     }
 }
 
@@ -89,7 +104,8 @@ pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
 /// Whether a decode for this variant can serve other sizes as well.
 pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
     let sizes = (part(resolved), target(resolved));
-    resolved.look.is_none() && decode::is_shared(source.format, source.channels, sizes)
+    let is_plain = resolved.look.is_none() && !resolved.animated;
+    is_plain && decode::is_shared(source.format, source.channels, sizes)
 }
 
 /// Predicts the extra decode for what is planned by looking at the image.
@@ -130,8 +146,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
-        // Not written yet.
-        Format::Gif => 0,
+        Format::Gif => 50,
     };
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
@@ -205,6 +220,7 @@ mod tests {
             bits: 8,
             interlaced: false,
             may_be_drawn: false,
+            frames: 1,
         }
     }
 
@@ -298,7 +314,13 @@ mod tests {
 
     #[test]
     fn the_smallest_picture_is_not_for_nothing() {
-        for format in [Format::Jpeg, Format::Png, Format::Webp, Format::Avif] {
+        for format in [
+            Format::Jpeg,
+            Format::Png,
+            Format::Webp,
+            Format::Avif,
+            Format::Gif,
+        ] {
             assert!(encode(format, Size::new(1, 1)) > Duration::ZERO);
         }
     }

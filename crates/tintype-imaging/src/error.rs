@@ -20,9 +20,6 @@ pub enum Error {
         is: u64,
         limit: u64,
     },
-    /// A known format or spec item that is not implemented.
-    #[error("{0} is not supported yet")]
-    NotYetSupported(&'static str),
     #[error("the deadline passed")]
     DeadlineExceeded,
     #[error("internal error: {0}")]

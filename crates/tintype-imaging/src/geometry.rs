@@ -24,10 +24,12 @@
 //!    was cropped away counts as the nearest edge. A compass name speaks of the turned image:
 //!    `nw` is flush with the top left corner. The default is the original's focal point, else the
 //!    centre. On a canvas only the compass places the picture, by default in the centre.
-//!    `smart` leaves the place of the cut to the picture, unless the record has a focal point.
-//! 6. `trim` comes between crop and turn, and leaves the size to the picture: that of an even border is known only
-//!    when it was looked at. The rules are the same for what is left ([`Look`]).
+//!    `smart` leaves the place of the crop to the image, unless the record has a focal point.
+//! 6. `trim` comes between crop and turn, and leaves the size to the image: that of an even border is only known after
+//!    looking at it. The same rules apply to what is left ([`Look`]).
 //! 7. `blur` is multiplied by `dpr`, so that it looks the same on every screen.
+//! 8. `anim` keeps the frames of an original that has several, within [`MAX_FRAMES`], [`MAX_FRAME_PIXELS_IN`] and
+//!    [`MAX_FRAME_PIXELS_OUT`]; beyond them, the first is shown.
 //!
 //! Deliberately absent: pixels, and formats' own limits other than the longest side.
 
@@ -39,8 +41,8 @@ use turn::Turn;
 
 use crate::probe::SetRights;
 use crate::spec::{
-    Background, Canvas, Compass, Decimal, Fit, Format, Framing, Gravity, Look, Rect, Request,
-    Resolved, Size,
+    Background, Canvas, Compass, Decimal, Fit, Format, Framing, Gravity, Look, MAX_FRAME_PIXELS_IN,
+    MAX_FRAME_PIXELS_OUT, MAX_FRAMES, Rect, Request, Resolved, Size,
 };
 
 /// The longest side of a response: the most that a WebP file can hold.
@@ -61,6 +63,8 @@ pub struct Defaults {
     pub quality: u8,
     /// The focal point of the original, in fractions of its upright size.
     pub focal: Option<(Decimal, Decimal)>,
+    /// Of the original, as far as they can be read: 1 where it does not move.
+    pub frames: u32,
 }
 
 /// Why a request cannot be met for this original.
@@ -79,9 +83,6 @@ pub enum GeometryError {
         .0.width, .0.height
     )]
     TooLarge(Size),
-    /// The name of the item.
-    #[error("{0} is not yet supported")]
-    NotYetSupported(&'static str),
 }
 
 /// Turns a request into pixels of this original, `source` being its upright size.
@@ -90,7 +91,6 @@ pub fn resolve(
     request: &Request,
     defaults: &Defaults,
 ) -> Result<Resolved, GeometryError> {
-    refuse_unsupported(request)?;
     if source.width == 0 || source.height == 0 {
         return Err(GeometryError::Empty);
     }
@@ -110,7 +110,8 @@ pub fn resolve(
     let is_looked_at = trim.is_some() || framing.is_smart();
 
     let format = defaults.format;
-    let resolved = Resolved {
+    let is_animated = request.animate == Some(true) && format.moves() && defaults.frames > 1;
+    let mut resolved = Resolved {
         crop: turn.undo(cut),
         rotate: turn.rotate,
         flip: turn.flip,
@@ -139,10 +140,12 @@ pub fn resolve(
         metadata: request.metadata.unwrap_or_default(),
         max_bytes: request.max_bytes,
         progressive: false,
+        animated: false,
         own_coding: false,
         rights: SetRights::default(),
     };
     check_output(resolved.output())?;
+    resolved.animated = is_animated && is_bounded(defaults.frames, source, resolved.output());
     Ok(resolved)
 }
 
@@ -295,11 +298,12 @@ fn check_output(output: Size) -> Result<(), GeometryError> {
     Ok(())
 }
 
-fn refuse_unsupported(request: &Request) -> Result<(), GeometryError> {
-    if request.animate == Some(true) {
-        return Err(GeometryError::NotYetSupported("anim"));
-    }
-    Ok(())
+/// Whether so many frames are made anew, or the first of them instead.
+fn is_bounded(frames: u32, source: Size, output: Size) -> bool {
+    let all = |size: Size| size.pixels().saturating_mul(frames.into());
+    frames <= MAX_FRAMES
+        && all(source) <= MAX_FRAME_PIXELS_IN
+        && all(output) <= MAX_FRAME_PIXELS_OUT
 }
 
 fn whole(size: Size) -> Rect {

@@ -23,7 +23,11 @@ const FIXED: u64 = MIB;
 /// Predicts [`crate::render::render`], including the file itself.
 pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     let (part, target) = (part(resolved), target(resolved));
-    let shrinking = shrinking(source, part, target).max(looking(source, resolved));
+    let looking = looking(source, resolved);
+    if resolved.animated {
+        return FIXED + source.bytes + animating(source, resolved, part, target).max(looking);
+    }
+    let shrinking = shrinking(source, part, target).max(looking);
     FIXED + source.bytes + shrinking.max(finishing(source, resolved))
 }
 
@@ -89,6 +93,29 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
     smart.max(seen(trim_size(look.within))).max(cut).max(answer)
 }
 
+/// Frames one at a time: as it is stored, what it was laid on and what it covers, on its way, as it is shown and as the
+/// one before was, and what is written of all of them, twice.
+fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> u64 {
+    let (all, output) = (source.upright.pixels(), resolved.output().pixels());
+    let canvas = 4 * 3 * all + 10 * all;
+    let across = 4 * u64::from(part.width) * u64::from(target.height) + 8 * target.pixels();
+    let shown = 4 * 6 * output;
+    let written = match resolved.format {
+        Format::Gif => output,
+        _ => output / 2,
+    };
+    let frame = encoding(
+        &Source {
+            channels: 4,
+            has_alpha: true,
+            ..*source
+        },
+        resolved,
+        output,
+    );
+    canvas + across + shown + frame + 2 * u64::from(source.frames) * written
+}
+
 /// The same for [`placeholder::make`].
 pub fn placeholder(source: &Source) -> u64 {
     FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
@@ -114,6 +141,7 @@ pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
             bits: 8,
             interlaced: false,
             may_be_drawn: false,
+            frames: 1,
         };
         render(&source, &usual(upright)) <= bytes
     };
@@ -290,8 +318,8 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
         Format::Webp if source.has_alpha => 28 * pixels,
         Format::Webp => 9 * pixels,
         Format::Avif => 18 * pixels + 2 * MIB,
-        // Not written yet.
-        Format::Gif => 0,
+        // RGBA as it was and as it becomes, places in the palette, and codes for them.
+        Format::Gif => 16 * pixels + 3 * MIB,
     }
 }
 

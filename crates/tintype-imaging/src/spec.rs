@@ -182,6 +182,11 @@ impl Format {
             Self::Gif => "gif",
         }
     }
+
+    /// Whether animations are written in it.
+    pub const fn moves(self) -> bool {
+        matches!(self, Self::Webp | Self::Gif)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -201,13 +206,19 @@ impl Rgba {
     };
 }
 
-/// What shows through transparency, and around a padded picture.
+/// What shows through transparency, and around a padded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Background {
     Colour(Rgba),
-    /// Around a padded picture: itself, as large as the canvas and out of focus.
+    /// Around a padded image: the image itself, as large as the canvas and out of focus.
     Blur,
 }
+
+/// The most frames of an animation; of one with more, the first is shown.
+pub const MAX_FRAMES: u32 = 1_000;
+/// The most pixels of all frames together, in the original and in the response.
+pub const MAX_FRAME_PIXELS_IN: u64 = 500_000_000;
+pub const MAX_FRAME_PIXELS_OUT: u64 = 100_000_000;
 
 /// Which metadata the answer carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -287,6 +298,8 @@ pub struct Resolved {
     pub max_bytes: Option<u64>,
     /// For JPEG: coarse scans first, then finer ones.
     pub progressive: bool,
+    /// All frames, rather than the first.
+    pub animated: bool,
     /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
     /// Only together with [`Self::is_original`]: else two values would mean the same picture.
     pub own_coding: bool,
@@ -388,6 +401,7 @@ impl Resolved {
             metadata: Metadata::None,
             max_bytes: None,
             progressive: false,
+            animated: false,
             own_coding: false,
             rights: SetRights::default(),
         }
@@ -419,7 +433,7 @@ impl Resolved {
 }
 
 impl fmt::Display for Resolved {
-    /// Every field always, in a fixed order. A change of this text renders every variant anew.
+    /// Every field always, in a fixed order, and `anim` where it moves. A change of this text renders every variant anew.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Destructured by name, so that a new field cannot be forgotten here.
         let Self {
@@ -438,6 +452,7 @@ impl fmt::Display for Resolved {
             metadata,
             max_bytes,
             progressive,
+            animated,
             own_coding,
             rights,
         } = self;
@@ -484,8 +499,11 @@ impl fmt::Display for Resolved {
         }
         write!(f, "progressive={};", u8::from(*progressive))?;
         write!(f, "own={}", u8::from(*own_coding))?;
+        if *animated {
+            write!(f, ";anim=1")?;
+        }
         match rights.is_empty() {
-            // As before rights could be set, so that no picture is made anew.
+            // As before rights could be set, so that no image is rendered anew.
             true => Ok(()),
             false => write!(f, ";rights={rights}"),
         }

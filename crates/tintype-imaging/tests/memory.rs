@@ -36,7 +36,13 @@ const SMALL: u64 = 4 * MIB;
 
 const FEW_PIXELS: u64 = 250_000;
 
-const FORMATS: [Format; 4] = [Format::Jpeg, Format::Webp, Format::Png, Format::Avif];
+const FORMATS: [Format; 5] = [
+    Format::Jpeg,
+    Format::Webp,
+    Format::Png,
+    Format::Avif,
+    Format::Gif,
+];
 
 #[test]
 fn what_is_claimed_is_what_it_takes() {
@@ -155,6 +161,7 @@ fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
                         format: Format::Jpeg,
                         quality: 80,
                         focal: None,
+                        frames: 1,
                     };
                     let upright = original.source.upright;
                     let resolved = geometry::resolve(upright, request, &defaults).unwrap();
@@ -172,6 +179,42 @@ fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
 }
 
 /// Flat images, which are made quickly; what a decoder takes does not depend on the content.
+/// However many frames there are, a few are in memory; what is written of them is claimed as if all of it were new.
+#[test]
+fn an_animation_takes_no_more_than_it_claims() {
+    alone("an_animation_takes_no_more_than_it_claims", || {
+        let mut measured = 0;
+        for path in files() {
+            let Some(original) = Original::read(&path) else {
+                continue;
+            };
+            let Source {
+                format,
+                upright,
+                frames,
+                ..
+            } = original.source;
+            if !format.moves() || frames < 2 || upright.pixels() * u64::from(frames) > 40_000_000 {
+                continue;
+            }
+            for format in [Format::Webp, Format::Gif] {
+                let resolved = Resolved {
+                    animated: true,
+                    ..original.resolved(320, format)
+                };
+                let claimed = memory::render(&original.source, &resolved);
+                let taken = original.takes_for(&resolved).unwrap();
+                let name = path.file_name().unwrap().display();
+                println!("{claimed} claimed, {taken} taken: {frames} of {name} as {format:?}");
+                assert!(taken <= claimed + NOISE, "{name}: {claimed}, {taken}");
+                measured += 1;
+            }
+        }
+        assert!(measured >= 24, "{measured}");
+    });
+}
+
+/// Flat, so that they are quickly made; how much a decoder takes does not depend on what is seen.
 #[test]
 fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
     alone(

@@ -61,7 +61,6 @@ def resolve(
     """
     if spec.preset is not None:
         raise ValueError(f"preset {spec.preset} is not filled in")
-    refuse_unsupported(spec)
     if spec.trim:
         raise GeometryError("trim", "a trimmed picture has the size of what is in it")
     if width < 1 or height < 1:
@@ -101,14 +100,6 @@ def resolve(
             f"limits are {MAX_SIDE} a side and {MAX_PIXELS} in all",
         )
     return Geometry(turn.undo(cut), output, on_canvas)
-
-
-def refuse_unsupported(spec: Spec) -> None:
-    """Items that the service can parse and not yet apply."""
-    asked = {"anim": spec.anim}
-    for item, is_asked in asked.items():
-        if is_asked:
-            raise GeometryError(item, f"{item} is not yet supported")
 
 
 def _millionths(value: float) -> int:

@@ -150,6 +150,10 @@ class Spec:
             raise SpecError("bg", "blur needs fit_pad")
         if self.up and self.w is None and self.h is None:
             raise SpecError("up", "needs w or h")
+        if self.anim and self.f in ("jpeg", "png", "avif"):
+            raise SpecError(
+                "anim", "needs f_webp, f_gif or f_auto: jpeg, png and avif show one picture"
+            )
 
 
 def check_preset_name(name: str) -> None:

@@ -14,7 +14,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from .. import conf
-from ..delivery.geometry import GeometryError, refuse_unsupported
 from ..delivery.spec import ITEMS, MAX_BOX, READERS, Spec, SpecError, as_text
 from ..delivery.url import Expires
 from ..text import shortened
@@ -91,9 +90,6 @@ class Arguments:
             spec = spec.replace(**items)
             if tag != "tt_url" and not spec.is_image:
                 raise SpecError("f", f"{spec.f} is no picture")
-            refuse_unsupported(spec)
-        except GeometryError as error:
-            raise ArgumentError(tag, error.code, str(error)) from None
         except SpecError as error:
             raise ArgumentError(tag, error.item, error.reason) from None
         arguments = cls(spec=spec, attributes=attributes, **values)

@@ -1,5 +1,7 @@
-//! The first frame of a GIF, on its canvas. Colours come from the palette band by band; where the rows are
-//! interlaced, the indices are in memory as a whole.
+//! The first frame of a GIF, on its canvas; all of them are in [`frames`]. Colours come from the palette band by band;
+//! where the rows are interlaced, the indices are in memory as a whole.
+
+mod frames;
 
 use std::io::{Chain, Cursor, Read};
 use std::time::Instant;
@@ -11,7 +13,9 @@ use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
 
-type Frames<'a> = Decoder<DeadlineReader<Chain<Cursor<Vec<u8>>, Cursor<&'a [u8]>>>>;
+pub(super) use frames::Frames;
+
+type Reader<'a> = Decoder<DeadlineReader<Chain<Cursor<Vec<u8>>, Cursor<&'a [u8]>>>>;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -140,7 +144,7 @@ const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
 /// Reorders the rows of all passes. Rows missing at the end repeat the nearest one above.
 fn interlaced_rows(
-    reader: &mut Frames<'_>,
+    reader: &mut Reader<'_>,
     whole: &mut [u8],
     width: usize,
 ) -> Result<(), DecodingError> {
@@ -183,7 +187,7 @@ struct Rows {
 
 impl Rows {
     /// `false`: there are no more.
-    fn next(&mut self, reader: &mut Frames<'_>, row: &mut Vec<u8>) -> Result<bool, DecodingError> {
+    fn next(&mut self, reader: &mut Reader<'_>, row: &mut Vec<u8>) -> Result<bool, DecodingError> {
         row.resize(self.width, 0);
         if self.whole.is_empty() {
             return reader.fill_buffer(row);

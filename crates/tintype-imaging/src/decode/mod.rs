@@ -6,6 +6,7 @@
 //! as browsers do.
 
 mod bmp;
+pub(crate) mod frames;
 mod gif;
 mod heif;
 mod ico;
@@ -17,7 +18,6 @@ mod psd;
 pub(crate) mod svg;
 mod tiff;
 mod webp;
-mod whole;
 
 pub(crate) use jpeg::rgb;
 pub(crate) use png::{MAX_SIXTEEN_BYTES, transparency};

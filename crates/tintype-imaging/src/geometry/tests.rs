@@ -10,6 +10,7 @@ const DEFAULTS: Defaults = Defaults {
     format: Format::Webp,
     quality: 78,
     focal: None,
+    frames: 1,
 };
 
 fn decimal(text: &str) -> Decimal {
@@ -284,14 +285,8 @@ fn pad_places_by_compass_and_ignores_the_focal_point() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_said_by_name() {
+fn what_is_off_changes_nothing() {
     let size = Size::new(400, 200);
-    let animate = Request {
-        animate: Some(true),
-        ..Request::default()
-    };
-    let refused = resolve(size, &animate, &DEFAULTS);
-    assert_eq!(refused, Err(GeometryError::NotYetSupported("anim")));
     let off = Request {
         trim: Some(Decimal::ZERO),
         animate: Some(false),
@@ -301,6 +296,42 @@ fn what_is_not_there_yet_is_said_by_name() {
         resolve(size, &off, &DEFAULTS),
         resolve(size, &Request::default(), &DEFAULTS)
     );
+}
+
+#[test]
+fn frames_are_kept_where_there_are_some_within_bounds_and_where_the_format_can() {
+    let animate = Request {
+        width: Some(200),
+        animate: Some(true),
+        ..Request::default()
+    };
+    let in_format = |size, format, frames| {
+        let defaults = Defaults {
+            format,
+            frames,
+            ..DEFAULTS
+        };
+        resolve(size, &animate, &defaults)
+    };
+    let size = Size::new(400, 200);
+    for format in [Format::Webp, Format::Gif] {
+        assert!(in_format(size, format, 2).unwrap().animated);
+        // One value for what means the same.
+        let still = Request {
+            animate: None,
+            ..animate.clone()
+        };
+        let defaults = Defaults { format, ..DEFAULTS };
+        assert_eq!(in_format(size, format, 1), resolve(size, &still, &defaults));
+    }
+    for format in [Format::Jpeg, Format::Png, Format::Avif] {
+        assert!(!in_format(size, format, 2).unwrap().animated);
+    }
+    let is_kept = |size, frames| in_format(size, Format::Webp, frames).unwrap().animated;
+    assert!(is_kept(size, MAX_FRAMES) && !is_kept(size, MAX_FRAMES + 1));
+    assert!(is_kept(Size::new(5_000, 5_000), 20) && !is_kept(Size::new(5_000, 5_000), 21));
+    let tall = Size::new(200, 10_000);
+    assert!(is_kept(tall, 50) && !is_kept(tall, 51), "in the answer");
 }
 
 #[test]

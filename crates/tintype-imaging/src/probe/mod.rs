@@ -102,6 +102,11 @@ impl SourceFormat {
         }
     }
 
+    /// Whether frames of it are read. Of others that may have some, the first is shown.
+    pub const fn moves(self) -> bool {
+        matches!(self, Self::Gif | Self::Png | Self::Webp)
+    }
+
     pub const fn media_type(self) -> &'static str {
         self.media_types()[0]
     }

@@ -93,7 +93,7 @@ fn flatten(pixels: &Pixels, background: Rgba) -> Pixels {
 }
 
 /// Porter and Duff's "over", with straight alpha, rounded.
-fn over(top: Rgba, bottom: Rgba) -> Rgba {
+pub(super) fn over(top: Rgba, bottom: Rgba) -> Rgba {
     let (upper, lower) = (u32::from(top.a), u32::from(bottom.a));
     let below = lower * (255 - upper);
     let alpha = 255 * upper + below;

@@ -13,10 +13,13 @@
 //! 8. [`canvas`]: background and padding;
 //! 9. [`encode`], depending on the kind of image ([`drawn`]), with its [rights](crate::probe::Rights).
 //!
+//! An [`animation`] goes through the steps from 2 to 8 frame by frame.
+//!
 //! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
 //!
 //! Deliberately absent: decisions. `Resolved` says what to cut and how large to make it.
 
+mod animation;
 mod canvas;
 mod colour;
 mod drawn;
@@ -107,6 +110,9 @@ fn render_as(
         }
     };
     let plan = Plan::new(&container, of, resolved)?;
+    if resolved.animated {
+        return plan.animate(bytes, &container, resolved, limits, deadline);
+    }
     let start = Instant::now();
     let shrink = Shrink::new(&container, &plan.stored, deadline);
     let shrunk = open(bytes, &container, &plan.stored, limits, deadline, shrink)?;
@@ -129,9 +135,6 @@ struct Plan {
 
 impl Plan {
     fn new(container: &Container, of: Size, resolved: &Resolved) -> Result<Self, Error> {
-        if resolved.format == Format::Gif {
-            return Err(Error::NotYetSupported("gif output"));
-        }
         encode::check_size(resolved.format, resolved.output())?;
         let turn = Turn::of_orientation(container.header.orientation);
         let wanted = Wanted {
@@ -145,6 +148,37 @@ impl Plan {
         Ok(Self {
             turn: wanted.turn,
             stored: wanted.stored(&container.header)?,
+        })
+    }
+
+    /// Steps 2 to 9 for every frame.
+    fn animate(
+        &self,
+        bytes: &[u8],
+        container: &Container,
+        resolved: &Resolved,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<Rendered, Error> {
+        let rights = (container.blocks).written(resolved.metadata, &resolved.rights, limits);
+        let job = animation::Job {
+            bytes,
+            container,
+            stored: &self.stored,
+            turn: self.turn,
+            resolved,
+            rights: rights.as_ref(),
+            limits,
+            deadline,
+        };
+        let mut timings = Timings::default();
+        let mut bytes = job.render(&mut timings)?;
+        bytes.shrink_to_fit();
+        Ok(Rendered {
+            bytes,
+            format: resolved.format,
+            size: resolved.output(),
+            timings,
         })
     }
 

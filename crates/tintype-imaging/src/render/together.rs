@@ -38,7 +38,7 @@ fn together(
     let container = probe::container(Cursor::new(bytes), limits, deadline).ok()?;
     let header = &container.header;
     let plans = resolved.iter().map(|resolved| {
-        if resolved.look.is_some() {
+        if resolved.look.is_some() || resolved.animated {
             return None;
         }
         let plan = Plan::new(&container, header.upright(), resolved).ok()?;

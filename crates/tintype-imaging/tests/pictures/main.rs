@@ -6,6 +6,7 @@
 )]
 
 mod alpha;
+mod animation;
 mod colour;
 mod corpus;
 mod drawn;

@@ -115,17 +115,6 @@ fn a_padded_picture_sits_where_it_should() {
 }
 
 #[test]
-fn what_is_not_there_says_so() {
-    let bytes = read("photos/tower.jpg");
-    let upright = header(&bytes).unwrap().upright();
-    let resolved = whole(upright, Size::new(10, 10), Format::Gif);
-    let error = |resolved: &Resolved| {
-        render::render(&bytes, resolved, &Limits::default(), soon()).unwrap_err()
-    };
-    assert!(matches!(error(&resolved), Error::NotYetSupported(_)));
-}
-
-#[test]
 fn a_picture_may_be_padded_by_itself_out_of_focus() {
     let bytes = read("orientation/made-orient-1.tif");
     let upright = Size::new(320, 200);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::probe::{SetRights, SourceFormat};
 use tintype_imaging::render;
@@ -29,7 +29,12 @@ struct Given {
     fetched: Fetched,
     /// A better format is being made.
     interim: bool,
+    /// The first frame, where all were asked for.
+    is_still: bool,
 }
+
+/// Told where the first frame is shown in place of all: there are too many, or they are to come.
+const ANIMATION: HeaderName = HeaderName::from_static("tintype-animation");
 
 pub(super) async fn answer(
     ask: &RequestContext<'_>,
@@ -61,9 +66,14 @@ pub(super) async fn answer(
         interim: given.interim,
         ..ask.freshness(stored.record.version())
     };
+    let mut representation = representation(ask, merged, &stored.record, &variant);
+    if given.is_still {
+        let first = HeaderValue::from_static("first-frame");
+        representation = representation.header(ANIMATION, first);
+    }
     let cached = CachedResponse {
         key: ask.key.clone(),
-        representation: representation(ask, merged, &stored.record, &variant),
+        representation,
         cache_control: ask.kept_for(freshness),
         stored,
         name: given.name,
@@ -99,17 +109,32 @@ async fn give(
                 .make_later(best, ask.key, stored, choices[0].clone());
         }
     }
-    let name = name(&choices[chosen]);
-    let resolved = choices[chosen].clone();
     let span = ask.request.extensions.get::<Span>().copied();
-    let fetched = app
-        .variants
-        .fetch(name, ask.key, stored, resolved, span)
-        .await?;
+    let fetch = |resolved: &Resolved| {
+        let (name, resolved) = (name(resolved), resolved.clone());
+        app.variants.fetch(name, ask.key, stored, resolved, span)
+    };
+    let fetched = match (fetch(&choices[chosen]).await, choices.get(chosen + 1)) {
+        // More work than was foreseen.
+        (Err(error), Some(still)) if choices[chosen].animated && error.is_too_much() => {
+            if error.code().retryable() {
+                let moving = &choices[chosen];
+                let best = name(moving);
+                app.variants
+                    .make_later(best, ask.key, stored, moving.clone());
+                interim = true;
+            }
+            chosen += 1;
+            fetch(still).await?
+        }
+        (fetched, _) => fetched?,
+    };
+    let is_asked = merged.request.animate == Some(true);
     Ok(Given {
-        name,
+        name: name(&choices[chosen]),
         fetched,
         interim,
+        is_still: is_asked && stored.record.is_animated() && !choices[chosen].animated,
     })
 }
 
@@ -138,7 +163,7 @@ fn representation(
 }
 
 /// What could be answered, best first: one where the address names a format, else every format that the
-/// client takes and that can hold a picture of this size.
+/// client takes and that can hold a picture of this size. An animation comes before a still picture.
 fn choices(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -158,7 +183,8 @@ fn choices(
     if let FormatItem::Image(format) = merged.format {
         let resolved = resolve(ask, merged, record, upright, format)?;
         render::check_size(format, resolved.output())?;
-        return Ok(vec![resolved]);
+        let still = resolved.animated.then(|| still(resolved.clone()));
+        return Ok(Some(resolved).into_iter().chain(still).collect());
     }
     let nature = Nature {
         drawn: image.drawn == Some(true),
@@ -169,8 +195,15 @@ fn choices(
     let stored = image.format.known().map(SourceFormat::as_str);
     let takes_original = stored != Some(Format::Webp.name()) || accepted.webp;
     let mut choices = Vec::new();
+    if merged.request.animate == Some(true) {
+        let format = formats::moving(accepted);
+        let resolved = resolve(ask, merged, record, upright, format)?;
+        if resolved.animated && render::check_size(format, resolved.output()).is_ok() {
+            choices.push(resolved);
+        }
+    }
     for format in formats::in_order(accepted, nature) {
-        let mut resolved = resolve(ask, merged, record, upright, format)?;
+        let mut resolved = still(resolve(ask, merged, record, upright, format)?);
         resolved.own_coding =
             takes_original && stored != Some(format.name()) && resolved.is_original(upright);
         // Whatever its size turns out to be, where only the picture tells it.
@@ -179,6 +212,13 @@ fn choices(
         }
     }
     Ok(choices)
+}
+
+fn still(resolved: Resolved) -> Resolved {
+    Resolved {
+        animated: false,
+        ..resolved
+    }
 }
 
 /// Everything filled in: the record's size, focal point and rights, our qualities.
@@ -193,6 +233,7 @@ fn resolve(
         format,
         quality: ask.app.config.pictures.quality.of(format),
         focal: record.focal(),
+        frames: record.frames(),
     };
     let resolved = geometry::resolve(upright, &merged.request, &defaults)?;
     Ok(Resolved {

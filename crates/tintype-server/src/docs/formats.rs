@@ -50,12 +50,12 @@ fn of_input(format: SourceFormat) -> &'static str {
             "Baseline and progressive, gray, colour and CMYK, with or without a profile. Shown upright, as EXIF has it."
         }
         SourceFormat::Png => {
-            "All depths and colour types, interlaced too. HDR is brought down to sRGB. Of an animation the first picture."
+            "All depths and colour types, interlaced too. HDR is brought down to sRGB. Of an animation the picture that stands for it, or with `anim_1` all frames."
         }
         SourceFormat::Webp => {
-            "Lossy and lossless, with transparency. Of an animation the first frame."
+            "Lossy and lossless, with transparency. Of an animation the first frame, or with `anim_1` all of them."
         }
-        SourceFormat::Gif => "The first frame.",
+        SourceFormat::Gif => "The first frame, or with `anim_1` all of them.",
         SourceFormat::Bmp => {
             "Of Windows and of OS/2, packed or not, with transparency where it is meant."
         }
@@ -88,12 +88,14 @@ fn of_output(format: Format) -> &'static str {
         Format::Avif => {
             "The fewest bytes, and the longest work. First where `Accept` names it, not for drawings."
         }
-        Format::Webp => "Where `Accept` names it. A drawing is without loss.",
+        Format::Webp => "Where `Accept` names it. A drawing is without loss. Moves, with `anim_1`.",
         Format::Jpeg => "For everybody; what is transparent stands on `bg`, else on white.",
         Format::Png => {
             "Without loss, with a palette where that suffices. For drawings and transparent pictures in JPEG's place."
         }
-        Format::Gif => "Not supported yet: `f_gif` is refused.",
+        Format::Gif => {
+            "Where `f_gif` says so, and for an animation in JPEG's place. 256 colours for each frame, mixed where there are more; a pixel is seen through or not."
+        }
     }
 }
 

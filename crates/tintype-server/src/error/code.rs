@@ -222,10 +222,6 @@ codes! {
     Internal = 500 "internal", No, "the service has failed",
         cause "A fault of the service itself.",
         cure "The log has the cause under the request id, which is `instance` in the response. Please report it.";
-    NotYetSupported = 501 "not-yet-supported", No, "this is not supported yet",
-        cause "The address is right, and asks for what this release does not do: `anim` or `f_gif`. \
-               `item` names it.",
-        cure "Leave the item out, or name another word for it.";
     // Of a gateway: what is behind this service does not do what it has to.
     StoreRefused = 502 "store-refused", No, "the store refuses this",
         cause "The bucket or the file system refuses an operation permanently: permissions are missing, an \

@@ -143,11 +143,6 @@ impl From<Denied> for Error {
 impl From<GeometryError> for Error {
     fn from(error: GeometryError) -> Self {
         let code = match error {
-            GeometryError::NotYetSupported(item) => {
-                return Self::new(Code::NotYetSupported)
-                    .detail(error.to_string())
-                    .member("item", item);
-            }
             GeometryError::Empty => Code::UnsupportedFormat,
             _ => Code::InvalidSpec,
         };
@@ -170,9 +165,6 @@ impl From<tintype_imaging::Error> for Error {
                 .detail(public)
                 .member("limit", limit)
                 .member("limit_of", what),
-            Imaging::NotYetSupported(item) => Self::new(Code::NotYetSupported)
-                .detail(public)
-                .member("item", item),
             Imaging::DeadlineExceeded => Self::new(Code::DeadlineExceeded),
             Imaging::Internal(_) => Self::new(Code::Internal).cause(error),
         }

@@ -220,6 +220,14 @@ impl Error {
         )
     }
 
+    /// Whether something that takes less work may succeed.
+    pub fn is_too_much(&self) -> bool {
+        matches!(
+            self.0.code,
+            Code::DeadlineExceeded | Code::ExceedsMemory | Code::Overloaded
+        )
+    }
+
     /// Whether an original did not match its record when it was read, or changed meanwhile. Reading the record anew
     /// helps.
     pub fn is_outdated(&self) -> bool {

@@ -315,8 +315,7 @@ impl From<Imaging> for Hindrance {
             Imaging::Malformed(_)
             | Imaging::Unsupported(_)
             | Imaging::TooManyPixels { .. }
-            | Imaging::OverLimit { .. }
-            | Imaging::NotYetSupported(_) => true,
+            | Imaging::OverLimit { .. } => true,
             Imaging::DeadlineExceeded | Imaging::Internal(_) => false,
         };
         let error = Error::from(error);

@@ -191,6 +191,7 @@ impl Image {
             bits: self.bits,
             interlaced: self.interlaced.unwrap_or(true),
             may_be_drawn: self.drawn.unwrap_or(format != SourceFormat::Jpeg),
+            frames: self.frames,
         })
     }
 }
@@ -308,6 +309,17 @@ impl Record {
             Some(encoding) if encoding.is_gzip() => encoding.decoded.unwrap_or(ADOPT_WHOLE_BYTES),
             _ => self.size,
         }
+    }
+
+    /// Frames of its picture that an animation can be made of; 1 where it does not move.
+    pub fn frames(&self) -> u32 {
+        let moving = |image: &&Image| image.format.known().is_some_and(SourceFormat::moves);
+        let image = self.image.as_ref().filter(moving);
+        image.map_or(1, |image| image.frames)
+    }
+
+    pub fn is_animated(&self) -> bool {
+        self.frames() > 1
     }
 
     pub fn focal(&self) -> Option<(Decimal, Decimal)> {

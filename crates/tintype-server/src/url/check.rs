@@ -65,6 +65,15 @@ pub const RULES: [Rule; 6] = [
             request.enlarge == Some(true) && !has_box
         },
     },
+    Rule {
+        item: "anim",
+        reason: "needs f_webp, f_gif or f_auto: jpeg, png and avif show one picture",
+        example: "f_jpeg~anim_1",
+        is_broken: |request, format| {
+            let moves = !matches!(format, FormatItem::Image(format) if !format.moves());
+            request.animate == Some(true) && !moves
+        },
+    },
 ];
 
 pub(super) fn consistent(request: &Request, format: FormatItem) -> Result<(), SpecError> {

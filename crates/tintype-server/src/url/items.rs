@@ -73,7 +73,7 @@ pub const ITEMS: [Item; 22] = [
         "f",
         "auto",
         "The format. `auto` is the best one that the client's `Accept` header names and that can hold the picture; \
-         `json` is the public part of the record, `original` the file itself. `gif` is not supported yet.",
+         `json` is the public part of the record, `original` the file itself.",
     ),
     item(
         "bg",
@@ -99,7 +99,10 @@ pub const ITEMS: [Item; 22] = [
     or(
         "anim",
         "0",
-        "Keeps the frames. Not supported yet: the first one is shown.",
+        "Keeps the frames of an animated GIF, PNG or WebP, with their times and loops, as WebP or GIF: with `f_auto` \
+         WebP where the client takes it. Otherwise the first one is shown, and also of what has more than 1,000 frames, \
+         500 megapixels of them in all or 100 in the answer, or takes too long for now: the header \
+         `Tintype-Animation: first-frame` says so.",
     ),
     or(
         "meta",

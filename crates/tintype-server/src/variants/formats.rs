@@ -4,6 +4,9 @@
 //! is transparent has PNG in JPEG's place, and a drawing is not put through AVIF at all: WebP and PNG
 //! keep every pixel of it in fewer bytes.
 //!
+//! An animation that is asked for is WebP where a client takes that or AVIF, else GIF. It comes before a still picture,
+//! which takes its place where it would be made too late.
+//!
 //! A format that cannot hold a picture of this size gives way for good. One that would cost too much now
 //! gives way for a minute ([`gives_way`]), while the better answer is made behind it.
 
@@ -31,6 +34,15 @@ pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item
     let avif = (accepted.avif && !drawn).then_some(Format::Avif);
     let webp = accepted.webp.then_some(Format::Webp);
     avif.into_iter().chain(webp).chain([last])
+}
+
+/// What an animation is written in.
+pub(crate) fn moving(accepted: Accepted) -> Format {
+    // Whoever shows AVIF shows WebP, and it is named alone by those who prefer it.
+    match accepted.webp || accepted.avif {
+        true => Format::Webp,
+        false => Format::Gif,
+    }
 }
 
 /// Why the best format is not answered now.

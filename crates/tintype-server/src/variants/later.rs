@@ -63,6 +63,12 @@ impl Variants {
             .iter()
             .map(|resolved| expected(record, resolved))
             .collect();
+        if best.animated {
+            // A page waits for an animation as long as for any picture, and not until the deadline.
+            let most = self.config.work.render_deadline / 2;
+            let is_long = costs?.first()?.total() > most;
+            return is_long.then_some((1, Reason::Dear));
+        }
         let wait = self.pool.expected_wait(&cost_of(record, best)?);
         formats::gives_way(&costs?, self.config.pictures.format_budget, wait)
     }

@@ -73,6 +73,7 @@ impl Mezzanine {
             bits: 8,
             interlaced: false,
             may_be_drawn: false,
+            frames: 1,
         }
     }
 }

@@ -194,7 +194,10 @@ pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
 
 fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
     Cost {
-        kind: Kind::Render(resolved.format),
+        kind: match resolved.animated {
+            true => Kind::Animation,
+            false => Kind::Render(resolved.format),
+        },
         time: cost::expect(source, resolved).total(),
         bytes: memory::render(source, resolved),
     }

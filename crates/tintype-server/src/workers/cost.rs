@@ -17,6 +17,8 @@ pub struct Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Render(Format),
+    /// Whatever its format: how much of each frame has changed decides.
+    Animation,
     /// The decoded facts of an original.
     Placeholder,
 }
@@ -25,6 +27,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Render(format) => format.name(),
+            Self::Animation => "animation",
             Self::Placeholder => "placeholder",
         }
     }

@@ -46,7 +46,9 @@ impl Arguments {
         let format = match merged.format {
             FormatItem::Image(format) => format,
             _ => format_of(&self.output).ok_or_else(|| {
-                usage(&"OUT must end in .jpg, .png, .webp or .avif, or the spec must name a format")
+                usage(
+                    &"OUT must end in .jpg, .png, .webp, .avif or .gif, or the spec must name a format",
+                )
             })?,
         };
         let config = load_for_tools()?;
@@ -63,6 +65,11 @@ impl Arguments {
             format,
             quality: config.pictures.quality.of(format),
             focal: None,
+            frames: if header.format.moves() {
+                header.frames
+            } else {
+                1
+            },
         };
         let mut resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
             .map_err(|error| usage(&error))?;
@@ -90,6 +97,7 @@ fn format_of(path: &std::path::Path) -> Option<Format> {
         "png" => Some(Format::Png),
         "webp" => Some(Format::Webp),
         "avif" => Some(Format::Avif),
+        "gif" => Some(Format::Gif),
         _ => None,
     }
 }

@@ -55,17 +55,20 @@ fn treat(bytes: &[u8]) {
         return;
     };
     let _ = placeholder::make(file, &header, &limits, deadline);
-    let format = [Format::Jpeg, Format::Png, Format::Webp][usize::from(choice % 3)];
+    let format =
+        [Format::Jpeg, Format::Png, Format::Webp, Format::Gif][usize::from(choice % 4)];
     let request = Request {
         width: Some(1 + u32::from(*side)),
         height: (choice & 4 != 0).then_some(1 + u32::from(side / 2)),
         fit: Some([Fit::Contain, Fit::Cover, Fit::Stretch, Fit::Pad][usize::from(choice / 8 % 4)]),
+        animate: Some(choice & 64 != 0),
         ..Request::default()
     };
     let defaults = Defaults {
         format,
         quality: 1 + choice % 100,
         focal: None,
+        frames: if header.format.moves() { header.frames } else { 1 },
     };
     let Ok(resolved) = geometry::resolve(header.upright(), &request, &defaults) else {
         return;

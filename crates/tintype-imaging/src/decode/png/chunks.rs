@@ -6,6 +6,8 @@ use std::io::{BufRead, Read, Seek, SeekFrom};
 
 use flate2::Crc;
 
+use crate::spec::Size;
+
 /// Signature and IHDR.
 const HEAD: usize = 8 + 25;
 
@@ -60,6 +62,43 @@ impl<'a> Chunks<'a> {
         }
         chunks.parts.push(all[run].into());
         chunks
+    }
+
+    /// A frame of an animation as a picture of its own: what this file has in front of its pixels, and other pixels.
+    pub(super) fn of_frame(&self, size: Size, data: &[&'a [u8]]) -> Self {
+        let head = self.parts.first().map_or(&[][..], |head| head);
+        let (signature, header) = head.split_at(head.len().min(8));
+        let mut header = header.get(8..21).unwrap_or_default().to_vec();
+        let sides = [size.width, size.height].map(u32::to_be_bytes);
+        for (byte, side) in header.iter_mut().zip(sides.as_flattened()) {
+            *byte = *side;
+        }
+        let mut parts: Vec<Cow<'a, [u8]>> = vec![
+            signature.to_vec().into(),
+            chunk_of(*b"IHDR", &header).into(),
+        ];
+        let colours = self.parts.iter().filter(|part| {
+            let kind = part.get(4..8).unwrap_or_default();
+            kind == b"PLTE" || kind == b"tRNS"
+        });
+        parts.extend(colours.cloned());
+        let length: usize = data.iter().map(|part| part.len()).sum();
+        let mut sum = Crc::new();
+        sum.update(b"IDAT");
+        data.iter().for_each(|part| sum.update(part));
+        parts.push(
+            [&(length as u32).to_be_bytes()[..], b"IDAT"]
+                .concat()
+                .into(),
+        );
+        parts.extend(data.iter().map(|part| Cow::Borrowed(*part)));
+        parts.push(sum.sum().to_be_bytes().to_vec().into());
+        parts.push(chunk_of(*b"IEND", &[]).into());
+        Self {
+            parts,
+            part: 0,
+            at: 0,
+        }
     }
 
     fn rest(&self) -> &[u8] {

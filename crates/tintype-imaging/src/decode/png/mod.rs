@@ -2,6 +2,7 @@
 
 mod chunks;
 mod coarse;
+mod frames;
 
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
 use chunks::Chunks;
 pub(crate) use chunks::transparency;
+pub(super) use frames::Frames;
 
 type Rows<'a> = Reader<DeadlineReader<Chunks<'a>>>;
 
@@ -22,7 +24,16 @@ pub(super) fn decode(
     deadline: Instant,
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
-    let reader = DeadlineReader::new(Chunks::of(bytes), deadline);
+    decode_chunks(Chunks::of(bytes), limits, deadline, take)
+}
+
+fn decode_chunks(
+    chunks: Chunks<'_>,
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let reader = DeadlineReader::new(chunks, deadline);
     let decoder_limits = png::Limits {
         bytes: limits.max_decoded_bytes as usize,
     };

@@ -16,6 +16,11 @@ pub(super) const HEAD: usize = 5;
 /// The alpha flag in the last byte of the header.
 pub(super) const ALPHA: u8 = 0x10;
 
+/// Whether what the chunk holds as alpha counts.
+pub(super) fn has_alpha(chunk: &[u8]) -> bool {
+    chunk.get(HEAD - 1).is_some_and(|last| last & ALPHA != 0)
+}
+
 /// With alpha.
 pub(super) fn head(size: Size) -> [u8; HEAD] {
     let side = |side: u32| side.wrapping_sub(1) & 0x3fff;

@@ -1,8 +1,9 @@
 //! WebP (RFC 9649): `image-webp` decodes the planes of a lossy picture, and lossless pixels; what becomes of them is
-//! done here, a band at a time, so that nothing is in memory twice. Of animations the first frame; one that leaves a border goes whole.
+//! done here, a band at a time, so that nothing is in memory twice. Of animations the first frame; all are in [`frames`].
 
 mod alpha;
 mod cut;
+mod frames;
 mod lossless;
 mod planes;
 
@@ -13,11 +14,12 @@ use flate2::Crc;
 use image_webp::DecodingError;
 use image_webp::vp8::Vp8Decoder;
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band, whole};
+use super::{Band, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::Header;
 use crate::spec::Size;
+pub(super) use frames::Frames;
 use planes::Planes;
 
 pub(super) fn decode(
@@ -29,21 +31,82 @@ pub(super) fn decode(
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
     let size = header.size;
+    // The walk has read them all, within limits.
+    let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
+    if let Some(frame) = chunks.frame
+        && chunks.lossy.or(chunks.lossless).is_none()
+    {
+        match whole_frame(frame, size) {
+            Some(frame) => chunks = Chunks::of(frame),
+            None => return bordered(frame, size, limits, deadline, take),
+        }
+    }
+    let form = Form {
+        size,
+        has_alpha: header.has_alpha,
+        is_cut: header.truncated,
+    };
+    picture(&chunks, form, divisor, limits, deadline, take)
+}
+
+/// The first frame of an animation that does not cover it.
+fn bordered(
+    frame: &[u8],
+    size: Size,
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let frame = frames::read(frame, size, limits, deadline)?;
+    let (left, top) = (frame.left as usize, frame.top as usize);
+    let width = frame.size.width as usize;
     let bands = Bands {
         size,
         divisor: 1,
         deadline,
         known: size.height as usize,
     };
-    // The walk has read them all, within limits.
-    let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
-    if let Some(frame) = chunks.frame.and_then(|frame| whole_frame(frame, size)) {
-        chunks = Chunks::of(frame);
-    }
+    bands.give(Layout::Rgba, take, |row, samples| {
+        samples.fill(0);
+        let line = row.checked_sub(top).map(|row| row * width);
+        let line = line.and_then(|start| frame.pixels.get(start..start + width));
+        if let Some(line) = line {
+            samples[4 * left..][..4 * width].copy_from_slice(line.as_flattened());
+        }
+    })
+}
+
+/// What the container says of a picture, or of a frame.
+#[derive(Clone, Copy)]
+struct Form {
+    size: Size,
+    has_alpha: bool,
+    is_cut: bool,
+}
+
+fn picture(
+    chunks: &Chunks<'_>,
+    form: Form,
+    divisor: u32,
+    limits: &Limits,
+    deadline: Instant,
+    take: &mut Take<'_>,
+) -> Result<(), Error> {
+    let Form {
+        size,
+        has_alpha,
+        is_cut,
+    } = form;
+    let bands = Bands {
+        size,
+        divisor: 1,
+        deadline,
+        known: size.height as usize,
+    };
     if let Some(stream) = chunks.lossless {
         let stream = behind_head(stream, size)?;
         let (pixels, known) = cut::decode(
-            header.truncated,
+            is_cut,
             size,
             || lossless::decode(stream, size, limits, deadline),
             |filling| {
@@ -58,7 +121,7 @@ pub(super) fn decode(
         )?;
         let bands = Bands { known, ..bands };
         let row = |row: usize| &pixels[row * size.width as usize..][..size.width as usize];
-        return match header.has_alpha {
+        return match has_alpha {
             true => bands.give(Layout::Rgba, take, |index, samples| {
                 samples.copy_from_slice(row(index).as_flattened());
             }),
@@ -71,15 +134,15 @@ pub(super) fn decode(
         };
     }
     let Some(stream) = chunks.lossy else {
-        return take(whole::decode(bytes, header, limits, deadline)?);
+        return Err(Error::malformed("no pixels"));
     };
     // Alpha comes first because decoding it briefly takes more memory than its result.
     let alpha = match chunks.alpha {
-        Some(chunk) if header.has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
+        Some(chunk) if has_alpha => Some(alpha::decode(chunk, size, limits, deadline)?),
         _ => None,
     };
     let (frame, known) = cut::decode(
-        header.truncated,
+        is_cut,
         size,
         || {
             let reader = DeadlineReader::new(stream, deadline);
@@ -146,33 +209,40 @@ struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    fn of(mut rest: &'a [u8]) -> Self {
-        let mut chunks = Self::default();
-        while let Some((head, data)) = rest.split_first_chunk::<8>() {
-            let [a, b, c, d, length @ ..] = *head;
-            let length = u32::from_le_bytes(length) as usize;
-            let chunk = &data[..length.min(data.len())];
-            let place = match &[a, b, c, d] {
-                b"VP8 " => Some(&mut chunks.lossy),
-                b"VP8L" => Some(&mut chunks.lossless),
-                b"ALPH" => Some(&mut chunks.alpha),
-                b"ANMF" => Some(&mut chunks.frame),
+    fn of(chunks: &'a [u8]) -> Self {
+        let mut first = Self::default();
+        for (kind, chunk, _) in each(chunks) {
+            let place = match &kind {
+                b"VP8 " => Some(&mut first.lossy),
+                b"VP8L" => Some(&mut first.lossless),
+                b"ALPH" => Some(&mut first.alpha),
+                b"ANMF" => Some(&mut first.frame),
                 _ => None,
             };
             if let Some(place) = place {
                 place.get_or_insert(chunk);
             }
-            rest = data
-                .get(length.saturating_add(length % 2)..)
-                .unwrap_or_default();
         }
-        chunks
+        first
     }
+}
+
+/// The kind of each, what it holds, and what follows it.
+fn each(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, data) = rest.split_first_chunk::<8>()?;
+        let [a, b, c, d, length @ ..] = *head;
+        let length = u32::from_le_bytes(length) as usize;
+        rest = data
+            .get(length.saturating_add(length % 2)..)
+            .unwrap_or_default();
+        Some(([a, b, c, d], &data[..length.min(data.len())], rest))
+    })
 }
 
 /// The chunks of a frame (section 2.7.1.1) that covers the picture.
 fn whole_frame(frame: &[u8], size: Size) -> Option<&[u8]> {
-    let (head, chunks) = frame.split_first_chunk::<16>()?;
+    let (head, chunks) = frame.split_first_chunk::<{ frames::HEAD }>()?;
     let three = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], 0]);
     let covers = (three(0), three(3)) == (0, 0) && Size::new(three(6) + 1, three(9) + 1) == size;
     covers.then_some(chunks)

@@ -2,10 +2,13 @@
 
 mod avif;
 mod fitting;
+pub(super) mod gif;
 pub(super) mod jpeg;
 mod palette;
 mod png;
 mod quality;
+mod quantise;
+pub(super) mod sequence;
 pub(super) mod webp;
 
 use std::time::Instant;
@@ -24,7 +27,8 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
         Format::Webp => Error::check("longer side of a WebP in pixels", side, webp::MAX_SIDE),
         Format::Avif => Error::check("pixels of an AVIF", size.pixels(), tintype_avif::MAX_PIXELS),
         Format::Jpeg => Error::check("longer side of a JPEG in pixels", side, 65_535),
-        Format::Png | Format::Gif => Ok(()),
+        Format::Gif => Error::check("longer side of a GIF in pixels", side, 65_535),
+        Format::Png => Ok(()),
     }
 }
 
@@ -44,7 +48,7 @@ pub(super) fn encode(
             Format::Png => png::encode(pixels, is_drawn, rights),
             Format::Webp => webp::lossy(pixels, quality, is_drawn, rights),
             Format::Avif => avif::encode(pixels, quality, is_drawn, rights),
-            Format::Gif => Err(Error::NotYetSupported("gif output")),
+            Format::Gif => gif::encode(pixels, rights),
         }
     };
     let bytes = match resolved.format {
@@ -54,8 +58,8 @@ pub(super) fn encode(
     let Some(max_bytes) = resolved.max_bytes else {
         return Ok(bytes);
     };
-    // PNG has no quality that could give way.
-    if bytes.len() as u64 <= max_bytes || resolved.format == Format::Png {
+    // PNG and GIF have no quality that could give way.
+    if bytes.len() as u64 <= max_bytes || matches!(resolved.format, Format::Png | Format::Gif) {
         return Ok(bytes);
     }
     fitting(max_bytes, resolved.quality, bytes, once)

@@ -2,7 +2,7 @@
 
 use super::Pixels;
 
-const MAX_COLOURS: usize = 256;
+pub(super) const MAX_COLOURS: usize = 256;
 
 pub(super) struct Indexed {
     /// Red, green, blue of each colour.
@@ -17,9 +17,7 @@ pub(super) struct Indexed {
 
 /// Returns `None` if there are more colours, or if the palette would cost more than it saves.
 pub(super) fn indexed(pixels: &Pixels) -> Option<Indexed> {
-    let mut colours = colours(pixels)?;
-    // Alpha is the highest byte, so what is transparent comes first, as tRNS wants it.
-    colours.sort_unstable();
+    let colours = exact(pixels)?;
     let bits = match colours.len() {
         0..=2 => 1,
         3..=4 => 2,
@@ -31,7 +29,6 @@ pub(super) fn indexed(pixels: &Pixels) -> Option<Indexed> {
     if bits == 8 && count + 3 * colours.len() >= count * channels {
         return None;
     }
-    let rgb = |colour: &u32| [(colour >> 16) as u8, (colour >> 8) as u8, *colour as u8];
     let alphas = colours.iter().map(|colour| (colour >> 24) as u8);
     Some(Indexed {
         palette: colours.iter().flat_map(rgb).collect(),
@@ -41,7 +38,12 @@ pub(super) fn indexed(pixels: &Pixels) -> Option<Indexed> {
     })
 }
 
-fn colours(pixels: &Pixels) -> Option<Vec<u32>> {
+pub(super) fn rgb(colour: &u32) -> [u8; 3] {
+    [(colour >> 16) as u8, (colour >> 8) as u8, *colour as u8]
+}
+
+/// ARGB, in ascending order. `None` where there are more.
+pub(super) fn exact(pixels: &Pixels) -> Option<Vec<u32>> {
     let mut set = Set::default();
     let mut last = None;
     for colour in each(pixels) {
@@ -50,10 +52,13 @@ fn colours(pixels: &Pixels) -> Option<Vec<u32>> {
             last = Some(colour);
         }
     }
+    // Alpha is the highest byte, so what is transparent comes first, as tRNS wants it.
+    set.colours.sort_unstable();
     Some(set.colours)
 }
 
-fn indices(pixels: &Pixels, colours: &[u32], bits: usize) -> Vec<u8> {
+/// The place of each pixel's among the colours.
+pub(super) fn indices(pixels: &Pixels, colours: &[u32], bits: usize) -> Vec<u8> {
     let mut last = (colours[0], 0);
     let indices = each(pixels).map(|colour| {
         if colour != last.0 {

@@ -1,5 +1,7 @@
 //! WebP by libwebp: photographs lossy, drawings lossless unless that is far larger. The container around
-//! the coded picture is our own, so that rights and a colour profile can travel along.
+//! the coded picture is our own, so that rights and a colour profile can travel along, and [`frames`] be one file.
+
+mod frames;
 
 use std::time::Instant;
 
@@ -10,6 +12,7 @@ use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Written;
 use crate::spec::Size;
+pub(in crate::render) use frames::Frames;
 
 /// 14 bits.
 pub(super) const MAX_SIDE: u64 = 16_383;
@@ -65,11 +68,15 @@ pub(super) fn drawn(
     rights: Option<&Written>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
-    let samples = Samples::of(pixels);
+    let coded = drawn_alone(&Samples::of(pixels), q, deadline)?;
+    Ok(finish(&coded, pixels, rights))
+}
+
+fn drawn_alone(samples: &Samples, q: u8, deadline: Instant) -> Result<WebPMemory, Error> {
     let quick = samples.encode(Coding::Quick)?.len();
     check_deadline(deadline)?;
-    if quick * 8 <= FEW_BITS * pixels.size.pixels() as usize {
-        return Ok(finish(&samples.encode(Coding::Thorough)?, pixels, rights));
+    if quick * 8 <= FEW_BITS * samples.size.pixels() as usize {
+        return samples.encode(Coding::Thorough);
     }
     let lossy = samples.encode(Coding::Lossy {
         q,
@@ -79,10 +86,10 @@ pub(super) fn drawn(
     if thorough(quick) <= worth(lossy.len()) {
         let lossless = samples.encode(Coding::Thorough)?;
         if lossless.len() <= worth(lossy.len()) {
-            return Ok(finish(&lossless, pixels, rights));
+            return Ok(lossless);
         }
     }
-    Ok(finish(&lossy, pixels, rights))
+    Ok(lossy)
 }
 
 /// Samples in libwebp's layout.
@@ -150,6 +157,7 @@ pub(in crate::render) fn contain(
     const ALPHA: u8 = 0x10;
     const EXIF: u8 = 0x08;
     const XMP: u8 = 0x04;
+    const ANIMATION: u8 = 0x02;
     let exif = rights.and_then(|rights| rights.exif.as_ref());
     let xmp = rights.map(|rights| &rights.xmp);
     let xmp = xmp.filter(|xmp| !xmp.is_empty());
@@ -157,15 +165,14 @@ pub(in crate::render) fn contain(
     let mut head = vec![0; 10];
     head[0] = flag(icc.is_some(), ICC) | flag(has_alpha, ALPHA);
     head[0] |= flag(exif.is_some(), EXIF) | flag(xmp.is_some(), XMP);
+    head[0] |= flag(chunks.starts_with(b"ANIM"), ANIMATION);
     head[4..7].copy_from_slice(&(size.width - 1).to_le_bytes()[..3]);
     head[7..10].copy_from_slice(&(size.height - 1).to_le_bytes()[..3]);
 
-    let picture = match chunks.starts_with(b"VP8X") {
-        true => &chunks[8 + head.len()..],
-        false => chunks,
-    };
+    let picture = picture(chunks);
+    let has_more = picture.starts_with(b"ALPH") || picture.starts_with(b"ANIM");
     let mut body = b"WEBP".to_vec();
-    if icc.is_some() || exif.is_some() || xmp.is_some() || picture.starts_with(b"ALPH") {
+    if icc.is_some() || exif.is_some() || xmp.is_some() || has_more {
         push(&mut body, b"VP8X", &head);
     }
     if let Some(icc) = icc {
@@ -181,6 +188,14 @@ pub(in crate::render) fn contain(
     let mut file = Vec::with_capacity(8 + body.len());
     push(&mut file, b"RIFF", &body);
     file
+}
+
+/// Without the VP8X in front of them.
+fn picture(chunks: &[u8]) -> &[u8] {
+    match chunks.starts_with(b"VP8X") {
+        true => &chunks[18..],
+        false => chunks,
+    }
 }
 
 pub(in crate::render) fn push(to: &mut Vec<u8>, kind: &[u8; 4], bytes: &[u8]) {

@@ -62,7 +62,7 @@ function copies(text) {
   const given = canonical.arguments;
   const base = told.public_url ?? location.origin;
   // The browser chooses the density of an <img> from what the tag offers.
-  const isTag = !canonical.has("dpr", "dl", "exp", "trim", "anim");
+  const isTag = !canonical.has("dpr", "dl", "exp", "trim");
   const img = isTag ? `{% tt_img "${key}" ${given} alt="" %}` : "an <img> has no dpr, dl and exp of its own";
   $("copy-url").textContent = base + address(original.key, text);
   $("copy-img").textContent = img.replace("  ", " ");

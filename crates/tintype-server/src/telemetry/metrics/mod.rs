@@ -358,7 +358,15 @@ impl Metrics {
         }
         let listener = "public";
         begin(&self.connections, Listener { listener });
-        for kind in ["jpeg", "png", "webp", "avif", "gif", "placeholder"] {
+        for kind in [
+            "jpeg",
+            "png",
+            "webp",
+            "avif",
+            "gif",
+            "animation",
+            "placeholder",
+        ] {
             begin(&self.jobs_foreseen, KindLabel { kind });
             begin(&self.jobs_taken, KindLabel { kind });
         }

@@ -1,0 +1,201 @@
+//! GIF: a palette of its own for each frame, exact where there are no more than 256 colours. What is less than half
+//! opaque is seen through, since a pixel of it is one or the other.
+//!
+//! A frame is laid over those before, so it cannot take away what they show: where something has to go, the frame
+//! before is made as large as the picture and leaves nothing, and the next one has all that is seen.
+
+use std::time::Instant;
+
+use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
+
+use super::super::Pixels;
+use super::sequence::{Sequence, changed, of_rgba, part, rgba};
+use super::{palette, quantise};
+use crate::Error;
+use crate::limits::check_deadline;
+use crate::probe::Written;
+use crate::spec::{Rect, Size};
+
+/// A picture that does not move.
+pub(super) fn encode(pixels: &Pixels, rights: Option<&Written>) -> Result<Vec<u8>, Error> {
+    let mut frames = Box::new(Frames::new(pixels.size, 1));
+    frames.last = Some((one_or_the_other(pixels), 0));
+    frames.finish(rights)
+}
+
+pub(in crate::render) struct Frames {
+    size: Size,
+    plays: u32,
+    /// Of the frames that are written.
+    blocks: Vec<u8>,
+    /// What they leave to be seen.
+    left: Vec<[u8; 4]>,
+    /// Not written yet: how it ends depends on the next.
+    last: Option<(Vec<[u8; 4]>, u16)>,
+    /// Milliseconds that hundredths could not tell.
+    owed: u32,
+}
+
+impl Frames {
+    /// `plays`: 0 is for ever.
+    pub(in crate::render) fn new(size: Size, plays: u32) -> Self {
+        Self {
+            size,
+            plays,
+            blocks: Vec::new(),
+            left: vec![[0; 4]; size.pixels() as usize],
+            last: None,
+            owed: 0,
+        }
+    }
+
+    /// In hundredths of a second, which add up to what was asked. Browsers take less than two of them for ten.
+    fn delay(&mut self, milliseconds: u32) -> u16 {
+        let wanted = self.owed
+            + match milliseconds {
+                ..=10 => 100,
+                other => other,
+            };
+        let hundredths = (wanted / 10).clamp(2, u16::MAX.into());
+        self.owed = wanted.saturating_sub(10 * hundredths).min(9);
+        hundredths as u16
+    }
+
+    fn write_last(&mut self, next: Option<&[[u8; 4]]>) -> Result<(), EncodingError> {
+        let Some((last, delay)) = self.last.take() else {
+            return Ok(());
+        };
+        let goes = |next: &[[u8; 4]]| last.iter().zip(next).any(|(a, b)| a[3] > b[3]);
+        let is_cleared = next.is_some_and(goes);
+        let rect = match is_cleared {
+            true => Rect {
+                x: 0,
+                y: 0,
+                width: self.size.width,
+                height: self.size.height,
+            },
+            false => changed(&self.left, &last, self.size),
+        };
+        let width = self.size.width;
+        let both = part(&last, width, rect).zip(part(&self.left, width, rect));
+        let drawn = both.map(|(pixel, left)| match pixel == left {
+            true => [0; 4],
+            false => pixel,
+        });
+        let drawn = of_rgba(drawn, Size::new(rect.width, rect.height));
+        let (colours, indices) = indexed(&drawn);
+        let frame = Frame {
+            delay,
+            dispose: match is_cleared {
+                true => DisposalMethod::Background,
+                false => DisposalMethod::Keep,
+            },
+            // The one that cannot be seen comes first.
+            transparent: (colours.first() == Some(&0)).then_some(0),
+            left: rect.x as u16,
+            top: rect.y as u16,
+            width: rect.width as u16,
+            height: rect.height as u16,
+            palette: Some(colours.iter().flat_map(palette::rgb).collect()),
+            buffer: indices.into(),
+            ..Frame::default()
+        };
+        self.write(&frame)?;
+        self.left = match is_cleared {
+            true => vec![[0; 4]; last.len()],
+            false => last,
+        };
+        Ok(())
+    }
+
+    /// Without head and trailer.
+    fn write(&mut self, frame: &Frame<'_>) -> Result<(), EncodingError> {
+        let mut encoder = Encoder::new(Vec::new(), 1, 1, &[])?;
+        encoder.get_mut().clear();
+        encoder.write_frame(frame)?;
+        self.blocks.append(encoder.get_mut());
+        Ok(())
+    }
+}
+
+impl Sequence for Frames {
+    fn add(&mut self, frame: &Pixels, milliseconds: u32, deadline: Instant) -> Result<(), Error> {
+        let pixels = one_or_the_other(frame);
+        self.write_last(Some(&pixels)).map_err(failed)?;
+        let delay = self.delay(milliseconds);
+        self.last = Some((pixels, delay));
+        check_deadline(deadline)
+    }
+
+    fn finish(mut self: Box<Self>, rights: Option<&Written>) -> Result<Vec<u8>, Error> {
+        self.write_last(None).map_err(failed)?;
+        let Size { width, height } = self.size;
+        let head = || {
+            let mut encoder = Encoder::new(Vec::new(), width as u16, height as u16, &[])?;
+            match self.plays {
+                0 => encoder.set_repeat(Repeat::Infinite)?,
+                // The first time is none of them.
+                times => {
+                    let repeats = u16::try_from(times - 1).unwrap_or(u16::MAX);
+                    encoder.set_repeat(Repeat::Finite(repeats))?;
+                }
+            }
+            let file = encoder.get_mut();
+            if let Some(rights) = rights {
+                extend_by_xmp(file, &rights.xmp);
+            }
+            file.extend(&self.blocks);
+            encoder.into_inner()
+        };
+        head().map_err(failed)
+    }
+}
+
+/// Opaque, or nothing.
+fn one_or_the_other(pixels: &Pixels) -> Vec<[u8; 4]> {
+    let mut pixels = rgba(pixels);
+    for pixel in &mut pixels {
+        *pixel = match *pixel {
+            [r, g, b, 128..=255] => [r, g, b, 255],
+            _ => [0; 4],
+        };
+    }
+    pixels
+}
+
+/// XMP, part 3, 1.1.2: the packet as it is, whose bytes then stand for lengths, and behind it what ends these
+/// wherever one of them leads.
+fn extend_by_xmp(file: &mut Vec<u8>, packet: &[u8]) {
+    file.extend(b"\x21\xff\x0bXMP DataXMP");
+    file.extend(packet);
+    file.push(1);
+    file.extend((0..=255).rev());
+    file.push(0);
+}
+
+/// ARGB in ascending order, what cannot be seen first, and the place of each pixel's.
+fn indexed(pixels: &Pixels) -> (Vec<u32>, Vec<u8>) {
+    if let Some(colours) = palette::exact(pixels) {
+        let indices = palette::indices(pixels, &colours, 8);
+        return (colours, indices);
+    }
+    let (rgba, _) = pixels.samples.as_chunks::<4>();
+    let is_transparent = rgba.iter().any(|[.., alpha]| *alpha == 0);
+    let first = usize::from(is_transparent);
+    let palette = quantise::palette(rgba, palette::MAX_COLOURS - first);
+    let argb = palette
+        .iter()
+        .map(|[r, g, b]| u32::from_be_bytes([255, *r, *g, *b]));
+    let colours = is_transparent
+        .then_some(0)
+        .into_iter()
+        .chain(argb)
+        .collect();
+    let places = quantise::dithered(rgba, pixels.size.width as usize, &palette);
+    let indices = places.map(|place| place.map_or(0, |place| place + first as u8));
+    (colours, indices.collect())
+}
+
+fn failed(error: EncodingError) -> Error {
+    Error::internal(format!("GIF encoding failed: {error}"))
+}

@@ -1,0 +1,252 @@
+//! At most so many colours for a picture that has more: cells of the colour cube are cut where that takes most of the
+//! variance away, until there are enough regions, and what a pixel then lacks is handed on to its neighbours (Floyd and
+//! Steinberg).
+//!
+//! Cells have fixed places and regions a fixed order, so every machine comes to the same colours.
+
+use std::ops::Range;
+
+/// Bits of a sample that tell its cell.
+const BITS: usize = 5;
+
+/// How much a step of red, green and blue is seen.
+const WEIGHTS: [f64; 3] = [2.0, 4.0, 3.0];
+
+/// Pixels with the same colour, or nearly so.
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    count: f64,
+    sum: [f64; 3],
+}
+
+impl Cell {
+    fn mean(&self, channel: usize) -> f64 {
+        self.sum[channel] / self.count
+    }
+}
+
+/// `pixels` are RGBA; those that are not opaque do not count.
+pub(super) fn palette(pixels: &[[u8; 4]], most: usize) -> Vec<[u8; 3]> {
+    let mut cells = cells(pixels);
+    let mut regions = vec![Region::of(&cells, 0..cells.len())];
+    while regions.len() < most {
+        let widest =
+            (0..regions.len()).max_by(|a, b| regions[*a].spread.total_cmp(&regions[*b].spread));
+        let Some(widest) = widest.filter(|widest| regions[*widest].spread > 0.0) else {
+            break;
+        };
+        let Region { range, channel, .. } = regions[widest].clone();
+        let inside = &mut cells[range.clone()];
+        inside.sort_by(|a, b| a.mean(channel).total_cmp(&b.mean(channel)));
+        let middle = range.start + cut(inside, channel);
+        regions[widest] = Region::of(&cells, range.start..middle);
+        regions.push(Region::of(&cells, middle..range.end));
+    }
+    let colour = |one: &Region| {
+        let all = total(&cells[one.range.clone()]);
+        [0, 1, 2].map(|channel| all.mean(channel).round() as u8)
+    };
+    regions.iter().map(colour).collect()
+}
+
+fn cells(pixels: &[[u8; 4]]) -> Vec<Cell> {
+    let mut cube = vec![Cell::default(); 1 << (3 * BITS)];
+    for [r, g, b, alpha] in pixels {
+        if *alpha < 255 {
+            continue;
+        }
+        let place = [r, g, b].into_iter().fold(0, |place, sample| {
+            place << BITS | usize::from(sample >> (8 - BITS))
+        });
+        let cell = &mut cube[place];
+        cell.count += 1.0;
+        for (sum, sample) in cell.sum.iter_mut().zip([r, g, b]) {
+            *sum += f64::from(*sample);
+        }
+    }
+    cube.retain(|cell| cell.count > 0.0);
+    cube
+}
+
+#[derive(Clone)]
+struct Region {
+    range: Range<usize>,
+    /// The one that varies most.
+    channel: usize,
+    /// Variance times count, of all channels.
+    spread: f64,
+}
+
+impl Region {
+    fn of(cells: &[Cell], range: Range<usize>) -> Self {
+        let inside = &cells[range.clone()];
+        let all = total(inside);
+        let spread = |channel: usize| {
+            let of = |cell: &Cell| cell.count * (cell.mean(channel) - all.mean(channel)).powi(2);
+            WEIGHTS[channel] * inside.iter().map(of).sum::<f64>()
+        };
+        let spreads = [0, 1, 2].map(spread);
+        let channel = (0..3).max_by(|a, b| spreads[*a].total_cmp(&spreads[*b]));
+        Self {
+            channel: channel.unwrap_or(0),
+            spread: if inside.len() > 1 {
+                spreads.iter().sum()
+            } else {
+                0.0
+            },
+            range,
+        }
+    }
+}
+
+fn total(cells: &[Cell]) -> Cell {
+    cells.iter().fold(Cell::default(), |mut all, cell| {
+        all.count += cell.count;
+        for (sum, more) in all.sum.iter_mut().zip(cell.sum) {
+            *sum += more;
+        }
+        all
+    })
+}
+
+/// How many of the cells, which are in order, go to the lower part: where both parts vary least.
+fn cut(cells: &[Cell], channel: usize) -> usize {
+    let all = total(cells);
+    let (mut count, mut sum) = (0.0, 0.0);
+    let (mut best, mut most) = (1, 0.0);
+    for (at, cell) in cells.iter().enumerate().take(cells.len() - 1) {
+        count += cell.count;
+        sum += cell.sum[channel];
+        let (other, rest) = (all.count - count, all.sum[channel] - sum);
+        let between = sum * sum / count + rest * rest / other;
+        if between > most {
+            (best, most) = (at + 1, between);
+        }
+    }
+    best
+}
+
+/// The place of a colour in the palette for each pixel; `None` for those that are not opaque.
+pub(super) fn dithered<'a>(
+    pixels: &'a [[u8; 4]],
+    width: usize,
+    palette: &'a [[u8; 3]],
+) -> impl Iterator<Item = Option<u8>> + 'a {
+    let mut nearest = Nearest::new(palette);
+    // In sixteenths, of the pixels to come: one before the row and one behind it have nobody to take them.
+    let mut below = vec![[0; 3]; width + 2];
+    let mut here = below.clone();
+    let mut ahead = [0; 3];
+    pixels.iter().enumerate().map(move |(at, pixel)| {
+        let x = at % width;
+        if x == 0 {
+            std::mem::swap(&mut here, &mut below);
+            below.fill([0; 3]);
+            ahead = [0; 3];
+        }
+        let [colour @ .., alpha] = *pixel;
+        let carried = std::mem::take(&mut ahead);
+        if alpha < 255 {
+            return None;
+        }
+        let wanted: [i32; 3] = std::array::from_fn(|channel| {
+            let error: i32 = carried[channel] + here[x + 1][channel];
+            (i32::from(colour[channel]) + (error + 8).div_euclid(16)).clamp(0, 255)
+        });
+        let place = nearest.of(wanted);
+        for channel in 0..3 {
+            let lacks = wanted[channel] - i32::from(palette[usize::from(place)][channel]);
+            ahead[channel] = 7 * lacks;
+            below[x][channel] += 3 * lacks;
+            below[x + 1][channel] += 5 * lacks;
+            below[x + 2][channel] += lacks;
+        }
+        Some(place)
+    })
+}
+
+/// Finds the colour of a palette that looks most like another.
+struct Nearest<'a> {
+    palette: &'a [[u8; 3]],
+    /// For each step of four levels a channel; larger than any place where it was not asked yet.
+    known: Vec<u16>,
+}
+
+const UNKNOWN: u16 = u16::MAX;
+
+impl<'a> Nearest<'a> {
+    fn new(palette: &'a [[u8; 3]]) -> Self {
+        Self {
+            palette,
+            known: vec![UNKNOWN; 1 << 18],
+        }
+    }
+
+    fn of(&mut self, colour: [i32; 3]) -> u8 {
+        let step = colour
+            .iter()
+            .fold(0, |step, sample| step << 6 | (sample >> 2) as usize);
+        if self.known[step] == UNKNOWN {
+            let middle = colour.map(|sample| (sample & !3) + 2);
+            let apart = |other: &[u8; 3]| -> i32 {
+                let channels = other.iter().zip(middle).zip([2, 4, 3]);
+                let squares = channels.map(|((a, b), weight)| weight * (i32::from(*a) - b).pow(2));
+                squares.sum()
+            };
+            let places = 0..self.palette.len();
+            let place = places.min_by_key(|place| apart(&self.palette[*place]));
+            self.known[step] = place.unwrap_or(0) as u16;
+        }
+        self.known[step] as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slope(width: usize) -> Vec<[u8; 4]> {
+        (0..width * width)
+            .map(|at| [(at % width) as u8, (at / width) as u8, 128, 255])
+            .collect()
+    }
+
+    #[test]
+    fn few_colours_stay_what_they_are() {
+        let pixels = [
+            [255, 0, 0, 255],
+            [0, 0, 255, 255],
+            [9, 9, 9, 0],
+            [255, 0, 0, 255],
+        ];
+        let mut palette = palette(&pixels, 16);
+        palette.sort();
+        assert_eq!(palette, [[0, 0, 255], [255, 0, 0]]);
+        let places: Vec<_> = dithered(&pixels, 2, &palette).collect();
+        assert_eq!(places, [Some(1), Some(0), None, Some(1)]);
+    }
+
+    #[test]
+    fn many_colours_are_right_on_average() {
+        let pixels = slope(256);
+        let palette = palette(&pixels, 64);
+        assert_eq!(palette.len(), 64);
+        let places: Vec<_> = dithered(&pixels, 256, &palette).flatten().collect();
+        for (row, column) in [(40, 100), (100, 40), (200, 120)] {
+            let block = (0..256).map(|at| (row + at / 16, column + at % 16));
+            let mut sums = [[0i32; 3]; 2];
+            for (y, x) in block {
+                let at = y * 256 + x;
+                let shown = palette[usize::from(places[at])];
+                for channel in 0..3 {
+                    sums[0][channel] += i32::from(pixels[at][channel]);
+                    sums[1][channel] += i32::from(shown[channel]);
+                }
+            }
+            for channel in 0..3 {
+                let apart = (sums[0][channel] - sums[1][channel]).abs() / 256;
+                assert!(apart <= 4, "{row} {column}: {sums:?}");
+            }
+        }
+    }
+}
