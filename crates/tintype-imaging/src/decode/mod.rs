@@ -7,7 +7,7 @@
 
 mod bmp;
 mod gif;
-mod heif;
+pub(crate) mod heif;
 mod ico;
 mod jp2;
 mod jpeg;
