@@ -9,7 +9,7 @@ use crate::decode::svg;
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, leaves_twice};
 use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
-use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
+use crate::probe::{MAX_STRIP_BYTES, MAX_SVG_TIMES, SourceFormat};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
 
@@ -160,7 +160,9 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         SourceFormat::Heic => (OF_HEVC + OF_ALPHA * alpha) * all + in_rows() + short,
         SourceFormat::Svg => {
             let drawn = svg::drawn(source.upright, svg::divisor(part, target));
-            4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes + in_rows() + short
+            let times = if source.interlaced { 1 } else { MAX_SVG_TIMES };
+            let text = 20 * times * source.bytes;
+            4 * (drawn.pixels() + svg::LAYER_PIXELS) + text + in_rows() + short
         }
         // A table of rows of each channel.
         SourceFormat::Psd => 40 * height.max(width) + in_rows() + short,
@@ -171,7 +173,8 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     }
 }
 
-/// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
+/// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample; by the time that planes go
+/// from process to process, the decoder has let go of all else.
 const OF_TWO_AV1: u64 = 7;
 const OF_HEVC: u64 = 9;
 /// Of an alpha for itself, or of what several are laid upon.

@@ -44,7 +44,27 @@ pub(super) fn write(page: &mut Page) {
     page.table(["of one original", "at most"], limits());
 }
 
-fn of_input(format: SourceFormat) -> &'static str {
+/// As people call it, who read the README.
+#[cfg(test)]
+pub(super) fn title(format: SourceFormat) -> &'static str {
+    match format {
+        SourceFormat::Jpeg => "JPEG",
+        SourceFormat::Png => "PNG",
+        SourceFormat::Webp => "WebP",
+        SourceFormat::Gif => "GIF",
+        SourceFormat::Bmp => "BMP",
+        SourceFormat::Tiff => "TIFF",
+        SourceFormat::Avif => "AVIF",
+        SourceFormat::Heic => "HEIC, HEIF",
+        SourceFormat::Jxl => "JPEG XL",
+        SourceFormat::Jp2 => "JPEG 2000",
+        SourceFormat::Psd => "PSD, PSB",
+        SourceFormat::Ico => "ICO, CUR",
+        SourceFormat::Svg => "SVG",
+    }
+}
+
+pub(super) fn of_input(format: SourceFormat) -> &'static str {
     match format {
         SourceFormat::Jpeg => {
             "Baseline and progressive, gray, colour and CMYK, with or without a profile. Shown upright, as EXIF has it."
@@ -78,7 +98,7 @@ fn of_input(format: SourceFormat) -> &'static str {
         }
         SourceFormat::Ico => "The largest picture of an icon or a cursor.",
         SourceFormat::Svg => {
-            "Drawn as large as it is asked for, up to 4,096 pixels a side, which is the size that a record has; without scripts, other files, text and pictures within. The original is a document that a browser would run, and a download only."
+            "Drawn as large as it is asked for, up to 4,096 pixels a side, which is the size that a record has; without scripts, other files, text and pictures within; packed with gzip (`.svgz`) too. The original is a document that a browser would run, and a download only."
         }
     }
 }
