@@ -1,5 +1,10 @@
 //! Whatever is uploaded and however it is requested, there is a response, never a 500, and the process survives.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::corpus;
 use crate::harness::{App, Start};
 
@@ -34,6 +39,53 @@ fn hostile_files_never_break_it() {
         assert!(app.is_running(), "{name}");
     }
     assert_eq!(app.metric("tintype_decode_panics_total", &[]), 0);
+}
+
+/// The decoder of AV1 is a process of its own. Ended from here, for no file is known that ends it.
+#[test]
+fn a_decoder_that_ends_takes_one_picture_with_it() {
+    let mut app = App::dev();
+    let pid = app.pid();
+    let stop = AtomicBool::new(false);
+    let ended = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| {
+            let mut ended = 0;
+            while !stop.load(Relaxed) {
+                ended += end_decoders(pid);
+            }
+            ended
+        });
+        let original = corpus::read("colour/red-at-12-oclock-with-color-profile-10bpc.avif");
+        let record = app.upload("a.avif", &original);
+        stop.store(true, Relaxed);
+        let image = &record["image"];
+        assert_eq!(image["renderable"], false, "{image}");
+        assert_eq!(image["reason"]["code"], "corrupt-image", "{image}");
+        ending.join().unwrap()
+    });
+    assert!(ended >= 1, "no decoder was seen");
+    app.get("/t/a.avif/w_100~f_jpeg")
+        .refused(422, "corrupt-image");
+    app.upload("b.avif", &corpus::read("formats/kimono.avif"));
+    app.get("/t/b.avif/w_100~f_jpeg").expect(200);
+    assert!(app.is_running());
+    assert_eq!(app.metric("tintype_decode_panics_total", &[]), 0);
+}
+
+/// Aborts the children of a process that decode; how many there were.
+fn end_decoders(parent: u32) -> usize {
+    let children = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let folder = entry.ok()?.path();
+        let pid: i32 = folder.file_name()?.to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+        // After the name, which is in brackets: its state, and its parent.
+        let of = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
+        let command = std::fs::read(folder.join("cmdline")).ok()?;
+        let decodes = String::from_utf8_lossy(&command).contains("decode-av1");
+        (decodes && of == parent.to_string()).then_some(pid)
+    });
+    let end = |pid: &i32| kill_process(Pid::from_raw(*pid).unwrap(), Signal::ABORT).is_ok();
+    children.filter(end).count()
 }
 
 #[test]

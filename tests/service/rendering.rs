@@ -1,6 +1,11 @@
 //! An image has exactly the requested size and format, is upright, and is never larger than the original unless the URL
 //! says so.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use crate::corpus;
 use crate::harness::App;
 use crate::picture::{self, Kind};
@@ -314,6 +319,20 @@ fn a_drawing_of_vectors_is_drawn_and_not_delivered_as_one() {
     assert_eq!(record["image"]["renderable"], true, "{record}");
     let drawn = app.get("/t/logo.svg/w_1000~f_png").expect(200);
     assert_eq!(picture::png(&drawn.body).width(), 1000);
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&corpus::read("formats/logo.svg")).unwrap();
+    let packed = packed.finish().unwrap();
+    let record = app.upload("logo.svgz", &packed);
+    assert_eq!(record["type"], "image/svg+xml", "{record}");
+    let same = app.get("/t/logo.svgz/w_1000~f_png").expect(200);
+    assert_eq!(same.body, drawn.body);
+    let original = app.get("/o/logo.svgz").expect(200);
+    assert_eq!(original.body, packed);
+    assert!(
+        original
+            .header("content-disposition")
+            .starts_with("attachment")
+    );
     let original = app.get("/o/logo.svg").expect(200);
     assert!(
         original

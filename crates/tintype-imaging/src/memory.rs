@@ -10,7 +10,7 @@ use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, in_planes};
 use crate::geometry;
 use crate::placeholder;
 use crate::probe::heif::MAX_TILE;
-use crate::probe::{MAX_STRIP_BYTES, SourceFormat};
+use crate::probe::{MAX_STRIP_BYTES, MAX_SVG_TIMES, SourceFormat};
 use crate::render::look::{SIDE, trim_size};
 use crate::render::shrink::WINDOW_BYTES;
 use crate::spec::{Format, Resolved, Rotate, Size};
@@ -255,7 +255,8 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
         SourceFormat::Heic => (OF_HEVC + OF_ALPHA * alpha) * all,
         SourceFormat::Svg => {
             let drawn = svg::drawn(source.upright, svg::divisor(part, target));
-            4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * source.bytes
+            let times = if source.interlaced { 1 } else { MAX_SVG_TIMES };
+            4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * times * source.bytes
         }
         // A table of rows per channel.
         SourceFormat::Psd => 40 * height.max(width),
@@ -272,7 +273,8 @@ fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
     u64::from(source.channels) * side(source.upright.width) * side(source.upright.height)
 }
 
-/// Bytes of a pixel: planes, and what is known of each block. Of AV1 for each byte of a sample.
+/// Bytes per pixel: planes, and what is known of each block. For AV1, per byte of a sample; by the time that planes pass
+/// between processes, the decoder has released everything else.
 const OF_TWO_AV1: u64 = 7;
 const OF_HEVC: u64 = 9;
 /// Bytes per pixel of a separate alpha, or of a canvas for overlays.

@@ -4,6 +4,10 @@
 //! Anything without a magic number is searched for active types (those a browser would run), because browsers tolerate
 //! leading blanks, byte order marks and comments too.
 
+use std::io::Read;
+
+use flate2::bufread::GzDecoder;
+
 /// How much of the start of a file decides.
 pub const HEAD_BYTES: usize = 64 * 1024;
 
@@ -29,7 +33,8 @@ use Kind::{Active, Passive, Picture, Unknown};
 /// Decides by the first bytes; 64 KiB suffice.
 pub fn sniff(head: &[u8]) -> Sniffed {
     let head = &head[..head.len().min(HEAD_BYTES)];
-    let (media_type, kind) = magic(head)
+    let (media_type, kind) = packed(head)
+        .or_else(|| magic(head))
         .or_else(|| iso_media(head))
         .or_else(|| markup(head))
         .unwrap_or_else(|| {
@@ -92,6 +97,22 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"wOF2", "font/woff2", Passive),
     (0, b"PK\x05\x06", "application/zip", Unknown),
 ];
+
+/// How much of what is packed decides.
+const PACKED_BYTES: u64 = 4 * 1024;
+
+/// An SVG in gzip (`.svgz`), which programs take for what it is.
+fn packed(head: &[u8]) -> Answer {
+    if !head.starts_with(b"\x1f\x8b") {
+        return None;
+    }
+    let mut start = Vec::new();
+    // There may be less of it here than that, or it is broken.
+    let _ = GzDecoder::new(head)
+        .take(PACKED_BYTES)
+        .read_to_end(&mut start);
+    markup(&start).filter(|(media_type, _)| *media_type == "image/svg+xml")
+}
 
 fn magic(head: &[u8]) -> Answer {
     let riff = |kind: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(kind);
@@ -359,6 +380,11 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
 
     #[test]
@@ -444,6 +470,30 @@ mod tests {
                 },
                 "{head:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_svg_in_gzip_is_an_svg_and_nothing_else_is() {
+        let packed = |text: &str| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let svg = packed(&format!("<svg>{}</svg>", "<g/>".repeat(10_000)));
+        for head in [&svg[..], &svg[..40]] {
+            let sniffed = sniff(head);
+            assert_eq!(
+                (sniffed.media_type, sniffed.kind),
+                ("image/svg+xml", Active)
+            );
+        }
+        for other in [
+            &packed("<html/>")[..],
+            &packed("a text with <svg> in it"),
+            &svg[..12],
+        ] {
+            assert_eq!(sniff(other).media_type, "application/gzip");
         }
     }
 

@@ -10,12 +10,13 @@
 //! glibc reads its settings from the environment before `main`, so commands that render start themselves again with
 //! them. Existing settings are left alone.
 
+pub(crate) const NAME: &str = "GLIBC_TUNABLES";
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn set_up() {
     use std::os::unix::process::CommandExt;
     use std::process::Command;
 
-    const NAME: &str = "GLIBC_TUNABLES";
     const SETTINGS: &str = "glibc.malloc.mmap_threshold=131072:\
                             glibc.malloc.trim_threshold=131072:\
                             glibc.malloc.hugetlb=1";

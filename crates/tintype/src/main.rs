@@ -43,12 +43,17 @@ enum Command {
     Index(commands::index::Arguments),
     Warm(commands::warm::Arguments),
     Purge(commands::purge::Arguments),
+    #[command(hide = true)]
+    DecodeAv1(commands::decode_av1::Arguments),
 }
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     if let Command::Serve(_) | Command::Index(_) | Command::Warm(_) = command {
         allocator::set_up();
+    }
+    if cfg!(target_os = "linux") {
+        commands::decode_av1::set_up();
     }
     let result = match command {
         Command::Serve(arguments) => arguments.run(),
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
         Command::Index(arguments) => arguments.run(),
         Command::Warm(arguments) => arguments.run(),
         Command::Purge(arguments) => arguments.run(),
+        Command::DecodeAv1(arguments) => arguments.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

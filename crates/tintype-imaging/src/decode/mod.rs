@@ -8,7 +8,7 @@
 mod bmp;
 pub(crate) mod frames;
 mod gif;
-mod heif;
+pub(crate) mod heif;
 mod ico;
 mod jp2;
 mod jpeg;

@@ -37,7 +37,7 @@ pub(crate) use psd::{Mode, Psd};
 pub(crate) use read::Reader;
 pub(crate) use rights::Written;
 pub use rights::{Rights, SetRights};
-pub(crate) use svg::parse as parse_svg;
+pub(crate) use svg::{MAX_TIMES as MAX_SVG_TIMES, parse as parse_svg};
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
 /// Formats of originals that variants can be made from.

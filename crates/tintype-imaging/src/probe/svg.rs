@@ -2,9 +2,11 @@
 //! others, and references to references. It reads no other file, runs no script, and draws no text (which would need
 //! fonts) and no embedded images.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Read, Seek};
 
+use flate2::bufread::MultiGzDecoder;
 use resvg::usvg::roxmltree::{Document, Node, NodeId, ParsingOptions};
 use resvg::usvg::{ImageHrefResolver, Options, Tree};
 
@@ -17,6 +19,8 @@ use crate::spec::Size;
 const SIDE: f32 = 4096.0;
 
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// Of one that is packed with gzip (`.svgz`), for each byte.
+pub(crate) const MAX_TIMES: u64 = 20;
 /// Of text behind entities.
 const MAX_EXPANDED: usize = 16 * 1024 * 1024;
 /// Elements, counted once per reference.
@@ -34,12 +38,13 @@ pub(super) fn walk<R: BufRead + Seek>(
     let length = reader.length();
     Error::check("bytes of an SVG", length, MAX_BYTES)?;
     reader.seek(0)?;
-    let size = parse(&reader.vec(length)?)?.size();
+    let bytes = reader.vec(length)?;
+    let size = parse(&bytes)?.size();
     let scale = SIDE / size.width().max(size.height());
     let side = |length: f32| ((length * scale).round() as u32).max(1);
     header.size = Size::new(side(size.width()), side(size.height()));
     header.has_alpha = true;
-    header.interlaced = true;
+    header.interlaced = !is_packed(&bytes);
     Ok((Blocks::default(), Colouring::Srgb))
 }
 
@@ -70,7 +75,8 @@ const MAX_DIGITS: u64 = 7;
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
     let failed = |why: String| Error::malformed(format!("SVG: {why}"));
-    let text = std::str::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+    let bytes = unpacked(bytes)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| failed(error.to_string()))?;
     let text = text.trim_start_matches('\u{feff}');
     check_entities(text)?;
     let options = ParsingOptions {
@@ -90,6 +96,24 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
         ..Options::default()
     };
     Tree::from_xmltree(&document, &options).map_err(|error| failed(error.to_string()))
+}
+
+fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x1f\x8b")
+}
+
+fn unpacked(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    if !is_packed(bytes) {
+        return Ok(bytes.into());
+    }
+    let most = MAX_BYTES.min(MAX_TIMES * bytes.len() as u64);
+    let mut unpacked = Vec::new();
+    let read = MultiGzDecoder::new(bytes)
+        .take(most + 1)
+        .read_to_end(&mut unpacked);
+    read.map_err(|error| Error::malformed(format!("SVG: {error}")))?;
+    Error::check("bytes of an unpacked SVG", unpacked.len() as u64, most)?;
+    Ok(unpacked.into())
 }
 
 /// The most that they could come to: all of them at each place where one may stand, and where one has others in

@@ -1,6 +1,10 @@
 //! Less common formats: JPEG XL, JPEG 2000, Photoshop's flattened image, icons and cursors, and SVG. Unsupported ones
 //! are refused by name.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Size};
 use tintype_imaging::{Error, PIXELS, render, sniff};
@@ -216,6 +220,31 @@ fn a_drawing_is_as_sharp_as_it_is_asked_for() {
         );
         assert_eq!(picture.at(width - 1, 0)[3], 0, "{width}");
     }
+}
+
+#[test]
+fn a_packed_drawing_is_drawn_and_unpacked_within_bounds() {
+    let packed = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let svg = |inner: &str| {
+        format!(
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path fill="#f00" d="M0 0h9v9H0z"/>{inner}</svg>"##
+        )
+    };
+    let drawn = to_width(&packed(&svg("")), 9, Format::Png).unwrap();
+    assert_eq!(
+        drawn.bytes,
+        to_width(svg("").as_bytes(), 9, Format::Png).unwrap().bytes
+    );
+    assert_eq!(
+        refused(&packed(&svg(&" ".repeat(1 << 20)))),
+        "bytes of an unpacked SVG"
+    );
+    let whole = packed(&svg(""));
+    assert_eq!(refused(&whole[..whole.len() - 9]), "malformed");
 }
 
 /// Neither a file nor a server is asked, and nothing is drawn of it.

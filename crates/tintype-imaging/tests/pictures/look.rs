@@ -15,6 +15,7 @@ const DEFAULTS: Defaults = Defaults {
     format: Format::Png,
     quality: 80,
     focal: None,
+    frames: 1,
 };
 
 fn trimmed() -> Request {

@@ -44,41 +44,61 @@ pub(super) fn write(page: &mut Page) {
     page.table(["of one original", "at most"], limits());
 }
 
-fn of_input(format: SourceFormat) -> &'static str {
+/// As people call it, who read the README.
+#[cfg(test)]
+pub(super) fn title(format: SourceFormat) -> &'static str {
+    match format {
+        SourceFormat::Jpeg => "JPEG",
+        SourceFormat::Png => "PNG",
+        SourceFormat::Webp => "WebP",
+        SourceFormat::Gif => "GIF",
+        SourceFormat::Bmp => "BMP",
+        SourceFormat::Tiff => "TIFF",
+        SourceFormat::Avif => "AVIF",
+        SourceFormat::Heic => "HEIC, HEIF",
+        SourceFormat::Jxl => "JPEG XL",
+        SourceFormat::Jp2 => "JPEG 2000",
+        SourceFormat::Psd => "PSD, PSB",
+        SourceFormat::Ico => "ICO, CUR",
+        SourceFormat::Svg => "SVG",
+    }
+}
+
+pub(super) fn of_input(format: SourceFormat) -> &'static str {
     match format {
         SourceFormat::Jpeg => {
-            "Baseline and progressive, gray, colour and CMYK, with or without a profile. Shown upright, as EXIF has it."
+            "Baseline and progressive; gray, colour and CMYK, with or without a profile. Rotated as EXIF says."
         }
         SourceFormat::Png => {
-            "All depths and colour types, interlaced too. HDR is brought down to sRGB. Of an animation the picture that stands for it, or with `anim_1` all frames."
+            "All depths and colour types, interlaced too. HDR is converted to sRGB. Of an animation, the default image or, with `anim_1`, all frames."
         }
         SourceFormat::Webp => {
-            "Lossy and lossless, with transparency. Of an animation the first frame, or with `anim_1` all of them."
+            "Lossy and lossless, with transparency. Of an animation, the first frame or, with `anim_1`, all frames."
         }
-        SourceFormat::Gif => "The first frame, or with `anim_1` all of them.",
+        SourceFormat::Gif => "The first frame or, with `anim_1`, all frames.",
         SourceFormat::Bmp => {
-            "Of Windows and of OS/2, packed or not, with transparency where it is meant."
+            "From Windows and OS/2, compressed or not, with transparency if it is used."
         }
         SourceFormat::Tiff => {
-            "The first page: gray, palettes, RGB, CMYK, YCbCr and Lab, whole numbers and floating point, in strips, tiles or \
-             planes; not packed, or by LZW, Deflate, PackBits, JPEG, fax, zstd, LZMA or WebP."
+            "The first page: gray, palettes, RGB, CMYK, YCbCr and Lab, integers and floating point, in strips, tiles or \
+             planes; uncompressed, or with LZW, Deflate, PackBits, JPEG, fax, zstd, LZMA or WebP."
         }
         SourceFormat::Avif => {
-            "8, 10 and 12 bits, in tiles, with transparency, turned and cut as it says. HDR is brought down to sRGB. Of a sequence its still picture, else the first frame."
+            "8, 10 and 12 bits, in tiles, with transparency, rotated and cropped as the file says. HDR is converted to sRGB. Of a sequence, the still image or else the first frame."
         }
         SourceFormat::Heic => {
-            "As phones write it: in tiles, with transparency, overlays, turned and cut as it says, up to 16 bits. HDR is brought down to sRGB; a gain map is passed over. Of a sequence its still picture, else the first frame."
+            "As phones write it: in tiles, with transparency and overlays, rotated and cropped as the file says, up to 16 bits. HDR is converted to sRGB; a gain map is ignored. Of a sequence, the still image or else the first frame."
         }
         SourceFormat::Jxl => {
-            "Lossy and lossless, with transparency and CMYK. HDR is brought down to sRGB. Of an animation the first frame."
+            "Lossy and lossless, with transparency and CMYK. HDR is converted to sRGB. Of an animation, the first frame."
         }
-        SourceFormat::Jp2 => "JP2 and bare codestreams, gray, colour and CMYK, at 8 bits.",
+        SourceFormat::Jp2 => "JP2 and bare codestreams; gray, colour and CMYK, with 8 bits.",
         SourceFormat::Psd => {
-            "The flattened picture, which Photoshop keeps where files are to be read elsewhere: bitmap, gray, indexed, RGB and CMYK, with 8 or 16 bits; PSB too."
+            "The flattened image that Photoshop adds for other programs: bitmap, gray, indexed, RGB and CMYK, with 8 or 16 bits."
         }
-        SourceFormat::Ico => "The largest picture of an icon or a cursor.",
+        SourceFormat::Ico => "The largest image of an icon or a cursor.",
         SourceFormat::Svg => {
-            "Drawn as large as it is asked for, up to 4,096 pixels a side, which is the size that a record has; without scripts, other files, text and pictures within. The original is a document that a browser would run, and a download only."
+            "Drawn at the requested size, up to 4,096 pixels a side; without scripts, external files, text and embedded images; `.svgz` too. The original could run in a browser, so it is delivered only as a download."
         }
     }
 }
@@ -86,15 +106,15 @@ fn of_input(format: SourceFormat) -> &'static str {
 fn of_output(format: Format) -> &'static str {
     match format {
         Format::Avif => {
-            "The fewest bytes, and the longest work. First where `Accept` names it, not for drawings."
+            "The fewest bytes, and the most work. Preferred if `Accept` lists it, except for drawings."
         }
-        Format::Webp => "Where `Accept` names it. A drawing is without loss. Moves, with `anim_1`.",
-        Format::Jpeg => "For everybody; what is transparent stands on `bg`, else on white.",
+        Format::Webp => "If `Accept` lists it. Drawings are lossless. Animated with `anim_1`.",
+        Format::Jpeg => "For every client. Transparent parts show `bg`, or else white.",
         Format::Png => {
-            "Without loss, with a palette where that suffices. For drawings and transparent pictures in JPEG's place."
+            "Lossless, with a palette if that suffices. Replaces JPEG for drawings and transparent images."
         }
         Format::Gif => {
-            "Where `f_gif` says so, and for an animation in JPEG's place. 256 colours for each frame, mixed where there are more; a pixel is seen through or not."
+            "With `f_gif`, and for animations where the client takes no WebP. 256 colours per frame, dithered if there are more; pixels are either opaque or fully transparent."
         }
     }
 }

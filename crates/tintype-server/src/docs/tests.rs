@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use tintype_imaging::probe::SourceFormat;
+
 use super::*;
 use crate::api::DOCUMENT;
 use crate::config::documented;
@@ -67,6 +69,24 @@ fn nothing_is_missing() {
         "{} fields of the log",
         fields.len()
     );
+}
+
+/// In the same words and order; what comes out stands beside.
+#[test]
+fn the_readme_has_every_format() {
+    let readme = include_str!("../../../../README.md");
+    let (_, formats) = readme.split_once("\n## Formats\n").unwrap();
+    let (formats, _) = formats.split_once("\n## ").unwrap();
+    let rows = formats.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<_> = rows.skip_while(|row| row.starts_with("| |")).collect();
+    let inputs = SourceFormat::ALL.map(|format| {
+        let (title, text) = (formats::title(format), formats::of_input(format));
+        format!("| {title} | {text} |")
+    });
+    assert_eq!(rows.len(), inputs.len(), "{rows:#?}");
+    for (row, input) in rows.into_iter().zip(inputs) {
+        assert!(row.starts_with(&input), "{row}\nshould begin with\n{input}");
+    }
 }
 
 /// A family without a series would be told by no registry, and so be missing everywhere.

@@ -2,6 +2,7 @@
 
 pub(crate) mod check_urls;
 pub(crate) mod config;
+pub(crate) mod decode_av1;
 pub(crate) mod docs;
 pub(crate) mod healthcheck;
 pub(crate) mod import;

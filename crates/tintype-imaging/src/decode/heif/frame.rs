@@ -2,6 +2,7 @@
 
 use heifer_hevc_dec::recon;
 
+use super::apart::Plane;
 use super::av1;
 use super::canvas::Sample;
 use crate::probe::heif::Nclx;
@@ -19,6 +20,8 @@ pub(super) struct Frame {
 
 pub(super) enum Planes {
     Av1(re_rav1d::Picture),
+    /// Of AV1 too, from another process.
+    Received(Vec<Plane>),
     Hevc {
         frame: recon::Frame,
         /// Top left of the visible area, in luma samples.
@@ -35,7 +38,7 @@ impl Frame {
     }
 
     /// A row of a plane, as far as it is shown.
-    fn row(&self, plane: usize, y: u32, into: &mut Vec<u16>) {
+    pub(super) fn row(&self, plane: usize, y: u32, into: &mut Vec<u16>) {
         let (across, down) = match plane {
             0 => (1, 1),
             _ => self.chroma.unwrap_or((1, 1)),
@@ -43,6 +46,7 @@ impl Frame {
         let length = self.size.width.div_ceil(across) as usize;
         match &self.planes {
             Planes::Av1(picture) => av1::row(picture, plane, y, length, into),
+            Planes::Received(planes) => planes[plane].row(y, length, into, self.bits),
             Planes::Hevc { frame, left, top } => {
                 let stride = frame.widths[plane] as usize;
                 let start = (y + top / down) as usize * stride + (left / across) as usize;

@@ -1,9 +1,10 @@
 //! HEIF: an item and everything it is derived from. Tiles are decoded one row of tiles at a time; overlays are composed
 //! on a canvas first.
 //!
-//! The clock is looked at between items. Within one it cannot be, but all items together are bounded.
+//! The clock is looked at between items. Within one of HEVC it cannot be, but all items together are bounded.
 
 mod alpha;
+pub mod apart;
 mod av1;
 mod canvas;
 mod frame;
@@ -15,6 +16,7 @@ use std::borrow::Cow;
 use std::io::Cursor;
 use std::time::Instant;
 
+use self::apart::Av1Decoder;
 use self::canvas::{Canvas, Sample};
 use self::frame::{Converter, Frame};
 use super::{Band, Layout, Take, rows_of_a_band};
@@ -61,6 +63,7 @@ pub(super) fn decode(
         file: &file,
         reader,
         deadline,
+        av1: Av1Decoder::default(),
         left: MOST_TIMES * whole.pixels() + MOST_BESIDES,
         channels: layout.channels(),
     };
@@ -77,6 +80,7 @@ struct Items<'a> {
     file: &'a File,
     reader: Reader<Cursor<&'a [u8]>>,
     deadline: Instant,
+    av1: Av1Decoder,
     /// Pixels that may still be decoded.
     left: u64,
     /// Channels of each output pixel.
@@ -214,7 +218,7 @@ impl Items<'_> {
                         Property::OperatingPoint(point) => Some(*point),
                         _ => None,
                     });
-                av1::decode(data, point, most)?
+                self.av1.decode(data, point, most, self.deadline)?
             }
             HVC1 | HEV1 => {
                 let config = self
