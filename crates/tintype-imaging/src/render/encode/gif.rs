@@ -141,7 +141,7 @@ impl Sequence for Frames {
                 }
             }
             let file = encoder.get_mut();
-            if let Some(rights) = rights {
+            if let Some(rights) = rights.filter(|rights| !rights.xmp.is_empty()) {
                 extend_by_xmp(file, &rights.xmp);
             }
             file.extend(&self.blocks);
