@@ -51,11 +51,12 @@ def test_a_credit_line_follows_on_request() -> None:
     plain = render("{% tt_img p w=100 alt='' %}", p=LION)
     shown = render("{% tt_img p w=100 alt='' credit=True %}", p=LION)
     assert shown == f'{plain}<small class="tintype-credit">Ada Example/Example Press</small>'
-    for rights, line in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({**RIGHTS, "credit": None}, "Ada Example, Bo Example"),
         ({"notice": "© A & B", "creators": []}, "© A &amp; B"),
         ({"credit": "<script>alert(1)</script>"}, "&lt;script&gt;alert(1)&lt;/script&gt;"),
-    ]:
+    ]
+    for rights, line in cases:
         html = render("{% tt_img p alt='' credit=True %}", p=Source(key="a.jpg", rights=rights))
         assert html.endswith(f'<small class="tintype-credit">{line}</small>')
 

@@ -145,7 +145,7 @@ pub fn resolve(
         rights: SetRights::default(),
     };
     check_output(resolved.output())?;
-    resolved.animated = is_animated && is_bounded(defaults.frames, source, resolved.output());
+    resolved.animated = is_animated && is_bounded(defaults.frames, source, most(&resolved));
     Ok(resolved)
 }
 

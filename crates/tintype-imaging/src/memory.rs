@@ -96,9 +96,16 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
 /// Frames one at a time: as it is stored, what it was laid on and what it covers, on its way, as it is shown and as the
 /// one before was, and what is written of all of them, twice.
 fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> u64 {
-    let (all, output) = (source.upright.pixels(), resolved.output().pixels());
+    let (all, most) = (source.upright.pixels(), geometry::most(resolved));
+    let (output, longer) = (most.pixels(), most.width.max(most.height));
     let canvas = 4 * 3 * all + 10 * all;
-    let across = 4 * u64::from(part.width) * u64::from(target.height) + 8 * target.pixels();
+    // How large the image becomes, where trimming decides.
+    let height = if resolved.look.is_some() {
+        longer
+    } else {
+        target.height
+    };
+    let across = 4 * u64::from(part.width) * u64::from(height) + 8 * target.pixels().max(output);
     let shown = 4 * 6 * output;
     let written = match resolved.format {
         Format::Gif => output,
@@ -273,9 +280,9 @@ fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
     u64::from(source.channels) * side(source.upright.width) * side(source.upright.height)
 }
 
-/// Bytes per pixel: planes, and what is known of each block. For AV1, per byte of a sample; by the time that planes pass
-/// between processes, the decoder has released everything else.
-const OF_TWO_AV1: u64 = 7;
+/// Bytes per pixel: planes, and what is known of each block. For AV1, per byte of a sample, and twice all planes of 4:4:4:
+/// while they pass from the decoder's process to this one, they are in both.
+const OF_TWO_AV1: u64 = 12;
 const OF_HEVC: u64 = 9;
 /// Bytes per pixel of a separate alpha, or of a canvas for overlays.
 const OF_ALPHA: u64 = 4;

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString
@@ -162,9 +162,12 @@ def picture_of(
     return _with_rights(value, arguments, Picture(img, sources), img)
 
 
+_Image = TypeVar("_Image", "Element", "Picture")
+
+
 def _with_rights(
-    value: object, arguments: Arguments, image: Element | Picture, img: Element
-) -> Any:
+    value: object, arguments: Arguments, image: _Image, img: Element
+) -> _Image | WithRights:
     if not (arguments.credit or arguments.jsonld):
         return image
     known = Source.of(value).rights

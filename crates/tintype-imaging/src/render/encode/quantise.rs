@@ -17,11 +17,15 @@ const WEIGHTS: [f64; 3] = [2.0, 4.0, 3.0];
 struct Cell {
     count: f64,
     sum: [f64; 3],
+    mean: [f64; 3],
 }
 
 impl Cell {
-    fn mean(&self, channel: usize) -> f64 {
-        self.sum[channel] / self.count
+    fn with_mean(self) -> Self {
+        Self {
+            mean: self.sum.map(|sum| sum / self.count),
+            ..self
+        }
     }
 }
 
@@ -37,14 +41,14 @@ pub(super) fn palette(pixels: &[[u8; 4]], most: usize) -> Vec<[u8; 3]> {
         };
         let Region { range, channel, .. } = regions[widest].clone();
         let inside = &mut cells[range.clone()];
-        inside.sort_by(|a, b| a.mean(channel).total_cmp(&b.mean(channel)));
+        inside.sort_by(|a, b| a.mean[channel].total_cmp(&b.mean[channel]));
         let middle = range.start + cut(inside, channel);
         regions[widest] = Region::of(&cells, range.start..middle);
         regions.push(Region::of(&cells, middle..range.end));
     }
     let colour = |one: &Region| {
         let all = total(&cells[one.range.clone()]);
-        [0, 1, 2].map(|channel| all.mean(channel).round() as u8)
+        [0, 1, 2].map(|channel| all.mean[channel].round() as u8)
     };
     regions.iter().map(colour).collect()
 }
@@ -64,8 +68,8 @@ fn cells(pixels: &[[u8; 4]]) -> Vec<Cell> {
             *sum += f64::from(*sample);
         }
     }
-    cube.retain(|cell| cell.count > 0.0);
-    cube
+    let used = cube.into_iter().filter(|cell| cell.count > 0.0);
+    used.map(Cell::with_mean).collect()
 }
 
 #[derive(Clone)]
@@ -82,7 +86,7 @@ impl Region {
         let inside = &cells[range.clone()];
         let all = total(inside);
         let spread = |channel: usize| {
-            let of = |cell: &Cell| cell.count * (cell.mean(channel) - all.mean(channel)).powi(2);
+            let of = |cell: &Cell| cell.count * (cell.mean[channel] - all.mean[channel]).powi(2);
             WEIGHTS[channel] * inside.iter().map(of).sum::<f64>()
         };
         let spreads = [0, 1, 2].map(spread);
@@ -100,13 +104,14 @@ impl Region {
 }
 
 fn total(cells: &[Cell]) -> Cell {
-    cells.iter().fold(Cell::default(), |mut all, cell| {
+    let total = cells.iter().fold(Cell::default(), |mut all, cell| {
         all.count += cell.count;
         for (sum, more) in all.sum.iter_mut().zip(cell.sum) {
             *sum += more;
         }
         all
-    })
+    });
+    total.with_mean()
 }
 
 /// How many of the cells, which are in order, go to the lower part: where both parts vary least.
