@@ -18,10 +18,13 @@ def started_bucket(folder: Path) -> Iterator[dict[str, str]]:
     (port,) = free_ports(1)
     at = f"http://127.0.0.1:{port}"
     log = folder / "moto.log"
-    moto = Path(sys.executable).with_name("moto_server")
+    moto = Path(__file__).parents[3] / "tests" / "s3_server.py"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [moto, "-H", "127.0.0.1", "-p", str(port)], stdout=out, stderr=out, cwd=folder
+            [sys.executable, moto, "-H", "127.0.0.1", "-p", str(port)],
+            stdout=out,
+            stderr=out,
+            cwd=folder,
         )
 
     def takes(path: str) -> bool:

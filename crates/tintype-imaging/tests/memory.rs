@@ -467,6 +467,8 @@ impl Original {
             SourceFormat::Svg => 4 * taken + 6 * SMALL,
             SourceFormat::Jxl => 6 * taken + SMALL,
             _ if is_lossless => 4 * taken + 4 * SMALL,
+            // The number of colours cannot be predicted.
+            _ if format == Format::Gif => 4 * taken + SMALL,
             // Another process, which is not measured here, has the planes as well.
             SourceFormat::Avif => 4 * taken + SMALL,
             // Coded rows are counted as if their length were unknown.

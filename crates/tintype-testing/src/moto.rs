@@ -16,23 +16,25 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Runs the program that `TINTYPE_TEST_MOTO` names, or the one that `tests/run` installs.
+    /// Runs the program that `TINTYPE_TEST_MOTO` names, or `tests/s3_server.py` by the Python that `tests/run` sets up.
     pub fn start() -> Self {
-        let installed = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../target/venv/bin/moto_server"
-        );
-        let program = std::env::var_os("TINTYPE_TEST_MOTO").unwrap_or(installed.into());
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let python = root.join("target/venv/bin/python");
+        let named = std::env::var_os("TINTYPE_TEST_MOTO");
+        let is_named = named.is_some();
+        let program = named.unwrap_or(python.into());
         assert!(
             Path::new(&program).exists(),
             "{} is missing: `tests/run` installs it, or \
              `python3 -m venv target/venv && target/venv/bin/pip install -r tests/requirements.txt`",
             program.display()
         );
+        let script = (!is_named).then(|| root.join("tests/s3_server.py"));
         // Another process may take the port before moto listens on it; then moto exits.
         for _ in 0..5 {
             let address = free_address();
             let child = Command::new(&program)
+                .args(&script)
                 .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
                 .env("AWS_DEFAULT_REGION", REGION)
                 .stdin(Stdio::null())
