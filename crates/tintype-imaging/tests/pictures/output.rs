@@ -6,7 +6,7 @@ use tintype_imaging::render;
 use tintype_imaging::spec::{
     Background, Canvas, Decimal, Flip, Format, Rect, Resolved, Rgba, Rotate, Size,
 };
-use tintype_imaging::{Error, sniff};
+use tintype_imaging::sniff;
 
 use crate::corpus::{Picture, header, picture, read, soon, whole};
 
