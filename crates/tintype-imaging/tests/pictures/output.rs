@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
+use tintype_imaging::sniff;
 use tintype_imaging::spec::{
     Background, Canvas, Decimal, Flip, Format, Rect, Resolved, Rgba, Rotate, Size,
 };
-use tintype_imaging::sniff;
 
 use crate::corpus::{Picture, header, picture, read, soon, whole};
 
