@@ -1,6 +1,6 @@
-//! An animation moves where somebody says so (`anim_1`, in an address or a preset), in WebP or GIF by what a client
-//! takes. One that is too much, or takes too long for now, is shown as its first frame, which says so. A format that
-//! holds one picture is no place for many, and one picture is the same one whether it may move or not.
+//! An animation stays animated on request (`anim_1`, in a URL or a preset), as WebP or GIF depending on what the client
+//! accepts. One that is over a limit, or takes too long for now, is served as its first frame, and the response says
+//! so. Formats for still images are refused, and `anim_1` does not change the variant of a still image.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::harness::{App, Response, Start};
 
 const BROWSER: &str = "image/avif,image/webp,image/apng,image/*,*/*;q=0.8";
 
-/// Frames of a GIF or a WebP, by what comes in front of each.
+/// Counts the frames of a GIF or a WebP by the bytes that precede each.
 fn frames(answer: &Response) -> usize {
     let body = &answer.body;
     match answer.header("content-type") {
@@ -22,7 +22,7 @@ fn frames(answer: &Response) -> usize {
     }
 }
 
-/// A GIF of one pixel, and so many frames.
+/// A GIF of one pixel, with this many frames.
 fn gif(frames: usize) -> Vec<u8> {
     let head = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0";
     let frame = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
@@ -55,7 +55,7 @@ fn an_animation_moves_in_what_the_client_takes() {
             let again = app.get_with(&path, &[("accept", accept)]).expect(200);
             assert_eq!(again.header("etag"), answer.header("etag"));
         }
-        // Without a word it is a picture.
+        // Without `anim_1` it is a still image.
         let still = app.get(&format!("/t/{name}/w_120~f_gif")).expect(200);
         assert_eq!(frames(&still), 1, "{name}");
     }
@@ -115,7 +115,7 @@ fn one_with_too_many_frames_is_its_first_and_says_so() {
 
 #[test]
 fn one_that_takes_long_is_its_first_frame_until_it_is_made() {
-    // Foreseen by frames, of which the smallest counts as well.
+    // The prediction has a minimum per frame, which even frames of one pixel take.
     let app = Start::dev().env("TINTYPE_RENDER_DEADLINE", "2s").run();
     app.upload("long.gif", &gif(1_000));
     let path = "/t/long.gif/f_webp~anim_1";

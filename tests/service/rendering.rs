@@ -148,7 +148,7 @@ fn the_crop_keeps_what_the_gravity_names() {
     );
 }
 
-/// A red square on white, to the left.
+/// A red square on the left of a white background.
 fn square() -> Vec<u8> {
     let square = image::RgbImage::from_fn(300, 100, |x, y| {
         match (40..90).contains(&x) && (20..70).contains(&y) {
@@ -175,7 +175,7 @@ fn what_is_in_the_picture_decides_where_that_is_asked() {
     };
     let smart = "w_100~h_100~fit_cover~g_smart";
     assert_eq!(pixel(smart, 60, 45), [200, 40, 40, 255]);
-    // What a person says counts more.
+    // A focal point set by a person takes precedence.
     let focal = serde_json::json!({ "focal_point": { "x": 1, "y": 0.5 } });
     app.patch("square.png", &focal).expect(200);
     assert_eq!(pixel(smart, 60, 45), [255; 4]);

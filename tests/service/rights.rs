@@ -1,13 +1,13 @@
-//! A record tells who made a picture and on what terms it may be used: as the file says, field by field overruled by what
-//! an editor sets. Pictures made from the original say the same. What is set is as lasting as a focal point: it goes along
-//! with a copy and a move, and not over to another file.
+//! A record states who made an image and on what terms it may be used: the values in the file, each of which an editor
+//! can override. Variants carry the same values. Overrides last like a focal point: a copy and a move keep them, and
+//! another file under the same key does not get them.
 
 use serde_json::{Value, json};
 
 use crate::corpus;
 use crate::harness::{App, Start};
 
-/// As a picture that is made of it tells them.
+/// Returns the rights in a variant of `a.jpg`.
 fn in_picture(app: &App, spec: &str, name: &str) -> Value {
     let picture = app.get(&format!("/t/a.jpg/{spec}")).expect(200);
     app.upload(name, &picture.body)["rights"].clone()

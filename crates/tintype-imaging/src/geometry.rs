@@ -23,7 +23,7 @@
 //!    point is in fractions of the upright original and is carried through crop and turn; one that
 //!    was cropped away counts as the nearest edge. A compass name speaks of the turned image:
 //!    `nw` is flush with the top left corner. The default is the original's focal point, else the
-//!    centre. On a canvas only the compass places the picture, by default in the centre.
+//!    centre. On a canvas only the compass places the image, by default in the centre.
 //!    `smart` leaves the place of the crop to the image, unless the record has a focal point.
 //! 6. `trim` comes between crop and turn, and leaves the size to the image: that of an even border is only known after
 //!    looking at it. The same rules apply to what is left ([`Look`]).
@@ -51,7 +51,7 @@ pub const MAX_SIDE: u32 = 16_383;
 /// probe has limited already.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// Of `trim_1`, in levels of 255: what JPEG does to an even border stays below it.
+/// The tolerance of `trim_1`, in levels of 255: above the noise that JPEG adds to an even border.
 const USUAL_TOLERANCE: u8 = 10;
 
 const ONE: i64 = 1_000_000;
@@ -63,7 +63,7 @@ pub struct Defaults {
     pub quality: u8,
     /// The focal point of the original, in fractions of its upright size.
     pub focal: Option<(Decimal, Decimal)>,
-    /// Of the original, as far as they can be read: 1 where it does not move.
+    /// Number of readable frames of the original; 1 if it is not animated.
     pub frames: u32,
 }
 
@@ -125,7 +125,7 @@ pub fn resolve(
         blur: request.blur.map(|sigma| times_decimal(sigma, dpr)),
         sharpen: request.sharpen.filter(|amount| *amount != Decimal::ZERO),
         gray: request.gray.unwrap_or(false),
-        // Where nothing is left to fill there is nothing to be seen of it.
+        // A blurred background is invisible without padding.
         background: request.background.filter(|background| {
             *background != Background::Blur || canvas.is_some() || is_looked_at
         }),
@@ -149,8 +149,8 @@ pub fn resolve(
     Ok(resolved)
 }
 
-/// The same once the picture was looked at: of `kept`, which trimming has left, and with what is at the point in the
-/// middle, where the picture itself was to tell.
+/// Resolves again once the image has been analysed: `kept` is what trimming left of the upright original, and `point`,
+/// if any, replaces the gravity.
 pub(crate) fn seen(
     source: Size,
     resolved: &Resolved,
@@ -175,7 +175,7 @@ pub(crate) fn seen(
     Ok(resolved)
 }
 
-/// What `cover` leaves of `kept`, as upright as that is.
+/// Returns the size that `cover` leaves of `kept`, in the orientation of `kept`.
 pub(crate) fn window(resolved: &Resolved, framing: &Framing, kept: Rect) -> Size {
     let turn = Turn::new(resolved.rotate, resolved.flip, kept);
     let picture = turn.size();
@@ -190,7 +190,7 @@ pub(crate) fn window(resolved: &Resolved, framing: &Framing, kept: Rect) -> Size
     }
 }
 
-/// The largest that an answer can turn out, where its size is known only once the picture was looked at.
+/// Returns the largest possible response, if its size is only known once the image has been analysed.
 pub fn most(resolved: &Resolved) -> Size {
     let output = resolved.output();
     let Some(Look {
@@ -231,7 +231,7 @@ fn framing(request: &Request, dpr: Decimal, defaults: &Defaults) -> Framing {
         gravity: match (fit, request.gravity) {
             (Fit::Contain | Fit::Stretch, _) => None,
             (Fit::Pad, gravity) => gravity,
-            // What a person has seen is worth more than what a measure sees.
+            // A focal point set by a person takes precedence over a measured one.
             (Fit::Cover, None | Some(Gravity::Smart)) => focal.or(request.gravity),
             (Fit::Cover, gravity) => gravity,
         },
@@ -239,7 +239,7 @@ fn framing(request: &Request, dpr: Decimal, defaults: &Defaults) -> Framing {
     }
 }
 
-/// Of 255; `None` is off.
+/// Returns the tolerance in levels of 255; `None` is off.
 fn levels(tolerance: Decimal) -> Option<u8> {
     match tolerance {
         Decimal::ZERO => None,
@@ -249,9 +249,9 @@ fn levels(tolerance: Decimal) -> Option<u8> {
 }
 
 struct Framed {
-    /// Of the turned picture.
+    /// The part of the turned image to keep.
     cut: Rect,
-    /// What it becomes.
+    /// The size that the cut is resized to.
     size: Size,
     canvas: Option<Canvas>,
 }
@@ -298,7 +298,7 @@ fn check_output(output: Size) -> Result<(), GeometryError> {
     Ok(())
 }
 
-/// Whether so many frames are made anew, or the first of them instead.
+/// Returns whether all frames are rendered; beyond these limits, only the first is.
 fn is_bounded(frames: u32, source: Size, output: Size) -> bool {
     let all = |size: Size| size.pixels().saturating_mul(frames.into());
     frames <= MAX_FRAMES
@@ -362,7 +362,7 @@ fn contain(picture: Size, width: Option<u32>, height: Option<u32>, enlarge: bool
     if grows && !enlarge { picture } else { inside }
 }
 
-/// The box itself, or with its aspect ratio as much of it as the image can fill unenlarged.
+/// Returns the box, or the largest with its aspect ratio that the image can fill without being enlarged.
 fn shrink_box(picture: Size, asked: Size, enlarge: bool) -> Size {
     let fits = asked.width <= picture.width && asked.height <= picture.height;
     if enlarge || fits {
@@ -372,7 +372,7 @@ fn shrink_box(picture: Size, asked: Size, enlarge: bool) -> Size {
     }
 }
 
-/// The largest rectangle with the shape of `shape` inside `picture`.
+/// Returns the largest rectangle inside `picture` with the aspect ratio of `shape`.
 pub(crate) fn largest_inside(picture: Size, shape: Size) -> Size {
     if product(picture.width, shape.height) <= product(picture.height, shape.width) {
         Size::new(
@@ -387,7 +387,7 @@ pub(crate) fn largest_inside(picture: Size, shape: Size) -> Size {
     }
 }
 
-/// Where the image sits on the canvas; `None` if it fills the canvas.
+/// Places the image on the canvas; returns `None` if it fills the canvas.
 fn place(
     picture: Size,
     canvas: Size,
@@ -407,7 +407,7 @@ fn place(
     Ok(Some(Canvas { size: canvas, x, y }))
 }
 
-/// The cut of `kept` size in the turned image that the gravity requests.
+/// Returns the cut of size `kept` in the turned image that the gravity requests.
 fn cut_towards(gravity: Option<Gravity>, kept: Size, source: Size, turn: &Turn) -> Rect {
     let picture = turn.size();
     let (x, y) = match gravity {

@@ -8,8 +8,7 @@ use std::fmt;
 
 use crate::probe::SetRights;
 
-/// A non-negative decimal number with up to six decimals, kept exactly so that specs can be
-/// compared and hashed.
+/// A non-negative decimal number with up to six decimals, kept exactly so that specs can be compared and hashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decimal {
     millionths: u32,
@@ -62,7 +61,7 @@ impl Size {
         self.width as u64 * self.height as u64
     }
 
-    /// The size after a quarter turn.
+    /// Returns the size after a quarter turn.
     pub const fn transposed(self) -> Self {
         Self {
             width: self.height,
@@ -183,7 +182,7 @@ impl Format {
         }
     }
 
-    /// Whether animations are written in it.
+    /// Returns whether animations are rendered in this format.
     pub const fn moves(self) -> bool {
         matches!(self, Self::Webp | Self::Gif)
     }
@@ -214,17 +213,17 @@ pub enum Background {
     Blur,
 }
 
-/// The most frames of an animation; of one with more, the first is shown.
+/// The most frames of an animation; of a longer one, only the first frame is shown.
 pub const MAX_FRAMES: u32 = 1_000;
 /// The most pixels of all frames together, in the original and in the response.
 pub const MAX_FRAME_PIXELS_IN: u64 = 500_000_000;
 pub const MAX_FRAME_PIXELS_OUT: u64 = 100_000_000;
 
-/// Which metadata the answer carries.
+/// Which metadata the response contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Metadata {
     None,
-    /// Author and copyright; never places, serial numbers or owners.
+    /// Author and copyright; never locations, serial numbers or owners.
     #[default]
     Copyright,
     Keep,
@@ -262,7 +261,7 @@ pub struct Request {
     /// 0..=10.
     pub sharpen: Option<Decimal>,
     pub gray: Option<bool>,
-    /// Cuts off an even border. Tolerance, 0..=1 of a channel; 0 is off, and 1 the usual one.
+    /// Tolerance for cutting off an even border, 0..=1 of a channel's range; 0 is off, and 1 means the usual tolerance.
     pub trim: Option<Decimal>,
     pub animate: Option<bool>,
     pub metadata: Option<Metadata>,
@@ -282,15 +281,14 @@ pub struct Resolved {
     pub size: Size,
     /// For `pad`: the size of the response, and where the image is placed in it.
     pub canvas: Option<Canvas>,
-    /// Set where the pixels have a say in all of the above, which then is what comes of it if there is nothing to be
-    /// trimmed and the middle is as good as any other part.
+    /// Set if all of the above depends on the pixels. The values above then apply to an image with no border, cropped
+    /// around its centre.
     pub look: Option<Look>,
-    /// Sigma in pixels of the answer, dpr included.
+    /// Sigma in pixels of the response, dpr included.
     pub blur: Option<Decimal>,
     pub sharpen: Option<Decimal>,
     pub gray: bool,
-    /// Shows through transparency and fills the canvas. `None`: transparent where the format can,
-    /// else white.
+    /// Shows through transparency and fills the canvas. `None` is transparent if the format can be, else white.
     pub background: Option<Background>,
     pub format: Format,
     pub quality: u8,
@@ -298,30 +296,30 @@ pub struct Resolved {
     pub max_bytes: Option<u64>,
     /// For JPEG: coarse scans first, then finer ones.
     pub progressive: bool,
-    /// All frames, rather than the first.
+    /// Whether all frames are rendered, instead of the first.
     pub animated: bool,
-    /// The answer may be in the original's own coding, rather than in `format`, where that is smaller.
-    /// Only together with [`Self::is_original`]: else two values would mean the same picture.
+    /// Whether the response may use the original's own coding instead of `format` if that is smaller. Only set together
+    /// with [`Self::is_original`], so that no two values mean the same image.
     pub own_coding: bool,
-    /// Written in place of what the original says. Only where `metadata` passes rights on: else two values would mean
-    /// the same picture.
+    /// Overrides of the original's rights. Only set if `metadata` keeps rights, so that no two values mean the same
+    /// image.
     pub rights: SetRights,
 }
 
-/// What is planned only when the picture is seen.
+/// What can only be planned once the image has been analysed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Look {
-    /// Where in the upright original.
+    /// The part of the upright original to analyse.
     pub within: Rect,
-    /// An even border is cut off, whose pixels differ by at most so many levels of 255.
+    /// Cuts off an even border, whose pixels differ by at most this many levels of 255.
     pub trim: Option<u8>,
     pub framing: Framing,
 }
 
-/// The box, and how a picture comes into it.
+/// The box, and how an image is fitted to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Framing {
-    /// In pixels of the answer.
+    /// In pixels of the response.
     pub width: Option<u32>,
     pub height: Option<u32>,
     pub fit: Fit,
@@ -378,7 +376,7 @@ pub struct Canvas {
 }
 
 impl Resolved {
-    /// All of an upright image at a size, at quality 80 and without metadata.
+    /// Returns a plan for all of an upright image at a size, at quality 80 and without metadata.
     pub fn whole(upright: Size, size: Size, format: Format) -> Self {
         Self {
             crop: Rect {
@@ -407,12 +405,12 @@ impl Resolved {
         }
     }
 
-    /// The size of the response.
+    /// Returns the size of the response.
     pub fn output(&self) -> Size {
         self.canvas.map_or(self.size, |canvas| canvas.size)
     }
 
-    /// Whether it requests nothing but the whole original of this upright size, unchanged.
+    /// Returns whether it requests nothing but the whole original of this upright size, unchanged.
     pub fn is_original(&self, upright: Size) -> bool {
         let whole = Rect {
             x: 0,
@@ -433,7 +431,8 @@ impl Resolved {
 }
 
 impl fmt::Display for Resolved {
-    /// Every field always, in a fixed order, and `anim` where it moves. A change of this text renders every variant anew.
+    /// Every field in a fixed order; `look`, `anim` and `rights` only if set. A change of this text renders all
+    /// variants again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Destructured by name, so that a new field cannot be forgotten here.
         let Self {
@@ -473,7 +472,7 @@ impl fmt::Display for Resolved {
             }
             None => write!(f, "canvas=;")?,
         }
-        // Said only where there is one, so that the names of all others stay.
+        // Only if set, so that the names of all other variants stay the same.
         if let Some(look) = look {
             write!(f, "look={look};")?;
         }
@@ -503,7 +502,7 @@ impl fmt::Display for Resolved {
             write!(f, ";anim=1")?;
         }
         match rights.is_empty() {
-            // As before rights could be set, so that no image is rendered anew.
+            // As before rights could be set, so that no variant is rendered again.
             true => Ok(()),
             false => write!(f, ";rights={rights}"),
         }

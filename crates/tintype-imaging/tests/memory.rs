@@ -98,7 +98,7 @@ fn variants_that_share_a_decode_take_what_is_claimed_for_all() {
     );
 }
 
-/// The prediction includes looking at the image first, filters and backgrounds.
+/// The prediction includes analysing the image first, filters and backgrounds.
 #[test]
 fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
     alone(
@@ -178,8 +178,7 @@ fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
     );
 }
 
-/// Flat images, which are made quickly; what a decoder takes does not depend on the content.
-/// However many frames there are, a few are in memory; what is written of them is claimed as if all of it were new.
+/// Only a few frames are in memory, however many there are; the output is claimed as if every frame were entirely new.
 #[test]
 fn an_animation_takes_no_more_than_it_claims() {
     alone("an_animation_takes_no_more_than_it_claims", || {
@@ -214,7 +213,7 @@ fn an_animation_takes_no_more_than_it_claims() {
     });
 }
 
-/// Flat, so that they are quickly made; how much a decoder takes does not depend on what is seen.
+/// Flat images, which are made quickly; what a decoder takes does not depend on the content.
 #[test]
 fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
     alone(
@@ -239,7 +238,7 @@ fn fifty_megapixels_of_any_format_fit_into_a_quarter_of_a_gibibyte() {
     );
 }
 
-/// 8192x6144, in each form that is read differently.
+/// Images of 8192x6144, in each form that is decoded differently.
 fn large(folder: &Path) -> Vec<PathBuf> {
     let size = Size::new(8192, 6144);
     let png = |name: &str, colour, depth, bytes: u64, interlaced| {
@@ -427,7 +426,7 @@ struct Original {
 }
 
 impl Original {
-    /// `None` if it cannot be rendered.
+    /// Returns `None` if it cannot be rendered.
     fn read(path: &Path) -> Option<Self> {
         let bytes = fs::read(path).ok()?;
         let limits = Limits::default();
@@ -436,7 +435,7 @@ impl Original {
         let placeholder = || placeholder::make(&bytes, &header, &limits, soon());
         let placeholder = catch_unwind(placeholder).ok()?.ok()?;
         let mut source = Source::of(&header, bytes.len() as u64);
-        // As a record has it.
+        // As in a record.
         (source.may_be_drawn, source.has_alpha) = (placeholder.is_drawn, placeholder.has_alpha);
         Some(Self {
             path: path.to_owned(),
@@ -469,7 +468,7 @@ impl Original {
             _ if is_lossless => 4 * taken + 4 * SMALL,
             // The number of colours cannot be predicted.
             _ if format == Format::Gif => 4 * taken + SMALL,
-            // Another process, which is not measured here, has the planes as well.
+            // A separate process, which is not measured here, holds the planes as well.
             SourceFormat::Avif => 4 * taken + SMALL,
             // Coded rows are counted as if their length were unknown.
             SourceFormat::Tiff => 2 * taken + 2 * SMALL,
@@ -482,7 +481,7 @@ impl Original {
         );
     }
 
-    /// The peak, including the file. `None` if it cannot be rendered so.
+    /// Returns the peak, including the file; `None` if it cannot be rendered so.
     fn takes(&self, width: u32, format: Format) -> Option<u64> {
         self.takes_for(&self.resolved(width, format))
     }

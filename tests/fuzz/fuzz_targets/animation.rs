@@ -1,4 +1,4 @@
-//! What may move, from bytes to a variant that does or does not.
+//! Formats that may be animated, from bytes to an animated or a still variant.
 #![no_main]
 
 mod common;

@@ -1,4 +1,5 @@
-//! The JPEG decoder at each of its scales, alone and together; and the encoder, whose output must decode without damage.
+//! The JPEG decoder at each of its scales, alone and together; and the encoder, whose output must decode without
+//! damage.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     check_scales(bytes);
 });
 
-/// Pixels do not depend on what is decoded beside them, unless the file is damaged.
+/// Decoding several scales together yields the same pixels as each alone, unless the file is damaged.
 fn check_scales(bytes: &[u8]) {
     let scales = [Scale::EIGHTH, Scale::eighths(3), Scale::FULL];
     let together = Decoder::at_scales(bytes, &scales, &LIMITS);
@@ -38,7 +39,7 @@ fn check_scales(bytes: &[u8]) {
     }
 }
 
-/// Of each output, and whether the file is damaged.
+/// Returns the samples of each output, and whether the file is damaged.
 fn samples(mut decoder: Decoder<'_>, outputs: usize) -> (Vec<Vec<u8>>, bool) {
     let mut samples = vec![Vec::new(); outputs];
     while decoder.advance() {

@@ -1,5 +1,4 @@
-//! The frames of an animation as the file has them, one at a time. What they make together is for
-//! [`crate::render::animation`] to say.
+//! The frames of an animation as the file stores them, one at a time. [`crate::render::animation`] composes them.
 
 use std::time::Instant;
 
@@ -9,35 +8,35 @@ use crate::limits::Limits;
 use crate::probe::{Header, SourceFormat};
 use crate::spec::Size;
 
-/// A rectangle of pixels for the canvas.
+/// A rectangle of pixels to draw on the canvas.
 pub(crate) struct Frame {
-    /// Pixels from the left and upper edge of the canvas. It may reach over the others.
+    /// Offset from the left and top edges of the canvas, in pixels. The frame may extend beyond the other edges.
     pub(crate) left: u32,
     pub(crate) top: u32,
     pub(crate) size: Size,
     /// RGBA with straight alpha.
     pub(crate) pixels: Vec<[u8; 4]>,
-    /// Laid over what is there, rather than in its place.
+    /// Whether the frame is blended with the canvas instead of replacing it.
     pub(crate) is_blended: bool,
     pub(crate) then: Then,
     pub(crate) milliseconds: u32,
 }
 
-/// What becomes of a frame's rectangle before the next one.
+/// How a frame's rectangle is disposed of before the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     Keep,
-    /// It is transparent.
+    /// Make it transparent.
     Clear,
-    /// It is as it was before the frame.
+    /// Restore what was there before the frame.
     Restore,
 }
 
 pub(crate) trait Frames {
-    /// How often all of them are shown; 0 is for ever.
+    /// Returns how often the animation plays; 0 means for ever.
     fn plays(&self) -> u32;
 
-    /// `None` behind the last one, which is also where a file breaks off.
+    /// Returns `None` after the last frame. At the end of a truncated file, returns `None` or [`Error::Malformed`].
     fn next(&mut self, limits: &Limits, deadline: Instant) -> Result<Option<Frame>, Error>;
 }
 
@@ -54,7 +53,7 @@ pub(crate) fn open<'a>(
     }
 }
 
-/// The bands of a frame as RGBA. Rows that never came are transparent.
+/// Collects the bands of a frame as RGBA. Missing rows are transparent.
 pub(super) fn collect(
     size: Size,
     decode: impl FnOnce(&mut super::Take<'_>) -> Result<(), Error>,

@@ -1,5 +1,5 @@
-//! The first frame of a GIF, on its canvas; all of them are in [`frames`]. Colours come from the palette band by band;
-//! where the rows are interlaced, the indices are in memory as a whole.
+//! The first frame of a GIF, on its canvas; [`frames`] reads all of them. Indices are converted to colours band by
+//! band; only those of an interlaced frame are in memory as a whole.
 
 mod frames;
 
@@ -186,7 +186,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// `false`: there are no more.
+    /// Returns `false` if there are no more rows.
     fn next(&mut self, reader: &mut Reader<'_>, row: &mut Vec<u8>) -> Result<bool, DecodingError> {
         row.resize(self.width, 0);
         if self.whole.is_empty() {

@@ -316,7 +316,7 @@ fn frames_are_kept_where_there_are_some_within_bounds_and_where_the_format_can()
     let size = Size::new(400, 200);
     for format in [Format::Webp, Format::Gif] {
         assert!(in_format(size, format, 2).unwrap().animated);
-        // One value for what means the same.
+        // Equal meanings have equal values.
         let still = Request {
             animate: None,
             ..animate.clone()

@@ -1,5 +1,6 @@
-//! An animation stays one: every frame as a browser shows it, cut and resized like a picture, for as long and as often
-//! as the file says, in WebP and in GIF. What other readers see in the answer is what they see in the original.
+//! An animation stays animated, in WebP and in GIF: every frame is composed as browsers do, and cropped and resized
+//! like a still image; durations and repetitions are kept. Other readers see the same in the response as in the
+//! original.
 
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tintype_imaging::spec::{Format, MAX_FRAMES, Metadata, Rect, Resolved, Rotate
 
 use crate::corpus::{files, header, read, read_png, soon, whole};
 
-/// Each frame as it is seen, and its milliseconds, by another reader.
+/// Decodes each composed frame and its duration in milliseconds with another reader.
 fn frames(bytes: &[u8]) -> Vec<(RgbaImage, u32)> {
     let reader = Cursor::new(bytes);
     let frames = match bytes.starts_with(b"GIF") {
@@ -31,7 +32,7 @@ fn frames(bytes: &[u8]) -> Vec<(RgbaImage, u32)> {
         .collect()
 }
 
-/// How often all of them are shown; 0 is for ever.
+/// Returns how often the animation plays; 0 means for ever.
 fn plays(bytes: &[u8]) -> u32 {
     if bytes.starts_with(b"GIF") {
         return match gif::Decoder::new(bytes).unwrap().repeat() {
@@ -57,7 +58,7 @@ const BLUE: u8 = 2;
 const GREEN: u8 = 3;
 const PALETTE: [u8; 12] = [0, 0, 0, 255, 0, 0, 0, 0, 255, 0, 255, 0];
 
-/// Of a GIF of 4 x 2 pixels.
+/// A frame of a GIF of 4x2 pixels.
 fn frame(
     (left, width): (u16, u16),
     colour: u8,
@@ -85,7 +86,7 @@ fn gif(repeat: Repeat, frames: &[Frame<'_>]) -> Vec<u8> {
     encoder.into_inner().unwrap()
 }
 
-/// The upper row of each frame, a letter for a pixel.
+/// Returns the top row of each frame, one letter per pixel.
 fn rows(bytes: &[u8]) -> Vec<String> {
     let letter = |pixel: &image::Rgba<u8>| match pixel.0 {
         [_, _, _, 0] => '.',
@@ -177,7 +178,7 @@ fn times_and_loops_are_kept_and_no_frame_flashes_by() {
     }
 }
 
-/// A chunk and what follows it.
+/// A chunk with its checksum.
 fn png_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(kind);
@@ -186,7 +187,7 @@ fn png_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&length[..], kind, data, &crc.sum().to_be_bytes()].concat()
 }
 
-/// Rows of one colour, packed.
+/// Rows of one colour, compressed.
 fn rows_of(colour: [u8; 4], (width, height): (u32, u32)) -> Vec<u8> {
     use std::io::Write;
     let row = [&[0][..], &colour.repeat(width as usize)].concat();
@@ -195,10 +196,10 @@ fn rows_of(colour: [u8; 4], (width, height): (u32, u32)) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// Place, size, colour, what becomes of it, and whether it is blended.
+/// Offset, size, colour, disposal and blending.
 type PngFrame = ((u32, u32), (u32, u32), [u8; 4], u8, u8);
 
-/// An animated PNG of 4 x 2 pixels, 33 ms a frame, twice. `cover` is a picture that is none of the frames.
+/// An animated PNG of 4x2 pixels that plays twice, 33 ms per frame. `cover` is a default image that is not a frame.
 fn apng(cover: Option<[u8; 4]>, frames: &[PngFrame]) -> Vec<u8> {
     let number = |value: u32| value.to_be_bytes();
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
@@ -217,7 +218,7 @@ fn apng(cover: Option<[u8; 4]>, frames: &[PngFrame]) -> Vec<u8> {
             &[numbers.as_flattened(), &rest].concat(),
         ));
         let data = rows_of(*colour, *size);
-        // In two pieces, as a writer may cut it.
+        // In two chunks, as a writer may split it.
         let (one, two) = data.split_at(data.len() / 2);
         for part in [one, two] {
             match at {
@@ -255,7 +256,7 @@ fn frames_of_a_png_are_blended_or_not_and_its_cover_is_none_of_them() {
             assert!(frames(&answer).iter().all(|(_, time)| *time == 33));
             let answer = animated(&original, None, Format::Gif).unwrap();
             assert_eq!(rows(&answer), expected, "{cover:?} {then} {blend}");
-            // 99 ms in hundredths of a second.
+            // 99 ms in whole hundredths of a second.
             let times: Vec<u32> = frames(&answer).into_iter().map(|(_, time)| time).collect();
             assert_eq!(times, [30, 30, 30]);
         }
@@ -287,7 +288,7 @@ fn a_frame_goes_the_way_of_a_picture() {
     let answer = render::render(&original, &resolved, &Limits::default(), soon()).unwrap();
     assert_eq!(answer.size, Size::new(2, 2));
     let shown = frames(&answer.bytes);
-    // Luma of red is 54, of blue 18; what was left is above.
+    // Luma of red is 54, of blue 18. The turn moves the left side to the top.
     let second: Vec<u8> = shown[1].0.pixels().map(|pixel| pixel.0[0]).collect();
     assert_eq!(second, [18, 18, 54, 54]);
     assert!(
@@ -298,7 +299,7 @@ fn a_frame_goes_the_way_of_a_picture() {
     );
 }
 
-/// Mean difference of two pictures, where one of them is seen.
+/// Returns the mean difference of two images, where at least one of them is visible.
 fn apart(one: &RgbaImage, other: &RgbaImage) -> f64 {
     assert_eq!(one.dimensions(), other.dimensions());
     let (mut sum, mut count) = (0.0, 1.0);
@@ -311,7 +312,7 @@ fn apart(one: &RgbaImage, other: &RgbaImage) -> f64 {
     sum / count
 }
 
-/// Animations of the corpus that are whole.
+/// Returns the animations of the corpus that can be probed, with their names.
 fn animations() -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for file in files("formats") {
@@ -349,11 +350,11 @@ fn every_animation_is_what_another_reader_sees_in_the_original() {
             let shown = frames(&answer);
             assert_eq!(shown.len(), head.frames as usize, "{file} {format:?}");
             let mut worst = 0.0f64;
-            // Noise, of which a coding with loss keeps nothing.
+            // Lossy encoding keeps nothing of noise.
             let is_noise = file == "formats/random_lossless.webp";
             if !file.ends_with(".png") && !is_noise {
                 let original = frames(&bytes);
-                // Readers differ in what is outside of a screen.
+                // Readers treat frames that extend beyond the canvas differently.
                 if original
                     .first()
                     .is_some_and(|(frame, _)| frame.dimensions() == shown[0].0.dimensions())
@@ -455,7 +456,7 @@ fn a_still_picture_is_a_gif_too() {
     let exact = RgbaImage::from_raw(size.width, size.height, exact.rgba).unwrap();
     let off = apart(&shown, &exact);
     assert!(off < 8.0, "{off}");
-    // From afar dots are no more.
+    // Dithering averages out at a smaller size.
     let small =
         |picture: &RgbaImage| image::imageops::thumbnail(picture, size.width / 8, size.height / 8);
     let off = apart(&small(&shown), &small(&exact));

@@ -1,6 +1,6 @@
-//! What only the picture can tell: where its border ends, exactly, in every format and turn, and never so that
-//! nothing is left; and which part of it a cut must keep. A plan that waits for the picture is made by the same
-//! rules as any other.
+//! Decisions that depend on the pixels: where a border ends, to the pixel, in every format and orientation, and never
+//! with nothing left; and which part a crop must keep. A plan made after analysing the image follows the same rules as
+//! any other.
 
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::limits::Limits;
@@ -50,7 +50,7 @@ fn png(size: Size, rgba: impl Fn(u32, u32) -> [u8; 4]) -> Vec<u8> {
     bytes
 }
 
-/// 200x120 with a border of this colour around 60x40 of something at 90,30.
+/// An image of 200x120 with a border of this colour around a pattern of 60x40 at 90,30.
 fn framed(border: [u8; 4]) -> Vec<u8> {
     png(Size::new(200, 120), |x, y| match (x, y) {
         (90..150, 30..70) => [200, (x * 3) as u8, (y * 5) as u8, 255],
@@ -119,7 +119,7 @@ fn the_noise_of_a_jpeg_is_border_and_a_tolerance_says_how_much_more() {
         trim: Some(Decimal::from_millionths(millionths)),
         ..Request::default()
     };
-    // Edges at the blocks of JPEG: nothing rings across them.
+    // The edges are at block boundaries, which ringing does not cross.
     assert_eq!(
         rendered(&bytes, &tolerance(150_000)).size,
         Size::new(80, 40)
@@ -151,7 +151,7 @@ fn a_picture_of_nothing_but_border_is_left_as_it_is() {
     assert_eq!(trimmed.rgba, plain.rgba);
 }
 
-/// Too large to be looked at in its own size.
+/// The image is too large to be analysed at its own size.
 #[test]
 fn of_a_large_picture_nothing_but_border_is_lost() {
     let bytes = png(Size::new(3001, 2003), |x, y| match (x, y) {
@@ -179,7 +179,7 @@ fn memory_is_claimed_for_whatever_is_left() {
     assert!(claim(&both) > claim(&narrow));
 }
 
-/// Beside a plain background, wherever it stands.
+/// On a plain background, wherever the object is.
 #[test]
 fn a_smart_cut_keeps_what_stands_out() {
     for left in [0, 150, 330] {
@@ -202,7 +202,7 @@ fn a_smart_cut_keeps_what_stands_out() {
         let count = skin
             .filter(|pixel| pixel[0] > 160 && pixel[2] < 130)
             .count();
-        // All of its 60x60 pixels, at half the size.
+        // Of 60x60 pixels at half size, 900 would be all.
         assert!(count > 800, "at {left}: {count}");
     }
 }

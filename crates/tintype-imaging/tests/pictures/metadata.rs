@@ -1,5 +1,5 @@
-//! Variants say who made a picture and who owns it, and nothing about where, with what, or by whom
-//! it is kept. With `meta_keep` they say all else that the original says, and still not that.
+//! Variants say who made an image and who holds the rights, and carry no other metadata. With `meta_keep` they carry
+//! the rest as well, but still no locations, serial numbers or camera owners.
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render;
@@ -91,7 +91,7 @@ fn nothing_else_is_passed_on() {
 /// An entry of a directory: tag, type, values.
 type Entry<'a> = (u16, u16, &'a [u8]);
 
-/// Of this many bytes before its values.
+/// Encodes a directory that begins at the offset `start`, followed by its values.
 fn directory(entries: &[Entry<'_>], start: usize) -> Vec<u8> {
     let mut head = (entries.len() as u16).to_be_bytes().to_vec();
     let mut values = Vec::new();
@@ -123,7 +123,7 @@ const XMP: &str = "<x:xmpmeta xmlns:x='adobe:ns:meta/'><r:RDF xmlns:r='http://ww
     <e:Flash r:parseType='Resource'><e:Fired>True</e:Fired><e:GPSDestLatitude>1</e:GPSDestLatitude></e:Flash>\
     </r:Description></r:RDF></x:xmpmeta>";
 
-/// A JPEG with all of it.
+/// A JPEG with EXIF, XMP and IPTC.
 fn talkative() -> Vec<u8> {
     let details_at = 8 + directory(&first(&[0; 4]), 8).len();
     let main = directory(&first(&(details_at as u32).to_be_bytes()), 8);
@@ -167,7 +167,7 @@ fn talkative() -> Vec<u8> {
     file
 }
 
-/// The details begin there, and the places nowhere.
+/// Entries of the main directory. `details` is the offset of the EXIF directory; the GPS offset is arbitrary.
 fn first(details: &[u8; 4]) -> Vec<Entry<'_>> {
     vec![
         (0x010e, 2, b"A lion, seen from afar\0\0"),
@@ -230,7 +230,7 @@ fn what_is_kept_is_all_but_places_numbers_and_owners() {
         assert_eq!(header(&kept).unwrap().orientation, 1, "{format:?}");
         let has_iptc = contains(&kept, b"A lion in a zoo.");
         assert_eq!(has_iptc, format == Format::Jpeg, "{format:?}");
-        // What is kept once is kept again.
+        // Rendering the variant again keeps it too.
         let again = rendered(&kept, Format::Jpeg, Metadata::Keep).unwrap();
         for part in SAID {
             assert!(

@@ -140,8 +140,7 @@ fn a_picture_may_be_padded_by_itself_out_of_focus() {
             rgba: rows(60, 120),
         };
         assert!(inner.difference(&alone) < 4.0, "{format:?}");
-        // No step from one pixel to the next, and not of one colour.
-        // Down to where blocks have a part of both.
+        // The padding is smooth, and not of one colour. From row 48 on, coding blocks contain parts of the image.
         let around = rows(0, 48);
         let steps = around.as_chunks::<4>().0.windows(2).enumerate();
         let widest = steps.filter(|(at, _)| at % 96 != 95).map(|(_, pair)| {

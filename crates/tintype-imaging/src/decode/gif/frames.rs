@@ -1,4 +1,4 @@
-//! All frames of a GIF, one after the other.
+//! All frames of a GIF, in order.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
 use crate::spec::Size;
 
-/// As browsers do it: who says no more than this was seen to mean something else.
+/// Delays of at most this many milliseconds become [`INSTEAD`], as in browsers, because they are not meant literally.
 const TOO_SHORT: u32 = 10;
 const INSTEAD: u32 = 100;
 
@@ -52,7 +52,7 @@ impl<'a> Frames<'a> {
             DisposalMethod::Previous => Then::Restore,
         };
         let (is_interlaced, transparent) = (frame.interlaced, frame.transparent);
-        // No more than is seen: a frame may be larger than the canvas, and as often as there are frames.
+        // Only the visible part is kept, because every frame may be larger than the canvas.
         let size = Size::new(
             width.min(self.canvas.width.saturating_sub(left)),
             height.min(self.canvas.height.saturating_sub(top)),
@@ -76,7 +76,7 @@ impl<'a> Frames<'a> {
         }))
     }
 
-    /// Where they break off, rows that are missing are transparent.
+    /// Decodes the visible part of a frame. Rows missing from truncated data are transparent.
     fn pixels(
         &mut self,
         width: usize,
@@ -93,7 +93,7 @@ impl<'a> Frames<'a> {
         let mut line = vec![0; width];
         let whole = [(0, 1)];
         let passes = if is_interlaced { &PASSES[..] } else { &whole };
-        // What lies below the canvas is passed over with the rest of the frame's data.
+        // Rows below the canvas are skipped with the rest of the frame's data.
         let end = if is_interlaced { height } else { down };
         let rows = passes
             .iter()
@@ -119,7 +119,7 @@ impl frames::Frames for Frames<'_> {
     fn plays(&self) -> u32 {
         match self.reader.repeat() {
             Repeat::Infinite => 0,
-            // What is repeated has been shown before.
+            // The first play is not a repetition.
             Repeat::Finite(times) => 1 + u32::from(times),
         }
     }

@@ -64,7 +64,8 @@ impl<'a> Chunks<'a> {
         chunks
     }
 
-    /// A frame of an animation as a picture of its own: what this file has in front of its pixels, and other pixels.
+    /// Presents a frame of an animation as a complete PNG: this file's header with the size of the frame, its palette
+    /// and transparency, and the frame's pixels.
     pub(super) fn of_frame(&self, size: Size, data: &[&'a [u8]]) -> Self {
         let head = self.parts.first().map_or(&[][..], |head| head);
         let (signature, header) = head.split_at(head.len().min(8));

@@ -29,7 +29,7 @@ const PLACES: [[u32; 4]; 7] = [
 /// Grids of known pixels after each pass but the last, the finest first.
 const GRIDS: [(u32, u32); 6] = [(1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8)];
 
-/// `rows` are known, over all passes together.
+/// `rows` is the number of known rows, over all passes.
 pub(super) fn fill(samples: &mut [u8], size: Size, rows: u32) {
     let (mut pass, mut left) = (0, rows);
     while let Some([column, row, _, down]) = PLACES.get(pass)

@@ -1,4 +1,4 @@
-//! The frames of an animated PNG (third edition, 11.3.6), each of which is a PNG of its own but for the head.
+//! The frames of an animated PNG (third edition, 11.3.6). Each is encoded like a PNG without a header.
 
 use std::time::Instant;
 
@@ -18,16 +18,17 @@ pub(in crate::decode) struct Frames<'a> {
 
 struct Entry<'a> {
     control: [u8; CONTROL],
-    /// In order, of one or more chunks.
+    /// Contents of its IDAT or fdAT chunks, in order.
     data: Vec<&'a [u8]>,
 }
 
-/// Of an fcTL; a sequence number comes first, there and in each fdAT. The order of the file holds.
+/// Length of an fcTL.
 const CONTROL: usize = 26;
+/// Length of the sequence number that each fcTL and fdAT begins with. It is ignored; chunks are read in file order.
 const SEQUENCE: usize = 4;
 
 impl<'a> Frames<'a> {
-    /// The walk has counted them, within limits.
+    /// The probe has counted the frames, within limits.
     pub(in crate::decode) fn open(bytes: &'a [u8], canvas: Size) -> Self {
         let mut plays = 0;
         let mut entries: Vec<Entry<'a>> = Vec::new();
@@ -43,7 +44,7 @@ impl<'a> Frames<'a> {
                     control: *control,
                     data: Vec::new(),
                 })),
-                // Without a frame before it, it is the picture for who knows no animations.
+                // An IDAT before the first fcTL is the default image, which is not a frame.
                 (b"IDAT", Some(entry)) => entry.data.push(data),
                 (b"fdAT", Some(entry)) => entry.data.extend(data.get(SEQUENCE..)),
                 (b"IEND", _) => break,
@@ -68,7 +69,7 @@ impl<'a> Frames<'a> {
         if !is_inside(left, size.width, self.canvas.width)
             || !is_inside(top, size.height, self.canvas.height)
         {
-            return Err(Error::malformed("a frame is not inside the picture"));
+            return Err(Error::malformed("a frame is not inside the image"));
         }
         let chunks = self.chunks.of_frame(size, &entry.data);
         let pixels = collect(size, |take| decode_chunks(chunks, limits, deadline, take))?;

@@ -9,13 +9,13 @@ use crate::limits::Limits;
 use crate::spec::Size;
 
 pub(in crate::decode) struct Frames<'a> {
-    /// Behind what was read.
+    /// The chunks that are still to be read.
     rest: &'a [u8],
     canvas: Size,
     plays: u32,
 }
 
-/// Place, size, duration and flags.
+/// Length of the offset, size, duration and flags of a frame.
 pub(super) const HEAD: usize = 16;
 
 impl<'a> Frames<'a> {
@@ -58,7 +58,7 @@ pub(super) fn read(
     let (left, top) = (2 * three(0), 2 * three(3));
     let size = Size::new(three(6) + 1, three(9) + 1);
     if left + size.width > canvas.width || top + size.height > canvas.height {
-        return Err(Error::malformed("a frame is not inside the picture"));
+        return Err(Error::malformed("a frame is not inside the image"));
     }
     let chunks = Chunks::of(chunks);
     let form = Form {

@@ -16,19 +16,19 @@ pub(super) const HEAD: usize = 5;
 /// The alpha flag in the last byte of the header.
 pub(super) const ALPHA: u8 = 0x10;
 
-/// Whether what the chunk holds as alpha counts.
+/// Returns whether the alpha flag of the chunk is set.
 pub(super) fn has_alpha(chunk: &[u8]) -> bool {
     chunk.get(HEAD - 1).is_some_and(|last| last & ALPHA != 0)
 }
 
-/// With alpha.
+/// Returns a header with the alpha flag set.
 pub(super) fn head(size: Size) -> [u8; HEAD] {
     let side = |side: u32| side.wrapping_sub(1) & 0x3fff;
     let [a, b, c, d] = (side(size.width) | side(size.height) << 14).to_le_bytes();
     [0x2f, a, b, c, d | ALPHA]
 }
 
-/// Returns four channels per pixel, whatever they mean.
+/// Returns four channels per pixel. Their meaning is left to the caller.
 pub(super) fn decode(
     stream: &[u8],
     size: Size,

@@ -1,5 +1,6 @@
-//! WebP (RFC 9649): `image-webp` decodes the planes of a lossy picture, and lossless pixels; what becomes of them is
-//! done here, a band at a time, so that nothing is in memory twice. Of animations the first frame; all are in [`frames`].
+//! WebP (RFC 9649). `image-webp` decodes the planes of a lossy image and the pixels of a lossless one; the rest is done
+//! here, a band at a time, so that nothing is in memory twice. Of an animation, this is the first frame; [`frames`]
+//! reads all of them.
 
 mod alpha;
 mod cut;
@@ -31,7 +32,7 @@ pub(super) fn decode(
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
     let size = header.size;
-    // The walk has read them all, within limits.
+    // The probe has read them all, within limits.
     let mut chunks = Chunks::of(bytes.get(12..).unwrap_or_default());
     if let Some(frame) = chunks.frame
         && chunks.lossy.or(chunks.lossless).is_none()
@@ -49,7 +50,7 @@ pub(super) fn decode(
     picture(&chunks, form, divisor, limits, deadline, take)
 }
 
-/// The first frame of an animation that does not cover it.
+/// Decodes a first frame that does not cover the canvas.
 fn bordered(
     frame: &[u8],
     size: Size,
@@ -76,7 +77,7 @@ fn bordered(
     })
 }
 
-/// What the container says of a picture, or of a frame.
+/// What the container declares about an image or a frame.
 #[derive(Clone, Copy)]
 struct Form {
     size: Size,
@@ -204,7 +205,7 @@ struct Chunks<'a> {
     lossy: Option<&'a [u8]>,
     lossless: Option<&'a [u8]>,
     alpha: Option<&'a [u8]>,
-    /// Of an animation.
+    /// The first frame of an animation.
     frame: Option<&'a [u8]>,
 }
 
@@ -227,7 +228,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// The kind of each, what it holds, and what follows it.
+/// Yields the kind of each chunk, its content, and everything after it.
 fn each(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8], &[u8])> {
     std::iter::from_fn(move || {
         let (head, data) = rest.split_first_chunk::<8>()?;
@@ -240,7 +241,7 @@ fn each(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8], &[u8])> {
     })
 }
 
-/// The chunks of a frame (section 2.7.1.1) that covers the picture.
+/// Returns the chunks of a frame (section 2.7.1.1) if it covers the canvas.
 fn whole_frame(frame: &[u8], size: Size) -> Option<&[u8]> {
     let (head, chunks) = frame.split_first_chunk::<{ frames::HEAD }>()?;
     let three = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], 0]);
@@ -248,7 +249,7 @@ fn whole_frame(frame: &[u8], size: Size) -> Option<&[u8]> {
     covers.then_some(chunks)
 }
 
-/// The lossless stream after its signature, size, alpha flag and version.
+/// Returns the lossless stream after its signature, size, alpha flag and version.
 fn behind_head(chunk: &[u8], size: Size) -> Result<&[u8], Error> {
     let (head, stream) = chunk
         .split_first_chunk::<{ lossless::HEAD }>()

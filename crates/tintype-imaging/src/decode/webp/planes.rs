@@ -16,7 +16,7 @@ pub(super) struct Planes<'a> {
     terms: Terms,
 }
 
-/// A row of luma, and its rows of chroma.
+/// Returns a row of luma and its rows of chroma.
 pub(super) fn rows(frame: &Frame, row: usize) -> [&[u8]; 3] {
     let stride = usize::from(frame.width).next_multiple_of(16);
     let luma = row * stride..(row + 1) * stride;

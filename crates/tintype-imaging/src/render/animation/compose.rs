@@ -1,4 +1,4 @@
-//! What is seen when frames are laid down one after the other.
+//! Composes frames onto the canvas, as browsers show them.
 
 use crate::decode::frames::{Frame, Then};
 use crate::render::canvas::over;
@@ -7,7 +7,7 @@ use crate::spec::{Rgba, Size};
 pub(super) struct Composed {
     size: Size,
     pixels: Vec<[u8; 4]>,
-    /// Of the frame that is seen.
+    /// How to dispose of the current frame.
     then: Option<(Part, Leave)>,
 }
 
@@ -16,7 +16,7 @@ enum Leave {
     Restore(Vec<[u8; 4]>),
 }
 
-/// Of the canvas; may be empty.
+/// A rectangle of the canvas; may be empty.
 #[derive(Clone, Copy)]
 struct Part {
     left: usize,
@@ -34,7 +34,7 @@ impl Composed {
         }
     }
 
-    /// RGBA with straight alpha.
+    /// Returns RGBA with straight alpha.
     pub(super) fn pixels(&self) -> &[[u8; 4]] {
         &self.pixels
     }
@@ -79,7 +79,7 @@ impl Composed {
         }
     }
 
-    /// What of the frame is on the canvas.
+    /// Returns the part of the canvas that a frame covers.
     fn part(&self, frame: &Frame) -> Part {
         let inside = |start: u32, length: u32, whole: u32| {
             let start = start.min(whole);
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// The canvas after each of the frames.
+    /// Returns the canvas after each frame.
     fn shown<const N: usize>(frames: [Frame; N]) -> [Vec<[u8; 4]>; N] {
         let mut composed = Composed::new(Size::new(3, 1));
         frames.map(|frame| {

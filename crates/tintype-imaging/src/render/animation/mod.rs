@@ -1,5 +1,5 @@
-//! An animation of an animation: each frame as it is seen goes the way of a picture, one at a time, so that memory is
-//! that of a few pictures however many there are.
+//! Renders an animation. Its composed frames go through the same steps as a still image, one at a time, so that only a
+//! few images are in memory, however many frames there are.
 
 mod compose;
 
@@ -18,10 +18,10 @@ use crate::render::Turn;
 use crate::spec::{Format, MAX_FRAMES, Resolved};
 use compose::Composed;
 
-/// The lower ones that are tried where an animation is larger than `max_bytes`, in parts of the one asked for.
+/// The requested quality is divided by these, in turn, while an animation is larger than `max_bytes`.
 const QUALITIES: [u8; 2] = [2, 4];
 
-/// What a frame and its pixels have in common with all others.
+/// What all frames share.
 pub(super) struct Job<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) container: &'a Container,
@@ -34,14 +34,14 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// At the quality asked for, or at one that makes it small enough; the smallest where none does.
+    /// Renders at the requested quality, or at a lower one that fits `max_bytes`; the smallest file if none does.
     pub(super) fn render(&self, timings: &mut Timings) -> Result<Vec<u8>, Error> {
         let quality = self.resolved.quality;
         let mut smallest = self.once(quality, timings)?;
         let Some(max_bytes) = self.resolved.max_bytes else {
             return Ok(smallest);
         };
-        // GIF has no quality that could give way.
+        // GIF has no quality to reduce.
         if self.resolved.format == Format::Gif {
             return Ok(smallest);
         }
@@ -71,7 +71,7 @@ impl Job<'_> {
             let frame = match frames.next(self.limits, self.deadline) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
-                // It breaks off here: what comes before is worth showing.
+                // The data breaks off here; the frames before are worth showing.
                 Err(Error::Malformed(_)) if count > 0 => break,
                 Err(error) => return Err(error),
             };
@@ -96,7 +96,7 @@ impl Job<'_> {
         }
     }
 
-    /// Cut, resized, coloured, turned, filtered and put on its canvas.
+    /// Crops, resizes, converts, turns and filters a composed frame, and places it on its canvas.
     fn shape(&self, composed: &Composed) -> Result<Pixels, Error> {
         let mut shrink = Shrink::new(self.container, self.stored, self.deadline);
         let gray;

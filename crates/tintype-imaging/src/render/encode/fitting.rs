@@ -1,17 +1,17 @@
-//! The best quality whose bytes are no more than was asked for.
+//! Finds the best quality that fits into `max_bytes`.
 
 use crate::Error;
 
-/// Below this, fewer bytes are not worth what they look like.
+/// Below this, fewer bytes are not worth the loss.
 const LOWEST: u8 = 10;
 
-/// How often an answer is encoded, the first time included.
+/// Number of times a response is encoded, including the first.
 const MAX_TRIES: u32 = 6;
 
-/// Where `first`, of this quality, has more bytes: the best that was found to fit, or else the lowest there is.
+/// Returns the best encoding found that fits, or the smallest if none does. `first` has `quality`, and does not fit.
 ///
-/// Bytes grow with quality, steeper and steeper, so a proportion finds what fits from below, and a little more than
-/// that comes close from either side.
+/// Size grows with quality, ever more steeply, so linear interpolation underestimates the quality that fits. Adding a
+/// little to it approaches the limit from both sides.
 pub(super) fn fitting(
     max_bytes: u64,
     quality: u8,
@@ -20,10 +20,10 @@ pub(super) fn fitting(
 ) -> Result<Vec<u8>, Error> {
     let length = |bytes: &[u8]| bytes.len() as u64;
     let lowest = LOWEST.min(quality);
-    // The lowest that is known to be too large.
+    // The lowest quality known to be too large.
     let mut over = (quality, length(&first));
     let mut smallest = first;
-    // The highest that is known to fit.
+    // The highest quality known to fit.
     let mut best: Option<(u8, Vec<u8>)> = None;
     for tried in 1..MAX_TRIES {
         let least = best.as_ref().map_or(lowest, |(quality, _)| quality + 1);
@@ -58,7 +58,7 @@ pub(super) fn fitting(
     Ok(best.map_or(smallest, |(_, bytes)| bytes))
 }
 
-/// `of * part / whole`, where `part` is the smaller one.
+/// Returns `of * part / whole`; `part` is at most `whole`.
 fn share(of: u64, part: u64, whole: u64) -> u8 {
     (of * part / whole.max(1)) as u8
 }
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// As encoders go: a base, and more and more for each step of quality.
+    /// Imitates an encoder: a base size, and more bytes for each further step of quality.
     fn size(quality: u8) -> usize {
         let quality = usize::from(quality);
         2_000 + 100 * quality + 2 * quality.pow(3) / 100

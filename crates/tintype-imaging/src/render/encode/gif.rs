@@ -1,8 +1,8 @@
-//! GIF: a palette of its own for each frame, exact where there are no more than 256 colours. What is less than half
-//! opaque is seen through, since a pixel of it is one or the other.
+//! GIF, with one palette per frame, exact for up to 256 colours. GIF has no partial transparency, so pixels less than
+//! half opaque become transparent.
 //!
-//! A frame is laid over those before, so it cannot take away what they show: where something has to go, the frame
-//! before is made as large as the picture and leaves nothing, and the next one has all that is seen.
+//! A frame is drawn over the previous ones, so it cannot make their pixels transparent. Where that is needed, the frame
+//! before is extended to the whole image and cleared after display, and the next one contains everything visible.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::limits::check_deadline;
 use crate::probe::Written;
 use crate::spec::{Rect, Size};
 
-/// A picture that does not move.
+/// Encodes a still image.
 pub(super) fn encode(pixels: &Pixels, rights: Option<&Written>) -> Result<Vec<u8>, Error> {
     let mut frames = Box::new(Frames::new(pixels.size, 1));
     frames.last = Some((one_or_the_other(pixels), 0));
@@ -26,18 +26,18 @@ pub(super) fn encode(pixels: &Pixels, rights: Option<&Written>) -> Result<Vec<u8
 pub(in crate::render) struct Frames {
     size: Size,
     plays: u32,
-    /// Of the frames that are written.
+    /// The encoded frames.
     blocks: Vec<u8>,
-    /// What they leave to be seen.
+    /// The canvas after the encoded frames.
     left: Vec<[u8; 4]>,
-    /// Not written yet: how it ends depends on the next.
+    /// The latest frame and its delay, not encoded yet: its disposal depends on the next one.
     last: Option<(Vec<[u8; 4]>, u16)>,
-    /// Milliseconds that hundredths could not tell.
+    /// Milliseconds lost by rounding to hundredths, added to the next delay.
     owed: u32,
 }
 
 impl Frames {
-    /// `plays`: 0 is for ever.
+    /// `plays`: 0 means for ever.
     pub(in crate::render) fn new(size: Size, plays: u32) -> Self {
         Self {
             size,
@@ -49,7 +49,8 @@ impl Frames {
         }
     }
 
-    /// In hundredths of a second, which add up to what was asked. Browsers take less than two of them for ten.
+    /// Returns the delay in hundredths of a second, and carries the remainder over to the next. Browsers extend delays
+    /// below two hundredths to ten.
     fn delay(&mut self, milliseconds: u32) -> u16 {
         let wanted = self.owed
             + match milliseconds {
@@ -90,7 +91,7 @@ impl Frames {
                 true => DisposalMethod::Background,
                 false => DisposalMethod::Keep,
             },
-            // The one that cannot be seen comes first.
+            // The transparent colour comes first.
             transparent: (colours.first() == Some(&0)).then_some(0),
             left: rect.x as u16,
             top: rect.y as u16,
@@ -108,7 +109,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Without head and trailer.
+    /// Encodes a frame without header and trailer.
     fn write(&mut self, frame: &Frame<'_>) -> Result<(), EncodingError> {
         let mut encoder = Encoder::new(Vec::new(), 1, 1, &[])?;
         encoder.get_mut().clear();
@@ -134,7 +135,7 @@ impl Sequence for Frames {
             let mut encoder = Encoder::new(Vec::new(), width as u16, height as u16, &[])?;
             match self.plays {
                 0 => encoder.set_repeat(Repeat::Infinite)?,
-                // The first time is none of them.
+                // The first play is not a repetition.
                 times => {
                     let repeats = u16::try_from(times - 1).unwrap_or(u16::MAX);
                     encoder.set_repeat(Repeat::Finite(repeats))?;
@@ -151,7 +152,7 @@ impl Sequence for Frames {
     }
 }
 
-/// Opaque, or nothing.
+/// Makes every pixel opaque or transparent.
 fn one_or_the_other(pixels: &Pixels) -> Vec<[u8; 4]> {
     let mut pixels = rgba(pixels);
     for pixel in &mut pixels {
@@ -163,8 +164,8 @@ fn one_or_the_other(pixels: &Pixels) -> Vec<[u8; 4]> {
     pixels
 }
 
-/// XMP, part 3, 1.1.2: the packet as it is, whose bytes then stand for lengths, and behind it what ends these
-/// wherever one of them leads.
+/// Appends XMP as part 3, 1.1.2 requires: the packet is not split into blocks, so readers take its bytes for lengths;
+/// the trailer ends the blocks wherever such a length leads.
 fn extend_by_xmp(file: &mut Vec<u8>, packet: &[u8]) {
     file.extend(b"\x21\xff\x0bXMP DataXMP");
     file.extend(packet);
@@ -173,7 +174,7 @@ fn extend_by_xmp(file: &mut Vec<u8>, packet: &[u8]) {
     file.push(0);
 }
 
-/// ARGB in ascending order, what cannot be seen first, and the place of each pixel's.
+/// Returns the palette as ARGB, with the transparent colour first, and the index of each pixel.
 fn indexed(pixels: &Pixels) -> (Vec<u32>, Vec<u8>) {
     if let Some(colours) = palette::exact(pixels) {
         let indices = palette::indices(pixels, &colours, 8);

@@ -42,7 +42,7 @@ pub(super) fn rgb(colour: &u32) -> [u8; 3] {
     [(colour >> 16) as u8, (colour >> 8) as u8, *colour as u8]
 }
 
-/// ARGB, in ascending order. `None` where there are more.
+/// Returns the colours as ARGB, in ascending order; `None` if there are more than [`MAX_COLOURS`].
 pub(super) fn exact(pixels: &Pixels) -> Option<Vec<u32>> {
     let mut set = Set::default();
     let mut last = None;
@@ -52,12 +52,12 @@ pub(super) fn exact(pixels: &Pixels) -> Option<Vec<u32>> {
             last = Some(colour);
         }
     }
-    // Alpha is the highest byte, so what is transparent comes first, as tRNS wants it.
+    // Alpha is the highest byte, so transparent colours come first, as tRNS requires.
     set.colours.sort_unstable();
     Some(set.colours)
 }
 
-/// The place of each pixel's among the colours.
+/// Returns the index of each pixel's colour in `colours`, packed to `bits` bits; rows begin at whole bytes.
 pub(super) fn indices(pixels: &Pixels, colours: &[u32], bits: usize) -> Vec<u8> {
     let mut last = (colours[0], 0);
     let indices = each(pixels).map(|colour| {

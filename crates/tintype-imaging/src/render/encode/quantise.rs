@@ -1,18 +1,17 @@
-//! At most so many colours for a picture that has more: cells of the colour cube are cut where that takes most of the
-//! variance away, until there are enough regions, and what a pixel then lacks is handed on to its neighbours (Floyd and
-//! Steinberg).
+//! Reduces an image to a limited number of colours: splits regions of the colour cube where that removes most variance,
+//! until there are enough, and diffuses the error of each pixel to its neighbours (Floyd and Steinberg).
 //!
-//! Cells have fixed places and regions a fixed order, so every machine comes to the same colours.
+//! Cells and regions have a fixed order, so the colours are the same on every machine.
 
 use std::ops::Range;
 
-/// Bits of a sample that tell its cell.
+/// The upper bits of a sample that select its cell.
 const BITS: usize = 5;
 
-/// How much a step of red, green and blue is seen.
+/// How visible a step of red, green and blue is.
 const WEIGHTS: [f64; 3] = [2.0, 4.0, 3.0];
 
-/// Pixels with the same colour, or nearly so.
+/// Pixels of almost the same colour.
 #[derive(Clone, Copy, Default)]
 struct Cell {
     count: f64,
@@ -29,7 +28,7 @@ impl Cell {
     }
 }
 
-/// `pixels` are RGBA; those that are not opaque do not count.
+/// Returns at most `most` colours for RGBA pixels, ignoring those that are not opaque.
 pub(super) fn palette(pixels: &[[u8; 4]], most: usize) -> Vec<[u8; 3]> {
     let mut cells = cells(pixels);
     let mut regions = vec![Region::of(&cells, 0..cells.len())];
@@ -75,9 +74,9 @@ fn cells(pixels: &[[u8; 4]]) -> Vec<Cell> {
 #[derive(Clone)]
 struct Region {
     range: Range<usize>,
-    /// The one that varies most.
+    /// The channel that varies most.
     channel: usize,
-    /// Variance times count, of all channels.
+    /// Variance times count, weighted and summed over all channels.
     spread: f64,
 }
 
@@ -114,7 +113,7 @@ fn total(cells: &[Cell]) -> Cell {
     total.with_mean()
 }
 
-/// How many of the cells, which are in order, go to the lower part: where both parts vary least.
+/// Returns how many of the sorted cells form the lower part, so that both parts vary least.
 fn cut(cells: &[Cell], channel: usize) -> usize {
     let all = total(cells);
     let (mut count, mut sum) = (0.0, 0.0);
@@ -131,14 +130,14 @@ fn cut(cells: &[Cell], channel: usize) -> usize {
     best
 }
 
-/// The place of a colour in the palette for each pixel; `None` for those that are not opaque.
+/// Yields the palette index of each pixel; `None` for those that are not opaque.
 pub(super) fn dithered<'a>(
     pixels: &'a [[u8; 4]],
     width: usize,
     palette: &'a [[u8; 3]],
 ) -> impl Iterator<Item = Option<u8>> + 'a {
     let mut nearest = Nearest::new(palette);
-    // In sixteenths, of the pixels to come: one before the row and one behind it have nobody to take them.
+    // Errors for the pixels to come, in sixteenths. The entries before and after the row are discarded.
     let mut below = vec![[0; 3]; width + 2];
     let mut here = below.clone();
     let mut ahead = [0; 3];
@@ -170,10 +169,10 @@ pub(super) fn dithered<'a>(
     })
 }
 
-/// Finds the colour of a palette that looks most like another.
+/// Finds the colour of a palette that looks most like a given one.
 struct Nearest<'a> {
     palette: &'a [[u8; 3]],
-    /// For each step of four levels a channel; larger than any place where it was not asked yet.
+    /// Palette index for each step of four levels per channel; [`UNKNOWN`] until it is needed.
     known: Vec<u16>,
 }
 

@@ -1,4 +1,4 @@
-//! Frames that follow each other: of each, only what has changed is coded.
+//! Sequences of frames, each encoded only where it differs from the one before.
 
 use std::time::Instant;
 
@@ -10,14 +10,14 @@ use crate::spec::{Rect, Size};
 
 /// Writes an animation.
 pub(in crate::render) trait Sequence {
-    /// All of the picture, as it is shown for so long.
+    /// Adds a whole composed frame, shown for this long.
     fn add(&mut self, frame: &Pixels, milliseconds: u32, deadline: Instant) -> Result<(), Error>;
 
     fn finish(self: Box<Self>, rights: Option<&Written>) -> Result<Vec<u8>, Error>;
 }
 
-/// The smallest rectangle outside of which two pictures of the same size are equal. Where all of them is, one pixel:
-/// a frame has at least that.
+/// Returns the smallest rectangle that contains all differences between two images of this size. It is one pixel if
+/// they are equal, because a frame cannot be empty.
 pub(super) fn changed(before: &[[u8; 4]], after: &[[u8; 4]], size: Size) -> Rect {
     let width = size.width as usize;
     let (mut left, mut right) = (width, 0);
@@ -46,7 +46,7 @@ pub(super) fn changed(before: &[[u8; 4]], after: &[[u8; 4]], size: Size) -> Rect
     }
 }
 
-/// Part of a picture of a width.
+/// Yields the pixels of a part of an image of this width.
 pub(super) fn part(pixels: &[[u8; 4]], width: u32, part: Rect) -> impl Iterator<Item = [u8; 4]> {
     let rows = pixels.chunks_exact(width as usize).skip(part.y as usize);
     let columns = part.x as usize..(part.x + part.width) as usize;

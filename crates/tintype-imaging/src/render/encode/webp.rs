@@ -1,5 +1,5 @@
-//! WebP by libwebp: photographs lossy, drawings lossless unless that is far larger. The container around
-//! the coded picture is our own, so that rights and a colour profile can travel along, and [`frames`] be one file.
+//! WebP by libwebp: photographs lossy, drawings lossless unless that is far larger. The container around the coded
+//! image is our own, so that it can hold rights, a colour profile and the [`frames`] of an animation.
 
 mod frames;
 
@@ -14,7 +14,7 @@ use crate::probe::Written;
 use crate::spec::Size;
 pub(in crate::render) use frames::Frames;
 
-/// 14 bits.
+/// The format stores a side in 14 bits.
 pub(super) const MAX_SIDE: u64 = 16_383;
 
 /// libwebp's lossy effort, 0..=6. 4 makes files 6 % smaller at the same score for 2.1 times the CPU time (44 ms instead
@@ -190,7 +190,7 @@ pub(in crate::render) fn contain(
     file
 }
 
-/// Without the VP8X in front of them.
+/// Skips a leading VP8X chunk.
 fn picture(chunks: &[u8]) -> &[u8] {
     match chunks.starts_with(b"VP8X") {
         true => &chunks[18..],

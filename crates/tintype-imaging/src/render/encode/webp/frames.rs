@@ -1,4 +1,4 @@
-//! An animated WebP (RFC 9649, section 2.7.1.1): each frame has what changed, in place of what was there.
+//! An animated WebP (RFC 9649, section 2.7.1.1). Each frame replaces the rectangle that changed.
 
 use std::time::Instant;
 
@@ -14,24 +14,24 @@ pub(in crate::render) struct Frames {
     size: Size,
     q: u8,
     has_alpha: bool,
-    /// Whether the first frame is a drawing that is kept without loss.
+    /// Whether the first frame was encoded losslessly; `None` before it.
     is_lossless: Option<bool>,
     shown: Vec<[u8; 4]>,
     chunks: Vec<u8>,
 }
 
-/// In a frame's flags: laid in place of what is there, and nothing is done to it afterwards.
+/// Frame flags: replace pixels without blending, and keep the frame afterwards.
 const IN_PLACE: u8 = 2;
 
-/// Three bytes.
+/// The format stores a duration in three bytes.
 const MAX_MILLISECONDS: u32 = 0xff_ffff;
 
 impl Frames {
-    /// `plays`: 0 is for ever.
+    /// `plays`: 0 means for ever.
     pub(in crate::render) fn new(size: Size, plays: u32, q: u8) -> Self {
         let mut chunks = Vec::new();
         let plays = u16::try_from(plays).unwrap_or(u16::MAX);
-        // The background, which browsers pass over.
+        // The background colour, which browsers ignore.
         let animation = [&[0; 4], &plays.to_le_bytes()[..]].concat();
         push(&mut chunks, b"ANIM", &animation);
         Self {
@@ -44,7 +44,8 @@ impl Frames {
         }
     }
 
-    /// The chunks of a picture: the first decides, with much effort, and the others follow where they can.
+    /// Returns the chunks of a frame. The first frame decides, with much effort, between lossless and lossy; a later
+    /// one is lossless only if the first was, and if it is a drawing too.
     fn coded(&mut self, pixels: &Pixels, deadline: Instant) -> Result<Vec<u8>, Error> {
         let samples = Samples::of(pixels);
         let is_drawn = self.is_lossless != Some(false) && drawn::is_drawn(pixels);
@@ -108,7 +109,7 @@ impl Sequence for Frames {
     }
 }
 
-/// A frame begins at even pixels.
+/// Moves the left and top edges outwards to even pixels, as the format requires.
 fn even(rect: Rect) -> Rect {
     let (x, y) = (rect.x & !1, rect.y & !1);
     Rect {
