@@ -1,8 +1,8 @@
-"""A contact sheet of cuts: each picture whole, then in three shapes, from the centre and smartly.
+"""Makes a contact sheet of crops: each image whole, then in three shapes, each centred and smart.
 
     python benches/cuts.py target/release/tintype ../shared/corpus/photos sheet.png
 
-Needs pyvips (`pip install "pyvips[binary]"`). What cannot be rendered is left out.
+Needs pyvips (`pip install "pyvips[binary]"`). Files that cannot be rendered are left out.
 """
 
 import subprocess

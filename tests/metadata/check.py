@@ -1,10 +1,10 @@
-"""What exiftool reads in the pictures that are made of originals full of metadata.
+"""Checks with exiftool the metadata of variants of originals that are full of it.
 
 Usage: check.py TINTYPE
 
-Rights survive, each field with its value, whichever block of the original has it, in every output
-format. Places, serial numbers, owners, makers' notes and thumbnails do not, of these originals and
-of the corpus.
+Each field of the rights survives in every output format, whichever block of the original contains
+it. Locations, serial numbers, owners, maker notes and thumbnails do not, neither of these originals
+nor of the corpus.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
 FORMATS = ("jpg", "png", "webp", "avif")
 
-#: As exiftool names what it writes. XMP holds all of them.
+#: Tags of the rights under exiftool's names. XMP has all of them.
 XMP = {
     "XMP-dc:Creator": ["Ada Example", "Bo & Co <Example>"],
     "XMP-dc:Rights": "© Example Press",
@@ -44,7 +44,7 @@ IPTC = {
 }
 EXIF = {"EXIF:Artist": "Ada Example", "EXIF:Copyright": "© Example Press"}
 
-#: Where the values of older blocks are in the answer, which has them in XMP.
+#: The XMP tags in which variants have the values of older blocks.
 IN_XMP = {
     "IPTC:By-line": "XMP-dc:Creator",
     "IPTC:CopyrightNotice": "XMP-dc:Rights",
@@ -54,7 +54,7 @@ IN_XMP = {
     "EXIF:Copyright": "XMP-dc:Rights",
 }
 
-#: What no answer may tell; exiftool writes what a format has room for.
+#: Tags that no variant may contain. Exiftool writes those that a format can hold.
 PRIVATE = {
     "EXIF:GPSLatitude": "48.2",
     "EXIF:GPSLatitudeRef": "N",
@@ -88,14 +88,14 @@ PRIVATE = {
     "XMP-iptcExt:PersonInImage": "SECRET Person",
 }
 
-#: Names of tags, of any group, that say where, with what or whose.
+#: Names of tags, in any group, that reveal location, equipment or owner.
 FORBIDDEN = re.compile(
     "GPS|Geo[^m]|Latitude|Longitude|Location|City|Country|State$|Province|Serial|Owner(?!$)|OwnerName|"
     "Unique|DocumentID|InstanceID|Thumbnail|Preview|JpgFromRaw|MakerNote|UserComment|^Make$|^Model$|"
     "Lens|Software|HostComputer|Creator(City|Work|Address|Postal)|PersonInImage|Email|Phone"
 )
 
-#: Blocks of which nothing may be left.
+#: Blocks that must be gone entirely.
 FORBIDDEN_GROUPS = ("GPS", "MakerNotes", "IFD1", "Canon", "Nikon", "Sony", "Apple", "Photoshop")
 
 
@@ -115,7 +115,7 @@ def main() -> int:
 
 
 def originals(folder: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """Files made here, and what their answers have to tell."""
+    """Writes originals; returns their names and the tags that their variants must have."""
     base = {
         "jpg": CORPUS / "photos" / "tower.jpg",
         "png": CORPUS / "formats" / "basn2c16.png",
@@ -130,7 +130,7 @@ def originals(folder: Path) -> Iterator[tuple[str, dict[str, object]]]:
     calls = []
     for extension, source in base.items():
         for block, rights in blocks.items():
-            # IPTC has no place in most of them.
+            # Most formats cannot hold IPTC.
             if block == "iptc" and extension not in ("jpg", "tif"):
                 continue
             path = folder / f"made-{block}.{extension}"
@@ -159,7 +159,7 @@ def expected(rights: dict[str, object]) -> dict[str, object]:
 
 
 def render(binary: Path, folder: Path, files: Iterable[Path]) -> dict[str, str]:
-    """The original of each answer."""
+    """Returns the original of each variant."""
     rendered: dict[str, str] = {}
 
     def one(path: Path) -> None:
@@ -197,20 +197,20 @@ def is_forbidden(tag: str) -> bool:
 
 
 def read(files: Iterable[Path]) -> dict[str, dict[str, object]]:
-    """All tags of each file, by group and name. System's are of the file, not in it."""
+    """Returns all tags of each file by group and name, except those of the file system."""
     arguments = ["-json", "-G1", "-a", "-b", "--System:all", "-api", "struct=0"]
     answers = json.loads(exiftool([[*arguments, *map(str, files)]]) or "[]")
     return {Path(answer.pop("SourceFile")).name: answer for answer in answers}
 
 
 def exiftool(calls: list[list[str]]) -> str:
-    """One process for all calls: its start takes longer than a file."""
+    """Makes all calls in one process, because starting it takes longer than reading a file."""
     lines = [line for call in calls for line in [*call, "-execute"]]
     done = subprocess.run(
         ["exiftool", "-@", "-"], input="\n".join(lines) + "\n", capture_output=True, text=True
     )
     faults = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-    # Of files that break off it reads what is there.
+    # It reads truncated files as far as they go.
     if not done.stdout and faults:
         sys.exit("\n".join(faults))
     return done.stdout.replace("{ready}\n", "")

@@ -1,6 +1,6 @@
-"""Who made an image and on what terms it may be used: a column has it from the upload on, readers
-see a credit line and search engines a schema.org/ImageObject, and nothing that a file says gets out
-of the text that it is."""
+"""Who made an image and on what terms it may be used: a column is filled on upload, readers see a
+credit line and search engines a schema.org/ImageObject, and no text from a file can inject
+markup."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_column_has_them_from_the_upload_on(service: Service) -> None:
     Figure.objects.create(image=licensed())
     figure = Figure.objects.get()
     assert figure.rights["creators"] == ["Ada Example"]
-    render("{% tt_img p alt='' credit=True %}", p=figure.image)  # imports what it needs
+    render("{% tt_img p alt='' credit=True %}", p=figure.image)  # performs lazy imports
     with asking_nobody():
         html = render("{% tt_img p w=10 alt='' credit=True %}", p=figure.image)
     assert "Ada Example</small>" in html
@@ -174,7 +174,7 @@ def test_rows_of_before_are_filled_on_request_and_not_again_and_again(service: S
     assert run("tintype_fill_dimensions", "shelf.Figure")[0].get("filled", 0) == 0
     run("tintype_fill_dimensions", "shelf.Figure", all=True)
     assert Figure.objects.get().rights["creators"] == ["Ada Example"]
-    # What is taken away goes from the row as well.
+    # Rights that are removed disappear from the row too.
     client().patch(key, {"rights": {"creators": [], "notice": ""}})
     run("tintype_fill_dimensions", "shelf.Figure", all=True)
     assert Figure.objects.get().rights == {}

@@ -82,7 +82,7 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
             encode: tries * once.encode,
             ..once
         },
-        // As if every frame were whole. All of it is done again where the response has to be small.
+        // Assumes that every frame covers the whole image. To meet a size limit, all of it is repeated.
         true => Expected {
             decode: looking(source, resolved) + tries * source.frames * once.decode,
             resize: tries * source.frames * once.resize,
@@ -101,14 +101,14 @@ pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
     })
 }
 
-/// Whether a decode for this variant can serve other sizes as well.
+/// Returns whether a decode for this variant can serve other sizes as well.
 pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
     let sizes = (part(resolved), target(resolved));
     let is_plain = resolved.look.is_none() && !resolved.animated;
     is_plain && decode::is_shared(source.format, source.channels, sizes)
 }
 
-/// Predicts the extra decode for what is planned by looking at the image.
+/// Predicts the extra decodes that analyse the image.
 fn looking(source: &Source, resolved: &Resolved) -> Duration {
     let Some(look) = &resolved.look else {
         return Duration::ZERO;
@@ -120,18 +120,18 @@ fn looking(source: &Source, resolved: &Resolved) -> Duration {
     trimming.unwrap_or_default() + smart.unwrap_or_default()
 }
 
-/// For [`placeholder::make`].
+/// Predicts [`placeholder::make`].
 pub fn placeholder(source: &Source) -> Duration {
     let (whole, size) = (source.upright, placeholder::size(source.upright));
     decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
 }
 
-/// The part of the upright original that is shown.
+/// Returns the size of the part of the upright original that is shown.
 pub(crate) fn part(resolved: &Resolved) -> Size {
     Size::new(resolved.crop.width, resolved.crop.height)
 }
 
-/// The size that the part is resized to, before rotation.
+/// Returns the size that the part is resized to, before rotation.
 pub(crate) fn target(resolved: &Resolved) -> Size {
     match resolved.rotate {
         Rotate::None | Rotate::Half => resolved.size,
@@ -154,13 +154,13 @@ pub fn encode(format: Format, output: Size) -> Duration {
 /// In pixels; below this, fixed costs dominate.
 const SMALLEST: u64 = 20_000;
 
-/// What `max_bytes` comes to, where most answers fit at once and some take six.
+/// Average runs of the encoder with `max_bytes`: most responses fit at once, some take six.
 const TRIES: u32 = 3;
 
-/// Per pixel of a blur or an unsharp mask.
+/// Nanoseconds per pixel of a blur or an unsharp mask.
 const FILTER: u64 = 40;
 
-/// Dominant colour and ThumbHash of at most 100 pixels a side.
+/// CPU time of the dominant colour and the ThumbHash, from at most 100 pixels a side.
 const PLACEHOLDER: Duration = Duration::from_millis(1);
 
 /// Entropy-coded bytes are read whole at any scale; the remaining cost is proportional to the pixels of the original.
@@ -194,7 +194,7 @@ fn resize(source: &Source, part: Size, target: Size) -> Duration {
     nanoseconds(a_decoded_pixel * decoded + 8 * target.pixels())
 }
 
-/// The scale of decoding, in eighths. Orientation does not matter: it turns `part` and `target` alike.
+/// Returns the scale of decoding, in eighths. Orientation does not matter: it turns `part` and `target` alike.
 pub(crate) fn eighths(source: &Source, part: Size, target: Size) -> u64 {
     match source.format {
         SourceFormat::Jpeg => u64::from(decode::eighths(part, target)),

@@ -50,11 +50,11 @@ pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
     FIXED + source.bytes + side_by_side + decoding.max(finishing.max().unwrap_or(0))
 }
 
-/// Everything after resizing.
+/// Predicts everything after resizing.
 fn finishing(source: &Source, resolved: &Resolved) -> u64 {
     let output = geometry::most(resolved).pixels().min(geometry::MAX_PIXELS);
-    // Turned, filtered and put on a canvas one after the other, each from one picture to the next.
-    // A filter works with twice the bytes of a sample.
+    // Rotation, filters and canvas run one after the other, each from one image into another. A filter takes two
+    // bytes per sample.
     let is_filtered = resolved.blur.is_some() || resolved.sharpen.is_some();
     let copies = if is_filtered { 4 } else { 2 };
     let shaped = copies * channels_between(source) * resolved.size.pixels().max(output);
@@ -66,7 +66,7 @@ fn finishing(source: &Source, resolved: &Resolved) -> u64 {
     shaped.max(encoding)
 }
 
-/// Looking at the image for what is planned by it, and what may come of it.
+/// Predicts the decodes that analyse the image, and the largest rendering that may result.
 fn looking(source: &Source, resolved: &Resolved) -> u64 {
     let Some(look) = &resolved.look else {
         return 0;
@@ -83,7 +83,7 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
         Rotate::None | Rotate::Half => most,
         Rotate::Quarter | Rotate::ThreeQuarters => most.transposed(),
     };
-    // What is left may be so small that a JPEG is decoded at full size.
+    // What trimming leaves may be so small that a JPEG is decoded at full size.
     let half = Size::new(part.width / 2 + 1, part.height / 2 + 1);
     let cut = match source.format {
         SourceFormat::Jpeg => shrinking(source, part, half),
@@ -93,13 +93,13 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
     smart.max(seen(trim_size(look.within))).max(cut).max(answer)
 }
 
-/// Frames one at a time: as it is stored, what it was laid on and what it covers, on its way, as it is shown and as the
-/// one before was, and what is written of all of them, twice.
+/// Predicts an animation. For one frame at a time: the stored frame, the canvas under it and the saved area that it
+/// covers; the frame while it is resized; the output and its predecessor. All encoded frames are held twice.
 fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> u64 {
     let (all, most) = (source.upright.pixels(), geometry::most(resolved));
     let (output, longer) = (most.pixels(), most.width.max(most.height));
     let canvas = 4 * 3 * all + 10 * all;
-    // How large the image becomes, where trimming decides.
+    // If trimming decides the size, the largest that is possible.
     let height = if resolved.look.is_some() {
         longer
     } else {
@@ -123,7 +123,7 @@ fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> 
     canvas + across + shown + frame + 2 * u64::from(source.frames) * written
 }
 
-/// The same for [`placeholder::make`].
+/// Predicts [`placeholder::make`].
 pub fn placeholder(source: &Source) -> u64 {
     FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
 }
@@ -179,7 +179,7 @@ fn usual(upright: Size) -> Resolved {
     Resolved::whole(upright, Size::new(width, width), Format::Webp)
 }
 
-/// Decoding and downscaling to the target size.
+/// Predicts decoding and downscaling to the target size.
 fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     let eighths = eighths(source, part, target);
     let (width, height) = (
@@ -219,7 +219,7 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     }
 }
 
-/// Decoding to rows of pixels: needed once, however many sizes are made of them.
+/// Predicts decoding to rows of pixels, which happens once for all sizes.
 fn decoding(source: &Source, part: Size, target: Size) -> u64 {
     let eighths = eighths(source, part, target);
     let (width, height) = (
@@ -265,29 +265,29 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
             let times = if source.interlaced { 1 } else { MAX_SVG_TIMES };
             4 * (drawn.pixels() + svg::LAYER_PIXELS) + 20 * times * source.bytes
         }
-        // A table of rows per channel.
+        // An index of rows per channel.
         SourceFormat::Psd => 40 * height.max(width),
-        // In floating point, and once more.
+        // In floating point, plus a copy.
         SourceFormat::Jxl => 20 * channels.max(3) * all,
         SourceFormat::Jp2 => 12 * channels * all,
         SourceFormat::Tiff | SourceFormat::Ico => 2 * channels * sample * all,
     }
 }
 
-/// A JPEG that is decoded as a whole.
+/// Predicts a JPEG that is decoded as a whole.
 fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
     let side = |pixels: u32| (u64::from(pixels) * eighths.next_power_of_two()).div_ceil(8);
     u64::from(source.channels) * side(source.upright.width) * side(source.upright.height)
 }
 
-/// Bytes per pixel: planes, and what is known of each block. For AV1, per byte of a sample, and twice all planes of 4:4:4:
-/// while they pass from the decoder's process to this one, they are in both.
+/// Bytes per pixel: planes, and the decoder's state for each block. For AV1, per byte of a sample: twice all planes of
+/// 4:4:4, because while they are sent from the decoder's process to this one, both hold them.
 const OF_TWO_AV1: u64 = 12;
 const OF_HEVC: u64 = 9;
 /// Bytes per pixel of a separate alpha, or of a canvas for overlays.
 const OF_ALPHA: u64 = 4;
 
-/// Of a progressive JPEG, whose scans are read side by side.
+/// The coefficients of a progressive JPEG, whose scans are read side by side.
 fn coefficients(source: &Source) -> u64 {
     match source.interlaced {
         true => row_of_coefficients(source),
@@ -295,13 +295,13 @@ fn coefficients(source: &Source) -> u64 {
     }
 }
 
-/// Of a row of MCUs, of up to 16 pixels.
+/// The coefficients of a row of MCUs, which are up to 16 pixels high.
 fn row_of_coefficients(source: &Source) -> u64 {
     let longer = u64::from(source.upright.width.max(source.upright.height));
     16 * 3 * longer * u64::from(source.channels)
 }
 
-/// Of what is resized: gray with alpha goes as RGBA.
+/// Channels of what is resized: gray with alpha is resized as RGBA.
 fn channels_between(source: &Source) -> u64 {
     match source.channels {
         2 => 4,
@@ -309,7 +309,7 @@ fn channels_between(source: &Source) -> u64 {
     }
 }
 
-/// The encoder, without the image itself.
+/// Predicts the encoder, without the image itself.
 fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
     match resolved.format {
         Format::Jpeg => {
@@ -327,7 +327,7 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
         Format::Webp if source.has_alpha => 28 * pixels,
         Format::Webp => 9 * pixels,
         Format::Avif => 18 * pixels + 2 * MIB,
-        // RGBA as it was and as it becomes, places in the palette, and codes for them.
+        // RGBA before and after quantisation, palette indices, and LZW codes.
         Format::Gif => 16 * pixels + 3 * MIB,
     }
 }

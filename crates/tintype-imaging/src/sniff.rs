@@ -98,16 +98,16 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
     (0, b"PK\x05\x06", "application/zip", Unknown),
 ];
 
-/// How much of what is packed decides.
+/// How much decompressed content decides.
 const PACKED_BYTES: u64 = 4 * 1024;
 
-/// An SVG in gzip (`.svgz`), which programs take for what it is.
+/// Recognises a gzipped SVG (`.svgz`), which other programs open as an SVG.
 fn packed(head: &[u8]) -> Answer {
     if !head.starts_with(b"\x1f\x8b") {
         return None;
     }
     let mut start = Vec::new();
-    // There may be less of it here than that, or it is broken.
+    // The content may be shorter, truncated or damaged.
     let _ = GzDecoder::new(head)
         .take(PACKED_BYTES)
         .read_to_end(&mut start);

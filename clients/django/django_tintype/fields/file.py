@@ -27,21 +27,21 @@ class TintypeFieldFile(ImageFieldFile):
 
     @property
     def tintype(self) -> Source:
-        """What the row knows of the image, for URLs and tags. Without any I/O."""
+        """What the row knows of the image, for URLs and tags. Does no I/O."""
         return Source.of(self)
 
     def set_rights(self, **rights: Any) -> Record:
-        """Says who made the image and on what terms it may be used, in place of what the file
-        says: `set_rights(creators=["Ann"], credit="Ann/Desk")`. None gives back what the file says.
+        """Overrides what the file says about who made the image and on what terms it may be used:
+        `set_rights(creators=["Ann"], credit="Ann/Desk")`. None restores what the file says.
 
-        One request. The columns for rights and version are written as well.
+        Makes one request, and also writes the columns for rights and version.
         """
         storage, field = cast(TintypeStorage, self.storage), self.field
         record = storage.client.patch(storage.key(self.name or ""), {"rights": rights})
         found = facts(field, record)
         columns = [field.rights_field, field.version_field]
         if field.version_field and not getattr(self.instance, field.version_field):
-            # Another change has not reached the service; its next attempt fills the version in.
+            # Another change has not reached the service yet, and fills in the version when it does.
             columns.remove(field.version_field)
         news = {column: found[column] for column in columns if column}
         for column, value in news.items():

@@ -96,7 +96,7 @@ def bring_up_to_date(
         adopted[field.focal_field] = write_focal(known.focal)
     if field.crops_field and known.crops and not theirs.crops:
         adopted[field.crops_field] = dict(known.crops)
-    # There may be no rights any more; another fact that is missing is only not known yet.
+    # Empty rights may have been removed; any other empty fact is only unknown so far.
     found = {
         column: value
         for column, value in facts(field, record).items()

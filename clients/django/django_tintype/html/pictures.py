@@ -81,7 +81,7 @@ def tt_url(value: object, spec: Spec | str | None = None, /, **given: Any) -> st
 def tt_img(
     value: object, spec: Spec | str | None = None, /, **given: Any
 ) -> Element | WithRights | None:
-    """An `<img>`, on request with its credit; None without an image."""
+    """An `<img>`, optionally followed by its credit; None without an image."""
     return img_of(value, Arguments.of("tt_img", {"spec": spec, **given})) if value else None
 
 
@@ -93,7 +93,7 @@ def tt_picture(
     sources: Iterable[ArtDirection | None] = (),
     **given: Any,
 ) -> Picture | WithRights | None:
-    """A `<picture>`, on request with its credit; None without an image."""
+    """A `<picture>`, optionally followed by its credit; None without an image."""
     if not value:
         return None
     arguments = Arguments.of("tt_picture", {"spec": spec, **given})

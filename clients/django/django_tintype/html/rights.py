@@ -1,4 +1,4 @@
-"""Who made an image and on what terms it may be used, as readers and search engines see it."""
+"""Who made an image and on what terms it may be used, for readers and search engines."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 Rights = Mapping[str, Any]
 
-#: As Django's `json_script` has it: nothing in a script ends it or begins another.
+#: Like Django's `json_script`: no text can end the script or begin another.
 _IN_SCRIPT = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 @dataclass(frozen=True)
 class WithRights:
-    """An image, and what is said of it below."""
+    """An image, followed by its credit line and its data for search engines."""
 
     image: Element | Picture
-    #: A `<small>` with the credit line, or nothing.
+    #: A `<small>` with the credit line, or empty.
     credit: SafeString
-    #: A `<script>` with a schema.org/ImageObject, or nothing.
+    #: A `<script>` with a schema.org/ImageObject, or empty.
     jsonld: SafeString
 
     def __getattr__(self, name: str) -> object:
-        # For templates, as without the rights: {{ image.src }}.
+        # For templates, which read {{ image.src }} with or without rights.
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.image, name)
@@ -43,7 +43,7 @@ class WithRights:
 
 
 def credit_line(rights: Rights | None) -> str:
-    """The credit as it was written, else the creators, else the notice; empty if none is known."""
+    """Returns the credit, else the creators, else the notice; empty if none is known."""
     rights = rights or {}
     creators = ", ".join(_names(rights))
     return _text(rights, "credit") or creators or _text(rights, "notice")
@@ -55,7 +55,7 @@ def credit(rights: Rights | None) -> SafeString:
 
 
 def jsonld(rights: Rights | None, url: str) -> SafeString:
-    """Data, not a script: a Content-Security-Policy has nothing to allow."""
+    """Returns a data block, which no Content-Security-Policy needs to allow."""
     rights = rights or {}
     said = {
         "creator": [{"@type": "Person", "name": name} for name in _names(rights)],
@@ -89,6 +89,6 @@ def _text(rights: Rights, name: str) -> str:
 
 
 def _address(rights: Rights, name: str) -> str:
-    """A file may say anything; nobody follows an address that runs."""
+    """Returns a URL only if it is HTTP or HTTPS: a file may contain one that runs script."""
     text = _text(rights, name)
     return text if text.startswith(("https://", "http://")) else ""

@@ -19,9 +19,9 @@ use crate::spec::Size;
 const SIDE: f32 = 4096.0;
 
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// Of one that is packed with gzip (`.svgz`), for each byte.
+/// Maximum ratio of unpacked to packed size of a gzipped file (`.svgz`).
 pub(crate) const MAX_TIMES: u64 = 20;
-/// Of text behind entities.
+/// Limit on the text that entities expand to.
 const MAX_EXPANDED: usize = 16 * 1024 * 1024;
 /// Elements, counted once per reference.
 const MAX_ELEMENTS: u64 = 100_000;
@@ -70,7 +70,7 @@ const GEOMETRY: [&str; 19] = [
     "transform",
     "viewBox",
 ];
-/// Of a length: below ten million.
+/// Limit on the digits of a length: below ten million.
 const MAX_DIGITS: u64 = 7;
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
@@ -116,8 +116,8 @@ fn unpacked(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     Ok(unpacked.into())
 }
 
-/// The most that they could come to: all of them at each place where one may stand, and where one has others in
-/// it as often as the parser allows.
+/// Limits what entities can expand to, at worst: all of them at every reference, and those nested in others as often as
+/// the parser allows.
 fn check_entities(text: &str) -> Result<(), Error> {
     let mut declared = 0;
     let mut is_nested = false;

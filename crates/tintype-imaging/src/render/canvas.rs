@@ -17,7 +17,7 @@ const TRANSPARENT: Rgba = Rgba {
     a: 0,
 };
 
-/// Of what is blurred around a picture, in pixels: enough for what is out of focus.
+/// Size at which the backdrop is blurred, in pixels: enough for something out of focus.
 const BLURRED_SIDE: u32 = 96;
 const BLURRED_SIGMA: f64 = 4.0;
 
@@ -49,7 +49,7 @@ pub(super) fn apply(
     Ok(pad(&pixels, canvas, background))
 }
 
-/// The middle of a picture at the size of the canvas, out of focus.
+/// Returns the centre of the image, blurred and enlarged to the size of the canvas.
 fn backdrop(pixels: &Pixels, canvas: Size, deadline: Instant) -> Result<Pixels, Error> {
     let part = largest_inside(pixels.size, canvas);
     let channels = pixels.layout.channels();
@@ -131,7 +131,7 @@ fn pad(pixels: &Pixels, canvas: Canvas, background: Rgba) -> Pixels {
     padded
 }
 
-/// Samples of the canvas's own layout.
+/// Copies an image onto the canvas. The samples are in the canvas's own layout.
 fn put(source: &[u8], size: Size, onto: &mut Pixels, canvas: Canvas) {
     let channels = onto.layout.channels();
     let (stride, length) = (

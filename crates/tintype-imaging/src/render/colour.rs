@@ -202,7 +202,7 @@ fn options() -> TransformOptions {
     }
 }
 
-/// By the profile of the press, if the picture has one.
+/// Returns the conversion by the image's own CMYK profile, if there is one.
 fn by_press(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
     let profile = ColorProfile::new_from_slice(container.blocks.icc.as_deref()?).ok()?;
     if profile.color_space != DataColorSpace::Cmyk {
@@ -214,7 +214,7 @@ fn by_press(container: &Container) -> Option<Arc<Transform8BitExecutor>> {
         .ok()
 }
 
-/// Whether the samples mean sRGB, or say nothing that can be read.
+/// Returns whether the samples are sRGB, or have no readable description.
 pub(super) fn is_srgb(container: &Container) -> bool {
     let layout = match container.header.colour_space {
         ColourSpace::Gray => Layout::Gray,

@@ -64,7 +64,7 @@ pub(super) fn blur(pixels: &Pixels, sigma: f64, deadline: Instant) -> Result<Pix
 
 /// Computes `p + amount * (p - blurred p)` on colour only.
 fn sharpen(mut pixels: Pixels, amount: f64, deadline: Instant) -> Result<Pixels, Error> {
-    // In 1/255 of a level: what is rounded here would be multiplied by the amount.
+    // In 1/255 of a level, because rounding errors are multiplied by the amount.
     let blurred = gaussian(&pixels, SHARPEN_SIGMA, deadline)?;
     let amount = (amount * 256.0).round() as i64;
     let channels = pixels.layout.channels();
@@ -72,7 +72,7 @@ fn sharpen(mut pixels: Pixels, amount: f64, deadline: Instant) -> Result<Pixels,
     let colours = channels - usize::from(has_alpha);
     let both = pixels.samples.chunks_exact_mut(channels);
     for (pixel, soft) in both.zip(blurred.chunks_exact(channels)) {
-        // Colour times alpha, over alpha.
+        // Colour is premultiplied, so it is divided by alpha.
         let alpha = if has_alpha {
             i64::from(soft[colours])
         } else {
@@ -89,14 +89,14 @@ fn sharpen(mut pixels: Pixels, amount: f64, deadline: Instant) -> Result<Pixels,
     Ok(pixels)
 }
 
-/// Rows, then columns, in 1/255 of a level. Colour is weighted by alpha; edges repeat.
+/// Blurs rows, then columns; returns 1/255 of a level. Colour is premultiplied by alpha; edges repeat.
 fn gaussian(pixels: &Pixels, sigma: f64, deadline: Instant) -> Result<Vec<u16>, Error> {
     let bell = Bell::new(sigma);
     let channels = pixels.layout.channels();
     let (width, height) = (pixels.size.width as usize, pixels.size.height as usize);
     let mut samples = premultiply(pixels);
     let mut line = Line::default();
-    // Along rows, then along columns: (how many lines, length, step in a line, step between lines).
+    // Per pass: number of lines, length of a line, step within a line, step between lines.
     let passes = [
         (height, width, channels, width * channels),
         (width, height, width * channels, channels),
@@ -116,7 +116,7 @@ fn gaussian(pixels: &Pixels, sigma: f64, deadline: Instant) -> Result<Vec<u16>, 
     Ok(samples)
 }
 
-/// Multiplies colour by alpha (in 1/255), so that nothing is lost on the way back.
+/// Multiplies colour by alpha, in 1/255 of a level, so that nothing is lost when it is divided again.
 fn premultiply(pixels: &Pixels) -> Vec<u16> {
     let channels = pixels.layout.channels();
     if !pixels.layout.has_alpha() {
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::spec::Size;
 
-    /// Noise and a step of full contrast, against the same in floating point.
+    /// Compares noise and a full-contrast step with the same filter in floating point.
     #[test]
     fn the_strongest_sharpening_is_off_by_a_rounding() {
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -1,23 +1,23 @@
-//! Inks of a press that is not named, as colours of sRGB.
+//! Converts CMYK without a profile to sRGB.
 //!
-//! What libvips takes them for: the profile "Chemical proof" by Graeme W. Gill, who gave it to the public domain, by
-//! relative colorimetry. Of it there is a table here, of six steps of each ink, and what lies between is on planes
-//! through the nearest five: within 0.6 of a deltaE2000 in the mean, and 1.6 at the 99th percentile.
+//! The colours are those of libvips: relative colorimetric, by the profile "Chemical proof", which Graeme W. Gill has
+//! released into the public domain. The table here holds six levels of each ink; colours in between are interpolated
+//! from the nearest five (simplex interpolation): within 0.6 deltaE2000 on average, and 1.6 at the 99th percentile.
 
-/// From no ink to full ink in this many levels; then a step further.
+/// Distance between two levels of the table.
 const STEP: usize = 51;
 const STEPS: usize = 255 / STEP + 1;
 
-/// Red, green, blue of each mixture, in the order of cyan, then magenta, then yellow, then black.
+/// Red, green and blue of each mixture, ordered by cyan, magenta, yellow, black.
 const TABLE: &[u8; STEPS * STEPS * STEPS * STEPS * 3] = include_bytes!("inks.rgb");
 
-/// Places in the table from one step to the next of cyan, magenta, yellow, black.
+/// Distance in the table between two levels of cyan, magenta, yellow and black.
 const STRIDES: [usize; 4] = [STEPS * STEPS * STEPS, STEPS * STEPS, STEPS, 1];
 
-/// Cyan, magenta, yellow, black; 255 is full ink.
+/// Converts cyan, magenta, yellow and black, where 255 is full ink.
 pub(super) fn to_srgb(inks: [u8; 4]) -> [u8; 3] {
     let mut place = 0;
-    // How far beyond the step below, and where the step above is. Full ink is a step of its own.
+    // For each ink, how far it is above the level below, and the stride to the level above.
     let mut beyond = [(0, 0); 4];
     for ((ink, stride), beyond) in inks.into_iter().zip(STRIDES).zip(&mut beyond) {
         place += usize::from(ink) / STEP * stride;
@@ -26,7 +26,7 @@ pub(super) fn to_srgb(inks: [u8; 4]) -> [u8; 3] {
     beyond.sort_unstable_by(|one, other| other.cmp(one));
     let mut sum = [STEP / 2; 3];
     let mut rest = STEP;
-    // From one corner of the cell to the opposite one, along the ink that is furthest beyond first.
+    // From one corner of the cell to the opposite one, along the ink with the largest remainder first.
     for (share, stride) in beyond {
         add(&mut sum, place, rest - share);
         rest = share;
@@ -49,7 +49,7 @@ fn add(sum: &mut [usize; 3], place: usize, weight: usize) {
 mod tests {
     use super::*;
 
-    /// As libvips 8.18 has them.
+    /// Expected values are those of libvips 8.18.
     #[test]
     fn colours_are_those_of_the_profile() {
         for (inks, expected) in [

@@ -27,13 +27,13 @@ use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 struct Given {
     name: VariantName,
     fetched: Fetched,
-    /// A better format is being made.
+    /// A better format is being made in the background.
     interim: bool,
-    /// The first frame, where all were asked for.
+    /// This is the first frame, although an animation was requested.
     is_still: bool,
 }
 
-/// Told where the first frame is shown in place of all: there are too many, or they are to come.
+/// Sent if the first frame is shown instead of the animation, which has too many frames or is not ready yet.
 const ANIMATION: HeaderName = HeaderName::from_static("tintype-animation");
 
 pub(super) async fn answer(
@@ -115,7 +115,7 @@ async fn give(
         app.variants.fetch(name, ask.key, stored, resolved, span)
     };
     let fetched = match (fetch(&choices[chosen]).await, choices.get(chosen + 1)) {
-        // More work than was foreseen.
+        // The animation took more work than predicted.
         (Err(error), Some(still)) if choices[chosen].animated && error.is_too_much() => {
             if error.code().retryable() {
                 let moving = &choices[chosen];
@@ -162,8 +162,8 @@ fn representation(
     }
 }
 
-/// What could be answered, best first: one where the address names a format, else every format that the
-/// client takes and that can hold a picture of this size. An animation comes before a still picture.
+/// Returns the possible responses, best first: the format that the URL names, or every format that the client accepts
+/// and that can hold an image of this size. An animation comes before a still image.
 fn choices(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -191,7 +191,7 @@ fn choices(
         transparent: image.alpha && !is_opaque(merged),
     };
     let accepted = accepted(ask.request);
-    // Every client takes JPEG and PNG.
+    // Every client accepts JPEG and PNG.
     let stored = image.format.known().map(SourceFormat::as_str);
     let takes_original = stored != Some(Format::Webp.name()) || accepted.webp;
     let mut choices = Vec::new();
@@ -206,7 +206,7 @@ fn choices(
         let mut resolved = still(resolve(ask, merged, record, upright, format)?);
         resolved.own_coding =
             takes_original && stored != Some(format.name()) && resolved.is_original(upright);
-        // Whatever its size turns out to be, where only the picture tells it.
+        // If the size depends on the content, the largest possible size decides.
         if render::check_size(format, geometry::most(&resolved)).is_ok() {
             choices.push(resolved);
         }
@@ -221,7 +221,7 @@ fn still(resolved: Resolved) -> Resolved {
     }
 }
 
-/// Everything filled in: the record's size, focal point and rights, our qualities.
+/// Resolves the spec with the record's size, focal point and rights, and the configured qualities.
 fn resolve(
     ask: &RequestContext<'_>,
     merged: &Merged,
@@ -246,7 +246,7 @@ fn resolve(
     })
 }
 
-/// An opaque background leaves no transparency in the image.
+/// Returns whether the background is opaque, which leaves no transparency in the image.
 fn is_opaque(merged: &Merged) -> bool {
     matches!(
         merged.request.background,

@@ -91,7 +91,7 @@ impl Change {
         self.after.state != self.before.state
     }
 
-    /// Why caches are purged; `None` if nothing that they hold changes.
+    /// Returns why caches are purged; `None` if nothing that they hold changes.
     fn cause(&self) -> Option<Cause> {
         let (before, after) = (&self.before, &self.after);
         if self.is_of_state() {

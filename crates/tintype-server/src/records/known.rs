@@ -1,4 +1,4 @@
-//! What is remembered of a key, and for how long.
+//! The cached record of a key, and how long it may be used.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};

@@ -45,7 +45,7 @@ const MAX_CACHED_RECORDS: u64 = 100_000;
 /// either; known blocks stay in force.
 pub const STALE: Duration = Duration::from_secs(3600);
 
-/// How long after a failure the store is not asked again for the same record.
+/// How long after a failure the store is not queried again for the same record.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Rounds of compare-and-swap on one record: more than any real contention needs.
@@ -334,7 +334,7 @@ impl Records {
         }
     }
 
-    /// When the bytes may tell more than the record knows. On a read-only store a hash does not count: it could not be
+    /// When the bytes may show more than the record has. On a read-only store a hash does not count: it could not be
     /// stored, and would be computed again and again.
     pub fn unfinished_at(&self, record: &Record) -> Option<Timestamp> {
         match self.is_read_only {

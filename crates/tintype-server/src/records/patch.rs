@@ -1,8 +1,8 @@
 //! The editable fields of an original, and patches to them.
 //!
-//! One form for all ways in: the `Tintype-Record` header and the `record` field of an upload, and the
-//! body of a PATCH, are JSON merge patches (RFC 7396) of the same five members. What tintype knows by
-//! itself (size, type, facts of the picture) cannot be changed and is refused rather than ignored.
+//! The `Tintype-Record` header and the `record` field of an upload, and the body of a PATCH, all have the same form: a
+//! JSON merge patch (RFC 7396) of these five members. What tintype derives itself (size, type, facts about the image)
+//! cannot be changed, and is refused rather than ignored.
 
 use std::collections::BTreeMap;
 
@@ -34,13 +34,13 @@ pub struct RecordPatch(Map<String, Value>);
 pub struct EditableFields {
     pub focal_point: Option<Point>,
     pub crops: BTreeMap<String, Area>,
-    /// In place of what the file says.
+    /// Overrides the rights in the file.
     pub rights: SetRights,
     pub state: RequestedState,
     pub meta: Map<String, Value>,
 }
 
-/// Like [`State`], with the takedown, which is stored elsewhere.
+/// Like [`State`], but with the takedown, which is stored elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum RequestedState {
@@ -79,12 +79,12 @@ impl RecordPatch {
         Ok(Self(members))
     }
 
-    /// Whether it sets the state.
+    /// Returns whether the patch sets the state.
     pub fn has_state(&self) -> bool {
         self.0.contains_key("state")
     }
 
-    /// Whether it takes the original down.
+    /// Returns whether the patch takes the original down.
     pub fn is_of_block(&self) -> bool {
         let name = self.0.get("state").and_then(|state| state.get("name"));
         name.is_some_and(|name| name == "blocked")
@@ -160,7 +160,7 @@ fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// Member by member, so that the error names the one that is wrong.
+/// Parses each member separately, so that the error names the one that is wrong.
 fn typed(mut document: Map<String, Value>) -> Result<EditableFields, Error> {
     fn member<T: Default + for<'de> Deserialize<'de>>(
         document: &mut Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Finds out what an original is: its media type, and the facts about an image.
+//! Determines the media type of an original, and the facts about an image.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -90,13 +90,13 @@ impl Probing {
         &self.limits
     }
 
-    /// When probing an image again may tell more than its record knows; a time in the past means now.
+    /// Returns when probing an image again may find more than its record has; a time in the past means now.
     pub fn next_look(&self, record: &Record) -> Option<Timestamp> {
         record.next_look(&self.limits)
     }
 
-    /// Everything that the bytes tell. Never fails because of the bytes: what cannot be read as an image is stored
-    /// all the same, with the reason. `before` is what was known of the same bytes.
+    /// Returns everything that the bytes show. Never fails because of the bytes: a file that cannot be read as an
+    /// image is stored all the same, with the reason. `before` is what was known of the same bytes.
     pub async fn facts(
         &self,
         sniffed: Sniffed,
@@ -120,7 +120,7 @@ impl Probing {
         }
     }
 
-    /// The record of an original that has none. Small originals are hashed at once; larger ones later
+    /// Derives the record of an original that has none. Small originals are hashed at once; larger ones later
     /// ([`Self::hash`]), and are delivered without a version until then.
     ///
     /// `before` is what was known of the image, if these bytes were probed before.
@@ -178,7 +178,7 @@ impl Probing {
         })
     }
 
-    /// SHA-256 of one version of an original, read in chunks.
+    /// Returns the SHA-256 of one version of an original, read in chunks.
     pub async fn hash(&self, key: &Key, etag: &ETag) -> Result<ContentHash, Error> {
         let object = Object::Original(key.clone());
         let got = self.store.get(&object, None, Some(etag)).await?;
@@ -280,7 +280,7 @@ impl Probing {
     }
 }
 
-/// The coding of an adopted original, and as much of its content as can be probed: all of it, or only its
+/// Returns the coding of an adopted original, and as much of its content as can be probed: all of it, or only its
 /// beginning. If the bytes are not in the declared coding, there is none.
 async fn unpacked(
     name: Option<String>,
@@ -368,9 +368,9 @@ impl Input {
     }
 }
 
-/// Whether decoding is left for later: a client waits for a response that needs nothing of the pixels, and decoding
-/// is expensive. Everything that matters for variants is known of a JPEG without its pixels: it is neither drawn
-/// nor transparent.
+/// Returns whether decoding is left for later: a client is waiting for a response that needs no pixels, and decoding is
+/// expensive. Everything that matters for variants is known of a JPEG without its pixels: it is neither drawn nor
+/// transparent.
 fn is_left_for_later(header: &Header, input: &Input) -> bool {
     header.format == SourceFormat::Jpeg
         && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING

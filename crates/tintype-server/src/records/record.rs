@@ -1,8 +1,7 @@
-//! What tintype knows of an original.
+//! The record of an original.
 //!
-//! Decoded facts can be derived from the bytes at any time; what people said (focal point, crops,
-//! rights, state, `meta`) cannot. "Blocked" is not kept here: takedowns outlive the original and belong to
-//! [`crate::records::blocks`].
+//! Facts can be derived from the bytes at any time; what clients have set (focal point, crops, rights, state, `meta`)
+//! cannot. "Blocked" is not stored here: takedowns outlive the original and belong to [`crate::records::blocks`].
 
 use std::collections::BTreeMap;
 
@@ -45,10 +44,10 @@ pub struct Record {
     pub modified: Timestamp,
     /// `None` if it is not an image.
     pub image: Option<Image>,
-    /// As found in the bytes; null if they have none, and in older records.
+    /// As found in the file; null if it has none, and in older records.
     #[serde(default)]
     pub rights: Option<Rights>,
-    /// In place of what the bytes say.
+    /// Set by clients; overrides `rights` field by field.
     #[serde(default, skip_serializing_if = "SetRights::is_empty")]
     pub set_rights: SetRights,
     pub focal_point: Option<Point>,
@@ -87,7 +86,7 @@ pub fn is_gzip(encoding: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     pub format: Named<SourceFormat>,
-    /// Upright, in pixels; null if the bytes do not tell.
+    /// Upright, in pixels; null if the file does not say.
     pub width: Option<u32>,
     pub height: Option<u32>,
     /// As stored, 1..=8 (EXIF).
@@ -147,8 +146,8 @@ impl Image {
         self.reason = Some(reason);
     }
 
-    /// When probing the same bytes again may tell more; a time in the past means now. `None` if this renderer never
-    /// will.
+    /// Returns when probing the same bytes again may find more; a time in the past means now. `None` if this renderer
+    /// never will.
     pub fn next_look(&self, limits: &Limits) -> Option<Timestamp> {
         let Some(reason) = &self.reason else {
             return self.pending.then_some(Timestamp::MIN);
@@ -161,7 +160,7 @@ impl Image {
         reason.again
     }
 
-    /// Why no variant at all can be made of it.
+    /// Returns why no variant at all can be made of it.
     pub fn refusal(&self, limits: &Limits) -> Option<Error> {
         if let Err(error) = self.check_size(limits) {
             return Some(error.into());
@@ -178,7 +177,7 @@ impl Image {
         }
     }
 
-    /// What the cost of rendering depends on, for a file of this size. `None` for a format of another release.
+    /// Returns what the cost of rendering depends on, for a file of this size. `None` for a format of another release.
     pub fn source(&self, bytes: u64) -> Option<cost::Source> {
         let format = self.format.known()?;
         Some(cost::Source {
@@ -277,7 +276,7 @@ impl Record {
         Some(Version::from_bytes(version))
     }
 
-    /// When probing the image again may tell more, as [`Image::next_look`].
+    /// Returns when probing the image again may find more, as [`Image::next_look`] does.
     pub fn next_look(&self, limits: &Limits) -> Option<Timestamp> {
         match &self.image {
             Some(image) => image.next_look(limits),
@@ -286,7 +285,7 @@ impl Record {
         }
     }
 
-    /// When the bytes may tell more than is known; a time in the past means now.
+    /// Returns when the bytes may show more than is known; a time in the past means now.
     pub fn unfinished(&self, limits: &Limits) -> Option<Timestamp> {
         match self.sha256 {
             None => Some(Timestamp::MIN),
@@ -294,7 +293,7 @@ impl Record {
         }
     }
 
-    /// Whether it has editable fields that are set, which cannot be derived from the bytes.
+    /// Returns whether editable fields are set, which cannot be derived from the bytes.
     pub fn is_said(&self) -> bool {
         self.focal_point.is_some()
             || !self.crops.is_empty()
@@ -303,7 +302,7 @@ impl Record {
             || self.state != State::Public
     }
 
-    /// Bytes that a decoder reads; for a content coding of unknown size, the most that is decoded.
+    /// Returns the bytes that a decoder reads; for a content coding of unknown size, the most that is decoded.
     pub fn decoded_size(&self) -> u64 {
         match &self.encoding {
             Some(encoding) if encoding.is_gzip() => encoding.decoded.unwrap_or(ADOPT_WHOLE_BYTES),
@@ -311,7 +310,7 @@ impl Record {
         }
     }
 
-    /// Frames of its picture that an animation can be made of; 1 where it does not move.
+    /// Returns the number of frames of an animation; 1 for anything else.
     pub fn frames(&self) -> u32 {
         let moving = |image: &&Image| image.format.known().is_some_and(SourceFormat::moves);
         let image = self.image.as_ref().filter(moving);
@@ -326,13 +325,13 @@ impl Record {
         self.focal_point.map(|point| (point.x, point.y))
     }
 
-    /// What holds. `None`: nothing is known.
+    /// Returns the effective rights; `None` if nothing is known.
     pub fn rights(&self) -> Option<Rights> {
         let of_bytes = self.rights.clone().unwrap_or_default();
         Some(self.set_rights.over(of_bytes)).filter(|rights| !rights.is_empty())
     }
 
-    /// What the delivery address `f_json` tells anybody.
+    /// Returns the JSON of `f_json`, which is public.
     pub fn public_json(&self) -> serde_json::Value {
         serde_json::json!({
             "key": self.key,
@@ -347,7 +346,7 @@ impl Record {
         })
     }
 
-    /// The JSON of the API for token holders.
+    /// Returns the JSON of the API, for token holders.
     pub fn api_json(&self, block: Option<&Block>) -> serde_json::Value {
         let state = match block {
             Some(block) => {
@@ -376,7 +375,7 @@ impl Record {
     }
 }
 
-/// 16 hex digits of a SHA-256: enough to tell things apart, too few to be a secret.
+/// Returns 16 hex digits of a SHA-256: enough to tell things apart, too few to be a secret.
 pub fn short_hash(bytes: &[u8]) -> HexId<8> {
     HexId::<32>(Sha256::digest(bytes).into()).first()
 }
@@ -451,7 +450,7 @@ mod tests {
         cropped.crops.insert("square".into(), area);
         assert_ne!(cropped.version().unwrap(), version);
 
-        // A version that was given before rights could be set is still that.
+        // Versions from before rights could be set stay the same.
         assert_eq!(version.to_string(), "271a413bd339c570");
         let mut credited = base.clone();
         credited.set_rights.credit = Some("A".to_owned());

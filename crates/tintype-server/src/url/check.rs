@@ -14,7 +14,7 @@ pub struct Rule {
     is_broken: fn(&Request, FormatItem) -> bool,
 }
 
-/// The first that is broken is told.
+/// The first rule that is broken is reported.
 pub const RULES: [Rule; 7] = [
     Rule {
         item: "f",
@@ -67,7 +67,7 @@ pub const RULES: [Rule; 7] = [
     },
     Rule {
         item: "anim",
-        reason: "needs f_webp, f_gif or f_auto: jpeg, png and avif show one picture",
+        reason: "needs f_webp, f_gif or f_auto: only these can be animated",
         example: "f_jpeg~anim_1",
         is_broken: |request, format| {
             let moves = !matches!(format, FormatItem::Image(format) if !format.moves());

@@ -4,7 +4,7 @@ use tintype_imaging::spec::{Compass, Fit, Flip, Format, Metadata, Rotate};
 
 use super::FormatItem;
 
-/// An item, as the reference describes it. Values come from its parser.
+/// An item, as the reference describes it. The accepted values come from its parser.
 #[derive(Debug)]
 pub struct Item {
     pub name: &'static str,
@@ -40,19 +40,19 @@ pub const ITEMS: [Item; 22] = [
     or(
         "fit",
         "contain",
-        "How the picture comes into the box: `contain` within it, `cover` fills it and cuts what stands out, `stretch` \
-         distorts, `pad` puts it on a canvas of exactly that size.",
+        "How the image fits the box: `contain` keeps all of it inside, `cover` fills the box and crops the rest, \
+         `stretch` distorts, `pad` adds a canvas of exactly that size.",
     ),
     item(
         "g",
-        "What a cut keeps, or where a padded picture lies: a compass point, or a point in fractions of the upright \
-         original. Otherwise the record's focal point, else the centre. `smart` is the part with the most to be seen \
-         (edges, skin, colours unlike the rest), unless the record has a focal point.",
+        "What cropping keeps, or where a padded image is placed: a compass point, or a point in fractions of the \
+         upright original. The default is the record's focal point, else the centre. `smart` is the most salient part \
+         (edges, skin tones, unusual colours), unless the record has a focal point.",
     ),
     item(
         "crop",
-        "A part of the upright original, taken before anything else: left, top, width and height. What reaches over \
-         the edge ends at the edge.",
+        "A part of the upright original, cut out before anything else: left, top, width and height. It is clipped to \
+         the original.",
     ),
     or(
         "dpr",
@@ -62,29 +62,28 @@ pub const ITEMS: [Item; 22] = [
     or(
         "up",
         "0",
-        "Whether the answer may be larger than the original. Otherwise a box that is too large becomes smaller, in its \
-         own shape.",
+        "Whether the image may be larger than the original. Otherwise a box that is too large is reduced, keeping its \
+         aspect ratio.",
     ),
     item(
         "q",
-        "Quality, on one scale for all formats: JPEG's. Otherwise as configured, by format. PNG has none.",
+        "Quality, on the scale of JPEG for all formats. The default is configured for each format. PNG has none.",
     ),
     or(
         "f",
         "auto",
-        "The format. `auto` is the best one that the client's `Accept` header names and that can hold the picture; \
+        "The format. `auto` is the best one that the client's `Accept` header names and that can hold the image; \
          `json` is the public part of the record, `original` the file itself.",
     ),
     item(
         "bg",
-        "The colour behind transparent parts and around a padded picture. Otherwise transparent where the format can, \
-         else white. With \
-         `fit_pad`, `blur` is the picture itself, as large as the canvas and out of focus.",
+        "The colour behind transparent parts and around a padded image. The default is transparent if the format \
+         allows it, else white. With `fit_pad`, `blur` is a blurred copy of the image that fills the canvas.",
     ),
-    item("rot", "Degrees to turn by, clockwise, after the crop."),
+    item("rot", "Degrees to rotate by, clockwise, after the crop."),
     item(
         "flip",
-        "Mirrors after turning: `h` left to right, `v` top to bottom.",
+        "Mirrors after rotating: `h` left to right, `v` top to bottom.",
     ),
     item("blur", "Gaussian blur with this sigma in CSS pixels."),
     or("sharpen", "0", "Sharpens the image."),
@@ -92,33 +91,33 @@ pub const ITEMS: [Item; 22] = [
     or(
         "trim",
         "0",
-        "Cuts off a border of the colour of the corners, or transparent, after `crop`. The tolerance is a share of a \
-         channel's range; 1 is the usual one (0.04). What is left may be of any shape, so the size of the answer is \
-         known only when it is made.",
+        "Removes a border that is transparent or has the colour of the corners, after `crop`. The tolerance is a \
+         fraction of a channel's range; 1 stands for the usual one (0.04). The size of the image is known only after \
+         rendering, because what is left may have any shape.",
     ),
     or(
         "anim",
         "0",
-        "Keeps the frames of an animated GIF, PNG or WebP, with their times and loops, as WebP or GIF: with `f_auto` \
-         WebP where the client takes it. Otherwise the first one is shown, and also of what has more than 1,000 frames, \
-         500 megapixels of them in all or 100 in the answer, or takes too long for now: the header \
+        "Keeps an animated GIF, PNG or WebP animated, with its timing and loops, as WebP or GIF; with `f_auto` as WebP \
+         if the client accepts it. The first frame is shown instead of an animation of more than 1,000 frames, 500 \
+         megapixels in total or 100 in the response, or one that takes too long for now; the header \
          `Tintype-Animation: first-frame` says so.",
     ),
     or(
         "meta",
         "copyright",
-        "Which metadata the answer carries: none, author and copyright, or with `keep` all that is said of the picture \
-         and how it was taken. Never places, serial numbers, owners, previews and maker notes.",
+        "Which metadata the image contains: none, author and copyright, or with `keep` also what describes the image \
+         and how it was taken. Locations, serial numbers, owners, previews and maker notes are never included.",
     ),
     item(
         "max",
-        "Bytes that the answer should not exceed. Quality gives way, down to 10, and in six tries at most; PNG has none \
-         to give.",
+        "Bytes that the image should not exceed. Quality is reduced for it, to 10 at least and in at most six attempts; \
+         PNG has no quality to reduce.",
     ),
     item(
         "v",
-        "The record's version. With the current one, and no preset, the answer may be cached for ever; with an older \
-         one it is the current picture, cached briefly.",
+        "The record's version. With the current one, and no preset, the response may be cached for ever; with an older \
+         one it is the current image, cached briefly.",
     ),
     item(
         "exp",
@@ -139,7 +138,7 @@ pub fn is_item(name: &str) -> bool {
     names().any(|item| item == name)
 }
 
-/// The words that an item accepts; none if it takes numbers.
+/// Returns the words that an item accepts; none if it accepts numbers.
 pub fn words(item: &str) -> Vec<&'static str> {
     fn of<T>(words: Words<T>) -> Vec<&'static str> {
         words.iter().map(|(word, _)| *word).collect()
@@ -228,7 +227,7 @@ pub(super) const METADATA: Words<Metadata> = &[
     ("keep", Metadata::Keep),
 ];
 
-/// A background that is no colour.
+/// The background that is not a colour.
 pub(super) const BLUR: &str = "blur";
 
 pub(super) const SWITCH: Words<bool> = &[("0", false), ("1", true)];
@@ -238,7 +237,7 @@ pub(super) fn meaning<T: Copy>(words: Words<T>, text: &str) -> Option<T> {
     Some(*value)
 }
 
-/// The word for a value. `Rotate::None` and the empty flip have none: they are written by leaving the item out.
+/// Returns the word for a value. `Rotate::None` and the empty flip have none: they are written by leaving the item out.
 pub(super) fn word<T: Copy + PartialEq>(words: Words<T>, value: T) -> Option<&'static str> {
     let (word, _) = words.iter().find(|(_, candidate)| *candidate == value)?;
     Some(word)

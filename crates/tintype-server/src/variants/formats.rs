@@ -1,14 +1,14 @@
 //! Chooses the format of a negotiated response, once the image's size is known.
 //!
-//! Best first, a client's formats are: AVIF, WebP, then JPEG, which everybody takes. A drawing or what
-//! is transparent has PNG in JPEG's place, and a drawing is not put through AVIF at all: WebP and PNG
-//! keep every pixel of it in fewer bytes.
+//! A client's formats are, best first: AVIF, WebP, then JPEG, which every client accepts. Drawings and transparent
+//! images use PNG instead of JPEG. Drawings are never encoded as AVIF, because WebP and PNG preserve every pixel in
+//! fewer bytes.
 //!
-//! An animation that is asked for is WebP where a client takes that or AVIF, else GIF. It comes before a still picture,
-//! which takes its place where it would be made too late.
+//! An animation is WebP if the client accepts WebP or AVIF, else GIF. It comes before a still image, which is sent
+//! instead if the animation would take too long.
 //!
-//! A format that cannot hold a picture of this size gives way for good. One that would cost too much now
-//! gives way for a minute ([`gives_way`]), while the better answer is made behind it.
+//! A format that cannot hold an image of this size is never used. One that would cost too much now is replaced for a
+//! minute ([`gives_way`]), while the better response is made in the background.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) struct Nature {
     pub transparent: bool,
 }
 
-/// Formats, best first; never empty.
+/// Returns formats, best first; never empty.
 pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item = Format> {
     let Nature { drawn, transparent } = nature;
     let last = match drawn || transparent {
@@ -36,16 +36,16 @@ pub(crate) fn in_order(accepted: Accepted, nature: Nature) -> impl Iterator<Item
     avif.into_iter().chain(webp).chain([last])
 }
 
-/// What an animation is written in.
+/// Returns the format of an animation.
 pub(crate) fn moving(accepted: Accepted) -> Format {
-    // Whoever shows AVIF shows WebP, and it is named alone by those who prefer it.
+    // Clients that show AVIF show WebP too, though some name only AVIF.
     match accepted.webp || accepted.avif {
         true => Format::Webp,
         false => Format::Gif,
     }
 }
 
-/// Why the best format is not answered now.
+/// Why the best format is not sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Encoding takes longer than the budget.
@@ -63,8 +63,8 @@ impl Reason {
     }
 }
 
-/// Which format to respond with in place of the first, if that has not been made yet. `wait` is the current wait
-/// for a pixel thread.
+/// Returns which format to send in place of the first, if that has not been made yet, and why. `wait` is the current
+/// wait for a pixel thread.
 pub(crate) fn gives_way(
     costs: &[Expected],
     budget: Duration,
@@ -119,7 +119,7 @@ mod tests {
         check(true, false, drawn, &[Png]);
     }
 
-    /// All in milliseconds: the budget, the wait, and per format the costs of decoding and encoding.
+    /// All values are in milliseconds: the budget, the wait, and per format the costs of decoding and encoding.
     fn decide(budget: u64, wait: u64, costs: &[(u64, u64)]) -> Option<(usize, Reason)> {
         let costs: Vec<_> = costs
             .iter()

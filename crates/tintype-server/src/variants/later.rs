@@ -21,7 +21,7 @@ use crate::records::record::Record;
 use crate::variants::formats::{self, Reason};
 use crate::workers::Priority;
 
-/// How soon this process notices a variant made by another replica.
+/// How soon this process notices a variant that another replica has made.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How soon a failed variant is tried again.
@@ -56,7 +56,7 @@ impl Default for Later {
 }
 
 impl Variants {
-    /// Which of the choices to respond with in place of the first, unless that is already made.
+    /// Returns which of the choices to send in place of the first, unless that has been made already.
     pub fn gives_way(&self, record: &Record, choices: &[Resolved]) -> Option<(usize, Reason)> {
         let [best, _, ..] = choices else { return None };
         let costs: Option<Vec<_>> = choices
@@ -64,7 +64,7 @@ impl Variants {
             .map(|resolved| expected(record, resolved))
             .collect();
         if best.animated {
-            // A page waits for an animation as long as for any picture, and not until the deadline.
+            // An animation may take as long as any other image, but must not use up the deadline.
             let most = self.config.work.render_deadline / 2;
             let is_long = costs?.first()?.total() > most;
             return is_long.then_some((1, Reason::Dear));
@@ -73,7 +73,7 @@ impl Variants {
         formats::gives_way(&costs?, self.config.pictures.format_budget, wait)
     }
 
-    /// Whether the variant is available without making it. Concurrent calls make one request to the store.
+    /// Returns whether the variant exists already. Concurrent calls make one request to the store.
     pub async fn is_made(&self, name: VariantName, key: &Key, stored: &StoredRecord) -> bool {
         if self.in_memory(&name).is_some() {
             return true;
@@ -82,7 +82,7 @@ impl Variants {
         self.later.looked_up.get_with(name, look).await
     }
 
-    /// Has the variant made in the background, unless that has begun already.
+    /// Makes the variant in the background, unless that has begun already.
     pub fn make_later(
         self: &Arc<Self>,
         name: VariantName,

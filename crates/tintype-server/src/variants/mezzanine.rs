@@ -34,7 +34,7 @@ impl Mezzanine {
     pub(super) fn of(record: &Record, resolved: &Resolved) -> Option<Self> {
         let image = record.image.as_ref()?;
         let upright = image.upright()?;
-        // A border is found in the original, to the pixel.
+        // Trimming finds the border in the original, to the pixel.
         let is_trimmed = resolved
             .look
             .as_ref()
@@ -62,7 +62,7 @@ impl Mezzanine {
         })
     }
 
-    /// What the cost of a variant depends on, once the mezzanine is there with this many bytes.
+    /// Returns what the cost of a variant depends on if it is made from a mezzanine of this many bytes.
     pub(super) fn source(&self, bytes: usize) -> cost::Source {
         cost::Source {
             format: SourceFormat::Jpeg,
@@ -78,7 +78,7 @@ impl Mezzanine {
     }
 }
 
-/// Lines and letters would suffer in anything else, and transparency would be lost.
+/// Lines and letters would suffer in a lossy mezzanine, and transparency would be lost.
 fn is_photograph(image: &Image) -> bool {
     let is_drawn = image
         .drawn

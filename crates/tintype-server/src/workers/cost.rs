@@ -7,9 +7,9 @@ use tintype_imaging::spec::Format;
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub kind: Kind,
-    /// CPU time on one thread, by the model. The pool corrects it by what jobs of this kind took.
+    /// Predicted CPU time on one thread. The pool corrects it by measurements of this kind of job.
     pub time: Duration,
-    /// Memory.
+    /// Peak memory.
     pub bytes: u64,
 }
 
@@ -17,7 +17,7 @@ pub struct Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Render(Format),
-    /// Whatever its format: how much of each frame has changed decides.
+    /// Of any format: the cost depends on how much of each frame has changed.
     Animation,
     /// The decoded facts of an original.
     Placeholder,

@@ -1,9 +1,8 @@
-//! AV1 in a process of its own.
+//! Decodes AV1 in a separate process.
 //!
-//! The decoder has functions of C's kind inside, in which a panic ends the process, and code that the compiler does not
-//! check. So a program that has others to serve runs it in a child ([`run_by`]), which reads items, writes planes
-//! ([`serve`]), and may end in whatever way: that is an error of the one picture. Without a program, as in tests, it
-//! runs here.
+//! The decoder contains `extern "C"` functions, in which a panic aborts the process, and unsafe code. A service
+//! therefore runs it in a child ([`run_by`]), which reads items and writes planes ([`serve`]). However the child ends,
+//! only the image being decoded fails. Without a command, as in tests, AV1 is decoded in this process.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::fd::AsFd;
@@ -22,12 +21,12 @@ use crate::spec::Size;
 
 static PROGRAM: OnceLock<fn() -> Command> = OnceLock::new();
 
-/// The command that calls [`serve`], for all decoding of this process from now on.
+/// Sets the command that calls [`serve`]. It applies to everything that this process decodes from now on.
 pub fn run_by(program: fn() -> Command) {
     let _ = PROGRAM.set(program);
 }
 
-/// Decodes items until there are no more. What cannot be decoded is answered too; an error is of the pipes.
+/// Decodes items until the input ends. Decoding errors are sent as responses; `Err` means that a pipe failed.
 pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let (mut input, mut output) = (BufReader::new(input), BufWriter::new(output));
     while !input.fill_buf()?.is_empty() {
@@ -52,12 +51,12 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
 const DECODED: u8 = 1;
 const FAILED: u8 = 2;
 
-/// Of the words of an error.
+/// Limit on the length of an error message.
 const MAX_WORDS: usize = 1_000;
 
 const NO_POINT: u8 = u8::MAX;
 
-/// What is to be decoded: see [`av1::decode`].
+/// A request to decode an item, with the arguments of [`av1::decode`].
 struct Item {
     data: Vec<u8>,
     point: Option<u8>,
@@ -107,7 +106,8 @@ fn send(frame: &Frame, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Of at most so many pixels. An error is of the pipe; whoever decodes strangers' bytes is not believed.
+/// Receives a frame of at most `most` pixels. The outer error is one of the pipe. The child is not trusted, because it
+/// has decoded hostile bytes.
 fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<Frame, Error>> {
     let odd = || io::Error::from(io::ErrorKind::InvalidData);
     match array(from)? {
@@ -152,7 +152,7 @@ fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<Frame, Error>> 
     }))
 }
 
-/// Of luma, and of both chroma.
+/// Returns the size of the luma plane, then of both chroma planes.
 fn planes(size: Size, chroma: Option<(u32, u32)>) -> Vec<Size> {
     let mut planes = vec![size];
     if let Some((across, down)) = chroma {
@@ -162,10 +162,10 @@ fn planes(size: Size, chroma: Option<(u32, u32)>) -> Vec<Size> {
     planes
 }
 
-/// Samples of a byte each, or of two where they have more bits.
+/// Samples of one byte each, or of two bytes if they have more than 8 bits.
 pub(super) struct Plane {
     samples: Vec<u8>,
-    /// In bytes.
+    /// Bytes per row.
     stride: usize,
 }
 
@@ -185,12 +185,13 @@ impl Plane {
     }
 }
 
-/// Decodes the items of one file, here or in a child that is started for the first of them and ends with it.
+/// Decodes the items of one file, in this process or in a child that is started for the first item and ends with the
+/// decoder.
 #[derive(Default)]
 pub(super) struct Av1Decoder(Option<Decoding>);
 
 impl Av1Decoder {
-    /// As [`av1::decode`], and no longer than until the deadline where there is a child.
+    /// Does the same as [`av1::decode`], but a child is stopped at the deadline.
     pub(super) fn decode(
         &mut self,
         data: Vec<u8>,
@@ -251,7 +252,7 @@ impl Decoding {
         receive(&mut BufReader::new(answers), item.most)
     }
 
-    /// Why it broke off.
+    /// Returns why decoding stopped.
     fn reason(mut self, error: &io::Error) -> Error {
         if error.kind() == io::ErrorKind::TimedOut {
             return Error::DeadlineExceeded;
@@ -262,19 +263,19 @@ impl Decoding {
         let is_its_own = ended_by.is_some_and(|signal| !by_others.contains(&signal));
         let has_panicked = status.and_then(|status| status.code()) == Some(PANICKED);
         match is_its_own || has_panicked {
-            true => Error::malformed("AV1: it ends the decoder"),
+            true => Error::malformed("AV1: the decoder crashed"),
             false => Error::internal(format!("the AV1 decoder: {error}")),
         }
     }
 
-    /// How it ended, if it had.
+    /// Kills the child, unless it has exited already, and returns its exit status.
     fn end(&mut self) -> Option<ExitStatus> {
         let _ = self.child.kill();
         self.child.wait().ok()
     }
 }
 
-/// What Rust's programs end with after a panic.
+/// Exit code of a Rust program after a panic.
 const PANICKED: i32 = 101;
 
 impl Drop for Decoding {
@@ -283,13 +284,13 @@ impl Drop for Decoding {
     }
 }
 
-/// A pipe that is waited for no longer than until a moment.
+/// A pipe whose operations time out at the deadline.
 struct Watched<'a, P> {
     pipe: &'a mut P,
     deadline: Instant,
 }
 
-/// What a pipe that can be written to takes without waiting.
+/// Bytes that a writable pipe accepts without blocking (`PIPE_BUF` on Linux).
 const AT_ONCE: usize = 4_096;
 
 impl<P: AsFd> Watched<'_, P> {
@@ -356,7 +357,7 @@ mod tests {
         decoding.reason(&error)
     }
 
-    /// However the child ends, or whether it does, is an error of the one picture.
+    /// However the child ends, and even if it does not, only this one image fails.
     #[test]
     fn a_decoder_that_ends_is_an_error_of_the_bytes_and_one_that_is_ended_is_not() {
         let minute = Duration::from_secs(60);

@@ -8,10 +8,10 @@ use super::frame::{Frame, Planes};
 use crate::Error;
 use crate::spec::Size;
 
-/// A picture takes a handful of steps.
+/// One image takes a handful of steps.
 const MAX_STEPS: u32 = 64;
 
-/// Decodes the first picture, of at most `most` pixels.
+/// Decodes the first frame, of at most `most` pixels.
 pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<Frame, Error> {
     let mut settings = Settings::new();
     settings.set_n_threads(1);
@@ -34,7 +34,7 @@ pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<Fram
             Err(error) => return Err(failed(error)),
         }
     }
-    // A picture that the decoder still holds at the end.
+    // A frame that the decoder still holds at the end.
     decoder.get_picture().map_err(failed).and_then(frame)
 }
 

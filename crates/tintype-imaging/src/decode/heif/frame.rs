@@ -1,4 +1,4 @@
-//! A decoded picture in luma and chroma, and its conversion to RGB (H.273).
+//! A decoded frame in luma and chroma, and its conversion to RGB (H.273).
 
 use heifer_hevc_dec::recon;
 
@@ -20,7 +20,7 @@ pub(super) struct Frame {
 
 pub(super) enum Planes {
     Av1(re_rav1d::Picture),
-    /// Of AV1 too, from another process.
+    /// AV1 from another process.
     Received(Vec<Plane>),
     Hevc {
         frame: recon::Frame,
@@ -37,7 +37,7 @@ impl Frame {
         self.full_range = nclx.full_range;
     }
 
-    /// A row of a plane, as far as it is shown.
+    /// Reads the visible part of a row of a plane.
     pub(super) fn row(&self, plane: usize, y: u32, into: &mut Vec<u16>) {
         let (across, down) = match plane {
             0 => (1, 1),

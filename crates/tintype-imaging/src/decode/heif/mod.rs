@@ -1,7 +1,8 @@
 //! HEIF: an item and everything it is derived from. Tiles are decoded one row of tiles at a time; overlays are composed
 //! on a canvas first.
 //!
-//! The clock is looked at between items. Within one of HEVC it cannot be, but all items together are bounded.
+//! The deadline is checked between items: it cannot be checked within an HEVC item, but the work of all items together
+//! is bounded.
 
 mod alpha;
 pub mod apart;

@@ -1,4 +1,4 @@
-//! EXIF, entry by entry (CIPA DC-008), in the byte order that it has.
+//! Copies allowed EXIF entries (CIPA DC-008) in their original byte order.
 
 use std::io::Cursor;
 
@@ -9,14 +9,15 @@ use crate::probe::ifd::{Directory, Tiff};
 const ORIENTATION: u16 = 0x0112;
 const EXIF_DIRECTORY: u16 = 0x8769;
 
-/// Of the first directory: description, camera, resolution, software, time, artist, rating, copyright, and what
-/// Windows calls title, comment, author, keywords and subject. The name of the host computer is often its owner's.
+/// Tags of the first directory: description, camera, resolution, software, time, artist, rating, copyright, and the
+/// title, comment, author, keywords and subject of Windows. `HostComputer` is left out: it often contains the owner's
+/// name.
 const MAIN: &[u16] = &[
     0x010e, 0x010f, 0x0110, 0x011a, 0x011b, 0x0128, 0x0131, 0x0132, 0x013b, 0x4746, 0x4749, 0x8298,
     0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f,
 ];
 
-/// Of EXIF's own: exposure, times, light, lens, and how it was processed.
+/// Tags of the EXIF directory: exposure, times, light, lens, and processing.
 const DETAILS: &[u16] = &[
     0x829a, 0x829d, 0x8822, 0x8824, 0x8827, 0x8830, 0x8831, 0x8832, 0x8833, 0x8834, 0x8835, 0x9000,
     0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9201, 0x9202, 0x9203, 0x9204, 0x9205, 0x9206, 0x9207,
@@ -52,7 +53,7 @@ pub(super) fn kept(exif: &[u8], limits: &Limits) -> Option<Vec<u8>> {
     Some(writer.block(main, details))
 }
 
-/// Those that are wanted, as far as there is room for them.
+/// Returns the wanted entries that fit into `room`.
 fn entries(
     tiff: &mut Tiff<Cursor<&[u8]>>,
     directory: &Directory,
@@ -83,7 +84,7 @@ fn entries(
 }
 
 impl Entry {
-    /// Of one value.
+    /// Creates an entry with a single value.
     fn new(tag: u16, kind: u16, bytes: Vec<u8>) -> Self {
         Self {
             tag,
@@ -117,7 +118,7 @@ impl Writer {
         let order: &[u8] = if self.little { b"II" } else { b"MM" };
         let mut block = [order, &self.u16(42), &self.u32(8)].concat();
         if !details.is_empty() {
-            // Its place is known once all that comes before it is.
+            // A placeholder: the offset is known once everything before it has its size.
             main.push(Entry::new(EXIF_DIRECTORY, 4, vec![0; 4]));
             let place = block.len() + self.directory(&mut main, 0).len();
             if let Some(entry) = main.iter_mut().find(|entry| entry.tag == EXIF_DIRECTORY) {
@@ -133,7 +134,7 @@ impl Writer {
         block
     }
 
-    /// With its values, for this place in the block.
+    /// Writes a directory and its values; `start` is its offset in the block.
     fn directory(&self, entries: &mut [Entry], start: usize) -> Vec<u8> {
         entries.sort_by_key(|entry| entry.tag);
         let mut head = self.u16(entries.len() as u16).to_vec();

@@ -1,15 +1,16 @@
-//! IPTC's data sets, as they are, as a resource of Photoshop.
+//! Copies allowed IPTC data sets unchanged into a Photoshop resource.
 
 use super::MAX_BYTES;
 use crate::probe::rights::iptc::{as_resource, blocks, data_sets};
 
-/// Of the application record: places by code and by name, city, sublocation, province, country.
+/// Data sets of the application record with locations: content location code and name, city, sublocation,
+/// province, country code and name.
 const PLACES: [u8; 7] = [26, 27, 90, 92, 95, 100, 101];
 
-/// From here on previews, and what is not defined.
+/// Data sets from this number on are previews or undefined.
 const PREVIEWS: u8 = 200;
 
-/// The application record, and what says that texts are UTF-8.
+/// Returns the application record, and the data set that declares UTF-8.
 pub(super) fn kept(plain: Option<&[u8]>, photoshop: Option<&[u8]>) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     for block in blocks(plain, photoshop) {
@@ -28,7 +29,7 @@ pub(super) fn kept(plain: Option<&[u8]>, photoshop: Option<&[u8]>) -> Option<Vec
             kept.extend((value.len() as u16).to_be_bytes());
             kept.extend(value);
         }
-        // Further ones say the same once more.
+        // Further blocks repeat the first.
         if has_any {
             return Some(as_resource(&kept));
         }

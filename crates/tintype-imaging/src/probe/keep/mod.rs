@@ -1,9 +1,8 @@
-//! Metadata that goes along as a whole (`meta_keep`): what the original says of how it was taken, what it shows and
-//! who made it.
+//! The metadata that `meta_keep` copies: how the image was taken, what it shows, and who made it.
 //!
-//! Kept is what is known to be harmless, by name; all else stays behind. Never kept are places (coordinates as well
-//! as names), serial numbers and other numbers of a camera or a picture, owners, previews, maker notes, whatever
-//! describes the pixels of the original, and its orientation: an answer is upright.
+//! Only fields known to be harmless are copied, by name. Never copied are locations (coordinates and names), serial
+//! numbers and unique identifiers of cameras and images, owners, previews, maker notes, anything that describes the
+//! pixels of the original, and its orientation, because responses are upright.
 
 mod exif;
 mod iptc;
@@ -13,10 +12,10 @@ use super::metadata::Blocks;
 use super::rights::{Rights, Written};
 use crate::limits::Limits;
 
-/// Of each block: a segment of JPEG holds little more. What does not fit is left out.
+/// Limit on each block: a JPEG segment holds little more. Fields that do not fit are omitted.
 const MAX_BYTES: usize = 60_000;
 
-/// `None` where there is nothing to say. A block that the original has not says its rights.
+/// Returns `None` if there is nothing to write. A block that the original lacks is written from its rights.
 pub(super) fn written(blocks: &Blocks, rights: &Rights, limits: &Limits) -> Option<Written> {
     let rights = rights.written();
     let exif = blocks.exif.as_deref();

@@ -1,4 +1,4 @@
-//! XMP, property by property: those of namespaces that are about the picture, written anew with prefixes of our own.
+//! Copies allowed XMP properties: those of namespaces that describe the image, written with canonical prefixes.
 
 use std::fmt::Write;
 
@@ -9,11 +9,11 @@ use quick_xml::events::{BytesStart, Event};
 use super::MAX_BYTES;
 use crate::probe::rights::xmp::{MAX_DEPTH, MAX_EVENTS, RDF, as_text, bound};
 
-/// Of a namespace, with the prefix that stands for it here.
+/// A namespace and its canonical prefix.
 struct Space {
     prefix: &'static str,
     uri: &'static str,
-    /// Its names that are not kept.
+    /// Names that are not copied.
     dropped: &'static [&'static str],
 }
 
@@ -117,26 +117,26 @@ const SPACES: [Space; 12] = [
     ),
 ];
 
-/// Its name here; `None` for what is not kept.
+/// Returns the name with its canonical prefix; `None` if it is not copied.
 fn kept_name(space: &[u8], name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let space = SPACES.iter().find(|known| known.uri.as_bytes() == space)?;
     let is_plain = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    // Coordinates are of one family.
+    // All coordinates begin with GPS.
     let is_dropped = space.dropped.contains(&name) || name.starts_with("GPS");
     (is_plain && !is_dropped).then(|| format!("{}:{name}", space.prefix))
 }
 
-/// What an open element is.
+/// The role of an open element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Outside,
     Rdf,
-    /// A description of the picture.
+    /// A description of the image.
     Picture,
-    /// A property, or something in one, by its name here.
+    /// A property, or an element within one, with its canonical name.
     Kept(String),
     Dropped,
 }
@@ -148,7 +148,7 @@ struct Walk {
     body: String,
 }
 
-/// A packet; `None` where nothing is left of it. What follows a fault is lost.
+/// Returns a packet, or `None` if nothing is left. Everything after a syntax error is dropped.
 pub(super) fn kept(packet: &[u8]) -> Option<Vec<u8>> {
     let text = as_text(packet);
     let mut reader = NsReader::from_str(text.trim_matches('\0'));
@@ -169,7 +169,7 @@ pub(super) fn kept(packet: &[u8]) -> Option<Vec<u8>> {
                 walk.end();
             }
             Event::End(_) => walk.end(),
-            // Escaped as it is.
+            // Already escaped.
             Event::Text(part) => walk.push(&String::from_utf8_lossy(&part)),
             Event::CData(part) => walk.push(&escape(String::from_utf8_lossy(&part))),
             Event::GeneralRef(name) => {
@@ -211,7 +211,7 @@ impl Walk {
         self.open.push(place);
     }
 
-    /// Properties that are written as attributes.
+    /// Adds properties that are written as attributes.
     fn simple(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
         for (name, value) in attributes(reader, element) {
             if !name.starts_with("rdf:") && !name.starts_with("xml:") {
@@ -261,10 +261,10 @@ impl Walk {
     }
 }
 
-/// What is around the properties takes no more.
+/// Limit on everything around the properties.
 const FRAME_BYTES: usize = 1_500;
 
-/// Those that are kept, by their names here, with escaped values.
+/// Returns the attributes that are copied, with canonical names and escaped values.
 fn attributes(
     reader: &NsReader<&[u8]>,
     element: &BytesStart<'_>,

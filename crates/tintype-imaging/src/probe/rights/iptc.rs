@@ -39,7 +39,7 @@ fn of(block: &[u8]) -> Rights {
     rights
 }
 
-/// 0x1c, record, data set, length, bytes: up to the first fault.
+/// Reads data sets up to the first error. Each is 0x1c, record, data set, length, value.
 pub(in crate::probe) fn data_sets(mut rest: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
     std::iter::from_fn(move || {
         let [0x1c, record, set, high, low, tail @ ..] = rest else {
@@ -52,7 +52,7 @@ pub(in crate::probe) fn data_sets(mut rest: &[u8]) -> impl Iterator<Item = (u8, 
     })
 }
 
-/// All that are IPTC, also behind one that is damaged.
+/// Returns all IPTC resources, including those after a damaged one.
 fn resources(mut rest: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     loop {

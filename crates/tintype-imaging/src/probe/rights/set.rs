@@ -1,4 +1,4 @@
-//! Rights that somebody has set, in place of what the file says.
+//! Rights set by a client, which override those in the file.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_CREATORS, MAX_TEXT_BYTES, Rights, clean};
 
-/// What is `None` is as the file says. An empty text or list takes away what the file says.
+/// `None` keeps what the file says; an empty text or list removes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SetRights {
@@ -34,7 +34,7 @@ pub struct SetRights {
     pub digital_source_type: Option<String>,
 }
 
-/// Followed by readers of the pages that show them, so nothing that runs.
+/// Pages link to these, so schemes that run script are refused.
 const ADDRESSES: [&str; 3] = ["web_statement", "licensor_url", "digital_source_type"];
 
 impl SetRights {
@@ -42,7 +42,7 @@ impl SetRights {
         *self == Self::default()
     }
 
-    /// What holds, of a file that says this.
+    /// Returns the effective rights, given those in the file.
     pub fn over(&self, file: Rights) -> Rights {
         let text = |set: &Option<String>, file| match set {
             Some(text) => clean(text),
@@ -67,7 +67,7 @@ impl SetRights {
         }
     }
 
-    /// Refuses what would be cut, or what is no text of one line; the reason names the field.
+    /// Refuses texts that would be truncated or are not a single line. The message names the field.
     pub fn check(&self) -> Result<(), String> {
         for (field, names) in self.lists() {
             if names.len() > MAX_CREATORS {
@@ -120,8 +120,7 @@ impl SetRights {
 }
 
 impl fmt::Display for SetRights {
-    /// Stable, and equal exactly for equal values: it is hashed. Lengths come first, for a text must not be able to
-    /// imitate the next field.
+    /// Canonical and injective, because it is hashed. Lengths come first, so that a text cannot imitate the next field.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (field, names) in self.lists() {
             write!(f, "{field}={}:", names.len())?;

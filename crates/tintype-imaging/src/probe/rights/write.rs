@@ -16,7 +16,7 @@ const MAX_FIELD_BYTES: usize = 500;
 pub(crate) struct Written {
     /// From the byte order mark on.
     pub(crate) exif: Option<Vec<u8>>,
-    /// Empty where there is none, and so below.
+    /// Empty if there is none; so is `iptc`.
     pub(crate) xmp: Vec<u8>,
     /// A Photoshop resource.
     pub(crate) iptc: Vec<u8>,

@@ -1,32 +1,32 @@
-//! A Gaussian along one line of samples, in whole numbers.
+//! Gaussian blur along one line of samples, in integer arithmetic.
 //!
-//! A wide bell is laid over every `step`th place only: each the sum of what is around it, by a triangle, which leaves
-//! nothing that so few places would take for something else. What lies between them is on a curve through them
-//! (Catmull and Rom). The difference to the bell at every place is at most 0.15 of a level, with stripes and noise of
-//! full contrast, and the time that it takes does not grow with the width.
+//! A wide Gaussian is evaluated only at every `step`th sample. Each of these points is first averaged with its
+//! neighbours by a triangle filter, which prevents aliasing; the values in between are interpolated (Catmull-Rom).
+//! The result is within 0.15 of a level of the exact Gaussian, even for stripes and noise of full contrast, and the
+//! time does not grow with sigma.
 
-/// The bell ends after so many sigmas.
+/// The Gaussian is cut off at this many sigmas.
 const REACH: f64 = 3.5;
 
-/// In steps, at least, where there are steps.
+/// Minimum sigma, in steps, if the step is more than one sample.
 const NARROWEST_SIGMA: f64 = 5.0;
 
-/// What all weights come to.
+/// The sum of all weights.
 const ONE: u64 = 65_536;
 
 pub(super) struct Bell {
     step: usize,
-    /// The middle one and those to one side.
+    /// The centre weight, then those to one side.
     weights: Vec<u64>,
-    /// Of four places around each place of a step.
+    /// For each sample within a step, the weights of the four nearest points.
     between: Vec<[i64; 4]>,
 }
 
 impl Bell {
-    /// Sigma in samples.
+    /// Takes sigma in samples.
     pub(super) fn new(sigma: f64) -> Self {
         let step = (sigma / NARROWEST_SIGMA).floor().max(1.0);
-        // The triangle blurs as well.
+        // The triangle filter contributes to the variance.
         let variance = sigma * sigma - (step * step - 1.0) / 6.0;
         let phase = |at: usize| catmull_rom(at as f64 / step);
         Self {
@@ -41,23 +41,23 @@ impl Bell {
     }
 }
 
-/// Buffers, to be used again.
+/// Reusable buffers.
 #[derive(Default)]
 pub(super) struct Line {
     given: Vec<u16>,
-    /// Beyond both ends as far as the bell reaches, with the edges repeated.
+    /// The points, extended beyond both ends as far as the Gaussian reaches; edge samples repeat.
     padded: Vec<u64>,
     blurred: Vec<u64>,
 }
 
 impl Line {
-    /// `samples` in, blurred samples out.
+    /// Blurs `samples`; [`Self::at`] returns the result.
     pub(super) fn blur(&mut self, bell: &Bell, samples: impl Iterator<Item = u16>) {
         self.given.clear();
         self.given.extend(samples);
         let (step, reach) = (bell.step as isize, bell.reach() as isize);
         let length = self.given.len() as isize;
-        // One more place before the first and two behind the last, for the curve.
+        // Interpolation needs one more point at the start and two at the end.
         let places = match step {
             1 => -reach..length + reach,
             _ => -1 - reach..length / step + 3 + reach,
@@ -108,7 +108,7 @@ fn rounded(sum: u64, whole: u64) -> u16 {
     ((sum + whole / 2) / whole).min(255 * 255) as u16
 }
 
-/// The middle one and those to one side; all together are [`ONE`].
+/// Returns the centre weight, then those to one side. The whole kernel sums to [`ONE`].
 fn weights(sigma: f64) -> Vec<u64> {
     let radius = (REACH * sigma).ceil() as u32;
     let bell: Vec<f64> = (0..=radius)
@@ -124,7 +124,7 @@ fn weights(sigma: f64) -> Vec<u64> {
     weights
 }
 
-/// Of a point between the second and the third of four; all together are [`ONE`].
+/// Returns the weights for a position between the second and third of four points. They sum to [`ONE`].
 fn catmull_rom(t: f64) -> [i64; 4] {
     let curve = [
         ((2.0 - t) * t - 1.0) * t,
@@ -141,7 +141,7 @@ fn catmull_rom(t: f64) -> [i64; 4] {
 mod tests {
     use super::*;
 
-    /// The bell at every place, in floating point.
+    /// The Gaussian evaluated at every sample, in floating point.
     fn exact(samples: &[u16], sigma: f64) -> Vec<f64> {
         let reach = (6.0 * sigma).ceil() as isize;
         let weight = |off: isize| (-(off * off) as f64 / (2.0 * sigma * sigma)).exp();

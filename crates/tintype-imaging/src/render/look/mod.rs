@@ -1,7 +1,7 @@
-//! Looks at a picture before it is planned what to make of it: where its border ends ([`trim`]), which part of it
-//! must not be lost ([`smart`]).
+//! Analyses the image for items that depend on its content: finds its border ([`trim`]) and its most salient part
+//! ([`smart`]).
 //!
-//! It is decoded once more for that, small. What is seen is in parts of the upright original, as a crop is.
+//! For this it is decoded once more at a small size. Results are in pixels of the upright original, as crops are.
 
 mod smart;
 mod trim;
@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::probe::Container;
 use crate::spec::{Look, Rect, Resolved, Size};
 
-/// The plan that was waiting for the look. `of`: the upright original.
+/// Resolves what depends on the content of the image. `of` is the size of the upright original.
 pub(super) fn plan(
     bytes: &[u8],
     container: &Container,
@@ -62,7 +62,7 @@ pub(super) fn plan(
             }
         }
         GeometryError::TooLarge(size) => Error::OverLimit {
-            what: "longer side of the answer in pixels",
+            what: "longer side of the response in pixels",
             is: u64::from(size.width.max(size.height)),
             limit: u64::from(geometry::MAX_SIDE),
         },

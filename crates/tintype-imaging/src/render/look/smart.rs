@@ -1,16 +1,16 @@
-//! Which part of a picture must not be lost: where there are edges, skin, and colours unlike the rest.
+//! Finds the most salient part of an image: edges, skin tones, and colours that differ from the rest.
 //!
-//! Measured on a small version, in whole numbers, so that every machine cuts alike. A cut of the largest size moves
-//! along one side only, so the measure is summed up across the other. There is no model of faces here: skin tones
-//! find most of them, and find sand and wood as well.
+//! Saliency is computed on a small version in integer arithmetic, so that every machine chooses the same crop. A crop
+//! of the largest size can move along one axis only, so saliency is summed across the other. There is no model for
+//! faces: skin tones find most of them, but also sand and wood.
 
 use super::super::Pixels;
 use crate::spec::{Decimal, Gravity, Rect, Size};
 
-/// Longer side of the small version, in pixels.
+/// Longer side of the version that is analysed, in pixels.
 pub(crate) const SIDE: u32 = 128;
 
-/// At which a part of a picture is looked at.
+/// Returns the size at which a part is analysed.
 pub(super) fn size(part: Rect) -> Size {
     let longer = u64::from(part.width.max(part.height));
     let side = |side: u32| match longer > u64::from(SIDE) {
@@ -20,7 +20,7 @@ pub(super) fn size(part: Rect) -> Size {
     Size::new(side(part.width), side(part.height))
 }
 
-/// The middle of the best place for a `window` in `kept`, whose pixels these are, as a point of the original `of`.
+/// Returns the centre of the best `window` in `kept`, in fractions of the original `of`. `pixels` show `kept`.
 pub(super) fn point(pixels: &Pixels, window: Size, kept: Rect, of: Size) -> Gravity {
     let saliency = saliency(pixels);
     let columns = pixels.size.width as usize;
@@ -57,7 +57,7 @@ enum Side {
     Down,
 }
 
-/// Where a window of the length `window` of `whole` begins, by what there is along that side.
+/// Returns where a window of length `window` in `whole` begins, given the saliency along that axis.
 fn best(profile: &[u64], window: u32, whole: u32, side: Side) -> u32 {
     let places = profile.len() as u64;
     let (window, whole) = (u64::from(window), u64::from(whole));
@@ -81,13 +81,13 @@ fn best(profile: &[u64], window: u32, whole: u32, side: Side) -> u32 {
     }
 }
 
-/// What is in the middle of a cut counts four times what its edge cuts through.
+/// Weights the centre of the window four times as much as its edges.
 fn weight(at: u64, length: u64) -> u64 {
     let off = (2 * at + 1).abs_diff(length);
     256 - 192 * off * off / (length * length)
 }
 
-/// Photographers put what they mean near the middle, and what has a head above it.
+/// Prefers the positions where subjects usually are: centred across, and above the centre, where heads are.
 fn liking(start: u64, free: u64, side: Side) -> u64 {
     let liked = match side {
         Side::Across => free * 50,
@@ -97,8 +97,8 @@ fn liking(start: u64, free: u64, side: Side) -> u64 {
     1000 - 200 * off / (free * 100).max(1)
 }
 
-/// Of each pixel: above the mean, so that what is everywhere does not count. A colour, of skin or unlike the rest,
-/// counts where there is something to be seen: skies are empty.
+/// Returns how far each pixel is above the mean, so that what is everywhere does not count. Colours (skin tones or
+/// unusual ones) count only near edges, because skies are empty.
 fn saliency(pixels: &Pixels) -> Vec<u64> {
     let (columns, rows) = (pixels.size.width as usize, pixels.size.height as usize);
     let rgba = pixels.to_rgba();
@@ -127,7 +127,7 @@ fn saliency(pixels: &Pixels) -> Vec<u64> {
     above.collect()
 }
 
-/// So many pixels around one tell whether something is there, by edges of so many levels in the mean.
+/// Colours count in full if the mean of the edges within `REACH` pixels is at least `BUSY` levels.
 const REACH: isize = 3;
 const BUSY: i32 = 32;
 
@@ -143,7 +143,7 @@ struct Plane {
 }
 
 impl Plane {
-    /// Beyond the edges, what is at them.
+    /// Beyond the edges, the nearest pixel.
     fn at(&self, x: isize, y: isize) -> i32 {
         let x = x.clamp(0, self.columns as isize - 1) as usize;
         let y = y.clamp(0, self.rows as isize - 1) as usize;
@@ -163,7 +163,7 @@ impl Plane {
         }
     }
 
-    /// The mean of a square.
+    /// Returns the mean of a square.
     fn around(&self, x: isize, y: isize, reach: isize) -> i32 {
         let rows = y - reach..=y + reach;
         let sum: i32 = rows
@@ -173,7 +173,7 @@ impl Plane {
     }
 }
 
-/// BT.601 of full range; chroma around 0.
+/// BT.601, full range; chroma is centred on 0.
 fn luma_and_chroma([r, g, b, _]: &[u8; 4]) -> [i32; 3] {
     let [r, g, b] = [r, g, b].map(|channel| i32::from(*channel));
     [
@@ -183,7 +183,7 @@ fn luma_and_chroma([r, g, b, _]: &[u8; 4]) -> [i32; 3] {
     ]
 }
 
-/// Of whatever shade, by its chroma (Chai and Ngan 1999).
+/// Recognises any skin tone by its chroma (Chai and Ngan 1999).
 fn is_skin([luma, blue, red]: [i32; 3]) -> bool {
     luma > 40 && (-51..=-1).contains(&blue) && (5..=45).contains(&red)
 }
@@ -193,7 +193,7 @@ mod tests {
     use super::super::super::pixels::Layout;
     use super::*;
 
-    /// Gray, with a red square of 12 pixels at this place.
+    /// Gray, with a red square of 12 pixels at this position.
     fn square(left: u32, top: u32) -> Pixels {
         let size = Size::new(120, 60);
         let pixel = |at: u32| {

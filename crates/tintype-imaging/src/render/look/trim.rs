@@ -1,15 +1,16 @@
-//! Where an even border ends: rows and columns at the edges that are of the colour of the corners, or transparent.
+//! Finds where a uniform border ends: rows and columns at the edges that have the colour of the corners or are
+//! transparent.
 //!
-//! Nothing is smoothed first, so that a thin line is content and the cut is exact to the pixel. Specks of dust
-//! in a scan's margin are content too.
+//! Nothing is smoothed first, so that a thin line counts as content and the cut is exact to the pixel. Specks of dust
+//! in the margin of a scan count as content too.
 
 use super::super::Pixels;
 use crate::spec::{Rect, Size};
 
-/// A larger picture is looked at in a half, a third, … of its size, and cut to that many pixels.
+/// Larger images are analysed at 1/2, 1/3, … of their size, which limits the precision of the cut accordingly.
 const MOST_PIXELS: u64 = 4 * 1024 * 1024;
 
-/// At which a part of a picture is looked at.
+/// Returns the size at which a part is analysed.
 pub(crate) fn size(part: Rect) -> Size {
     let reduced = |divisor: u32| {
         let side = |side: u32| side.div_ceil(divisor);
@@ -22,7 +23,7 @@ pub(crate) fn size(part: Rect) -> Size {
     reduced(divisor)
 }
 
-/// `None` where there is no border, or nothing else.
+/// Returns `None` if there is no border, or nothing but border.
 pub(super) fn content(pixels: &Pixels, tolerance: u8) -> Option<Rect> {
     let Size { width, height } = pixels.size;
     let channels = pixels.layout.channels();
@@ -53,7 +54,7 @@ pub(super) fn content(pixels: &Pixels, tolerance: u8) -> Option<Rect> {
             .filter(|other| is_alike(corner, other))
             .count()
     };
-    // Of two that have as many, the one that is further up and to the left.
+    // On a tie, the topmost and then leftmost corner.
     let border = corners.into_iter().rev().max_by_key(votes)?;
 
     let is_border = |x: usize, y: usize| is_alike(pixel(x, y), border);
@@ -72,7 +73,7 @@ pub(super) fn content(pixels: &Pixels, tolerance: u8) -> Option<Rect> {
     (Size::new(part.width, part.height) != pixels.size).then_some(part)
 }
 
-/// A part of a reduced picture as part of the `whole` that it was made of: all pixels that have a share in it.
+/// Maps a part of a reduced image to the `whole` that it shows: all pixels that contribute to the part.
 pub(super) fn enlarged(part: Rect, reduced: Size, whole: Rect) -> Rect {
     let side = |start: u32, length: u32, reduced: u32, whole: u32| {
         let [start, length, reduced, whole] = [start, length, reduced, whole].map(u64::from);
