@@ -146,9 +146,14 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
-        Format::Gif => 50,
+        Format::Gif => 150,
     };
-    nanoseconds(a_pixel * output.pixels().max(SMALLEST))
+    let least = match format {
+        // Choosing colours takes as long for few pixels.
+        Format::Gif => 5 * SMALLEST,
+        _ => SMALLEST,
+    };
+    nanoseconds(a_pixel * output.pixels().max(least))
 }
 
 /// In pixels; below this, fixed costs dominate.
