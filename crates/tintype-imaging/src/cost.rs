@@ -148,12 +148,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
         Format::Gif => 150,
     };
-    let least = match format {
-        // Choosing colours takes as long for few pixels.
-        Format::Gif => 5 * SMALLEST,
-        _ => SMALLEST,
-    };
-    nanoseconds(a_pixel * output.pixels().max(least))
+    nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
 
 /// In pixels; below this, fixed costs dominate.

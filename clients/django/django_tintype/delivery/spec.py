@@ -151,7 +151,7 @@ class Spec:
         if self.up and self.w is None and self.h is None:
             raise SpecError("up", "needs w or h")
         if self.anim and self.f in ("jpeg", "png", "avif"):
-            raise SpecError("anim", "needs f_webp, f_gif or f_auto: only these can be animated")
+            raise SpecError("anim", "needs f_webp, f_gif or f_auto: jpeg, png and avif do not move")
 
 
 def check_preset_name(name: str) -> None:

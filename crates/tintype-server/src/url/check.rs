@@ -67,7 +67,7 @@ pub const RULES: [Rule; 7] = [
     },
     Rule {
         item: "anim",
-        reason: "needs f_webp, f_gif or f_auto: only these can be animated",
+        reason: "needs f_webp, f_gif or f_auto: jpeg, png and avif do not move",
         example: "f_jpeg~anim_1",
         is_broken: |request, format| {
             let moves = !matches!(format, FormatItem::Image(format) if !format.moves());
