@@ -1,4 +1,4 @@
-//! The frames of an animation as the file stores them, one at a time. [`crate::render::animation`] composes them.
+//! The frames of an animation as the file stores them, one at a time. `render::animation` composes them.
 
 use std::time::Instant;
 
