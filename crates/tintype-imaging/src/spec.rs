@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+pub use crate::format::Format;
 use crate::probe::SetRights;
 
 /// A non-negative decimal number with up to six decimals, kept exactly so that specs can be compared and hashed.
@@ -158,34 +159,6 @@ impl Rotate {
 pub struct Flip {
     pub horizontal: bool,
     pub vertical: bool,
-}
-
-/// Output formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    Jpeg,
-    Png,
-    Webp,
-    Avif,
-    Gif,
-}
-
-impl Format {
-    /// Its name in URLs, metrics and documentation.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::Webp => "webp",
-            Self::Avif => "avif",
-            Self::Gif => "gif",
-        }
-    }
-
-    /// Returns whether animations are rendered in this format.
-    pub const fn moves(self) -> bool {
-        matches!(self, Self::Webp | Self::Gif)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -31,6 +31,7 @@ use crate::limits::Limits;
 use crate::sniff::{self, sniff};
 use crate::spec::Size;
 
+pub use crate::format::SourceFormat;
 pub(crate) use ico::largest as largest_of_icon;
 pub(crate) use metadata::Blocks;
 pub(crate) use psd::{Mode, Psd};
@@ -40,117 +41,12 @@ pub use rights::{Rights, SetRights};
 pub(crate) use svg::{MAX_TIMES as MAX_SVG_TIMES, parse as parse_svg};
 pub(crate) use tiff::MAX_STRIP_BYTES;
 
-/// Formats of originals that variants can be made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SourceFormat {
-    Jpeg,
-    Png,
-    Webp,
-    Gif,
-    Bmp,
-    Tiff,
-    Avif,
-    Heic,
-    Jxl,
-    Jp2,
-    Psd,
-    Ico,
-    Svg,
-}
-
-impl SourceFormat {
-    pub const ALL: [Self; 13] = [
-        Self::Jpeg,
-        Self::Png,
-        Self::Webp,
-        Self::Gif,
-        Self::Bmp,
-        Self::Tiff,
-        Self::Avif,
-        Self::Heic,
-        Self::Jxl,
-        Self::Jp2,
-        Self::Psd,
-        Self::Ico,
-        Self::Svg,
-    ];
-
-    /// Returns the format with this media type.
-    pub fn of(media_type: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.media_types().contains(&media_type))
-    }
-
-    /// All media types of this format; the canonical one comes first.
-    pub const fn media_types(self) -> &'static [&'static str] {
-        match self {
-            Self::Jpeg => &["image/jpeg"],
-            Self::Png => &["image/png"],
-            Self::Webp => &["image/webp"],
-            Self::Gif => &["image/gif"],
-            Self::Bmp => &["image/bmp"],
-            Self::Tiff => &["image/tiff"],
-            Self::Avif => &["image/avif"],
-            // The other one does not say how it is coded.
-            Self::Heic => &["image/heic", "image/heif"],
-            Self::Jxl => &["image/jxl"],
-            Self::Jp2 => &["image/jp2"],
-            Self::Psd => &["image/vnd.adobe.photoshop"],
-            Self::Ico => &["image/vnd.microsoft.icon"],
-            Self::Svg => &["image/svg+xml"],
-        }
-    }
-
-    /// Whether frames of it are read. Of others that may have some, the first is shown.
-    pub const fn moves(self) -> bool {
-        matches!(self, Self::Gif | Self::Png | Self::Webp)
-    }
-
-    pub const fn media_type(self) -> &'static str {
-        self.media_types()[0]
-    }
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::Webp => "webp",
-            Self::Gif => "gif",
-            Self::Bmp => "bmp",
-            Self::Tiff => "tiff",
-            Self::Avif => "avif",
-            Self::Heic => "heic",
-            Self::Jxl => "jxl",
-            Self::Jp2 => "jp2",
-            Self::Psd => "psd",
-            Self::Ico => "ico",
-            Self::Svg => "svg",
-        }
-    }
-}
-
-impl fmt::Display for SourceFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Parses the output of [`SourceFormat::as_str`].
-impl FromStr for SourceFormat {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        word(Self::ALL, SourceFormat::as_str, text)
-    }
-}
-
 /// The word is not in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such word")]
 pub struct UnknownWord;
 
-fn word<T: Copy, const N: usize>(
+pub(crate) fn word<T: Copy, const N: usize>(
     all: [T; N],
     name: impl Fn(T) -> &'static str,
     text: &str,

@@ -15,7 +15,7 @@ pub(super) fn write(page: &mut Page) {
         page.entry(Entry {
             id: format!("input-{format}"),
             name: format.as_str(),
-            text: of_input(format),
+            text: format.text(),
             facts: vec![(
                 "Media type",
                 format!("`{}`", format.media_types().join("`, `")),
@@ -24,17 +24,11 @@ pub(super) fn write(page: &mut Page) {
         });
     }
     page.part("output", "Out");
-    for format in [
-        Format::Avif,
-        Format::Webp,
-        Format::Jpeg,
-        Format::Png,
-        Format::Gif,
-    ] {
+    for format in Format::ALL {
         page.entry(Entry {
             id: format!("output-{}", format.name()),
             name: format.name(),
-            text: of_output(format),
+            text: format.text(),
             facts: vec![("At most", most(format)), ("Encoder", encoder(format))],
             ..Entry::default()
         });
@@ -42,81 +36,6 @@ pub(super) fn write(page: &mut Page) {
     page.part("limits", "Limits");
     page.prose(include_str!("prose/limits.md"));
     page.table(["of one original", "at most"], limits());
-}
-
-/// As people call it, who read the README.
-#[cfg(test)]
-pub(super) fn title(format: SourceFormat) -> &'static str {
-    match format {
-        SourceFormat::Jpeg => "JPEG",
-        SourceFormat::Png => "PNG",
-        SourceFormat::Webp => "WebP",
-        SourceFormat::Gif => "GIF",
-        SourceFormat::Bmp => "BMP",
-        SourceFormat::Tiff => "TIFF",
-        SourceFormat::Avif => "AVIF",
-        SourceFormat::Heic => "HEIC, HEIF",
-        SourceFormat::Jxl => "JPEG XL",
-        SourceFormat::Jp2 => "JPEG 2000",
-        SourceFormat::Psd => "PSD, PSB",
-        SourceFormat::Ico => "ICO, CUR",
-        SourceFormat::Svg => "SVG",
-    }
-}
-
-pub(super) fn of_input(format: SourceFormat) -> &'static str {
-    match format {
-        SourceFormat::Jpeg => {
-            "Baseline and progressive; gray, colour and CMYK, with or without a profile. Rotated as EXIF says."
-        }
-        SourceFormat::Png => {
-            "All depths and colour types, interlaced too. HDR is converted to sRGB. Of an animation, the default image or, with `anim_1`, all frames."
-        }
-        SourceFormat::Webp => {
-            "Lossy and lossless, with transparency. Of an animation, the first frame or, with `anim_1`, all frames."
-        }
-        SourceFormat::Gif => "The first frame or, with `anim_1`, all frames.",
-        SourceFormat::Bmp => {
-            "From Windows and OS/2, compressed or not, with transparency if it is used."
-        }
-        SourceFormat::Tiff => {
-            "The first page: gray, palettes, RGB, CMYK, YCbCr and Lab, integers and floating point, in strips, tiles or \
-             planes; uncompressed, or with LZW, Deflate, PackBits, JPEG, fax, zstd, LZMA or WebP."
-        }
-        SourceFormat::Avif => {
-            "8, 10 and 12 bits, in tiles, with transparency, rotated and cropped as the file says. HDR is converted to sRGB. Of a sequence, the still image or else the first frame."
-        }
-        SourceFormat::Heic => {
-            "As phones write it: in tiles, with transparency and overlays, rotated and cropped as the file says, up to 16 bits. HDR is converted to sRGB; a gain map is ignored. Of a sequence, the still image or else the first frame."
-        }
-        SourceFormat::Jxl => {
-            "Lossy and lossless, with transparency and CMYK. HDR is converted to sRGB. Of an animation, the first frame."
-        }
-        SourceFormat::Jp2 => "JP2 and bare codestreams; gray, colour and CMYK, with 8 bits.",
-        SourceFormat::Psd => {
-            "The flattened image that Photoshop adds for other programs: bitmap, gray, indexed, RGB and CMYK, with 8 or 16 bits."
-        }
-        SourceFormat::Ico => "The largest image of an icon or a cursor.",
-        SourceFormat::Svg => {
-            "Drawn at the requested size, up to 4,096 pixels a side; without scripts, external files, text and embedded images; `.svgz` too. The original could run in a browser, so it is delivered only as a download."
-        }
-    }
-}
-
-fn of_output(format: Format) -> &'static str {
-    match format {
-        Format::Avif => {
-            "The fewest bytes, and the most work. Preferred if `Accept` lists it, except for drawings."
-        }
-        Format::Webp => "If `Accept` lists it. Drawings are lossless. Animated with `anim_1`.",
-        Format::Jpeg => "For every client. Transparent parts show `bg`, or else white.",
-        Format::Png => {
-            "Lossless, with a palette if that suffices. Replaces JPEG for drawings and transparent images."
-        }
-        Format::Gif => {
-            "With `f_gif`, and for animations where the client takes no WebP. 256 colours per frame, dithered if there are more; pixels are either opaque or fully transparent."
-        }
-    }
 }
 
 fn encoder(format: Format) -> String {

@@ -19,12 +19,13 @@ mod path;
 mod preset;
 mod sign;
 mod spec;
+mod values;
 
 pub use access::{Access, Denied, Originals, Unsigned, authorise, authorise_spec};
 pub use check::{RULES, Rule};
 pub use items::{ITEMS, Item, is_item, words};
 pub use negotiate::Accepted;
-pub use parse::{LAST_SECOND, MAX_SPEC_BYTES, allowed, parse_spec};
+pub use parse::{MAX_SPEC_BYTES, allowed, parse_spec};
 pub use path::{
     DeliveryPath, ORIGINALS, OriginalPath, PathError, Spelling, VARIANTS, decode, encode_key,
     encode_text, original_path, parse_original_path, parse_path, signed_path, variant_path,
@@ -33,6 +34,7 @@ pub use preset::{Merged, PresetName, Presets};
 pub use sign::{Signature, SigningKey, sign, signed_text, verify};
 pub(crate) use spec::shortened;
 pub use spec::{Download, FormatItem, SpecError, SpecUrl, Version};
+pub use values::LAST_SECOND;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use tintype_imaging::spec::Request;
 
+use super::items::ITEMS;
 use super::{Download, FormatItem, SpecError, SpecUrl, check, parse_spec};
 
 const MAX_NAME_BYTES: usize = 64;
@@ -89,34 +90,16 @@ impl SpecUrl {
                 .get(name)
                 .ok_or_else(|| SpecError::new(name.as_str(), "no such preset"))?,
         };
-        let (over, under) = (&self.request, &preset.request);
-        let request = Request {
-            width: over.width.or(under.width),
-            height: over.height.or(under.height),
-            fit: over.fit.or(under.fit),
-            gravity: over.gravity.or(under.gravity),
-            crop: over.crop.or(under.crop),
-            dpr: over.dpr.or(under.dpr),
-            enlarge: over.enlarge.or(under.enlarge),
-            quality: over.quality.or(under.quality),
-            background: over.background.or(under.background),
-            rotate: over.rotate.or(under.rotate),
-            flip: over.flip.or(under.flip),
-            blur: over.blur.or(under.blur),
-            sharpen: over.sharpen.or(under.sharpen),
-            gray: over.gray.or(under.gray),
-            trim: over.trim.or(under.trim),
-            animate: over.animate.or(under.animate),
-            metadata: over.metadata.or(under.metadata),
-            max_bytes: over.max_bytes.or(under.max_bytes),
-        };
-        let format = self.format.or(preset.format).unwrap_or_default();
-        check::consistent(&request, format)?;
-        let download = self.download.clone().or_else(|| preset.download.clone());
+        let mut whole = self.clone();
+        ITEMS
+            .iter()
+            .for_each(|item| item.complete(&mut whole, preset));
+        let format = whole.format.unwrap_or_default();
+        check::consistent(&whole.request, format)?;
         Ok(Merged {
-            request,
+            request: whole.request,
             format,
-            download,
+            download: whole.download,
         })
     }
 }

@@ -29,39 +29,18 @@ pub(crate) fn name(key: &Key, record: &Record, resolved: &Resolved) -> VariantNa
     (key.hash(), id.first())
 }
 
-pub(super) fn media_type(format: Format) -> &'static str {
-    match format {
-        Format::Jpeg => "image/jpeg",
-        Format::Png => "image/png",
-        Format::Webp => "image/webp",
-        Format::Avif => "image/avif",
-        Format::Gif => "image/gif",
-    }
-}
-
 /// The format of stored bytes; `None` if no renderer produces it.
 pub(super) fn format_of(bytes: &[u8]) -> Option<Format> {
     let media_type_of_bytes = sniff::sniff(bytes).media_type;
-    [
-        Format::Jpeg,
-        Format::Png,
-        Format::Webp,
-        Format::Avif,
-        Format::Gif,
-    ]
-    .into_iter()
-    .find(|format| media_type(*format) == media_type_of_bytes)
+    Format::ALL
+        .into_iter()
+        .find(|format| format.media_type() == media_type_of_bytes)
 }
 
 /// The key's last segment with the extension of the format: `lion.jpg` as WebP is `lion.webp`.
 pub(crate) fn file_name(name: &str, format: Format) -> String {
-    let (extensions, extension): (&[&str], _) = match format {
-        Format::Jpeg => (&["jpg", "jpeg", "jpe"], "jpg"),
-        Format::Png => (&["png"], "png"),
-        Format::Webp => (&["webp"], "webp"),
-        Format::Avif => (&["avif"], "avif"),
-        Format::Gif => (&["gif"], "gif"),
-    };
+    let extensions = format.extensions();
+    let extension = extensions[0];
     match name.rsplit_once('.') {
         Some((_, had)) if extensions.contains(&had.to_ascii_lowercase().as_str()) => {
             name.to_owned()

@@ -92,12 +92,8 @@ impl Arguments {
 }
 
 fn format_of(path: &std::path::Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "jpg" | "jpeg" => Some(Format::Jpeg),
-        "png" => Some(Format::Png),
-        "webp" => Some(Format::Webp),
-        "avif" => Some(Format::Avif),
-        "gif" => Some(Format::Gif),
-        _ => None,
-    }
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    Format::ALL
+        .into_iter()
+        .find(|format| format.extensions().contains(&&*extension))
 }

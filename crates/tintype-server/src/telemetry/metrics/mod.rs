@@ -25,6 +25,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use tintype_imaging::render::AVIF_ENCODER;
+use tintype_imaging::spec::Format;
 
 use crate::error::{Code, Error};
 use crate::telemetry::access_log::ROUTES;
@@ -358,15 +359,8 @@ impl Metrics {
         }
         let listener = "public";
         begin(&self.connections, Listener { listener });
-        for kind in [
-            "jpeg",
-            "png",
-            "webp",
-            "avif",
-            "gif",
-            "animation",
-            "placeholder",
-        ] {
+        let formats = Format::ALL.map(Format::name);
+        for kind in formats.into_iter().chain(["animation", "placeholder"]) {
             begin(&self.jobs_foreseen, KindLabel { kind });
             begin(&self.jobs_taken, KindLabel { kind });
         }
