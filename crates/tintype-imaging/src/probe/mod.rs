@@ -20,6 +20,7 @@ mod rights;
 mod svg;
 pub(crate) mod tiff;
 mod webp;
+mod xmp;
 
 use std::fmt;
 use std::io::{BufRead, Seek};

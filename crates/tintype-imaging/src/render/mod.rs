@@ -3,7 +3,7 @@
 //! The steps, each in its own file:
 //!
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
-//!    Where only the picture can tell what to cut, [`look`] at it first;
+//!    where the cut depends on the content, [`look`] at it first;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
 //! 3. [`colour`]: CMYK and 16 bits to 8-bit sRGB, while the samples are still whole;
 //! 4. [`shrink`]: crops and resizes, band by band as they are decoded;
@@ -15,7 +15,7 @@
 //!
 //! An [`animation`] goes through the steps from 2 to 8 frame by frame.
 //!
-//! Where all that leaves the original as it is, its own coding may be the better answer ([`own`]).
+//! If all that leaves the original as it is, its own bytes may be the better result ([`own`]).
 //!
 //! Deliberately absent: decisions. `Resolved` says what to cut and how large to make it.
 

@@ -18,8 +18,8 @@ use tower::Service;
 
 #[cfg(target_os = "linux")]
 use super::MAX_UNSENT_BYTES;
-use super::Settings;
 use super::connection::{Ending, serve_one};
+use super::{Settings, Threads};
 use crate::error::{Code, Error};
 
 /// Connections over the limit that get a 503 at the same time; beyond this they are closed without a response.
@@ -39,6 +39,7 @@ pub(crate) async fn serve<S>(
     listener: TcpListener,
     service: S,
     settings: Settings,
+    threads: Arc<Threads>,
     open: Gauge,
     shutdown: CancellationToken,
 ) -> Drained
@@ -72,13 +73,18 @@ where
             Ok((stream, _)) if connections.len() < settings.max_connections.get() => {
                 // A response is one write; waiting for more would only delay it.
                 let _ = stream.set_nodelay(true);
-                let ending = ending.clone();
                 let counted = Counted::new(open.clone());
-                let serving = serve_one(stream, service.clone(), settings, ending);
-                connections.spawn(async move {
+                let (service, ending) = (service.clone(), ending.clone());
+                // Moved from the loop that accepted it to that of its thread.
+                let stream = stream.into_std();
+                let serving = async move {
                     let _counted = counted;
-                    serving.await;
-                });
+                    match stream.and_then(TcpStream::from_std) {
+                        Ok(stream) => serve_one(stream, service, settings, ending).await,
+                        Err(error) => tracing::error!(%error, "cannot serve a connection"),
+                    }
+                };
+                connections.spawn_on(serving, threads.least_busy());
             }
             Ok((stream, _)) if refusals.len() < MAX_REFUSALS => {
                 refusals.spawn(refuse(stream, refusal.clone()));

@@ -23,7 +23,7 @@ use crate::config::granted::Granted;
 use crate::config::{Config, Resources};
 use crate::error::Error;
 use crate::http;
-use crate::http::Pace;
+use crate::http::{Pace, Threads};
 use crate::invalidation::outbox::{self, Outbox};
 use crate::invalidation::purge;
 use crate::invalidation::purgers;
@@ -315,11 +315,19 @@ async fn run(
         listeners.admin,
         machines,
         at_once,
+        // Whatever readers do, health is reported.
+        Arc::new(Threads::shared()),
         metrics.connections("admin"),
         last.clone(),
     ));
     // Telemetry of the last request still has to be written.
     let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
+    let threads =
+        Threads::start(granted.cpus.value.get()).map_err(|source| StartError::System {
+            what: "the threads for connections",
+            source,
+        })?;
+    let threads = Arc::new(threads);
     let shared = listeners.api.is_none();
     let serve = |listener, late: &Late, name, connections| {
         let open = metrics.connections(name);
@@ -328,7 +336,15 @@ async fn run(
             max_connections: count(connections),
             ..settings
         };
-        tokio::spawn(http::serve(listener, service, settings, open, stop.clone()))
+        let threads = threads.clone();
+        tokio::spawn(http::serve(
+            listener,
+            service,
+            settings,
+            threads,
+            open,
+            stop.clone(),
+        ))
     };
     let of_public = connections - of_api;
     let serving = [

@@ -95,6 +95,18 @@ impl Body {
         })
     }
 
+    /// A file of which nothing has been read yet.
+    pub(crate) fn unread(file: Unchanged, range: &Range<u64>) -> Self {
+        let reading = file::Reading::new(file, range.start, Share::take());
+        Self {
+            inner: Inner::File {
+                first: Bytes::new(),
+                reading,
+            },
+            left: range.end - range.start,
+        }
+    }
+
     /// A body from elsewhere; `len` is its announced length, and `hurry` is called when all of it is wanted at
     /// once.
     pub(crate) fn stream(

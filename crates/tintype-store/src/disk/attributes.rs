@@ -36,7 +36,15 @@ pub(super) fn write(file: &File, attributes: &Attributes) -> Result<(), Error> {
 
 /// Values that we would not have written count as absent: other programs copy files too.
 pub(super) fn read(file: &File) -> Attributes {
-    let text = |name| {
+    // One call instead of one for each, most of which a file does not have.
+    let Ok(names) = file.list_xattr() else {
+        return Attributes::default();
+    };
+    let names: Vec<_> = names.collect();
+    let text = |name: &str| {
+        if !names.iter().any(|known| known == name) {
+            return None;
+        }
         let value = file.get_xattr(name).ok().flatten()?;
         String::from_utf8(value).ok()
     };

@@ -57,6 +57,21 @@ pub(super) fn refuse_network(folder: &File, path: &Path, allowed: bool) -> Resul
     Ok(())
 }
 
+/// Whether a look at a cached name never waits: not on a network or FUSE file system, which may ask another host or
+/// program about it.
+#[cfg(target_os = "linux")]
+pub(super) fn is_local(folder: &File) -> bool {
+    rustix::fs::fstatfs(folder).is_ok_and(|stat| {
+        let magic = stat.f_type as u64 & 0xffff_ffff;
+        magic != FUSE && network_kind(magic).is_none()
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_local(_: &File) -> bool {
+    false
+}
+
 fn network_kind(magic: u64) -> Option<(u64, &'static str)> {
     NETWORK.into_iter().find(|(network, _)| *network == magic)
 }

@@ -44,7 +44,7 @@ use place::Place;
 use stage::Content;
 
 /// The disk store: an asynchronous interface to the blocking code in `objects`. Every call is one trip to the
-/// blocking threads.
+/// blocking threads, except that originals in the kernel's cache are opened on the spot.
 #[derive(Debug)]
 pub struct Disk {
     place: Arc<Place>,
@@ -109,7 +109,15 @@ impl Disk {
         let (path, if_match) = (object.path(), if_match.cloned());
         let at_once = match object {
             // Passed on a chunk at a time, to readers of any speed.
-            Object::Original(_) => LEAST_CHUNK_BYTES,
+            Object::Original(_) => {
+                let files = self.place.objects_at_hand();
+                let cached = files
+                    .and_then(|files| files.get_cached(&path, range.clone(), if_match.as_ref()));
+                if let Some(got) = cached {
+                    return got.map(Some);
+                }
+                LEAST_CHUNK_BYTES
+            }
             _ => WHOLE_BYTES,
         };
         self.run(move |files| files.get(&path, range, if_match.as_ref(), at_once))

@@ -31,6 +31,7 @@ pub(super) struct Objects {
     locks: Locks,
     tmp: PathBuf,
     attributes: bool,
+    is_local: bool,
 }
 
 impl Objects {
@@ -58,6 +59,7 @@ impl Objects {
         stage::sweep(&tmp, stage::YOUNG)?;
         let Abilities { attributes } = file_system::try_out(&tmp)?;
         Ok(Self {
+            is_local: file_system::is_local(&root),
             folders: Folders::new(root, path),
             locks: Locks::new(locks),
             tmp,
@@ -71,11 +73,17 @@ impl Objects {
         let (path, root) = opened.map_err(|error| with_rights(error, &settings.root))?;
         let own = path.join(RESERVED);
         Ok(Self {
+            is_local: file_system::is_local(&root),
             folders: Folders::new(root, path),
             locks: Locks::new(own.join("locks")),
             tmp: own.join("tmp"),
             attributes: true,
         })
+    }
+
+    /// Whether [`Self::get_cached`] never waits.
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     pub(super) fn folders(&self) -> &Folders {
@@ -112,9 +120,13 @@ impl Objects {
         if !is_plain(path) {
             return Ok(None);
         }
-        let Some(file) = self.folders.open(path)? else {
-            return Ok(None);
-        };
+        match self.folders.open(path)? {
+            Some(file) => self.with_metadata(file),
+            None => Ok(None),
+        }
+    }
+
+    fn with_metadata(&self, file: File) -> Result<Option<(File, Metadata, Meta)>, Error> {
         let metadata = file
             .metadata()
             .map_err(Error::io("reading an object's metadata"))?;
@@ -161,6 +173,24 @@ impl Objects {
         let range = meta.select(range, if_match)?;
         let body = Body::file(Unchanged::new(file, &metadata), &range, at_once)?;
         Ok(Some(Get { meta, range, body }))
+    }
+
+    /// The same, of an object whose name is in the kernel's cache: without waiting for the disk, so that no other
+    /// thread is needed. `None` if it is not, and also if there is no such object.
+    pub(super) fn get_cached(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+        if_match: Option<&ETag>,
+    ) -> Option<Result<Get, Error>> {
+        let file = Some(path).filter(|path| is_plain(path))?;
+        let file = self.folders.open_cached(file)?;
+        let (file, metadata, meta) = self.with_metadata(file).ok()??;
+        let got = meta.select(range, if_match).map(|range| {
+            let body = Body::unread(Unchanged::new(file, &metadata), &range);
+            Get { meta, range, body }
+        });
+        Some(got)
     }
 
     pub(super) fn put(

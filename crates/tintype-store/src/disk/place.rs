@@ -84,6 +84,13 @@ impl Place {
         Ok(found)
     }
 
+    /// The same if nothing has changed and no look at it waits.
+    pub(super) fn objects_at_hand(&self) -> Option<Arc<Objects>> {
+        let objects = self.last();
+        let is_there = objects.is_local() && self.is_in_place(&objects).unwrap_or_default();
+        is_there.then_some(objects)
+    }
+
     fn is_in_place(&self, objects: &Objects) -> Result<bool, Error> {
         let held = objects.folders().root().metadata();
         let held = held.map_err(Error::io(ACTION))?;

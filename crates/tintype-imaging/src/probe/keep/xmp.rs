@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use quick_xml::NsReader;
 use quick_xml::escape::{escape, unescape};
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::BytesStart;
 
 use super::MAX_BYTES;
-use crate::probe::rights::xmp::{MAX_DEPTH, MAX_EVENTS, RDF, as_text, bound};
+use crate::probe::xmp::{self, RDF, Visit, bound};
 
 /// A namespace and its canonical prefix.
 struct Space {
@@ -150,42 +150,12 @@ struct Walk {
 
 /// Returns a packet, or `None` if nothing is left. Everything after a syntax error is dropped.
 pub(super) fn kept(packet: &[u8]) -> Option<Vec<u8>> {
-    let text = as_text(packet);
-    let mut reader = NsReader::from_str(text.trim_matches('\0'));
     let mut walk = Walk::default();
-    for _ in 0..MAX_EVENTS {
-        let Ok(event) = reader.read_event() else {
-            break;
-        };
-        match event {
-            Event::Start(element) => {
-                if walk.open.len() == MAX_DEPTH {
-                    break;
-                }
-                walk.start(&reader, &element);
-            }
-            Event::Empty(element) => {
-                walk.start(&reader, &element);
-                walk.end();
-            }
-            Event::End(_) => walk.end(),
-            // Already escaped.
-            Event::Text(part) => walk.push(&String::from_utf8_lossy(&part)),
-            Event::CData(part) => walk.push(&escape(String::from_utf8_lossy(&part))),
-            Event::GeneralRef(name) => {
-                let entity = format!("&{};", String::from_utf8_lossy(&name));
-                if let Ok(text) = unescape(&entity) {
-                    walk.push(&escape(&*text));
-                }
-            }
-            Event::Eof => break,
-            _ => {}
-        }
-    }
+    xmp::walk(packet, &mut walk);
     (!walk.body.is_empty()).then(|| walk.packet().into_bytes())
 }
 
-impl Walk {
+impl Visit for Walk {
     fn start(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
         let (space, name) = reader.resolver().resolve_element(element.name());
         let (space, name) = (bound(&space), name.into_inner());
@@ -211,19 +181,10 @@ impl Walk {
         self.open.push(place);
     }
 
-    /// Adds properties that are written as attributes.
-    fn simple(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
-        for (name, value) in attributes(reader, element) {
-            if !name.starts_with("rdf:") && !name.starts_with("xml:") {
-                self.add(&format!("<{name}>{value}</{name}>"));
-            }
-        }
-    }
-
     fn push(&mut self, text: &str) {
         let is_kept = matches!(self.open.last(), Some(Place::Kept(_)));
         if is_kept && self.property.len() < MAX_BYTES {
-            self.property.push_str(text);
+            self.property.push_str(&escape(text));
         }
     }
 
@@ -235,6 +196,17 @@ impl Walk {
         if self.open.last() == Some(&Place::Picture) {
             let property = std::mem::take(&mut self.property);
             self.add(&property);
+        }
+    }
+}
+
+impl Walk {
+    /// Adds properties that are written as attributes.
+    fn simple(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
+        for (name, value) in attributes(reader, element) {
+            if !name.starts_with("rdf:") && !name.starts_with("xml:") {
+                self.add(&format!("<{name}>{value}</{name}>"));
+            }
         }
     }
 

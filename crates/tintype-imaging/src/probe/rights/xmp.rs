@@ -4,22 +4,17 @@
 
 use quick_xml::NsReader;
 use quick_xml::escape::unescape;
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::events::BytesStart;
 
 use super::{MAX_CREATORS, MAX_TEXT_BYTES, Rights, clean};
+use crate::probe::xmp::{self, RDF, Visit, bound};
 
-pub(in crate::probe) const RDF: &[u8] = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const DC: &[u8] = b"http://purl.org/dc/elements/1.1/";
 const XMP_RIGHTS: &[u8] = b"http://ns.adobe.com/xap/1.0/rights/";
 const PHOTOSHOP: &[u8] = b"http://ns.adobe.com/photoshop/1.0/";
 const PLUS: &[u8] = b"http://ns.useplus.org/ldf/xmp/1.0/";
 const IPTC_EXTENSION: &[u8] = b"http://iptc.org/std/Iptc4xmpExt/2008-02-29/";
-
-/// No packet has as many.
-pub(in crate::probe) const MAX_EVENTS: usize = 100_000;
-pub(in crate::probe) const MAX_DEPTH: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
@@ -83,58 +78,12 @@ struct Walk {
 
 /// Reads up to the first error.
 pub(super) fn read(packet: &[u8]) -> Rights {
-    let text = as_text(packet);
     let mut walk = Walk::default();
-    // Some writers end it by NUL.
-    let mut reader = NsReader::from_str(text.trim_matches('\0'));
-    for _ in 0..MAX_EVENTS {
-        let Ok(event) = reader.read_event() else {
-            break;
-        };
-        match event {
-            Event::Start(element) => {
-                if walk.open.len() == MAX_DEPTH {
-                    break;
-                }
-                walk.start(&reader, &element);
-            }
-            Event::Empty(element) => {
-                walk.start(&reader, &element);
-                walk.end();
-            }
-            Event::End(_) => walk.end(),
-            Event::Text(part) => walk.push(&String::from_utf8_lossy(&part)),
-            Event::CData(part) => walk.push(&String::from_utf8_lossy(&part)),
-            Event::GeneralRef(name) => {
-                let entity = format!("&{};", String::from_utf8_lossy(&name));
-                if let Ok(text) = unescape(&entity) {
-                    walk.push(&text);
-                }
-            }
-            Event::Eof => break,
-            _ => {}
-        }
-    }
+    xmp::walk(packet, &mut walk);
     walk.rights()
 }
 
-pub(in crate::probe) fn as_text(packet: &[u8]) -> String {
-    match packet {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        _ => String::from_utf8_lossy(packet).into_owned(),
-    }
-}
-
-fn wide(bytes: &[u8], of: fn([u8; 2]) -> u16) -> String {
-    let units = bytes.as_chunks().0.iter().map(|pair| of(*pair));
-    let chars = char::decode_utf16(units);
-    chars
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect()
-}
-
-impl Walk {
+impl Visit for Walk {
     fn start(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
         let (space, name) = reader.resolver().resolve_element(element.name());
         let space = bound(&space);
@@ -163,6 +112,25 @@ impl Walk {
         self.open.push(place);
     }
 
+    fn push(&mut self, text: &str) {
+        let is_wanted = matches!(self.open.last(), Some(Place::Value(_) | Place::Item(..)));
+        if is_wanted && self.text.len() < MAX_TEXT_BYTES {
+            self.text.push_str(text);
+        }
+    }
+
+    fn end(&mut self) {
+        let text = match self.open.pop() {
+            Some(Place::Value(field)) => (field, false),
+            Some(Place::Item(field, is_default)) => (field, is_default),
+            _ => return,
+        };
+        let value = std::mem::take(&mut self.text);
+        self.add(text.0, text.1, &value);
+    }
+}
+
+impl Walk {
     fn attributes(
         &mut self,
         reader: &NsReader<&[u8]>,
@@ -193,23 +161,6 @@ impl Walk {
             (bound(&space), name.into_inner()) == (XML, b"lang")
                 && attribute.value.eq_ignore_ascii_case(b"x-default")
         })
-    }
-
-    fn push(&mut self, text: &str) {
-        let is_wanted = matches!(self.open.last(), Some(Place::Value(_) | Place::Item(..)));
-        if is_wanted && self.text.len() < MAX_TEXT_BYTES {
-            self.text.push_str(text);
-        }
-    }
-
-    fn end(&mut self) {
-        let text = match self.open.pop() {
-            Some(Place::Value(field)) => (field, false),
-            Some(Place::Item(field, is_default)) => (field, is_default),
-            _ => return,
-        };
-        let value = std::mem::take(&mut self.text);
-        self.add(text.0, text.1, &value);
     }
 
     fn add(&mut self, field: Field, is_default: bool, value: &str) {
@@ -257,12 +208,5 @@ impl Walk {
             licensor_url: one(Field::LicensorUrl),
             digital_source_type: one(Field::DigitalSourceType),
         }
-    }
-}
-
-pub(in crate::probe) fn bound<'n>(space: &ResolveResult<'n>) -> &'n [u8] {
-    match space {
-        ResolveResult::Bound(space) => space.into_inner(),
-        _ => b"",
     }
 }

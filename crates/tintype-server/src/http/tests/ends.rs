@@ -172,7 +172,15 @@ async fn a_client_that_leaves_ends_its_request() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, service, settings(), Gauge::default(), stop));
+    let threads = Arc::new(Threads::start(1).unwrap());
+    let server = tokio::spawn(serve(
+        listener,
+        service,
+        settings(),
+        threads,
+        Gauge::default(),
+        stop,
+    ));
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

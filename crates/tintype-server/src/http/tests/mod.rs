@@ -29,7 +29,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::serve::{Drained, serve};
-use super::{Pace, Settings};
+use super::{Pace, Settings, Threads};
 use crate::error::Error;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -85,6 +85,7 @@ impl Server {
             listener,
             router,
             settings,
+            Arc::new(Threads::start(2).unwrap()),
             Gauge::default(),
             stop.clone(),
         ));
