@@ -146,7 +146,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
-        Format::Gif => 150,
+        Format::Gif => 60,
     };
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
