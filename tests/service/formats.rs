@@ -179,6 +179,28 @@ fn a_drawing_stays_exact_and_is_never_larger_than_its_original() {
     );
 }
 
+/// Nobody keeps a response for long whose format may change once the pixels have been looked at. Several uploads, because
+/// that may come before the request on a busy machine.
+#[test]
+fn before_it_is_known_whether_an_image_is_drawn_its_format_is_for_a_minute() {
+    let app = Start::dev().env("TINTYPE_FORMAT_BUDGET", "60s").run();
+    let photograph = corpus::read("formats/4.webp");
+    let ask = |key: &str, version: &str, spec: &str| {
+        let answer = asks(&app, &format!("/t/{key}/{spec}~v_{version}"), BROWSER).expect(200);
+        answer.header("cache-control").to_owned()
+    };
+    let is_brief = |number: usize| {
+        let key = format!("{number}.webp");
+        let record = app.upload(&key, &photograph);
+        let version = record["version"].as_str().unwrap();
+        let [named, negotiated] = ["w_80~f_webp", "w_80"].map(|spec| ask(&key, version, spec));
+        assert!(named.contains("immutable"), "{named}");
+        eventually(|| ask(&key, version, "w_80").contains("immutable"));
+        negotiated.contains("max-age=60,") && !negotiated.contains("immutable")
+    };
+    assert!((0..20).any(is_brief));
+}
+
 /// A low-quality JPEG, which no output format makes smaller without visible loss.
 #[test]
 fn a_picture_at_its_own_size_is_handed_out_as_it_is_coded_where_that_is_smaller() {

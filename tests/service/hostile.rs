@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::commands::eventually;
 use crate::corpus;
 use crate::harness::{App, Start};
 
@@ -56,9 +57,10 @@ fn a_decoder_that_ends_takes_one_picture_with_it() {
             ended
         });
         let original = corpus::read("colour/red-at-12-oclock-with-color-profile-10bpc.avif");
-        let record = app.upload("a.avif", &original);
+        app.upload("a.avif", &original);
+        eventually(|| app.record("a.avif")["image"]["pending"] == false);
         stop.store(true, Relaxed);
-        let image = &record["image"];
+        let image = app.record("a.avif")["image"].take();
         assert_eq!(image["renderable"], false, "{image}");
         assert_eq!(image["reason"]["code"], "corrupt-image", "{image}");
         ending.join().unwrap()

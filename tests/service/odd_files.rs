@@ -70,20 +70,28 @@ fn what_is_refused_says_so_at_once_and_at_every_request() {
     );
 }
 
-/// Requests get the same result as the record of any odd file.
+/// Requests get the same result as the record of any odd file, once its pixels have been looked at.
 #[test]
 fn a_record_and_a_request_never_disagree() {
     let app = App::dev();
-    let (mut refused, mut rendered) = (0, 0);
+    let mut answers = Vec::new();
     for name in corpus::list("hostile") {
         let record = app.upload(&name, &corpus::read(&format!("hostile/{name}")));
         let media_type = record["type"].as_str().unwrap();
-        if !media_type.starts_with("image/") {
-            continue;
+        if media_type.starts_with("image/") {
+            let answer = app.get(&format!("/t/{name}/w_40~f_jpeg"));
+            answers.push((name, answer));
         }
+    }
+    let (mut refused, mut rendered) = (0, 0);
+    for (name, answer) in answers {
+        eventually(|| {
+            let image = app.record(&name)["image"].take();
+            image["pending"] == false || image["reason"].is_object()
+        });
+        let record = app.record(&name);
         let image = &record["image"];
         assert!(image.is_object(), "{name}: {record}");
-        let answer = app.get(&format!("/t/{name}/w_40~f_jpeg"));
         if image["renderable"] == true {
             assert_eq!(answer.status, 200, "{name}: {record} {}", answer.text());
             rendered += 1;
@@ -185,12 +193,7 @@ fn what_is_too_large_for_this_machine_is_tried_again_after_growing_pauses() {
     ]
     .concat();
     let record = app.upload("large.webp", &webp);
-    let image = &record["image"];
-    assert_eq!(
-        (&image["pending"], &image["reason"]["tries"]),
-        (&json!(true), &json!(1)),
-        "{record}"
-    );
+    assert_eq!(record["image"]["pending"], true, "{record}");
     assert_eq!(app.get("/t/large.webp/w_40").status, 422);
     eventually(|| app.record("large.webp")["image"]["reason"]["tries"] == 2);
     std::thread::sleep(A_WHILE);

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::decode;
+use crate::decode::{self, svg};
 use crate::placeholder;
 use crate::probe::{Header, SourceFormat};
 use crate::render::look::{SIDE, trim_size};
@@ -146,7 +146,7 @@ pub fn encode(format: Format, output: Size) -> Duration {
         Format::Png => 10,
         Format::Webp => 58,
         Format::Avif => tintype_avif::NANOSECONDS_PER_PIXEL,
-        Format::Gif => 150,
+        Format::Gif => 60,
     };
     nanoseconds(a_pixel * output.pixels().max(SMALLEST))
 }
@@ -184,14 +184,25 @@ fn decode(source: &Source, part: Size, target: Size) -> Duration {
         SourceFormat::Heic => (0, 60_000),
         _ => (0, 4_000),
     };
-    let pixels = source.upright.pixels() * a_thousand_pixels / 1000;
-    nanoseconds(a_byte * source.bytes + pixels)
+    let pixels = match source.format {
+        SourceFormat::Svg => drawn(source, part, target),
+        _ => source.upright.pixels(),
+    };
+    nanoseconds(a_byte * source.bytes + pixels * a_thousand_pixels / 1000)
 }
 
 fn resize(source: &Source, part: Size, target: Size) -> Duration {
-    let decoded = part.pixels() * eighths(source, part, target).pow(2) / 64;
+    let decoded = match source.format {
+        SourceFormat::Svg => drawn(source, part, target),
+        _ => part.pixels() * eighths(source, part, target).pow(2) / 64,
+    };
     let a_decoded_pixel = 2 + 3 * u64::from(source.has_alpha) + 2 * u64::from(source.bits > 8);
     nanoseconds(a_decoded_pixel * decoded + 8 * target.pixels())
+}
+
+/// Returns the pixels of an SVG, which is drawn about as large as it is shown.
+fn drawn(source: &Source, part: Size, target: Size) -> u64 {
+    svg::drawn(source.upright, svg::divisor(part, target)).pixels()
 }
 
 /// Returns the scale of decoding, in eighths. Orientation does not matter: it turns `part` and `target` alike.
@@ -310,6 +321,13 @@ mod tests {
         let (free, bound) = (expect(&photograph, &free), expect(&photograph, &bound));
         assert!(bound.encode > free.encode);
         assert_eq!(bound.decode, free.decode);
+    }
+
+    #[test]
+    fn a_vector_image_costs_what_is_shown_of_it() {
+        let small = source(SourceFormat::Svg, (400, 300), 1_000);
+        let large = source(SourceFormat::Svg, (4000, 3000), 1_000);
+        assert_eq!(placeholder(&small), placeholder(&large));
     }
 
     #[test]

@@ -84,9 +84,8 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
         Rotate::Quarter | Rotate::ThreeQuarters => most.transposed(),
     };
     // What trimming leaves may be so small that a JPEG is decoded at full size.
-    let half = Size::new(part.width / 2 + 1, part.height / 2 + 1);
     let cut = match source.format {
-        SourceFormat::Jpeg => shrinking(source, part, half),
+        SourceFormat::Jpeg => decoding(source, part, part),
         _ => 0,
     };
     let answer = shrinking(source, part, most);

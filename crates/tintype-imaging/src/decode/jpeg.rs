@@ -1,6 +1,6 @@
 //! JPEG: each component is decoded at its own resolution, row by row, so that subsampled chroma is not enlarged only to
-//! be reduced again. CMYK is decoded to whole pixels, because its conversion needs all inks; so is anything to be
-//! enlarged, with chroma upsampled as in libjpeg.
+//! be reduced again. CMYK is decoded to whole pixels, because its conversion needs all inks; so is anything that is not
+//! reduced, with chroma upsampled as in libjpeg.
 
 use std::time::Instant;
 

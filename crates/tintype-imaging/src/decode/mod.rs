@@ -210,10 +210,10 @@ pub(crate) fn decode_all(
     decode(bytes, container, first, limits, deadline, &mut take_all)
 }
 
-/// Whether each component of a JPEG is decoded at its own resolution. CMYK, and chroma that has to be enlarged, are
-/// decoded as whole pixels.
+/// Whether each component of a JPEG is decoded at its own resolution, and resized from it. CMYK, and what is not reduced,
+/// are decoded as whole pixels.
 pub(crate) fn in_planes(channels: u8, part: Size, target: Size) -> bool {
-    channels == 1 || channels == 3 && leaves_twice(part, target)
+    channels == 1 || channels == 3 && is_reduced(part, target)
 }
 
 fn check(header: &Header, limits: &Limits) -> Result<(), Error> {
@@ -240,11 +240,10 @@ pub(crate) fn eighths(part: Size, target: Size) -> u32 {
     }
 }
 
-/// Returns whether the target is at most half of the part in both dimensions; chroma at half resolution then never has
-/// to be enlarged.
-pub(crate) fn leaves_twice(part: Size, target: Size) -> bool {
-    let leaves = |part: u32, target: u32| u64::from(part) >= 2 * u64::from(target);
-    leaves(part.width, target.width) && leaves(part.height, target.height)
+/// Returns whether the target is smaller than the part in both dimensions; chroma at half resolution then has to be
+/// enlarged by less than two, which the resizer does better than any upsampling before it.
+fn is_reduced(part: Size, target: Size) -> bool {
+    part.width > target.width && part.height > target.height
 }
 
 /// The factor by which a WebP is reduced while decoding.

@@ -288,6 +288,29 @@ fn a_photograph_in_a_screenshot_is_not_kept_at_any_price() {
     );
 }
 
+/// Brush strokes of thousands of translucent colours: lossy, with exact alpha, and edges free of the colour of invisible
+/// pixels.
+#[test]
+fn a_painted_cut_out_is_lossy_around_exact_alpha() {
+    let bytes = read("formats/alpha-premultiply-1024x768-paper.png");
+    let webp = to_width(&bytes, 640, Format::Webp).unwrap().bytes;
+    assert!(!is_lossless(&webp));
+    assert!(webp.len() <= 84_000, "{} bytes", webp.len());
+    let original = read_png(&to_width(&bytes, 640, Format::Png).unwrap().bytes);
+    let shown = seen(&webp);
+    let pairs = original
+        .rgba
+        .chunks_exact(4)
+        .zip(shown.rgba.chunks_exact(4));
+    let mut worst = 0;
+    for (drawn, shown) in pairs {
+        assert_eq!(drawn[3], shown[3]);
+        let apart = (0..3).map(|channel| u32::from(drawn[channel].abs_diff(shown[channel])));
+        worst = worst.max(apart.max().unwrap_or_default() * u32::from(drawn[3]) / 255);
+    }
+    assert!(worst <= 70, "{worst}");
+}
+
 fn is_lossless(webp: &[u8]) -> bool {
     webp.windows(4).take(1024).any(|kind| kind == b"VP8L")
 }

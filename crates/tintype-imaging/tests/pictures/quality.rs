@@ -5,7 +5,7 @@ use tintype_imaging::render;
 use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
 use tintype_score::Picture;
 
-use crate::corpus::{header, read, soon, whole};
+use crate::corpus::{header, read, soon, to_width, whole};
 
 /// Three photographs of the corpus whose scores are near the mean of all, as thumbnails.
 const PHOTOGRAPHS: [(&str, u32); 3] = [
@@ -77,4 +77,25 @@ fn what_nobody_asked_for_looks_the_same() {
 #[test]
 fn less_is_less_by_as_much() {
     check(50, 3.0);
+}
+
+/// Components are resized at their own resolution, even if chroma has to be enlarged for it.
+#[test]
+fn slightly_reduced_photographs_look_like_a_reduction_of_their_pixels() {
+    for (file, width) in [
+        ("photos/Blinds.jpg", 1200),
+        ("photos/Blinds.jpg", 1900),
+        ("photos/tower.jpg", 300),
+        ("photos/tower.jpg", 500),
+    ] {
+        let jpeg = read(file);
+        let pixels = to_width(&jpeg, u32::MAX, Format::Png).unwrap().bytes;
+        let reduced = |bytes: &[u8]| {
+            let answer = to_width(bytes, width, Format::Png).unwrap().bytes;
+            Picture::decode(&answer).unwrap()
+        };
+        let score = reduced(&pixels).score(&reduced(&jpeg));
+        println!("{file} at {width}: {score:.1}");
+        assert!(score > 90.0, "{file} at {width}: {score:.1}");
+    }
 }

@@ -27,7 +27,7 @@ use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 struct Given {
     name: VariantName,
     fetched: Fetched,
-    /// A better format is being made in the background.
+    /// A better format is being made in the background, or it is not known yet which one that is.
     interim: bool,
     /// This is the first frame, although an animation was requested.
     is_still: bool,
@@ -99,7 +99,8 @@ async fn give(
     let app = ask.app;
     let choices = choices(ask, merged, &stored.record)?;
     let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
-    let (mut chosen, mut interim) = (0, false);
+    let is_open = merged.format == FormatItem::Auto && is_open(&stored.record);
+    let (mut chosen, mut interim) = (0, is_open);
     if let Some((instead, reason)) = app.variants.gives_way(&stored.record, &choices) {
         let best = name(&choices[0]);
         if !app.variants.is_made(best, ask.key, stored).await {
@@ -212,6 +213,12 @@ fn choices(
         }
     }
     Ok(choices)
+}
+
+/// Whether the best format may turn out to be another one, once the pixels have been looked at.
+fn is_open(record: &Record) -> bool {
+    let image = record.image.as_ref();
+    image.is_some_and(|image| image.pending && image.may_be_drawn())
 }
 
 fn still(resolved: Resolved) -> Resolved {

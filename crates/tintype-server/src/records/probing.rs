@@ -369,11 +369,12 @@ impl Input {
 }
 
 /// Returns whether decoding is left for later: a client is waiting for a response that needs no pixels, and decoding is
-/// expensive. Everything that matters for variants is known of a JPEG without its pixels: it is neither drawn nor
-/// transparent.
+/// expensive. Until then a JPEG is known to be neither drawn nor transparent; of other formats, responses whose format
+/// depends on that are cached for a minute only.
 fn is_left_for_later(header: &Header, input: &Input) -> bool {
-    header.format == SourceFormat::Jpeg
-        && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING
+    // What is larger is only read in part later, which suffices for a JPEG.
+    let can_wait = header.format == SourceFormat::Jpeg || input.size() <= ADOPT_WHOLE_BYTES;
+    can_wait && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING
 }
 
 fn image_of(header: &Header) -> Image {

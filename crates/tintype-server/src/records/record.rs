@@ -177,6 +177,12 @@ impl Image {
         }
     }
 
+    /// False only for known photographs.
+    pub fn may_be_drawn(&self) -> bool {
+        let is_jpeg = self.format.known() == Some(SourceFormat::Jpeg);
+        self.drawn.unwrap_or(!is_jpeg)
+    }
+
     /// Returns what the cost of rendering depends on, for a file of this size. `None` for a format of another release.
     pub fn source(&self, bytes: u64) -> Option<cost::Source> {
         let format = self.format.known()?;
@@ -189,7 +195,7 @@ impl Image {
             channels: self.channels.unwrap_or(4),
             bits: self.bits,
             interlaced: self.interlaced.unwrap_or(true),
-            may_be_drawn: self.drawn.unwrap_or(format != SourceFormat::Jpeg),
+            may_be_drawn: self.may_be_drawn(),
             frames: self.frames,
         })
     }

@@ -80,10 +80,7 @@ impl Mezzanine {
 
 /// Lines and letters would suffer in a lossy mezzanine, and transparency would be lost.
 fn is_photograph(image: &Image) -> bool {
-    let is_drawn = image
-        .drawn
-        .unwrap_or(image.format.known() != Some(SourceFormat::Jpeg));
-    !is_drawn && !image.alpha && image.frames <= 1
+    !image.may_be_drawn() && !image.alpha && image.frames <= 1
 }
 
 fn scaled(pixels: u32, scale: f64) -> u32 {

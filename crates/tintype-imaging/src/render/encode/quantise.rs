@@ -9,7 +9,7 @@ use std::ops::Range;
 const BITS: usize = 5;
 
 /// How visible a step of red, green and blue is.
-const WEIGHTS: [f64; 3] = [2.0, 4.0, 3.0];
+const WEIGHTS: [u32; 3] = [2, 4, 3];
 
 /// Pixels of almost the same colour.
 #[derive(Clone, Copy, Default)]
@@ -86,7 +86,7 @@ impl Region {
         let all = total(inside);
         let spread = |channel: usize| {
             let of = |cell: &Cell| cell.count * (cell.mean[channel] - all.mean[channel]).powi(2);
-            WEIGHTS[channel] * inside.iter().map(of).sum::<f64>()
+            f64::from(WEIGHTS[channel]) * inside.iter().map(of).sum::<f64>()
         };
         let spreads = [0, 1, 2].map(spread);
         let channel = (0..3).max_by(|a, b| spreads[*a].total_cmp(&spreads[*b]));
@@ -169,40 +169,93 @@ pub(super) fn dithered<'a>(
     })
 }
 
-/// Finds the colour of a palette that looks most like a given one.
+/// Finds the colour of a palette that looks most like a given one, as seen from the middle of its cube of four levels.
+///
+/// Only few colours of a palette can be nearest to anything within a small cube. So the colour cube is divided in steps
+/// of [`STEP`] bits per channel, when and where it is needed, and each cube chooses among those that were left for the
+/// cube around it.
 struct Nearest<'a> {
     palette: &'a [[u8; 3]],
-    /// Palette index for each step of four levels per channel; [`UNKNOWN`] until it is needed.
+    /// Palette indices, in ascending order, for each cube of 64 levels and for each of 16; empty until needed.
+    left: [Vec<Vec<u8>>; 2],
+    /// Palette index plus one for each cube of four levels; 0 until needed.
     known: Vec<u16>,
 }
 
-const UNKNOWN: u16 = u16::MAX;
+const STEP: usize = 2;
 
 impl<'a> Nearest<'a> {
     fn new(palette: &'a [[u8; 3]]) -> Self {
         Self {
             palette,
-            known: vec![UNKNOWN; 1 << 18],
+            left: [1, 2].map(|steps| vec![Vec::new(); 1 << (3 * steps * STEP)]),
+            known: vec![0; 1 << (9 * STEP)],
         }
     }
 
     fn of(&mut self, colour: [i32; 3]) -> u8 {
-        let step = colour
-            .iter()
-            .fold(0, |step, sample| step << 6 | (sample >> 2) as usize);
-        if self.known[step] == UNKNOWN {
-            let middle = colour.map(|sample| (sample & !3) + 2);
-            let apart = |other: &[u8; 3]| -> i32 {
-                let channels = other.iter().zip(middle).zip([2, 4, 3]);
-                let squares = channels.map(|((a, b), weight)| weight * (i32::from(*a) - b).pow(2));
-                squares.sum()
-            };
-            let places = 0..self.palette.len();
-            let place = places.min_by_key(|place| apart(&self.palette[*place]));
-            self.known[step] = place.unwrap_or(0) as u16;
+        let cube = cube(colour, 3);
+        if self.known[cube] == 0 {
+            self.known[cube] = u16::from(self.search(colour)) + 1;
         }
-        self.known[step] as u8
+        (self.known[cube] - 1) as u8
     }
+
+    fn search(&mut self, colour: [i32; 3]) -> u8 {
+        let [large, small] = [cube(colour, 1), cube(colour, 2)];
+        if self.left[1][small].is_empty() {
+            if self.left[0][large].is_empty() {
+                let all = (0..self.palette.len()).map(|place| place as u8);
+                self.left[0][large] = self.nearest_within(colour, 64, all);
+            }
+            let around = self.left[0][large].iter().copied();
+            self.left[1][small] = self.nearest_within(colour, 16, around);
+        }
+        let middle = colour.map(|sample| (sample & !3) + 2);
+        let apart =
+            |place: &&u8| weighted(middle, self.palette[usize::from(**place)], i32::abs_diff);
+        let nearest = self.left[1][small].iter().min_by_key(apart);
+        nearest.copied().unwrap_or(0)
+    }
+
+    /// Returns those that may be nearest to the middle of some smallest cube in the cube of this width around `colour`:
+    /// all that come closer to a point of it than the best one is to its farthest corner.
+    fn nearest_within(
+        &self,
+        colour: [i32; 3],
+        width: i32,
+        places: impl Iterator<Item = u8> + Clone,
+    ) -> Vec<u8> {
+        let first = colour.map(|sample| (sample & !(width - 1)) + 2);
+        let reach = width - 4;
+        let least =
+            |first: i32, sample: i32| (first - sample).max(sample - first - reach).max(0) as u32;
+        let most = |first: i32, sample: i32| (first + reach - sample).max(sample - first) as u32;
+        let of = |place: u8| self.palette[usize::from(place)];
+        let bound = places
+            .clone()
+            .map(|place| weighted(first, of(place), most))
+            .min();
+        let bound = bound.unwrap_or(0);
+        places
+            .filter(|place| weighted(first, of(*place), least) <= bound)
+            .collect()
+    }
+}
+
+/// The index of the cube around a colour after this many steps.
+fn cube(colour: [i32; 3], steps: usize) -> usize {
+    let bits = steps * STEP;
+    colour.iter().fold(0, |cube, sample| {
+        cube << bits | (sample >> (8 - bits)) as usize
+    })
+}
+
+/// The weighted sum of squares of what `apart` returns for each channel.
+fn weighted(from: [i32; 3], to: [u8; 3], apart: impl Fn(i32, i32) -> u32) -> u32 {
+    let channel =
+        |channel: usize| WEIGHTS[channel] * apart(from[channel], i32::from(to[channel])).pow(2);
+    channel(0) + channel(1) + channel(2)
 }
 
 #[cfg(test)]
@@ -251,6 +304,31 @@ mod tests {
                 let apart = (sums[0][channel] - sums[1][channel]).abs() / 256;
                 assert!(apart <= 4, "{row} {column}: {sums:?}");
             }
+        }
+    }
+
+    /// In a palette that is crowded in one place, with ties, and for any colour.
+    #[test]
+    fn the_nearest_colour_is_what_a_search_of_all_finds() {
+        let mixed = |at: usize| (at as u32).wrapping_mul(0x9e37_79b9).to_be_bytes();
+        let palette: Vec<[u8; 3]> = (0..256)
+            .map(|at| match (at % 3, mixed(at)) {
+                (0, [r, g, b, _]) => [r, g, b],
+                (1, [r, g, b, _]) => [r / 16 + 90, g / 16 + 100, b / 16],
+                _ => [(at & 0xf0) as u8; 3],
+            })
+            .collect();
+        let mut nearest = Nearest::new(&palette);
+        for at in 0..1 << 18 {
+            let colour = [at >> 12, at >> 6 & 63, at & 63].map(|step| step * 4 + (at & 3));
+            let middle = colour.map(|sample| (sample & !3) + 2);
+            let apart = |place: &usize| weighted(middle, palette[*place], i32::abs_diff);
+            let expected = (0..palette.len()).min_by_key(apart);
+            assert_eq!(
+                Some(usize::from(nearest.of(colour))),
+                expected,
+                "{colour:?}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! WebP by libwebp: photographs lossy, drawings lossless unless that is far larger. The container around the coded
-//! image is our own, so that it can hold rights, a colour profile and the [`frames`] of an animation.
+//! WebP by libwebp: photographs lossy, drawings lossless unless that is far larger or they are painted cut-outs. The
+//! container around the coded image is our own, so that it can hold rights, a colour profile and the [`frames`] of an
+//! animation.
 
 mod frames;
 
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 use webp::{Encoder, WebPConfig, WebPMemory};
 
-use super::{Pixels, quality};
+use super::{Pixels, palette, quality};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Written;
@@ -68,11 +69,12 @@ pub(super) fn drawn(
     rights: Option<&Written>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
-    let coded = drawn_alone(&Samples::of(pixels), q, deadline)?;
+    let coded = drawn_alone(pixels, q, deadline)?;
     Ok(finish(&coded, pixels, rights))
 }
 
-fn drawn_alone(samples: &Samples, q: u8, deadline: Instant) -> Result<WebPMemory, Error> {
+fn drawn_alone(pixels: &Pixels, q: u8, deadline: Instant) -> Result<WebPMemory, Error> {
+    let samples = Samples::of(pixels);
     let quick = samples.encode(Coding::Quick)?.len();
     check_deadline(deadline)?;
     if quick * 8 <= FEW_BITS * samples.size.pixels() as usize {
@@ -83,7 +85,10 @@ fn drawn_alone(samples: &Samples, q: u8, deadline: Instant) -> Result<WebPMemory
         sharp_chroma: true,
     })?;
     check_deadline(deadline)?;
-    if thorough(quick) <= worth(lossy.len()) {
+    // A painting rather than letters: alpha stays exact, and most of the file is alpha in both codings, so the thorough
+    // try would take four times as long as lossy to gain little that can be seen.
+    let is_painted = samples.has_alpha && palette::exact(pixels).is_none();
+    if !is_painted && thorough(quick) <= worth(lossy.len()) {
         let lossless = samples.encode(Coding::Thorough)?;
         if lossless.len() <= worth(lossy.len()) {
             return Ok(lossless);
@@ -129,7 +134,8 @@ impl Samples {
             Coding::Thorough => (1, 4, 75.0),
         };
         if let Coding::Lossy { sharp_chroma, .. } = coding {
-            config.use_sharp_yuv = i32::from(sharp_chroma);
+            // Sharp chroma does not regard alpha: the black of invisible pixels would stain the edges.
+            config.use_sharp_yuv = i32::from(sharp_chroma && !self.has_alpha);
         }
         encoder
             .encode_advanced(&config)

@@ -47,16 +47,15 @@ impl Frames {
     /// Returns the chunks of a frame. The first frame decides, with much effort, between lossless and lossy; a later
     /// one is lossless only if the first was, and if it is a drawing too.
     fn coded(&mut self, pixels: &Pixels, deadline: Instant) -> Result<Vec<u8>, Error> {
-        let samples = Samples::of(pixels);
         let is_drawn = self.is_lossless != Some(false) && drawn::is_drawn(pixels);
         let lossy = Coding::Lossy {
             q: self.q,
             sharp_chroma: is_drawn,
         };
         let coded = match (self.is_lossless, is_drawn) {
-            (None, true) => drawn_alone(&samples, self.q, deadline)?,
-            (Some(true), true) => samples.encode(Coding::Thorough)?,
-            _ => samples.encode(lossy)?,
+            (None, true) => drawn_alone(pixels, self.q, deadline)?,
+            (Some(true), true) => Samples::of(pixels).encode(Coding::Thorough)?,
+            _ => Samples::of(pixels).encode(lossy)?,
         };
         let chunks = picture(&coded[RIFF_HEADER..]);
         self.is_lossless.get_or_insert(chunks.starts_with(b"VP8L"));
