@@ -1,4 +1,4 @@
-//! The cost of a cached thumbnail, compared with nginx serving the same bytes from a file.
+//! The cost of a cached thumbnail, and of an original on disk, compared with nginx serving the same bytes from a file.
 //!
 //! Requests per second of the *server's* CPU time: on a machine that also runs the load generator, requests per second
 //! of wall-clock time say more about the scheduler. Both write an access log, and they alternate, in reverse order each
@@ -21,6 +21,7 @@ mod support;
 const ROUNDS: usize = 7;
 const SECONDS: u32 = 3;
 const BODY_BYTES: usize = 12 * 1024;
+const ORIGINAL_BYTES: usize = 234 * 1024;
 
 fn main() {
     need("nginx", &["-v"]);
@@ -36,17 +37,29 @@ fn main() {
         })
         .min_by_key(|(_, body)| body.len().abs_diff(BODY_BYTES))
         .unwrap();
-    println!("{path}: {} bytes", body.len());
     std::fs::write(folder.path().join("photo.jpg"), &body).unwrap();
     let nginx = nginx(folder.path());
     assert_eq!(nginx.get("/photo.jpg"), body);
 
+    println!("{path}: {} bytes", body.len());
+    compare((&tintype, &path), (&nginx, "/photo.jpg"));
+
+    let original: Vec<u8> = (0..ORIGINAL_BYTES).map(|n| (n % 251) as u8).collect();
+    tintype.upload("original.bin", &original);
+    std::fs::write(folder.path().join("original.jpg"), &original).unwrap();
+    assert_eq!(tintype.get("/o/original.bin"), original);
+    println!("/o/original.bin: {} bytes", original.len());
+    compare((&tintype, "/o/original.bin"), (&nginx, "/original.jpg"));
+}
+
+/// Prints requests per CPU second of both, in alternating rounds.
+fn compare(tintype: (&Server, &str), nginx: (&Server, &str)) {
     let mut per_cpu = [Vec::new(), Vec::new()];
     let mut ratios = Vec::new();
     println!("round  tintype req/CPU s  nginx req/CPU s  ratio  tintype req/s  nginx req/s");
     for round in 0..ROUNDS {
-        let run_tintype = || load(&tintype, &path);
-        let run_nginx = || load(&nginx, "/photo.jpg");
+        let run_tintype = || load(tintype.0, tintype.1);
+        let run_nginx = || load(nginx.0, nginx.1);
         let (ours, theirs) = if round % 2 == 0 {
             (run_tintype(), run_nginx())
         } else {
