@@ -457,6 +457,8 @@ mod tests {
                 scans: 1,
                 interlaced: false,
                 truncated: false,
+                has_gain_map: false,
+                has_c2pa: false,
                 rights: Default::default(),
             },
             blocks: Blocks::default(),
