@@ -34,6 +34,9 @@ class ImageFacts:
     pending: bool = False
     #: The file ends too early.
     truncated: bool = False
+    #: Images made from it have neither.
+    gain_map: bool = False
+    c2pa: bool = False
     #: Part of its pixels is missing or wrong.
     damaged: bool = False
 

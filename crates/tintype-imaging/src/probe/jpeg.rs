@@ -14,8 +14,12 @@ use crate::spec::Size;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
-/// Its namespace in XMP.
-const GAIN_MAP: &[u8] = b"http://ns.adobe.com/hdr-gain-map/";
+/// The namespace of Ultra HDR in XMP, and the identifier of ISO 21496-1.
+const ULTRA_HDR: &[u8] = b"http://ns.adobe.com/hdr-gain-map/";
+const ISO_GAIN_MAP: &[u8] = b"urn:iso:std:iso:ts:21496:-1\0";
+/// A JUMBF box (ISO 19566-5) in an APP11 segment, and the type of its content (C2PA, section A.3.1).
+const JUMBF: &[u8] = b"JP";
+const C2PA: &[u8] = b"c2pa";
 const MULTI_PICTURE: &[u8] = b"MPF\0";
 /// The number of images in the file (CIPA DC-007, section 5.2.3).
 const NUMBER_OF_IMAGES: u16 = 0xb001;
@@ -154,8 +158,8 @@ fn segment<R: BufRead + Seek>(
             frame(marker, &reader.vec(length)?, walk, header)
         }
         // Segments after a scan matter only to decoders.
-        0xe1 | 0xe2 | 0xed | 0xee if header.scans == 0 => {
-            application(marker, reader.vec(length)?, walk, limits)
+        0xe1 | 0xe2 | 0xeb | 0xed | 0xee if header.scans == 0 => {
+            application(marker, reader.vec(length)?, walk, header, limits)
         }
         _ => reader.skip(length),
     }
@@ -205,7 +209,13 @@ fn frame(marker: u8, frame: &[u8], walk: &mut Walk, header: &mut Header) -> Resu
     Ok(())
 }
 
-fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> Result<(), Error> {
+fn application(
+    marker: u8,
+    body: Vec<u8>,
+    walk: &mut Walk,
+    header: &mut Header,
+    limits: &Limits,
+) -> Result<(), Error> {
     match marker {
         0xe1 if body.starts_with(EXIF) && walk.blocks.exif.is_none() => {
             walk.blocks.exif = Some(body[EXIF.len()..].to_vec());
@@ -224,6 +234,10 @@ fn application(marker: u8, body: Vec<u8>, walk: &mut Walk, limits: &Limits) -> R
                 .push((body[ICC.len()], body[ICC.len() + 2..].to_vec()));
         }
         0xe2 if body.starts_with(MULTI_PICTURE) => walk.pictures = pictures(&body, limits),
+        0xe2 if body.starts_with(ISO_GAIN_MAP) => header.has_gain_map = true,
+        0xeb if body.starts_with(JUMBF) => {
+            header.has_c2pa |= memmem::find(&body, C2PA).is_some();
+        }
         // A resource may continue in the next segment.
         0xed => {
             let known = PHOTOSHOP.iter().find_map(|name| body.strip_prefix(*name));
@@ -266,13 +280,10 @@ fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Er
         other => return Err(Error::unsupported(format!("JPEG with {other} components"))),
     };
     // An image with a gain map counts as one image.
-    let has_gain_map = walk
-        .blocks
-        .xmp
-        .as_ref()
-        .is_some_and(|xmp| memmem::find(xmp, GAIN_MAP).is_some());
+    let xmp = walk.blocks.xmp.as_ref();
+    header.has_gain_map |= xmp.is_some_and(|xmp| memmem::find(xmp, ULTRA_HDR).is_some());
     header.frames = match walk.pictures {
-        Some(pictures) if !has_gain_map => pictures as u32,
+        Some(pictures) if !header.has_gain_map => pictures as u32,
         _ => 1,
     };
     // Chunks are numbered, but some writers get the order or the count wrong.

@@ -115,6 +115,10 @@ pub struct Header {
     pub interlaced: bool,
     /// The file ends before the end that its format marks. What is there can be shown.
     pub truncated: bool,
+    /// It contains a gain map (ISO 21496-1, Ultra HDR, Apple's), which makes it HDR on other screens.
+    pub has_gain_map: bool,
+    /// It contains a C2PA manifest, which signs its bytes.
+    pub has_c2pa: bool,
     /// As read by [`header`].
     pub rights: Rights,
 }
@@ -133,6 +137,8 @@ impl Header {
             scans: 1,
             interlaced: false,
             truncated: false,
+            has_gain_map: false,
+            has_c2pa: false,
             rights: Rights::NONE,
         }
     }

@@ -163,6 +163,11 @@ fn chunk<R: BufRead + Seek>(
             Error::check("bytes of the colour profile", length, limits.max_icc_bytes)?;
             walk.icc = inflate_profile(&small(reader)?, limits)?;
         }
+        // A C2PA manifest (C2PA, section A.3.2).
+        b"caBX" => {
+            header.has_c2pa = true;
+            reader.skip(length)?;
+        }
         b"eXIf" => {
             Error::check("bytes of EXIF", length, limits.max_exif_bytes)?;
             walk.blocks.exif = Some(small(reader)?);

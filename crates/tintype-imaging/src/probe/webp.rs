@@ -142,6 +142,7 @@ fn chunk<R: BufRead + Seek>(
             Error::check("bytes of XMP", length, limits.max_xmp_bytes)?;
             walk.blocks.xmp = Some(reader.vec(length)?);
         }
+        b"C2PA" => header.has_c2pa = true,
         _ => {}
     }
     Ok(())

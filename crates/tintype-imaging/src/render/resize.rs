@@ -43,6 +43,97 @@ pub(super) fn append(
     resample_as(layout, from, onto, &options)
 }
 
+/// Resizes rows across only. `part` is in pixels from their left.
+///
+/// Columns of single samples are resized several times as fast as rows of them, with the same result, so those are
+/// turned there and back.
+pub(super) fn across(
+    rows: Vec<u8>,
+    source: Size,
+    layout: Layout,
+    (left, length): (f64, f64),
+    width: u32,
+) -> Result<Vec<u8>, Error> {
+    let mut resized = Vec::new();
+    if layout != Layout::Gray {
+        let part = Part {
+            left,
+            top: 0.0,
+            width: length,
+            height: f64::from(source.height),
+        };
+        let target = Size::new(width, source.height);
+        append(&rows, source, layout, part, target, &mut resized)?;
+        return Ok(resized);
+    }
+    let part = Part {
+        left: 0.0,
+        top: left,
+        width: f64::from(source.height),
+        height: length,
+    };
+    let columns = transposed(&rows, source.width as usize);
+    drop(rows);
+    let target = Size::new(source.height, width);
+    append(
+        &columns,
+        source.transposed(),
+        layout,
+        part,
+        target,
+        &mut resized,
+    )?;
+    drop(columns);
+    Ok(transposed(&resized, source.height as usize))
+}
+
+/// Turns rows of this width into columns.
+fn transposed(samples: &[u8], width: usize) -> Vec<u8> {
+    let height = samples.len() / width.max(1);
+    let mut columns = vec![0; samples.len()];
+    for top in (0..height).step_by(TILE) {
+        for left in (0..width).step_by(TILE) {
+            if top + TILE > height || left + TILE > width {
+                for y in top..height.min(top + TILE) {
+                    for x in left..width.min(left + TILE) {
+                        columns[x * height + y] = samples[y * width + x];
+                    }
+                }
+                continue;
+            }
+            let mut lines = [0; TILE];
+            for (index, line) in lines.iter_mut().enumerate() {
+                let bytes = samples[(top + index) * width + left..].first_chunk();
+                *line = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            }
+            // Samples of each 2x2, then such squares, then squares of those.
+            swap::<1>(&mut lines, 0x00ff_00ff_00ff_00ff);
+            swap::<2>(&mut lines, 0x0000_ffff_0000_ffff);
+            swap::<4>(&mut lines, 0x0000_0000_ffff_ffff);
+            for (index, line) in lines.iter().enumerate() {
+                let to = &mut columns[(left + index) * height + top..][..TILE];
+                to.copy_from_slice(&line.to_le_bytes());
+            }
+        }
+    }
+    columns
+}
+
+/// Samples that fit into a 64-bit word.
+const TILE: usize = 8;
+
+/// Swaps the two off the diagonal of each four squares of `STEP` samples a side. `kept` has the bits of those on the left.
+#[inline(always)]
+fn swap<const STEP: usize>(lines: &mut [u64; TILE], kept: u64) {
+    for upper in 0..TILE {
+        if upper & STEP == 0 {
+            let (a, b) = (lines[upper], lines[upper + STEP]);
+            lines[upper] = a & kept | (b & kept) << (8 * STEP);
+            lines[upper + STEP] = a >> (8 * STEP) & kept | b & !kept;
+        }
+    }
+}
+
 /// Resizes the whole image, for intermediate results.
 pub(super) fn whole(pixels: &Pixels, size: Size, filter: FilterType) -> Result<Pixels, Error> {
     // Rare enough to go through RGBA, rather than compile the resizer once more.
@@ -116,4 +207,41 @@ fn rgba(samples: &mut [u8], width: u32) -> Result<TypedImage<'_, U8x4>, Error> {
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
     Error::internal(format!("resizing failed: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_columns() {
+        for (width, height) in [(1, 1), (8, 8), (16, 24), (9, 31), (100, 7), (3, 50)] {
+            let samples: Vec<u8> = (0..width * height).map(|at| (at * 7 / 3) as u8).collect();
+            let columns = transposed(&samples, width);
+            for (at, sample) in columns.iter().enumerate() {
+                assert_eq!(*sample, samples[at % height * width + at / height]);
+            }
+        }
+    }
+
+    /// Enlarged and reduced, from a fraction of a sample on.
+    #[test]
+    fn columns_have_the_same_samples_as_rows() {
+        let source = Size::new(157, 83);
+        let samples: Vec<u8> = (0..source.pixels())
+            .map(|at| (at as u32).wrapping_mul(0x9e37_79b9).to_be_bytes()[0])
+            .collect();
+        for (left, length, width) in [(0.0, 157.0, 40), (12.5, 120.0, 119), (3.25, 90.5, 201)] {
+            let part = Part {
+                left,
+                top: 0.0,
+                width: length,
+                height: 83.0,
+            };
+            let (target, mut rows) = (Size::new(width, 83), Vec::new());
+            append(&samples, source, Layout::Gray, part, target, &mut rows).unwrap();
+            let columns = across(samples.clone(), source, Layout::Gray, (left, length), width);
+            assert!(columns.unwrap() == rows, "{length} to {width}");
+        }
+    }
 }

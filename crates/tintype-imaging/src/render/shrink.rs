@@ -385,20 +385,15 @@ impl Rows {
         }
         self.window = Vec::new();
         let size = Size::new(self.across.target, self.down.target);
-        let samples = if self.across.is_resampled() {
-            let part = Part {
-                left: self.across.start - f64::from(self.columns.start),
-                top: 0.0,
-                width: self.across.length,
-                height: f64::from(size.height),
-            };
+        let mut samples = std::mem::take(&mut self.short);
+        if self.across.is_resampled() {
+            let part = (
+                self.across.start - f64::from(self.columns.start),
+                self.across.length,
+            );
             let source = Size::new(self.columns.len() as u32, size.height);
-            let mut samples = Vec::new();
-            resize::append(&self.short, source, self.layout, part, size, &mut samples)?;
-            samples
-        } else {
-            std::mem::take(&mut self.short)
-        };
+            samples = resize::across(samples, source, self.layout, part, size.width)?;
+        }
         let mut pixels = Pixels {
             size,
             layout: self.layout,
@@ -457,6 +452,8 @@ mod tests {
                 scans: 1,
                 interlaced: false,
                 truncated: false,
+                has_gain_map: false,
+                has_c2pa: false,
                 rights: Default::default(),
             },
             blocks: Blocks::default(),

@@ -266,3 +266,83 @@ fn of_no_original_a_place_or_a_number_is_kept() {
     }
     assert!(seen > 25, "{seen} files");
 }
+
+/// Gain maps and C2PA manifests are told. A variant has neither: its pixels are others.
+#[test]
+fn gain_maps_and_manifests_are_told_and_not_passed_on() {
+    let (mut with_gain_map, mut with_c2pa) = (Vec::new(), Vec::new());
+    for folder in ["photos", "formats", "colour", "metadata"] {
+        for file in files(folder) {
+            let bytes = read(&file);
+            let Ok(header) = header(&bytes) else {
+                continue;
+            };
+            if !header.has_gain_map && !header.has_c2pa {
+                continue;
+            }
+            for format in FORMATS {
+                let variant = rendered(&bytes, format, Metadata::Keep).unwrap();
+                for mark in [&b"c2pa"[..], b"hdr-gain-map", b"hdrgainmap", b"tmap"] {
+                    assert!(!contains(&variant, mark), "{file} as {format:?}");
+                }
+            }
+            if header.has_gain_map {
+                with_gain_map.push(file.clone());
+            }
+            if header.has_c2pa {
+                with_c2pa.push(file);
+            }
+        }
+    }
+    assert_eq!(
+        with_gain_map,
+        [
+            "formats/seine_hdr_srgb.avif",
+            "formats/seine_sdr_gainmap_srgb.avif",
+            "colour/colors_hdr_p3.avif",
+            "colour/colors_hdr_rec2020.avif",
+            "colour/gain-map.jpg",
+        ]
+    );
+    assert_eq!(
+        with_c2pa,
+        [
+            "metadata/C.jpg",
+            "metadata/CA.jpg",
+            "metadata/E-sig-CA.jpg",
+            "metadata/libpng-test_with_url.png",
+            "metadata/test_xmp.webp",
+        ]
+    );
+}
+
+/// Those that the corpus has no file of.
+#[test]
+fn gain_maps_and_manifests_of_other_containers_are_told() {
+    let avif = read("formats/made-hidden-magenta-alpha.avif");
+    let manifest = [
+        0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4,
+        0x81,
+    ];
+    let signed = [&avif[..], b"\0\0\0\x18uuid", &manifest].concat();
+    assert!(header(&signed).unwrap().has_c2pa && !header(&avif).unwrap().has_c2pa);
+
+    // Apple's, in place of alpha.
+    let alpha = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0";
+    let mut apple = b"urn:com:apple:photo:2020:aux:hdrgainmap".to_vec();
+    apple.resize(alpha.len(), 0);
+    let at = avif.windows(alpha.len()).position(|part| part == alpha);
+    let at = at.unwrap();
+    let mut mapped = avif.clone();
+    mapped[at..at + alpha.len()].copy_from_slice(&apple);
+    assert!(header(&mapped).unwrap().has_gain_map && !header(&avif).unwrap().has_gain_map);
+
+    let jpeg = read("photos/Wood.jpg");
+    let iso = [
+        &jpeg[..2],
+        b"\xff\xe2\0\x1eurn:iso:std:iso:ts:21496:-1\0",
+        &jpeg[2..],
+    ]
+    .concat();
+    assert!(header(&iso).unwrap().has_gain_map && !header(&jpeg).unwrap().has_gain_map);
+}

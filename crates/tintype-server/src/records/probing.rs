@@ -396,6 +396,8 @@ fn image_of(header: &Header) -> Image {
         drawn: None,
         renderable: true,
         truncated: header.truncated,
+        gain_map: header.has_gain_map,
+        c2pa: header.has_c2pa,
         damaged: false,
         pending: false,
         reason: None,

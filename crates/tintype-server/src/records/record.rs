@@ -115,6 +115,12 @@ pub struct Image {
     /// Whether it is cut off before its end. The rest can be shown.
     #[serde(default)]
     pub truncated: bool,
+    /// Whether it has a gain map, which images made from it do not have.
+    #[serde(default)]
+    pub gain_map: bool,
+    /// Whether it has a C2PA manifest, which images made from it do not have: it signs other bytes.
+    #[serde(default)]
+    pub c2pa: bool,
     /// Whether part of its pixels is missing or wrong, as far as known.
     #[serde(default)]
     pub damaged: bool,

@@ -42,7 +42,13 @@ pub(crate) struct File {
     idat: Range<u64>,
     /// A box ends beyond the end of the file.
     is_cut: bool,
+    has_c2pa: bool,
 }
+
+/// Of a `uuid` box that holds a C2PA manifest (C2PA, section A.3.5).
+const C2PA: [u8; 16] = [
+    0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81,
+];
 
 impl File {
     pub(crate) fn read<R: BufRead + Seek>(
@@ -55,6 +61,7 @@ impl File {
             frames: 1,
             idat: 0..0,
             is_cut: false,
+            has_c2pa: false,
         };
         let mut moov = None;
         reader.seek(0)?;
@@ -68,6 +75,9 @@ impl File {
             match &kind {
                 b"meta" => file.facts(reader, end, limits)?,
                 b"moov" => moov = Some(part(reader, length)?),
+                b"uuid" if length >= 16 && reader.left() >= 16 => {
+                    file.has_c2pa |= reader.array::<16>()? == C2PA;
+                }
                 _ => {}
             }
             if end > reader.length() {
@@ -137,6 +147,14 @@ impl File {
     }
 
     /// Returns the kind of an essential property that is not supported.
+    /// Whether an item is a tone map, or an auxiliary image a gain map.
+    fn has_gain_map(&self) -> bool {
+        let mut items = self.meta.items.iter();
+        items.any(|(id, item)| {
+            item.kind == TONE_MAP || self.properties(*id).any(|p| *p == Property::GainMap)
+        })
+    }
+
     fn unknown(&self, id: u32) -> Option<Kind> {
         let item = self.meta.items.get(&id)?;
         item.properties.iter().find_map(|(index, is_essential)| {
@@ -396,6 +414,8 @@ pub(super) fn walk<R: BufRead + Seek>(
     }
     header.interlaced = !file.is_in_rows(id);
     header.truncated = file.is_cut;
+    header.has_gain_map = file.has_gain_map();
+    header.has_c2pa = file.has_c2pa;
     let blocks = file.blocks(reader, limits)?;
     let nclx = file.nclx(id).or_else(|| file.nclx(tile?));
     let colouring = match (&blocks.icc, nclx) {

@@ -21,6 +21,7 @@ pub(crate) enum Property {
     Av1(Coding),
     Hevc(Hevc),
     Alpha,
+    GainMap,
     OperatingPoint(u8),
     Other(Kind),
 }
@@ -117,9 +118,10 @@ impl Property {
             b"hvcC" => Self::Hevc(hevc(fields)?),
             b"auxC" | b"auxi" => {
                 fields.version()?;
-                match is_alpha(fields.text()?) {
-                    true => Self::Alpha,
-                    false => Self::Other(kind),
+                match fields.text()? {
+                    urn if is_alpha(urn) => Self::Alpha,
+                    APPLE_GAIN_MAP => Self::GainMap,
+                    _ => Self::Other(kind),
                 }
             }
             b"a1op" => Self::OperatingPoint(fields.byte()?),
@@ -139,6 +141,8 @@ impl Property {
         }
     }
 }
+
+const APPLE_GAIN_MAP: &[u8] = b"urn:com:apple:photo:2020:aux:hdrgainmap";
 
 fn is_alpha(urn: &[u8]) -> bool {
     let urns: [&[u8]; 3] = [
