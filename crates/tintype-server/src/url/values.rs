@@ -372,20 +372,20 @@ fn colour(text: &str) -> Option<Rgba> {
         .chars()
         .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect();
-    match digits.as_deref()? {
-        &[r, g, b] => Some(Rgba {
+    match *digits.as_deref()? {
+        [r, g, b] => Some(Rgba {
             r: r * 17,
             g: g * 17,
             b: b * 17,
             a: 255,
         }),
-        &[r, s, g, h, b, c] => Some(Rgba {
+        [r, s, g, h, b, c] => Some(Rgba {
             r: r * 16 + s,
             g: g * 16 + h,
             b: b * 16 + c,
             a: 255,
         }),
-        &[r, s, g, h, b, c, a, d] => Some(Rgba {
+        [r, s, g, h, b, c, a, d] => Some(Rgba {
             r: r * 16 + s,
             g: g * 16 + h,
             b: b * 16 + c,
