@@ -120,7 +120,7 @@ impl Property {
                 fields.version()?;
                 match fields.text()? {
                     urn if is_alpha(urn) => Self::Alpha,
-                    APPLE_GAIN_MAP => Self::GainMap,
+                    urn if urn.ends_with(GAIN_MAP) => Self::GainMap,
                     _ => Self::Other(kind),
                 }
             }
@@ -142,7 +142,8 @@ impl Property {
     }
 }
 
-const APPLE_GAIN_MAP: &[u8] = b"urn:com:apple:photo:2020:aux:hdrgainmap";
+/// The end of the names that Apple and other writers give to it.
+const GAIN_MAP: &[u8] = b":aux:hdrgainmap";
 
 fn is_alpha(urn: &[u8]) -> bool {
     let urns: [&[u8]; 3] = [
