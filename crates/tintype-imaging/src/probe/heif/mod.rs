@@ -146,7 +146,6 @@ impl File {
         })
     }
 
-    /// Returns the kind of an essential property that is not supported.
     /// Whether an item is a tone map, or an auxiliary image a gain map.
     fn has_gain_map(&self) -> bool {
         let mut items = self.meta.items.iter();
@@ -155,6 +154,7 @@ impl File {
         })
     }
 
+    /// Returns the kind of an essential property that is not supported.
     fn unknown(&self, id: u32) -> Option<Kind> {
         let item = self.meta.items.get(&id)?;
         item.properties.iter().find_map(|(index, is_essential)| {
