@@ -20,6 +20,7 @@ from contextlib import suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import django
@@ -323,6 +324,28 @@ def test_many_that_make_room_at_once_are_all_right(running: Service, root: Path)
         saved = pool.map(lambda c: Deleting().save("logo.png", ContentFile(c)), contents)
         assert set(saved) == {"logo.png"}
     assert read("logo.png") in contents
+
+
+def test_a_file_that_is_deleted_as_it_comes_does_not_keep_its_name(
+    running: Service, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred, "MAX_NAMES", 3)
+    deleting = Thread(target=lambda: DeferredTintypeStorage().delete("logo.png"))
+    link = os.link
+
+    def link_and_delete(draft: Path, target: Path) -> None:
+        link(draft, target)
+        if deleting.ident is None:
+            deleting.start()
+            # It may have to wait until the name is given.
+            deleting.join(0.5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", link_and_delete)
+        assert Deleting().save("logo.png", ContentFile(b"old")) == "logo.png"
+    deleting.join()
+    assert Deleting().save("logo.png", ContentFile(b"new")) == "logo.png"
+    assert read("logo.png") == b"new"
 
 
 def test_a_name_whose_file_is_on_its_way_is_not_given_to_another(

@@ -6,6 +6,7 @@ a file that lies here is to be moved, whatever a task queue or a database says.
                   have it; until then a new file of that name is not moved
     moved/…       arrived; kept for a while for those who are reading it
     drafts/…      being written; not acknowledged yet
+    lock          held while a file gets or loses its name, for no longer than that takes
 
 A file gets its name by link(2) once all its bytes are on the disk, and changes its state by
 rename(2). So a process may end at any point, and another one continues from what it finds. A
@@ -106,28 +107,17 @@ class DeferredFolder:
         of this name is still being moved: its mover would mistake this one for it."""
         # Later nobody could choose another name.
         check_key(key)
-        target, grave = self.path(key), self._place("deleted", key)
+        target = self.path(key)
         try:
             self._make(target.parent)
         except NotADirectoryError as error:
             raise FileExistsError(error.errno, "a part of the name is a file", key) from None
-        self._refuse_moving(grave, key)
-        os.link(draft, target)
-        # Deleted since the first look: its mover is either still at work, or has taken this one
-        # along.
-        try:
-            self._refuse_moving(grave, key)
-            if _stat(grave) and not _is_same(draft, target):
-                raise FileExistsError(errno.EEXIST, "was deleted while it was moved", key)
-        except FileExistsError:
-            target.unlink(missing_ok=True)
-            raise
+        with self._naming():
+            with _locked(self._place("deleted", key)) as file:
+                if file == "busy":
+                    raise FileExistsError(errno.EEXIST, "was deleted while it is moved", key)
+            os.link(draft, target)
         _sync_folder(target.parent)
-
-    def _refuse_moving(self, grave: Path, key: str) -> None:
-        with _locked(grave) as file:
-            if file == "busy":
-                raise FileExistsError(errno.EEXIST, "was deleted while it is moved", key)
 
     def discard(self, key: str) -> bool:
         """Deletes a file that is not moved yet; False if there is none."""
@@ -135,11 +125,12 @@ class DeferredFolder:
         if self.stat(key) is None:
             return False
         self._make(grave.parent)
-        try:
-            self.path(key).rename(grave)
-        except FileNotFoundError:
-            # Moved or deleted by another process since.
-            return False
+        with self._naming():
+            try:
+                self.path(key).rename(grave)
+            except FileNotFoundError:
+                # Moved or deleted by another process since.
+                return False
         _sync_folder(grave.parent)
         return True
 
@@ -163,13 +154,12 @@ class DeferredFolder:
                     # Perhaps uploaded by an attempt whose process ended before the response.
                     if _sha256_in_service(client, key) != _sha256(file):
                         raise
-                try:
-                    self._make(self.root / "moved")
-                    path.rename(self.root / "moved" / uuid.uuid4().hex)
-                    return "moved"
-                except FileNotFoundError:
-                    # Deleted meanwhile: see below, once the lock is free.
-                    pass
+                self._make(self.root / "moved")
+                with self._naming():
+                    if _has_name(file, path):
+                        path.rename(self.root / "moved" / uuid.uuid4().hex)
+                        return "moved"
+                # Deleted meanwhile: see below, once the lock is free.
             elif file == "busy":
                 return "busy"
         return self.bury(key, client) if self.is_deleted(key) else "gone"
@@ -196,6 +186,14 @@ class DeferredFolder:
                 with suppress(FileNotFoundError):
                     if _age(self.root / place / name) > seconds:
                         (self.root / place / name).unlink()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Keeps names as they are for everyone else: otherwise a file that comes and one that goes,
+        both of one name, could be taken for each other."""
+        with (self.root / "lock").open("ab") as file:
+            locks.lock(file, locks.LOCK_EX)
+            yield
 
     def _make(self, folder: Path) -> None:
         """Creates a folder and its parents durably."""
@@ -240,11 +238,14 @@ def _locked(path: Path) -> Iterator[IO[bytes] | Literal["busy", "gone"]]:
         if not locks.lock(file, locks.LOCK_EX | locks.LOCK_NB):
             yield "busy"
             return
-        try:
-            has_name = os.path.samestat(os.fstat(file.fileno()), path.stat())
-        except (FileNotFoundError, NotADirectoryError):
-            has_name = False
-        yield file if has_name else "gone"
+        yield file if _has_name(file, path) else "gone"
+
+
+def _has_name(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _sha256(file: IO[bytes]) -> str:
@@ -271,13 +272,6 @@ def _stat(path: Path) -> os.stat_result | None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
         raise
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except FileNotFoundError:
-        return False
 
 
 def _entries(folder: Path) -> tuple[set[str], set[str]]:
