@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::Header;
@@ -73,7 +73,7 @@ pub(super) fn decode(
         check_deadline(deadline)?;
         take(Band {
             size: head.size,
-            divisor: 1,
+            reach: ITS_OWN,
             plane: None,
             layout,
             samples: Samples::Eight(band.into()),

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError};
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
-use crate::spec::Size;
+use crate::probe::Header;
 
 pub(super) use frames::Frames;
 
@@ -19,7 +19,7 @@ type Reader<'a> = Decoder<DeadlineReader<Chain<Cursor<Vec<u8>>, Cursor<&'a [u8]>
 
 pub(super) fn decode(
     bytes: &[u8],
-    canvas: Size,
+    header: &Header,
     limits: &Limits,
     deadline: Instant,
     take: &mut Take<'_>,
@@ -64,10 +64,12 @@ pub(super) fn decode(
         read.map_err(failed)?;
     }
 
+    let canvas = header.size;
     let (width, height) = (canvas.width as usize, canvas.height as usize);
     let covers =
         place.left == 0 && place.top == 0 && place.width >= width && place.height >= height;
-    let layout = match covers && colours.are_opaque() {
+    // The canvas is transparent where there are no pixels, which includes missing ones.
+    let layout = match covers && colours.are_opaque() && !header.truncated {
         true => Layout::Rgb,
         false => Layout::Rgba,
     };
@@ -112,7 +114,7 @@ pub(super) fn decode(
         check_deadline(deadline)?;
         take(Band {
             size: canvas,
-            divisor: 1,
+            reach: ITS_OWN,
             plane: None,
             layout,
             samples: Samples::Eight(band.as_slice().into()),

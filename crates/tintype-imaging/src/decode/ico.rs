@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, Layout, Samples, Take, png};
+use super::{Band, ITS_OWN, Layout, Samples, Take, png};
 use crate::Error;
 use crate::limits::Limits;
 use crate::probe::{Header, Reader, largest_of_icon};
@@ -32,7 +32,7 @@ pub(super) fn decode(
     let samples = Bitmap::read(picture, header.size)?.rgba();
     take(Band {
         size: header.size,
-        divisor: 1,
+        reach: ITS_OWN,
         plane: None,
         layout: Layout::Rgba,
         samples: Samples::Eight(samples.into()),

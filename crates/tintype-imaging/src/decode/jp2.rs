@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::{Band, Layout, Samples, Take};
+use super::{Band, ITS_OWN, Layout, Samples, Take};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Header;
@@ -45,7 +45,7 @@ pub(super) fn decode(
     check_deadline(deadline)?;
     take(Band {
         size: header.size,
-        divisor: 1,
+        reach: ITS_OWN,
         plane: None,
         layout,
         samples: Samples::Eight(samples.into()),

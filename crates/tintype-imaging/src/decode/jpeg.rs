@@ -63,11 +63,10 @@ pub(super) fn decode_all(
                 let stripe = decoder.stripe(*output, index);
                 let band = Band {
                     size: Size::new(size.0 as u32, size.1 as u32),
-                    divisor: 1,
+                    reach: *reach,
                     plane: Some(Plane {
                         index,
                         coding,
-                        reach: *reach,
                         stride: stripe.stride,
                     }),
                     layout: Layout::Gray,
@@ -129,7 +128,7 @@ fn whole(
     };
     take(Band {
         size: Size::new(picture.width, picture.height),
-        divisor: 8 / eighths,
+        reach: (f64::from(8 / eighths), f64::from(8 / eighths)),
         plane: None,
         layout,
         samples: Samples::Eight(picture.samples.into()),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jxl_oxide::{AllocTracker, FrameBufferSample, ImageStream, JxlImage, JxlThreadPool};
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::{ColourSpace, Header};
@@ -63,7 +63,7 @@ pub(super) fn decode(
         };
         take(Band {
             size: header.size,
-            divisor: 1,
+            reach: ITS_OWN,
             plane: None,
             layout,
             samples,

@@ -33,11 +33,15 @@ use crate::limits::Limits;
 use crate::probe::{Container, Header, SourceFormat};
 use crate::spec::Size;
 
+/// [`Band::reach`] of an image decoded at its own size.
+const ITS_OWN: (f64, f64) = (1.0, 1.0);
+
 /// Whole rows of an image.
 pub(crate) struct Band<'a> {
-    /// Size of the whole image; smaller than the original by `divisor`, rounded up.
+    /// Size of the whole image, rounded up.
     pub(crate) size: Size,
-    pub(crate) divisor: u32,
+    /// Width and height of a sample in pixels of the original.
+    pub(crate) reach: (f64, f64),
     /// Set if these are rows of a single component.
     pub(crate) plane: Option<Plane>,
     pub(crate) layout: Layout,
@@ -50,8 +54,6 @@ pub(crate) struct Plane {
     pub(crate) index: usize,
     /// How it combines with the other components.
     pub(crate) coding: Coding,
-    /// Width and height of a sample in pixels of the original.
-    pub(crate) reach: (f64, f64),
     /// Samples from one row to the next.
     pub(crate) stride: usize,
 }
@@ -158,7 +160,7 @@ pub(crate) fn decode(
             return jpeg::decode(bytes, (part, target), limits, deadline, take);
         }
         SourceFormat::Png => png::decode(bytes, limits, deadline, take),
-        SourceFormat::Gif => gif::decode(bytes, header.size, limits, deadline, take),
+        SourceFormat::Gif => gif::decode(bytes, header, limits, deadline, take),
         SourceFormat::Bmp => bmp::decode(bytes, header, limits, deadline, take),
         SourceFormat::Tiff => tiff::decode(bytes, container, limits, deadline, take),
         SourceFormat::Webp => {

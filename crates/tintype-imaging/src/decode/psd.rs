@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{Header, Mode, Psd, Reader};
@@ -83,7 +83,7 @@ pub(super) fn decode(
         if done > 0 {
             take(Band {
                 size: header.size,
-                divisor: 1,
+                reach: ITS_OWN,
                 plane: None,
                 layout,
                 samples,

@@ -1,4 +1,5 @@
-//! SVG: drawn at up to twice the target size, at a whole-number fraction of its declared size.
+//! SVG: drawn at the target size. If only a part is shown, all of it is drawn at up to twice that scale, at a
+//! whole-number fraction of its declared size, and resized.
 
 use std::time::Instant;
 
@@ -30,17 +31,28 @@ pub(super) fn decode(
     check_deadline(deadline)?;
     let layers = layers(tree.root(), 0)?;
     let whole = header.size;
-    let mut divisor = divisor(part, target);
-    while layers * drawn(whole, divisor).pixels() > LAYER_PIXELS && divisor < 64 {
-        divisor += 1;
-    }
-    let size = drawn(whole, divisor);
+    let fits = target.width <= whole.width && target.height <= whole.height;
+    let is_exact = part == whole && fits && layers * target.pixels() <= LAYER_PIXELS;
+    let (size, reach) = if is_exact {
+        let across = f64::from(whole.width) / f64::from(target.width);
+        let down = f64::from(whole.height) / f64::from(target.height);
+        (target, (across, down))
+    } else {
+        let mut divisor = divisor(part, target);
+        while layers * drawn(whole, divisor).pixels() > LAYER_PIXELS && divisor < 64 {
+            divisor += 1;
+        }
+        let both = f64::from(divisor);
+        (drawn(whole, divisor), (both, both))
+    };
     let work = Work::of(&tree, size)?;
     Error::check("work of an SVG", work as u64, MAX_WORK as u64)?;
     let mut pixmap = Pixmap::new(size.width, size.height)
         .ok_or_else(|| Error::internal("an SVG without pixels"))?;
-    let across = size.width as f32 / tree.size().width();
-    let down = size.height as f32 / tree.size().height();
+    // The last column and row may be covered in part.
+    let scale = |whole: u32, reach: f64, length: f32| (f64::from(whole) / reach) as f32 / length;
+    let across = scale(whole.width, reach.0, tree.size().width());
+    let down = scale(whole.height, reach.1, tree.size().height());
     resvg::render(
         &tree,
         Transform::from_scale(across, down),
@@ -49,7 +61,7 @@ pub(super) fn decode(
     check_deadline(deadline)?;
     take(Band {
         size,
-        divisor,
+        reach,
         plane: None,
         layout: Layout::Rgba,
         samples: Samples::Eight(pixmap.take_demultiplied().into()),

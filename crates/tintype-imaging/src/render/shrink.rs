@@ -135,6 +135,13 @@ impl Side {
     fn new(start: u32, length: u32, decoded: u32, reach: f64, target: u32) -> Self {
         let start = f64::from(start) / reach;
         let length = (f64::from(length) / reach).min(f64::from(decoded) - start);
+        // A reach that is a fraction of whole sizes may have been rounded.
+        let near = length.round();
+        let length = if (length - near).abs() < 1e-6 {
+            near
+        } else {
+            length
+        };
         Self {
             start,
             length,
@@ -191,10 +198,8 @@ struct Rows {
 impl Rows {
     fn new(band: &Band<'_>, container: &Container, stored: &Stored) -> Result<Self, Error> {
         let (decoded, crop) = (band.size, stored.crop);
-        let divisor = f64::from(band.divisor);
-        let (reach_across, reach_down) = band.plane.map_or((divisor, divisor), |plane| plane.reach);
-        let (reach_across, reach_down) =
-            (reach_across * stored.reach.0, reach_down * stored.reach.1);
+        let reach_across = band.reach.0 * stored.reach.0;
+        let reach_down = band.reach.1 * stored.reach.1;
         let across = Side::new(
             crop.x,
             crop.width,
@@ -468,7 +473,7 @@ mod tests {
         for band in samples.chunks(rows * 4 * DECODED.width as usize) {
             let band = Band {
                 size: DECODED,
-                divisor: 1,
+                reach: (1.0, 1.0),
                 plane: None,
                 layout: decode::Layout::Rgba,
                 samples: Samples::Eight(band.into()),

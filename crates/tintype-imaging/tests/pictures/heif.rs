@@ -240,6 +240,17 @@ fn facts_of_the_file_are_those_of_its_record() {
     );
 }
 
+/// Matrix 12: the weights of red and blue in luma are those of P3's primaries. Expected are libvips's samples, converted
+/// by PQ's formula; with BT.601's weights the grass has 184 of green.
+#[test]
+fn luma_may_follow_from_primaries() {
+    let picture = shown(&read("formats/cosmos1650_yuv444_10bpc_p3pq.avif")).unwrap();
+    let grass = around(&picture, 0.3, 0.6);
+    let is_near = |(got, expected): (&f64, f64)| (got - expected).abs() < 2.0;
+    let mut pairs = grass.iter().zip([139.6, 169.3, 0.0, 255.0]);
+    assert!(pairs.all(is_near), "{grass:.1?}");
+}
+
 /// Converted from PQ, a scene is as bright as its SDR version.
 #[test]
 fn hdr_comes_down_to_what_every_screen_shows() {
@@ -428,6 +439,16 @@ fn pictures_of_pictures_are_put_together() {
         "{:?}",
         picture.at(1, 1)
     );
+
+    // An aperture that begins within a pixel shows that pixel: white, between red ones.
+    let place = [0, 4, 0, 1, 0, 1, 0, 0];
+    let row = [&[0, 0, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff], &place[..]].concat();
+    let clap = [1, 1, 1, 1, 0, 1, 0, 1_u32].map(u32::to_be_bytes).concat();
+    let part = made.item(b"iovl", &row, &[ispe(4, 1), boxed(b"clap", &clap)]);
+    made.refer(b"dimg", part, &[pixel]);
+    let picture = shown(&made.file(part)).unwrap();
+    assert_eq!((picture.size.width, picture.size.height), (1, 1));
+    assert!(picture.at(0, 0)[1] > 250, "{:?}", picture.at(0, 0));
 
     // The same image as an identity item.
     let same = made.item(b"iden", &[0], &[ispe(2, 2)]);

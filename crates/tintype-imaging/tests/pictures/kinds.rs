@@ -6,7 +6,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tintype_imaging::limits::Limits;
-use tintype_imaging::spec::{Format, Size};
+use tintype_imaging::spec::{Format, Rect, Resolved, Size};
 use tintype_imaging::{Error, PIXELS, render, sniff};
 
 use crate::corpus::{Picture, header, read, read_png, soon, to_width, whole};
@@ -219,7 +219,32 @@ fn a_drawing_is_as_sharp_as_it_is_asked_for() {
             "{width}: {r} {g} {b} {a}"
         );
         assert_eq!(picture.at(width - 1, 0)[3], 0, "{width}");
+        // Drawn at this size, and not resized, which would leave ripples beside an edge. In a large image the circle's
+        // canvas would take too much memory.
+        if width <= 500 {
+            let beside: Vec<[u8; 4]> = (0..width).map(|x| picture.at(x, 0)).collect();
+            let (red, clear) = beside.split_at(width as usize / 2);
+            assert!(
+                red.iter().all(|pixel| *pixel == [255, 0, 0, 255]),
+                "{width}"
+            );
+            assert!(clear.iter().all(|pixel| pixel[3] == 0), "{width}");
+        }
     }
+    // Of a part, too, nothing is displaced: all but a column of 4096, at a twelfth of its size.
+    let resolved = Resolved {
+        crop: Rect {
+            x: 0,
+            y: 0,
+            width: 4095,
+            height: 2048,
+        },
+        ..whole(Size::new(4096, 2048), Size::new(341, 170), Format::Png)
+    };
+    let drawn = render::render(svg, &resolved, &Limits::default(), soon()).unwrap();
+    // The edge is at 170.54, and drawn in quarters of a pixel.
+    let edge = read_png(&drawn.bytes).at(170, 80);
+    assert!(edge[3].abs_diff(138) < 48, "{edge:?}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn send(frame: &Frame, to: &mut impl Write) -> io::Result<()> {
     to.write_all(&frame.size.height.to_le_bytes())?;
     let (across, down) = frame.chroma.unwrap_or((0, 0));
     to.write_all(&[frame.bits, across, down].map(|fact| fact as u8))?;
-    to.write_all(&[frame.matrix, u8::from(frame.full_range)])?;
+    to.write_all(&[frame.matrix, frame.primaries, u8::from(frame.full_range)])?;
     let (mut row, mut bytes) = (Vec::new(), Vec::new());
     for (plane, size) in planes(frame.size, frame.chroma).into_iter().enumerate() {
         for y in 0..size.height {
@@ -123,7 +123,7 @@ fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<Frame, Error>> 
     let width = u32::from_le_bytes(array(from)?);
     let height = u32::from_le_bytes(array(from)?);
     let size = Size::new(width, height);
-    let [bits, across, down, matrix, full_range] = array(from)?;
+    let [bits, across, down, matrix, primaries, full_range] = array(from)?;
     let chroma = match (across, down) {
         (0, 0) => None,
         (1 | 2, 1 | 2) => Some((u32::from(across), u32::from(down))),
@@ -147,6 +147,7 @@ fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<Frame, Error>> 
         bits: u32::from(bits),
         chroma,
         matrix,
+        primaries,
         full_range: full_range != 0,
         planes: Planes::Received(received),
     }))
@@ -402,7 +403,8 @@ mod tests {
                 size,
                 bits,
                 chroma,
-                matrix: 9,
+                matrix: 12,
+                primaries: 9,
                 full_range: true,
                 planes: Planes::Received(received.collect()),
             };
@@ -415,9 +417,10 @@ mod tests {
                     again.bits,
                     again.chroma,
                     again.matrix,
+                    again.primaries,
                     again.full_range
                 ),
-                (size, bits, chroma, 9, true)
+                (size, bits, chroma, 12, 9, true)
             );
             let (mut expected, mut row) = (Vec::new(), Vec::new());
             for (plane, size) in planes(size, chroma).into_iter().enumerate() {

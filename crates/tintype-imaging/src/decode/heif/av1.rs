@@ -55,11 +55,14 @@ fn frame(picture: Picture) -> Result<Frame, Error> {
     // The decoder panics on reserved values.
     let matrix = AssertUnwindSafe(|| picture.matrix_coefficients() as u8);
     let matrix = catch_unwind(matrix).unwrap_or(2);
+    let primaries = AssertUnwindSafe(|| picture.color_primaries() as u8);
+    let primaries = catch_unwind(primaries).unwrap_or(2);
     Ok(Frame {
         size: Size::new(picture.width(), picture.height()),
         bits: u32::try_from(picture.bit_depth()).unwrap_or(8),
         chroma,
         matrix,
+        primaries,
         full_range: picture.color_range() == re_rav1d::pixel::YUVRange::Full,
         planes: Planes::Av1(picture),
     })

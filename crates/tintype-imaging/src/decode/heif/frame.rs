@@ -14,6 +14,8 @@ pub(super) struct Frame {
     /// Luma columns and rows per chroma sample; `None` for gray.
     pub(super) chroma: Option<(u32, u32)>,
     pub(super) matrix: u8,
+    /// A matrix may be derived from them.
+    pub(super) primaries: u8,
     pub(super) full_range: bool,
     pub(super) planes: Planes,
 }
@@ -34,6 +36,7 @@ impl Frame {
     /// Colour description in the container takes precedence over the codec's.
     pub(super) fn describe(&mut self, nclx: Nclx) {
         self.matrix = nclx.matrix;
+        self.primaries = nclx.primaries;
         self.full_range = nclx.full_range;
     }
 
@@ -124,6 +127,7 @@ impl Scale {
             (Some(_), 4) => weighted((0.30, 0.11)),
             (Some(_), 7) => weighted((0.212, 0.087)),
             (Some(_), 9 | 10) => weighted((0.2627, 0.0593)),
+            (Some(_), 12 | 13) => weighted(weights(frame.primaries)),
             // BT.601, also for unspecified matrices.
             _ => weighted((0.299, 0.114)),
         };
@@ -135,6 +139,37 @@ impl Scale {
         }
     }
 }
+
+/// What red and blue contribute to luminance (H.273, equations 38 to 44).
+fn weights(primaries: u8) -> (f64, f64) {
+    // x and y of red, green, blue and white.
+    let [red, green, blue, white] = match primaries {
+        1 => [(0.64, 0.33), (0.3, 0.6), (0.15, 0.06), D65],
+        4 => [(0.67, 0.33), (0.21, 0.71), (0.14, 0.08), C],
+        5 => [(0.64, 0.33), (0.29, 0.6), (0.15, 0.06), D65],
+        6 | 7 => [(0.63, 0.34), (0.31, 0.595), (0.155, 0.07), D65],
+        8 => [(0.681, 0.319), (0.243, 0.692), (0.145, 0.049), C],
+        9 => [(0.708, 0.292), (0.17, 0.797), (0.131, 0.046), D65],
+        11 => [(0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)],
+        12 => [(0.68, 0.32), (0.265, 0.69), (0.15, 0.06), D65],
+        22 => [(0.63, 0.34), (0.295, 0.605), (0.155, 0.077), D65],
+        _ => return (0.299, 0.114),
+    };
+    let xyz = |(x, y): (f64, f64)| [x / y, 1.0, (1.0 - x - y) / y];
+    let [red, green, blue, white] = [red, green, blue, white].map(xyz);
+    // Cramer's rule: the primaries add up to white.
+    let volume = |[a, b, c]: [f64; 3], [d, e, f]: [f64; 3], [g, h, i]: [f64; 3]| {
+        a * (e * i - f * h) - d * (b * i - c * h) + g * (b * f - c * e)
+    };
+    let whole = volume(red, green, blue);
+    (
+        volume(white, green, blue) / whole,
+        volume(red, green, white) / whole,
+    )
+}
+
+const D65: (f64, f64) = (0.3127, 0.329);
+const C: (f64, f64) = (0.31, 0.316);
 
 impl<'a> Converter<'a> {
     /// Converts to samples of at most `most`: gray or RGB, with or without alpha.
@@ -270,6 +305,29 @@ fn fill<S: Sample, T>(
         for (pixel, sample) in pixels.iter_mut().zip(samples) {
             let [r, g, b] = colour(sample);
             *pixel = [r, g, b, opaque];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::weights;
+
+    /// H.273 gives those of BT.709, BT.2020 and NTSC itself, rounded.
+    #[test]
+    fn weights_follow_from_primaries() {
+        for (primaries, (red, blue)) in [
+            (1, (0.2126, 0.0722)),
+            (9, (0.2627, 0.0593)),
+            (12, (0.2290, 0.0793)),
+            (4, (0.299, 0.114)),
+            (2, (0.299, 0.114)),
+        ] {
+            let (kr, kb) = weights(primaries);
+            assert!(
+                (kr - red).abs() < 1e-3 && (kb - blue).abs() < 1e-3,
+                "{primaries}: {kr} {kb}"
+            );
         }
     }
 }

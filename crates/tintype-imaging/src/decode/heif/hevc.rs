@@ -83,6 +83,7 @@ pub(super) fn decode(
     };
     let sps = picture.sps;
     let window = Window::of(sps.conf_win_offsets, sps.chroma_subsampling());
+    let primaries = sps.vui.as_ref().map_or(2, |vui| vui.colour_primaries);
     let coded = recon.finish(false);
     if coded.chroma_format > 0 && coded.bit_depth[0] != coded.bit_depth[1] {
         return Err(Error::unsupported(
@@ -101,6 +102,7 @@ pub(super) fn decode(
             _ => Some((1, 1)),
         },
         matrix: coded.matrix_coeffs,
+        primaries,
         full_range: coded.full_range,
         planes: Planes::Hevc {
             left: window.left,

@@ -20,7 +20,7 @@ use std::time::Instant;
 use self::apart::Av1Decoder;
 use self::canvas::{Canvas, Sample};
 use self::frame::{Converter, Frame};
-use super::{Band, Layout, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::heif::{
@@ -106,7 +106,7 @@ impl Items<'_> {
             given = true;
             take(Band {
                 size: Size::new(shown.width, shown.height),
-                divisor: 1,
+                reach: ITS_OWN,
                 plane: None,
                 layout,
                 samples: S::samples(part),

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use png::{BitDepth, ColorType, Decoder, InterlaceInfo, Reader, Transformations};
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
@@ -69,7 +69,7 @@ fn decode_chunks(
         };
         take(Band {
             size,
-            divisor: 1,
+            reach: ITS_OWN,
             plane: None,
             layout,
             samples,

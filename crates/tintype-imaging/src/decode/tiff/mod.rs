@@ -16,7 +16,7 @@ mod unpack;
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::Container;
@@ -217,7 +217,7 @@ impl Output<'_, '_> {
         };
         (self.take)(Band {
             size: self.size,
-            divisor: 1,
+            reach: ITS_OWN,
             plane: None,
             layout: self.layout,
             samples,

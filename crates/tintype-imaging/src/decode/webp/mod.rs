@@ -300,7 +300,7 @@ impl Bands {
             }
             take(Band {
                 size: self.size,
-                divisor: self.divisor,
+                reach: (f64::from(self.divisor), f64::from(self.divisor)),
                 plane: None,
                 layout,
                 samples: Samples::Eight((&band[..rows * stride]).into()),

@@ -69,7 +69,7 @@ fn half_a_picture_is_the_whole_at_half_its_size() {
         let decoded = |divisor| {
             let (mut size, mut pixels) = (Size::new(0, 0), Vec::new());
             let mut take = |band: Band<'_>| {
-                assert_eq!(band.divisor, divisor);
+                assert_eq!(band.reach, (f64::from(divisor), f64::from(divisor)));
                 size = band.size;
                 pixels.extend(rgba(&band));
                 Ok(())
@@ -116,7 +116,7 @@ fn compare(bytes: &[u8], what: &str) -> bool {
     };
     let mut samples = Vec::new();
     let mut take = |band: Band<'_>| {
-        assert_eq!((band.size, band.divisor), (header.size, 1), "{what}");
+        assert_eq!((band.size, band.reach), (header.size, (1.0, 1.0)), "{what}");
         samples.extend(rgba(&band));
         Ok(())
     };

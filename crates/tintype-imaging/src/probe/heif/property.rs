@@ -68,7 +68,9 @@ impl Aperture {
             let length = f64::from(length) / f64::from(of);
             let middle = f64::from(middle) / f64::from(parts);
             let start = (f64::from(whole) - length) / 2.0 + middle;
-            let (start, end) = (start.round().max(0.0), (start + length).round());
+            // Half a pixel belongs to what is shown, as in libheif; a third may have been rounded down.
+            let start = (start + 1e-6).floor();
+            let (start, end) = (start.max(0.0), start + length.round());
             let end = end.min(f64::from(whole));
             // NaN where a denominator is zero.
             (end > start).then_some((start as u32, (end - start) as u32))

@@ -114,7 +114,7 @@ impl Job<'_> {
         };
         shrink.take(Band {
             size: self.container.header.size,
-            divisor: 1,
+            reach: (1.0, 1.0),
             plane: None,
             layout,
             samples: Samples::Eight(samples.into()),
