@@ -88,7 +88,11 @@ fn the_sizes_of_a_page_cost_one_read_of_the_original() {
 #[test]
 fn what_needs_more_comes_from_the_original() {
     let app = with_photograph();
-    for spec in ["w_1600~f_jpeg", "w_800~crop_1000x1000x800x800~f_jpeg"] {
+    for spec in [
+        "w_1600~f_jpeg",
+        "w_800~crop_1000x1000x800x800~f_jpeg",
+        "w_640~f_jpeg~cs_p3",
+    ] {
         app.get(&format!("/t/{KEY}/{spec}")).expect(200);
     }
     app.upload("small.jpg", &corpus::tower());

@@ -2,7 +2,7 @@
 
 use libavif::{AvifImage, Encoder, RgbPixels, YuvFormat};
 
-use crate::{Chroma, Samples, container};
+use crate::{Chroma, Description, Samples, container};
 
 /// Logged at start, and part of a variant's name.
 pub const ENCODER: &str = "libaom 3.11";
@@ -26,6 +26,9 @@ pub const ON_JPEGS_SCALE: &[(u8, u8, u8)] = &[
     (100, 100, 100),
 ];
 
+/// Whether the container can name the primaries of Display P3.
+pub const HOLDS_P3: bool = true;
+
 /// libavif's scale, 0..=10; 9 is the fastest that libaom supports.
 const SPEED: u8 = 9;
 
@@ -38,8 +41,7 @@ pub(crate) fn encode(
     height: u32,
     quality: u8,
     chroma: Chroma,
-    exif: Option<&[u8]>,
-    xmp: Option<&[u8]>,
+    description: Description<'_>,
 ) -> Result<Vec<u8>, String> {
     let format = match chroma {
         Chroma::Quarter => YuvFormat::Yuv420,
@@ -59,7 +61,7 @@ pub(crate) fn encode(
         .set_quality(quality)
         .set_alpha_quality(ALPHA_QUALITY.max(quality));
     let file = encoder.encode(&image.map_err(failed)?).map_err(failed)?;
-    container::finish(&file, exif, xmp)
+    container::finish(&file, &description)
         .ok_or_else(|| "libavif wrote a file of another form".to_owned())
 }
 
@@ -75,7 +77,13 @@ mod tests {
     //! Files are read back by a part of libavif other than the one that wrote them, after our own edits.
 
     use super::*;
+    use crate::Primaries;
 
+    const PLAIN: Description<'_> = Description {
+        primaries: Primaries::Srgb,
+        exif: None,
+        xmp: None,
+    };
     const EXIF: &[u8] = b"II*\0\x08\0\0\0\0\0the photographer's name";
 
     /// Red at the left, blue at the right, and decreasing alpha.
@@ -116,7 +124,12 @@ mod tests {
         for exif in [None, Some(EXIF)] {
             for chroma in [Chroma::Quarter, Chroma::Full] {
                 let read = |samples| {
-                    let file = encode(samples, width, height, 90, chroma, exif, exif).unwrap();
+                    let described = Description {
+                        exif,
+                        xmp: exif,
+                        ..PLAIN
+                    };
+                    let file = encode(samples, width, height, 90, chroma, described).unwrap();
                     let pixels = RgbPixels::from(libavif::decode(&file).unwrap());
                     assert_eq!((pixels.width(), pixels.height()), (width, height));
                     pixels
@@ -141,8 +154,11 @@ mod tests {
             48,
             80,
             Chroma::Quarter,
-            Some(EXIF),
-            Some(b"<x:xmpmeta/>"),
+            Description {
+                exif: Some(EXIF),
+                xmp: Some(b"<x:xmpmeta/>"),
+                ..PLAIN
+            },
         )
         .unwrap();
         let find = |what: &[u8]| file.windows(what.len()).position(|window| window == what);
@@ -156,6 +172,14 @@ mod tests {
         let place = [0, 0, 0, 1].into_iter().chain((end as u32).to_be_bytes());
         let entry: Vec<u8> = [0, 4].into_iter().chain(place).collect();
         assert!(find(&entry).is_some(), "and so is the other");
+
+        let wide = Description {
+            primaries: Primaries::DisplayP3,
+            ..PLAIN
+        };
+        let file = encode(Samples::Gray(&gray), 64, 48, 80, Chroma::Quarter, wide).unwrap();
+        let find = |what: &[u8]| file.windows(what.len()).any(|window| window == what);
+        assert!(find(b"colrnclx\0\x0c\0\x0d\0\x06"));
     }
 
     #[test]
@@ -163,7 +187,7 @@ mod tests {
         let gray: Vec<u8> = (0..64 * 48).map(|n| (n % 251) as u8).collect();
         let rgb: Vec<u8> = gray.iter().flat_map(|&gray| [gray; 3]).collect();
         let size = |samples| {
-            encode(samples, 64, 48, 80, Chroma::Full, None, None)
+            encode(samples, 64, 48, 80, Chroma::Full, PLAIN)
                 .unwrap()
                 .len()
         };

@@ -3,9 +3,17 @@
 //! ISO/IEC 14496-12 (boxes), 23008-12 (image items). Accepts only files just written by libavif: `ftyp`, `meta` with
 //! 32-bit offsets, `mdat`. Returns `None` for anything else.
 
-/// H.273: BT.709 primaries, sRGB transfer, BT.601 matrix. libavif leaves all three unspecified, which some readers take
-/// for these values and others do not.
-const SRGB: [u8; 6] = [0, 1, 0, 13, 0, 6];
+use crate::{Description, Primaries};
+
+/// H.273: primaries, sRGB transfer, BT.601 matrix. libavif leaves all three unspecified, which some readers take for
+/// sRGB and others do not.
+const fn code_points(primaries: Primaries) -> [u8; 6] {
+    let primaries = match primaries {
+        Primaries::Srgb => 1,
+        Primaries::DisplayP3 => 12,
+    };
+    [0, primaries, 0, 13, 0, 6]
+}
 
 /// An item added to the file.
 struct Item {
@@ -33,7 +41,7 @@ impl Item {
     }
 }
 
-pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn finish(file: &[u8], description: &Description<'_>) -> Option<Vec<u8>> {
     let (b"ftyp", head, rest) = next_box(file)? else {
         return None;
     };
@@ -43,11 +51,12 @@ pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Op
     let (b"mdat", data, []) = next_box(rest)? else {
         return None;
     };
-    let items = Item::all(exif, xmp);
+    let colour = code_points(description.primaries);
+    let items = Item::all(description.exif, description.xmp);
     // Offsets count from the start of the file, and the additions come before most of the data.
-    let grown = meta(old, 0, 0, &items)?.len() - old.len();
+    let grown = meta(old, 0, 0, (&colour, &items))?.len() - old.len();
     let end = u32::try_from(file.len() + grown).ok()?;
-    let new = meta(old, grown as u32, end, &items)?;
+    let new = meta(old, grown as u32, end, (&colour, &items))?;
 
     let added: Vec<u8> = items.into_iter().flat_map(|item| item.bytes).collect();
     let mut out = Vec::with_capacity(end as usize + added.len());
@@ -58,7 +67,12 @@ pub(crate) fn finish(file: &[u8], exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Op
 }
 
 /// Rewrites `meta`: adds `shift` to every file offset, and appends the items, whose data starts at `end`.
-fn meta(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>> {
+fn meta(
+    content: &[u8],
+    shift: u32,
+    end: u32,
+    (colour, items): (&[u8; 6], &[Item]),
+) -> Option<Vec<u8>> {
     let (version_and_flags, mut rest) = content.split_at_checked(4)?;
     let mut out = version_and_flags.to_vec();
     let mut references = Vec::new();
@@ -80,7 +94,7 @@ fn meta(content: &[u8], shift: u32, end: u32, items: &[Item]) -> Option<Vec<u8>>
                 if !references.is_empty() {
                     push_box(&mut out, b"iref", &[&references]);
                 }
-                push_box(&mut out, kind, &[&properties(content)?]);
+                push_box(&mut out, kind, &[&properties(content, colour)?]);
             }
             _ => push_box(&mut out, kind, &[content]),
         }
@@ -140,15 +154,15 @@ fn infos(content: &[u8], items: &[Item]) -> Option<Vec<u8>> {
 }
 
 /// `iprp` and its `ipco`, with the colour description set in every `colr`.
-fn properties(mut content: &[u8]) -> Option<Vec<u8>> {
+fn properties(mut content: &[u8], colour: &[u8; 6]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(content.len());
     while !content.is_empty() {
         let (kind, inner, rest) = next_box(content)?;
         content = rest;
         match (kind, inner) {
-            (b"ipco", _) => push_box(&mut out, kind, &[&properties(inner)?]),
+            (b"ipco", _) => push_box(&mut out, kind, &[&properties(inner, colour)?]),
             (b"colr", [b'n', b'c', b'l', b'x', _, _, _, _, _, _, range]) => {
-                push_box(&mut out, kind, &[b"nclx", &SRGB, &[*range]]);
+                push_box(&mut out, kind, &[b"nclx", colour, &[*range]]);
             }
             _ => push_box(&mut out, kind, &[inner]),
         }

@@ -21,7 +21,7 @@ use aom as encoder;
 #[cfg(not(feature = "aom"))]
 use rav1e as encoder;
 
-pub use encoder::{ENCODER, MAX_PIXELS, NANOSECONDS_PER_PIXEL, ON_JPEGS_SCALE};
+pub use encoder::{ENCODER, HOLDS_P3, MAX_PIXELS, NANOSECONDS_PER_PIXEL, ON_JPEGS_SCALE};
 
 /// 8-bit samples, interleaved, rows without padding.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +41,24 @@ pub enum Chroma {
     Full,
 }
 
-/// Encodes an image. `quality` is on the encoder's own scale, 1..=100. Only libaom writes XMP. The error is the
-/// encoder's own text.
+/// The primaries of the samples; their curve is that of sRGB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Primaries {
+    Srgb,
+    /// Only where the encoder [`HOLDS_P3`].
+    DisplayP3,
+}
+
+/// What is written besides the samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Description<'a> {
+    pub primaries: Primaries,
+    pub exif: Option<&'a [u8]>,
+    /// Only libaom writes it.
+    pub xmp: Option<&'a [u8]>,
+}
+
+/// Encodes an image. `quality` is on the encoder's own scale, 1..=100. The error is the encoder's own text.
 #[inline(never)]
 pub fn encode(
     samples: Samples<'_>,
@@ -50,11 +66,10 @@ pub fn encode(
     height: u32,
     quality: u8,
     chroma: Chroma,
-    exif: Option<&[u8]>,
-    xmp: Option<&[u8]>,
+    description: Description<'_>,
 ) -> Result<Vec<u8>, String> {
     let quality = quality.clamp(1, 100);
-    encoder::encode(samples, width, height, quality, chroma, exif, xmp)
+    encoder::encode(samples, width, height, quality, chroma, description)
 }
 
 /// Decodes the width, height and RGB of an opaque image, to measure the output of [`encode`]; nothing that is shipped

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ravif::{Encoder, Img, RGB8, RGBA8};
 
-use crate::{Chroma, Samples};
+use crate::{Chroma, Description, Samples};
 
 /// Logged at start, and part of a variant's name.
 pub const ENCODER: &str = "rav1e 0.8";
@@ -14,6 +14,9 @@ pub const NANOSECONDS_PER_PIXEL: u64 = 1_300;
 
 /// Larger images are refused: a million pixels take more than a second.
 pub const MAX_PIXELS: u64 = 4_000_000;
+
+/// Whether the container can name the primaries of Display P3.
+pub const HOLDS_P3: bool = false;
 
 /// `q` on JPEG's scale, and the encoder's own quality that looks alike at [`SPEED`], for an image of 320x240 and for
 /// one of 1200x900.
@@ -36,9 +39,8 @@ pub(crate) fn encode(
     height: u32,
     quality: u8,
     _: Chroma,
-    exif: Option<&[u8]>,
-    // rav1e's container writer does not support XMP.
-    _xmp: Option<&[u8]>,
+    // rav1e's container writer supports neither XMP nor other primaries than those of sRGB.
+    Description { exif, .. }: Description<'_>,
 ) -> Result<Vec<u8>, String> {
     let (width, height) = (width as usize, height as usize);
     let mut encoder = Encoder::new()

@@ -6,7 +6,7 @@
 //! ```
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use tintype_avif::{Chroma, Samples, encode};
+use tintype_avif::{Chroma, Description, Primaries, Samples, encode};
 
 /// No other crate here reads AVIF, so this checks that each kind of samples produces an AVIF with its metadata.
 #[test]
@@ -19,10 +19,13 @@ fn samples_of_every_kind_are_written() {
         Samples::Rgb(&samples[..3 * pixels]),
         Samples::Rgba(&samples),
     ] {
-        let exif = Some(&b"II*\0\x08\0\0\0\0\0"[..]);
-        let xmp = Some(&b"<x:xmpmeta/>"[..]);
+        let description = Description {
+            primaries: Primaries::Srgb,
+            exif: Some(b"II*\0\x08\0\0\0\0\0"),
+            xmp: Some(b"<x:xmpmeta/>"),
+        };
         let (width, height) = (width as u32, height as u32);
-        let file = encode(samples, width, height, 80, Chroma::Quarter, exif, xmp).unwrap();
+        let file = encode(samples, width, height, 80, Chroma::Quarter, description).unwrap();
         assert!(file[4..].starts_with(b"ftypavif"));
         assert!(file.windows(4).any(|window| window == b"II*\0"));
     }

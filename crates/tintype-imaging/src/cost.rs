@@ -65,6 +65,7 @@ impl Source {
 /// Predicts [`crate::render::render`].
 pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     let (part, target) = (part(resolved), target(resolved));
+    let reduced = reduced(source, resolved);
     let tries = match resolved.max_bytes {
         Some(_) => TRIES,
         None => 1,
@@ -72,8 +73,9 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     let filters = u64::from(resolved.blur.is_some()) + u64::from(resolved.sharpen.is_some());
     let filtering = nanoseconds(filters * FILTER * resolved.size.pixels());
     let once = Expected {
-        decode: decode(source, part, target),
-        resize: resize(source, part, target) + filtering,
+        decode: decode(source, part, reduced),
+        resize: (1 + u32::from(resolved.linear)) * resize(source, part, (reduced, target))
+            + filtering,
         encode: encode(resolved.format, resolved.output()),
     };
     match resolved.animated {
@@ -103,7 +105,7 @@ pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
 
 /// Returns whether a decode for this variant can serve other sizes as well.
 pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
-    let sizes = (part(resolved), target(resolved));
+    let sizes = (part(resolved), reduced(source, resolved));
     let is_plain = resolved.look.is_none() && !resolved.animated;
     is_plain && decode::is_shared(source.format, source.channels, sizes)
 }
@@ -114,7 +116,7 @@ fn looking(source: &Source, resolved: &Resolved) -> Duration {
         return Duration::ZERO;
     };
     let part = Size::new(look.within.width, look.within.height);
-    let see = |size: Size| decode(source, part, size) + resize(source, part, size);
+    let see = |size: Size| decode(source, part, size) + resize(source, part, (size, size));
     let trimming = look.trim.map(|_| see(trim_size(look.within)));
     let smart = look.framing.is_smart().then(|| see(Size::new(SIDE, SIDE)));
     trimming.unwrap_or_default() + smart.unwrap_or_default()
@@ -123,7 +125,7 @@ fn looking(source: &Source, resolved: &Resolved) -> Duration {
 /// Predicts [`placeholder::make`].
 pub fn placeholder(source: &Source) -> Duration {
     let (whole, size) = (source.upright, placeholder::size(source.upright));
-    decode(source, whole, size) + resize(source, whole, size) + PLACEHOLDER
+    decode(source, whole, size) + resize(source, whole, (size, size)) + PLACEHOLDER
 }
 
 /// Returns the size of the part of the upright original that is shown.
@@ -136,6 +138,14 @@ pub(crate) fn target(resolved: &Resolved) -> Size {
     match resolved.rotate {
         Rotate::None | Rotate::Half => resolved.size,
         Rotate::Quarter | Rotate::ThreeQuarters => resolved.size.transposed(),
+    }
+}
+
+/// Returns the size that decoding may be reduced to: as light is averaged, it is not.
+pub(crate) fn reduced(source: &Source, resolved: &Resolved) -> Size {
+    match resolved.linear && source.format != SourceFormat::Svg {
+        true => part(resolved),
+        false => target(resolved),
     }
 }
 
@@ -191,10 +201,10 @@ fn decode(source: &Source, part: Size, target: Size) -> Duration {
     nanoseconds(a_byte * source.bytes + pixels * a_thousand_pixels / 1000)
 }
 
-fn resize(source: &Source, part: Size, target: Size) -> Duration {
+fn resize(source: &Source, part: Size, (reduced, target): (Size, Size)) -> Duration {
     let decoded = match source.format {
         SourceFormat::Svg => drawn(source, part, target),
-        _ => part.pixels() * eighths(source, part, target).pow(2) / 64,
+        _ => part.pixels() * eighths(source, part, reduced).pow(2) / 64,
     };
     let a_decoded_pixel = 2 + 3 * u64::from(source.has_alpha) + 2 * u64::from(source.bits > 8);
     nanoseconds(a_decoded_pixel * decoded + 8 * target.pixels())

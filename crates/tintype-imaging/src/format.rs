@@ -226,6 +226,7 @@ struct Output {
     /// The one that is given comes first.
     extensions: &'static [&'static str],
     moves: bool,
+    holds_p3: bool,
     text: &'static str,
 }
 
@@ -239,6 +240,7 @@ impl Format {
                 media_type: "image/jpeg",
                 extensions: &["jpg", "jpeg", "jpe"],
                 moves: false,
+                holds_p3: true,
                 text: "For every client. Transparent parts show `bg`, or else white.",
             },
             Self::Png => &Output {
@@ -246,6 +248,7 @@ impl Format {
                 media_type: "image/png",
                 extensions: &["png"],
                 moves: false,
+                holds_p3: true,
                 text: "Lossless, with a palette if that suffices. Replaces JPEG for drawings and transparent images.",
             },
             Self::Webp => &Output {
@@ -253,6 +256,7 @@ impl Format {
                 media_type: "image/webp",
                 extensions: &["webp"],
                 moves: true,
+                holds_p3: true,
                 text: "If `Accept` lists it. Drawings are lossless. Animated with `anim_1`.",
             },
             Self::Avif => &Output {
@@ -260,6 +264,7 @@ impl Format {
                 media_type: "image/avif",
                 extensions: &["avif"],
                 moves: false,
+                holds_p3: tintype_avif::HOLDS_P3,
                 text: "The fewest bytes, and the most work. Preferred if `Accept` lists it, except for drawings.",
             },
             Self::Gif => &Output {
@@ -267,6 +272,7 @@ impl Format {
                 media_type: "image/gif",
                 extensions: &["gif"],
                 moves: true,
+                holds_p3: false,
                 text: "With `f_gif`, and for animations where the client takes no WebP. 256 colours per frame, dithered \
                        if there are more; pixels are either opaque or fully transparent.",
             },
@@ -290,6 +296,11 @@ impl Format {
     /// Whether animations are rendered in this format.
     pub const fn moves(self) -> bool {
         self.row().moves
+    }
+
+    /// Whether an image can say that its colours are those of Display P3.
+    pub const fn holds_p3(self) -> bool {
+        self.row().holds_p3
     }
 
     /// When it is used, in Markdown.

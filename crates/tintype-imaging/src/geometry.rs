@@ -41,8 +41,8 @@ use turn::Turn;
 
 use crate::probe::SetRights;
 use crate::spec::{
-    Background, Canvas, Compass, Decimal, Fit, Format, Framing, Gravity, Look, MAX_FRAME_PIXELS_IN,
-    MAX_FRAME_PIXELS_OUT, MAX_FRAMES, Rect, Request, Resolved, Size,
+    Background, Canvas, Compass, Decimal, Fit, Format, Framing, Gamut, Gravity, Look,
+    MAX_FRAME_PIXELS_IN, MAX_FRAME_PIXELS_OUT, MAX_FRAMES, Rect, Request, Resolved, Size,
 };
 
 /// The longest side of a response: the most that a WebP file can hold.
@@ -125,6 +125,11 @@ pub fn resolve(
         blur: request.blur.map(|sigma| times_decimal(sigma, dpr)),
         sharpen: request.sharpen.filter(|amount| *amount != Decimal::ZERO),
         gray: request.gray.unwrap_or(false),
+        gamut: match request.gamut {
+            Some(Gamut::P3) if format.holds_p3() && !is_animated => Gamut::P3,
+            _ => Gamut::Srgb,
+        },
+        linear: false,
         // A blurred background is invisible without padding.
         background: request.background.filter(|background| {
             *background != Background::Blur || canvas.is_some() || is_looked_at

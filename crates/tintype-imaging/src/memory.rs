@@ -4,7 +4,7 @@
 //! compares both over the corpus. Never too low, because a container that runs out of memory is killed with everything
 //! in it; and not much too high, because memory that is reserved but unused keeps other images waiting.
 
-use crate::cost::{Source, eighths, part, target};
+use crate::cost::{Source, eighths, part, reduced, target};
 use crate::decode::svg;
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, in_planes};
 use crate::geometry;
@@ -27,7 +27,8 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
     if resolved.animated {
         return FIXED + source.bytes + animating(source, resolved, part, target).max(looking);
     }
-    let shrinking = shrinking(source, part, target).max(looking);
+    let sizes = (reduced(source, resolved), target);
+    let shrinking = shrinking(source, part, sizes, resolved.linear).max(looking);
     FIXED + source.bytes + shrinking.max(finishing(source, resolved))
 }
 
@@ -35,8 +36,10 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
 pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
     let each = resolved.iter().map(|resolved| {
         let (part, target) = (part(resolved), target(resolved));
-        let decoding = decoding(source, part, target);
-        (decoding, shrinking(source, part, target) - decoding)
+        let reduced = reduced(source, resolved);
+        let decoding = decoding(source, part, reduced);
+        let shrinking = shrinking(source, part, (reduced, target), resolved.linear);
+        (decoding, shrinking - decoding)
     });
     let (most, side_by_side) = each.fold((0, 0), |(most, sum), (decoding, own)| {
         (decoding.max(most), sum + own)
@@ -72,8 +75,9 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
         return 0;
     };
     let part = Size::new(look.within.width, look.within.height);
-    let seen =
-        |size: Size| shrinking(source, part, size) + 2 * channels_between(source) * size.pixels();
+    let seen = |size: Size| {
+        shrinking(source, part, (size, size), false) + 2 * channels_between(source) * size.pixels()
+    };
     let smart = seen(Size::new(SIDE, SIDE));
     if look.trim.is_none() {
         return smart;
@@ -88,7 +92,8 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
         SourceFormat::Jpeg => decoding(source, part, part),
         _ => 0,
     };
-    let answer = shrinking(source, part, most);
+    let reduced = if resolved.linear { part } else { most };
+    let answer = shrinking(source, part, (reduced, most), resolved.linear);
     smart.max(seen(trim_size(look.within))).max(cut).max(answer)
 }
 
@@ -124,7 +129,8 @@ fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> 
 
 /// Predicts [`placeholder::make`].
 pub fn placeholder(source: &Source) -> u64 {
-    FIXED + source.bytes + shrinking(source, source.upright, placeholder::size(source.upright))
+    let size = placeholder::size(source.upright);
+    FIXED + source.bytes + shrinking(source, source.upright, (size, size), false)
 }
 
 /// Pixels of the largest ordinary image of a format that fits into `bytes` when rendered 1200 pixels wide as WebP, the
@@ -178,9 +184,9 @@ fn usual(upright: Size) -> Resolved {
     Resolved::whole(upright, Size::new(width, width), Format::Webp)
 }
 
-/// Predicts decoding and downscaling to the target size.
-fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
-    let eighths = eighths(source, part, target);
+/// Predicts decoding, for this reduced size, and downscaling to the target size.
+fn shrinking(source: &Source, part: Size, (reduced, target): (Size, Size), is_linear: bool) -> u64 {
+    let eighths = eighths(source, part, reduced);
     let (width, height) = (
         u64::from(source.upright.width),
         u64::from(source.upright.height),
@@ -188,7 +194,9 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
     let all = width * height;
     let channels = u64::from(source.channels);
     let sample = u64::from(source.bits.div_ceil(8));
-    let between = channels_between(source);
+    // Deep samples and light are resized with 16 bits.
+    let is_deep = is_linear || source.bits > 8;
+    let between = (1 + u64::from(is_deep)) * channels_between(source);
     // The resized columns of finished rows, and the result. Which side is across depends on the orientation.
     let across = |side: u32, other: u32| (u64::from(side) * eighths).div_ceil(8) * u64::from(other);
     let short = across(part.width, target.height).max(across(part.height, target.width));
@@ -199,9 +207,12 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
         let bands = 4 * (BAND_BYTES as u64).max(width.max(height) * channels * sample);
         window.min(between * all) + bands
     };
-    let decoding = decoding(source, part, target);
+    let decoding = decoding(source, part, reduced);
     match source.format {
-        SourceFormat::Jpeg if !in_planes(source.channels, part, target) => {
+        SourceFormat::Jpeg if !in_planes(source.channels, part, reduced) && is_linear => {
+            decoding + in_rows() + short
+        }
+        SourceFormat::Jpeg if !in_planes(source.channels, part, reduced) => {
             let whole = whole_jpeg(source, eighths);
             decoding + short.saturating_sub(whole)
         }
@@ -209,8 +220,8 @@ fn shrinking(source: &Source, part: Size, target: Size) -> u64 {
             let side = (width.max(height) * eighths).div_ceil(8);
             let rows =
                 6 * u64::from(part.height) * eighths / (8 * u64::from(target.height.max(1))) + 8;
-            let window = (WINDOW_BYTES as u64).max(2 * rows * side * channels);
-            decoding + window.min(channels * all) + short
+            let window = (WINDOW_BYTES as u64).max(2 * rows * side * between);
+            decoding + window.min(between * all) + short
         }
         SourceFormat::Jp2 | SourceFormat::Ico => decoding + short,
         SourceFormat::Tiff if source.interlaced => decoding + short,
@@ -321,7 +332,7 @@ fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
         Format::Webp if source.may_be_drawn && source.has_alpha => {
             40 * pixels + 2 * MIB + lossless_histograms(pixels)
         }
-        Format::Webp if source.may_be_drawn => 22 * pixels + 2 * MIB,
+        Format::Webp if source.may_be_drawn => 25 * pixels + 2 * MIB,
         // Alpha is always lossless, and its search takes more memory than its data.
         Format::Webp if source.has_alpha => 28 * pixels,
         Format::Webp => 9 * pixels,

@@ -212,6 +212,24 @@ impl Metadata {
     }
 }
 
+/// The colours that a response can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Gamut {
+    #[default]
+    Srgb,
+    /// Display P3, for originals in other colours than sRGB.
+    P3,
+}
+
+impl Gamut {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Srgb => "srgb",
+            Self::P3 => "p3",
+        }
+    }
+}
+
 /// A caller's request about pixels. `None` means "the default".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Request {
@@ -234,6 +252,7 @@ pub struct Request {
     /// 0..=10.
     pub sharpen: Option<Decimal>,
     pub gray: Option<bool>,
+    pub gamut: Option<Gamut>,
     /// Tolerance for cutting off an even border, 0..=1 of a channel's range; 0 is off, and 1 means the usual tolerance.
     pub trim: Option<Decimal>,
     pub animate: Option<bool>,
@@ -261,6 +280,9 @@ pub struct Resolved {
     pub blur: Option<Decimal>,
     pub sharpen: Option<Decimal>,
     pub gray: bool,
+    pub gamut: Gamut,
+    /// Whether light is averaged in place of samples. An image that keeps its size is the same either way.
+    pub linear: bool,
     /// Shows through transparency and fills the canvas. `None` is transparent if the format can be, else white.
     pub background: Option<Background>,
     pub format: Format,
@@ -366,6 +388,8 @@ impl Resolved {
             blur: None,
             sharpen: None,
             gray: false,
+            gamut: Gamut::Srgb,
+            linear: false,
             background: None,
             format,
             quality: 80,
@@ -404,8 +428,8 @@ impl Resolved {
 }
 
 impl fmt::Display for Resolved {
-    /// Every field in a fixed order; `look`, `anim` and `rights` only if set. A change of this text renders all
-    /// variants again.
+    /// Every field in a fixed order; `look`, `anim`, `gamut`, `linear` and `rights` only if set. A change of this text
+    /// renders all variants again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Destructured by name, so that a new field cannot be forgotten here.
         let Self {
@@ -418,6 +442,8 @@ impl fmt::Display for Resolved {
             blur,
             sharpen,
             gray,
+            gamut,
+            linear,
             background,
             format,
             quality,
@@ -473,6 +499,12 @@ impl fmt::Display for Resolved {
         write!(f, "own={}", u8::from(*own_coding))?;
         if *animated {
             write!(f, ";anim=1")?;
+        }
+        if *gamut != Gamut::Srgb {
+            write!(f, ";gamut={}", gamut.name())?;
+        }
+        if *linear {
+            write!(f, ";linear=1")?;
         }
         match rights.is_empty() {
             // As before rights could be set, so that no variant is rendered again.

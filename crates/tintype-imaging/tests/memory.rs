@@ -156,6 +156,11 @@ fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
             ];
             for file in files {
                 let original = Original::read(&corpus().join(file)).unwrap();
+                let linear = Resolved {
+                    linear: true,
+                    ..original.resolved(640, Format::Jpeg)
+                };
+                original.check_no_more(&linear);
                 for request in &requests {
                     let defaults = Defaults {
                         format: Format::Jpeg,
@@ -165,13 +170,7 @@ fn what_is_seen_or_filtered_first_takes_no_more_than_is_claimed() {
                     };
                     let upright = original.source.upright;
                     let resolved = geometry::resolve(upright, request, &defaults).unwrap();
-                    let claimed = memory::render(&original.source, &resolved);
-                    let taken = original.takes_for(&resolved).unwrap();
-                    println!("{claimed} claimed, {taken} taken: {file}");
-                    assert!(
-                        taken <= claimed + NOISE,
-                        "{file}: {claimed} claimed, {taken} taken"
-                    );
+                    original.check_no_more(&resolved);
                 }
             }
         },
@@ -478,6 +477,17 @@ impl Original {
             taken <= claimed + NOISE && claimed <= most,
             "{name} at {width} as {format:?}: {claimed} claimed, {taken} taken; {:?}",
             self.source
+        );
+    }
+
+    fn check_no_more(&self, resolved: &Resolved) {
+        let claimed = memory::render(&self.source, resolved);
+        let taken = self.takes_for(resolved).unwrap();
+        let name = self.path.file_name().unwrap().display();
+        println!("{claimed} claimed, {taken} taken: {name}");
+        assert!(
+            taken <= claimed + NOISE,
+            "{name}: {claimed} claimed, {taken} taken"
         );
     }
 

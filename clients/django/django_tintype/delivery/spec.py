@@ -25,6 +25,7 @@ FITS = ("contain", "cover", "stretch", "pad")
 COMPASS = ("c", "n", "ne", "e", "se", "s", "sw", "w", "nw")
 IMAGE_FORMATS = ("auto", "jpeg", "png", "webp", "avif", "gif")
 FORMATS = (*IMAGE_FORMATS, "json", "original")
+COLOUR_SPACES = ("srgb", "p3")
 METADATA = ("none", "copyright", "keep")
 
 
@@ -60,6 +61,7 @@ class Spec:
     blur: float | None = None
     sharpen: float | None = None
     gray: bool | None = None
+    cs: str | None = None
     trim: float | None = None
     anim: bool | None = None
     meta: str | None = None
@@ -152,6 +154,8 @@ class Spec:
             raise SpecError("up", "needs w or h")
         if self.anim and self.f in ("jpeg", "png", "avif"):
             raise SpecError("anim", "needs f_webp, f_gif or f_auto: jpeg, png and avif do not move")
+        if self.cs == "p3" and self.f == "gif":
+            raise SpecError("cs", "p3 needs another format than gif, which is always in sRGB")
 
 
 def check_preset_name(name: str) -> None:
@@ -373,6 +377,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "blur": _decimal(0.3, 100),
     "sharpen": _decimal(0, 10),
     "gray": _switch,
+    "cs": _word(*COLOUR_SPACES),
     "trim": _decimal(0, 1),
     "anim": _switch,
     "meta": _word(*METADATA),
@@ -397,6 +402,7 @@ DEFAULTS: dict[str, Any] = {
     "f": "auto",
     "sharpen": 0.0,
     "gray": False,
+    "cs": "srgb",
     "trim": 0.0,
     "anim": False,
     "meta": "copyright",

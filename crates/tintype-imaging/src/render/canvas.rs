@@ -5,10 +5,10 @@ use std::time::Instant;
 use fast_image_resize::FilterType;
 
 use super::pixels::Layout;
-use super::{Pixels, filter, resize};
+use super::{Pixels, colour, filter, resize};
 use crate::Error;
 use crate::geometry::largest_inside;
-use crate::spec::{Background, Canvas, Format, Resolved, Rgba, Size};
+use crate::spec::{Background, Canvas, Format, Gamut, Resolved, Rgba, Size};
 
 const TRANSPARENT: Rgba = Rgba {
     r: 0,
@@ -23,6 +23,7 @@ const BLURRED_SIGMA: f64 = 4.0;
 
 pub(super) fn apply(
     pixels: Pixels,
+    gamut: Gamut,
     resolved: &Resolved,
     deadline: Instant,
 ) -> Result<Pixels, Error> {
@@ -33,6 +34,7 @@ pub(super) fn apply(
         None | Some(Background::Blur) if may_be_transparent => TRANSPARENT,
         None | Some(Background::Blur) => Rgba::WHITE,
     };
+    let background = colour::of_srgb(background, gamut);
     let pixels = if pixels.layout.has_alpha() && background.a > 0 {
         flatten(&pixels, background)
     } else {

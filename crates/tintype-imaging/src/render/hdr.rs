@@ -1,4 +1,4 @@
-//! Converts PQ and HLG (ITU-R BT.2100) to sRGB: diffuse white, 203 cd/m2 according to BT.2408, becomes white, and
+//! Converts PQ and HLG (ITU-R BT.2100) to sRGB or Display P3: diffuse white, 203 cd/m2 according to BT.2408, becomes white, and
 //! anything brighter is clipped.
 
 use moxcms::{
@@ -14,12 +14,12 @@ const DIFFUSE_WHITE: f64 = 203.0;
 pub(super) struct Hdr {
     /// Linear light of each 16-bit code; 1 is diffuse white.
     light: Vec<f32>,
-    to_srgb: Matrix3d,
+    matrix: Matrix3d,
 }
 
 impl Hdr {
-    /// Returns `None` if these code points (H.273) name no HDR curve.
-    pub(super) fn of(primaries: u8, transfer: u8) -> Option<Self> {
+    /// Returns `None` if these code points (H.273) name no HDR curve. `target` has the curve of sRGB.
+    pub(super) fn of(primaries: u8, transfer: u8, target: &ColorProfile) -> Option<Self> {
         let curve: fn(f64) -> f64 = match transfer {
             PQ => pq,
             HLG => hlg,
@@ -37,7 +37,7 @@ impl Hdr {
             .collect();
         Some(Self {
             light,
-            to_srgb: source.transform_matrix(&ColorProfile::new_srgb()),
+            matrix: source.transform_matrix(target),
         })
     }
 }
@@ -61,7 +61,7 @@ fn hlg(code: f64) -> f64 {
     1000.0 * scene.powf(1.2)
 }
 
-/// The layout of [`to_srgb`]'s output, which has no gray.
+/// The layout of [`to_eight_bits`]'s output, which has no gray.
 pub(super) fn layout(layout: Layout) -> Layout {
     if layout.has_alpha() {
         Layout::Rgba
@@ -70,7 +70,7 @@ pub(super) fn layout(layout: Layout) -> Layout {
     }
 }
 
-pub(super) fn to_srgb(hdr: &Hdr, channels: usize, samples: &[u16]) -> Vec<u8> {
+pub(super) fn to_eight_bits(hdr: &Hdr, channels: usize, samples: &[u16]) -> Vec<u8> {
     let has_alpha = channels.is_multiple_of(2);
     let mut out = Vec::with_capacity(samples.len() / channels * 4);
     for pixel in samples.chunks_exact(channels) {
@@ -80,7 +80,7 @@ pub(super) fn to_srgb(hdr: &Hdr, channels: usize, samples: &[u16]) -> Vec<u8> {
         } else {
             [light(0), light(1), light(2)]
         };
-        for row in &hdr.to_srgb.v {
+        for row in &hdr.matrix.v {
             let value = row[0] * light[0] + row[1] * light[1] + row[2] * light[2];
             out.push((encode(value) * 255.0).round() as u8);
         }
@@ -92,7 +92,7 @@ pub(super) fn to_srgb(hdr: &Hdr, channels: usize, samples: &[u16]) -> Vec<u8> {
 }
 
 /// The sRGB transfer curve.
-fn encode(light: f64) -> f64 {
+pub(super) fn encode(light: f64) -> f64 {
     let light = light.clamp(0.0, 1.0);
     if light <= 0.003_130_8 {
         12.92 * light

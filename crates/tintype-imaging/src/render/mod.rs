@@ -5,9 +5,9 @@
 //! 1. walk the container ([`crate::probe`]), so that no decoder meets what is over a limit;
 //!    where the cut depends on the content, [`look`] at it first;
 //! 2. decode, at a reduced scale where the format allows ([`crate::decode`]);
-//! 3. [`colour`]: CMYK and 16 bits to 8-bit sRGB, while the samples are still whole;
+//! 3. [`colour`]: CMYK and HDR to 8-bit sRGB, and for resizing in [`linear`] light samples to that;
 //! 4. [`shrink`]: crops and resizes, band by band as they are decoded;
-//! 5. [`colour`] again: an 8-bit profile to sRGB, now that there are fewer pixels;
+//! 5. [`colour`] again: 16 bits to 8 and a profile to sRGB or Display P3, now that there are fewer pixels;
 //! 6. [`turn`]: orientation, rotation, flip;
 //! 7. [`filter`]: blur, sharpen, gray;
 //! 8. [`canvas`]: background and padding;
@@ -27,6 +27,7 @@ mod encode;
 mod filter;
 mod hdr;
 mod inks;
+mod linear;
 pub(crate) mod look;
 mod own;
 mod pixels;
@@ -41,8 +42,9 @@ use std::time::{Duration, Instant};
 use crate::Error;
 use crate::decode::{self, Band};
 use crate::limits::{Limits, check_deadline};
-use crate::probe::{self, Container, Header, SourceFormat};
-use crate::spec::{Format, Rect, Resolved, Size};
+use crate::probe::{self, Container, Header, SourceFormat, Written};
+use crate::spec::{Format, Gamut, Rect, Resolved, Size};
+use colour::Colours;
 pub use encode::check_size;
 pub(crate) use pixels::Pixels;
 use shrink::{Shrink, Shrunk};
@@ -127,6 +129,13 @@ fn render_as(
     )
 }
 
+/// Content of a file besides the image.
+struct Extras<'a> {
+    /// Present only if it changes how the image looks.
+    icc: Option<&'a [u8]>,
+    rights: Option<&'a Written>,
+}
+
 /// How the file becomes a variant.
 struct Plan {
     turn: Turn,
@@ -147,7 +156,12 @@ impl Plan {
         };
         Ok(Self {
             turn: wanted.turn,
-            stored: wanted.stored(&container.header)?,
+            stored: Stored {
+                // Drawn at its size.
+                linear: resolved.linear && container.header.format != SourceFormat::Svg,
+                gamut: resolved.gamut,
+                ..wanted.stored(&container.header)?
+            },
         })
     }
 
@@ -194,16 +208,21 @@ impl Plan {
     ) -> Result<Rendered, Error> {
         let start = Instant::now();
         let resized = shrunk.spent;
-        let pixels = shape(shrunk, container, self.turn);
+        let (pixels, gamut) = shape(shrunk, container, self.turn, resolved.gamut);
         let pixels = filter::apply(pixels, resolved, deadline)?;
-        let pixels = canvas::apply(pixels, resolved, deadline)?.without_idle_colour();
+        let pixels = canvas::apply(pixels, gamut, resolved, deadline)?.without_idle_colour();
         let resize = resized + start.elapsed();
         check_deadline(deadline)?;
 
         let start = Instant::now();
         let rights = (container.blocks).written(resolved.metadata, &resolved.rights, limits);
         let rights = rights.as_ref();
-        let encoded = encode::encode(&pixels, resolved, rights, deadline)?;
+        let extras = Extras {
+            // Both gamuts have the same grays.
+            icc: colour::icc(gamut).filter(|_| !pixels.layout.is_gray()),
+            rights,
+        };
+        let encoded = encode::encode(&pixels, resolved, &extras, deadline)?;
         let own = own::smaller(
             bytes, container, resolved, rights, &encoded, limits, deadline,
         )?;
@@ -268,7 +287,7 @@ pub(crate) fn small(
     Ok(Small {
         is_drawn: shrunk.is_drawn || header.format == SourceFormat::Svg,
         is_damaged: shrunk.is_damaged,
-        pixels: shape(shrunk, &container, wanted.turn),
+        pixels: shape(shrunk, &container, wanted.turn, Gamut::Srgb).0,
     })
 }
 
@@ -284,11 +303,16 @@ struct Wanted {
 }
 
 /// The cut in stored orientation: pixels are cropped and resized as stored, and turned once there are few of them.
+#[derive(Clone, Copy)]
 struct Stored {
     crop: Rect,
     size: Size,
     /// Pixels of the crop per pixel of the file, across and down: more than one in a smaller copy.
     reach: (f64, f64),
+    /// Resized as light.
+    linear: bool,
+    /// What is converted before resizing gets these colours.
+    gamut: Gamut,
 }
 
 impl Wanted {
@@ -325,19 +349,21 @@ impl Wanted {
                 reach(of.width, header.size.width),
                 reach(of.height, header.size.height),
             ),
+            linear: false,
+            gamut: Gamut::Srgb,
         })
     }
 }
 
 impl Stored {
-    /// In pixels of the file, and as they are shown.
+    /// In pixels of the file, and as they are shown. Reduced decoding would average samples instead of light.
     fn part_and_target(&self) -> (Size, Size) {
         let in_file = |pixels: u32, reach: f64| ((f64::from(pixels) / reach).round() as u32).max(1);
         let part = Size::new(
             in_file(self.crop.width, self.reach.0),
             in_file(self.crop.height, self.reach.1),
         );
-        (part, self.size)
+        (part, if self.linear { part } else { self.size })
     }
 }
 
@@ -362,11 +388,11 @@ fn open(
     })
 }
 
-/// Steps 5 and 6.
-fn shape(shrunk: Shrunk, container: &Container, turn: Turn) -> Pixels {
-    let pixels = match shrunk.is_srgb {
-        true => shrunk.pixels,
-        false => colour::to_srgb(shrunk.pixels, container),
+/// Steps 5 and 6. Returns the gamut of the pixels as well: the target, unless that would be more than they need.
+fn shape(shrunk: Shrunk, container: &Container, turn: Turn, target: Gamut) -> (Pixels, Gamut) {
+    let (pixels, gamut) = match shrunk.colours {
+        Colours::Of(gamut) => (shrunk.pixels, gamut),
+        Colours::Own => colour::convert(shrunk.pixels, container, target),
     };
-    turn::apply(pixels, turn).without_idle_alpha()
+    (turn::apply(pixels, turn).without_idle_alpha(), gamut)
 }

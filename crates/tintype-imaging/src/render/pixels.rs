@@ -27,6 +27,10 @@ impl Layout {
         }
     }
 
+    pub(crate) const fn is_gray(self) -> bool {
+        matches!(self, Self::Gray | Self::GrayAlpha)
+    }
+
     pub(crate) const fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
@@ -53,15 +57,6 @@ impl Pixels {
             }));
         }
         out
-    }
-
-    /// Converts RGBA whose colours are gray to gray with alpha.
-    pub(crate) fn with_gray_alone(self) -> Self {
-        Self {
-            samples: self.map(|[gray, _, _, alpha]| [gray, alpha]),
-            layout: Layout::GrayAlpha,
-            size: self.size,
-        }
     }
 
     /// Reduces gray that is stored in three equal channels to one. In a photograph, the first pixels decide.

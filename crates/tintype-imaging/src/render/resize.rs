@@ -1,13 +1,72 @@
 //! Adapts `fast_image_resize` to our pixels.
 
+use bytemuck::{cast_slice, cast_slice_mut};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::pixels::{U8, U8x3, U8x4, U16, U16x3, U16x4};
 use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Pixels;
 use super::pixels::Layout;
 use crate::Error;
 use crate::spec::Size;
+
+/// Samples that can be resized. The typed interface compiles the resizer for these pixel types only.
+pub(super) trait Sample: bytemuck::Pod + Default {
+    type Gray: PixelTrait;
+    type Rgb: PixelTrait;
+    type Rgba: PixelTrait;
+
+    /// Resizes rows of single samples across, in the fastest way.
+    fn across(
+        rows: Vec<Self>,
+        source: Size,
+        part: (f64, f64),
+        width: u32,
+    ) -> Result<Vec<Self>, Error>;
+}
+
+impl Sample for u8 {
+    type Gray = U8;
+    type Rgb = U8x3;
+    type Rgba = U8x4;
+
+    /// Columns are resized several times as fast as rows, with the same result, so rows are turned there and back.
+    fn across(
+        rows: Vec<u8>,
+        source: Size,
+        (left, length): (f64, f64),
+        width: u32,
+    ) -> Result<Vec<u8>, Error> {
+        let part = Part {
+            left: 0.0,
+            top: left,
+            width: f64::from(source.height),
+            height: length,
+        };
+        let columns = transposed(&rows, source.width as usize);
+        drop(rows);
+        let (source, target) = (source.transposed(), Size::new(source.height, width));
+        let mut resized = Vec::new();
+        append(&columns, source, Layout::Gray, part, target, &mut resized)?;
+        drop(columns);
+        Ok(transposed(&resized, target.width as usize))
+    }
+}
+
+impl Sample for u16 {
+    type Gray = U16;
+    type Rgb = U16x3;
+    type Rgba = U16x4;
+
+    fn across(
+        rows: Vec<u16>,
+        source: Size,
+        part: (f64, f64),
+        width: u32,
+    ) -> Result<Vec<u16>, Error> {
+        rows_across(&rows, source, Layout::Gray, part, width)
+    }
+}
 
 /// A part of an image, in its pixels.
 pub(super) struct Part {
@@ -19,13 +78,13 @@ pub(super) struct Part {
 
 /// Appends rows to `samples`: a part of an image of size `source`, resized to `target` with Lanczos3. Alpha is not
 /// treated specially, and gray with alpha is not supported.
-pub(super) fn append(
-    source_samples: &[u8],
+pub(super) fn append<S: Sample>(
+    source_samples: &[S],
     source: Size,
     layout: Layout,
     part: Part,
     target: Size,
-    samples: &mut Vec<u8>,
+    samples: &mut Vec<S>,
 ) -> Result<(), Error> {
     let Part {
         left,
@@ -38,53 +97,43 @@ pub(super) fn append(
         .crop(left, top, width, height)
         .use_alpha(false);
     let begin = samples.len();
-    samples.resize(begin + target.pixels() as usize * layout.channels(), 0);
+    let end = begin + target.pixels() as usize * layout.channels();
+    samples.resize(end, S::default());
     let (from, onto) = ((source_samples, source), (&mut samples[begin..], target));
     resample_as(layout, from, onto, &options)
 }
 
 /// Resizes rows across only. `part` is in pixels from their left.
-///
-/// Columns of single samples are resized several times as fast as rows of them, with the same result, so those are
-/// turned there and back.
-pub(super) fn across(
-    rows: Vec<u8>,
+pub(super) fn across<S: Sample>(
+    rows: Vec<S>,
+    source: Size,
+    layout: Layout,
+    part: (f64, f64),
+    width: u32,
+) -> Result<Vec<S>, Error> {
+    match layout {
+        Layout::Gray => S::across(rows, source, part, width),
+        _ => rows_across(&rows, source, layout, part, width),
+    }
+}
+
+fn rows_across<S: Sample>(
+    rows: &[S],
     source: Size,
     layout: Layout,
     (left, length): (f64, f64),
     width: u32,
-) -> Result<Vec<u8>, Error> {
-    let mut resized = Vec::new();
-    if layout != Layout::Gray {
-        let part = Part {
-            left,
-            top: 0.0,
-            width: length,
-            height: f64::from(source.height),
-        };
-        let target = Size::new(width, source.height);
-        append(&rows, source, layout, part, target, &mut resized)?;
-        return Ok(resized);
-    }
+) -> Result<Vec<S>, Error> {
     let part = Part {
-        left: 0.0,
-        top: left,
-        width: f64::from(source.height),
-        height: length,
+        left,
+        top: 0.0,
+        width: length,
+        height: f64::from(source.height),
     };
-    let columns = transposed(&rows, source.width as usize);
-    drop(rows);
-    let target = Size::new(source.height, width);
-    append(
-        &columns,
-        source.transposed(),
-        layout,
-        part,
-        target,
-        &mut resized,
-    )?;
-    drop(columns);
-    Ok(transposed(&resized, source.height as usize))
+    let target = Size::new(width, source.height);
+    let mut resized = Vec::new();
+    append(rows, source, layout, part, target, &mut resized)?;
+    Ok(resized)
 }
 
 /// Turns rows of this width into columns.
@@ -143,7 +192,12 @@ pub(super) fn whole(pixels: &Pixels, size: Size, filter: FilterType) -> Result<P
             layout: Layout::Rgba,
             samples: pixels.to_rgba(),
         };
-        return Ok(whole(&rgba, size, filter)?.with_gray_alone());
+        let resized = whole(&rgba, size, filter)?;
+        return Ok(Pixels {
+            size,
+            layout: Layout::GrayAlpha,
+            samples: gray_alone(&resized.samples),
+        });
     }
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
     let mut samples = vec![0; size.pixels() as usize * pixels.layout.channels()];
@@ -156,29 +210,37 @@ pub(super) fn whole(pixels: &Pixels, size: Size, filter: FilterType) -> Result<P
     })
 }
 
-fn resample_as(
+/// Returns gray and alpha of RGBA whose colours are gray.
+pub(super) fn gray_alone<S: Sample>(samples: &[S]) -> Vec<S> {
+    let pixels = samples.as_chunks::<4>().0.iter();
+    let gray = pixels.flat_map(|&[gray, _, _, alpha]| [gray, alpha]);
+    gray.collect()
+}
+
+fn resample_as<S: Sample>(
     layout: Layout,
-    from: (&[u8], Size),
-    onto: (&mut [u8], Size),
+    from: (&[S], Size),
+    onto: (&mut [S], Size),
     options: &ResizeOptions,
 ) -> Result<(), Error> {
     match layout {
-        Layout::Gray => resample::<U8>(from, onto, options),
-        Layout::Rgb => resample::<U8x3>(from, onto, options),
-        Layout::Rgba => resample::<U8x4>(from, onto, options),
+        Layout::Gray => resample::<S, S::Gray>(from, onto, options),
+        Layout::Rgb => resample::<S, S::Rgb>(from, onto, options),
+        Layout::Rgba => resample::<S, S::Rgba>(from, onto, options),
         Layout::GrayAlpha => Err(Error::internal("gray with alpha must be resized as RGBA")),
     }
 }
 
-/// The typed interface compiles the resizer for these pixel types only.
-fn resample<P: PixelTrait>(
-    (source, source_size): (&[u8], Size),
-    (target, target_size): (&mut [u8], Size),
+fn resample<S: Sample, P: PixelTrait>(
+    (source, source_size): (&[S], Size),
+    (target, target_size): (&mut [S], Size),
     options: &ResizeOptions,
 ) -> Result<(), Error> {
-    let source = TypedImageRef::<P>::from_buffer(source_size.width, source_size.height, source)
+    let Size { width, height } = source_size;
+    let source = TypedImageRef::<P>::from_buffer(width, height, cast_slice(source))
         .map_err(|error| failed(&error))?;
-    let mut target = TypedImage::<P>::from_buffer(target_size.width, target_size.height, target)
+    let Size { width, height } = target_size;
+    let mut target = TypedImage::<P>::from_buffer(width, height, cast_slice_mut(target))
         .map_err(|error| failed(&error))?;
     Resizer::new()
         .resize_typed(&source, &mut target, options)
@@ -186,23 +248,21 @@ fn resample<P: PixelTrait>(
 }
 
 /// Premultiplies rows of RGBA.
-pub(super) fn multiply_alpha(samples: &mut [u8], width: u32) -> Result<(), Error> {
-    let mut image = rgba(samples, width)?;
+pub(super) fn multiply_alpha<S: Sample>(samples: &mut [S], width: u32) -> Result<(), Error> {
     MulDiv::new()
-        .multiply_alpha_inplace_typed(&mut image)
+        .multiply_alpha_inplace_typed(&mut rgba(samples, width)?)
         .map_err(|error| failed(&error))
 }
 
-pub(super) fn divide_alpha(samples: &mut [u8], width: u32) -> Result<(), Error> {
-    let mut image = rgba(samples, width)?;
+pub(super) fn divide_alpha<S: Sample>(samples: &mut [S], width: u32) -> Result<(), Error> {
     MulDiv::new()
-        .divide_alpha_inplace_typed(&mut image)
+        .divide_alpha_inplace_typed(&mut rgba(samples, width)?)
         .map_err(|error| failed(&error))
 }
 
-fn rgba(samples: &mut [u8], width: u32) -> Result<TypedImage<'_, U8x4>, Error> {
+fn rgba<S: Sample>(samples: &mut [S], width: u32) -> Result<TypedImage<'_, S::Rgba>, Error> {
     let height = (samples.len() / 4) as u32 / width.max(1);
-    TypedImage::from_buffer(width, height, samples).map_err(|error| failed(&error))
+    TypedImage::from_buffer(width, height, cast_slice_mut(samples)).map_err(|error| failed(&error))
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {

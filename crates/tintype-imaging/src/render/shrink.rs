@@ -1,7 +1,7 @@
-//! Converts rows from the decoder to 8 bits, crops and resizes them as they arrive, so that for a format stored in rows
-//! only a window is in memory.
+//! Crops and resizes rows from the decoder as they arrive, so that for a format stored in rows only a window is in memory.
+//! Samples of 8 bits are resized with 8 bits, deeper ones and light with 16.
 //!
-//! Lanczos3 over the encoded samples, like libvips: first the height, by windows of rows that overlap by the reach of
+//! Lanczos3 over the encoded samples, like libvips, or on request over light: first the height, by windows of rows that overlap by the reach of
 //! the filter, then the width. The result equals one pass over the whole image. Alpha is premultiplied on the way, so
 //! that invisible colours do not bleed into visible ones.
 
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use tintype_jpeg::Coding;
 
-use super::colour::ToEightBits;
+use super::colour::{Colours, Conversion, Depth};
 use super::drawn::Judge;
 use super::pixels::Layout;
 use super::resize::{self, Part};
 use super::{Pixels, Stored};
 use crate::Error;
-use crate::decode::{self, BAND_BYTES, Band, Samples};
+use crate::decode::{self, BAND_BYTES, Band};
 use crate::limits::check_deadline;
 use crate::probe::Container;
 use crate::spec::Size;
@@ -36,7 +36,7 @@ pub(super) struct Shrink<'a> {
     /// Present if the caller wants to know whether the image is drawn.
     judge: Option<Judge>,
     /// Present from the first band on; one per component if those are decoded separately.
-    rows: Vec<Rows>,
+    rows: Vec<Lines>,
     /// How components combine to pixels.
     coding: Option<Coding>,
     spent: Duration,
@@ -44,8 +44,7 @@ pub(super) struct Shrink<'a> {
 
 pub(super) struct Shrunk {
     pub(super) pixels: Pixels,
-    /// No conversion is left for later.
-    pub(super) is_srgb: bool,
+    pub(super) colours: Colours,
     /// Judged at the size of the original, if requested.
     pub(super) is_drawn: bool,
     /// As reported by the decoder.
@@ -82,11 +81,14 @@ impl<'a> Shrink<'a> {
         if self.rows.len() == index {
             self.coding = band.plane.map(|plane| plane.coding);
             self.rows
-                .push(Rows::new(&band, self.container, self.stored)?);
+                .push(Lines::new(&band, self.container, self.stored)?);
         }
-        let rows = self.rows.get_mut(index);
-        let rows = rows.ok_or_else(|| Error::internal("components out of order"))?;
-        rows.take(band, self.judge.as_mut())?;
+        let judge = self.judge.as_mut();
+        match self.rows.get_mut(index) {
+            Some(Lines::Eight(rows)) => rows.take(band, judge)?,
+            Some(Lines::Sixteen(rows)) => rows.take(band, judge)?,
+            None => return Err(Error::internal("components out of order")),
+        }
         self.spent += start.elapsed();
         check_deadline(self.deadline)
     }
@@ -98,11 +100,16 @@ impl<'a> Shrink<'a> {
 
     pub(super) fn finish(self) -> Result<Shrunk, Error> {
         let start = Instant::now();
-        let is_srgb = self.rows.iter().any(|rows| rows.to_eight_bits.is_srgb);
-        let planes: Result<Vec<Pixels>, Error> = self.rows.into_iter().map(Rows::finish).collect();
+        let planes = self.rows.into_iter().map(|lines| match lines {
+            Lines::Eight(rows) => rows.finish(self.container),
+            Lines::Sixteen(rows) => rows.finish(self.container),
+        });
+        let planes: Vec<(Pixels, Colours)> = planes.collect::<Result<_, _>>()?;
+        let colours = planes.first().map_or(Colours::Own, |(_, colours)| *colours);
+        let planes = planes.into_iter().map(|(pixels, _)| pixels);
         Ok(Shrunk {
-            is_srgb,
-            pixels: together(planes?, self.coding)?,
+            colours,
+            pixels: together(planes.collect(), self.coding)?,
             is_drawn: self.judge.is_some_and(|judge| judge.is_drawn()),
             is_damaged: false,
             spent: self.spent + start.elapsed(),
@@ -174,11 +181,26 @@ impl Side {
     }
 }
 
-struct Rows {
+enum Lines {
+    Eight(Rows<u8>),
+    Sixteen(Rows<u16>),
+}
+
+impl Lines {
+    fn new(band: &Band<'_>, container: &Container, stored: &Stored) -> Result<Self, Error> {
+        let conversion = Conversion::new(band, container, (stored.linear, stored.gamut))?;
+        Ok(match conversion.is_deep(band) {
+            false => Self::Eight(Rows::new(band, conversion, stored)),
+            true => Self::Sixteen(Rows::new(band, conversion, stored)),
+        })
+    }
+}
+
+struct Rows<S> {
     decoded: Size,
     /// Channels of the bands.
     channels: usize,
-    to_eight_bits: ToEightBits,
+    conversion: Conversion,
     /// The layout while resizing: gray with alpha goes through RGBA, rather than compile the resizer once more.
     layout: Layout,
     across: Side,
@@ -187,16 +209,16 @@ struct Rows {
     needed: Range<u32>,
     /// First row of the next band.
     next: u32,
-    window: Vec<u8>,
+    window: Vec<S>,
     window_top: u32,
     window_limit: usize,
     /// Finished rows of the target, with all `columns`.
-    short: Vec<u8>,
+    short: Vec<S>,
     done: u32,
 }
 
-impl Rows {
-    fn new(band: &Band<'_>, container: &Container, stored: &Stored) -> Result<Self, Error> {
+impl<S: Depth> Rows<S> {
+    fn new(band: &Band<'_>, conversion: Conversion, stored: &Stored) -> Self {
         let (decoded, crop) = (band.size, stored.crop);
         let reach_across = band.reach.0 * stored.reach.0;
         let reach_down = band.reach.1 * stored.reach.1;
@@ -214,8 +236,7 @@ impl Rows {
             reach_down,
             stored.size.height,
         );
-        let to_eight_bits = ToEightBits::new(band, container)?;
-        let layout = match to_eight_bits.layout {
+        let layout = match conversion.layout {
             Layout::GrayAlpha => Layout::Rgba,
             other => other,
         };
@@ -226,10 +247,10 @@ impl Rows {
             .map_or(1, |plane| plane.coding.colour().channels());
         let shared = (2.0 * down.reach() + down.scale()).ceil() as usize * stride;
         let short = columns.len() * down.target as usize * layout.channels();
-        Ok(Self {
+        Self {
             decoded,
             channels: band.layout.channels(),
-            to_eight_bits,
+            conversion,
             layout,
             across,
             down,
@@ -238,10 +259,10 @@ impl Rows {
             next: 0,
             window: Vec::new(),
             window_top: 0,
-            window_limit: (WINDOW_BYTES / windows).max(2 * shared),
+            window_limit: (WINDOW_BYTES / windows / size_of::<S>()).max(2 * shared),
             short: Vec::with_capacity(short),
             done: 0,
-        })
+        }
     }
 
     fn is_resampled(&self) -> bool {
@@ -257,24 +278,25 @@ impl Rows {
     }
 
     fn take(&mut self, band: Band<'_>, mut judge: Option<&mut Judge>) -> Result<(), Error> {
-        if let (Some(plane), Samples::Eight(samples)) = (band.plane, &band.samples) {
-            return self.add(samples, plane.stride);
+        if let Some(plane) = band.plane {
+            let samples = S::before(&self.conversion, band.samples, 1)?;
+            return self.add(&samples, plane.stride);
         }
         let stride = self.decoded.width as usize * self.channels;
-        let is_used_as_it_is = !self.to_eight_bits.is_needed()
-            && self.layout == self.to_eight_bits.layout
+        let is_used_as_it_is = !self.conversion.is_needed()
+            && self.layout == self.conversion.layout
             && !self.is_premultiplied();
         // Conversion needs a second copy in memory, so it takes a few rows at a time.
         let at_once = match is_used_as_it_is {
             true => band.samples.len(),
-            false => (BAND_BYTES / stride).max(1) * stride,
+            false => (BAND_BYTES / size_of::<S>() / stride).max(1) * stride,
         };
         let whole = self.columns.len() as u64 * self.needed.len() as u64;
         let is_whole = whole * self.channels as u64 == band.samples.len() as u64;
         if is_used_as_it_is && is_whole && !self.is_resampled() {
-            let samples = self.to_eight_bits.convert(band.samples, self.channels)?;
+            let samples = S::before(&self.conversion, band.samples, self.channels)?;
             if let Some(judge) = judge {
-                judge.rows(&samples, self.decoded, self.layout);
+                judge.rows(&S::to_eight_bits(&samples), self.decoded, self.layout);
             }
             self.next = self.decoded.height;
             self.done = self.down.target;
@@ -285,9 +307,10 @@ impl Rows {
         while start < band.samples.len() {
             let end = (start + at_once).min(band.samples.len());
             let samples = band.samples.part(start..end);
-            let samples = self.to_eight_bits.convert(samples, self.channels)?;
+            let samples = S::before(&self.conversion, samples, self.channels)?;
             if let Some(judge) = &mut judge {
-                judge.rows(&samples, self.decoded, self.to_eight_bits.layout);
+                let layout = self.conversion.layout;
+                judge.rows(&S::to_eight_bits(&samples), self.decoded, layout);
             }
             let samples = self.prepared(samples)?;
             self.add(&samples, self.stride())?;
@@ -297,8 +320,8 @@ impl Rows {
     }
 
     /// Prepares samples for the resizer.
-    fn prepared<'s>(&self, samples: Cow<'s, [u8]>) -> Result<Cow<'s, [u8]>, Error> {
-        let samples = if self.layout == self.to_eight_bits.layout {
+    fn prepared<'s>(&self, samples: Cow<'s, [S]>) -> Result<Cow<'s, [S]>, Error> {
+        let samples = if self.layout == self.conversion.layout {
             samples
         } else {
             let (pixels, _) = samples.as_chunks();
@@ -316,7 +339,7 @@ impl Rows {
     }
 
     /// Adds the next whole rows, `stride` samples apart.
-    fn add(&mut self, rows: &[u8], stride: usize) -> Result<(), Error> {
+    fn add(&mut self, rows: &[S], stride: usize) -> Result<(), Error> {
         let width = self.stride();
         let top = self.next;
         let end = top + (rows.len() / stride) as u32;
@@ -354,7 +377,7 @@ impl Rows {
     }
 
     /// Resizes as many rows of the target as these allow.
-    fn resize(&mut self, rows: &[u8], top: u32) -> Result<(), Error> {
+    fn resize(&mut self, rows: &[S], top: u32) -> Result<(), Error> {
         let count = (rows.len() / self.stride()) as u32;
         let (end, down) = (top + count, self.down);
         let ready = if end >= self.needed.end {
@@ -382,9 +405,10 @@ impl Rows {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Pixels, Error> {
+    fn finish(mut self, container: &Container) -> Result<(Pixels, Colours), Error> {
         // Truncated: missing rows are black, or transparent if there is alpha.
-        let missing = vec![0; (BAND_BYTES / self.stride()).max(1) * self.stride()];
+        let rows = (BAND_BYTES / size_of::<S>() / self.stride()).max(1);
+        let missing = vec![S::default(); rows * self.stride()];
         while self.next < self.needed.end {
             self.add(&missing, self.stride())?;
         }
@@ -399,18 +423,14 @@ impl Rows {
             let source = Size::new(self.columns.len() as u32, size.height);
             samples = resize::across(samples, source, self.layout, part, size.width)?;
         }
-        let mut pixels = Pixels {
-            size,
-            layout: self.layout,
-            samples,
-        };
         if self.is_premultiplied() {
-            resize::divide_alpha(&mut pixels.samples, size.width)?;
+            resize::divide_alpha(&mut samples, size.width)?;
         }
-        Ok(match self.to_eight_bits.layout {
-            Layout::GrayAlpha => pixels.with_gray_alone(),
-            _ => pixels,
-        })
+        let (layout, samples) = match self.conversion.layout {
+            Layout::GrayAlpha => (Layout::GrayAlpha, resize::gray_alone(&samples)),
+            _ => (self.layout, samples),
+        };
+        S::after(&self.conversion, (size, layout, samples), container)
     }
 }
 
@@ -423,8 +443,9 @@ mod tests {
     use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
     use super::*;
+    use crate::decode::Samples;
     use crate::probe::{Blocks, ColourSpace, Colouring, Header, SourceFormat};
-    use crate::spec::Rect;
+    use crate::spec::{Gamut, Rect};
 
     const DECODED: Size = Size::new(640, 1000);
 
@@ -528,6 +549,8 @@ mod tests {
                 },
                 size: Size::new(size.0, size.1),
                 reach: (1.0, 1.0),
+                linear: false,
+                gamut: Gamut::Srgb,
             };
             let expected = in_one_pass(&samples, &stored);
             for rows in [1, 7, 300, 1000] {
@@ -559,6 +582,8 @@ mod tests {
             },
             size: Size::new(64, 100),
             reach: (1.0, 1.0),
+            linear: false,
+            gamut: Gamut::Srgb,
         };
         let mut samples = noise(DECODED.pixels() as usize * 4);
         let half = samples.len() / 2;

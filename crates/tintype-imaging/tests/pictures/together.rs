@@ -3,11 +3,11 @@
 
 use tintype_imaging::limits::Limits;
 use tintype_imaging::render::render_all;
-use tintype_imaging::spec::{Format, Resolved, Rotate, Size};
+use tintype_imaging::spec::{Format, Gamut, Resolved, Rotate, Size};
 
 use crate::corpus::{files, header, read, soon, whole};
 
-/// A quarter turn of one, a cut of another, enlarged, and as it is.
+/// A quarter turn of one, a cut of another, one in wide colours, one of averaged light, and one as it is.
 fn several(upright: Size) -> Vec<Resolved> {
     let sized = |divisor: u32, format| {
         let size = Size::new(
@@ -23,7 +23,17 @@ fn several(upright: Size) -> Vec<Resolved> {
     let mut cut = sized(5, Format::Jpeg);
     cut.crop.width = cut.crop.width.div_ceil(2);
     cut.crop.height = cut.crop.height.div_ceil(3);
+    let wide = Resolved {
+        gamut: Gamut::P3,
+        ..sized(4, Format::Webp)
+    };
+    let linear = Resolved {
+        linear: true,
+        ..sized(6, Format::Jpeg)
+    };
     vec![
+        wide,
+        linear,
         sized(16, Format::Jpeg),
         sized(7, Format::Jpeg),
         turned,

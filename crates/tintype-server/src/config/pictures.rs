@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tintype_imaging::spec::Format;
+use tintype_imaging::spec::{Format, Resolved, Size};
 
 use super::option::options;
 use super::reader::Reader;
@@ -38,6 +38,11 @@ options! {
     /// fitted to the image.
     JPEG_PROGRESSIVE = "jpeg_progressive", "0";
 
+    /// 1: images are resized as light instead of as samples, as the eye would see them from afar: stars, grids and thin
+    /// bright lines do not fade, and edges between dark and bright keep their weight. For two to ten times the CPU,
+    /// and memory for all pixels of a JPEG, which otherwise is decoded at a reduced scale. Not for SVG.
+    LINEAR_LIGHT = "linear_light", "0";
+
     /// If a URL leaves the format open, the best one that the client accepts is used. If encoding it would take one
     /// thread longer than this, or would keep other requests waiting, the response has the next format, is cached
     /// for a minute at most, and the best one is made in the background.
@@ -57,6 +62,7 @@ pub struct Pictures {
     pub max_declared_pixels: u64,
     pub quality: Quality,
     pub jpeg_progressive: bool,
+    pub linear_light: bool,
     /// How long one thread may take to encode a format that the URL did not name.
     pub format_budget: Duration,
     /// Whether small variants of a large photograph are made from one downscale of it.
@@ -81,8 +87,21 @@ impl Pictures {
                 avif: reader.read(QUALITY_AVIF, read::quality),
             },
             jpeg_progressive: reader.read(JPEG_PROGRESSIVE, read::switch),
+            linear_light: reader.read(LINEAR_LIGHT, read::switch),
             format_budget: reader.read(FORMAT_BUDGET, units::duration),
             mezzanine: reader.read(MEZZANINE, read::switch),
+        }
+    }
+}
+
+impl Pictures {
+    /// Fills in what URLs leave to the configuration, for an original of this upright size.
+    pub fn complete(&self, resolved: Resolved, upright: Size) -> Resolved {
+        Resolved {
+            progressive: self.jpeg_progressive && resolved.format == Format::Jpeg,
+            // Nothing is averaged in an image that keeps its size.
+            linear: self.linear_light && !resolved.is_original(upright),
+            ..resolved
         }
     }
 }

@@ -572,3 +572,17 @@ fn a_list_is_of_its_site_and_its_keys_sign_for_no_other() {
         "{effective}"
     );
 }
+
+#[test]
+fn light_is_averaged_on_request_where_an_image_becomes_smaller() {
+    use tintype_imaging::spec::{Format, Resolved, Size};
+    let whole = Size::new(40, 30);
+    let is_linear = |config: &Config, size| {
+        let resolved = Resolved::whole(whole, size, Format::Png);
+        config.pictures.complete(resolved, whole).linear
+    };
+    let small = Size::new(4, 3);
+    assert!(!is_linear(&dev(&[]), small));
+    let linear = dev(&[("TINTYPE_LINEAR_LIGHT", "1")]);
+    assert!(is_linear(&linear, small) && !is_linear(&linear, whole));
+}

@@ -243,8 +243,8 @@ fn resolve(
         frames: record.frames(),
     };
     let resolved = geometry::resolve(upright, &merged.request, &defaults)?;
+    let resolved = ask.app.config.pictures.complete(resolved, upright);
     Ok(Resolved {
-        progressive: ask.app.config.pictures.jpeg_progressive && format == Format::Jpeg,
         rights: match resolved.metadata {
             Metadata::Copyright => record.set_rights.clone(),
             Metadata::None | Metadata::Keep => SetRights::default(),

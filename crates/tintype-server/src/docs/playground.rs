@@ -85,7 +85,7 @@ const FEW: [Field; 5] = [
     Chosen("f", "Format", ""),
 ];
 
-const MORE: [Field; 13] = [
+const MORE: [Field; 14] = [
     Chosen("g", "Gravity", "focal point"),
     Typed("crop", "Crop", "0.1x0.1x0.8x0.8"),
     Typed("trim", "Trim", "0"),
@@ -97,6 +97,7 @@ const MORE: [Field; 13] = [
     Typed("sharpen", "Sharpen", "0"),
     Typed("max", "Most bytes", "any"),
     Chosen("meta", "Metadata", ""),
+    Chosen("cs", "Colour space", ""),
     Ticked("gray", "Gray"),
     Ticked("up", "May enlarge"),
 ];

@@ -1,6 +1,6 @@
 //! Finds items that contradict each other, as far as that is possible without the original.
 
-use tintype_imaging::spec::{Background, Fit, Gravity, Request};
+use tintype_imaging::spec::{Background, Fit, Format, Gamut, Gravity, Request};
 
 use super::{FormatItem, SpecError};
 
@@ -15,7 +15,7 @@ pub struct Rule {
 }
 
 /// The first rule that is broken is reported.
-pub const RULES: [Rule; 7] = [
+pub const RULES: [Rule; 8] = [
     Rule {
         item: "f",
         reason: "json and original do not change the image, so they allow no item that does",
@@ -72,6 +72,14 @@ pub const RULES: [Rule; 7] = [
         is_broken: |request, format| {
             let moves = !matches!(format, FormatItem::Image(format) if !format.moves());
             request.animate == Some(true) && !moves
+        },
+    },
+    Rule {
+        item: "cs",
+        reason: "p3 needs another format than gif, which is always in sRGB",
+        example: "f_gif~cs_p3",
+        is_broken: |request, format| {
+            request.gamut == Some(Gamut::P3) && format == FormatItem::Image(Format::Gif)
         },
     },
 ];

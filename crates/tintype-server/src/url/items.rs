@@ -1,8 +1,8 @@
 //! The items of a spec, one row each: name, default, meaning, field and kind of value. Rows are in canonical order.
 
 use super::values::{
-    Backgrounds, Crops, Downloads, FITS, FLIPS, FORMATS, Gravities, Kind, LAST_SECOND, METADATA,
-    ROTATIONS, SWITCH, Versions, fractional, number,
+    Backgrounds, Crops, Downloads, FITS, FLIPS, FORMATS, GAMUTS, Gravities, Kind, LAST_SECOND,
+    METADATA, ROTATIONS, SWITCH, Versions, fractional, number,
 };
 use super::{SpecError, SpecUrl, shortened};
 
@@ -51,7 +51,7 @@ macro_rules! value {
 }
 
 /// Every item, in canonical order: the position here is the position in a URL.
-pub static ITEMS: [Item; 22] = [
+pub static ITEMS: [Item; 23] = [
     Item {
         name: "w",
         default: None,
@@ -150,6 +150,13 @@ pub static ITEMS: [Item; 22] = [
         default: Some("0"),
         meaning: "Removes all colour.",
         value: value!(request.gray, SWITCH),
+    },
+    Item {
+        name: "cs",
+        default: Some("srgb"),
+        meaning: "The colour space: `p3` keeps the wide colours of an original in Display P3, with its profile, where \
+                  the format can say so. Originals in sRGB, GIF, animations, and AVIF by rav1e stay in sRGB.",
+        value: value!(request.gamut, GAMUTS),
     },
     Item {
         name: "trim",

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 use tintype_imaging::spec::{
-    Background, Compass, Crop, Decimal, Fit, Flip, Format, Gravity, Metadata, Rect, Rgba, Rotate,
+    Background, Compass, Crop, Decimal, Fit, Flip, Format, Gamut, Gravity, Metadata, Rect, Rgba,
+    Rotate,
 };
 
 use super::{Download, FormatItem, Version};
@@ -83,6 +84,8 @@ pub(super) const METADATA: Words<Metadata> = Words(&[
     ("copyright", Metadata::Copyright),
     ("keep", Metadata::Keep),
 ]);
+
+pub(super) const GAMUTS: Words<Gamut> = Words(&[("srgb", Gamut::Srgb), ("p3", Gamut::P3)]);
 
 pub(super) const SWITCH: Words<bool> = Words(&[("0", false), ("1", true)]);
 

@@ -5,7 +5,7 @@
 
 use tintype_imaging::cost;
 use tintype_imaging::probe::SourceFormat;
-use tintype_imaging::spec::{Format, Metadata, Rect, Resolved, Rotate, Size};
+use tintype_imaging::spec::{Format, Gamut, Metadata, Rect, Resolved, Rotate, Size};
 
 use crate::records::record::{Image, Record};
 
@@ -39,7 +39,9 @@ impl Mezzanine {
             .look
             .as_ref()
             .is_some_and(|look| look.trim.is_some());
-        if upright.pixels() < LARGE || !is_photograph(image) || is_trimmed {
+        // It is in sRGB.
+        let is_wide = resolved.gamut != Gamut::Srgb;
+        if upright.pixels() < LARGE || !is_photograph(image) || is_trimmed || is_wide {
             return None;
         }
         let scale = f64::from(SIDE) / f64::from(upright.width.max(upright.height));
@@ -56,6 +58,7 @@ impl Mezzanine {
             resolved: Resolved {
                 quality: QUALITY,
                 metadata: Metadata::Copyright,
+                linear: resolved.linear,
                 ..Resolved::whole(upright, size, Format::Jpeg)
             },
             of: upright,

@@ -71,9 +71,9 @@ impl Arguments {
                 1
             },
         };
-        let mut resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
+        let resolved = geometry::resolve(header.upright(), &merged.request, &defaults)
             .map_err(|error| usage(&error))?;
-        resolved.progressive = config.pictures.jpeg_progressive && format == Format::Jpeg;
+        let resolved = config.pictures.complete(resolved, header.upright());
         let rendered = render::render(&bytes, &resolved, &limits, deadline)?;
         std::fs::write(&self.output, &rendered.bytes)
             .with_context(|| format!("{} cannot be written", self.output.display()))?;

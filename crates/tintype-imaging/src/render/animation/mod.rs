@@ -120,8 +120,8 @@ impl Job<'_> {
             samples: Samples::Eight(samples.into()),
         })?;
         let shrunk: Shrunk = shrink.finish()?;
-        let pixels = shape(shrunk, self.container, self.turn);
+        let (pixels, gamut) = shape(shrunk, self.container, self.turn, self.resolved.gamut);
         let pixels = filter::apply(pixels, self.resolved, self.deadline)?;
-        canvas::apply(pixels, self.resolved, self.deadline)
+        canvas::apply(pixels, gamut, self.resolved, self.deadline)
     }
 }

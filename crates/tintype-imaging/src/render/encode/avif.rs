@@ -1,17 +1,16 @@
 //! AVIF; its work is bounded by size.
 
-use tintype_avif::{Chroma, Samples};
+use tintype_avif::{Chroma, Description, Primaries, Samples};
 
 use super::super::pixels::Layout;
-use super::{Pixels, quality};
+use super::{Extras, Pixels, quality};
 use crate::Error;
-use crate::probe::Written;
 
 pub(super) fn encode(
     pixels: &Pixels,
     q: u8,
     is_drawn: bool,
-    rights: Option<&Written>,
+    extras: &Extras<'_>,
 ) -> Result<Vec<u8>, Error> {
     let chroma = if is_drawn {
         Chroma::Full
@@ -29,16 +28,22 @@ pub(super) fn encode(
             Samples::Rgba(&rgba)
         }
     };
+    let xmp = extras.rights.map(|rights| rights.xmp.as_slice());
     tintype_avif::encode(
         samples,
         size.width,
         size.height,
         quality::avif(q, *size),
         chroma,
-        rights.and_then(|rights| rights.exif.as_deref()),
-        rights
-            .map(|rights| rights.xmp.as_slice())
-            .filter(|xmp| !xmp.is_empty()),
+        Description {
+            // Code points say the same as the profile.
+            primaries: match extras.icc {
+                Some(_) => Primaries::DisplayP3,
+                None => Primaries::Srgb,
+            },
+            exif: extras.rights.and_then(|rights| rights.exif.as_deref()),
+            xmp: xmp.filter(|xmp| !xmp.is_empty()),
+        },
     )
     .map_err(|error| Error::internal(format!("AVIF encoding failed: {error}")))
 }

@@ -11,24 +11,27 @@
 use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
 
 use super::super::pixels::Layout;
-use super::Pixels;
+use super::{Extras, Pixels};
 use crate::Error;
-use crate::probe::Written;
 
 /// From this quality on, users expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
 
-/// Prefixes of the segments for EXIF, XMP and Photoshop resources.
+/// Prefixes of the segments for EXIF, XMP, Photoshop resources and colour profiles.
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+const ICC: &[u8] = b"ICC_PROFILE\0";
+
+/// The most that a segment can hold.
+const MAX_SEGMENT: usize = 65_533;
 
 pub(super) fn encode(
     pixels: &Pixels,
     quality: u8,
     is_drawn: bool,
     progressive: bool,
-    rights: Option<&Written>,
+    extras: &Extras<'_>,
 ) -> Result<Vec<u8>, Error> {
     let samples = match pixels.layout {
         Layout::Gray => Samples::Gray(&pixels.samples),
@@ -44,7 +47,8 @@ pub(super) fn encode(
         // One less looks like libjpeg's tables at the given quality.
         (Sampling::Quarter, Tables::MsSsim, quality.saturating_sub(1))
     };
-    let segments = rights.map(segments).unwrap_or_default();
+    let segments =
+        segments(extras).ok_or_else(|| Error::internal("a colour profile is too large"))?;
     let encoding = Encoding {
         quality,
         tables,
@@ -57,13 +61,26 @@ pub(super) fn encode(
         .map_err(|error| Error::internal(format!("JPEG encoding failed: {error}")))
 }
 
-/// Returns the application segments and their numbers.
-pub(in crate::render) fn segments(rights: &Written) -> Vec<(u8, Vec<u8>)> {
-    let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
-    let some = |number, front: &[u8], block: &Vec<u8>| {
-        (!block.is_empty()).then(|| (number, [front, block].concat()))
-    };
-    let xmp = some(1, XMP, &rights.xmp);
-    let iptc = some(13, PHOTOSHOP, &rights.iptc);
-    [exif, xmp, iptc].into_iter().flatten().collect()
+/// Returns the application segments and their numbers. A large profile is divided into numbered chunks; `None` if 255
+/// are not enough for it.
+pub(in crate::render) fn segments(extras: &Extras<'_>) -> Option<Vec<(u8, Vec<u8>)>> {
+    let mut segments = Vec::new();
+    if let Some(rights) = extras.rights {
+        let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
+        let some = |number, front: &[u8], block: &Vec<u8>| {
+            (!block.is_empty()).then(|| (number, [front, block].concat()))
+        };
+        let xmp = some(1, XMP, &rights.xmp);
+        let iptc = some(13, PHOTOSHOP, &rights.iptc);
+        segments.extend([exif, xmp, iptc].into_iter().flatten());
+    }
+    let chunks = extras
+        .icc
+        .unwrap_or_default()
+        .chunks(MAX_SEGMENT - ICC.len() - 2);
+    let count = u8::try_from(chunks.len()).ok()?;
+    for (number, chunk) in (1..=count).zip(chunks) {
+        segments.push((2, [ICC, &[number, count], chunk].concat()));
+    }
+    Some(segments)
 }

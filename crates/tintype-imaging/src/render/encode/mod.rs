@@ -13,10 +13,9 @@ pub(super) mod webp;
 
 use std::time::Instant;
 
-use super::{Pixels, drawn};
+use super::{Extras, Pixels, drawn};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Written;
 use crate::spec::{Format, Resolved, Size};
 use fitting::fitting;
 
@@ -37,22 +36,22 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
 pub(super) fn encode(
     pixels: &Pixels,
     resolved: &Resolved,
-    rights: Option<&Written>,
+    extras: &Extras<'_>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
     let is_drawn = drawn::is_drawn(pixels);
     let once = |quality: u8| {
         check_deadline(deadline)?;
         match resolved.format {
-            Format::Jpeg => jpeg::encode(pixels, quality, is_drawn, resolved.progressive, rights),
-            Format::Png => png::encode(pixels, is_drawn, rights),
-            Format::Webp => webp::lossy(pixels, quality, is_drawn, rights),
-            Format::Avif => avif::encode(pixels, quality, is_drawn, rights),
-            Format::Gif => gif::encode(pixels, rights),
+            Format::Jpeg => jpeg::encode(pixels, quality, is_drawn, resolved.progressive, extras),
+            Format::Png => png::encode(pixels, is_drawn, extras),
+            Format::Webp => webp::lossy(pixels, quality, is_drawn, extras),
+            Format::Avif => avif::encode(pixels, quality, is_drawn, extras),
+            Format::Gif => gif::encode(pixels, extras.rights),
         }
     };
     let bytes = match resolved.format {
-        Format::Webp if is_drawn => webp::drawn(pixels, resolved.quality, rights, deadline)?,
+        Format::Webp if is_drawn => webp::drawn(pixels, resolved.quality, extras, deadline)?,
         _ => once(resolved.quality)?,
     };
     let Some(max_bytes) = resolved.max_bytes else {

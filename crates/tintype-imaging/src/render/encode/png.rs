@@ -7,10 +7,9 @@ use png::text_metadata::ITXtChunk;
 use png::{BitDepth, ColorType, Compression, DeflateCompression, Encoder, Filter, Info};
 
 use super::super::pixels::Layout;
-use super::Pixels;
 use super::palette::{Indexed, indexed};
+use super::{Extras, Pixels};
 use crate::Error;
-use crate::probe::Written;
 
 /// Deflate level, 1..=9, for palettes and drawings. Level 9 saves 2 % on a screenshot for three times the CPU time.
 const DRAWN_LEVEL: u8 = 6;
@@ -21,12 +20,13 @@ const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
 pub(super) fn encode(
     pixels: &Pixels,
     is_drawn: bool,
-    rights: Option<&Written>,
+    extras: &Extras<'_>,
 ) -> Result<Vec<u8>, Error> {
     let mut info = Info::with_size(pixels.size.width, pixels.size.height);
-    let exif = rights.and_then(|rights| rights.exif.clone());
+    let exif = extras.rights.and_then(|rights| rights.exif.clone());
     info.exif_metadata = exif.map(Cow::Owned);
-    if let Some(rights) = rights.filter(|rights| !rights.xmp.is_empty()) {
+    info.icc_profile = extras.icc.map(|icc| Cow::Owned(icc.to_vec()));
+    if let Some(rights) = extras.rights.filter(|rights| !rights.xmp.is_empty()) {
         let xmp = String::from_utf8_lossy(&rights.xmp);
         let chunk = ITXtChunk::new(XMP_KEYWORD, xmp);
         info.utf8_text.push(chunk);

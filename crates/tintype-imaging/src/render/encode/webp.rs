@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use webp::{Encoder, WebPConfig, WebPMemory};
 
-use super::{Pixels, palette, quality};
+use super::{Extras, Pixels, palette, quality};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Written;
 use crate::spec::Size;
 pub(in crate::render) use frames::Frames;
 
@@ -56,21 +55,21 @@ pub(super) fn lossy(
     pixels: &Pixels,
     q: u8,
     sharp_chroma: bool,
-    rights: Option<&Written>,
+    extras: &Extras<'_>,
 ) -> Result<Vec<u8>, Error> {
     let coding = Coding::Lossy { q, sharp_chroma };
-    Ok(finish(&Samples::of(pixels).encode(coding)?, pixels, rights))
+    Ok(finish(&Samples::of(pixels).encode(coding)?, pixels, extras))
 }
 
 /// Encodes losslessly, or lossily at this quality if lossless is not worth its bytes.
 pub(super) fn drawn(
     pixels: &Pixels,
     q: u8,
-    rights: Option<&Written>,
+    extras: &Extras<'_>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
     let coded = drawn_alone(pixels, q, deadline)?;
-    Ok(finish(&coded, pixels, rights))
+    Ok(finish(&coded, pixels, extras))
 }
 
 fn drawn_alone(pixels: &Pixels, q: u8, deadline: Instant) -> Result<WebPMemory, Error> {
@@ -143,9 +142,9 @@ impl Samples {
     }
 }
 
-fn finish(coded: &[u8], pixels: &Pixels, rights: Option<&Written>) -> Vec<u8> {
+fn finish(coded: &[u8], pixels: &Pixels, extras: &Extras<'_>) -> Vec<u8> {
     let has_alpha = pixels.layout.has_alpha();
-    contain(&coded[RIFF_HEADER..], pixels.size, has_alpha, None, rights)
+    contain(&coded[RIFF_HEADER..], pixels.size, has_alpha, extras)
 }
 
 const RIFF_HEADER: usize = 12;
@@ -156,8 +155,7 @@ pub(in crate::render) fn contain(
     chunks: &[u8],
     size: Size,
     has_alpha: bool,
-    icc: Option<&[u8]>,
-    rights: Option<&Written>,
+    Extras { icc, rights }: &Extras<'_>,
 ) -> Vec<u8> {
     const ICC: u8 = 0x20;
     const ALPHA: u8 = 0x10;

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::geometry::{self, GeometryError};
 use crate::limits::Limits;
 use crate::probe::Container;
-use crate::spec::{Look, Rect, Resolved, Size};
+use crate::spec::{Gamut, Look, Rect, Resolved, Size};
 
 /// Resolves what depends on the content of the image. `of` is the size of the upright original.
 pub(super) fn plan(
@@ -39,7 +39,7 @@ pub(super) fn plan(
         let stored = wanted.stored(&container.header)?;
         let shrink = Shrink::new(container, &stored, deadline);
         let shrunk = open(bytes, container, &stored, limits, deadline, shrink)?;
-        Ok::<Pixels, Error>(shape(shrunk, container, turn))
+        Ok::<Pixels, Error>(shape(shrunk, container, turn, Gamut::Srgb).0)
     };
     let mut kept = look.within;
     if let Some(tolerance) = look.trim {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tintype_jpeg::Scale;
 
+use super::super::Extras;
 use super::super::encode::jpeg::segments;
-use super::Extras;
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -15,14 +15,10 @@ const SOI: u8 = 0xd8;
 const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
 const APP0: u8 = 0xe0;
-const APP2: u8 = 0xe2;
 const APP14: u8 = 0xee;
 
-/// Maximum content of a segment, without its length field.
-const MAX_SEGMENT: usize = 65_533;
-
 /// Returns `None` if the file is structured unusually.
-pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Vec<u8>> {
+pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras<'_>) -> Option<Vec<u8>> {
     let mut rest = original.strip_prefix(&[0xff, SOI])?;
     let (mut jfif, mut body) = (None, Vec::with_capacity(original.len()));
     let (mut codes, mut frames, mut scans) = (0, 0, 0);
@@ -70,11 +66,8 @@ pub(super) fn cleaned(original: &[u8], size: Size, extras: &Extras) -> Option<Ve
     if let Some(jfif) = jfif {
         push(&mut bytes, APP0, &jfif)?;
     }
-    for (number, body) in extras.rights.map(segments).unwrap_or_default() {
+    for (number, body) in segments(extras)? {
         push(&mut bytes, APP0 + number, &body)?;
-    }
-    if let Some(icc) = extras.icc {
-        push_profile(&mut bytes, icc)?;
     }
     bytes.extend(body);
     bytes.extend([0xff, EOI]);
@@ -128,17 +121,6 @@ fn frame_size(frame: &[u8]) -> Option<Size> {
     };
     let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
     Some(Size::new(side(left, right), side(top, bottom)))
-}
-
-/// Writes the profile in numbered chunks.
-fn push_profile(to: &mut Vec<u8>, icc: &[u8]) -> Option<()> {
-    const HEAD: &[u8] = b"ICC_PROFILE\0";
-    let pieces = icc.chunks(MAX_SEGMENT - HEAD.len() - 2);
-    let count = u8::try_from(pieces.len()).ok()?;
-    for (number, piece) in (1..=count).zip(pieces) {
-        push(to, APP2, &[HEAD, &[number, count], piece].concat())?;
-    }
-    Some(())
 }
 
 fn push(to: &mut Vec<u8>, marker: u8, content: &[u8]) -> Option<()> {

@@ -13,7 +13,7 @@ mod webp;
 
 use std::time::Instant;
 
-use super::colour;
+use super::{Extras, colour};
 use crate::Error;
 use crate::limits::Limits;
 use crate::probe::{ColourSpace, Colouring, Container, SourceFormat, Written};
@@ -22,13 +22,6 @@ use crate::spec::{Format, Resolved};
 pub(super) struct Own {
     pub(super) format: Format,
     pub(super) bytes: Vec<u8>,
-}
-
-/// Content of the file besides the image.
-struct Extras<'a> {
-    /// Present only if it changes how the image looks.
-    icc: Option<&'a [u8]>,
-    rights: Option<&'a Written>,
 }
 
 /// Returns `None` if the original is not what was requested, cannot be reused, or is not smaller than the response made

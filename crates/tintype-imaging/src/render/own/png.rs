@@ -6,7 +6,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::Extras;
+use super::super::Extras;
 use crate::decode;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -17,7 +17,7 @@ struct Chunk<'a> {
 }
 
 /// Returns `None` if the file is structured unusually.
-pub(super) fn cleaned(original: &[u8], extras: &Extras) -> Option<Vec<u8>> {
+pub(super) fn cleaned(original: &[u8], extras: &Extras<'_>) -> Option<Vec<u8>> {
     let mut rest = original.strip_prefix(SIGNATURE)?;
     let mut bytes = Vec::with_capacity(original.len());
     bytes.extend(SIGNATURE);

@@ -1,11 +1,11 @@
 //! Rebuilds a WebP from the chunks that decoding needs.
 
-use super::Extras;
+use super::super::Extras;
 use crate::probe::Header;
 use crate::render::encode::webp::{contain, push};
 
 /// Returns `None` if the file is structured unusually.
-pub(super) fn cleaned(original: &[u8], header: &Header, extras: &Extras) -> Option<Vec<u8>> {
+pub(super) fn cleaned(original: &[u8], header: &Header, extras: &Extras<'_>) -> Option<Vec<u8>> {
     let (riff, rest) = original.split_at_checked(12)?;
     let length = u32::from_le_bytes(*riff.get(4..)?.first_chunk()?) as usize;
     let mut rest = rest.get(..length.checked_sub(4)?)?;
@@ -28,13 +28,5 @@ pub(super) fn cleaned(original: &[u8], header: &Header, extras: &Extras) -> Opti
             _ => {}
         }
     }
-    has_pixels.then(|| {
-        contain(
-            &picture,
-            header.size,
-            header.has_alpha,
-            extras.icc,
-            extras.rights,
-        )
-    })
+    has_pixels.then(|| contain(&picture, header.size, header.has_alpha, extras))
 }

@@ -7,7 +7,7 @@ use super::{Coding, RIFF_HEADER, Samples, contain, drawn_alone, picture, push};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Written;
-use crate::render::{Pixels, drawn};
+use crate::render::{Extras, Pixels, drawn};
 use crate::spec::{Rect, Size};
 
 pub(in crate::render) struct Frames {
@@ -102,8 +102,7 @@ impl Sequence for Frames {
             &self.chunks,
             self.size,
             self.has_alpha,
-            None,
-            rights,
+            &Extras { icc: None, rights },
         ))
     }
 }
