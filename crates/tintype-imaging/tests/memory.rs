@@ -20,7 +20,7 @@ use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::spec::{Background, Decimal, Fit, Format, Gravity, Request, Resolved, Size};
 use tintype_imaging::{memory, placeholder, probe, render};
-use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
+use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -351,7 +351,7 @@ fn interlaced_png(path: PathBuf, size: Size) -> PathBuf {
 fn progressive_jpeg(path: PathBuf, size: Size, rgb: &image::DynamicImage) -> PathBuf {
     let encoding = Encoding {
         quality: 80,
-        tables: Tables::Standard,
+        tables: BaseTables::Standard,
         sampling: Sampling::Full,
         progressive: true,
         segments: &[],

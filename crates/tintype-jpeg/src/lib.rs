@@ -22,6 +22,7 @@
 
 mod assemble;
 mod bits;
+mod coefficients;
 mod colour;
 mod decoder;
 mod encode;
@@ -35,14 +36,14 @@ mod progressive;
 mod scan;
 mod sequential;
 mod standard;
-mod store;
+
 mod upsample;
 
 pub use assemble::{Picture, decode};
 pub use colour::{Coding, Colour, to_rgb};
 pub use decoder::{Chroma, Decoder, Stripe};
-pub use encode::{Encoding, Samples, Sampling, Tables, encode};
-pub use frame::Frame;
+pub use encode::{BaseTables, Encoding, Samples, Sampling, encode};
+pub use frame::FrameHeader;
 pub use markers::read_frame;
 
 /// The side of a block after decoding, in pixels.
