@@ -15,7 +15,7 @@
 //! [`encode()`] writes images for the web: 8 bits, gray or YCbCr, in one scan or progressive.
 //!
 //! Reading order: `frame` and `markers`, `plane`, `decoder`, `scan` with `sequential` and `progressive`, then what they
-//! build on: `bits`, `huffman`, `store`, `idct`.
+//! build on: `bits`, `huffman`, `coefficients`, `idct`.
 //!
 //! Deliberately absent: colour management (the caller applies the ICC profile), arithmetic coding, lossless and 12-bit
 //! processes.

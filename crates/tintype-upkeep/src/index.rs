@@ -12,7 +12,7 @@ use tintype_server::error::Error;
 use tintype_server::records::Records;
 use tintype_server::records::record::ADOPT_WHOLE_BYTES;
 use tintype_server::service;
-use tintype_store::{KeyHash, Kind, Listed, MAX_PAGE, Object, Store};
+use tintype_store::{KeyHash, ListedOriginal, MAX_PAGE, Object, ObjectKind, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Report, Summary, chain, stores};
@@ -145,7 +145,7 @@ struct Known(Vec<[u8; 16]>);
 impl Known {
     async fn read(store: &Arc<Store>) -> Result<Self, tintype_store::Error> {
         let mut known = Vec::new();
-        let mut pages = std::pin::pin!(stores::own(store.clone(), Kind::Record, None));
+        let mut pages = std::pin::pin!(stores::own(store.clone(), ObjectKind::Record, None));
         while let Some(page) = pages.try_next().await? {
             known.extend(page.iter().filter_map(|own| match &own.object {
                 Object::Record(owner) => Some(start(owner)),
@@ -156,7 +156,7 @@ impl Known {
         Ok(Self(known))
     }
 
-    fn has(&self, listed: &Listed) -> bool {
+    fn has(&self, listed: &ListedOriginal) -> bool {
         self.0.binary_search(&start(&listed.key.hash())).is_ok()
     }
 }
@@ -168,7 +168,7 @@ fn start(owner: &KeyHash) -> [u8; 16] {
 }
 
 impl Plan {
-    fn add(&mut self, listed: &Listed, is_known: bool) {
+    fn add(&mut self, listed: &ListedOriginal, is_known: bool) {
         self.originals += 1;
         if is_known {
             // For checking that its record is intact.
@@ -223,7 +223,7 @@ enum Done {
     Sound,
 }
 
-async fn repair(records: &Records, listed: &Listed) -> Result<Done, Error> {
+async fn repair(records: &Records, listed: &ListedOriginal) -> Result<Done, Error> {
     Ok(match records.repair(&listed.key).await? {
         true => Done::Mended,
         false => Done::Sound,
@@ -231,7 +231,7 @@ async fn repair(records: &Records, listed: &Listed) -> Result<Done, Error> {
 }
 
 /// Creates one record, with the hash and the decoded facts.
-async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
+async fn make(records: &Arc<Records>, listed: &ListedOriginal) -> Result<(), Error> {
     for attempt in 0..ATTEMPTS {
         let stored = match attempt {
             0 => records.load(&listed.key).await?,
@@ -247,7 +247,11 @@ async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
     Ok(())
 }
 
-fn report_result(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
+fn report_result(
+    listed: &ListedOriginal,
+    made: Result<Done, Error>,
+    report: &Report,
+) -> io::Result<()> {
     let key = listed.key.as_str();
     if !matches!(made, Ok(Done::Sound)) {
         report.did(key);

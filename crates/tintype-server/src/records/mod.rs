@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use moka::future::Cache;
 use moka::ops::compute::{CompResult, Op};
-use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Source, Store};
+use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Store, WriteSource};
 use tokio::sync::mpsc;
 
 use crate::error::{Code, Error};
@@ -604,7 +604,7 @@ pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result
     }
     let (object, source) = (
         Object::Record(record.key.hash()),
-        Source::Bytes(bytes.into()),
+        WriteSource::Bytes(bytes.into()),
     );
     let nothing = Attributes::default();
     match store.put(&object, source, condition, &nothing).await {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tintype_store::{Held, Key, LEAST_CHUNK_BYTES, Share};
+use tintype_store::{Expiring, Key, LEAST_CHUNK_BYTES, Share};
 
 use super::{Variant, VariantName, Variants};
 use crate::records::StoredRecord;
@@ -42,7 +42,7 @@ pub(crate) fn body(
         return Body::from(Bytes::copy_from_slice(&variant.bytes[range]));
     }
     // The hot cache has no other reference.
-    let held = Held::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
+    let held = Expiring::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
     let sending = Sending {
         variants: variants.clone(),
         name: *place.name,
@@ -65,9 +65,9 @@ struct Sending {
     /// Length of the variant.
     len: usize,
     left: Range<usize>,
-    /// Sent at once, so not held by `Held` yet.
+    /// Sent at once, so not held by `Expiring` yet.
     first: Option<Arc<Variant>>,
-    held: Held<Arc<Variant>>,
+    held: Expiring<Arc<Variant>>,
     share: Share,
 }
 

@@ -14,7 +14,7 @@ use super::attributes;
 use super::file_system::{self, Abilities};
 use super::folders::{Folders, split};
 use super::locks::Locks;
-use super::stage::{self, Content, Temp};
+use super::stage::{self, StagedContent, TempFile};
 use crate::body::Unchanged;
 use crate::key::RESERVED;
 use crate::url::DiskSettings;
@@ -26,7 +26,7 @@ const MOST_ATTEMPTS: usize = 100;
 const TRIED_BYTES: u64 = 4_096;
 
 #[derive(Debug)]
-pub(super) struct Objects {
+pub(super) struct DiskObjects {
     folders: Folders,
     locks: Locks,
     tmp: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Objects {
     is_local: bool,
 }
 
-impl Objects {
+impl DiskObjects {
     pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
         Self::open_to_change(settings).map_err(|error| with_rights(error, &settings.root))
     }
@@ -101,7 +101,7 @@ impl Objects {
 
     /// Checks that there is space, and permission to write.
     pub(super) fn try_write(&self) -> Result<(), Error> {
-        let created = Temp::create(&self.tmp);
+        let created = TempFile::create(&self.tmp);
         let (_temp, file) = created.map_err(|error| with_rights(error, &self.tmp))?;
         // Allocates the space now; a write might find out only later that there is none.
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, TRIED_BYTES) {
@@ -196,7 +196,7 @@ impl Objects {
     pub(super) fn put(
         &self,
         object: &Object,
-        content: &Content,
+        content: &StagedContent,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
@@ -245,7 +245,7 @@ impl Objects {
     /// Gives a staged file its name, and makes that durable unless the object is derived.
     fn name(
         &self,
-        temp: &Temp,
+        temp: &TempFile,
         path: &str,
         condition: &Condition,
         derived: bool,

@@ -12,7 +12,7 @@ use tintype_server::originals::spool::Spool;
 use tintype_server::records::blocks::Block;
 use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
-use tintype_store::{ETag, HexId, Key, KeyError, Source};
+use tintype_store::{ETag, HexId, Key, KeyError, WriteSource};
 
 use super::buffered::Buffered;
 use super::item::{Item, There};
@@ -156,8 +156,8 @@ impl Remote {
             request = request.header("tintype-record", value);
         }
         let body = match buffered.source() {
-            Source::Bytes(bytes) => Body::from(bytes),
-            Source::File { .. } => Body::wrap_stream(buffered.body().await?),
+            WriteSource::Bytes(bytes) => Body::from(bytes),
+            WriteSource::File { .. } => Body::wrap_stream(buffered.body().await?),
         };
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use tintype_store::{Error, KeyHash, Kind, Store};
+use tintype_store::{Error, KeyHash, ObjectKind, Store};
 
 use self::check::{Checked, Finding, original, record};
 use crate::walk::Ticket;
@@ -67,7 +67,7 @@ impl Verifier {
     async fn run(self) -> anyhow::Result<Summary> {
         let report = &self.report;
         let after = self.options.after.as_deref();
-        let are_done = after.is_some_and(|after| after.starts_with(&Kind::Record.folder()));
+        let are_done = after.is_some_and(|after| after.starts_with(&ObjectKind::Record.folder()));
         let mut bad_records = HashSet::new();
         let mut broken = None;
         if !are_done {
@@ -108,7 +108,7 @@ impl Verifier {
             jobs,
             after,
         } = &self.options;
-        stores::own(self.store.clone(), Kind::Record, after.as_deref())
+        stores::own(self.store.clone(), ObjectKind::Record, after.as_deref())
             .take_until(self.report.stop().cancelled())
             .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
             .try_flatten()

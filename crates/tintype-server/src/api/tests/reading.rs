@@ -87,10 +87,10 @@ async fn content_that_a_client_has_is_not_sent_again() {
 
 #[tokio::test]
 async fn an_existing_original_is_adopted_on_first_use() {
-    use tintype_store::{Attributes, Condition, Key, Object, Source};
+    use tintype_store::{Attributes, Condition, Key, Object, WriteSource};
     let api = Api::new().await;
     let original = Object::Original(Key::existing("old//odd.txt").unwrap());
-    let source = Source::Bytes("adopted".into());
+    let source = WriteSource::Bytes("adopted".into());
     api.app
         .store
         .put(&original, source, &Condition::Any, &Attributes::default())

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tintype_store::{
-    Attributes, Condition, ContentHash, Key, Object, OutboxId, Source, Store, in_background,
+    Attributes, Condition, ContentHash, Key, Object, OutboxId, Store, WriteSource, in_background,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -263,7 +263,7 @@ impl Outbox {
             .store
             .put(
                 &object,
-                Source::Bytes(json.into()),
+                WriteSource::Bytes(json.into()),
                 &Condition::Any,
                 &Attributes::default(),
             )

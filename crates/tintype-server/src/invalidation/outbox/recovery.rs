@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tintype_store::{Attributes, Condition, Kind, MAX_PAGE, Object, OutboxId, Source};
+use tintype_store::{Attributes, Condition, MAX_PAGE, Object, ObjectKind, OutboxId, WriteSource};
 
 use super::lane::with_jitter;
 use super::name::{self, ObjectName, Writer};
@@ -57,7 +57,7 @@ async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
         None if !is_old => return,
         _ if is_old => {
             *last = Some(Instant::now());
-            let source = Source::Bytes("{}".into());
+            let source = WriteSource::Bytes("{}".into());
             let attributes = Attributes::default();
             let put = shared
                 .store
@@ -90,7 +90,7 @@ pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
     let now = SystemTime::now();
     let (looked, mark) = (
         Object::Outbox(name::last_look()),
-        Source::Bytes("{}".into()),
+        WriteSource::Bytes("{}".into()),
     );
     let (any, attributes) = (Condition::Any, Attributes::default());
     shared.store.put(&looked, mark, &any, &attributes).await?;
@@ -99,7 +99,7 @@ pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
     for _ in 0..MAX_PAGES {
         let page = shared
             .store
-            .list_kind(Kind::Outbox, cursor.as_deref(), MAX_PAGE)
+            .list_kind(ObjectKind::Outbox, cursor.as_deref(), MAX_PAGE)
             .await?;
         for object in page.objects {
             let Object::Outbox(id) = object else { continue };

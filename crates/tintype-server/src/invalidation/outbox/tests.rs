@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use http::{HeaderMap, Method, StatusCode};
-use tintype_store::{ContentHash, HexId, Kind, StoreUrl};
+use tintype_store::{ContentHash, HexId, ObjectKind, StoreUrl};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -136,7 +136,10 @@ async fn waiting(store: &Store) -> usize {
 
 /// Number of entries, or of heartbeats.
 async fn objects(store: &Store, beats: bool) -> usize {
-    let page = store.list_kind(Kind::Outbox, None, 1000).await.unwrap();
+    let page = store
+        .list_kind(ObjectKind::Outbox, None, 1000)
+        .await
+        .unwrap();
     let is_beat = |object: &Object| object.path().contains("/beat-");
     let is_mark = |object: &&Object| object.path().ends_with("/looked.json");
     let found = page.objects.iter().filter(|object| !is_mark(object));

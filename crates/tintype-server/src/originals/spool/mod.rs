@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tempfile::NamedTempFile;
-use tintype_store::Source;
+use tintype_store::WriteSource;
 use tokio::task::JoinHandle;
 
 use crate::originals::digest::{Digests, Expected, Hasher};
@@ -421,10 +421,10 @@ impl Spooled {
     }
 
     /// For the store, which links a file on its own file system instead of copying it.
-    pub fn source(&self) -> Source<'_> {
+    pub fn source(&self) -> WriteSource<'_> {
         match &self.content {
-            Content::Memory(bytes) => Source::Bytes(bytes.clone()),
-            Content::File(file) => Source::File {
+            Content::Memory(bytes) => WriteSource::Bytes(bytes.clone()),
+            Content::File(file) => WriteSource::File {
                 path: file.path(),
                 len: self.len,
             },

@@ -237,7 +237,7 @@ async fn a_spooled_file_is_linked_into_a_store_on_the_same_disk() {
         .write(body(&sent, 1000), LIMIT, &Expected::default())
         .await
         .unwrap();
-    let Source::File { path, .. } = spooled.source() else {
+    let WriteSource::File { path, .. } = spooled.source() else {
         panic!("kept in memory")
     };
     let inode = fs::metadata(path).unwrap().ino();

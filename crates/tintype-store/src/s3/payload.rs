@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::disk::blocking;
-use crate::{Error, Source};
+use crate::{Error, WriteSource};
 
 /// Sent at once, from memory; anything larger is watched instead of timed.
 pub(super) const SMALL: u64 = 256 * 1024;
@@ -33,7 +33,7 @@ const STALLED: Duration = Duration::from_secs(10);
 
 /// All bytes of one write.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
+pub(super) struct Payload {
     bytes: Where,
     pub(super) len: u64,
 }
@@ -44,16 +44,16 @@ enum Where {
     File(Arc<File>),
 }
 
-impl Content {
-    pub(super) async fn open(source: Source<'_>) -> Result<Self, Error> {
+impl Payload {
+    pub(super) async fn open(source: WriteSource<'_>) -> Result<Self, Error> {
         let (path, len) = match source {
-            Source::Bytes(bytes) => {
+            WriteSource::Bytes(bytes) => {
                 return Ok(Self {
                     len: bytes.len() as u64,
                     bytes: Where::Memory(bytes),
                 });
             }
-            Source::File { path, len } => (path.to_owned(), len),
+            WriteSource::File { path, len } => (path.to_owned(), len),
         };
         let open = move || {
             let file = OpenOptions::new()
