@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tintype_imaging::cost::Source;
+use tintype_imaging::cost::SourceImage;
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
@@ -187,7 +187,7 @@ fn an_animation_takes_no_more_than_it_claims() {
             let Some(original) = Original::read(&path) else {
                 continue;
             };
-            let Source {
+            let SourceImage {
                 format,
                 upright,
                 frames,
@@ -422,7 +422,7 @@ fn alone(test: &str, measure: impl FnOnce()) {
 
 struct Original {
     path: PathBuf,
-    source: Source,
+    source: SourceImage,
 }
 
 impl Original {
@@ -434,7 +434,7 @@ impl Original {
         // A decoder that panics is another test's concern.
         let placeholder = || placeholder::make(&bytes, &header, &limits, soon());
         let placeholder = catch_unwind(placeholder).ok()?.ok()?;
-        let mut source = Source::of(&header, bytes.len() as u64);
+        let mut source = SourceImage::of(&header, bytes.len() as u64);
         // As in a record.
         (source.may_be_drawn, source.has_alpha) = (placeholder.is_drawn, placeholder.has_alpha);
         Some(Self {

@@ -18,13 +18,13 @@ pub(crate) struct Frame {
     pub(crate) pixels: Vec<[u8; 4]>,
     /// Whether the frame is blended with the canvas instead of replacing it.
     pub(crate) is_blended: bool,
-    pub(crate) then: Then,
+    pub(crate) disposal: Disposal,
     pub(crate) milliseconds: u32,
 }
 
 /// How a frame's rectangle is disposed of before the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum Disposal {
     Keep,
     /// Make it transparent.
     Clear,
@@ -89,7 +89,9 @@ fn extend(pixels: &mut Vec<[u8; 4]>, layout: Layout, samples: &[u8]) -> Result<(
             pixels.extend(colours.iter().map(|&[r, g, b]| [r, g, b, 255]));
         }
         Layout::Rgba => pixels.extend(samples.as_chunks::<4>().0),
-        Layout::Cmyk | Layout::CmykAlpha => return Err(Error::internal("inks in an animation")),
+        Layout::Cmyk | Layout::CmykAlpha => {
+            return Err(Error::internal("inks in an animation"));
+        }
     }
     Ok(())
 }

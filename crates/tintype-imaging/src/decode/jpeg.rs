@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tintype_jpeg::{Coding, Colour, Decoder, Scale};
 
-use super::{Band, Layout, Plane, Samples, Take, TakeEach, eighths, in_planes};
+use super::{Band, JpegComponent, Layout, Samples, Take, TakeEach, eighths, in_planes};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::spec::Size;
@@ -64,7 +64,7 @@ pub(super) fn decode_all(
                 let band = Band {
                     size: Size::new(size.0 as u32, size.1 as u32),
                     reach: *reach,
-                    plane: Some(Plane {
+                    plane: Some(JpegComponent {
                         index,
                         coding,
                         stride: stripe.stride,

@@ -43,14 +43,14 @@ pub(crate) struct Band<'a> {
     /// Width and height of a sample in pixels of the original.
     pub(crate) reach: (f64, f64),
     /// Set if these are rows of a single component.
-    pub(crate) plane: Option<Plane>,
+    pub(crate) plane: Option<JpegComponent>,
     pub(crate) layout: Layout,
     pub(crate) samples: Samples<'a>,
 }
 
 /// A component of a JPEG. It has its own resolution: the size of its bands is the component's.
 #[derive(Clone, Copy)]
-pub(crate) struct Plane {
+pub(crate) struct JpegComponent {
     pub(crate) index: usize,
     /// How it combines with the other components.
     pub(crate) coding: Coding,

@@ -3,8 +3,8 @@
 use std::io::{BufRead, Seek};
 
 use super::heif::{Fields, box_head};
-use super::read::Reader;
-use super::{Blocks, ColourSpace, Colouring, Header};
+use super::read::ContainerReader;
+use super::{ColourSpace, Colouring, Header, MetadataBlocks};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -16,11 +16,11 @@ const MAX_HEAD_BYTES: u64 = 8 * 1024 * 1024;
 const LEAST_PRECINCT: u8 = 5;
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
-    let mut blocks = Blocks::default();
+) -> Result<(MetadataBlocks, Colouring), Error> {
+    let mut blocks = MetadataBlocks::default();
     header.interlaced = true;
     reader.seek(0)?;
     if reader.peek(4)? == b"\xff\x4f\xff\x51" {
@@ -127,7 +127,7 @@ fn head(content: &[u8], limits: &Limits, header: &mut Header) -> Result<Option<V
 
 /// Reads up to the first tile; returns the number of components.
 fn codestream<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     header: &mut Header,
 ) -> Result<u16, Error> {
     reader.skip(2)?;

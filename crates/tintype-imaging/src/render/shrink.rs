@@ -423,7 +423,7 @@ mod tests {
     use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
     use super::*;
-    use crate::probe::{Blocks, ColourSpace, Colouring, Header, SourceFormat};
+    use crate::probe::{ColourSpace, Colouring, Header, MetadataBlocks, SourceFormat};
     use crate::spec::Rect;
 
     const DECODED: Size = Size::new(640, 1000);
@@ -461,7 +461,7 @@ mod tests {
                 has_c2pa: false,
                 rights: Default::default(),
             },
-            blocks: Blocks::default(),
+            blocks: MetadataBlocks::default(),
             colouring: Colouring::Srgb,
         }
     }

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tintype_imaging::Error as Imaging;
-use tintype_imaging::cost::Source;
+use tintype_imaging::cost::SourceImage;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::placeholder::{self, Placeholder};
 use tintype_imaging::probe::{self, Header, Rights, SetRights, SourceFormat, Stopped};
@@ -264,7 +264,7 @@ impl Probing {
         priority: Priority,
         deadline: Instant,
     ) -> Result<Placeholder, Hindrance> {
-        let source = Source::of(&header, input.size());
+        let source = SourceImage::of(&header, input.size());
         let cost = Cost {
             kind: workers::Kind::Placeholder,
             time: cost::placeholder(&source),
@@ -374,7 +374,7 @@ impl Input {
 fn is_left_for_later(header: &Header, input: &Input) -> bool {
     // What is larger is only read in part later, which suffices for a JPEG.
     let can_wait = header.format == SourceFormat::Jpeg || input.size() <= ADOPT_WHOLE_BYTES;
-    can_wait && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING
+    can_wait && cost::placeholder(&SourceImage::of(header, input.size())) > WHILE_WAITING
 }
 
 fn image_of(header: &Header) -> Image {

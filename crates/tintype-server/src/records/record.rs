@@ -190,9 +190,9 @@ impl Image {
     }
 
     /// Returns what the cost of rendering depends on, for a file of this size. `None` for a format of another release.
-    pub fn source(&self, bytes: u64) -> Option<cost::Source> {
+    pub fn source(&self, bytes: u64) -> Option<cost::SourceImage> {
         let format = self.format.known()?;
-        Some(cost::Source {
+        Some(cost::SourceImage {
             format,
             upright: self.upright()?,
             bytes,

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use tintype_imaging::cost::Expected;
+use tintype_imaging::cost::ExpectedTimes;
 use tintype_imaging::spec::Format;
 
 use crate::url::Accepted;
@@ -66,7 +66,7 @@ impl Reason {
 /// Returns which format to send in place of the first, if that has not been made yet, and why. `wait` is the current
 /// wait for a pixel thread.
 pub(crate) fn gives_way(
-    costs: &[Expected],
+    costs: &[ExpectedTimes],
     budget: Duration,
     wait: Duration,
 ) -> Option<(usize, Reason)> {
@@ -123,7 +123,7 @@ mod tests {
     fn decide(budget: u64, wait: u64, costs: &[(u64, u64)]) -> Option<(usize, Reason)> {
         let costs: Vec<_> = costs
             .iter()
-            .map(|&(decode, encode)| Expected {
+            .map(|&(decode, encode)| ExpectedTimes {
                 decode: Duration::from_millis(decode),
                 resize: Duration::ZERO,
                 encode: Duration::from_millis(encode),

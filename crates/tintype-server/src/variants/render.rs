@@ -105,7 +105,7 @@ async fn render_original(
 async fn render_all(
     variants: &Arc<Variants>,
     key: &Key,
-    (stored, source): (&Arc<StoredRecord>, &cost::Source),
+    (stored, source): (&Arc<StoredRecord>, &cost::SourceImage),
     wanted: Vec<Resolved>,
     priority: Priority,
     deadline: Instant,
@@ -184,7 +184,7 @@ async fn run(
 }
 
 /// `None` if nothing can be rendered from this original.
-fn source(record: &Record) -> Option<cost::Source> {
+fn source(record: &Record) -> Option<cost::SourceImage> {
     record.image.as_ref()?.source(record.decoded_size())
 }
 
@@ -192,7 +192,7 @@ pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
     Some(cost(&source(record)?, resolved))
 }
 
-fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
+fn cost(source: &cost::SourceImage, resolved: &Resolved) -> Cost {
     Cost {
         kind: match resolved.animated {
             true => Kind::Animation,
@@ -203,7 +203,7 @@ fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
     }
 }
 
-fn cost_of_all(source: &cost::Source, wanted: &[Resolved]) -> Cost {
+fn cost_of_all(source: &cost::SourceImage, wanted: &[Resolved]) -> Cost {
     match wanted {
         [one] => cost(source, one),
         several => Cost {
@@ -214,7 +214,7 @@ fn cost_of_all(source: &cost::Source, wanted: &[Resolved]) -> Cost {
     }
 }
 
-pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::Expected> {
+pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::ExpectedTimes> {
     Some(cost::expect(&source(record)?, resolved))
 }
 

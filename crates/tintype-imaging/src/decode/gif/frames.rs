@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, DisposalMethod, Repeat};
 
-use super::super::frames::{self, Frame, Then};
+use super::super::frames::{self, Disposal, Frame};
 use super::{Colours, PASSES, Reader, with_palette};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
@@ -46,10 +46,10 @@ impl<'a> Frames<'a> {
             ..=TOO_SHORT => INSTEAD,
             other => other,
         };
-        let then = match frame.dispose {
-            DisposalMethod::Any | DisposalMethod::Keep => Then::Keep,
-            DisposalMethod::Background => Then::Clear,
-            DisposalMethod::Previous => Then::Restore,
+        let disposal = match frame.dispose {
+            DisposalMethod::Any | DisposalMethod::Keep => Disposal::Keep,
+            DisposalMethod::Background => Disposal::Clear,
+            DisposalMethod::Previous => Disposal::Restore,
         };
         let (is_interlaced, transparent) = (frame.interlaced, frame.transparent);
         // Only the visible part is kept, because every frame may be larger than the canvas.
@@ -71,7 +71,7 @@ impl<'a> Frames<'a> {
             size,
             pixels,
             is_blended: true,
-            then,
+            disposal,
             milliseconds,
         }))
     }

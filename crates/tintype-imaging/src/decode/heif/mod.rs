@@ -18,15 +18,15 @@ use std::io::Cursor;
 use std::time::Instant;
 
 use self::apart::Av1Decoder;
-use self::canvas::{Canvas, Sample};
-use self::frame::{Converter, Frame};
+use self::canvas::{Sample, WholeImage};
+use self::frame::{Converter, YuvFrame};
 use super::{Band, ITS_OWN, Layout, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::heif::{
-    AV1, File, GRID, HEV1, HVC1, IDENTITY, MAX_DEPTH, Nclx, OVERLAY, Property, TONE_MAP,
+    AV1, GRID, HEV1, HVC1, HeifFile, IDENTITY, MAX_DEPTH, Nclx, OVERLAY, Property, TONE_MAP,
 };
-use crate::probe::{Header, Reader};
+use crate::probe::{ContainerReader, Header};
 use crate::spec::{Rect, Size};
 
 /// Limit on everything decoded for one image: this many times its pixels, plus an allowance for small images.
@@ -46,8 +46,8 @@ pub(super) fn decode(
     deadline: Instant,
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
-    let mut reader = Reader::new(Cursor::new(bytes), deadline)?;
-    let file = File::read(&mut reader, limits)?;
+    let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
+    let file = HeifFile::read(&mut reader, limits)?;
     let layout = match header.channels() {
         1 => Layout::Gray,
         2 => Layout::GrayAlpha,
@@ -78,8 +78,8 @@ pub(super) fn decode(
 type Rows<'a, S> = dyn FnMut(u32, &mut [S]) -> Result<(), Error> + 'a;
 
 struct Items<'a> {
-    file: &'a File,
-    reader: Reader<Cursor<&'a [u8]>>,
+    file: &'a HeifFile,
+    reader: ContainerReader<Cursor<&'a [u8]>>,
     deadline: Instant,
     av1: Av1Decoder,
     /// Pixels that may still be decoded.
@@ -188,11 +188,11 @@ impl Items<'_> {
         id: u32,
         depth: u32,
         outer: Option<Nclx>,
-    ) -> Result<Canvas<S>, Error> {
+    ) -> Result<WholeImage<S>, Error> {
         let (size, channels) = (self.file.size(id)?, self.channels);
         let (shown, turn) = self.file.shown(id)?;
         self.charge(size)?;
-        let mut canvas = Canvas::new(Size::new(shown.width, shown.height), channels);
+        let mut canvas = WholeImage::new(Size::new(shown.width, shown.height), channels);
         let mut filled = 0;
         self.rows::<S>(id, depth, outer, &mut |top, rows| {
             let part = within(shown, (top, size.width), rows, channels);
@@ -204,7 +204,7 @@ impl Items<'_> {
     }
 
     /// Decodes a coded item, which must be at least as large as declared.
-    fn frame(&mut self, id: u32, outer: Option<Nclx>) -> Result<Frame, Error> {
+    fn frame(&mut self, id: u32, outer: Option<Nclx>) -> Result<YuvFrame, Error> {
         let size = self.file.size(id)?;
         self.charge(size)?;
         let data = self.data(id)?;

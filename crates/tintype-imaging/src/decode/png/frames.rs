@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use super::super::frames::{self, Frame, Then, collect};
-use super::chunks::Chunks;
+use super::super::frames::{self, Disposal, Frame, collect};
+use super::chunks::PixelChunks;
 use super::decode_chunks;
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
 pub(in crate::decode) struct Frames<'a> {
-    chunks: Chunks<'a>,
+    chunks: PixelChunks<'a>,
     canvas: Size,
     plays: u32,
     entries: std::vec::IntoIter<Entry<'a>>,
@@ -52,7 +52,7 @@ impl<'a> Frames<'a> {
             }
         }
         Self {
-            chunks: Chunks::of(bytes),
+            chunks: PixelChunks::of(bytes),
             canvas,
             plays,
             entries: entries.into_iter(),
@@ -84,10 +84,10 @@ impl<'a> Frames<'a> {
             size,
             pixels,
             is_blended: control[25] == 1,
-            then: match control[24] {
-                1 => Then::Clear,
-                2 => Then::Restore,
-                _ => Then::Keep,
+            disposal: match control[24] {
+                1 => Disposal::Clear,
+                2 => Disposal::Restore,
+                _ => Disposal::Keep,
             },
             milliseconds: (1000 * delay + of_a_second / 2) / of_a_second,
         })

@@ -12,11 +12,11 @@ use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
-use chunks::Chunks;
+use chunks::PixelChunks;
 pub(crate) use chunks::transparency;
 pub(super) use frames::Frames;
 
-type Rows<'a> = Reader<DeadlineReader<Chunks<'a>>>;
+type Rows<'a> = Reader<DeadlineReader<PixelChunks<'a>>>;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -24,11 +24,11 @@ pub(super) fn decode(
     deadline: Instant,
     take: &mut Take<'_>,
 ) -> Result<(), Error> {
-    decode_chunks(Chunks::of(bytes), limits, deadline, take)
+    decode_chunks(PixelChunks::of(bytes), limits, deadline, take)
 }
 
 fn decode_chunks(
-    chunks: Chunks<'_>,
+    chunks: PixelChunks<'_>,
     limits: &Limits,
     deadline: Instant,
     take: &mut Take<'_>,
@@ -225,7 +225,7 @@ mod tests {
         let file = file();
         for (most, expected) in [(usize::MAX, BitDepth::Sixteen), (0, BitDepth::Eight)] {
             let deadline = Instant::now() + Duration::from_secs(60);
-            let reader = DeadlineReader::new(Chunks::of(&file), deadline);
+            let reader = DeadlineReader::new(PixelChunks::of(&file), deadline);
             let mut reader = Decoder::new(reader).read_info().unwrap();
             let limits = Limits::default();
             let (samples, depth) = interlaced(&mut reader, SIZE, &limits, most, deadline).unwrap();

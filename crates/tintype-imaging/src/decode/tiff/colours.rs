@@ -3,7 +3,7 @@
 
 use std::io::{Read, Seek};
 
-use super::form::{Depth, Form, Packing};
+use super::form::{Depth, Packing, PageFormat};
 use super::{Layout, form::refused};
 use crate::Error;
 use crate::probe::Container;
@@ -16,13 +16,13 @@ const YCBCR_COEFFICIENTS: u16 = 529;
 const REFERENCE_BLACK_WHITE: u16 = 532;
 
 /// A band under construction.
-pub(super) enum Pixels {
+pub(super) enum BandSamples {
     Eight(Vec<u8>),
     Sixteen(Vec<u16>),
 }
 
-impl Pixels {
-    pub(super) fn new(colours: &Colours, depth: Depth) -> Self {
+impl BandSamples {
+    pub(super) fn new(colours: &PixelConverter, depth: Depth) -> Self {
         let is_eight = match &colours.how {
             How::AsItIs { .. } => matches!(depth, Depth::Eight { .. }),
             How::Palette(_) | How::Inks | How::YCbCr(_) => true,
@@ -72,7 +72,7 @@ impl Pixels {
     }
 }
 
-pub(super) struct Colours {
+pub(super) struct PixelConverter {
     how: How,
     /// Samples per stored pixel.
     samples: usize,
@@ -104,10 +104,10 @@ struct Alpha {
     premultiplied: bool,
 }
 
-impl Colours {
+impl PixelConverter {
     pub(super) fn new<R: Read + Seek>(
         page: &Page,
-        form: &Form,
+        form: &PageFormat,
         tiff: &mut Tiff<R>,
         directory: &Directory,
         container: &Container,
@@ -157,7 +157,7 @@ impl Colours {
         }
     }
 
-    pub(super) fn paint_eight(&self, row: &[u8], to: &mut Pixels) -> Result<(), Error> {
+    pub(super) fn paint_eight(&self, row: &[u8], to: &mut BandSamples) -> Result<(), Error> {
         match &self.how {
             How::AsItIs {
                 colours, inverted, ..
@@ -218,7 +218,7 @@ impl Colours {
         Ok(())
     }
 
-    pub(super) fn paint_sixteen(&self, row: &[u16], to: &mut Pixels) -> Result<(), Error> {
+    pub(super) fn paint_sixteen(&self, row: &[u16], to: &mut BandSamples) -> Result<(), Error> {
         match &self.how {
             How::AsItIs {
                 colours, inverted, ..
@@ -264,7 +264,7 @@ impl Colours {
         Ok(())
     }
 
-    pub(super) fn paint_float(&self, row: &[f32], to: &mut Pixels) -> Result<(), Error> {
+    pub(super) fn paint_float(&self, row: &[f32], to: &mut BandSamples) -> Result<(), Error> {
         let to = to.sixteen()?;
         let (colours, inverted, curve) = match &self.how {
             How::AsItIs {
@@ -327,7 +327,7 @@ fn has_profile(container: &Container, photometric: u64) -> bool {
     space.is_some_and(|space| space == expected)
 }
 
-fn palette(map: &[u64], form: &Form) -> Result<Vec<[u8; 3]>, Error> {
+fn palette(map: &[u64], form: &PageFormat) -> Result<Vec<[u8; 3]>, Error> {
     let count = 1 << form.depth.bits();
     let Some(map) = map.get(..3 * count) else {
         return Err(Error::malformed("no palette"));

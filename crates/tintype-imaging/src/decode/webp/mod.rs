@@ -21,7 +21,7 @@ use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::Header;
 use crate::spec::Size;
 pub(super) use frames::Frames;
-use planes::Planes;
+use planes::RgbConverter;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -161,7 +161,7 @@ fn picture(
     if Size::new(frame.width.into(), frame.height.into()) != size {
         return Err(Error::malformed("its sizes disagree"));
     }
-    let mut planes = Planes::new(&frame);
+    let mut planes = RgbConverter::new(&frame);
     match alpha {
         None if divisor > 1 => bands.half().give(Layout::Rgb, take, |row, samples| {
             let pixels = samples.as_chunks_mut().0.iter_mut();

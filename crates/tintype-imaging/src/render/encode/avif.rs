@@ -5,13 +5,13 @@ use tintype_avif::{Chroma, Samples};
 use super::super::pixels::Layout;
 use super::{Pixels, quality};
 use crate::Error;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 
 pub(super) fn encode(
     pixels: &Pixels,
     q: u8,
     is_drawn: bool,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
 ) -> Result<Vec<u8>, Error> {
     let chroma = if is_drawn {
         Chroma::Full

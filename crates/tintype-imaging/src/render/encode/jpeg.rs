@@ -13,7 +13,7 @@ use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 use super::super::pixels::Layout;
 use super::Pixels;
 use crate::Error;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 
 /// From this quality on, users expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
@@ -28,7 +28,7 @@ pub(super) fn encode(
     quality: u8,
     is_drawn: bool,
     progressive: bool,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
 ) -> Result<Vec<u8>, Error> {
     let samples = match pixels.layout {
         Layout::Gray => Samples::Gray(&pixels.samples),
@@ -62,7 +62,7 @@ pub(super) fn encode(
 }
 
 /// Returns the application segments and their numbers.
-pub(in crate::render) fn segments(rights: &Written) -> Vec<(u8, Vec<u8>)> {
+pub(in crate::render) fn segments(rights: &EncodedRights) -> Vec<(u8, Vec<u8>)> {
     let exif = rights.exif.as_ref().map(|exif| (1, [EXIF, exif].concat()));
     let some = |number, front: &[u8], block: &Vec<u8>| {
         (!block.is_empty()).then(|| (number, [front, block].concat()))

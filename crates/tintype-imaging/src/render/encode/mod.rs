@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::{Pixels, drawn};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 use crate::spec::{Format, Resolved, Size};
 use fitting::fitting;
 
@@ -37,7 +37,7 @@ pub fn check_size(format: Format, size: Size) -> Result<(), Error> {
 pub(super) fn encode(
     pixels: &Pixels,
     resolved: &Resolved,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
     let is_drawn = drawn::is_drawn(pixels);

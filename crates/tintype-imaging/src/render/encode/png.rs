@@ -10,7 +10,7 @@ use super::super::pixels::Layout;
 use super::Pixels;
 use super::palette::{Indexed, indexed};
 use crate::Error;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 
 /// Deflate level, 1..=9, for palettes and drawings. Level 9 saves 2 % on a screenshot for three times the CPU time.
 const DRAWN_LEVEL: u8 = 6;
@@ -21,7 +21,7 @@ const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
 pub(super) fn encode(
     pixels: &Pixels,
     is_drawn: bool,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
 ) -> Result<Vec<u8>, Error> {
     let mut info = Info::with_size(pixels.size.width, pixels.size.height);
     let exif = rights.and_then(|rights| rights.exif.clone());

@@ -11,7 +11,7 @@ use webp::{Encoder, WebPConfig, WebPMemory};
 use super::{Pixels, palette, quality};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 use crate::spec::Size;
 pub(in crate::render) use frames::Frames;
 
@@ -56,7 +56,7 @@ pub(super) fn lossy(
     pixels: &Pixels,
     q: u8,
     sharp_chroma: bool,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
 ) -> Result<Vec<u8>, Error> {
     let coding = Coding::Lossy { q, sharp_chroma };
     Ok(finish(&Samples::of(pixels).encode(coding)?, pixels, rights))
@@ -66,7 +66,7 @@ pub(super) fn lossy(
 pub(super) fn drawn(
     pixels: &Pixels,
     q: u8,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
     deadline: Instant,
 ) -> Result<Vec<u8>, Error> {
     let coded = drawn_alone(pixels, q, deadline)?;
@@ -143,7 +143,7 @@ impl Samples {
     }
 }
 
-fn finish(coded: &[u8], pixels: &Pixels, rights: Option<&Written>) -> Vec<u8> {
+fn finish(coded: &[u8], pixels: &Pixels, rights: Option<&EncodedRights>) -> Vec<u8> {
     let has_alpha = pixels.layout.has_alpha();
     contain(&coded[RIFF_HEADER..], pixels.size, has_alpha, None, rights)
 }
@@ -157,7 +157,7 @@ pub(in crate::render) fn contain(
     size: Size,
     has_alpha: bool,
     icc: Option<&[u8]>,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
 ) -> Vec<u8> {
     const ICC: u8 = 0x20;
     const ALPHA: u8 = 0x10;

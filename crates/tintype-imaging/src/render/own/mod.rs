@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::colour;
 use crate::Error;
 use crate::limits::Limits;
-use crate::probe::{ColourSpace, Colouring, Container, SourceFormat, Written};
+use crate::probe::{ColourSpace, Colouring, Container, EncodedRights, SourceFormat};
 use crate::spec::{Format, Resolved};
 
 pub(super) struct Own {
@@ -28,7 +28,7 @@ pub(super) struct Own {
 struct Extras<'a> {
     /// Present only if it changes how the image looks.
     icc: Option<&'a [u8]>,
-    rights: Option<&'a Written>,
+    rights: Option<&'a EncodedRights>,
 }
 
 /// Returns `None` if the original is not what was requested, cannot be reused, or is not smaller than the response made
@@ -37,7 +37,7 @@ pub(super) fn smaller(
     original: &[u8],
     container: &Container,
     resolved: &Resolved,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
     answer: &[u8],
     limits: &Limits,
     deadline: Instant,
