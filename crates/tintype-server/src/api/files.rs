@@ -23,10 +23,10 @@ use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
 use crate::originals::current::{self, Current, not_found};
 use crate::originals::delete::{Removed, remove};
-use crate::originals::digest::Expected;
+use crate::originals::digest::ExpectedDigests;
 use crate::originals::idempotency::IdempotencyKey;
 use crate::originals::put::permit;
-use crate::originals::upload::{self, Upload};
+use crate::originals::upload::{self, UploadRequest};
 use crate::records::patch::RecordPatch;
 
 const BASE: &str = "/api/v1/files/";
@@ -68,7 +68,7 @@ pub(super) async fn put(
     let reservation = upload::reserve(&app, content_length(&headers)?).await?;
     let body = body.into_data_stream();
     let received = upload::receive(&app, reservation, body, &expected, Some(&key)).await?;
-    let upload = Upload {
+    let upload = UploadRequest {
         caller: &caller,
         key,
         conflict,
@@ -170,8 +170,8 @@ pub(super) async fn delete(
     }
 }
 
-pub(super) fn expected(headers: &HeaderMap) -> Result<Expected, Error> {
-    Expected::from_headers(headers).map_err(|malformed| {
+pub(super) fn expected(headers: &HeaderMap) -> Result<ExpectedDigests, Error> {
+    ExpectedDigests::from_headers(headers).map_err(|malformed| {
         Error::new(Code::InvalidRequest)
             .detail(malformed.to_string())
             .member("field", malformed.header.as_str())

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::problems::Problems;
 use crate::old_urls::{
-    Answer, Grammar, Imgproxy, Listed, Pair, Pattern, PatternText, Place, Rule, Thumbor, Until,
-    compile,
+    Grammar, Imgproxy, KeyMapping, OldUrlRule, Pair, Pattern, PatternText, ResponseMode, Thumbor,
+    UnsignedSize, Until, compile,
 };
 
 /// Rules per site; each is tried in turn.
@@ -43,7 +43,11 @@ struct Entry {
 }
 
 /// Takes the rules out of a table, which is a site's or the whole file.
-pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems) -> Vec<Rule> {
+pub(super) fn take(
+    table: &mut toml::Table,
+    path: &str,
+    problems: &mut Problems,
+) -> Vec<OldUrlRule> {
     let name = format!("{path}old_urls");
     let entries = match table.remove("old_urls") {
         None => return Vec::new(),
@@ -86,7 +90,7 @@ fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, EntryError> {
 }
 
 impl Reader<'_> {
-    fn rule(&mut self, value: toml::Value) -> Option<Rule> {
+    fn rule(&mut self, value: toml::Value) -> Option<OldUrlRule> {
         const FIX: &str = "write it as `config/tintype.toml` shows";
         // serde's message may quote a value, which may be a secret; its first line has none.
         let entry: Entry = match value.try_into() {
@@ -114,7 +118,7 @@ impl Reader<'_> {
     }
 }
 
-fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
+fn rule(mut entry: Entry) -> Result<OldUrlRule, EntryError> {
     refuse_foreign_keys(&entry)?;
     let keys = keys(&mut entry)?;
     let grammar = match entry.grammar.as_str() {
@@ -128,7 +132,7 @@ fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
     };
     let mut sizes = Vec::new();
     for text in &entry.sizes {
-        match Listed::parse(text) {
+        match UnsignedSize::parse(text) {
             Some(listed) => sizes.push(listed),
             None => {
                 return wrong(
@@ -138,13 +142,13 @@ fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
             }
         }
     }
-    Ok(Rule {
+    Ok(OldUrlRule {
         grammar,
         prefix: prefix(entry.prefix.as_deref().unwrap_or("/"))?,
-        place: place(&entry)?,
+        mapping: mapping(&entry)?,
         answer: match entry.answer.as_deref() {
-            None | Some("here") => Answer::Here,
-            Some("redirect") => Answer::Redirect,
+            None | Some("here") => ResponseMode::Here,
+            Some("redirect") => ResponseMode::Redirect,
             Some(other) => {
                 return wrong("answer", format!("{other:?} is neither here nor redirect"));
             }
@@ -284,7 +288,7 @@ fn prefix(text: &str) -> Result<String, EntryError> {
     Ok(format!("{}/", text.trim_end_matches('/')))
 }
 
-fn place(entry: &Entry) -> Result<Place, EntryError> {
+fn mapping(entry: &Entry) -> Result<KeyMapping, EntryError> {
     let mut replace = Vec::new();
     for [pattern, text] in &entry.replace {
         match compile(pattern) {
@@ -299,7 +303,7 @@ fn place(entry: &Entry) -> Result<Place, EntryError> {
     };
     let sources: Vec<String> = entry.sources.iter().map(folder).collect();
     let sources = sources.iter().map(String::as_str);
-    Ok(Place::new(sources, entry.key_prefix.clone(), replace))
+    Ok(KeyMapping::new(sources, entry.key_prefix.clone(), replace))
 }
 
 /// Parses a day, as a TOML date or as text.

@@ -24,7 +24,7 @@ use crate::variants::response_cache::{CachedResponse, accepted};
 use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 
 /// The variant to respond with.
-struct Given {
+struct ChosenVariant {
     name: VariantName,
     fetched: Fetched,
     /// A better format is being made in the background, or it is not known yet which one that is.
@@ -95,7 +95,7 @@ async fn give(
     ask: &RequestContext<'_>,
     merged: &Merged,
     stored: &Arc<StoredRecord>,
-) -> Result<Given, Error> {
+) -> Result<ChosenVariant, Error> {
     let app = ask.app;
     let choices = choices(ask, merged, &stored.record)?;
     let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
@@ -131,7 +131,7 @@ async fn give(
         (fetched, _) => fetched?,
     };
     let is_asked = merged.request.animate == Some(true);
-    Ok(Given {
+    Ok(ChosenVariant {
         name: name(&choices[chosen]),
         fetched,
         interim,

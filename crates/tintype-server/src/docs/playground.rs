@@ -14,7 +14,7 @@ use crate::url::{ITEMS, Presets, words};
 const PREFIX: &str = "playground/";
 
 /// What the script needs to know of the service.
-pub struct Live {
+pub struct PlaygroundData {
     /// The token of `--dev`, where it is valid; otherwise the page asks the reader for one.
     token: Option<&'static str>,
     presets: Presets,
@@ -22,7 +22,7 @@ pub struct Live {
     public_url: Option<String>,
 }
 
-impl Live {
+impl PlaygroundData {
     pub fn of(app: &App) -> Self {
         let key = Key::parse(&format!("{PREFIX}a")).expect("it breaks no rule");
         let site = app.config.sites.of(&key);
@@ -51,7 +51,7 @@ impl Live {
     }
 }
 
-pub(super) fn write(page: &mut Page, live: Option<&Live>) {
+pub(super) fn write(page: &mut Page, live: Option<&PlaygroundData>) {
     page.section("playground", "Playground");
     let Some(live) = live else {
         page.prose(include_str!("prose/playground.md"));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::address::{compile, decode};
-use super::items::Items;
+use super::items::SpecItems;
+use super::key_mapping::{compile, decode};
 use super::{Read, Unmapped};
 use crate::url::{Access, is_item};
 
@@ -113,7 +113,7 @@ impl Pattern {
         }
         let missing = || Unmapped::Key(String::from("the URL names no image"));
         let address = self.key.fill(&texts).ok_or_else(missing)?;
-        let mut items = Items::default();
+        let mut items = SpecItems::default();
         for template in &self.spec {
             let has_nothing = |group: &str| texts.get(group).is_none_or(|text| is_nothing(text));
             if template.groups().any(has_nothing) {

@@ -96,11 +96,11 @@ pub struct Intent {
     pub at: Timestamp,
     /// The store ETag of the object to be replaced; `None` if there was none.
     pub before: Option<ETag>,
-    pub answer: Option<Answer>,
+    pub answer: Option<StoredResponse>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct StoredResponse {
     pub created: bool,
     pub etag: ETag,
     pub told: RecordView,

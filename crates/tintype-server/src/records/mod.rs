@@ -6,14 +6,14 @@
 //! If it cannot be stored, it is kept in memory.
 
 pub mod blocks;
-mod known;
+mod cached_record;
 pub mod media_type;
-pub mod named;
 pub mod patch;
 pub mod probing;
 mod pulse;
 pub mod reason;
 pub mod record;
+pub mod stored_word;
 pub mod unfinished;
 
 use std::future::ready;
@@ -32,7 +32,7 @@ use crate::records::probing::Probing;
 use crate::records::record::{Image, Record, short_hash};
 use crate::records::unfinished::Unfinished;
 use crate::workers::Priority;
-use known::Known;
+use cached_record::CachedRecord;
 use pulse::Pulse;
 
 /// Limit of a record's JSON; `meta` is limited far below this.
@@ -75,7 +75,7 @@ impl StoredRecord {
 
 /// The result of a conditional write.
 #[derive(Debug)]
-pub enum Written {
+pub enum WriteOutcome {
     Stored(Arc<StoredRecord>),
     /// Another process has written it first.
     Raced,
@@ -84,7 +84,7 @@ pub enum Written {
 pub struct Records {
     store: Arc<Store>,
     probing: Arc<Probing>,
-    cache: Cache<String, Known>,
+    cache: Cache<String, CachedRecord>,
     keep: Duration,
     pulse: Pulse,
     /// Whether the store is read-only.
@@ -144,7 +144,7 @@ impl Records {
         self: &Arc<Self>,
         key: &Key,
         until: Instant,
-        known: Option<Known>,
+        known: Option<CachedRecord>,
     ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let Some((last, known)) = known.and_then(|known| Some((known.last()?, known))) else {
             return self.ask(key, until).await;
@@ -178,7 +178,7 @@ impl Records {
                             false => self.pulse.responded(),
                         }
                         let last = known.and_then(|known| known.last()).ok_or(error)?;
-                        Ok(Op::Put(Known::new(Some(last), PAUSE)))
+                        Ok(Op::Put(CachedRecord::new(Some(last), PAUSE)))
                     }
                     answer => {
                         self.pulse.responded();
@@ -190,8 +190,8 @@ impl Records {
         Ok(computed(outcome))
     }
 
-    fn known(&self, stored: Option<Arc<StoredRecord>>) -> Known {
-        Known::new(stored, self.keep)
+    fn known(&self, stored: Option<Arc<StoredRecord>>) -> CachedRecord {
+        CachedRecord::new(stored, self.keep)
     }
 
     /// The record of the current bytes, if the known one is of the version `outdated`. Concurrent calls derive it
@@ -244,22 +244,26 @@ impl Records {
         entry.and_compute_with(|_| ready(Op::Put(known))).await;
     }
 
-    pub async fn write(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
+    pub async fn write(
+        &self,
+        record: Record,
+        condition: &Condition,
+    ) -> Result<WriteOutcome, Error> {
         let key = record.key.clone();
         let written = self.put(record, condition).await;
         // Whatever the result, the cached record may be outdated now.
         self.invalidate(&key).await;
         let written = written?;
-        if let Written::Stored(stored) = &written {
+        if let WriteOutcome::Stored(stored) = &written {
             self.remember(&key, Some(stored.clone())).await;
         }
         Ok(written)
     }
 
     /// Leaves the cache to the caller, which may be about to change it.
-    async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
+    async fn put(&self, record: Record, condition: &Condition) -> Result<WriteOutcome, Error> {
         let written = put(&self.store, record, condition).await?;
-        if let Written::Stored(stored) = &written {
+        if let WriteOutcome::Stored(stored) = &written {
             self.note_unfinished(stored);
         }
         Ok(written)
@@ -281,7 +285,7 @@ impl Records {
                 ..stored.record.clone()
             };
             let condition = Condition::Match(stored.etag.clone());
-            if let Written::Stored(_) = self.write(record, &condition).await? {
+            if let WriteOutcome::Stored(_) = self.write(record, &condition).await? {
                 return Ok(());
             }
         }
@@ -328,9 +332,9 @@ impl Records {
         }
         let condition = Condition::Match(stored.etag.clone());
         match self.write(record, &condition).await? {
-            Written::Stored(stored) => Ok(unfinished(&stored)),
+            WriteOutcome::Stored(stored) => Ok(unfinished(&stored)),
             // The process that was first has recorded what is left to do.
-            Written::Raced => Ok(None),
+            WriteOutcome::Raced => Ok(None),
         }
     }
 
@@ -473,9 +477,9 @@ impl Records {
             return Ok(Some(stored));
         }
         match self.put(record.clone(), condition).await {
-            Ok(Written::Stored(stored)) => Ok(Some(stored)),
+            Ok(WriteOutcome::Stored(stored)) => Ok(Some(stored)),
             // The other process's record counts.
-            Ok(Written::Raced) => self.read(key).await,
+            Ok(WriteOutcome::Raced) => self.read(key).await,
             // A store that cannot be written to can still be read.
             Err(error) if error.is_of_store() => {
                 // Logged once, and tried again with every refresh.
@@ -530,7 +534,7 @@ fn unwritten(record: Record) -> Result<Arc<StoredRecord>, Error> {
     )))
 }
 
-fn computed(outcome: CompResult<String, Known>) -> Option<Arc<StoredRecord>> {
+fn computed(outcome: CompResult<String, CachedRecord>) -> Option<Arc<StoredRecord>> {
     match outcome {
         CompResult::Inserted(entry)
         | CompResult::ReplacedWith(entry)
@@ -593,7 +597,11 @@ pub async fn inspect(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Erro
 }
 
 /// Writes a record, without a cache.
-pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result<Written, Error> {
+pub async fn put(
+    store: &Store,
+    record: Record,
+    condition: &Condition,
+) -> Result<WriteOutcome, Error> {
     let bytes =
         serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
     if bytes.len() as u64 > MAX_RECORD_BYTES {
@@ -608,10 +616,10 @@ pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result
     );
     let nothing = Attributes::default();
     match store.put(&object, source, condition, &nothing).await {
-        Ok(meta) => Ok(Written::Stored(Arc::new(StoredRecord::new(
+        Ok(meta) => Ok(WriteOutcome::Stored(Arc::new(StoredRecord::new(
             record, meta.etag,
         )))),
-        Err(tintype_store::Error::Precondition { .. }) => Ok(Written::Raced),
+        Err(tintype_store::Error::Precondition { .. }) => Ok(WriteOutcome::Raced),
         Err(error) => Err(error.into()),
     }
 }

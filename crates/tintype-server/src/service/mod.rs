@@ -41,8 +41,8 @@ use crate::telemetry::otlp::{self, LAST_WORDS, Tracer, Unsendable};
 use crate::variants::response_cache::ResponseCache;
 use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
-use admin::{Outcome, Readiness, Ready};
-use awaiting::{Late, chain};
+use admin::{CheckResult, Readiness, Ready};
+use awaiting::{DeferredRouter, chain};
 use base_path::BasePath;
 
 /// The hot cache's memory divided by this is for headers rather than bytes.
@@ -135,7 +135,7 @@ impl App {
             .await
             .map_err(StartError::Purgers)?;
         let (unfinished, receiver) = mpsc::channel(unfinished::MAX_WAITING);
-        let parts = variants::Parts {
+        let parts = variants::Dependencies {
             store: store.clone(),
             derived: derived.clone(),
             pool: pool.clone(),
@@ -194,7 +194,7 @@ pub async fn open_records(
 }
 
 fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartError> {
-    let limits = workers::Limits {
+    let limits = workers::PoolLimits {
         threads: resources.workers,
         queue: config.work.queue,
         bytes: resources.pixel_bytes(),
@@ -294,7 +294,7 @@ async fn run(
         }
     };
     let machines = admin::router(readiness.clone(), scrape.clone());
-    let (public, api) = (Late::default(), Late::default());
+    let (public, api) = (DeferredRouter::default(), DeferredRouter::default());
 
     let draining = {
         let (readiness, stop) = (readiness.clone(), stop.clone());
@@ -329,7 +329,7 @@ async fn run(
         })?;
     let threads = Arc::new(threads);
     let shared = listeners.api.is_none();
-    let serve = |listener, late: &Late, name, connections| {
+    let serve = |listener, late: &DeferredRouter, name, connections| {
         let open = metrics.connections(name);
         let service = BasePath::new(Observe::new(late.clone(), observer.clone()), &config.sites);
         let settings = http::Settings {
@@ -403,7 +403,7 @@ async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: 
     tokio::join!(lines, pushes);
 }
 
-async fn health(app: Option<Arc<App>>) -> Outcome {
+async fn health(app: Option<Arc<App>>) -> CheckResult {
     // Only called once the service has started.
     let app = app.ok_or_else(Vec::new)?;
     // In time to be a reason: if the whole check takes too long, the service counts as not ready.

@@ -138,7 +138,7 @@ fn line(service: &str, figures: &Figures) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::log::{Writer, tests::Memory};
+    use crate::telemetry::log::{LogWriter, tests::Memory};
 
     const BEFORE: &str = "\
 # TYPE tintype_http_requests counter
@@ -187,7 +187,7 @@ tintype_workers_busy 3
     #[tokio::test(start_paused = true)]
     async fn there_is_one_a_minute_and_one_at_the_end() {
         let output = Memory::default();
-        let writer = Writer::to(output.clone()).unwrap();
+        let writer = LogWriter::to(output.clone()).unwrap();
         let stop = CancellationToken::new();
         let writing = tokio::spawn({
             let (log, stop) = (writer.log(), stop.clone());

@@ -1,8 +1,8 @@
 //! The items of a spec, one row each: name, default, meaning, field and kind of value. Rows are in canonical order.
 
 use super::values::{
-    Backgrounds, Crops, Downloads, FITS, FLIPS, FORMATS, Gravities, Kind, LAST_SECOND, METADATA,
-    ROTATIONS, SWITCH, Versions, fractional, number,
+    Backgrounds, Crops, Downloads, FITS, FLIPS, FORMATS, Gravities, LAST_SECOND, METADATA,
+    ROTATIONS, SWITCH, ValueKind, Versions, fractional, number,
 };
 use super::{SpecError, SpecUrl, shortened};
 

@@ -20,7 +20,7 @@ use crate::records::StoredRecord;
 const SMALL: usize = 64 * 1024;
 
 /// Where to find a variant again.
-pub(crate) struct Place<'a> {
+pub(crate) struct VariantLocation<'a> {
     pub name: &'a VariantName,
     pub key: &'a Key,
     pub stored: &'a Arc<StoredRecord>,
@@ -29,7 +29,7 @@ pub(crate) struct Place<'a> {
 /// The bytes of a range, which lies within the variant.
 pub(crate) fn body(
     variants: &Arc<Variants>,
-    place: &Place<'_>,
+    location: &VariantLocation<'_>,
     variant: &Arc<Variant>,
     range: Range<u64>,
 ) -> Body {
@@ -45,9 +45,9 @@ pub(crate) fn body(
     let held = Expiring::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
     let sending = Sending {
         variants: variants.clone(),
-        name: *place.name,
-        key: place.key.clone(),
-        stored: place.stored.clone(),
+        name: *location.name,
+        key: location.key.clone(),
+        stored: location.stored.clone(),
         len: variant.bytes.len(),
         left: range,
         first: Some(variant.clone()),

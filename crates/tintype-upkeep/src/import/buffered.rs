@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use tintype_server::originals::coding;
-use tintype_server::originals::digest::Expected;
+use tintype_server::originals::digest::ExpectedDigests;
 use tintype_server::originals::spool::{self, Spool, Spooled};
 use tintype_server::records::record::is_gzip;
 use tintype_store::{ContentHash, WriteSource};
@@ -66,7 +66,9 @@ impl Buffered {
         E: Error + Send + Sync + 'static,
     {
         let reservation = spool.reserve(announced)?;
-        let spooled = reservation.write(body, limit, &Expected::default()).await;
+        let spooled = reservation
+            .write(body, limit, &ExpectedDigests::default())
+            .await;
         Ok(Self {
             spooled: spooled.map_err(broken_off)?,
             encoding: None,

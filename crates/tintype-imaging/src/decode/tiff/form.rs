@@ -36,7 +36,7 @@ pub(super) enum Packing {
     Lzma,
     Webp,
     Jpeg,
-    FaxCoding(FaxCoding),
+    Fax(FaxCoding),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl PageFormat {
                 signed: false,
             };
         match self.packing {
-            Packing::FaxCoding(_) if bits != 1 || page.samples != 1 => {
+            Packing::Fax(_) if bits != 1 || page.samples != 1 => {
                 Err(refused("fax coding of more than one bit a pixel"))
             }
             Packing::Webp if !is_of_bytes || page.planar || !matches!(page.samples, 3 | 4) => {
@@ -158,12 +158,12 @@ fn packing(page: &Page, t4_options: u64) -> Result<Packing, Error> {
     Ok(match page.compression {
         // Some writers use 0 for no compression.
         0 | 1 => Packing::None,
-        page::CCITT_RLE => Packing::FaxCoding(FaxCoding::Rle { words: false }),
-        page::CCITT_RLE_WORDS => Packing::FaxCoding(FaxCoding::Rle { words: true }),
-        page::CCITT_G3 => Packing::FaxCoding(FaxCoding::Group3 {
+        page::CCITT_RLE => Packing::Fax(FaxCoding::Rle { words: false }),
+        page::CCITT_RLE_WORDS => Packing::Fax(FaxCoding::Rle { words: true }),
+        page::CCITT_G3 => Packing::Fax(FaxCoding::Group3 {
             two_dimensional: t4_options & 1 != 0,
         }),
-        page::CCITT_G4 => Packing::FaxCoding(FaxCoding::Group4),
+        page::CCITT_G4 => Packing::Fax(FaxCoding::Group4),
         5 => Packing::Lzw,
         page::JPEG => Packing::Jpeg,
         8 | 32_946 => Packing::Deflate,

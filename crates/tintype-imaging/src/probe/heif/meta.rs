@@ -35,7 +35,7 @@ pub(super) struct ItemLocation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ConstructionMethod {
     #[default]
-    HeifFile,
+    File,
     Idat,
     /// Within other items; no known writer does this.
     Items,
@@ -108,7 +108,7 @@ impl MetaBox {
             let start = fields.number(of_base)?;
             let mut location = ItemLocation {
                 base: match base {
-                    0 => ConstructionMethod::HeifFile,
+                    0 => ConstructionMethod::File,
                     1 => ConstructionMethod::Idat,
                     _ => ConstructionMethod::Items,
                 },

@@ -287,7 +287,7 @@ impl HeifFile {
         let location = self.item(id)?.location.as_ref();
         let location = location.ok_or_else(|| Error::malformed("an item without data"))?;
         let whole = match location.base {
-            ConstructionMethod::HeifFile => 0..reader.length(),
+            ConstructionMethod::File => 0..reader.length(),
             ConstructionMethod::Idat => self.idat.clone(),
             ConstructionMethod::Items => {
                 return Err(Error::unsupported("HEIF with items stored in other items"));

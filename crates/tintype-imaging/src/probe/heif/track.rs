@@ -108,7 +108,7 @@ impl<'a> Track<'a> {
         let mut item = Item {
             kind: self.codec,
             location: Some(ItemLocation {
-                base: ConstructionMethod::HeifFile,
+                base: ConstructionMethod::File,
                 extents: vec![self.first],
             }),
             ..Item::default()

@@ -3,9 +3,9 @@
 use axum::body::Body;
 use http::Method;
 
-use super::{Answer, Api};
+use super::{Api, ApiResponse};
 
-async fn read(api: &Api, method: Method, headers: &[(&str, &str)]) -> Answer {
+async fn read(api: &Api, method: Method, headers: &[(&str, &str)]) -> ApiResponse {
     api.send(method, "/api/v1/files/a.txt", headers, Body::empty())
         .await
 }

@@ -67,7 +67,7 @@ impl Granted {
     }
 
     /// `root` stands for `/`. Of equal limits, the source nearer to the process is named.
-    fn tightest(root: &Path, cpus: NonZeroUsize, told: task::Limits) -> Self {
+    fn tightest(root: &Path, cpus: NonZeroUsize, told: task::TaskLimits) -> Self {
         let of_machine = Limit::of(cpus, LimitSource::Machine);
         let of_task = told
             .cpus

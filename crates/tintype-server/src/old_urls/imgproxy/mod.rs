@@ -14,8 +14,8 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::{Read, Unmapped};
 use crate::url::Access;
-use options::Options;
-use source::Source;
+use options::ProcessingOptions;
+use source::SourceUrl;
 
 /// Keys, and how much of a signature is compared. Without keys any signature is accepted, and counts as none.
 pub struct Imgproxy {
@@ -92,7 +92,7 @@ impl Imgproxy {
 
     fn request(&self, path: &str, access: Access) -> Result<Read, Unmapped> {
         let parts: Vec<&str> = path.split('/').collect();
-        let mut options = Options::default();
+        let mut options = ProcessingOptions::default();
         let at = match self.only_presets {
             true => {
                 options.apply("preset", &parts[0].split(':').collect::<Vec<_>>())?;
@@ -109,7 +109,7 @@ impl Imgproxy {
                 count
             }
         };
-        let Source { address, extension } = source::of(&parts[at..])?;
+        let SourceUrl { address, extension } = source::of(&parts[at..])?;
         if let Some(extension) = extension {
             options.extension(&extension)?;
         }

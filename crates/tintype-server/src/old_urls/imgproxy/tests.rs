@@ -1,12 +1,12 @@
 //! imgproxy's own test tables: signatures, changes made by proxies, sources, and every option.
 
 use super::super::tests::{rule, told};
-use super::super::{Grammar, Rule};
+use super::super::{Grammar, OldUrlRule};
 use super::*;
 
 const SOURCE: &str = "http://images.dev/lorem/ipsum.jpg";
 
-fn unsigned() -> Rule {
+fn unsigned() -> OldUrlRule {
     let imgproxy = Imgproxy {
         pairs: Vec::new(),
         signature_size: 32,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::super::Unmapped;
-use super::super::items::Items;
+use super::super::items::SpecItems;
 use Kind::{Boolean, Decimal, Integer, NonZero, Text, Whole, Word};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -271,7 +271,11 @@ fn is_focal(text: &str) -> bool {
 
 impl Colour {
     /// Sets nothing for `transparent`, which is the default if the format supports it.
-    pub(super) fn set_background(&self, filter: &str, items: &mut Items) -> Result<(), Unmapped> {
+    pub(super) fn set_background(
+        &self,
+        filter: &str,
+        items: &mut SpecItems,
+    ) -> Result<(), Unmapped> {
         let text = self.0.to_ascii_lowercase();
         if text == "transparent" {
             return Ok(());

@@ -2,11 +2,11 @@
 //! tests on itself.
 
 use super::super::tests::{rule, told};
-use super::super::{Grammar, Rule};
-use super::parts::{FitIn, Parts, Side};
+use super::super::{Grammar, OldUrlRule};
+use super::parts::{BoxSide, FitIn, UrlParts};
 use super::*;
 
-fn thumbor(key: &str, is_unsafe: bool) -> Rule {
+fn thumbor(key: &str, is_unsafe: bool) -> OldUrlRule {
     let keys = vec![b"an older key".to_vec(), key.as_bytes().to_vec()];
     rule(Grammar::Thumbor(Thumbor { keys, is_unsafe }), &[""])
 }
@@ -116,7 +116,7 @@ fn a_signature_counts_once_and_at_the_front() {
 fn parts_are_where_the_grammar_has_them() {
     let all = "debug/meta/trim/300x200:400x500/adaptive-full-fit-in/-300x-400/left/top/smart/\
                filters:brightness(100)/some/image.jpg";
-    let expected = Parts {
+    let expected = UrlParts {
         debug: true,
         meta: true,
         trim: true,
@@ -125,8 +125,8 @@ fn parts_are_where_the_grammar_has_them() {
             adaptive: true,
             full: true,
         }),
-        width: Side::Pixels(300),
-        height: Side::Pixels(400),
+        width: BoxSide::Pixels(300),
+        height: BoxSide::Pixels(400),
         mirror: (true, true),
         halign: Some(-1),
         valign: Some(-1),
@@ -134,7 +134,7 @@ fn parts_are_where_the_grammar_has_them() {
         filters: "brightness(100)",
         image: "some/image.jpg",
     };
-    assert_eq!(Parts::of(all), expected);
+    assert_eq!(UrlParts::of(all), expected);
     for (text, image) in [
         ("", ""),
         ("image.jpg", "image.jpg"),
@@ -163,7 +163,7 @@ fn parts_are_where_the_grammar_has_them() {
         ("1x2:3x/image.jpg", "1x2:3x/image.jpg"),
         ("300x200//image.jpg", "/image.jpg"),
     ] {
-        assert_eq!(Parts::of(text).image, image, "{text}");
+        assert_eq!(UrlParts::of(text).image, image, "{text}");
     }
 }
 

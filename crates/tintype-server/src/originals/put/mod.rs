@@ -19,7 +19,7 @@ use crate::auth::{Caller, Principal};
 use crate::config::Scope;
 use crate::error::Error;
 use crate::http::respond::conditional::Tags;
-use crate::originals::idempotency::{self, Answer, IdempotencyKey, Intent};
+use crate::originals::idempotency::{self, IdempotencyKey, Intent, StoredResponse};
 use crate::originals::spool::Spooled;
 use crate::records::StoredRecord;
 use crate::records::patch::{EditableFields, RecordPatch};
@@ -189,7 +189,7 @@ impl Placed {
         }
     }
 
-    fn remembered(key: &Key, answer: Answer) -> Self {
+    fn remembered(key: &Key, answer: StoredResponse) -> Self {
         Self {
             key: key.clone(),
             created: answer.created,
@@ -216,8 +216,8 @@ impl Placed {
         self.told = PlacedRecord::Stored(stored);
     }
 
-    fn answer(&self, app: &App) -> Answer {
-        Answer {
+    fn answer(&self, app: &App) -> StoredResponse {
+        StoredResponse {
             created: self.created,
             etag: self.etag.clone(),
             told: self.view(app),

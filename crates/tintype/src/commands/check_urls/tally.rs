@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use tintype_server::config::{OldUrl, Sites};
-use tintype_server::old_urls::{Answer, Unmapped};
+use tintype_server::old_urls::{ResponseMode, Unmapped};
 use tintype_server::url::{ORIGINALS, VARIANTS};
 
 use super::line::Asked;
@@ -191,8 +191,8 @@ fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static
     rule.authorise(&translated, site.unsigned, site.originals, now)
         .map_err(|denied| refused("denied", denied.to_string()))?;
     let how = match rule.answer {
-        Answer::Here => "in place",
-        Answer::Redirect => "redirected",
+        ResponseMode::Here => "in place",
+        ResponseMode::Redirect => "redirected",
     };
     Ok((grammar, how))
 }

@@ -60,7 +60,7 @@ pub(super) fn open<'c>(
             let kib = (MAX_WINDOW_BYTES / 1024) as u32 + 1024;
             Box::new(XzReader::new_mem_limit(Cursor::new(bytes), false, kib))
         }
-        Packing::FaxCoding(coding) => Box::new(fax::Fax::new(bytes, coding, shape, row_bytes)),
+        Packing::Fax(coding) => Box::new(fax::Fax::new(bytes, coding, shape, row_bytes)),
         Packing::Jpeg => {
             let rows = jpeg::decode(chunks, &bytes, shape, limits, deadline)?;
             Box::new(Cursor::new(rows))
