@@ -84,7 +84,7 @@ impl ReadOnlyStore {
     }
 
     /// Counts of the store below.
-    pub fn asked(&self) -> &Counts {
+    pub fn requests(&self) -> &Counts {
         self.store.counts()
     }
 

@@ -61,7 +61,7 @@ fn writes_below(store: &Store) -> u64 {
     let Store::Overlay(overlay) = store else {
         panic!("not an overlay");
     };
-    overlay.lower().asked().puts() + overlay.lower().asked().deletes()
+    overlay.lower().requests().puts() + overlay.lower().requests().deletes()
 }
 
 #[derive(Clone, Debug)]

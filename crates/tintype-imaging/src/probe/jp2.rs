@@ -25,7 +25,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     reader.seek(0)?;
     if reader.peek(4)? == b"\xff\x4f\xff\x51" {
         let components = codestream(reader, header)?;
-        told_by(components, header);
+        assume_colours(components, header);
         return Ok((blocks, Colouring::Srgb));
     }
     let (mut parts, mut has_head) = (0, false);
@@ -48,7 +48,7 @@ pub(super) fn walk<R: BufRead + Seek>(
             b"jp2c" => {
                 let components = codestream(reader, header)?;
                 if !has_head {
-                    told_by(components, header);
+                    assume_colours(components, header);
                 }
                 header.truncated = end > reader.length();
                 let colouring = match blocks.icc {
@@ -64,7 +64,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     Err(Error::malformed("no pixels"))
 }
 
-fn told_by(components: u16, header: &mut Header) {
+fn assume_colours(components: u16, header: &mut Header) {
     header.colour_space = if components < 3 {
         ColourSpace::Gray
     } else {

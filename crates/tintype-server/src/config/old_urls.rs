@@ -96,14 +96,14 @@ impl Reader<'_> {
         let entry: Entry = match value.try_into() {
             Ok(entry) => entry,
             Err(error) => {
-                let told = error.message().lines().next().unwrap_or_default();
-                let is_of_names = told.starts_with("unknown field");
-                let told = if is_of_names {
-                    told
+                let message = error.message().lines().next().unwrap_or_default();
+                let is_of_names = message.starts_with("unknown field");
+                let message = if is_of_names {
+                    message
                 } else {
                     "a value has the wrong type"
                 };
-                self.problems.add(&self.name, told, FIX);
+                self.problems.add(&self.name, message, FIX);
                 return None;
             }
         };

@@ -40,14 +40,14 @@ impl PlaygroundData {
         let presets = presets.map(|(name, spec)| (name.to_string(), spec.to_string().into()));
         let presets: serde_json::Map<_, _> = presets.collect();
         let items: Vec<_> = ITEMS.iter().map(|item| item.name).collect();
-        let told = json!({
+        let script = json!({
             "token": self.token,
             "prefix": PREFIX,
             "items": items,
             "presets": presets,
             "public_url": self.public_url,
         });
-        told.to_string().replace('<', "\\u003c")
+        script.to_string().replace('<', "\\u003c")
     }
 }
 

@@ -30,7 +30,7 @@ static PRESETS: LazyLock<Presets> = LazyLock::new(|| {
 });
 
 /// `signed key spec`, or `reason: words`, or `-` if it belongs to another grammar.
-pub(super) fn told(rule: &OldUrlRule, address: &str) -> String {
+pub(super) fn translation(rule: &OldUrlRule, address: &str) -> String {
     let (path, query) = match address.split_once('?') {
         None => (address, None),
         Some((path, query)) => (path, Some(query)),
@@ -158,9 +158,9 @@ fn a_script_is_a_pattern_over_its_query() {
         ("/thumb.php/x?src=a.jpg", "-"),
         ("/other.php?src=a.jpg", "-"),
     ] {
-        assert_eq!(told(&rule, address), expected, "{address}");
+        assert_eq!(translation(&rule, address), expected, "{address}");
     }
-    assert!(told(&rule, "/thumb.php?src=a.jpg&w=99999").starts_with("option: w: must be"));
+    assert!(translation(&rule, "/thumb.php?src=a.jpg&w=99999").starts_with("option: w: must be"));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn names_of_stored_thumbnails_are_a_pattern_over_the_path() {
             "-",
         ),
     ] {
-        assert_eq!(told(rule, address), expected, "{address}");
+        assert_eq!(translation(rule, address), expected, "{address}");
     }
 }
 
@@ -237,8 +237,11 @@ fn a_value_brings_no_items_of_its_own() {
         "3_4",
         "x",
     ] {
-        let told = told(&rule, &format!("/a.jpg/{value}"));
-        assert!(told.starts_with("option: "), "{value}: {told}");
+        let translation = translation(&rule, &format!("/a.jpg/{value}"));
+        assert!(
+            translation.starts_with("option: "),
+            "{value}: {translation}"
+        );
     }
 }
 
@@ -392,13 +395,16 @@ fn after_its_day_every_url_of_a_grammar_is_gone() {
         Some(Until { day, second })
     };
     rule.until = until(1_001);
-    assert_eq!(told(&rule, "/thumb.php?src=a.jpg"), "a.jpg f_auto");
+    assert_eq!(translation(&rule, "/thumb.php?src=a.jpg"), "a.jpg f_auto");
     rule.until = until(1_000);
     for address in ["/thumb.php?src=a.jpg", "/thumb.php?nonsense=1"] {
-        let told = told(&rule, address);
-        assert_eq!(told, "gone: URLs of this kind were served until 2030-01-01");
+        let translation = translation(&rule, address);
+        assert_eq!(
+            translation,
+            "gone: URLs of this kind were served until 2030-01-01"
+        );
     }
-    assert_eq!(told(&rule, "/else"), "-");
+    assert_eq!(translation(&rule, "/else"), "-");
 }
 
 #[test]
@@ -480,11 +486,14 @@ fn unsigned_urls_obey_the_site_except_for_listed_boxes() {
 fn only_urls_below_the_prefix_belong_to_a_grammar() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     rule.prefix = "/old/".to_owned();
-    assert_eq!(told(&rule, "/thumb.php?src=a.jpg"), "-");
-    assert_eq!(told(&rule, "/old/thumb.php?src=a.jpg"), "a.jpg f_auto");
-    assert_eq!(told(&rule, "/old/"), "-");
+    assert_eq!(translation(&rule, "/thumb.php?src=a.jpg"), "-");
+    assert_eq!(
+        translation(&rule, "/old/thumb.php?src=a.jpg"),
+        "a.jpg f_auto"
+    );
+    assert_eq!(translation(&rule, "/old/"), "-");
     let long = format!("/old/thumb.php?src={}", "a".repeat(9_000));
-    assert_eq!(told(&rule, &long), "-");
+    assert_eq!(translation(&rule, &long), "-");
 }
 
 static EVERY_GRAMMAR: LazyLock<Vec<OldUrlRule>> = LazyLock::new(|| {

@@ -85,7 +85,7 @@ impl Copying<'_> {
         if !placed.replayed && now.is_none_or(|now| !describes(record, &now)) {
             // The copied version may be another one than that of the record.
             if let Some(stored) = app.records.rederive(&placed.key).await? {
-                placed.tell(stored);
+                placed.set_record(stored);
             }
         }
         Ok(placed)

@@ -147,10 +147,10 @@ impl Records {
         known: Option<CachedRecord>,
     ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let Some((last, known)) = known.and_then(|known| Some((known.last()?, known))) else {
-            return self.ask(key, until).await;
+            return self.look_up(key, until).await;
         };
         let (records, owned) = (self.clone(), key.clone());
-        let asking = tokio::spawn(async move { records.ask(&owned, until).await });
+        let asking = tokio::spawn(async move { records.look_up(&owned, until).await });
         match self.pulse.await_answer(asking).await {
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => Err(Error::new(Code::Internal).cause(panic)),
@@ -163,7 +163,7 @@ impl Records {
 
     /// One read at a time per key, and never during [`Self::remember`] or [`Self::invalidate`]: what was read before a
     /// change must not be cached after it.
-    async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
+    async fn look_up(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
         let asking = self.cache.entry_by_ref(key.as_str());
         let outcome = asking
             .and_try_compute_with(|entry| async move {

@@ -227,7 +227,7 @@ impl Probing {
             Err(error) => Err(error.into()),
         };
         match made {
-            Ok(placeholder) => tell(&mut image, &placeholder),
+            Ok(placeholder) => add_placeholder(&mut image, &placeholder),
             Err(Hindrance { error, is_lasting }) => {
                 tracing::debug!(%error, is_lasting, "facts of an image are missing for now");
                 // The rest of the file may be intact.
@@ -404,7 +404,7 @@ fn image_of(header: &Header) -> Image {
     }
 }
 
-fn tell(image: &mut Image, placeholder: &Placeholder) {
+fn add_placeholder(image: &mut Image, placeholder: &Placeholder) {
     let [r, g, b] = placeholder.dominant;
     image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
     let engine = base64::engine::general_purpose::STANDARD;

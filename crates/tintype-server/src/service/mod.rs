@@ -321,7 +321,7 @@ async fn run(
         last.clone(),
     ));
     // Telemetry of the last request still has to be written.
-    let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
+    let pushing = tokio::spawn(push_telemetry(config.clone(), log, scrape, last.clone()));
     let threads =
         Threads::start(granted.cpus.value.get()).map_err(|source| StartError::System {
             what: "the threads for connections",
@@ -376,7 +376,7 @@ async fn run(
     last.cancel();
     let last_spans = tracer.map(|tracer| off_threads(move || tracer.shut_down(LAST_WORDS)));
     let _ = machines.await;
-    let _ = telling.await;
+    let _ = pushing.await;
     if let Some(last_spans) = last_spans {
         let _ = last_spans.await;
     }
@@ -388,7 +388,12 @@ async fn run(
 }
 
 /// Writes periodic telemetry until `stop`.
-async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
+async fn push_telemetry(
+    config: Arc<Config>,
+    log: Log,
+    scrape: impl Fn() -> String,
+    stop: CancellationToken,
+) {
     let lines = async {
         if config.logging.emf {
             emf::write(&config.otel.service, &log, &scrape, stop.clone()).await;
@@ -451,10 +456,10 @@ async fn unwritable(app: &App) -> Vec<String> {
 }
 
 fn ready(app: &App, reasons: Vec<String>) -> Ready {
-    let told = app.config.warnings(SystemTime::now()).into_iter();
+    let warnings = app.config.warnings(SystemTime::now()).into_iter();
     Ready {
         degraded: reasons.into_iter().chain(app.outbox.failing()).collect(),
-        warnings: told
+        warnings: warnings
             .map(|warning| warning.to_string())
             .chain(app.store.warnings())
             .collect(),

@@ -204,10 +204,10 @@ tintype_workers_busy 3
             (&line["event"], &line["service"]),
             (&json!("metrics"), &json!("media"))
         );
-        let told = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(told["Namespace"], "tintype");
-        assert_eq!(told["Dimensions"], json!([["service"]]));
-        let names: Vec<_> = told["Metrics"].as_array().unwrap().iter().collect();
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(metrics["Namespace"], "tintype");
+        assert_eq!(metrics["Dimensions"], json!([["service"]]));
+        let names: Vec<_> = metrics["Metrics"].as_array().unwrap().iter().collect();
         let wanted = [
             "Utilisation",
             "QueueWaitSeconds",

@@ -57,7 +57,7 @@ impl Default for BackgroundRenders {
 
 impl Variants {
     /// Returns which of the choices to send in place of the first, unless that has been made already.
-    pub fn gives_way(
+    pub fn deferral(
         &self,
         record: &Record,
         choices: &[Resolved],
@@ -74,7 +74,7 @@ impl Variants {
             return is_long.then_some((1, DeferralReason::Dear));
         }
         let wait = self.pool.expected_wait(&cost_of(record, best)?);
-        formats::gives_way(&costs?, self.config.pictures.format_budget, wait)
+        formats::deferral(&costs?, self.config.pictures.format_budget, wait)
     }
 
     /// Returns whether the variant exists already. Concurrent calls make one request to the store.

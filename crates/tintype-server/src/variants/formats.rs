@@ -8,7 +8,7 @@
 //! instead if the animation would take too long.
 //!
 //! A format that cannot hold an image of this size is never used. One that would cost too much now is replaced for a
-//! minute ([`gives_way`]), while the better response is made in the background.
+//! minute ([`deferral`]), while the better response is made in the background.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl DeferralReason {
 
 /// Returns which format to send in place of the first, if that has not been made yet, and why. `wait` is the current
 /// wait for a pixel thread.
-pub(crate) fn gives_way(
+pub(crate) fn deferral(
     costs: &[ExpectedTimes],
     budget: Duration,
     wait: Duration,
@@ -130,7 +130,7 @@ mod tests {
             })
             .collect();
         let (budget, wait) = (Duration::from_millis(budget), Duration::from_millis(wait));
-        gives_way(&costs, budget, wait)
+        deferral(&costs, budget, wait)
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dear_format_gives_way_to_the_next_within_the_budget_or_to_the_cheapest() {
+    fn a_dear_format_deferral_to_the_next_within_the_budget_or_to_the_cheapest() {
         let dear = |index| Some((index, DeferralReason::Dear));
         assert_eq!(decide(200, 0, &[(40, 330), (40, 60), (40, 5)]), dear(1));
         assert_eq!(decide(200, 0, &[(40, 330), (40, 260), (40, 90)]), dear(2));

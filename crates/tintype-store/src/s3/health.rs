@@ -37,7 +37,7 @@ pub(super) struct Target<'a> {
 
 #[derive(Debug)]
 pub(super) struct Health {
-    alive: Probe,
+    probe: Probe,
     counts: Arc<Counts>,
     state: Mutex<State>,
     away: watch::Sender<bool>,
@@ -56,9 +56,9 @@ struct State {
 }
 
 impl Health {
-    pub(super) fn new(alive: Probe, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(probe: Probe, counts: Arc<Counts>) -> Self {
         Self {
-            alive,
+            probe,
             counts,
             state: Mutex::default(),
             away: watch::Sender::new(false),
@@ -89,7 +89,7 @@ impl Health {
         if *self.away.borrow() {
             return Err(Self::gone(Operation::GetObject));
         }
-        self.alive.ask().await
+        self.probe.send().await
     }
 
     /// Checks whether the last write was accepted.
@@ -236,7 +236,7 @@ impl Health {
 async fn find_out(health: Weak<Health>) {
     while let Some(health) = health.upgrade() {
         let asked = Instant::now();
-        let is_answered = health.alive.is_answered().await;
+        let is_answered = health.probe.is_answered().await;
         if !health.found_out(is_answered, asked) {
             return;
         }

@@ -212,17 +212,21 @@ impl Bucket {
         position: &str,
         limit: usize,
     ) -> Result<ListedPage, Failure> {
-        match self.ask(prefix, delimiter, position, limit, false).await {
+        match self
+            .list_page(prefix, delimiter, position, limit, false)
+            .await
+        {
             // A name with a control character cannot be written in XML. Encoding is not always requested, because
             // some servers claim to encode names but do not.
             Err(failure) if failure.kind == FailureKind::Garbled => {
-                self.ask(prefix, delimiter, position, limit, true).await
+                self.list_page(prefix, delimiter, position, limit, true)
+                    .await
             }
             outcome => outcome,
         }
     }
 
-    async fn ask(
+    async fn list_page(
         &self,
         prefix: &str,
         delimiter: bool,

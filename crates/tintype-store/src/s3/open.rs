@@ -30,7 +30,7 @@ pub(super) async fn open(
         "" => String::new(),
         location => format!("{location}/"),
     };
-    let alive = Probe::new(connection.client.clone(), &settings.bucket, &location);
+    let probe = Probe::new(connection.client.clone(), &settings.bucket, &location);
     let mut bucket = Bucket {
         client: connection.client.clone(),
         name: settings.bucket.clone(),
@@ -40,7 +40,7 @@ pub(super) async fn open(
         writing: settings.writing.clone(),
         enforced: Enforced::ALL,
         late: LazyAbilities::default(),
-        health: Arc::new(Health::new(alive, counts.clone())),
+        health: Arc::new(Health::new(probe, counts.clone())),
         counts,
         hedges: Hedges::default(),
         locks: Locks::default(),

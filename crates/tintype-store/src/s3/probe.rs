@@ -32,14 +32,14 @@ impl Probe {
     }
 
     pub(super) async fn is_answered(&self) -> bool {
-        match self.ask().await {
+        match self.send().await {
             Ok(()) => true,
             Err(failure) => !failure.kind.is_away(),
         }
     }
 
     /// A single attempt, without retries.
-    pub(super) async fn ask(&self) -> Result<(), Failure> {
+    pub(super) async fn send(&self) -> Result<(), Failure> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(TIMEOUT)
             .operation_timeout(TIMEOUT)

@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderValue};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use super::answer::{Answer, Refusal};
 use super::bucket::{Bucket, Stored, quoted};
 use super::content::Content;
 use super::operation::{Call, decoded};
+use super::response::{Refusal, S3Response};
 use super::xml;
 
-type Outcome = Result<Answer, Refusal>;
+type Outcome = Result<S3Response, Refusal>;
 
 pub(super) fn put(
     bucket: &mut Bucket,
@@ -32,14 +32,14 @@ pub(super) fn put(
 pub(super) fn delete(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
     bucket.allows(&call.key, headers)?;
     bucket.objects.remove(&call.key);
-    Ok(Answer::new(204))
+    Ok(S3Response::new(204))
 }
 
 pub(super) fn delete_many(bucket: &mut Bucket, content: &Content) -> Outcome {
     for key in xml::all(&text(content), "Key") {
         bucket.objects.remove(&xml::unescaped(key));
     }
-    Ok(Answer::xml(200, "<DeleteResult></DeleteResult>".into()))
+    Ok(S3Response::xml(200, "<DeleteResult></DeleteResult>".into()))
 }
 
 pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
@@ -54,7 +54,7 @@ pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Out
     let object = Stored::new(source.content, own);
     let etag = xml::element("ETag", quoted(&object.etag));
     bucket.objects.insert(call.key.clone(), object);
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<CopyObjectResult>{etag}</CopyObjectResult>"),
     ))
@@ -63,7 +63,7 @@ pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Out
 pub(super) fn create_upload(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
     let id = bucket.begin(&call.key, own(headers));
     let text = xml::element("Key", &call.key) + &xml::element("UploadId", id);
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<InitiateMultipartUploadResult>{text}</InitiateMultipartUploadResult>"),
     ))
@@ -102,7 +102,7 @@ pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -
     let part = Stored::new(content, HeaderMap::new());
     let etag = xml::element("ETag", quoted(&part.etag));
     keep_part(bucket, call, part)?;
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<CopyPartResult>{etag}</CopyPartResult>"),
     ))
@@ -126,7 +126,7 @@ pub(super) fn complete(
         .collect();
     let object = bucket.complete(&call.key, call.parameter("uploadId"), &named, headers)?;
     let text = xml::element("Key", &call.key) + &xml::element("ETag", quoted(&object.etag));
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<CompleteMultipartUploadResult>{text}</CompleteMultipartUploadResult>"),
     ))
@@ -135,7 +135,7 @@ pub(super) fn complete(
 pub(super) fn abort(bucket: &mut Bucket, call: &Call) -> Outcome {
     bucket.upload(&call.key, call.parameter("uploadId"))?;
     bucket.uploads.remove(call.parameter("uploadId"));
-    Ok(Answer::new(204))
+    Ok(S3Response::new(204))
 }
 
 fn keep_part(bucket: &mut Bucket, call: &Call, part: Stored) -> Result<(), Refusal> {
@@ -145,8 +145,8 @@ fn keep_part(bucket: &mut Bucket, call: &Call, part: Stored) -> Result<(), Refus
     Ok(())
 }
 
-fn written(object: &Stored) -> Answer {
-    let answer = Answer::new(200).with("etag", &quoted(&object.etag));
+fn written(object: &Stored) -> S3Response {
+    let answer = S3Response::new(200).with("etag", &quoted(&object.etag));
     match &object.checksum {
         Some((name, value)) => answer.with(name, value),
         None => answer,

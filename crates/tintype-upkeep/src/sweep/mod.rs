@@ -28,7 +28,7 @@ const AT_ONCE: usize = 16;
 const ACTOR: &str = "sweep";
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SweepOptions {
     /// Only report what would be removed.
     pub dry_run: bool,
     /// Also records of missing originals that have editable fields.
@@ -42,7 +42,7 @@ pub struct Options {
 /// Removes what is no longer needed.
 pub fn sweep(
     stores: Stores,
-    options: Options,
+    options: SweepOptions,
     report: Report,
 ) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move {
@@ -90,7 +90,7 @@ struct Victim {
 
 struct Sweeper {
     stores: Stores,
-    options: Options,
+    options: SweepOptions,
     report: Report,
 }
 

@@ -30,7 +30,7 @@ const COUNTS: [&str; 10] = [
 ];
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct VerifyOptions {
     /// Only keys that start with this.
     pub prefix: String,
     /// Originals read at the same time.
@@ -42,7 +42,7 @@ pub struct Options {
 /// Reads every original and compares it with its record. Changes nothing.
 pub fn verify(
     store: Arc<Store>,
-    options: Options,
+    options: VerifyOptions,
     report: Report,
 ) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move {
@@ -57,7 +57,7 @@ pub fn verify(
 
 struct Verifier {
     store: Arc<Store>,
-    options: Options,
+    options: VerifyOptions,
     report: Report,
 }
 
@@ -86,7 +86,7 @@ impl Verifier {
     }
 
     fn originals(&self) -> impl Stream<Item = Checking> {
-        let Options {
+        let VerifyOptions {
             prefix,
             jobs,
             after,
@@ -103,7 +103,7 @@ impl Verifier {
     }
 
     fn records(&self) -> impl Stream<Item = Checking> {
-        let Options {
+        let VerifyOptions {
             prefix,
             jobs,
             after,

@@ -69,8 +69,8 @@ pub(super) fn decode(
         channels: layout.channels(),
     };
     match header.bits {
-        0..=8 => items.give::<u8>(id, (shown, layout), take),
-        _ => items.give::<u16>(id, (shown, layout), take),
+        0..=8 => items.emit::<u8>(id, (shown, layout), take),
+        _ => items.emit::<u16>(id, (shown, layout), take),
     }
 }
 
@@ -90,20 +90,20 @@ struct Items<'a> {
 
 impl Items<'_> {
     /// Emits the visible part in bands.
-    fn give<S: Sample>(
+    fn emit<S: Sample>(
         &mut self,
         id: u32,
         (shown, layout): (Rect, Layout),
         take: &mut Take<'_>,
     ) -> Result<(), Error> {
         let (width, channels) = (self.file.size(id)?.width, self.channels);
-        let mut given = false;
+        let mut emitted = false;
         let result = self.rows::<S>(id, 0, None, &mut |top, rows| {
             let part = within(shown, (top, width), rows, channels);
             if part.is_empty() {
                 return Ok(());
             }
-            given = true;
+            emitted = true;
             take(Band {
                 size: Size::new(shown.width, shown.height),
                 reach: ITS_OWN,
@@ -114,7 +114,7 @@ impl Items<'_> {
         });
         match result {
             // If tiles are missing or broken, the rows above are worth showing.
-            Err(Error::Malformed(_)) if given => check_deadline(self.deadline),
+            Err(Error::Malformed(_)) if emitted => check_deadline(self.deadline),
             other => other,
         }
     }

@@ -58,7 +58,7 @@ fn decode_chunks(
         ColorType::Indexed => return Err(Error::internal("a PNG palette was not expanded")),
     };
     let size = Size::new(reader.info().width, reader.info().height);
-    let mut give = |samples: &[u8], depth| {
+    let mut emit = |samples: &[u8], depth| {
         let samples = match depth {
             BitDepth::Sixteen => {
                 let (pairs, _) = samples.as_chunks();
@@ -81,7 +81,7 @@ fn decode_chunks(
         let stride = samples.len() / size.height as usize;
         return samples
             .chunks(rows_of_a_band(stride) * stride)
-            .try_for_each(|band| give(band, depth));
+            .try_for_each(|band| emit(band, depth));
     }
     let stride = reader
         .output_line_size(size.width)
@@ -99,7 +99,7 @@ fn decode_chunks(
             }
             rows += 1;
         }
-        give(&band[..rows * stride], depth)?;
+        emit(&band[..rows * stride], depth)?;
         check_deadline(deadline)?;
         done += rows as u32;
         match ended {

@@ -191,25 +191,25 @@ impl Output<'_, '_> {
         }
         for _ in 0..std::mem::take(&mut self.left_out) {
             self.pixels.leave_out(self.stride());
-            self.give_if_full()?;
+            self.emit_if_full()?;
         }
         S::paint(colours, row, &mut self.pixels)?;
-        self.give_if_full()
+        self.emit_if_full()
     }
 
     fn stride(&self) -> usize {
         self.size.width as usize * self.layout.channels()
     }
 
-    fn give_if_full(&mut self) -> Result<(), Error> {
+    fn emit_if_full(&mut self) -> Result<(), Error> {
         let stride = self.stride();
         match self.pixels.len() >= rows_of_a_band(stride) * stride {
-            true => self.give(),
+            true => self.emit(),
             false => Ok(()),
         }
     }
 
-    fn give(&mut self) -> Result<(), Error> {
+    fn emit(&mut self) -> Result<(), Error> {
         check_deadline(self.deadline)?;
         let samples = match &self.pixels {
             BandSamples::Eight(samples) => Samples::Eight(samples.as_slice().into()),
@@ -233,7 +233,7 @@ impl Output<'_, '_> {
         }
         match self.pixels.len() {
             0 => Ok(()),
-            _ => self.give(),
+            _ => self.emit(),
         }
     }
 }

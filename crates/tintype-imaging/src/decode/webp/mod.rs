@@ -67,7 +67,7 @@ fn bordered(
         deadline,
         known: size.height as usize,
     };
-    bands.give(Layout::Rgba, take, |row, samples| {
+    bands.emit(Layout::Rgba, take, |row, samples| {
         samples.fill(0);
         let line = row.checked_sub(top).map(|row| row * width);
         let line = line.and_then(|start| frame.pixels.get(start..start + width));
@@ -123,11 +123,11 @@ fn picture(
         let bands = Bands { known, ..bands };
         let row = |row: usize| &pixels[row * size.width as usize..][..size.width as usize];
         return match has_alpha {
-            true => bands.give(Layout::Rgba, take, |index, samples| {
+            true => bands.emit(Layout::Rgba, take, |index, samples| {
                 samples.copy_from_slice(row(index).as_flattened());
             }),
             // The alpha channel then has no meaning.
-            false => bands.give(Layout::Rgb, take, |index, samples| {
+            false => bands.emit(Layout::Rgb, take, |index, samples| {
                 for (sample, [r, g, b, _]) in samples.as_chunks_mut().0.iter_mut().zip(row(index)) {
                     *sample = [*r, *g, *b];
                 }
@@ -163,19 +163,19 @@ fn picture(
     }
     let mut planes = RgbConverter::new(&frame);
     match alpha {
-        None if divisor > 1 => bands.half().give(Layout::Rgb, take, |row, samples| {
+        None if divisor > 1 => bands.half().emit(Layout::Rgb, take, |row, samples| {
             let pixels = samples.as_chunks_mut().0.iter_mut();
             pixels
                 .zip(planes.half_row(row))
                 .for_each(|(pixel, colour)| *pixel = colour);
         }),
-        None => bands.give(Layout::Rgb, take, |row, samples| {
+        None => bands.emit(Layout::Rgb, take, |row, samples| {
             let pixels = samples.as_chunks_mut().0.iter_mut();
             pixels
                 .zip(planes.row(row))
                 .for_each(|(pixel, colour)| *pixel = colour);
         }),
-        Some(alpha) => bands.give(Layout::Rgba, take, |row, samples| {
+        Some(alpha) => bands.emit(Layout::Rgba, take, |row, samples| {
             let alpha = &alpha[row * size.width as usize..];
             let pixels = samples.as_chunks_mut().0.iter_mut();
             for ((pixel, [r, g, b]), alpha) in pixels.zip(planes.row(row)).zip(alpha) {
@@ -283,7 +283,7 @@ impl Bands {
     }
 
     /// Emits the image in bands; `fill` writes the row of an index.
-    fn give(
+    fn emit(
         self,
         layout: Layout,
         take: &mut Take<'_>,

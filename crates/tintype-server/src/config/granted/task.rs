@@ -58,12 +58,12 @@ pub(super) fn limits(address: &str) -> (TaskLimits, Option<String>) {
             .enable_all()
             .build()
             .map_err(|error| format!("the runtime cannot be set up: {error}"))?;
-        runtime.block_on(ask(&base))
+        runtime.block_on(fetch(&base))
     });
     asked.unwrap_or_else(|reason| (TaskLimits::default(), Some(reason)))
 }
 
-async fn ask(base: &str) -> Result<(TaskLimits, Option<String>), String> {
+async fn fetch(base: &str) -> Result<(TaskLimits, Option<String>), String> {
     let client = Client::builder()
         // The connection is not encrypted, so no certificates need to be loaded.
         .tls_certs_only([])
@@ -116,9 +116,9 @@ where
             return Err(format!("{url}: no response within {} s", TIMEOUT.as_secs()));
         }
     };
-    let told: Limited<T> = serde_json::from_slice(&bytes)
+    let response: Limited<T> = serde_json::from_slice(&bytes)
         .map_err(|error| format!("{url}: the response is malformed: {error}"))?;
-    Ok(told.limits.unwrap_or_default())
+    Ok(response.limits.unwrap_or_default())
 }
 
 async fn persist(client: &Client, url: &str) -> Result<Vec<u8>, String> {

@@ -372,7 +372,7 @@ impl OutboxState {
     fn accept(&self, purge: Purge, bytes: usize, settle: Duration) {
         let queues = self.queues_of(&purge.entry);
         let now = Instant::now();
-        let rounds = |queue: &usize| match self.queues[*queue].tells_at_once() {
+        let rounds = |queue: &usize| match self.queues[*queue].purges_at_once() {
             true => vec![now, now + settle],
             false => vec![now + settle],
         };

@@ -49,8 +49,8 @@ impl PurgerQueue {
         self.purger.kind()
     }
 
-    pub(super) fn tells_at_once(&self) -> bool {
-        self.purger.tells_at_once()
+    pub(super) fn purges_at_once(&self) -> bool {
+        self.purger.purges_at_once()
     }
 
     pub(super) fn push(&self, due: Instant, pending: Arc<Pending>) {

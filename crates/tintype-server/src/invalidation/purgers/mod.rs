@@ -156,7 +156,7 @@ impl Purger {
 
     /// An invalidation of CloudFront takes longer than replicas take to serve a change, and costs money: once is
     /// enough.
-    pub(crate) fn tells_at_once(&self) -> bool {
+    pub(crate) fn purges_at_once(&self) -> bool {
         !matches!(self, Self::CloudFront(_))
     }
 

@@ -83,7 +83,7 @@ pub(crate) struct Placed {
     pub replayed: bool,
     /// The store ETag of the original.
     pub etag: ETag,
-    told: PlacedRecord,
+    record: PlacedRecord,
     /// How long storing it took, if measured.
     pub put: Option<Step>,
 }
@@ -178,13 +178,13 @@ impl Placed {
         meta: &Meta,
         stored: Arc<StoredRecord>,
     ) -> Self {
-        let (etag, told) = (meta.etag.clone(), PlacedRecord::Stored(stored));
+        let (etag, record) = (meta.etag.clone(), PlacedRecord::Stored(stored));
         Self {
             key: key.clone(),
             created,
             replayed,
             etag,
-            told,
+            record,
             put: None,
         }
     }
@@ -195,7 +195,7 @@ impl Placed {
             created: answer.created,
             replayed: true,
             etag: answer.etag,
-            told: PlacedRecord::Remembered(Box::new(answer.told)),
+            record: PlacedRecord::Remembered(Box::new(answer.told)),
             put: None,
         }
     }
@@ -212,8 +212,8 @@ impl Placed {
     }
 
     /// Puts another record than the written one into the response.
-    pub(crate) fn tell(&mut self, stored: Arc<StoredRecord>) {
-        self.told = PlacedRecord::Stored(stored);
+    pub(crate) fn set_record(&mut self, stored: Arc<StoredRecord>) {
+        self.record = PlacedRecord::Stored(stored);
     }
 
     fn answer(&self, app: &App) -> StoredResponse {
@@ -225,7 +225,7 @@ impl Placed {
     }
 
     pub(crate) fn view(&self, app: &App) -> RecordView {
-        match &self.told {
+        match &self.record {
             PlacedRecord::Remembered(view) => (**view).clone(),
             PlacedRecord::Stored(stored) => {
                 let record = stored.record.clone();

@@ -8,7 +8,7 @@ use tintype_server::config::{OldUrl, Sites};
 use tintype_server::old_urls::{ResponseMode, Unmapped};
 use tintype_server::url::{ORIGINALS, VARIANTS};
 
-use super::line::Asked;
+use super::line::LoggedRequest;
 
 const MAX_EXAMPLES: usize = 5;
 /// Some reasons contain text from URLs, so their number is limited.
@@ -47,18 +47,19 @@ impl Tally {
     }
 
     /// `now` in Unix seconds.
-    pub(super) fn take(&mut self, asked: Option<Asked<'_>>, sites: &Sites, now: u64) {
+    pub(super) fn take(&mut self, request: Option<LoggedRequest<'_>>, sites: &Sites, now: u64) {
         self.lines += 1;
-        let Some(asked) = asked.filter(|asked| matches!(asked.method, "GET" | "HEAD")) else {
+        let Some(request) = request.filter(|request| matches!(request.method, "GET" | "HEAD"))
+        else {
             self.not_requests += 1;
             return;
         };
-        if asked.status.is_some_and(|status| status >= 400) {
+        if request.status.is_some_and(|status| status >= 400) {
             self.failed_before += 1;
             return;
         }
-        let (path, query) = match asked.target.split_once('?') {
-            None => (asked.target, None),
+        let (path, query) = match request.target.split_once('?') {
+            None => (request.target, None),
             Some((path, query)) => (path, Some(query)),
         };
         if [VARIANTS, ORIGINALS, "/api/v1/"]
@@ -70,7 +71,7 @@ impl Tally {
         }
         match reason(sites.old_url(path, query, now), now) {
             Ok(answered) => *self.answered.entry(answered).or_default() += 1,
-            Err(reason) => self.refuse(reason, asked.target),
+            Err(reason) => self.refuse(reason, request.target),
         }
     }
 

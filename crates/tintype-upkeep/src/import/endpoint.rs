@@ -72,12 +72,12 @@ impl Address {
     }
 }
 
-pub(super) enum Place {
+pub(super) enum Endpoint {
     Store(Arc<Store>),
     Service(Remote),
 }
 
-impl Place {
+impl Endpoint {
     /// Never written to.
     pub(super) async fn source(address: &Address, token: Option<&str>) -> anyhow::Result<Self> {
         match address {
