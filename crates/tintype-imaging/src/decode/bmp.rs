@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::Header;
@@ -14,7 +14,7 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let head = BmpHeader::read(bytes)?;
     if head.size != header.size {

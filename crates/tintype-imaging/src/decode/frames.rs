@@ -56,7 +56,7 @@ pub(crate) fn open<'a>(
 /// Collects the bands of a frame as RGBA. Missing rows are transparent.
 pub(super) fn collect(
     size: Size,
-    decode: impl FnOnce(&mut super::Take<'_>) -> Result<(), Error>,
+    decode: impl FnOnce(&mut super::BandSink<'_>) -> Result<(), Error>,
 ) -> Result<Vec<[u8; 4]>, Error> {
     let count = size.pixels() as usize;
     let mut pixels = Vec::with_capacity(count);

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, png};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, png};
 use crate::Error;
 use crate::limits::Limits;
 use crate::probe::{ContainerReader, Header, largest_of_icon};
@@ -14,7 +14,7 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
     let entry = largest_of_icon(&mut reader)?;

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{ContainerReader, Header, Mode, Psd};
@@ -13,7 +13,7 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
     let psd = Psd::read(&mut reader, limits)?;

@@ -21,7 +21,7 @@ use crate::http::respond::Representation;
 use crate::invalidation::notice::Cause;
 use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
-use crate::originals::current::{self, Current, not_found};
+use crate::originals::current::{self, CurrentOriginal, not_found};
 use crate::originals::delete::{Removed, remove};
 use crate::originals::digest::ExpectedDigests;
 use crate::originals::idempotency::IdempotencyKey;
@@ -130,7 +130,7 @@ pub(super) async fn get(
     }
 }
 
-fn representation(found: &Current, coding: Coding) -> Result<Representation, Error> {
+fn representation(found: &CurrentOriginal, coding: Coding) -> Result<Representation, Error> {
     let record = &found.stored.record;
     let mut headers = HeaderMap::new();
     // The digest covers the bytes that are sent (RFC 9530, 3). The ETag stays, because changes are conditional on

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::problems::Problems;
 use crate::old_urls::{
-    Grammar, Imgproxy, KeyMapping, OldUrlRule, Pair, Pattern, PatternText, ResponseMode, Thumbor,
-    UnsignedSize, Until, compile,
+    EndDate, Grammar, Imgproxy, KeyMapping, OldUrlRule, Pair, Pattern, PatternText, ResponseMode,
+    Thumbor, UnsignedSize, compile,
 };
 
 /// Rules per site; each is tried in turn.
@@ -20,7 +20,7 @@ const MOST: usize = 100;
 /// An entry as written. Keys that its grammar does not use are a problem.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Entry {
+struct RuleEntry {
     grammar: String,
     prefix: Option<String>,
     sources: Vec<String>,
@@ -67,7 +67,7 @@ pub(super) fn take(
         }
     };
     let read = |(at, value)| {
-        let mut reader = Reader {
+        let mut reader = RuleReader {
             name: format!("{name}[{at}]"),
             problems,
         };
@@ -76,7 +76,7 @@ pub(super) fn take(
     entries.into_iter().enumerate().filter_map(read).collect()
 }
 
-struct Reader<'a> {
+struct RuleReader<'a> {
     /// Prefix for the names of keys in problems.
     name: String,
     problems: &'a mut Problems,
@@ -89,11 +89,11 @@ fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, EntryError> {
     Err((key.to_owned(), reason.into()))
 }
 
-impl Reader<'_> {
+impl RuleReader<'_> {
     fn rule(&mut self, value: toml::Value) -> Option<OldUrlRule> {
         const FIX: &str = "write it as `config/tintype.toml` shows";
         // serde's message may quote a value, which may be a secret; its first line has none.
-        let entry: Entry = match value.try_into() {
+        let entry: RuleEntry = match value.try_into() {
             Ok(entry) => entry,
             Err(error) => {
                 let message = error.message().lines().next().unwrap_or_default();
@@ -118,7 +118,7 @@ impl Reader<'_> {
     }
 }
 
-fn rule(mut entry: Entry) -> Result<OldUrlRule, EntryError> {
+fn rule(mut entry: RuleEntry) -> Result<OldUrlRule, EntryError> {
     refuse_foreign_keys(&entry)?;
     let keys = keys(&mut entry)?;
     let grammar = match entry.grammar.as_str() {
@@ -159,7 +159,7 @@ fn rule(mut entry: Entry) -> Result<OldUrlRule, EntryError> {
 }
 
 /// Refuses keys of other grammars, which would have no effect.
-fn refuse_foreign_keys(entry: &Entry) -> Result<(), EntryError> {
+fn refuse_foreign_keys(entry: &RuleEntry) -> Result<(), EntryError> {
     let is = |grammars: &[&str]| grammars.contains(&entry.grammar.as_str());
     let signed = is(&["thumbor", "imgproxy"]);
     let said = [
@@ -193,7 +193,7 @@ fn refuse_foreign_keys(entry: &Entry) -> Result<(), EntryError> {
     }
 }
 
-fn keys(entry: &mut Entry) -> Result<Vec<String>, EntryError> {
+fn keys(entry: &mut RuleEntry) -> Result<Vec<String>, EntryError> {
     let mut keys = std::mem::take(&mut entry.keys);
     if let Some(file) = &entry.keys_file {
         if !keys.is_empty() {
@@ -212,7 +212,7 @@ fn keys(entry: &mut Entry) -> Result<Vec<String>, EntryError> {
     }
 }
 
-fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, EntryError> {
+fn thumbor(entry: &RuleEntry, keys: Vec<String>) -> Result<Grammar, EntryError> {
     let is_unsafe = entry.is_unsafe.unwrap_or(false);
     if keys.is_empty() && !is_unsafe {
         return wrong(
@@ -224,7 +224,7 @@ fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, EntryError> {
     Ok(Grammar::Thumbor(Thumbor { keys, is_unsafe }))
 }
 
-fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, EntryError> {
+fn imgproxy(entry: &RuleEntry, keys: &[String]) -> Result<Grammar, EntryError> {
     const ALL: usize = 32;
     let mut pairs = Vec::new();
     for text in keys {
@@ -259,7 +259,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|bytes| !bytes.is_empty())
 }
 
-fn pattern(entry: &Entry) -> Result<Grammar, EntryError> {
+fn pattern(entry: &RuleEntry) -> Result<Grammar, EntryError> {
     let Some(path) = entry.path.as_deref() else {
         return wrong("path", "not set");
     };
@@ -288,7 +288,7 @@ fn prefix(text: &str) -> Result<String, EntryError> {
     Ok(format!("{}/", text.trim_end_matches('/')))
 }
 
-fn mapping(entry: &Entry) -> Result<KeyMapping, EntryError> {
+fn mapping(entry: &RuleEntry) -> Result<KeyMapping, EntryError> {
     let mut replace = Vec::new();
     for [pattern, text] in &entry.replace {
         match compile(pattern) {
@@ -307,7 +307,7 @@ fn mapping(entry: &Entry) -> Result<KeyMapping, EntryError> {
 }
 
 /// Parses a day, as a TOML date or as text.
-fn until(value: &toml::Value) -> Result<Until, EntryError> {
+fn until(value: &toml::Value) -> Result<EndDate, EntryError> {
     let day = match value {
         toml::Value::String(day) => day.clone(),
         value => value.to_string(),
@@ -319,7 +319,7 @@ fn until(value: &toml::Value) -> Result<Until, EntryError> {
         .ok()
         .and_then(|day| u64::try_from(day.timestamp().as_second()).ok());
     match second {
-        Some(second) => Ok(Until { day, second }),
+        Some(second) => Ok(EndDate { day, second }),
         None => wrong("until", format!("{day:?} is not a day such as 2030-01-01")),
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::option::ConfigOption;
 use super::problems::Problems;
-use super::values::Settings;
+use super::values::SettingMap;
 
 pub(super) struct OptionReader {
-    pub(super) values: Settings,
+    pub(super) values: SettingMap,
     pub(super) problems: Problems,
     /// AWS's own variables.
     pub(super) aws: BTreeMap<String, String>,
@@ -15,7 +15,11 @@ pub(super) struct OptionReader {
 }
 
 impl OptionReader {
-    pub(super) fn new(values: Settings, aws: BTreeMap<String, String>, problems: Problems) -> Self {
+    pub(super) fn new(
+        values: SettingMap,
+        aws: BTreeMap<String, String>,
+        problems: Problems,
+    ) -> Self {
         Self {
             values,
             problems,

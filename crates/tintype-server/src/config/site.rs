@@ -19,7 +19,7 @@ use super::problems::Problems;
 use super::purging::{PURGE_CLOUDFRONT, PURGE_VARNISH, PURGE_WEBHOOK, PURGE_WEBHOOK_KEY};
 use super::read::{self, list};
 use super::sources::{from_table, take_table};
-use super::values::Settings;
+use super::values::SettingMap;
 use crate::invalidation::purgers::SitePurgers;
 use crate::old_urls::OldUrlRule;
 use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
@@ -85,7 +85,7 @@ impl Sites {
 
 /// The site settings as written.
 pub(super) struct Policy<'a> {
-    pub(super) flat: &'a Settings,
+    pub(super) flat: &'a SettingMap,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
     /// Value of `unsigned` if it is not set and nothing can be signed: `--dev` implies `any`.
@@ -103,7 +103,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
     // If there are sites and nothing is set for the rest, the rest is closed.
     let is_closed =
         !sites.is_empty() && presets.is_empty() && !SITE_OPTIONS.iter().any(is_configured);
-    let mut reader = Reader {
+    let mut reader = SiteReader {
         site: "default",
         values: flat,
         path: "",
@@ -134,7 +134,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         let presets = take_table(&mut table, "presets", &path, problems);
         let old_urls = old_urls::take(&mut table, &path, problems);
         let values = from_table(table, &SITE_OPTIONS, &path, problems);
-        let mut reader = Reader {
+        let mut reader = SiteReader {
             site: &name,
             values: &values,
             path: &path,
@@ -183,16 +183,16 @@ pub(super) fn is_loopback(url: &str) -> bool {
     host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1]")
 }
 
-struct Reader<'a> {
+struct SiteReader<'a> {
     site: &'a str,
-    values: &'a Settings,
+    values: &'a SettingMap,
     /// Prefix for the names of keys in problems.
     path: &'a str,
     implied: Option<Unsigned>,
     problems: &'a mut Problems,
 }
 
-impl Reader<'_> {
+impl SiteReader<'_> {
     fn site(&mut self, prefix: String, presets: toml::Table) -> Site {
         let signing_keys = self.keys(SIGNING_KEYS);
         let ticket_keys = self.keys(TICKET_KEYS);

@@ -11,7 +11,7 @@ use super::options::OPTIONS;
 use super::otel;
 use super::problems::Problems;
 use super::shape::misshapen;
-use super::values::{Setting, Settings};
+use super::values::{Setting, SettingMap};
 use super::{bucket, old_urls};
 use crate::old_urls::OldUrlRule;
 
@@ -27,7 +27,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// All settings as written.
 pub(super) struct Sources {
-    pub(super) flat: Settings,
+    pub(super) flat: SettingMap,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
     pub(super) old_urls: Vec<OldUrlRule>,
@@ -186,8 +186,8 @@ pub(super) fn from_table(
     options: &'static [ConfigOption],
     path: &str,
     problems: &mut Problems,
-) -> Settings {
-    let mut values = Settings::new();
+) -> SettingMap {
+    let mut values = SettingMap::new();
     for (key, value) in table {
         let name = format!("{path}{key}");
         match text(value) {
@@ -221,8 +221,8 @@ fn text(value: toml::Value) -> Result<String, &'static str> {
     }
 }
 
-fn from_environment(environment: BTreeMap<String, String>, problems: &mut Problems) -> Settings {
-    let mut values = Settings::new();
+fn from_environment(environment: BTreeMap<String, String>, problems: &mut Problems) -> SettingMap {
+    let mut values = SettingMap::new();
     for (name, text) in environment {
         let key = name[PREFIX.len()..].to_ascii_lowercase();
         if name == env_name(&key) {
@@ -245,7 +245,7 @@ fn place(
     key: &str,
     mut value: Setting,
     options: &'static [ConfigOption],
-    values: &mut Settings,
+    values: &mut SettingMap,
     problems: &mut Problems,
 ) {
     let of = |key: &str| options.iter().find(|option| option.name == key);

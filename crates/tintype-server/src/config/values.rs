@@ -20,4 +20,4 @@ impl Setting {
 }
 
 /// The values that are set, none of them empty.
-pub(super) type Settings = HashMap<&'static str, Setting>;
+pub(super) type SettingMap = HashMap<&'static str, Setting>;

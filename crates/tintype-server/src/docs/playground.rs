@@ -65,7 +65,7 @@ pub(super) fn write(page: &mut Page, live: Option<&PlaygroundData>) {
 }
 
 /// The form control of an item.
-enum Field {
+enum Control {
     /// A number: item, label, default, and the ends of a slider.
     Slid(&'static str, &'static str, &'static str, [u32; 2]),
     /// Text: item, label, default.
@@ -75,9 +75,9 @@ enum Field {
     Ticked(&'static str, &'static str),
 }
 
-use Field::{Chosen, Slid, Ticked, Typed};
+use Control::{Chosen, Slid, Ticked, Typed};
 
-const FEW: [Field; 5] = [
+const FEW: [Control; 5] = [
     Slid("w", "Width", "any", [16, 2400]),
     Slid("h", "Height", "any", [16, 2400]),
     Slid("q", "Quality", "80", [1, 100]),
@@ -85,7 +85,7 @@ const FEW: [Field; 5] = [
     Chosen("f", "Format", ""),
 ];
 
-const MORE: [Field; 13] = [
+const MORE: [Control; 13] = [
     Chosen("g", "Gravity", "focal point"),
     Typed("crop", "Crop", "0.1x0.1x0.8x0.8"),
     Typed("trim", "Trim", "0"),
@@ -101,11 +101,11 @@ const MORE: [Field; 13] = [
     Ticked("up", "May enlarge"),
 ];
 
-fn fields(fields: &[Field]) -> String {
+fn fields(fields: &[Control]) -> String {
     fields.iter().map(field).collect()
 }
 
-fn field(field: &Field) -> String {
+fn field(field: &Control) -> String {
     match field {
         Slid(item, label, without, [least, most]) => format!(
             "<div class=\"field slid\"><label for=\"try-{item}\">{label} <code>{item}</code></label>\

@@ -41,7 +41,7 @@ pub struct OldUrlRule {
     pub prefix: String,
     pub mapping: KeyMapping,
     pub answer: ResponseMode,
-    pub until: Option<Until>,
+    pub until: Option<EndDate>,
     /// Boxes that need no signature even if the site requires one.
     pub sizes: Vec<UnsignedSize>,
 }
@@ -64,7 +64,7 @@ pub enum ResponseMode {
 
 /// The first day on which URLs are not served any more, at midnight UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Until {
+pub struct EndDate {
     /// As configured.
     pub day: String,
     /// Unix seconds.
@@ -133,7 +133,7 @@ impl Grammar {
 }
 
 /// A parsed URL: the image's URL and the spec.
-struct Read {
+struct ParsedUrl {
     /// Decoded once.
     address: String,
     items: SpecItems,
@@ -165,7 +165,7 @@ impl OldUrlRule {
         Some(read.and_then(|read| self.translated(read, presets)))
     }
 
-    fn translated(&self, read: Read, presets: &Presets) -> Result<Translated, Unmapped> {
+    fn translated(&self, read: ParsedUrl, presets: &Presets) -> Result<Translated, Unmapped> {
         let key = self.mapping.key(&read.address)?;
         let spec = read.items.spec()?;
         // Also checks that the preset exists and is compatible with the rest.

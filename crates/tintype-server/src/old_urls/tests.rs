@@ -392,7 +392,7 @@ fn after_its_day_every_url_of_a_grammar_is_gone() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     let until = |second| {
         let day = "2030-01-01".to_owned();
-        Some(Until { day, second })
+        Some(EndDate { day, second })
     };
     rule.until = until(1_001);
     assert_eq!(translation(&rule, "/thumb.php?src=a.jpg"), "a.jpg f_auto");

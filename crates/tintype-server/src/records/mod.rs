@@ -30,10 +30,10 @@ use crate::error::{Code, Error};
 use crate::originals::changing::Retries;
 use crate::records::probing::Probing;
 use crate::records::record::{Image, Record, short_hash};
-use crate::records::unfinished::Unfinished;
+use crate::records::unfinished::UnfinishedRecord;
 use crate::workers::Priority;
 use cached_record::CachedRecord;
-use pulse::Pulse;
+use pulse::StorePulse;
 
 /// Limit of a record's JSON; `meta` is limited far below this.
 const MAX_RECORD_BYTES: u64 = 1024 * 1024;
@@ -86,14 +86,14 @@ pub struct Records {
     probing: Arc<Probing>,
     cache: Cache<String, CachedRecord>,
     keep: Duration,
-    pulse: Pulse,
+    pulse: StorePulse,
     /// Whether the store is read-only.
     is_read_only: bool,
     /// Derived records that cannot be stored, whatever the reason.
     derived: Cache<String, Arc<Record>>,
     /// Originals whose decoded facts were left out because of load, or whose hash was left out because they are
     /// large.
-    unfinished: mpsc::Sender<Unfinished>,
+    unfinished: mpsc::Sender<UnfinishedRecord>,
 }
 
 impl Records {
@@ -101,7 +101,7 @@ impl Records {
         store: Arc<Store>,
         probing: Arc<Probing>,
         keep: Duration,
-        unfinished: mpsc::Sender<Unfinished>,
+        unfinished: mpsc::Sender<UnfinishedRecord>,
     ) -> Self {
         let cache = Cache::builder()
             .max_capacity(MAX_CACHED_RECORDS)
@@ -114,7 +114,7 @@ impl Records {
             probing,
             cache,
             keep,
-            pulse: Pulse::default(),
+            pulse: StorePulse::default(),
             unfinished,
         }
     }
@@ -351,7 +351,7 @@ impl Records {
         if let Some(at) = self.unfinished_at(&stored.record) {
             let key = stored.record.key.clone();
             // If the list is full, the next load of the record adds it.
-            let _ = self.unfinished.try_send(Unfinished { at, key });
+            let _ = self.unfinished.try_send(UnfinishedRecord { at, key });
         }
     }
 

@@ -221,7 +221,7 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
 }
 
 /// Called once the store is open.
-pub type Opened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
+pub type OnOpened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
 
 /// Opens everything and serves until `stop`, then drains. Returns how many connections had to be cut off.
 ///
@@ -232,7 +232,7 @@ pub fn serve<'a>(
     listeners: Listeners,
     log: Log,
     stop: CancellationToken,
-    opened: Opened<'a>,
+    opened: OnOpened<'a>,
 ) -> BoxFuture<'a, Result<usize, StartError>> {
     Box::pin(run(config, granted, listeners, log, stop, opened))
 }
@@ -243,7 +243,7 @@ async fn run(
     listeners: Listeners,
     log: Log,
     stop: CancellationToken,
-    opened: Opened<'_>,
+    opened: OnOpened<'_>,
 ) -> Result<usize, StartError> {
     let connections = config.resources(granted).connections.get();
     let of_api = match listeners.api {

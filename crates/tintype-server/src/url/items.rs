@@ -16,12 +16,12 @@ pub struct Item {
     pub default: Option<&'static str>,
     /// Markdown, with names in backticks.
     pub meaning: &'static str,
-    value: Value,
+    value: ItemValue,
 }
 
 /// What can be done with the value of an item in a spec.
 #[derive(Debug)]
-struct Value {
+struct ItemValue {
     /// Returns the accepted values if the text is none of them.
     read: fn(&mut SpecUrl, &str) -> Result<(), String>,
     write: fn(&SpecUrl) -> Option<String>,
@@ -33,7 +33,7 @@ struct Value {
 
 macro_rules! value {
     ($($field:ident).+, $kind:expr) => {
-        Value {
+        ItemValue {
             read: |spec, text| {
                 spec.$($field).+ = Some($kind.read(text)?);
                 Ok(())

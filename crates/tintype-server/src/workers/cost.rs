@@ -35,7 +35,7 @@ impl JobKind {
 
 /// Expected and measured thread time of finished jobs of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct TimeAccount {
     pub foreseen: Duration,
     pub taken: Duration,
 }

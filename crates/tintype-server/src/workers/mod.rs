@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use budget::Budget;
-pub(crate) use cost::{Account, Cost, JobKind};
+pub(crate) use cost::{Cost, JobKind, TimeAccount};
 use job::Job;
 pub(crate) use job::{JobContext, JobResult};
 use queue::Queue;
@@ -167,7 +167,7 @@ impl Pool {
     }
 
     /// Accounts of the kinds that have had jobs.
-    pub fn accounts(&self) -> Vec<(JobKind, Account)> {
+    pub fn accounts(&self) -> Vec<(JobKind, TimeAccount)> {
         self.queue.accounts()
     }
 

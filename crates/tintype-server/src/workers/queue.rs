@@ -7,7 +7,7 @@ use super::background::BackgroundQueue;
 use super::budget::{Budget, Claim};
 use super::job::TurnTimings;
 use super::request_queue::{QueuedJob, RequestQueue, ScheduledJob};
-use super::{Account, Cost, Gauges, JobKind, PoolLimits, Priority, Refusal};
+use super::{Cost, Gauges, JobKind, PoolLimits, Priority, Refusal, TimeAccount};
 
 pub(super) struct Queue {
     state: Mutex<QueueState>,
@@ -137,7 +137,7 @@ impl Queue {
         self.lock().requests.busy_time(Instant::now())
     }
 
-    pub(super) fn accounts(&self) -> Vec<(JobKind, Account)> {
+    pub(super) fn accounts(&self) -> Vec<(JobKind, TimeAccount)> {
         self.lock().requests.accounts()
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::budget::{Budget, Claim};
 use super::correction::Correction;
 use super::job::{ErasedJob, TurnTimings};
-use super::{Account, Cost, JobKind, PoolLimits, Priority, Refusal};
+use super::{Cost, JobKind, PoolLimits, Priority, Refusal, TimeAccount};
 
 /// Multiple of its own time for which a job lets smaller ones pass: enough that a crowd of small ones passes a
 /// large one, and little enough that the largest, which take some seconds, keep their deadline.
@@ -63,7 +63,7 @@ pub(super) struct RequestQueue {
     /// The running job of each thread.
     threads: Vec<Option<Running>>,
     corrections: HashMap<JobKind, Correction>,
-    accounts: HashMap<JobKind, Account>,
+    accounts: HashMap<JobKind, TimeAccount>,
     /// Thread time of finished jobs.
     busy_time: Duration,
 }
@@ -229,7 +229,7 @@ impl RequestQueue {
         self.busy_time + times.sum::<Duration>()
     }
 
-    pub(super) fn accounts(&self) -> Vec<(JobKind, Account)> {
+    pub(super) fn accounts(&self) -> Vec<(JobKind, TimeAccount)> {
         let accounts = self.accounts.iter();
         accounts.map(|(kind, account)| (*kind, *account)).collect()
     }

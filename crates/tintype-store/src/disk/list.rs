@@ -35,7 +35,7 @@ enum Entry {
     File(ListedOriginal),
 }
 
-struct Walk<'a> {
+struct FolderWalk<'a> {
     objects: &'a DiskObjects,
     prefix: &'a str,
     delimiter: bool,
@@ -59,7 +59,7 @@ pub(super) fn page(
     {
         return Ok(page);
     }
-    let mut walk = Walk {
+    let mut walk = FolderWalk {
         objects,
         prefix,
         delimiter,
@@ -120,7 +120,7 @@ pub(super) fn page(
     Ok(page)
 }
 
-impl Walk<'_> {
+impl FolderWalk<'_> {
     /// Reads the next entries of a folder; `None` if it no longer exists.
     fn read(&mut self, folder: String, after: Option<&str>) -> Result<Option<Level>, Error> {
         self.folders_left = self.folders_left.saturating_sub(1);

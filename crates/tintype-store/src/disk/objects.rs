@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::attributes;
 use super::file_system::{self, Abilities};
 use super::folders::{Folders, split};
-use super::locks::Locks;
+use super::locks::FileLocks;
 use super::stage::{self, StagedContent, TempFile};
 use crate::body::Unchanged;
 use crate::key::RESERVED;
@@ -28,7 +28,7 @@ const TRIED_BYTES: u64 = 4_096;
 #[derive(Debug)]
 pub(super) struct DiskObjects {
     folders: Folders,
-    locks: Locks,
+    locks: FileLocks,
     tmp: PathBuf,
     attributes: bool,
     is_local: bool,
@@ -61,7 +61,7 @@ impl DiskObjects {
         Ok(Self {
             is_local: file_system::is_local(&root),
             folders: Folders::new(root, path),
-            locks: Locks::new(locks),
+            locks: FileLocks::new(locks),
             tmp,
             attributes,
         })
@@ -75,7 +75,7 @@ impl DiskObjects {
         Ok(Self {
             is_local: file_system::is_local(&root),
             folders: Folders::new(root, path),
-            locks: Locks::new(own.join("locks")),
+            locks: FileLocks::new(own.join("locks")),
             tmp: own.join("tmp"),
             attributes: true,
         })

@@ -9,9 +9,9 @@ use super::operation::Call;
 use super::response::{Refusal, S3Response};
 use super::xml;
 
-type Outcome = Result<S3Response, Refusal>;
+type S3Result = Result<S3Response, Refusal>;
 
-pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let object = bucket.objects.get(&call.key);
     let object = object.ok_or(Refusal(404, "NoSuchKey"))?;
     let etag = quoted(&object.etag);
@@ -41,7 +41,7 @@ pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome 
     }
 }
 
-fn part(object: &Stored, range: &str, mut answer: S3Response) -> Outcome {
+fn part(object: &Stored, range: &str, mut answer: S3Response) -> S3Result {
     let size = object.content.len();
     let (start, last) = range
         .strip_prefix("bytes=")
@@ -66,7 +66,7 @@ fn part(object: &Stored, range: &str, mut answer: S3Response) -> Outcome {
     ))
 }
 
-pub(super) fn list(bucket: &Bucket, call: &Call) -> Outcome {
+pub(super) fn list(bucket: &Bucket, call: &Call) -> S3Result {
     let (prefix, delimiter) = (call.parameter("prefix"), call.parameter("delimiter"));
     let encoded = call.parameter("encoding-type") == "url";
     let most: usize = call.parameter("max-keys").parse().unwrap_or(1_000);
@@ -131,7 +131,7 @@ fn entry(key: &str, object: &Stored, encoded: bool) -> String {
     format!("<Contents>{}</Contents>", text.concat())
 }
 
-pub(super) fn uploads(bucket: &Bucket, call: &Call) -> Outcome {
+pub(super) fn uploads(bucket: &Bucket, call: &Call) -> S3Result {
     let prefix = call.parameter("prefix");
     let uploads = bucket.uploads.iter();
     let uploads = uploads.filter(|(_, upload)| upload.key.starts_with(prefix));
@@ -152,7 +152,7 @@ pub(super) fn uploads(bucket: &Bucket, call: &Call) -> Outcome {
     ))
 }
 
-pub(super) fn versioning(bucket: &Bucket) -> Outcome {
+pub(super) fn versioning(bucket: &Bucket) -> S3Result {
     let status = match bucket.unversioned {
         true => String::new(),
         false => xml::element("Status", "Enabled"),

@@ -12,14 +12,14 @@ use super::operation::{Call, decoded};
 use super::response::{Refusal, S3Response};
 use super::xml;
 
-type Outcome = Result<S3Response, Refusal>;
+type S3Result = Result<S3Response, Refusal>;
 
 pub(super) fn put(
     bucket: &mut Bucket,
     call: &Call,
     headers: &HeaderMap,
     content: Content,
-) -> Outcome {
+) -> S3Result {
     let checksum = verified(headers, &content)?;
     bucket.allows(&call.key, headers)?;
     let mut object = Stored::new(content, own(headers));
@@ -29,20 +29,20 @@ pub(super) fn put(
     Ok(answer)
 }
 
-pub(super) fn delete(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn delete(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     bucket.allows(&call.key, headers)?;
     bucket.objects.remove(&call.key);
     Ok(S3Response::new(204))
 }
 
-pub(super) fn delete_many(bucket: &mut Bucket, content: &Content) -> Outcome {
+pub(super) fn delete_many(bucket: &mut Bucket, content: &Content) -> S3Result {
     for key in xml::all(&text(content), "Key") {
         bucket.objects.remove(&xml::unescaped(key));
     }
     Ok(S3Response::xml(200, "<DeleteResult></DeleteResult>".into()))
 }
 
-pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let source = source(bucket, headers)?;
     bucket.allows(&call.key, headers)?;
     let replaces = header(headers, "x-amz-metadata-directive") == "REPLACE";
@@ -60,7 +60,7 @@ pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Out
     ))
 }
 
-pub(super) fn create_upload(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn create_upload(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let id = bucket.begin(&call.key, own(headers));
     let text = xml::element("Key", &call.key) + &xml::element("UploadId", id);
     Ok(S3Response::xml(
@@ -74,7 +74,7 @@ pub(super) fn put_part(
     call: &Call,
     headers: &HeaderMap,
     content: Content,
-) -> Outcome {
+) -> S3Result {
     let checksum = verified(headers, &content)?;
     let mut part = Stored::new(content, HeaderMap::new());
     part.checksum = checksum;
@@ -83,7 +83,7 @@ pub(super) fn put_part(
     Ok(answer)
 }
 
-pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let source = source(bucket, headers)?.content;
     let range = header(headers, "x-amz-copy-source-range");
     let content = match range
@@ -113,7 +113,7 @@ pub(super) fn complete(
     call: &Call,
     headers: &HeaderMap,
     content: &Content,
-) -> Outcome {
+) -> S3Result {
     let text = text(content);
     let field = |part, name| xml::all(part, name).first().copied().unwrap_or_default();
     let named: Vec<_> = xml::all(&text, "Part")
@@ -132,7 +132,7 @@ pub(super) fn complete(
     ))
 }
 
-pub(super) fn abort(bucket: &mut Bucket, call: &Call) -> Outcome {
+pub(super) fn abort(bucket: &mut Bucket, call: &Call) -> S3Result {
     bucket.upload(&call.key, call.parameter("uploadId"))?;
     bucket.uploads.remove(call.parameter("uploadId"));
     Ok(S3Response::new(204))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use gif::{ColorOutput, DecodeOptions, DecodingError, DisposalMethod, Repeat};
 
 use super::super::frames::{self, Disposal, Frame};
-use super::{Colours, PASSES, Reader, with_palette};
+use super::{Colours, GifDecoder, PASSES, with_palette};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
 use crate::spec::Size;
@@ -15,7 +15,7 @@ const TOO_SHORT: u32 = 10;
 const INSTEAD: u32 = 100;
 
 pub(in crate::decode) struct Frames<'a> {
-    reader: Reader<'a>,
+    reader: GifDecoder<'a>,
     canvas: Size,
     count: u32,
 }

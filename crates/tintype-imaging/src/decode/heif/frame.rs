@@ -86,10 +86,10 @@ struct Scale {
     black: i32,
     /// 16 times the chroma value of gray.
     gray: i32,
-    how: How,
+    how: MatrixKind,
 }
 
-enum How {
+enum MatrixKind {
     Gray,
     /// The planes are green, blue and red.
     Identity,
@@ -112,7 +112,7 @@ impl Scale {
         let weighted = |(kr, kb): (f64, f64)| {
             let kg = 1.0 - kr - kb;
             let (red, blue) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
-            How::Weighted([
+            MatrixKind::Weighted([
                 fixed(red),
                 fixed(-blue * kb / kg),
                 fixed(-red * kr / kg),
@@ -120,9 +120,9 @@ impl Scale {
             ])
         };
         let how = match (frame.chroma, frame.matrix) {
-            (None, _) => How::Gray,
-            (Some(_), 0) => How::Identity,
-            (Some(_), 8) => How::Lifted(fixed(1.0)),
+            (None, _) => MatrixKind::Gray,
+            (Some(_), 0) => MatrixKind::Identity,
+            (Some(_), 8) => MatrixKind::Lifted(fixed(1.0)),
             (Some(_), 1) => weighted((0.2126, 0.0722)),
             (Some(_), 4) => weighted((0.30, 0.11)),
             (Some(_), 7) => weighted((0.212, 0.087)),
@@ -219,7 +219,7 @@ impl<'a> Converter<'a> {
         let samples = self.luma.iter().zip(blue.iter().zip(red));
         let samples = samples.map(|(y, (b, r))| (*y, b - middle, r - middle));
         match self.scale.how {
-            How::Weighted([r_r, b_g, r_g, b_b]) => {
+            MatrixKind::Weighted([r_r, b_g, r_g, b_b]) => {
                 fill(out, self.channels, opaque, samples, |(y, b, r)| {
                     let y = luma(y);
                     [
@@ -229,14 +229,16 @@ impl<'a> Converter<'a> {
                     ]
                 })
             }
-            How::Lifted(times) => fill(out, self.channels, opaque, samples, |(y, g, o)| {
+            MatrixKind::Lifted(times) => fill(out, self.channels, opaque, samples, |(y, g, o)| {
                 let (y, g, o) = (luma(y), times * g, times * o);
                 [round(y - g + o), round(y + g), round(y - g - o)]
             }),
-            How::Identity | How::Gray => fill(out, self.channels, opaque, samples, |(g, b, r)| {
-                let plain = |sample: i32| round(luma(((sample + middle) / 16) as u16));
-                [plain(r), round(luma(g)), plain(b)]
-            }),
+            MatrixKind::Identity | MatrixKind::Gray => {
+                fill(out, self.channels, opaque, samples, |(g, b, r)| {
+                    let plain = |sample: i32| round(luma(((sample + middle) / 16) as u16));
+                    [plain(r), round(luma(g)), plain(b)]
+                })
+            }
         }
     }
 

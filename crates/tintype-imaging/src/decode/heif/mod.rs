@@ -20,7 +20,7 @@ use std::time::Instant;
 use self::apart::Av1Decoder;
 use self::canvas::{Sample, WholeImage};
 use self::frame::{Converter, YuvFrame};
-use super::{Band, ITS_OWN, Layout, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::heif::{
@@ -44,7 +44,7 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
     let file = HeifFile::read(&mut reader, limits)?;
@@ -94,7 +94,7 @@ impl Items<'_> {
         &mut self,
         id: u32,
         (shown, layout): (Rect, Layout),
-        take: &mut Take<'_>,
+        take: &mut BandSink<'_>,
     ) -> Result<(), Error> {
         let (width, channels) = (self.file.size(id)?.width, self.channels);
         let mut emitted = false;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use png::{BitDepth, ColorType, Decoder, InterlaceInfo, Reader, Transformations};
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
@@ -22,7 +22,7 @@ pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     decode_chunks(PixelChunks::of(bytes), limits, deadline, take)
 }
@@ -31,7 +31,7 @@ fn decode_chunks(
     chunks: PixelChunks<'_>,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let reader = DeadlineReader::new(chunks, deadline);
     let decoder_limits = png::Limits {

@@ -24,9 +24,9 @@ pub(super) enum BandSamples {
 impl BandSamples {
     pub(super) fn new(colours: &PixelConverter, depth: Depth) -> Self {
         let is_eight = match &colours.how {
-            How::AsItIs { .. } => matches!(depth, Depth::Eight { .. }),
-            How::Palette(_) | How::Inks | How::YCbCr(_) => true,
-            How::Lab { .. } => false,
+            ColourModel::AsItIs { .. } => matches!(depth, Depth::Eight { .. }),
+            ColourModel::Palette(_) | ColourModel::Inks | ColourModel::YCbCr(_) => true,
+            ColourModel::Lab { .. } => false,
         };
         match is_eight {
             true => Self::Eight(Vec::new()),
@@ -73,13 +73,13 @@ impl BandSamples {
 }
 
 pub(super) struct PixelConverter {
-    how: How,
+    how: ColourModel,
     /// Samples per stored pixel.
     samples: usize,
     alpha: Option<Alpha>,
 }
 
-enum How {
+enum ColourModel {
     /// Gray or RGB.
     AsItIs {
         colours: usize,
@@ -120,17 +120,19 @@ impl PixelConverter {
         // These decoders return RGB.
         let is_rgb = matches!(form.packing, Packing::Jpeg | Packing::Webp) && !page.planar;
         let how = match page.photometric {
-            PALETTE => How::Palette(palette(&tiff.list(directory, COLOUR_MAP, 3 << 8), form)?),
-            INKS => How::Inks,
-            YCBCR if !is_rgb => How::YCbCr(Box::new(YCbCr::new(
+            PALETTE => {
+                ColourModel::Palette(palette(&tiff.list(directory, COLOUR_MAP, 3 << 8), form)?)
+            }
+            INKS => ColourModel::Inks,
+            YCBCR if !is_rgb => ColourModel::YCbCr(Box::new(YCbCr::new(
                 &tiff.fractions(directory, YCBCR_COEFFICIENTS),
                 &tiff.fractions(directory, REFERENCE_BLACK_WHITE),
             )?)),
-            CIE_LAB | ICC_LAB => How::Lab {
+            CIE_LAB | ICC_LAB => ColourModel::Lab {
                 offset: page.photometric == ICC_LAB,
                 curve: Curve::new(),
             },
-            _ => How::AsItIs {
+            _ => ColourModel::AsItIs {
                 colours: at,
                 inverted: page.photometric == WHITE_IS_ZERO,
                 curve: (matches!(form.depth, Depth::Float { .. })
@@ -146,10 +148,10 @@ impl PixelConverter {
     }
 
     pub(super) fn layout(&self) -> Layout {
-        let is_gray = matches!(self.how, How::AsItIs { colours: 1, .. });
+        let is_gray = matches!(self.how, ColourModel::AsItIs { colours: 1, .. });
         match (&self.how, self.alpha) {
-            (How::Inks, None) => Layout::Cmyk,
-            (How::Inks, Some(_)) => Layout::CmykAlpha,
+            (ColourModel::Inks, None) => Layout::Cmyk,
+            (ColourModel::Inks, Some(_)) => Layout::CmykAlpha,
             (_, None) if is_gray => Layout::Gray,
             (_, Some(_)) if is_gray => Layout::GrayAlpha,
             (_, None) => Layout::Rgb,
@@ -159,7 +161,7 @@ impl PixelConverter {
 
     pub(super) fn paint_eight(&self, row: &[u8], to: &mut BandSamples) -> Result<(), Error> {
         match &self.how {
-            How::AsItIs {
+            ColourModel::AsItIs {
                 colours, inverted, ..
             } => {
                 let to = to.eight()?;
@@ -181,7 +183,7 @@ impl PixelConverter {
                     to.extend(alpha);
                 }
             }
-            How::Palette(palette) => {
+            ColourModel::Palette(palette) => {
                 let to = to.eight()?;
                 for pixel in row.chunks_exact(self.samples) {
                     let colour = palette.get(usize::from(pixel[0]));
@@ -189,21 +191,21 @@ impl PixelConverter {
                     to.extend(self.alpha.map(|alpha| pixel[alpha.at]));
                 }
             }
-            How::Inks => {
+            ColourModel::Inks => {
                 let to = to.eight()?;
                 for inks in row.chunks_exact(self.samples) {
                     to.extend_from_slice(&inks[..4]);
                     to.extend(self.alpha.map(|alpha| inks[alpha.at]));
                 }
             }
-            How::YCbCr(conversion) => {
+            ColourModel::YCbCr(conversion) => {
                 let to = to.eight()?;
                 for pixel in row.chunks_exact(self.samples) {
                     to.extend(conversion.rgb([pixel[0], pixel[1], pixel[2]]));
                     to.extend(self.alpha.map(|alpha| pixel[alpha.at]));
                 }
             }
-            How::Lab { offset, curve } => {
+            ColourModel::Lab { offset, curve } => {
                 let to = to.sixteen()?;
                 for pixel in row.chunks_exact(self.samples) {
                     let signed = |value: u8| match offset {
@@ -220,7 +222,7 @@ impl PixelConverter {
 
     pub(super) fn paint_sixteen(&self, row: &[u16], to: &mut BandSamples) -> Result<(), Error> {
         match &self.how {
-            How::AsItIs {
+            ColourModel::AsItIs {
                 colours, inverted, ..
             } => {
                 let to = to.sixteen()?;
@@ -238,7 +240,7 @@ impl PixelConverter {
                 }
             }
             // The same conversion as for 8 bits.
-            How::Inks => {
+            ColourModel::Inks => {
                 let to = to.eight()?;
                 let eight = |sample: u16| ((u32::from(sample) + 128) / 257) as u8;
                 for inks in row.chunks_exact(self.samples) {
@@ -246,7 +248,7 @@ impl PixelConverter {
                     to.extend(self.alpha.map(|alpha| eight(inks[alpha.at])));
                 }
             }
-            How::Lab { offset, curve } => {
+            ColourModel::Lab { offset, curve } => {
                 let to = to.sixteen()?;
                 for pixel in row.chunks_exact(self.samples) {
                     let signed = |value: u16| match offset {
@@ -259,7 +261,9 @@ impl PixelConverter {
                     to.extend(curve.of_lab([lightness, signed(pixel[1]), signed(pixel[2])]));
                 }
             }
-            How::Palette(_) | How::YCbCr(_) => return Err(refused("16 bits of that kind")),
+            ColourModel::Palette(_) | ColourModel::YCbCr(_) => {
+                return Err(refused("16 bits of that kind"));
+            }
         }
         Ok(())
     }
@@ -267,19 +271,19 @@ impl PixelConverter {
     pub(super) fn paint_float(&self, row: &[f32], to: &mut BandSamples) -> Result<(), Error> {
         let to = to.sixteen()?;
         let (colours, inverted, curve) = match &self.how {
-            How::AsItIs {
+            ColourModel::AsItIs {
                 colours,
                 inverted,
                 curve,
             } => (colours, inverted, curve),
             // Unchanged.
-            How::Lab { curve, .. } => {
+            ColourModel::Lab { curve, .. } => {
                 for pixel in row.chunks_exact(self.samples) {
                     to.extend(curve.of_lab([pixel[0], pixel[1], pixel[2]]));
                 }
                 return Ok(());
             }
-            How::Palette(_) | How::Inks | How::YCbCr(_) => {
+            ColourModel::Palette(_) | ColourModel::Inks | ColourModel::YCbCr(_) => {
                 return Err(refused("floating point samples of that kind"));
             }
         };

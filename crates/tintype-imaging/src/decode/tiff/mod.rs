@@ -16,7 +16,7 @@ mod unpack;
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::Container;
@@ -33,7 +33,7 @@ pub(super) fn decode(
     container: &Container,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let mut tiff = Tiff::open(Cursor::new(bytes))?;
     let directory = page::main(&mut tiff, limits)?;
@@ -172,7 +172,7 @@ struct Output<'a, 't> {
     size: Size,
     layout: Layout,
     pixels: BandSamples,
-    take: &'a mut Take<'t>,
+    take: &'a mut BandSink<'t>,
     deadline: Instant,
     /// Missing rows since the last known one.
     left_out: usize,

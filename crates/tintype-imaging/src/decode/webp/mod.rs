@@ -15,7 +15,7 @@ use flate2::Crc;
 use image_webp::DecodingError;
 use image_webp::vp8::Vp8Decoder;
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::Header;
@@ -29,7 +29,7 @@ pub(super) fn decode(
     divisor: u32,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let size = header.size;
     // The probe has read them all, within limits.
@@ -56,7 +56,7 @@ fn bordered(
     size: Size,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let frame = frames::read(frame, size, limits, deadline)?;
     let (left, top) = (frame.left as usize, frame.top as usize);
@@ -91,7 +91,7 @@ fn picture(
     divisor: u32,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let Form {
         size,
@@ -286,7 +286,7 @@ impl Bands {
     fn emit(
         self,
         layout: Layout,
-        take: &mut Take<'_>,
+        take: &mut BandSink<'_>,
         mut fill: impl FnMut(usize, &mut [u8]),
     ) -> Result<(), Error> {
         let stride = self.size.width as usize * layout.channels();

@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Read, Unmapped};
+use super::{ParsedUrl, Unmapped};
 use crate::url::Access;
 use options::ProcessingOptions;
 use source::SourceUrl;
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Imgproxy {
 }
 
 impl Imgproxy {
-    pub(super) fn read(&self, rest: &str) -> Option<Result<Read, Unmapped>> {
+    pub(super) fn read(&self, rest: &str) -> Option<Result<ParsedUrl, Unmapped>> {
         let (signature, path) = rest.split_once('/')?;
         let path = repaired(path);
         if signature.is_empty() || !self.is_like(&path) {
@@ -90,7 +90,7 @@ impl Imgproxy {
         }
     }
 
-    fn request(&self, path: &str, access: Access) -> Result<Read, Unmapped> {
+    fn request(&self, path: &str, access: Access) -> Result<ParsedUrl, Unmapped> {
         let parts: Vec<&str> = path.split('/').collect();
         let mut options = ProcessingOptions::default();
         let at = match self.only_presets {
@@ -113,7 +113,7 @@ impl Imgproxy {
         if let Some(extension) = extension {
             options.extension(&extension)?;
         }
-        Ok(Read {
+        Ok(ParsedUrl {
             address,
             items: options.items()?,
             access,

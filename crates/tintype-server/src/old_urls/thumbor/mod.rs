@@ -12,7 +12,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::items::SpecItems;
 use super::key_mapping::{decode, without_needless_escapes};
 use super::orientation::{Orientation, word};
-use super::{Read, Unmapped};
+use super::{ParsedUrl, Unmapped};
 use crate::url::Access;
 use filters::Filters;
 use parts::{BoxSide, FitIn, UrlParts};
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Thumbor {
 }
 
 impl Thumbor {
-    pub(super) fn read(&self, rest: &str) -> Option<Result<Read, Unmapped>> {
+    pub(super) fn read(&self, rest: &str) -> Option<Result<ParsedUrl, Unmapped>> {
         let (first, raw) = rest.split_once('/').filter(|(_, raw)| !raw.is_empty())?;
         // Undoes encoding by proxies, as the text was signed; nothing else is changed.
         let text = without_needless_escapes(raw);
@@ -68,11 +68,11 @@ fn signature(segment: &str) -> Option<[u8; SIGNATURE_BYTES]> {
     URL_SAFE.decode(text).ok()?.try_into().ok()
 }
 
-fn request(text: &str, access: Access) -> Result<Read, Unmapped> {
+fn request(text: &str, access: Access) -> Result<ParsedUrl, Unmapped> {
     let parts = UrlParts::of(text);
     let items = items(&parts)?;
     let address = decode(parts.image)?;
-    Ok(Read {
+    Ok(ParsedUrl {
         address,
         items,
         access,

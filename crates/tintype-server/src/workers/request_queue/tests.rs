@@ -235,7 +235,7 @@ fn thread_time_includes_running_jobs() {
         .finish(1, &avif(SECOND), spent(None), scene.now);
     scene.pass(SECOND);
     assert_eq!(scene.requests.busy_time(scene.now), 2 * SECOND);
-    let account = Account {
+    let account = TimeAccount {
         foreseen: SECOND,
         taken: SECOND * 3 / 4,
     };

@@ -25,18 +25,18 @@ pub(super) struct Tally {
     /// URLs of this service.
     ours: u64,
     answered: BTreeMap<(&'static str, &'static str), u64>,
-    not: BTreeMap<Reason, Not>,
+    not: BTreeMap<UnservedReason, UnservedCount>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Reason {
+struct UnservedReason {
     grammar: Option<&'static str>,
     reason: &'static str,
     detail: String,
 }
 
 #[derive(Default)]
-struct Not {
+struct UnservedCount {
     lines: u64,
     examples: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Tally {
         }
     }
 
-    fn refuse(&mut self, mut reason: Reason, target: &str) {
+    fn refuse(&mut self, mut reason: UnservedReason, target: &str) {
         if self.not.len() >= MAX_REASONS && !self.not.contains_key(&reason) {
             reason.detail = String::from("other reasons");
         }
@@ -95,7 +95,7 @@ impl Tally {
     }
 
     /// The most frequent first.
-    fn reasons(&self) -> Vec<(&Reason, &Not)> {
+    fn reasons(&self) -> Vec<(&UnservedReason, &UnservedCount)> {
         let mut reasons: Vec<_> = self.not.iter().collect();
         reasons.sort_by_key(|(_, not)| std::cmp::Reverse(not.lines));
         reasons
@@ -167,16 +167,19 @@ impl Tally {
 }
 
 /// The grammar and how it is served, or why it is not.
-fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static str), Reason> {
+fn reason(
+    found: Option<OldUrl<'_>>,
+    now: u64,
+) -> Result<(&'static str, &'static str), UnservedReason> {
     let Some(OldUrl { site, rule, result }) = found else {
-        return Err(Reason {
+        return Err(UnservedReason {
             grammar: None,
             reason: "unknown",
             detail: NO_LIST.to_owned(),
         });
     };
     let grammar = rule.grammar.name();
-    let refused = |reason, detail| Reason {
+    let refused = |reason, detail| UnservedReason {
         grammar: Some(grammar),
         reason,
         detail,
