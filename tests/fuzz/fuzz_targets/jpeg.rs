@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tintype_jpeg::{
-    Chroma, Colour, Decoder, Encoding, Limits, Picture, Samples, Sampling, Scale, BaseTables,
+    BaseTables, Chroma, Colour, Decoder, Encoding, Limits, Picture, Samples, Sampling, Scale,
 };
 
 const LIMITS: Limits = Limits {

@@ -326,7 +326,7 @@ impl Metrics {
         }
         for code in Code::ALL
             .iter()
-            .filter(|code| Error::new(**code).is_of_picture())
+            .filter(|code| Error::new(**code).is_of_original())
         {
             let reason = code.as_str();
             begin(&self.decode_rejected, Reason { reason });
@@ -428,7 +428,7 @@ impl Metrics {
 
     /// Counts an original that cannot be rendered. Other reasons are counted elsewhere.
     pub fn decode_rejected(&self, error: &Error) {
-        if error.is_of_picture() {
+        if error.is_of_original() {
             let reason = error.code().as_str();
             self.decode_rejected.get_or_create(&Reason { reason }).inc();
         }
