@@ -1,6 +1,6 @@
 //! Bounded reading of containers: nothing is allocated because a file claims it, and nothing is read after the
-//! deadline. Parts that a file may contain by the million are searched in [windows](ContainerReader::window) rather than read
-//! one by one.
+//! deadline. Parts that a file may contain by the million are searched in [windows](ContainerReader::window) rather
+//! than read one by one.
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 use std::time::Instant;
