@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use tintype_imaging::cost::{self, Expected, Source};
+use tintype_imaging::cost::{self, ExpectedTimes, SourceImage};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::spec::{Format, Resolved, Size};
 use tintype_imaging::{probe, render};
@@ -64,7 +64,7 @@ fn measure(path: &Path) -> Vec<f64> {
     if upright.pixels() < SMALLEST {
         return Vec::new();
     }
-    let source = Source::of(&header, bytes.len() as u64);
+    let source = SourceImage::of(&header, bytes.len() as u64);
     let mut ratios = Vec::new();
     for &width in WIDTHS.iter().filter(|&&width| width <= upright.width) {
         for &format in FORMATS {
@@ -88,8 +88,8 @@ fn measure(path: &Path) -> Vec<f64> {
 }
 
 /// The minimum of each stage, because other work on the machine only ever adds.
-fn render(bytes: &[u8], resolved: &Resolved) -> Option<Expected> {
-    let mut least: Option<Expected> = None;
+fn render(bytes: &[u8], resolved: &Resolved) -> Option<ExpectedTimes> {
+    let mut least: Option<ExpectedTimes> = None;
     for _ in 0..TIMES {
         let (began, cpu_began) = (Instant::now(), cpu());
         let timings = render::render(bytes, resolved, &Limits::default(), soon())
@@ -97,7 +97,7 @@ fn render(bytes: &[u8], resolved: &Resolved) -> Option<Expected> {
             .timings;
         // The share of wall-clock time in which this thread ran.
         let share = (cpu() - cpu_began).as_secs_f64() / began.elapsed().as_secs_f64();
-        let least = least.get_or_insert(Expected {
+        let least = least.get_or_insert(ExpectedTimes {
             decode: Duration::MAX,
             resize: Duration::MAX,
             encode: Duration::MAX,
@@ -109,7 +109,7 @@ fn render(bytes: &[u8], resolved: &Resolved) -> Option<Expected> {
     least
 }
 
-fn stages(expected: &Expected, took: &Expected) -> String {
+fn stages(expected: &ExpectedTimes, took: &ExpectedTimes) -> String {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     [
         (expected.decode, took.decode),

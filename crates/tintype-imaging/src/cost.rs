@@ -15,7 +15,7 @@ use crate::spec::{Format, Resolved, Rotate, Size};
 
 /// What a record knows about an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceImage {
     pub format: SourceFormat,
     pub upright: Size,
     /// Size of the file.
@@ -34,19 +34,19 @@ pub struct Source {
 
 /// The stages of [`crate::render::Timings`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedTimes {
     pub decode: Duration,
     pub resize: Duration,
     pub encode: Duration,
 }
 
-impl Expected {
+impl ExpectedTimes {
     pub fn total(&self) -> Duration {
         self.decode + self.resize + self.encode
     }
 }
 
-impl Source {
+impl SourceImage {
     pub fn of(header: &Header, bytes: u64) -> Self {
         Self {
             format: header.format,
@@ -63,7 +63,7 @@ impl Source {
 }
 
 /// Predicts [`crate::render::render`].
-pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
+pub fn expect(source: &SourceImage, resolved: &Resolved) -> ExpectedTimes {
     let (part, target) = (part(resolved), target(resolved));
     let reduced = reduced(source, resolved);
     let tries = match resolved.max_bytes {
@@ -72,20 +72,20 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
     };
     let filters = u64::from(resolved.blur.is_some()) + u64::from(resolved.sharpen.is_some());
     let filtering = nanoseconds(filters * FILTER * resolved.size.pixels());
-    let once = Expected {
+    let once = ExpectedTimes {
         decode: decode(source, part, reduced),
         resize: (1 + u32::from(resolved.linear)) * resize(source, part, (reduced, target))
             + filtering,
         encode: encode(resolved.format, resolved.output()),
     };
     match resolved.animated {
-        false => Expected {
+        false => ExpectedTimes {
             decode: looking(source, resolved) + once.decode,
             encode: tries * once.encode,
             ..once
         },
         // Assumes that every frame covers the whole image. To meet a size limit, all of it is repeated.
-        true => Expected {
+        true => ExpectedTimes {
             decode: looking(source, resolved) + tries * source.frames * once.decode,
             resize: tries * source.frames * once.resize,
             encode: tries * source.frames * once.encode,
@@ -94,9 +94,9 @@ pub fn expect(source: &Source, resolved: &Resolved) -> Expected {
 }
 
 /// Predicts [`crate::render::render_all`], where all share the largest decode.
-pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
+pub fn expect_all(source: &SourceImage, resolved: &[Resolved]) -> ExpectedTimes {
     let each = resolved.iter().map(|resolved| expect(source, resolved));
-    each.fold(Expected::default(), |all, one| Expected {
+    each.fold(ExpectedTimes::default(), |all, one| ExpectedTimes {
         decode: all.decode.max(one.decode),
         resize: all.resize + one.resize,
         encode: all.encode + one.encode,
@@ -104,14 +104,14 @@ pub fn expect_all(source: &Source, resolved: &[Resolved]) -> Expected {
 }
 
 /// Returns whether a decode for this variant can serve other sizes as well.
-pub fn is_shared(source: &Source, resolved: &Resolved) -> bool {
+pub fn is_shared(source: &SourceImage, resolved: &Resolved) -> bool {
     let sizes = (part(resolved), reduced(source, resolved));
     let is_plain = resolved.look.is_none() && !resolved.animated;
     is_plain && decode::is_shared(source.format, source.channels, sizes)
 }
 
 /// Predicts the extra decodes that analyse the image.
-fn looking(source: &Source, resolved: &Resolved) -> Duration {
+fn looking(source: &SourceImage, resolved: &Resolved) -> Duration {
     let Some(look) = &resolved.look else {
         return Duration::ZERO;
     };
@@ -123,7 +123,7 @@ fn looking(source: &Source, resolved: &Resolved) -> Duration {
 }
 
 /// Predicts [`placeholder::make`].
-pub fn placeholder(source: &Source) -> Duration {
+pub fn placeholder(source: &SourceImage) -> Duration {
     let (whole, size) = (source.upright, placeholder::size(source.upright));
     decode(source, whole, size) + resize(source, whole, (size, size)) + PLACEHOLDER
 }
@@ -142,7 +142,7 @@ pub(crate) fn target(resolved: &Resolved) -> Size {
 }
 
 /// Returns the size that decoding may be reduced to: as light is averaged, it is not.
-pub(crate) fn reduced(source: &Source, resolved: &Resolved) -> Size {
+pub(crate) fn reduced(source: &SourceImage, resolved: &Resolved) -> Size {
     match resolved.linear && source.format != SourceFormat::Svg {
         true => part(resolved),
         false => target(resolved),
@@ -174,7 +174,7 @@ const FILTER: u64 = 40;
 const PLACEHOLDER: Duration = Duration::from_millis(1);
 
 /// Entropy-coded bytes are read whole at any scale; the remaining cost is proportional to the pixels of the original.
-fn decode(source: &Source, part: Size, target: Size) -> Duration {
+fn decode(source: &SourceImage, part: Size, target: Size) -> Duration {
     let (a_byte, a_thousand_pixels) = match source.format {
         SourceFormat::Jpeg => {
             let eighths = eighths(source, part, target);
@@ -201,7 +201,7 @@ fn decode(source: &Source, part: Size, target: Size) -> Duration {
     nanoseconds(a_byte * source.bytes + pixels * a_thousand_pixels / 1000)
 }
 
-fn resize(source: &Source, part: Size, (reduced, target): (Size, Size)) -> Duration {
+fn resize(source: &SourceImage, part: Size, (reduced, target): (Size, Size)) -> Duration {
     let decoded = match source.format {
         SourceFormat::Svg => drawn(source, part, target),
         _ => part.pixels() * eighths(source, part, reduced).pow(2) / 64,
@@ -211,12 +211,12 @@ fn resize(source: &Source, part: Size, (reduced, target): (Size, Size)) -> Durat
 }
 
 /// Returns the pixels of an SVG, which is drawn about as large as it is shown.
-fn drawn(source: &Source, part: Size, target: Size) -> u64 {
+fn drawn(source: &SourceImage, part: Size, target: Size) -> u64 {
     svg::drawn(source.upright, svg::divisor(part, target)).pixels()
 }
 
 /// Returns the scale of decoding, in eighths. Orientation does not matter: it turns `part` and `target` alike.
-pub(crate) fn eighths(source: &Source, part: Size, target: Size) -> u64 {
+pub(crate) fn eighths(source: &SourceImage, part: Size, target: Size) -> u64 {
     match source.format {
         SourceFormat::Jpeg => u64::from(decode::eighths(part, target)),
         _ => 8,
@@ -231,8 +231,8 @@ fn nanoseconds(count: u64) -> Duration {
 mod tests {
     use super::*;
 
-    fn source(format: SourceFormat, (width, height): (u32, u32), bytes: u64) -> Source {
-        Source {
+    fn source(format: SourceFormat, (width, height): (u32, u32), bytes: u64) -> SourceImage {
+        SourceImage {
             format,
             upright: Size::new(width, height),
             bytes,
@@ -246,7 +246,7 @@ mod tests {
     }
 
     /// The whole image, at this width.
-    fn resolved(source: &Source, width: u32, format: Format) -> Resolved {
+    fn resolved(source: &SourceImage, width: u32, format: Format) -> Resolved {
         let Size {
             width: whole,
             height,

@@ -23,7 +23,7 @@ pub enum SourceFormat {
     Svg,
 }
 
-struct Source {
+struct SourceRow {
     name: &'static str,
     /// What people call it.
     title: &'static str,
@@ -52,16 +52,16 @@ impl SourceFormat {
         Self::Svg,
     ];
 
-    const fn row(self) -> &'static Source {
+    const fn row(self) -> &'static SourceRow {
         match self {
-            Self::Jpeg => &Source {
+            Self::Jpeg => &SourceRow {
                 name: "jpeg",
                 title: "JPEG",
                 media_types: &["image/jpeg"],
                 moves: false,
                 text: "Baseline and progressive; gray, colour and CMYK, with or without a profile. Rotated as EXIF says.",
             },
-            Self::Png => &Source {
+            Self::Png => &SourceRow {
                 name: "png",
                 title: "PNG",
                 media_types: &["image/png"],
@@ -69,7 +69,7 @@ impl SourceFormat {
                 text: "All depths and colour types, interlaced too. HDR is converted to sRGB. Of an animation, the \
                        default image or, with `anim_1`, all frames.",
             },
-            Self::Webp => &Source {
+            Self::Webp => &SourceRow {
                 name: "webp",
                 title: "WebP",
                 media_types: &["image/webp"],
@@ -77,21 +77,21 @@ impl SourceFormat {
                 text: "Lossy and lossless, with transparency. Of an animation, the first frame or, with `anim_1`, all \
                        frames.",
             },
-            Self::Gif => &Source {
+            Self::Gif => &SourceRow {
                 name: "gif",
                 title: "GIF",
                 media_types: &["image/gif"],
                 moves: true,
                 text: "The first frame or, with `anim_1`, all frames.",
             },
-            Self::Bmp => &Source {
+            Self::Bmp => &SourceRow {
                 name: "bmp",
                 title: "BMP",
                 media_types: &["image/bmp"],
                 moves: false,
                 text: "From Windows and OS/2, compressed or not, with transparency if it is used.",
             },
-            Self::Tiff => &Source {
+            Self::Tiff => &SourceRow {
                 name: "tiff",
                 title: "TIFF",
                 media_types: &["image/tiff"],
@@ -99,7 +99,7 @@ impl SourceFormat {
                 text: "The first page: gray, palettes, RGB, CMYK, YCbCr and Lab, integers and floating point, in strips, \
                        tiles or planes; uncompressed, or with LZW, Deflate, PackBits, JPEG, fax, zstd, LZMA or WebP.",
             },
-            Self::Avif => &Source {
+            Self::Avif => &SourceRow {
                 name: "avif",
                 title: "AVIF",
                 media_types: &["image/avif"],
@@ -107,7 +107,7 @@ impl SourceFormat {
                 text: "8, 10 and 12 bits, in tiles, with transparency, rotated and cropped as the file says. HDR is \
                        converted to sRGB. Of a sequence, the still image or else the first frame.",
             },
-            Self::Heic => &Source {
+            Self::Heic => &SourceRow {
                 name: "heic",
                 title: "HEIC, HEIF",
                 // The other one does not say how it is coded.
@@ -117,7 +117,7 @@ impl SourceFormat {
                        says, up to 16 bits. HDR is converted to sRGB; a gain map is ignored. Of a sequence, the still \
                        image or else the first frame.",
             },
-            Self::Jxl => &Source {
+            Self::Jxl => &SourceRow {
                 name: "jxl",
                 title: "JPEG XL",
                 media_types: &["image/jxl"],
@@ -125,14 +125,14 @@ impl SourceFormat {
                 text: "Lossy and lossless, with transparency and CMYK. HDR is converted to sRGB. Of an animation, the \
                        first frame.",
             },
-            Self::Jp2 => &Source {
+            Self::Jp2 => &SourceRow {
                 name: "jp2",
                 title: "JPEG 2000",
                 media_types: &["image/jp2"],
                 moves: false,
                 text: "JP2 and bare codestreams; gray, colour and CMYK, with 8 bits.",
             },
-            Self::Psd => &Source {
+            Self::Psd => &SourceRow {
                 name: "psd",
                 title: "PSD, PSB",
                 media_types: &["image/vnd.adobe.photoshop"],
@@ -140,14 +140,14 @@ impl SourceFormat {
                 text: "The flattened image that Photoshop adds for other programs: bitmap, gray, indexed, RGB and CMYK, \
                        with 8 or 16 bits.",
             },
-            Self::Ico => &Source {
+            Self::Ico => &SourceRow {
                 name: "ico",
                 title: "ICO, CUR",
                 media_types: &["image/vnd.microsoft.icon"],
                 moves: false,
                 text: "The largest image of an icon or a cursor.",
             },
-            Self::Svg => &Source {
+            Self::Svg => &SourceRow {
                 name: "svg",
                 title: "SVG",
                 media_types: &["image/svg+xml"],

@@ -37,7 +37,7 @@ mod crop;
 mod turn;
 
 use crop::clip;
-use turn::Turn;
+use turn::CropTurn;
 
 use crate::probe::SetRights;
 use crate::spec::{
@@ -98,7 +98,7 @@ pub fn resolve(
         None => whole(source),
         Some(crop) => clip(source, crop).ok_or(GeometryError::CropOutside(source))?,
     };
-    let turn = Turn::new(
+    let turn = CropTurn::new(
         request.rotate.unwrap_or_default(),
         request.flip.unwrap_or_default(),
         crop,
@@ -163,7 +163,7 @@ pub(crate) fn seen(
     kept: Rect,
     point: Option<Gravity>,
 ) -> Result<Resolved, GeometryError> {
-    let turn = Turn::new(resolved.rotate, resolved.flip, kept);
+    let turn = CropTurn::new(resolved.rotate, resolved.flip, kept);
     let framing = Framing {
         gravity: point.or(framing.gravity),
         ..*framing
@@ -182,7 +182,7 @@ pub(crate) fn seen(
 
 /// Returns the size that `cover` leaves of `kept`, in the orientation of `kept`.
 pub(crate) fn window(resolved: &Resolved, framing: &Framing, kept: Rect) -> Size {
-    let turn = Turn::new(resolved.rotate, resolved.flip, kept);
+    let turn = CropTurn::new(resolved.rotate, resolved.flip, kept);
     let picture = turn.size();
     let (Some(width), Some(height)) = (framing.width, framing.height) else {
         return Size::new(kept.width, kept.height);
@@ -206,7 +206,7 @@ pub fn most(resolved: &Resolved) -> Size {
     else {
         return output;
     };
-    let turned = Turn::new(resolved.rotate, resolved.flip, *within).size();
+    let turned = CropTurn::new(resolved.rotate, resolved.flip, *within).size();
     let Framing {
         width,
         height,
@@ -262,7 +262,7 @@ struct Framed {
 }
 
 /// Steps 3 to 5.
-fn frame(source: Size, turn: &Turn, framing: &Framing) -> Result<Framed, GeometryError> {
+fn frame(source: Size, turn: &CropTurn, framing: &Framing) -> Result<Framed, GeometryError> {
     let Framing {
         width,
         height,
@@ -413,7 +413,7 @@ fn place(
 }
 
 /// Returns the cut of size `kept` in the turned image that the gravity requests.
-fn cut_towards(gravity: Option<Gravity>, kept: Size, source: Size, turn: &Turn) -> Rect {
+fn cut_towards(gravity: Option<Gravity>, kept: Size, source: Size, turn: &CropTurn) -> Rect {
     let picture = turn.size();
     let (x, y) = match gravity {
         Some(Gravity::Point { x, y }) => {

@@ -4,7 +4,7 @@
 //! compares both over the corpus. Never too low, because a container that runs out of memory is killed with everything
 //! in it; and not much too high, because memory that is reserved but unused keeps other images waiting.
 
-use crate::cost::{Source, eighths, part, reduced, target};
+use crate::cost::{SourceImage, eighths, part, reduced, target};
 use crate::decode::svg;
 use crate::decode::{BAND_BYTES, MAX_SIXTEEN_BYTES, in_planes};
 use crate::geometry;
@@ -21,7 +21,7 @@ const MIB: u64 = 1024 * 1024;
 const FIXED: u64 = MIB;
 
 /// Predicts [`crate::render::render`], including the file itself.
-pub fn render(source: &Source, resolved: &Resolved) -> u64 {
+pub fn render(source: &SourceImage, resolved: &Resolved) -> u64 {
     let (part, target) = (part(resolved), target(resolved));
     let looking = looking(source, resolved);
     if resolved.animated {
@@ -33,7 +33,7 @@ pub fn render(source: &Source, resolved: &Resolved) -> u64 {
 }
 
 /// Predicts [`crate::render::render_all`]: all are resized side by side, then finished one after the other.
-pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
+pub fn render_all(source: &SourceImage, resolved: &[Resolved]) -> u64 {
     let each = resolved.iter().map(|resolved| {
         let (part, target) = (part(resolved), target(resolved));
         let reduced = reduced(source, resolved);
@@ -54,7 +54,7 @@ pub fn render_all(source: &Source, resolved: &[Resolved]) -> u64 {
 }
 
 /// Predicts everything after resizing.
-fn finishing(source: &Source, resolved: &Resolved) -> u64 {
+fn finishing(source: &SourceImage, resolved: &Resolved) -> u64 {
     let output = geometry::most(resolved).pixels().min(geometry::MAX_PIXELS);
     // Rotation, filters and canvas run one after the other, each from one image into another. A filter takes two
     // bytes per sample.
@@ -70,7 +70,7 @@ fn finishing(source: &Source, resolved: &Resolved) -> u64 {
 }
 
 /// Predicts the decodes that analyse the image, and the largest rendering that may result.
-fn looking(source: &Source, resolved: &Resolved) -> u64 {
+fn looking(source: &SourceImage, resolved: &Resolved) -> u64 {
     let Some(look) = &resolved.look else {
         return 0;
     };
@@ -99,7 +99,7 @@ fn looking(source: &Source, resolved: &Resolved) -> u64 {
 
 /// Predicts an animation. For one frame at a time: the stored frame, the canvas under it and the saved area that it
 /// covers; the frame while it is resized; the output and its predecessor. All encoded frames are held twice.
-fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> u64 {
+fn animating(source: &SourceImage, resolved: &Resolved, part: Size, target: Size) -> u64 {
     let (all, most) = (source.upright.pixels(), geometry::most(resolved));
     let (output, longer) = (most.pixels(), most.width.max(most.height));
     let canvas = 4 * 3 * all + 10 * all;
@@ -116,7 +116,7 @@ fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> 
         _ => output / 2,
     };
     let frame = encoding(
-        &Source {
+        &SourceImage {
             channels: 4,
             has_alpha: true,
             ..*source
@@ -128,7 +128,7 @@ fn animating(source: &Source, resolved: &Resolved, part: Size, target: Size) -> 
 }
 
 /// Predicts [`placeholder::make`].
-pub fn placeholder(source: &Source) -> u64 {
+pub fn placeholder(source: &SourceImage) -> u64 {
     let size = placeholder::size(source.upright);
     FIXED + source.bytes + shrinking(source, source.upright, (size, size), false)
 }
@@ -143,7 +143,7 @@ pub fn largest(format: SourceFormat, bytes: u64, max_pixels: u64) -> u64 {
             return false;
         };
         let upright = Size::new(side, side);
-        let source = Source {
+        let source = SourceImage {
             format,
             upright,
             // The usual file size.
@@ -185,7 +185,12 @@ fn usual(upright: Size) -> Resolved {
 }
 
 /// Predicts decoding, for this reduced size, and downscaling to the target size.
-fn shrinking(source: &Source, part: Size, (reduced, target): (Size, Size), is_linear: bool) -> u64 {
+fn shrinking(
+    source: &SourceImage,
+    part: Size,
+    (reduced, target): (Size, Size),
+    is_linear: bool,
+) -> u64 {
     let eighths = eighths(source, part, reduced);
     let (width, height) = (
         u64::from(source.upright.width),
@@ -230,7 +235,7 @@ fn shrinking(source: &Source, part: Size, (reduced, target): (Size, Size), is_li
 }
 
 /// Predicts decoding to rows of pixels, which happens once for all sizes.
-fn decoding(source: &Source, part: Size, target: Size) -> u64 {
+fn decoding(source: &SourceImage, part: Size, target: Size) -> u64 {
     let eighths = eighths(source, part, target);
     let (width, height) = (
         u64::from(source.upright.width),
@@ -285,7 +290,7 @@ fn decoding(source: &Source, part: Size, target: Size) -> u64 {
 }
 
 /// Predicts a JPEG that is decoded as a whole.
-fn whole_jpeg(source: &Source, eighths: u64) -> u64 {
+fn whole_jpeg(source: &SourceImage, eighths: u64) -> u64 {
     let side = |pixels: u32| (u64::from(pixels) * eighths.next_power_of_two()).div_ceil(8);
     u64::from(source.channels) * side(source.upright.width) * side(source.upright.height)
 }
@@ -298,7 +303,7 @@ const OF_HEVC: u64 = 9;
 const OF_ALPHA: u64 = 4;
 
 /// The coefficients of a progressive JPEG, whose scans are read side by side.
-fn coefficients(source: &Source) -> u64 {
+fn coefficients(source: &SourceImage) -> u64 {
     match source.interlaced {
         true => row_of_coefficients(source),
         false => 0,
@@ -306,13 +311,13 @@ fn coefficients(source: &Source) -> u64 {
 }
 
 /// The coefficients of a row of MCUs, which are up to 16 pixels high.
-fn row_of_coefficients(source: &Source) -> u64 {
+fn row_of_coefficients(source: &SourceImage) -> u64 {
     let longer = u64::from(source.upright.width.max(source.upright.height));
     16 * 3 * longer * u64::from(source.channels)
 }
 
 /// Channels of what is resized: gray with alpha is resized as RGBA.
-fn channels_between(source: &Source) -> u64 {
+fn channels_between(source: &SourceImage) -> u64 {
     match source.channels {
         2 => 4,
         other => u64::from(other),
@@ -320,7 +325,7 @@ fn channels_between(source: &Source) -> u64 {
 }
 
 /// Predicts the encoder, without the image itself.
-fn encoding(source: &Source, resolved: &Resolved, pixels: u64) -> u64 {
+fn encoding(source: &SourceImage, resolved: &Resolved, pixels: u64) -> u64 {
     match resolved.format {
         Format::Jpeg => {
             let flattened = if source.has_alpha { 3 } else { 0 };

@@ -14,11 +14,11 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sniffed {
     pub media_type: &'static str,
-    pub kind: Kind,
+    pub kind: ContentClass,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ContentClass {
     /// An image; the probe decides whether it can be rendered.
     Picture,
     /// A browser would run it.
@@ -28,7 +28,7 @@ pub enum Kind {
     Unknown,
 }
 
-use Kind::{Active, Passive, Picture, Unknown};
+use ContentClass::{Active, Passive, Picture, Unknown};
 
 /// Decides by the first bytes; 64 KiB suffice.
 pub fn sniff(head: &[u8]) -> Sniffed {
@@ -47,9 +47,9 @@ pub fn sniff(head: &[u8]) -> Sniffed {
     Sniffed { media_type, kind }
 }
 
-type Answer = Option<(&'static str, Kind)>;
+type Detected = Option<(&'static str, ContentClass)>;
 
-const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
+const MAGIC: &[(usize, &[u8], &str, ContentClass)] = &[
     // JPEG-LS, which begins like a JPEG.
     (0, b"\xff\xd8\xff\xf7", "image/jls", Picture),
     (0, b"\xff\xd8\xff", "image/jpeg", Picture),
@@ -102,7 +102,7 @@ const MAGIC: &[(usize, &[u8], &str, Kind)] = &[
 const PACKED_BYTES: u64 = 4 * 1024;
 
 /// Recognises a gzipped SVG (`.svgz`), which other programs open as an SVG.
-fn packed(head: &[u8]) -> Answer {
+fn packed(head: &[u8]) -> Detected {
     if !head.starts_with(b"\x1f\x8b") {
         return None;
     }
@@ -114,7 +114,7 @@ fn packed(head: &[u8]) -> Answer {
     markup(&start).filter(|(media_type, _)| *media_type == "image/svg+xml")
 }
 
-fn magic(head: &[u8]) -> Answer {
+fn magic(head: &[u8]) -> Detected {
     let riff = |kind: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(kind);
     if riff(b"WEBP") {
         return Some(("image/webp", Picture));
@@ -149,7 +149,7 @@ const CONTAINER_BYTES: usize = 4 * 1024;
 const PACKET: usize = 188;
 
 /// Containers for several kinds of media, which declare the kind after the magic number.
-fn container(head: &[u8]) -> Answer {
+fn container(head: &[u8]) -> Detected {
     let start = &head[..head.len().min(CONTAINER_BYTES)];
     let has = |needle: &[u8]| find(start, needle).is_some();
     if start.starts_with(b"\x1a\x45\xdf\xa3") {
@@ -229,7 +229,7 @@ fn is_icon(head: &[u8]) -> bool {
 }
 
 /// The first box of an ISO base media file contains the major brand, a version, and compatible brands.
-fn iso_media(head: &[u8]) -> Answer {
+fn iso_media(head: &[u8]) -> Detected {
     if head.get(4..8) != Some(b"ftyp") {
         return None;
     }
@@ -297,7 +297,7 @@ const HTML: &[&[u8]] = &[
     b"<link",
 ];
 
-fn markup(head: &[u8]) -> Answer {
+fn markup(head: &[u8]) -> Detected {
     let mut lower = decode_utf16(head).unwrap_or_else(|| head.to_vec());
     lower.make_ascii_lowercase();
     let mut rest = lower.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&lower);
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn the_content_decides_and_active_content_is_found_behind_what_browsers_skip() {
-        let cases: &[(&[u8], &str, Kind)] = &[
+        let cases: &[(&[u8], &str, ContentClass)] = &[
             (b"\xff\xd8\xff\xe0", "image/jpeg", Picture),
             (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp", Picture),
             (b"\0\0\0\x18ftypmif1\0\0\0\0avifmif1", "image/avif", Picture),

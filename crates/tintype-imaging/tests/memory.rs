@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tintype_imaging::cost::Source;
+use tintype_imaging::cost::SourceImage;
 use tintype_imaging::geometry::{self, Defaults};
 use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::spec::{Background, Decimal, Fit, Format, Gravity, Request, Resolved, Size};
 use tintype_imaging::{memory, placeholder, probe, render};
-use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
+use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -186,7 +186,7 @@ fn an_animation_takes_no_more_than_it_claims() {
             let Some(original) = Original::read(&path) else {
                 continue;
             };
-            let Source {
+            let SourceImage {
                 format,
                 upright,
                 frames,
@@ -350,7 +350,7 @@ fn interlaced_png(path: PathBuf, size: Size) -> PathBuf {
 fn progressive_jpeg(path: PathBuf, size: Size, rgb: &image::DynamicImage) -> PathBuf {
     let encoding = Encoding {
         quality: 80,
-        tables: Tables::Standard,
+        tables: BaseTables::Standard,
         sampling: Sampling::Full,
         progressive: true,
         segments: &[],
@@ -421,7 +421,7 @@ fn alone(test: &str, measure: impl FnOnce()) {
 
 struct Original {
     path: PathBuf,
-    source: Source,
+    source: SourceImage,
 }
 
 impl Original {
@@ -433,7 +433,7 @@ impl Original {
         // A decoder that panics is another test's concern.
         let placeholder = || placeholder::make(&bytes, &header, &limits, soon());
         let placeholder = catch_unwind(placeholder).ok()?.ok()?;
-        let mut source = Source::of(&header, bytes.len() as u64);
+        let mut source = SourceImage::of(&header, bytes.len() as u64);
         // As in a record.
         (source.may_be_drawn, source.has_alpha) = (placeholder.is_drawn, placeholder.has_alpha);
         Some(Self {

@@ -1,7 +1,7 @@
 //! Assembles component planes into interleaved pixels.
 
 use crate::decoder::{Chroma, Decoder};
-use crate::upsample::Whole;
+use crate::upsample::ComponentSamples;
 use crate::{Colour, Error, Limits, Scale};
 
 #[derive(Clone, Debug)]
@@ -58,10 +58,10 @@ pub fn decode(
     })
 }
 
-fn planes(decoder: &Decoder<'_>, scale: Scale) -> Vec<Whole> {
+fn planes(decoder: &Decoder<'_>, scale: Scale) -> Vec<ComponentSamples> {
     let ratios = decoder.ratios(scale);
     let planes = decoder.sizes(0).into_iter().zip(ratios);
-    let planes = planes.map(|((width, height), (across, down))| Whole {
+    let planes = planes.map(|((width, height), (across, down))| ComponentSamples {
         width,
         height,
         samples: Vec::with_capacity(width * height),

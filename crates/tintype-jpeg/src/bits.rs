@@ -2,7 +2,7 @@
 //! every 0xFF, up to the next marker.
 
 #[derive(Clone, Copy)]
-pub(crate) struct Bits<'a> {
+pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
     at: usize,
     /// The next bits, left-aligned.
@@ -13,7 +13,7 @@ pub(crate) struct Bits<'a> {
     ended: bool,
 }
 
-impl<'a> Bits<'a> {
+impl<'a> BitReader<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self {
             bytes,
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn stuffing_is_taken_out_and_markers_end_the_bits() {
         let bytes = [0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD0, 0xAB, 0xCD];
-        let mut bits = Bits::new(&bytes, 0);
+        let mut bits = BitReader::new(&bytes, 0);
         bits.refill();
         assert_eq!(bits.take(8), 0x12);
         assert_eq!(bits.take(8), 0xFF);
@@ -217,7 +217,7 @@ mod tests {
         let bytes = [
             0x12, 0xFF, 0xD2, 0x34, 0xFF, 0xD1, 0xFF, 0xD3, 0x56, 0xFF, 0xD9,
         ];
-        let mut bits = Bits::new(&bytes, 0);
+        let mut bits = BitReader::new(&bytes, 0);
         assert!(!bits.restart(1));
         assert!(bits.restart(2));
         // The late marker is skipped.
@@ -236,7 +236,7 @@ mod tests {
                 bytes.push(0);
             }
         }
-        let mut bits = Bits::new(&bytes, 0);
+        let mut bits = BitReader::new(&bytes, 0);
         for value in 0..=255u32 {
             bits.refill();
             assert_eq!(bits.take(8), value);

@@ -1,7 +1,7 @@
 //! Decodes a file stripe by stripe.
 
 use crate::colour::Coding;
-use crate::frame::{Component, Frame};
+use crate::frame::{Component, FrameHeader};
 use crate::markers::Head;
 use crate::plane::{Output, Plane};
 use crate::progressive::Progressive;
@@ -20,7 +20,7 @@ pub enum Chroma {
 /// Decodes the rows of each component, top to bottom, at the component's own resolution: at one scale, or at several from
 /// one pass over the file.
 pub struct Decoder<'a> {
-    frame: Frame,
+    frame: FrameHeader,
     outputs: Vec<Output>,
     pixels: Pixels<'a>,
     /// Rows of MCUs decoded so far.
@@ -176,7 +176,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-fn side(frame: &Frame, component: &Component, scale: Scale, chroma: Chroma) -> usize {
+fn side(frame: &FrameHeader, component: &Component, scale: Scale, chroma: Chroma) -> usize {
     let (h, v) = (component.h, component.v);
     match chroma {
         // Only the DC scans count at 1/8, whatever the subsampling.

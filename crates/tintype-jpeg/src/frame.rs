@@ -5,7 +5,7 @@ use crate::colour::Coding;
 
 /// A frame header.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct FrameHeader {
     pub width: u32,
     pub height: u32,
     pub progressive: bool,
@@ -49,7 +49,7 @@ impl Component {
     }
 }
 
-impl Frame {
+impl FrameHeader {
     pub(crate) fn new(progressive: bool, width: u32, mut components: Vec<Component>) -> Self {
         if let [only] = components.as_mut_slice() {
             // The sampling factors of a single component are meaningless (T.81 A.2.2).
@@ -114,7 +114,7 @@ impl Frame {
 
 /// A scan header.
 #[derive(Clone, Debug)]
-pub(crate) struct Scan {
+pub(crate) struct ScanHeader {
     pub(crate) parts: Vec<ScanPart>,
     /// Band of coefficients, in zigzag order; for progressive frames.
     pub(crate) start: usize,

@@ -1,7 +1,7 @@
 //! Huffman tables (T.81 C.2, F.2.2.3) and the lookup tables built from them.
 
 use crate::Error;
-use crate::bits::{Bits, extended};
+use crate::bits::{BitReader, extended};
 
 /// Codes of up to this many bits take one lookup; longer ones are rare.
 const LOOK_BITS: u32 = 10;
@@ -12,13 +12,13 @@ const SKIP_BITS: u32 = 13;
 /// A table as stored in the file. It is expanded for decoding only when a scan uses it, because a file may redefine
 /// tables any number of times in between.
 #[derive(Clone)]
-pub(crate) struct Codes {
+pub(crate) struct HuffmanTable {
     /// Number of codes of each length from 1 to 16 bits.
     counts: [u8; 16],
     symbols: Vec<u8>,
 }
 
-impl Codes {
+impl HuffmanTable {
     pub(crate) fn read(body: &[u8]) -> Result<Self, Error> {
         let short = || Error::Malformed("Huffman table");
         let counts: &[u8; 16] = body.first_chunk().ok_or_else(short)?;
@@ -36,7 +36,7 @@ impl Codes {
 }
 
 /// A decoding table for symbols.
-pub(crate) struct Table {
+pub(crate) struct SymbolTable {
     /// Indexed by the next `LOOK_BITS` bits: symbol in the high byte, length in the low; 0 for longer codes.
     look: Box<[u16; 1 << LOOK_BITS]>,
     /// By length: the first code beyond that length, left-aligned to 16 bits.
@@ -46,8 +46,8 @@ pub(crate) struct Table {
     symbols: Vec<u8>,
 }
 
-impl Table {
-    pub(crate) fn new(codes: &Codes) -> Result<Self, Error> {
+impl SymbolTable {
+    pub(crate) fn new(codes: &HuffmanTable) -> Result<Self, Error> {
         let mut look = Box::new([0u16; 1 << LOOK_BITS]);
         let mut limit = [0u32; 17];
         let mut offset = [0i32; 17];
@@ -80,7 +80,7 @@ impl Table {
 
     /// Decodes the next symbol; at least 16 bits must be available.
     #[inline(always)]
-    pub(crate) fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
+    pub(crate) fn symbol(&self, bits: &mut BitReader<'_>) -> Result<u8, Error> {
         let entry = self.look[bits.peek(LOOK_BITS) as usize];
         if entry != 0 {
             bits.skip(u32::from(entry & 0xFF));
@@ -90,7 +90,7 @@ impl Table {
     }
 
     #[cold]
-    fn long_symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
+    fn long_symbol(&self, bits: &mut BitReader<'_>) -> Result<u8, Error> {
         let code = bits.peek(16);
         for length in LOOK_BITS + 1..=16 {
             if code < self.limit[length as usize] {
@@ -109,7 +109,7 @@ impl Table {
 
     /// For a DC table: decodes a difference and adds it to the DC coefficient of the previous block.
     #[inline(always)]
-    pub(crate) fn first(&self, bits: &mut Bits<'_>, dc: &mut i32) -> Result<(), Error> {
+    pub(crate) fn first(&self, bits: &mut BitReader<'_>, dc: &mut i32) -> Result<(), Error> {
         bits.refill();
         let size = self.symbol(bits)?;
         if size > 15 {
@@ -129,7 +129,7 @@ impl Table {
 
 /// The result of one lookup of an AC coefficient.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Found {
+pub(crate) struct AcLookup {
     pub(crate) value: i16,
     /// Zero coefficients before it.
     pub(crate) run: u8,
@@ -137,7 +137,7 @@ pub(crate) struct Found {
     bits: u8,
 }
 
-impl Found {
+impl AcLookup {
     /// The end of the block or, in progressive frames, of a run of blocks whose length takes `size` more bits.
     const fn end(size: u8, bits: u8) -> Self {
         Self {
@@ -153,14 +153,14 @@ pub(crate) const END_OF_BLOCK: u8 = 80;
 
 /// A table of AC coefficients: where both are short, one lookup returns code and value.
 pub(crate) struct AcTable {
-    pub(crate) symbols: Table,
-    found: Box<[Found; 1 << LOOK_BITS]>,
+    pub(crate) symbols: SymbolTable,
+    found: Box<[AcLookup; 1 << LOOK_BITS]>,
 }
 
 impl AcTable {
-    pub(crate) fn new(codes: &Codes) -> Result<Self, Error> {
-        let symbols = Table::new(codes)?;
-        let mut found = Box::new([Found::default(); 1 << LOOK_BITS]);
+    pub(crate) fn new(codes: &HuffmanTable) -> Result<Self, Error> {
+        let symbols = SymbolTable::new(codes)?;
+        let mut found = Box::new([AcLookup::default(); 1 << LOOK_BITS]);
         for (pattern, found) in found.iter_mut().enumerate() {
             *found = self::found(symbols.look[pattern], pattern as u32);
         }
@@ -169,7 +169,7 @@ impl AcTable {
 
     /// Decodes the next nonzero coefficient, or the end of the block; at least 32 bits must be available.
     #[inline(always)]
-    pub(crate) fn next(&self, bits: &mut Bits<'_>) -> Result<Found, Error> {
+    pub(crate) fn next(&self, bits: &mut BitReader<'_>) -> Result<AcLookup, Error> {
         let found = self.found[bits.peek(LOOK_BITS) as usize];
         if found.bits != 0 {
             bits.skip(u32::from(found.bits));
@@ -178,9 +178,9 @@ impl AcTable {
         let symbol = self.symbols.symbol(bits)?;
         let (run, size) = (symbol >> 4, u32::from(symbol & 15));
         if size == 0 && run < 15 {
-            return Ok(Found::end(run, 0));
+            return Ok(AcLookup::end(run, 0));
         }
-        Ok(Found {
+        Ok(AcLookup {
             value: bits.extend(size) as i16,
             run,
             bits: 0,
@@ -188,26 +188,26 @@ impl AcTable {
     }
 }
 
-/// The lookup result for a pattern of `LOOK_BITS` that begins with the code of this [`Table::look`] entry.
-fn found(entry: u16, pattern: u32) -> Found {
+/// The lookup result for a pattern of `LOOK_BITS` that begins with the code of this [`SymbolTable::look`] entry.
+fn found(entry: u16, pattern: u32) -> AcLookup {
     let (symbol, length) = (entry >> 8, u32::from(entry & 0xFF));
     let (run, size) = ((symbol >> 4) as u8, u32::from(symbol & 15));
     let bits = (length + size) as u8;
     if entry == 0 || length + size > LOOK_BITS {
-        return Found::default();
+        return AcLookup::default();
     }
     if size == 0 {
         return match run {
-            15 => Found {
+            15 => AcLookup {
                 value: 0,
                 run,
                 bits,
             },
-            _ => Found::end(run, bits),
+            _ => AcLookup::end(run, bits),
         };
     }
     let value = pattern >> (LOOK_BITS - length - size) & ((1 << size) - 1);
-    Found {
+    AcLookup {
         value: extended(value, size) as i16,
         run,
         bits,
@@ -231,7 +231,7 @@ struct Step {
 }
 
 impl AcSkip {
-    pub(crate) fn new(table: &Table) -> Self {
+    pub(crate) fn new(table: &SymbolTable) -> Self {
         let mut steps = Box::new([Step::default(); 1 << SKIP_BITS]);
         for (pattern, step) in steps.iter_mut().enumerate() {
             *step = self::step(table, pattern as u32);
@@ -243,8 +243,8 @@ impl AcSkip {
     #[inline(always)]
     pub(crate) fn rest(
         &self,
-        table: &Table,
-        bits: &mut Bits<'_>,
+        table: &SymbolTable,
+        bits: &mut BitReader<'_>,
         mut index: usize,
     ) -> Result<(), Error> {
         while index < 64 {
@@ -272,7 +272,7 @@ impl AcSkip {
     }
 }
 
-fn step(table: &Table, pattern: u32) -> Step {
+fn step(table: &SymbolTable, pattern: u32) -> Step {
     let mut step = Step::default();
     loop {
         let used = u32::from(step.bits);
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn both_ways_to_a_coefficient_agree() {
         // The third of the four tables, after its class and number.
-        let codes = Codes::read(&standard::TABLES[59..]).unwrap();
+        let codes = HuffmanTable::read(&standard::TABLES[59..]).unwrap();
         let table = AcTable::new(&codes).unwrap();
         let mut seed = 1u32;
         let bytes: Vec<u8> = std::iter::repeat_with(|| {
@@ -313,7 +313,7 @@ mod tests {
         })
         .take(100_000)
         .collect();
-        let (mut one, mut two) = (Bits::new(&bytes, 0), Bits::new(&bytes, 0));
+        let (mut one, mut two) = (BitReader::new(&bytes, 0), BitReader::new(&bytes, 0));
         while !one.overrun() {
             one.refill();
             two.refill();

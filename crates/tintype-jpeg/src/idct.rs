@@ -48,13 +48,13 @@ pub(crate) const AAN: [f32; 8] = [
 ];
 
 /// Dequantisation and row transform of one component, by zigzag index.
-pub(crate) struct Factors {
+pub(crate) struct InverseFactors {
     across: Box<[[f32; 8]; 64]>,
     /// What the DC coefficient adds to each pixel.
     dc: f32,
 }
 
-impl Factors {
+impl InverseFactors {
     /// The factors of one component for each output.
     pub(crate) fn of_outputs(
         quantisation: &[u16; 64],
@@ -93,7 +93,7 @@ pub(crate) fn wave(side: usize, k: usize, at: usize) -> f64 {
     norm.sqrt() * angle.cos()
 }
 
-/// The scale that [`Rows::write`] leaves out of the column transform.
+/// The scale that [`TransformedRows::write`] leaves out of the column transform.
 fn down_scale(side: usize, v: usize) -> f32 {
     match side {
         8 => AAN[v] / 8.0f32.sqrt(),
@@ -102,8 +102,8 @@ fn down_scale(side: usize, v: usize) -> f32 {
 }
 
 /// A block after its row transform.
-pub(crate) struct Rows<'f> {
-    factors: &'f Factors,
+pub(crate) struct TransformedRows<'f> {
+    factors: &'f InverseFactors,
     rows: [[f32; 8]; 8],
     /// The last row that is not zero.
     last: usize,
@@ -111,9 +111,9 @@ pub(crate) struct Rows<'f> {
     dc: f32,
 }
 
-impl<'f> Rows<'f> {
+impl<'f> TransformedRows<'f> {
     #[inline(always)]
-    pub(crate) fn new(factors: &'f Factors, dc: i32) -> Self {
+    pub(crate) fn new(factors: &'f InverseFactors, dc: i32) -> Self {
         let mut rows = [[0.0; 8]; 8];
         let value = dc as f32;
         for lane in 0..8 {
@@ -297,8 +297,8 @@ mod tests {
     }
 
     fn check<const SIDE: usize>(coefficients: &[i16; 64]) {
-        let factors = Factors::new(&[1; 64], SIDE);
-        let mut rows = Rows::new(&factors, i32::from(coefficients[0]));
+        let factors = InverseFactors::new(&[1; 64], SIDE);
+        let mut rows = TransformedRows::new(&factors, i32::from(coefficients[0]));
         for index in 1..=last_needed(SIDE) {
             match coefficients[usize::from(ZIGZAG[index])] {
                 0 => {}

@@ -15,13 +15,14 @@
 //! [`encode()`] writes images for the web: 8 bits, gray or YCbCr, in one scan or progressive.
 //!
 //! Reading order: `frame` and `markers`, `plane`, `decoder`, `scan` with `sequential` and `progressive`, then what they
-//! build on: `bits`, `huffman`, `store`, `idct`.
+//! build on: `bits`, `huffman`, `coefficients`, `idct`.
 //!
 //! Deliberately absent: colour management (the caller applies the ICC profile), arithmetic coding, lossless and 12-bit
 //! processes.
 
 mod assemble;
 mod bits;
+mod coefficients;
 mod colour;
 mod decoder;
 mod encode;
@@ -35,14 +36,14 @@ mod progressive;
 mod scan;
 mod sequential;
 mod standard;
-mod store;
+
 mod upsample;
 
 pub use assemble::{Picture, decode};
 pub use colour::{Coding, Colour, to_rgb};
 pub use decoder::{Chroma, Decoder, Stripe};
-pub use encode::{Encoding, Samples, Sampling, Tables, encode};
-pub use frame::Frame;
+pub use encode::{BaseTables, Encoding, Samples, Sampling, encode};
+pub use frame::FrameHeader;
 pub use markers::read_frame;
 
 /// The side of a block after decoding, in pixels.

@@ -3,8 +3,8 @@
 use crate::Error;
 use crate::bits::next_marker;
 use crate::colour::Coding;
-use crate::frame::{Component, Frame, Scan, ScanPart};
-use crate::huffman::Codes;
+use crate::frame::{Component, FrameHeader, ScanHeader, ScanPart};
+use crate::huffman::HuffmanTable;
 use crate::standard;
 
 pub(crate) const EOI: u8 = 0xD9;
@@ -13,28 +13,29 @@ const DNL: u8 = 0xDC;
 
 /// Everything before the data of the first scan.
 pub(crate) struct Head<'a> {
-    pub(crate) frame: Frame,
+    pub(crate) frame: FrameHeader,
     pub(crate) tables: Tables,
-    pub(crate) scan: Scan,
+    pub(crate) scan: ScanHeader,
     /// Positioned after the scan header.
-    pub(crate) reader: Reader<'a>,
+    pub(crate) reader: SegmentReader<'a>,
 }
 
 /// Reads up to the first scan, where the meaning of the components is known.
-pub fn read_frame(bytes: &[u8]) -> Result<Frame, Error> {
+pub fn read_frame(bytes: &[u8]) -> Result<FrameHeader, Error> {
     Ok(Head::read(bytes)?.frame)
 }
 
 impl<'a> Head<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes)?;
+        let mut reader = SegmentReader::new(bytes)?;
         let mut tables = Tables::default();
         let mut frame = None;
         loop {
             match reader.segment()? {
                 (EOI, _) => return Err(Error::Malformed("no scan")),
                 (SOS, body) => {
-                    let mut frame: Frame = frame.ok_or(Error::Malformed("scan before frame"))?;
+                    let mut frame: FrameHeader =
+                        frame.ok_or(Error::Malformed("scan before frame"))?;
                     let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
                     frame.coding = Coding::of(&ids, tables.jfif, tables.adobe);
                     if frame.height == 0 {
@@ -58,12 +59,12 @@ impl<'a> Head<'a> {
     }
 }
 
-pub(crate) struct Reader<'a> {
+pub(crate) struct SegmentReader<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SegmentReader<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, Error> {
         if !bytes.starts_with(&[0xFF, 0xD8]) {
             return Err(Error::Malformed("no start of image"));
@@ -126,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn frame(marker: u8, body: &[u8]) -> Result<Option<Frame>, Error> {
+fn frame(marker: u8, body: &[u8]) -> Result<Option<FrameHeader>, Error> {
     let progressive = match marker {
         0xC0 | 0xC1 => false,
         0xC2 => true,
@@ -157,12 +158,12 @@ fn frame(marker: u8, body: &[u8]) -> Result<Option<Frame>, Error> {
         let (h, v) = (usize::from(field[1] >> 4), usize::from(field[1] & 15));
         components.push(Component::new(field[0], h, v, usize::from(field[2]))?);
     }
-    let mut frame = Frame::new(progressive, width, components);
+    let mut frame = FrameHeader::new(progressive, width, components);
     frame.set_height(u32::from(u16::from_be_bytes([*h1, *h0])));
     Ok(Some(frame))
 }
 
-pub(crate) fn scan(frame: &Frame, body: &[u8]) -> Result<Scan, Error> {
+pub(crate) fn scan(frame: &FrameHeader, body: &[u8]) -> Result<ScanHeader, Error> {
     let short = Error::Malformed("short scan header");
     let count = usize::from(*body.first().ok_or(short.clone())?);
     let fields = body.get(1..1 + count * 2).ok_or(short.clone())?;
@@ -197,7 +198,7 @@ pub(crate) fn scan(frame: &Frame, body: &[u8]) -> Result<Scan, Error> {
             return Err(Error::Malformed("scan parameters"));
         }
     }
-    Ok(Scan {
+    Ok(ScanHeader {
         parts,
         start,
         end,
@@ -210,8 +211,8 @@ pub(crate) fn scan(frame: &Frame, body: &[u8]) -> Result<Scan, Error> {
 #[derive(Clone, Default)]
 pub(crate) struct Tables {
     quantisation: [Option<[u16; 64]>; 4],
-    dc: [Option<Codes>; 4],
-    ac: [Option<Codes>; 4],
+    dc: [Option<HuffmanTable>; 4],
+    ac: [Option<HuffmanTable>; 4],
     /// MCUs between restart markers; 0 without them.
     pub(crate) restart: usize,
     adobe: Option<u8>,
@@ -247,12 +248,12 @@ impl Tables {
         table.ok_or(Error::Malformed("missing quantisation table"))
     }
 
-    pub(crate) fn dc(&self, number: usize) -> Result<&Codes, Error> {
+    pub(crate) fn dc(&self, number: usize) -> Result<&HuffmanTable, Error> {
         let codes = self.dc[number].as_ref();
         codes.ok_or(Error::Malformed("missing Huffman table"))
     }
 
-    pub(crate) fn ac(&self, number: usize) -> Result<&Codes, Error> {
+    pub(crate) fn ac(&self, number: usize) -> Result<&HuffmanTable, Error> {
         let codes = self.ac[number].as_ref();
         codes.ok_or(Error::Malformed("missing Huffman table"))
     }
@@ -291,7 +292,7 @@ impl Tables {
 
     fn read_huffman(&mut self, mut body: &[u8]) -> Result<(), Error> {
         while let [head, rest @ ..] = body {
-            let codes = Codes::read(rest)?;
+            let codes = HuffmanTable::read(rest)?;
             body = &rest[codes.length()..];
             let tables = if head >> 4 == 0 {
                 &mut self.dc

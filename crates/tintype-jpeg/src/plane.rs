@@ -1,6 +1,6 @@
 //! The samples of one component at one scale, in the stripe being decoded.
 
-use crate::frame::{Component, Frame};
+use crate::frame::{Component, FrameHeader};
 
 /// The image at one scale, by component.
 pub(crate) struct Output {
@@ -24,7 +24,7 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    pub(crate) fn new(frame: &Frame, component: &Component, side: usize) -> Self {
+    pub(crate) fn new(frame: &FrameHeader, component: &Component, side: usize) -> Self {
         let stride = component.stride_blocks * side;
         let samples = |pixels: u32, factor: usize, most: usize| {
             (pixels as usize * factor * side).div_ceil(8 * most)

@@ -2,12 +2,12 @@
 //! in between.
 
 use crate::Error;
-use crate::bits::Bits;
-use crate::frame::{Frame, ScanPart};
+use crate::bits::BitReader;
+use crate::frame::{FrameHeader, ScanPart};
 
 /// The decoding state that carries over from block to block.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Before {
+pub(crate) struct EntropyState {
     /// DC coefficients, by index of the component in the scan.
     pub(crate) dc: [i32; 4],
     /// Remaining blocks of an end-of-band run; for progressive frames.
@@ -15,14 +15,14 @@ pub(crate) struct Before {
 }
 
 /// Consumes the blocks of a scan. `place` is the index of the component in the scan, then column and row of the block.
-pub(crate) trait Blocks {
+pub(crate) trait BlockDecoder {
     /// Whether blocks after an invalid code are still worth reading.
     const CONTINUES_AFTER_ERROR: bool;
 
     fn read(
         &mut self,
-        bits: &mut Bits<'_>,
-        before: &mut Before,
+        bits: &mut BitReader<'_>,
+        before: &mut EntropyState,
         place: [usize; 3],
     ) -> Result<(), Error>;
 
@@ -30,8 +30,8 @@ pub(crate) trait Blocks {
     fn missing(&mut self, place: [usize; 3]);
 }
 
-pub(crate) struct Walk<'a> {
-    bits: Bits<'a>,
+pub(crate) struct ScanReader<'a> {
+    bits: BitReader<'a>,
     /// Columns and rows of MCUs in the scan; rows of the scan that make up one MCU row of the frame.
     columns: usize,
     rows: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Walk<'a> {
     row: usize,
     /// Blocks per MCU across and down, by index of the component in the scan.
     shapes: Vec<(usize, usize)>,
-    before: Before,
+    before: EntropyState,
     /// MCUs between restart markers; 0 without them.
     interval: usize,
     until_restart: usize,
@@ -51,8 +51,13 @@ pub(crate) struct Walk<'a> {
     damaged: bool,
 }
 
-impl<'a> Walk<'a> {
-    pub(crate) fn new(bits: Bits<'a>, frame: &Frame, parts: &[ScanPart], interval: usize) -> Self {
+impl<'a> ScanReader<'a> {
+    pub(crate) fn new(
+        bits: BitReader<'a>,
+        frame: &FrameHeader,
+        parts: &[ScanPart],
+        interval: usize,
+    ) -> Self {
         let (columns, rows) = frame.mcus_of(parts);
         let rows_at_once = match parts {
             [only] => frame.components[only.component].v,
@@ -65,7 +70,7 @@ impl<'a> Walk<'a> {
             rows_at_once,
             row: 0,
             shapes: frame.shapes_of(parts),
-            before: Before::default(),
+            before: EntropyState::default(),
             interval,
             until_restart: interval,
             number: 0,
@@ -80,7 +85,7 @@ impl<'a> Walk<'a> {
 
     /// Reads the next MCU row of the frame.
     #[inline(always)]
-    pub(crate) fn stripe<B: Blocks>(&mut self, blocks: &mut B) {
+    pub(crate) fn stripe<B: BlockDecoder>(&mut self, blocks: &mut B) {
         let end = (self.row + self.rows_at_once).min(self.rows);
         for row in self.row..end {
             self.row(row, blocks);
@@ -89,7 +94,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(always)]
-    fn row<B: Blocks>(&mut self, row: usize, blocks: &mut B) {
+    fn row<B: BlockDecoder>(&mut self, row: usize, blocks: &mut B) {
         for column in 0..self.columns {
             if self.interval != 0 {
                 if self.until_restart == 0 {
@@ -109,7 +114,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(always)]
-    fn block<B: Blocks>(&mut self, place: [usize; 3], blocks: &mut B) {
+    fn block<B: BlockDecoder>(&mut self, place: [usize; 3], blocks: &mut B) {
         if self.lost {
             blocks.missing(place);
             return;
@@ -127,6 +132,6 @@ impl<'a> Walk<'a> {
         self.damaged |= self.lost;
         self.number = (self.number + 1) & 7;
         self.until_restart = self.interval;
-        self.before = Before::default();
+        self.before = EntropyState::default();
     }
 }

@@ -4,39 +4,39 @@
 use fearless_simd::{Level, dispatch};
 
 use crate::Error;
-use crate::bits::Bits;
-use crate::frame::{Frame, Scan};
-use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, Table};
-use crate::idct::{Factors, Rows, last_needed};
+use crate::bits::BitReader;
+use crate::coefficients::CoefficientBuffer;
+use crate::frame::{FrameHeader, ScanHeader};
+use crate::huffman::{AcSkip, AcTable, END_OF_BLOCK, SymbolTable};
+use crate::idct::{InverseFactors, TransformedRows, last_needed};
 use crate::level::level;
-use crate::markers::{EOI, Head, Reader, SOS, Tables, scan};
+use crate::markers::{EOI, Head, SOS, SegmentReader, Tables, scan};
 use crate::plane::{Output, Plane};
-use crate::scan::{Before, Blocks, Walk};
-use crate::store::Store;
+use crate::scan::{BlockDecoder, EntropyState, ScanReader};
 
 /// A scan, and how far it has been read.
 struct OpenScan<'a> {
-    parts: Vec<Part>,
-    walk: Walk<'a>,
+    parts: Vec<ScanComponent>,
+    walk: ScanReader<'a>,
 }
 
-struct Part {
+struct ScanComponent {
     component: usize,
-    dc: Table,
+    dc: SymbolTable,
     ac: AcTable,
     /// The last coefficient needed, in zigzag order.
     last: usize,
     /// Present unless all coefficients are needed.
     skip: Option<AcSkip>,
     /// One per output.
-    factors: Vec<Factors>,
+    factors: Vec<InverseFactors>,
 }
 
 /// Scans that together contain each component once.
 pub(crate) struct Sequential<'a> {
     scans: Vec<OpenScan<'a>>,
     /// By component; present only for several outputs.
-    stores: Option<Vec<Store>>,
+    stores: Option<Vec<CoefficientBuffer>>,
     damaged: bool,
     level: Level,
 }
@@ -64,7 +64,7 @@ impl<'a> Sequential<'a> {
         }
         Ok(Self {
             scans,
-            stores: (outputs.len() > 1).then(|| Store::of_components(&frame, outputs)),
+            stores: (outputs.len() > 1).then(|| CoefficientBuffer::of_components(&frame, outputs)),
             damaged,
             level: level(),
         })
@@ -83,7 +83,7 @@ impl<'a> Sequential<'a> {
             match &mut self.stores {
                 None => {
                     let planes = &mut outputs[0].planes;
-                    let mut blocks = Stripe { parts, planes };
+                    let mut blocks = StripeDecoder { parts, planes };
                     dispatch!(self.level, _simd => walk.stripe(&mut blocks));
                 }
                 Some(stores) => {
@@ -102,8 +102,8 @@ impl<'a> Sequential<'a> {
 
 /// Reads the next scan with components that have none so far; `None` for any other segment.
 fn next<'a>(
-    frame: &Frame,
-    reader: &mut Reader<'a>,
+    frame: &FrameHeader,
+    reader: &mut SegmentReader<'a>,
     tables: &mut Tables,
     outputs: &[Output],
     so_far: &[OpenScan<'a>],
@@ -126,48 +126,52 @@ fn next<'a>(
 }
 
 fn open<'a>(
-    frame: &Frame,
-    scan: Scan,
+    frame: &FrameHeader,
+    scan: ScanHeader,
     tables: &mut Tables,
-    reader: &Reader<'a>,
+    reader: &SegmentReader<'a>,
     outputs: &[Output],
 ) -> Result<OpenScan<'a>, Error> {
     tables.fill_in()?;
-    let bits = Bits::new(reader.bytes, reader.at);
-    let walk = Walk::new(bits, frame, &scan.parts, tables.restart);
+    let bits = BitReader::new(reader.bytes, reader.at);
+    let walk = ScanReader::new(bits, frame, &scan.parts, tables.restart);
     let mut parts = Vec::with_capacity(scan.parts.len());
     for part in scan.parts {
         let component = &frame.components[part.component];
         let sides = outputs.iter().map(|o| o.planes[part.component].side);
         let last = last_needed(sides.max().unwrap_or(8));
         let ac = AcTable::new(tables.ac(part.ac)?)?;
-        parts.push(Part {
+        parts.push(ScanComponent {
             component: part.component,
-            dc: Table::new(tables.dc(part.dc)?)?,
+            dc: SymbolTable::new(tables.dc(part.dc)?)?,
             skip: (last < 63).then(|| AcSkip::new(&ac.symbols)),
             ac,
             last,
-            factors: Factors::of_outputs(tables.quantisation(component)?, outputs, part.component),
+            factors: InverseFactors::of_outputs(
+                tables.quantisation(component)?,
+                outputs,
+                part.component,
+            ),
         });
     }
     Ok(OpenScan { parts, walk })
 }
 
 /// The output of one row of MCUs.
-struct Stripe<'s> {
-    parts: &'s [Part],
+struct StripeDecoder<'s> {
+    parts: &'s [ScanComponent],
     planes: &'s mut [Plane],
 }
 
-impl Blocks for Stripe<'_> {
+impl BlockDecoder for StripeDecoder<'_> {
     /// Huffman codes usually resynchronise, and only what was missed in between is wrong.
     const CONTINUES_AFTER_ERROR: bool = true;
 
     #[inline(always)]
     fn read(
         &mut self,
-        bits: &mut Bits<'_>,
-        before: &mut Before,
+        bits: &mut BitReader<'_>,
+        before: &mut EntropyState,
         [index, x, y]: [usize; 3],
     ) -> Result<(), Error> {
         let part = &self.parts[index];
@@ -193,18 +197,18 @@ impl Blocks for Stripe<'_> {
 
 /// Stores the coefficients of one row of MCUs.
 struct Kept<'s> {
-    parts: &'s [Part],
-    stores: &'s mut [Store],
+    parts: &'s [ScanComponent],
+    stores: &'s mut [CoefficientBuffer],
 }
 
-impl Blocks for Kept<'_> {
+impl BlockDecoder for Kept<'_> {
     const CONTINUES_AFTER_ERROR: bool = true;
 
     #[inline(always)]
     fn read(
         &mut self,
-        bits: &mut Bits<'_>,
-        before: &mut Before,
+        bits: &mut BitReader<'_>,
+        before: &mut EntropyState,
         [index, x, y]: [usize; 3],
     ) -> Result<(), Error> {
         let part = &self.parts[index];
@@ -229,8 +233,8 @@ impl Blocks for Kept<'_> {
 /// What can be read is written: the block in which data breaks off, up to there.
 #[inline(always)]
 fn block<const SIDE: usize>(
-    bits: &mut Bits<'_>,
-    part: &Part,
+    bits: &mut BitReader<'_>,
+    part: &ScanComponent,
     dc: &mut i32,
     plane: &mut Plane,
     at: usize,
@@ -238,7 +242,7 @@ fn block<const SIDE: usize>(
     // Keeps the state in registers rather than behind a reference.
     let mut local = *bits;
     let mut read = part.dc.first(&mut local, dc);
-    let mut rows = Rows::new(&part.factors[0], *dc);
+    let mut rows = TransformedRows::new(&part.factors[0], *dc);
     if read.is_ok() {
         let last = const { last_needed(SIDE) };
         read = others(&mut local, part, last, |index, value| {
@@ -252,8 +256,8 @@ fn block<const SIDE: usize>(
 
 #[inline(always)]
 fn others(
-    bits: &mut Bits<'_>,
-    part: &Part,
+    bits: &mut BitReader<'_>,
+    part: &ScanComponent,
     last: usize,
     mut add: impl FnMut(usize, i16),
 ) -> Result<(), Error> {

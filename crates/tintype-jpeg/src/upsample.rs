@@ -2,7 +2,7 @@
 //! (`jdsample.c`, "fancy upsampling"), otherwise by repetition.
 
 /// All samples of a component.
-pub(crate) struct Whole {
+pub(crate) struct ComponentSamples {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) samples: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Whole {
     pub(crate) is_smooth: bool,
 }
 
-impl Whole {
+impl ComponentSamples {
     fn line(&self, y: usize) -> &[u8] {
         let y = y.min(self.height - 1);
         &self.samples[y * self.width..(y + 1) * self.width]

@@ -16,13 +16,13 @@ mod body;
 mod counts;
 mod disk;
 mod error;
-mod held;
+mod expiring;
 mod key;
 mod memory;
 mod meta;
 mod object;
 mod overlay;
-mod reader;
+mod read_only;
 mod s3;
 mod url;
 
@@ -37,13 +37,16 @@ pub use body::{Body, CHUNK_BYTES, Get, LEAST_CHUNK_BYTES, Share};
 pub use counts::{Counts, Observer};
 pub use disk::Disk;
 pub use error::Error;
-pub use held::Held;
+pub use expiring::Expiring;
 pub use key::{Key, KeyError};
 pub use memory::Memory;
-pub use meta::{Attributes, Condition, ETag, Listed, Meta, Objects, Own, Page, Source, Survey};
-pub use object::{BlockId, ContentHash, HexId, KeyHash, Kind, Object, OutboxId, VariantId};
+pub use meta::{
+    Attributes, Condition, ETag, ListedOriginal, Meta, ObjectPage, OriginalPage, OwnObject, Survey,
+    WriteSource,
+};
+pub use object::{BlockId, ContentHash, HexId, KeyHash, Object, ObjectKind, OutboxId, VariantId};
 pub use overlay::Overlay;
-pub use reader::Reader;
+pub use read_only::ReadOnlyStore;
 pub use s3::S3;
 pub use url::{
     DiskSettings, S3Access, S3Encryption, S3Settings, S3Writing, StoreUrl, StoreUrlError,
@@ -64,7 +67,7 @@ pub const MAX_PAGE: usize = 1_000;
 
 /// Boxed, so that the store's futures are compiled here: otherwise they would be compiled again, with everything
 /// that they await, in every crate that awaits them.
-pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// A closed set: every `match` shows what a new back end has to implement.
 #[derive(Debug)]
@@ -73,13 +76,13 @@ pub enum Store {
     S3(S3),
     Memory(Memory),
     /// Refuses every change with [`Error::ReadOnly`].
-    ReadOnly(Reader),
+    ReadOnly(ReadOnlyStore),
     /// Reads what one store does not have from another.
     Overlay(Overlay),
 }
 
 impl Store {
-    pub fn open(url: &StoreUrl) -> Answer<'_, Self> {
+    pub fn open(url: &StoreUrl) -> StoreFuture<'_, Self> {
         Box::pin(async move {
             match url {
                 StoreUrl::Disk(settings) => Disk::open(settings.clone()).await.map(Self::Disk),
@@ -90,7 +93,7 @@ impl Store {
     }
 
     /// Skips testing the server's abilities: another process has done so, or this one only reads.
-    pub fn open_untried(url: &StoreUrl) -> Answer<'_, Self> {
+    pub fn open_untried(url: &StoreUrl) -> StoreFuture<'_, Self> {
         Box::pin(async move {
             match url {
                 StoreUrl::S3(settings) => S3::open(settings, false).await.map(Self::S3),
@@ -99,9 +102,9 @@ impl Store {
         })
     }
 
-    /// For reading only: see [`Reader`].
-    pub fn open_read_only(url: &StoreUrl) -> Answer<'_, Self> {
-        Box::pin(async move { Reader::open(url).await.map(Self::ReadOnly) })
+    /// For reading only: see [`ReadOnlyStore`].
+    pub fn open_read_only(url: &StoreUrl) -> StoreFuture<'_, Self> {
+        Box::pin(async move { ReadOnlyStore::open(url).await.map(Self::ReadOnly) })
     }
 
     /// Writes an object. It is durable on return, except that a derived object ([`Object::is_derived`]) may be lost
@@ -111,10 +114,10 @@ impl Store {
     pub fn put<'a>(
         &'a self,
         object: &'a Object,
-        source: Source<'a>,
+        source: WriteSource<'a>,
         condition: &'a Condition,
         attributes: &'a Attributes,
-    ) -> Answer<'a, Meta> {
+    ) -> StoreFuture<'a, Meta> {
         Box::pin(async move {
             attributes.check()?;
             self.count(Counts::put);
@@ -133,7 +136,7 @@ impl Store {
         })
     }
 
-    pub fn head<'a>(&'a self, object: &'a Object) -> Answer<'a, Option<Meta>> {
+    pub fn head<'a>(&'a self, object: &'a Object) -> StoreFuture<'a, Option<Meta>> {
         Box::pin(async move {
             self.count(Counts::head);
             let operation = async {
@@ -158,7 +161,7 @@ impl Store {
         object: &'a Object,
         range: Option<Range<u64>>,
         if_match: Option<&'a ETag>,
-    ) -> Answer<'a, Option<Get>> {
+    ) -> StoreFuture<'a, Option<Get>> {
         Box::pin(async move {
             self.count(Counts::get);
             let operation = async {
@@ -175,7 +178,11 @@ impl Store {
     }
 
     /// Deletes an object; returns whether it existed. [`Condition::Absent`] deletes nothing.
-    pub fn delete<'a>(&'a self, object: &'a Object, condition: &'a Condition) -> Answer<'a, bool> {
+    pub fn delete<'a>(
+        &'a self,
+        object: &'a Object,
+        condition: &'a Condition,
+    ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             self.count(Counts::delete);
             let operation = async {
@@ -192,7 +199,7 @@ impl Store {
     }
 
     /// Deletes every variant of one original; returns how many.
-    pub fn delete_prefix<'a>(&'a self, original: &'a KeyHash) -> Answer<'a, u64> {
+    pub fn delete_prefix<'a>(&'a self, original: &'a KeyHash) -> StoreFuture<'a, u64> {
         Box::pin(async move {
             self.count(Counts::delete);
             let operation = async {
@@ -216,7 +223,7 @@ impl Store {
         to: &'a Key,
         condition: &'a Condition,
         attributes: &'a Attributes,
-    ) -> Answer<'a, Meta> {
+    ) -> StoreFuture<'a, Meta> {
         Box::pin(async move {
             attributes.check()?;
             self.count(Counts::put);
@@ -242,14 +249,14 @@ impl Store {
         delimiter: bool,
         cursor: Option<&'a str>,
         limit: usize,
-    ) -> Answer<'a, Page> {
+    ) -> StoreFuture<'a, OriginalPage> {
         Box::pin(async move {
             // No key contains one, and the back ends may take it for the end of a name.
             if [prefix, cursor.unwrap_or_default()]
                 .iter()
                 .any(|text| text.contains('\0'))
             {
-                return Ok(Page::default());
+                return Ok(OriginalPage::default());
             }
             self.count(Counts::list);
             let limit = limit.clamp(1, MAX_PAGE);
@@ -269,17 +276,17 @@ impl Store {
     /// Lists tintype's own objects of one kind, in order of their names.
     pub fn list_kind<'a>(
         &'a self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&'a str>,
         limit: usize,
-    ) -> Answer<'a, Objects> {
+    ) -> StoreFuture<'a, ObjectPage> {
         Box::pin(async move {
             self.count(Counts::list);
             let limit = limit.clamp(1, MAX_PAGE);
             let operation = async {
                 match self {
                     Self::Disk(disk) => disk.list_kind(kind, cursor, limit).await,
-                    Self::S3(s3) => s3.survey(kind, cursor, limit).await.map(Objects::from),
+                    Self::S3(s3) => s3.survey(kind, cursor, limit).await.map(ObjectPage::from),
                     Self::Memory(memory) => Ok(memory.survey(kind, cursor, limit).into()),
                     Self::ReadOnly(reader) => reader.list_kind(kind, cursor, limit).await,
                     Self::Overlay(overlay) => overlay.list_kind(kind, cursor, limit).await,
@@ -292,10 +299,10 @@ impl Store {
     /// Does the same with sizes and times, which on a disk cost a stat of every file.
     pub fn survey<'a>(
         &'a self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&'a str>,
         limit: usize,
-    ) -> Answer<'a, Survey> {
+    ) -> StoreFuture<'a, Survey> {
         Box::pin(async move {
             self.count(Counts::list);
             let limit = limit.clamp(1, MAX_PAGE);
@@ -319,7 +326,7 @@ impl Store {
         let mut cursor = None;
         loop {
             let page = self
-                .list_kind(Kind::Block, cursor.as_deref(), MAX_PAGE)
+                .list_kind(ObjectKind::Block, cursor.as_deref(), MAX_PAGE)
                 .await?;
             blocks.extend(page.objects.into_iter().filter_map(|object| match object {
                 Object::Block(block) => Some(block),
@@ -353,14 +360,14 @@ impl Store {
         getrandom::fill(&mut random).map_err(|error| {
             Error::io("drawing a mark")(std::io::Error::other(error.to_string()))
         })?;
-        let mark = Source::Bytes(format!("\"{}\"", HexId(random)).into());
+        let mark = WriteSource::Bytes(format!("\"{}\"", HexId(random)).into());
         let object = Object::BlocksMark;
         self.put(&object, mark, &Condition::Any, &Attributes::default())
             .await
             .map(drop)
     }
 
-    /// The folder for spooling from which a [`Source::File`] is linked into place rather than copied.
+    /// The folder for spooling from which a [`WriteSource::File`] is linked into place rather than copied.
     pub fn spool_dir(&self) -> Option<PathBuf> {
         match self {
             Self::Disk(disk) => Some(disk.spool_dir()),
@@ -370,7 +377,7 @@ impl Store {
     }
 
     /// Checks whether reads work. Passes on a full disk, which can still be read.
-    pub fn check(&self) -> Answer<'_, ()> {
+    pub fn check(&self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             match self {
                 Self::Disk(disk) => disk.check().await,
@@ -384,7 +391,7 @@ impl Store {
 
     /// Checks whether writes work, as far as possible without creating objects: a disk is tested; for a bucket, the
     /// error of the last write is returned if it was refused.
-    pub fn check_writes(&self) -> Answer<'_, ()> {
+    pub fn check_writes(&self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             match self {
                 Self::Disk(disk) => disk.check_writes().await,
@@ -427,7 +434,7 @@ impl Store {
 
     /// Removes what unfinished writes have left, begun longer ago than `older_than`: temporary files on a disk,
     /// multipart uploads in a bucket. Returns how many.
-    pub fn sweep_uploads(&self, older_than: Duration) -> Answer<'_, u64> {
+    pub fn sweep_uploads(&self, older_than: Duration) -> StoreFuture<'_, u64> {
         Box::pin(async move {
             match self {
                 Self::Disk(disk) => disk.sweep_uploads(older_than).await,

@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::key::RESERVED;
 use crate::{
-    Attributes, Body, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Listed, Meta,
-    Object, Own, Page, Source, Survey,
+    Attributes, Body, Condition, Counts, ETag, Error, Get, Key, KeyHash, ListedOriginal, Meta,
+    Object, ObjectKind, OriginalPage, OwnObject, Survey, WriteSource,
 };
 
 #[derive(Debug, Default)]
@@ -36,14 +36,14 @@ impl Memory {
     pub(crate) async fn put(
         &self,
         object: &Object,
-        source: Source<'_>,
+        source: WriteSource<'_>,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
         let announced = source.len();
         let bytes = match source {
-            Source::Bytes(bytes) => bytes,
-            Source::File { path, .. } => {
+            WriteSource::Bytes(bytes) => bytes,
+            WriteSource::File { path, .. } => {
                 let path = path.to_owned();
                 let read = move || fs::read(path).map_err(Error::io("reading a spooled file"));
                 crate::disk::blocking::run(read).await?.into()
@@ -116,9 +116,9 @@ impl Memory {
         delimiter: bool,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Page {
+    ) -> OriginalPage {
         let (state, cursor) = (self.state(), cursor.unwrap_or_default());
-        let mut page = Page::default();
+        let mut page = OriginalPage::default();
         let mut position = cursor.to_owned();
         for (path, (_, meta)) in state.after(prefix.max(cursor), cursor) {
             let Some(rest) = path.strip_prefix(prefix) else {
@@ -154,7 +154,7 @@ impl Memory {
                         modified,
                         ..
                     } = meta.clone();
-                    page.files.push(Listed {
+                    page.files.push(ListedOriginal {
                         key,
                         size,
                         etag,
@@ -166,7 +166,7 @@ impl Memory {
         page
     }
 
-    pub(crate) fn survey(&self, kind: Kind, cursor: Option<&str>, limit: usize) -> Survey {
+    pub(crate) fn survey(&self, kind: ObjectKind, cursor: Option<&str>, limit: usize) -> Survey {
         let (state, folder) = (self.state(), kind.folder());
         let after = format!("{folder}{}", cursor.unwrap_or_default());
         let mut found: Vec<_> = state
@@ -177,7 +177,7 @@ impl Memory {
         let more = found.len() > limit;
         found.truncate(limit);
         let own = |(name, meta): &(&str, &Meta)| {
-            Some(Own {
+            Some(OwnObject {
                 object: kind.object(name)?,
                 size: meta.size,
                 modified: meta.modified,

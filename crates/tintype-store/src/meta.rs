@@ -157,7 +157,7 @@ impl Meta {
 
 /// Where the bytes of a write come from.
 #[derive(Clone, Debug)]
-pub enum Source<'a> {
+pub enum WriteSource<'a> {
     Bytes(Bytes),
     /// A complete file that nobody writes to any more. The disk store links a file on its own file system into
     /// place instead of copying it; either way the caller remains responsible for removing the path.
@@ -167,7 +167,7 @@ pub enum Source<'a> {
     },
 }
 
-impl Source<'_> {
+impl WriteSource<'_> {
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -182,7 +182,7 @@ impl Source<'_> {
 
 /// An original in a listing: what is known without opening it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedOriginal {
     pub key: Key,
     pub size: u64,
     pub etag: ETag,
@@ -191,24 +191,24 @@ pub struct Listed {
 
 /// One page of originals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct OriginalPage {
     /// Folders, each with its path and trailing slash; only with a delimiter.
     pub dirs: Vec<String>,
-    pub files: Vec<Listed>,
+    pub files: Vec<ListedOriginal>,
     /// Pass it back for the next page; `None` at the end.
     pub cursor: Option<String>,
 }
 
 /// One page of tintype's own objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Objects {
+pub struct ObjectPage {
     pub objects: Vec<Object>,
     pub cursor: Option<String>,
 }
 
 /// One of tintype's own objects, described without opening it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Own {
+pub struct OwnObject {
     pub object: Object,
     pub size: u64,
     pub modified: SystemTime,
@@ -217,11 +217,11 @@ pub struct Own {
 /// One page of tintype's own objects with their sizes and times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
-    pub objects: Vec<Own>,
+    pub objects: Vec<OwnObject>,
     pub cursor: Option<String>,
 }
 
-impl From<Survey> for Objects {
+impl From<Survey> for ObjectPage {
     fn from(survey: Survey) -> Self {
         let objects = survey.objects.into_iter().map(|own| own.object);
         Self {

@@ -120,7 +120,7 @@ pub enum Object {
 
 /// The kinds of objects that can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ObjectKind {
     Tombstone,
     Record,
     /// In a folder per original; all other kinds are flat.
@@ -157,7 +157,7 @@ impl Object {
     }
 }
 
-impl Kind {
+impl ObjectKind {
     /// The folder of this kind, relative to the location of the store, with a trailing slash.
     pub fn folder(self) -> String {
         let name = match self {
@@ -171,7 +171,7 @@ impl Kind {
         format!("{RESERVED}/{name}/")
     }
 
-    /// The object of a file, by its name below [`Kind::folder`]; `None` for files of other programs.
+    /// The object of a file, by its name below [`ObjectKind::folder`]; `None` for files of other programs.
     pub(crate) fn object(self, name: &str) -> Option<Object> {
         if self == Self::Variant {
             let (original, id) = name.split_once('/')?;
@@ -205,14 +205,14 @@ mod tests {
     fn every_listed_kind_of_object_is_found_by_its_path() {
         let id = HexId([7; 32]);
         for (kind, object) in [
-            (Kind::Block, Object::Block(BlockId::Key(id))),
-            (Kind::Block, Object::Block(BlockId::Sha256(id))),
-            (Kind::Idem, Object::Idem(id)),
-            (Kind::Tombstone, Object::Tombstone(id)),
-            (Kind::Record, Object::Record(id)),
-            (Kind::Variant, Object::Variant(id, HexId([1; 16]))),
+            (ObjectKind::Block, Object::Block(BlockId::Key(id))),
+            (ObjectKind::Block, Object::Block(BlockId::Sha256(id))),
+            (ObjectKind::Idem, Object::Idem(id)),
+            (ObjectKind::Tombstone, Object::Tombstone(id)),
+            (ObjectKind::Record, Object::Record(id)),
+            (ObjectKind::Variant, Object::Variant(id, HexId([1; 16]))),
             (
-                Kind::Outbox,
+                ObjectKind::Outbox,
                 Object::Outbox(OutboxId::parse("0193-a").unwrap()),
             ),
         ] {
@@ -222,7 +222,7 @@ mod tests {
                 Some(object)
             );
         }
-        assert_eq!(Kind::Block.object("README"), None);
+        assert_eq!(ObjectKind::Block.object("README"), None);
         assert_eq!(HexId::<2>::parse("0aFf"), None);
         assert_eq!(HexId::<2>::parse("0aff"), Some(HexId([10, 255])));
     }

@@ -1,7 +1,7 @@
 //! A store on top of another one that is only read: production's originals on a laptop.
 //!
 //! - What the upper store has takes precedence. What it does not have is read from the lower one; all writes go to
-//!   the upper store, and the lower one is a [`Reader`], which cannot be written to.
+//!   the upper store, and the lower one is a [`ReadOnlyStore`], which cannot be written to.
 //! - Deleting an original that still exists in the lower store leaves a tombstone in the upper one, which hides it
 //!   and its record. The tombstone stays when the name is taken again, because the lower original must not reappear
 //!   when that is deleted in turn.
@@ -23,27 +23,27 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
-    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, MAX_PAGE, Meta, Object,
-    Objects, Page, Reader, Source, Store,
+    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, MAX_PAGE, Meta, Object,
+    ObjectKind, ObjectPage, OriginalPage, ReadOnlyStore, Store, WriteSource,
 };
 
 #[derive(Debug)]
 pub struct Overlay {
     upper: Box<Store>,
-    lower: Reader,
+    lower: ReadOnlyStore,
     counts: Counts,
     /// Held while a change is decided that depends on the lower store.
     deciding: Mutex<()>,
 }
 
 /// An object, and which of the two it comes from.
-enum Found {
+enum Located {
     Upper(Meta),
     Lower(Meta),
     Nowhere,
 }
 
-impl Found {
+impl Located {
     fn meta(self) -> Option<Meta> {
         match self {
             Self::Upper(meta) | Self::Lower(meta) => Some(meta),
@@ -53,7 +53,7 @@ impl Found {
 }
 
 impl Overlay {
-    pub fn new(upper: Store, lower: Reader) -> Self {
+    pub fn new(upper: Store, lower: ReadOnlyStore) -> Self {
         Self {
             upper: Box::new(upper),
             lower,
@@ -66,7 +66,7 @@ impl Overlay {
         &self.upper
     }
 
-    pub fn lower(&self) -> &Reader {
+    pub fn lower(&self) -> &ReadOnlyStore {
         &self.lower
     }
 
@@ -77,7 +77,7 @@ impl Overlay {
     pub(crate) async fn put(
         &self,
         object: &Object,
-        source: Source<'_>,
+        source: WriteSource<'_>,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
@@ -103,7 +103,7 @@ impl Overlay {
     }
 
     pub(crate) async fn head(&self, object: &Object) -> Result<Option<Meta>, Error> {
-        self.find(object).await.map(Found::meta)
+        self.find(object).await.map(Located::meta)
     }
 
     pub(crate) async fn get(
@@ -151,7 +151,7 @@ impl Overlay {
         let object = Object::Original(key.clone());
         let _deciding = self.deciding.lock().await;
         let found = self.find(&object).await?;
-        let is_upper = matches!(found, Found::Upper(_));
+        let is_upper = matches!(found, Located::Upper(_));
         let current = found.meta();
         let there = current.is_some();
         condition.check(|| Ok(current))?;
@@ -165,7 +165,7 @@ impl Overlay {
         };
         if is_below {
             let tombstone = Object::Tombstone(key.hash());
-            let mark = Source::Bytes(Bytes::from_static(b"{}"));
+            let mark = WriteSource::Bytes(Bytes::from_static(b"{}"));
             self.upper
                 .put(&tombstone, mark, &Condition::Any, &Attributes::default())
                 .await?;
@@ -186,7 +186,7 @@ impl Overlay {
         delimiter: bool,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<OriginalPage, Error> {
         let upper = self.upper.list(prefix, delimiter, cursor, limit).await?;
         let mut lower = self.lower.list(prefix, delimiter, cursor, limit).await?;
         let is_empty = lower.files.is_empty() && lower.dirs.is_empty();
@@ -206,8 +206,8 @@ impl Overlay {
     /// Removes from a page what was deleted here, and folders that contain nothing else.
     async fn hide(
         &self,
-        page: &mut Page,
-        upper: &Page,
+        page: &mut OriginalPage,
+        upper: &OriginalPage,
         hidden: &HashSet<KeyHash>,
     ) -> Result<(), Error> {
         page.files
@@ -243,12 +243,12 @@ impl Overlay {
 
     pub(crate) async fn list_kind(
         &self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Objects, Error> {
+    ) -> Result<ObjectPage, Error> {
         let upper = self.upper.list_kind(kind, cursor, limit).await?;
-        if kind != Kind::Block {
+        if kind != ObjectKind::Block {
             return Ok(upper);
         }
         let lower = self.lower.list_kind(kind, cursor, limit).await?;
@@ -260,15 +260,15 @@ impl Overlay {
         self.lower.check().await
     }
 
-    async fn find(&self, object: &Object) -> Result<Found, Error> {
+    async fn find(&self, object: &Object) -> Result<Located, Error> {
         if let Some(meta) = self.upper.head(object).await? {
-            return Ok(Found::Upper(meta));
+            return Ok(Located::Upper(meta));
         }
         if !self.is_seen_below(object).await? {
-            return Ok(Found::Nowhere);
+            return Ok(Located::Nowhere);
         }
         let below = self.lower.head(object).await?;
-        Ok(below.map_or(Found::Nowhere, |meta| Found::Lower(marked(meta))))
+        Ok(below.map_or(Located::Nowhere, |meta| Located::Lower(marked(meta))))
     }
 
     /// Whether an object may be read from the lower store.
@@ -289,7 +289,7 @@ impl Overlay {
         loop {
             let page = self
                 .upper
-                .list_kind(Kind::Tombstone, cursor.as_deref(), MAX_PAGE)
+                .list_kind(ObjectKind::Tombstone, cursor.as_deref(), MAX_PAGE)
                 .await?;
             found.extend(page.objects.into_iter().filter_map(|object| match object {
                 Object::Tombstone(owner) => Some(owner),

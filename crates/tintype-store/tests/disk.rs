@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tempfile::TempDir;
 use tintype_store::{
-    Attributes, Condition, Error, HexId, Key, Meta, Object, Source, Store, StoreUrl,
+    Attributes, Condition, Error, HexId, Key, Meta, Object, Store, StoreUrl, WriteSource,
 };
 
 async fn store() -> (TempDir, Store) {
@@ -28,7 +28,7 @@ fn original(key: &str) -> Object {
 }
 
 async fn put(store: &Store, key: &str, condition: Condition) -> Result<Meta, Error> {
-    let source = Source::Bytes(Bytes::from_static(b"bytes"));
+    let source = WriteSource::Bytes(Bytes::from_static(b"bytes"));
     store
         .put(&original(key), source, &condition, &Attributes::default())
         .await
@@ -114,7 +114,7 @@ async fn links_are_read_inside_the_store_and_never_lead_out_of_it() {
     make(folder.path().join("in/side.jpg"), "inside");
     put(&store, "kept", Condition::Absent).await.unwrap();
     let record = Object::Record(HexId([1; 32]));
-    let source = Source::Bytes(Bytes::from_static(b"{}"));
+    let source = WriteSource::Bytes(Bytes::from_static(b"{}"));
     store
         .put(&record, source, &Condition::Any, &Attributes::default())
         .await
@@ -397,7 +397,7 @@ async fn a_missing_store_is_noticed() {
     store.check().await.unwrap();
     store.check_writes().await.unwrap();
     assert_eq!(store.head(&key).await.unwrap(), None);
-    let source = Source::Bytes("bytes".into());
+    let source = WriteSource::Bytes("bytes".into());
     let none = Attributes::default();
     store
         .put(&key, source, &Condition::Any, &none)

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use tintype_store::{
-    Attributes, BlockId, Condition, ETag, Error, HexId, Key, Kind, Object, Overlay, Source, Store,
-    StoreUrl,
+    Attributes, BlockId, Condition, ETag, Error, HexId, Key, Object, ObjectKind, Overlay, Store,
+    StoreUrl, WriteSource,
 };
 
 const KEYS: [&str; 7] = ["a", "b/1", "b/2", "b/c/1", "b-1", "c/1", "d"];
@@ -26,7 +26,7 @@ async fn put(
     text: &str,
     condition: &Condition,
 ) -> Result<ETag, Error> {
-    let source = Source::Bytes(Bytes::copy_from_slice(text.as_bytes()));
+    let source = WriteSource::Bytes(Bytes::copy_from_slice(text.as_bytes()));
     let nothing = Attributes::default();
     let written = store.put(object, source, condition, &nothing).await;
     written.map(|meta| meta.etag)
@@ -61,7 +61,7 @@ fn writes_below(store: &Store) -> u64 {
     let Store::Overlay(overlay) = store else {
         panic!("not an overlay");
     };
-    overlay.lower().asked().puts() + overlay.lower().asked().deletes()
+    overlay.lower().requests().puts() + overlay.lower().requests().deletes()
 }
 
 #[derive(Clone, Debug)]
@@ -276,7 +276,7 @@ async fn takedowns_of_both_stores_apply_and_lower_ones_cannot_be_lifted() {
     let kept = store.delete(&theirs, &Condition::Any).await;
     assert!(matches!(kept, Err(Error::ReadOnly)), "{kept:?}");
     assert_eq!(store.list_blocks().await.unwrap().len(), 1);
-    let own = store.list_kind(Kind::Idem, None, 10).await.unwrap();
+    let own = store.list_kind(ObjectKind::Idem, None, 10).await.unwrap();
     assert!(own.objects.is_empty());
 }
 
@@ -286,7 +286,7 @@ async fn a_large_original_is_copied_up_whole() {
     let [upper, lower] = ["upper", "lower"].map(|name| StoreUrl::disk(folder.path().join(name)));
     let lower = Store::open(&lower).await.unwrap();
     let bytes = Bytes::from_iter((0..5 << 20).map(|at: u32| (at >> 8) as u8));
-    let (source, any) = (Source::Bytes(bytes.clone()), Condition::Any);
+    let (source, any) = (WriteSource::Bytes(bytes.clone()), Condition::Any);
     let nothing = Attributes::default();
     lower
         .put(&original("a"), source, &any, &nothing)

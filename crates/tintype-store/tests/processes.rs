@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use tintype_store::{Attributes, Condition, Error, Key, Object, Source, Store, StoreUrl};
+use tintype_store::{Attributes, Condition, Error, Key, Object, Store, StoreUrl, WriteSource};
 
 const FOLDER: &str = "TINTYPE_STORE_TEST_FOLDER";
 const NUMBER: &str = "TINTYPE_STORE_TEST_NUMBER";
@@ -94,7 +94,7 @@ async fn put(
     bytes: Vec<u8>,
     condition: Condition,
 ) -> Result<(), Error> {
-    let source = Source::Bytes(bytes.into());
+    let source = WriteSource::Bytes(bytes.into());
     store
         .put(object, source, &condition, &Attributes::default())
         .await

@@ -20,7 +20,7 @@ enum Mode {
     Stalled,
 }
 
-struct Shared {
+struct ProxyState {
     mode: watch::Sender<Mode>,
     delay_ms: AtomicU64,
     connections: AtomicU64,
@@ -28,12 +28,12 @@ struct Shared {
 
 pub struct Proxy {
     loopback: Loopback,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
 }
 
 impl Proxy {
     pub fn start(target: SocketAddr) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             mode: watch::Sender::new(Mode::Through),
             delay_ms: AtomicU64::new(0),
             connections: AtomicU64::new(0),
@@ -75,14 +75,14 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, target: SocketAddr, shared: Arc<ProxyState>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(pass(client, target, shared.clone()));
     }
 }
 
-async fn pass(mut client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
+async fn pass(mut client: TcpStream, target: SocketAddr, shared: Arc<ProxyState>) {
     let mut mode = shared.mode.subscribe();
     let delay = shared.delay_ms.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(delay)).await;

@@ -153,7 +153,7 @@ pub(crate) async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
 }
 
 /// Does the same, repeating the request if the service asks for that.
-pub(crate) async fn ask(request: RequestBuilder) -> Result<Response, String> {
+pub(crate) async fn send_with_retries(request: RequestBuilder) -> Result<Response, String> {
     let mut attempt = 0;
     loop {
         attempt += 1;

@@ -12,7 +12,7 @@ use tintype_server::error::Error;
 use tintype_server::records::Records;
 use tintype_server::records::record::ADOPT_WHOLE_BYTES;
 use tintype_server::service;
-use tintype_store::{KeyHash, Kind, Listed, MAX_PAGE, Object, Store};
+use tintype_store::{KeyHash, ListedOriginal, MAX_PAGE, Object, ObjectKind, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Report, Summary, chain, stores};
@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 5;
 const COUNTS: [&str; 4] = ["made", "mended", "bytes", "failed"];
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct IndexOptions {
     /// Only keys that start with this.
     pub prefix: String,
     /// Originals read at the same time.
@@ -37,8 +37,8 @@ pub struct Options {
 pub struct Index {
     store: Arc<Store>,
     records: Arc<Records>,
-    known: Known,
-    options: Options,
+    known: RecordedKeys,
+    options: IndexOptions,
 }
 
 /// The expected cost. An original costs a GET for the missing record, a HEAD, a GET of its bytes and a PUT. A large
@@ -63,7 +63,7 @@ impl Index {
     pub fn open<'a>(
         config: &'a Config,
         granted: &'a Granted,
-        options: Options,
+        options: IndexOptions,
     ) -> BoxFuture<'a, anyhow::Result<Self>> {
         Box::pin(async move {
             if let Some(reason) = &granted.unread {
@@ -71,7 +71,7 @@ impl Index {
             }
             let (store, records) = service::open_records(config, granted).await?;
             Ok(Self {
-                known: Known::read(&store).await?,
+                known: RecordedKeys::read(&store).await?,
                 store,
                 records,
                 options,
@@ -86,7 +86,7 @@ impl Index {
                 is_billed: self.store.is_shared(),
                 ..Plan::default()
             };
-            let Options { prefix, after, .. } = self.options.clone();
+            let IndexOptions { prefix, after, .. } = self.options.clone();
             let originals = stores::originals(self.store.clone(), prefix, after);
             let mut originals = std::pin::pin!(originals.take_until(stop.cancelled()));
             while let Some(listed) = originals.try_next().await? {
@@ -105,7 +105,7 @@ impl Index {
 
     async fn run(self, report: &Report) -> anyhow::Result<Summary> {
         let (known, records) = (&self.known, &self.records);
-        let Options {
+        let IndexOptions {
             prefix,
             jobs,
             after,
@@ -117,7 +117,7 @@ impl Index {
                 async move {
                     let made = match known.has(&listed) {
                         true => repair(records, &listed).await,
-                        false => make(records, &listed).await.map(|()| Done::Made),
+                        false => make(records, &listed).await.map(|()| Repair::Made),
                     };
                     Ok((ticket, listed, made))
                 }
@@ -140,12 +140,12 @@ impl Index {
 
 /// The hashes of keys that have a record, sorted: 16 bytes each, which is enough to tell them apart and keeps ten
 /// million in 160 MB.
-struct Known(Vec<[u8; 16]>);
+struct RecordedKeys(Vec<[u8; 16]>);
 
-impl Known {
+impl RecordedKeys {
     async fn read(store: &Arc<Store>) -> Result<Self, tintype_store::Error> {
         let mut known = Vec::new();
-        let mut pages = std::pin::pin!(stores::own(store.clone(), Kind::Record, None));
+        let mut pages = std::pin::pin!(stores::own(store.clone(), ObjectKind::Record, None));
         while let Some(page) = pages.try_next().await? {
             known.extend(page.iter().filter_map(|own| match &own.object {
                 Object::Record(owner) => Some(start(owner)),
@@ -156,7 +156,7 @@ impl Known {
         Ok(Self(known))
     }
 
-    fn has(&self, listed: &Listed) -> bool {
+    fn has(&self, listed: &ListedOriginal) -> bool {
         self.0.binary_search(&start(&listed.key.hash())).is_ok()
     }
 }
@@ -168,7 +168,7 @@ fn start(owner: &KeyHash) -> [u8; 16] {
 }
 
 impl Plan {
-    fn add(&mut self, listed: &Listed, is_known: bool) {
+    fn add(&mut self, listed: &ListedOriginal, is_known: bool) {
         self.originals += 1;
         if is_known {
             // For checking that its record is intact.
@@ -216,22 +216,22 @@ impl Plan {
 }
 
 /// The result for one original.
-enum Done {
+enum Repair {
     Made,
     Mended,
     /// Its record existed and was intact.
     Sound,
 }
 
-async fn repair(records: &Records, listed: &Listed) -> Result<Done, Error> {
+async fn repair(records: &Records, listed: &ListedOriginal) -> Result<Repair, Error> {
     Ok(match records.repair(&listed.key).await? {
-        true => Done::Mended,
-        false => Done::Sound,
+        true => Repair::Mended,
+        false => Repair::Sound,
     })
 }
 
 /// Creates one record, with the hash and the decoded facts.
-async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
+async fn make(records: &Arc<Records>, listed: &ListedOriginal) -> Result<(), Error> {
     for attempt in 0..ATTEMPTS {
         let stored = match attempt {
             0 => records.load(&listed.key).await?,
@@ -247,14 +247,18 @@ async fn make(records: &Arc<Records>, listed: &Listed) -> Result<(), Error> {
     Ok(())
 }
 
-fn report_result(listed: &Listed, made: Result<Done, Error>, report: &Report) -> io::Result<()> {
+fn report_result(
+    listed: &ListedOriginal,
+    made: Result<Repair, Error>,
+    report: &Report,
+) -> io::Result<()> {
     let key = listed.key.as_str();
-    if !matches!(made, Ok(Done::Sound)) {
+    if !matches!(made, Ok(Repair::Sound)) {
         report.did(key);
     }
     match made {
-        Ok(Done::Sound) => Ok(()),
-        Ok(Done::Mended) => {
+        Ok(Repair::Sound) => Ok(()),
+        Ok(Repair::Mended) => {
             report.count("mended", 1);
             let words =
                 "its record could not be read and was rebuilt; its editable fields are lost";
@@ -262,7 +266,7 @@ fn report_result(listed: &Listed, made: Result<Done, Error>, report: &Report) ->
                 json!({"key": key, "bytes": listed.size, "result": "mended", "problem": words});
             report.line(&line, Some(&format!("{key}: {words}")))
         }
-        Ok(Done::Made) => {
+        Ok(Repair::Made) => {
             report.count("made", 1);
             report.count("bytes", listed.size);
             let line = json!({"key": key, "bytes": listed.size, "result": "made"});

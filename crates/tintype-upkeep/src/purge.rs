@@ -15,7 +15,7 @@ const COUNTS: [&str; 3] = ["originals", "variants", "failed"];
 
 /// What to purge.
 #[derive(Clone, Debug)]
-pub enum What {
+pub enum PurgeTarget {
     Keys(Vec<Key>),
     /// Every original whose key starts with this.
     Prefix(String),
@@ -25,14 +25,14 @@ pub enum What {
 pub fn purge<'a>(
     url: &'a str,
     token: &'a str,
-    what: What,
+    what: PurgeTarget,
     report: Report,
 ) -> BoxFuture<'a, anyhow::Result<Summary>> {
     Box::pin(async move {
         let client = Client::near(url, Some(token))?;
         match what {
-            What::Keys(keys) => purge_keys(&client, &keys, &report).await?,
-            What::Prefix(prefix) => purge_prefix(&client, &prefix, &report).await?,
+            PurgeTarget::Keys(keys) => purge_keys(&client, &keys, &report).await?,
+            PurgeTarget::Prefix(prefix) => purge_prefix(&client, &prefix, &report).await?,
         }
         Ok(summary(&report))
     })
@@ -44,29 +44,29 @@ async fn purge_keys(client: &Client, keys: &[Key], report: &Report) -> io::Resul
         if report.is_interrupted() {
             break;
         }
-        let asked = ask(client, &json!({"key": key.as_str()})).await;
-        report_result(key.as_str(), asked, report)?;
+        let response = post(client, &json!({"key": key.as_str()})).await;
+        report_result(key.as_str(), response, report)?;
     }
     Ok(())
 }
 
 /// The service does a number of originals per request, and returns a cursor.
 async fn purge_prefix(client: &Client, prefix: &str, report: &Report) -> io::Result<()> {
-    let mut asked = json!({ "prefix": prefix });
+    let mut body = json!({ "prefix": prefix });
     while !report.is_interrupted() {
-        let cursor = report_result(prefix, ask(client, &asked).await, report)?;
+        let cursor = report_result(prefix, post(client, &body).await, report)?;
         if cursor.is_null() {
             break;
         }
-        asked["cursor"] = cursor;
+        body["cursor"] = cursor;
     }
     Ok(())
 }
 
-async fn ask(client: &Client, body: &Value) -> Result<Value, String> {
+async fn post(client: &Client, body: &Value) -> Result<Value, String> {
     let request = client.request(Method::POST, "/api/v1/purge");
     let request = request.header("content-type", "application/json");
-    let response = client::ask(request.body(body.to_string())).await?;
+    let response = client::send_with_retries(request.body(body.to_string())).await?;
     let bytes = response.bytes().await.map_err(chain)?;
     serde_json::from_slice(&bytes)
         .map_err(|error| format!("not a response of a tintype service: {error}"))

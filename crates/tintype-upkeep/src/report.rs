@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::walk::{Ticket, Walk};
+use crate::walk::{Ticket, WalkProgress};
 
 /// Something that is reported at once.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Report {
     listener: Listener,
     stop: CancellationToken,
     counts: Mutex<BTreeMap<&'static str, u64>>,
-    walk: Arc<Mutex<Walk>>,
+    walk: Arc<Mutex<WalkProgress>>,
     ticking: Option<JoinHandle<()>>,
 }
 
@@ -94,7 +94,7 @@ impl Report {
         let _ = (self.listener)(Event::Did(what));
     }
 
-    /// Begins a piece of work. Work begins in the order of names; see [`Walk`].
+    /// Begins a piece of work. Work begins in the order of names; see [`WalkProgress`].
     pub(crate) fn begin(&self, name: Option<String>) -> Ticket {
         lock(&self.walk).begin(name)
     }
@@ -190,7 +190,7 @@ impl Drop for Report {
     }
 }
 
-async fn tick(listener: Listener, walk: Arc<Mutex<Walk>>, every: Duration) {
+async fn tick(listener: Listener, walk: Arc<Mutex<WalkProgress>>, every: Duration) {
     let began = Instant::now();
     loop {
         tokio::time::sleep(every).await;

@@ -4,14 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::{Stream, TryStreamExt, stream};
-use tintype_store::{Error, Kind, Listed, MAX_PAGE, Own, Store};
+use tintype_store::{Error, ListedOriginal, MAX_PAGE, ObjectKind, OwnObject, Store};
 
 /// All originals whose key starts with `prefix`, in byte order of the keys, starting behind `after`.
 pub(crate) fn originals(
     store: Arc<Store>,
     prefix: String,
     after: Option<String>,
-) -> impl Stream<Item = Result<Listed, Error>> {
+) -> impl Stream<Item = Result<ListedOriginal, Error>> {
     items(after, move |cursor| {
         let (store, prefix) = (store.clone(), prefix.clone());
         async move {
@@ -27,9 +27,9 @@ pub(crate) fn originals(
 /// `after`.
 pub(crate) fn own(
     store: Arc<Store>,
-    kind: Kind,
+    kind: ObjectKind,
     after: Option<&str>,
-) -> impl Stream<Item = Result<Vec<Own>, Error>> + use<> {
+) -> impl Stream<Item = Result<Vec<OwnObject>, Error>> + use<> {
     let after = after.and_then(|after| after.strip_prefix(&kind.folder()));
     pages(after.map(str::to_owned), move |cursor| {
         let store = store.clone();

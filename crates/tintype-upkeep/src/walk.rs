@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 /// Work begins in order and ends in any order. The walk has come to the last item before which everything has
 /// ended.
 #[derive(Default)]
-pub(crate) struct Walk {
+pub(crate) struct WalkProgress {
     begun: VecDeque<Step>,
     /// The number of the first of them.
     first: u64,
@@ -23,7 +23,7 @@ struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket(u64);
 
-impl Walk {
+impl WalkProgress {
     pub(super) fn begin(&mut self, name: Option<String>) -> Ticket {
         let has_ended = false;
         self.begun.push_back(Step { name, has_ended });
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn unfinished_work_is_not_skipped() {
-        let mut walk = Walk::default();
+        let mut walk = WalkProgress::default();
         let named = |name: &str| Some(name.to_owned());
         let [a, b, half, c] =
             [named("a"), named("b"), None, named("c")].map(|name| walk.begin(name));

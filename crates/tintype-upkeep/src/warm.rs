@@ -28,7 +28,7 @@ const CLASSES: [&str; 3] = ["image/avif,image/webp", "image/webp", "image/jpeg"]
 const COUNTS: [&str; 3] = ["warmed", "bytes", "failed"];
 
 /// Which originals to warm.
-pub enum Keys {
+pub enum KeySource {
     Named(Vec<String>),
     /// One key per line.
     Lines(Box<dyn BufRead + Send>),
@@ -39,8 +39,8 @@ pub enum Keys {
     },
 }
 
-pub struct Options {
-    pub keys: Keys,
+pub struct WarmOptions {
+    pub keys: KeySource,
     pub specs: Vec<SpecUrl>,
     /// The URL of the service.
     pub url: String,
@@ -59,22 +59,28 @@ struct Wanted {
 /// Requests every variant, in every format that browsers accept, or in the one that its spec names.
 pub fn warm(
     config: Arc<Config>,
-    options: Options,
+    options: WarmOptions,
     report: Report,
 ) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move { run(config, options, &report).await })
 }
 
-async fn run(config: Arc<Config>, options: Options, report: &Report) -> anyhow::Result<Summary> {
-    let Options {
+async fn run(
+    config: Arc<Config>,
+    options: WarmOptions,
+    report: &Report,
+) -> anyhow::Result<Summary> {
+    let WarmOptions {
         keys,
         specs,
         url,
         jobs,
     } = options;
     let nothing_found = match &keys {
-        Keys::Prefix { prefix, after } => Some(stores::nothing_found(prefix, after.as_deref())),
-        Keys::Named(_) | Keys::Lines(_) => None,
+        KeySource::Prefix { prefix, after } => {
+            Some(stores::nothing_found(prefix, after.as_deref()))
+        }
+        KeySource::Named(_) | KeySource::Lines(_) => None,
     };
     let client = Client::near(&url, None)?;
     let work = keys
@@ -106,7 +112,7 @@ async fn run(config: Arc<Config>, options: Options, report: &Report) -> anyhow::
 }
 
 /// Parses specs as in URLs; a preset that no site of these keys has would fail for every key.
-pub fn specs(texts: &[String], keys: &Keys, config: &Config) -> Result<Vec<SpecUrl>, String> {
+pub fn specs(texts: &[String], keys: &KeySource, config: &Config) -> Result<Vec<SpecUrl>, String> {
     let specs: Result<Vec<_>, _> = texts.iter().map(|spec| parse_spec(spec)).collect();
     let specs = specs.map_err(|error| error.to_string())?;
     let sites: Vec<_> = config
@@ -135,7 +141,7 @@ pub fn specs(texts: &[String], keys: &Keys, config: &Config) -> Result<Vec<SpecU
 /// Keys, and texts that are not keys with the reason.
 type KeyStream = BoxStream<'static, anyhow::Result<Result<Key, (String, String)>>>;
 
-impl Keys {
+impl KeySource {
     /// Whether a key may belong to the site.
     fn may_reach(&self, site: &Site) -> bool {
         match self {
@@ -247,17 +253,17 @@ fn unix_now() -> u64 {
 
 /// Fetches one variant; returns its size.
 async fn fetch(client: &Client, wanted: Wanted) -> (Wanted, Result<u64, String>) {
-    let fetched = ask(client, &wanted).await;
+    let fetched = download(client, &wanted).await;
     (wanted, fetched)
 }
 
-async fn ask(client: &Client, wanted: &Wanted) -> Result<u64, String> {
+async fn download(client: &Client, wanted: &Wanted) -> Result<u64, String> {
     let (path, class) = wanted.request.as_ref().map_err(Clone::clone)?;
     let mut request = client.request(Method::GET, path);
     if let Some(class) = class {
         request = request.header(ACCEPT, *class);
     }
-    let mut response = client::ask(request).await?;
+    let mut response = client::send_with_retries(request).await?;
     let mut bytes = 0;
     while let Some(chunk) = response.chunk().await.map_err(chain)? {
         bytes += chunk.len() as u64;

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tintype_jpeg::{
-    Chroma, Colour, Decoder, Encoding, Limits, Picture, Samples, Sampling, Scale, Tables,
+    BaseTables, Chroma, Colour, Decoder, Encoding, Limits, Picture, Samples, Sampling, Scale,
 };
 
 const LIMITS: Limits = Limits {
@@ -63,9 +63,9 @@ fn check_encoding(picture: &Picture, seed: usize) {
         let encoding = Encoding {
             quality: (seed % 100) as u8 + 1,
             tables: if seed % 3 == 0 {
-                Tables::Standard
+                BaseTables::Standard
             } else {
-                Tables::MsSsim
+                BaseTables::MsSsim
             },
             sampling: if seed % 2 == 0 {
                 Sampling::Full

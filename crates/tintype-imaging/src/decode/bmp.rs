@@ -3,20 +3,20 @@
 
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::Header;
-use crate::probe::bmp::{Coding, Head};
+use crate::probe::bmp::{BmpHeader, Compression};
 
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
-    let head = Head::read(bytes)?;
+    let head = BmpHeader::read(bytes)?;
     if head.size != header.size {
         return Err(Error::malformed("its sizes disagree"));
     }
@@ -30,8 +30,8 @@ pub(super) fn decode(
     let (width, height) = (head.size.width as usize, head.size.height as usize);
     let unpacked;
     let (rows, stride, bits) = match coding {
-        Coding::Plain => (pixels, head.stride(), head.bits),
-        Coding::Runs => {
+        Compression::Plain => (pixels, head.stride(), head.bits),
+        Compression::Runs => {
             let length = head.size.pixels();
             let what = "bytes of the decoded picture";
             Error::check(what, length, limits.max_decoded_bytes)?;
@@ -82,7 +82,7 @@ pub(super) fn decode(
     Ok(())
 }
 
-fn palette(bytes: &[u8], head: &Head) -> Vec<[u8; 3]> {
+fn palette(bytes: &[u8], head: &BmpHeader) -> Vec<[u8; 3]> {
     let entries = bytes.get(head.palette.0..).unwrap_or_default();
     let end = (head.offset as usize).saturating_sub(head.palette.0);
     // Some writers place the pixels where the palette should be.
@@ -150,7 +150,7 @@ impl Mask {
 }
 
 impl Colours {
-    fn new(head: &Head, bits: u16, palette: Vec<[u8; 3]>) -> Self {
+    fn new(head: &BmpHeader, bits: u16, palette: Vec<[u8; 3]>) -> Self {
         match (bits, head.masks) {
             (24, _) => Self::Bytes,
             (16 | 32, Some(masks)) => Self::Masks(masks.map(Mask::new), bits),

@@ -18,13 +18,13 @@ pub(crate) struct Frame {
     pub(crate) pixels: Vec<[u8; 4]>,
     /// Whether the frame is blended with the canvas instead of replacing it.
     pub(crate) is_blended: bool,
-    pub(crate) then: Then,
+    pub(crate) disposal: Disposal,
     pub(crate) milliseconds: u32,
 }
 
 /// How a frame's rectangle is disposed of before the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum Disposal {
     Keep,
     /// Make it transparent.
     Clear,
@@ -56,7 +56,7 @@ pub(crate) fn open<'a>(
 /// Collects the bands of a frame as RGBA. Missing rows are transparent.
 pub(super) fn collect(
     size: Size,
-    decode: impl FnOnce(&mut super::Take<'_>) -> Result<(), Error>,
+    decode: impl FnOnce(&mut super::BandSink<'_>) -> Result<(), Error>,
 ) -> Result<Vec<[u8; 4]>, Error> {
     let count = size.pixels() as usize;
     let mut pixels = Vec::with_capacity(count);
@@ -89,7 +89,9 @@ fn extend(pixels: &mut Vec<[u8; 4]>, layout: Layout, samples: &[u8]) -> Result<(
             pixels.extend(colours.iter().map(|&[r, g, b]| [r, g, b, 255]));
         }
         Layout::Rgba => pixels.extend(samples.as_chunks::<4>().0),
-        Layout::Cmyk | Layout::CmykAlpha => return Err(Error::internal("inks in an animation")),
+        Layout::Cmyk | Layout::CmykAlpha => {
+            return Err(Error::internal("inks in an animation"));
+        }
     }
     Ok(())
 }

@@ -8,21 +8,21 @@ use std::time::Instant;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError};
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::Header;
 
 pub(super) use frames::Frames;
 
-type Reader<'a> = Decoder<DeadlineReader<Chain<Cursor<Vec<u8>>, Cursor<&'a [u8]>>>>;
+type GifDecoder<'a> = Decoder<DeadlineReader<Chain<Cursor<Vec<u8>>, Cursor<&'a [u8]>>>>;
 
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let failed = |error: DecodingError| match error {
         _ if Instant::now() >= deadline => Error::DeadlineExceeded,
@@ -35,7 +35,7 @@ pub(super) fn decode(
         .map_err(failed)?;
     let frame = reader.next_frame_info().map_err(failed)?;
     let frame = frame.ok_or_else(|| Error::malformed("no frame"))?;
-    let place = Place {
+    let place = FrameRect {
         left: usize::from(frame.left),
         top: usize::from(frame.top),
         width: usize::from(frame.width),
@@ -146,7 +146,7 @@ const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
 /// Reorders the rows of all passes. Rows missing at the end repeat the nearest one above.
 fn interlaced_rows(
-    reader: &mut Reader<'_>,
+    reader: &mut GifDecoder<'_>,
     whole: &mut [u8],
     width: usize,
 ) -> Result<(), DecodingError> {
@@ -172,7 +172,7 @@ fn interlaced_rows(
 }
 
 /// The frame's rectangle on the canvas.
-struct Place {
+struct FrameRect {
     left: usize,
     top: usize,
     width: usize,
@@ -189,7 +189,11 @@ struct Rows {
 
 impl Rows {
     /// Returns `false` if there are no more rows.
-    fn next(&mut self, reader: &mut Reader<'_>, row: &mut Vec<u8>) -> Result<bool, DecodingError> {
+    fn next(
+        &mut self,
+        reader: &mut GifDecoder<'_>,
+        row: &mut Vec<u8>,
+    ) -> Result<bool, DecodingError> {
         row.resize(self.width, 0);
         if self.whole.is_empty() {
             return reader.fill_buffer(row);

@@ -3,10 +3,10 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, png};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, png};
 use crate::Error;
 use crate::limits::Limits;
-use crate::probe::{Header, Reader, largest_of_icon};
+use crate::probe::{ContainerReader, Header, largest_of_icon};
 use crate::spec::Size;
 
 pub(super) fn decode(
@@ -14,9 +14,9 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
-    let mut reader = Reader::new(Cursor::new(bytes), deadline)?;
+    let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
     let entry = largest_of_icon(&mut reader)?;
     let start = usize::try_from(entry.offset).unwrap_or(usize::MAX);
     let picture = bytes.get(start..).unwrap_or_default();

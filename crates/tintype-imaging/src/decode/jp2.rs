@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::{Band, ITS_OWN, Layout, Samples, Take};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::Header;
@@ -13,7 +13,7 @@ pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let failed = |error| Error::malformed(format!("JPEG 2000: {error}"));
     check_deadline(deadline)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tintype_jpeg::{Coding, Colour, Decoder, Scale};
 
-use super::{Band, Layout, Plane, Samples, Take, TakeEach, eighths, in_planes};
+use super::{Band, BandSink, JpegComponent, Layout, Samples, ScaledBandSink, eighths, in_planes};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::spec::Size;
@@ -16,7 +16,7 @@ pub(super) fn decode(
     (part, target): (Size, Size),
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<bool, Error> {
     let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
     let channels = frame.coding.colour().channels() as u8;
@@ -36,7 +36,7 @@ pub(super) fn decode_all(
     sizes: &[(Size, Size)],
     limits: &Limits,
     deadline: Instant,
-    take: &mut TakeEach<'_>,
+    take: &mut ScaledBandSink<'_>,
 ) -> Result<bool, Error> {
     let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
     let (size, coding) = (Size::new(frame.width, frame.height), frame.coding);
@@ -64,7 +64,7 @@ pub(super) fn decode_all(
                 let band = Band {
                     size: Size::new(size.0 as u32, size.1 as u32),
                     reach: *reach,
-                    plane: Some(Plane {
+                    plane: Some(JpegComponent {
                         index,
                         coding,
                         stride: stripe.stride,
@@ -115,7 +115,7 @@ fn whole(
     eighths: u32,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<bool, Error> {
     let go_on = || Instant::now() < deadline;
     let scale = Scale::eighths(eighths);

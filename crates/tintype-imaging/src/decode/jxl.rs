@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jxl_oxide::{AllocTracker, FrameBufferSample, ImageStream, JxlImage, JxlThreadPool};
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::{ColourSpace, Header};
@@ -15,7 +15,7 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let reader = DeadlineReader::new(Cursor::new(bytes), deadline);
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| match error {

@@ -43,14 +43,14 @@ pub(crate) struct Band<'a> {
     /// Width and height of a sample in pixels of the original.
     pub(crate) reach: (f64, f64),
     /// Set if these are rows of a single component.
-    pub(crate) plane: Option<Plane>,
+    pub(crate) plane: Option<JpegComponent>,
     pub(crate) layout: Layout,
     pub(crate) samples: Samples<'a>,
 }
 
 /// A component of a JPEG. It has its own resolution: the size of its bands is the component's.
 #[derive(Clone, Copy)]
-pub(crate) struct Plane {
+pub(crate) struct JpegComponent {
     pub(crate) index: usize,
     /// How it combines with the other components.
     pub(crate) coding: Coding,
@@ -115,10 +115,10 @@ impl Layout {
 
 /// Takes the bands of an image, top to bottom and without gaps. If the file is truncated, there are no bands for the
 /// missing rows.
-pub(crate) type Take<'a> = dyn FnMut(Band<'_>) -> Result<(), Error> + 'a;
+pub(crate) type BandSink<'a> = dyn FnMut(Band<'_>) -> Result<(), Error> + 'a;
 
 /// The same for several sizes, identified by their index.
-pub(crate) type TakeEach<'a> = dyn FnMut(usize, Band<'_>) -> Result<(), Error> + 'a;
+pub(crate) type ScaledBandSink<'a> = dyn FnMut(usize, Band<'_>) -> Result<(), Error> + 'a;
 
 /// Approximate size of a band for formats read in rows: small enough for a CPU cache.
 pub(crate) const BAND_BYTES: usize = 256 * 1024;
@@ -151,7 +151,7 @@ pub(crate) fn decode(
     (part, target): (Size, Size),
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<bool, Error> {
     let header = &container.header;
     check(header, limits)?;
@@ -196,7 +196,7 @@ pub(crate) fn decode_all(
     sizes: &[(Size, Size)],
     limits: &Limits,
     deadline: Instant,
-    take: &mut TakeEach<'_>,
+    take: &mut ScaledBandSink<'_>,
 ) -> Result<bool, Error> {
     let header = &container.header;
     if header.format == SourceFormat::Jpeg {

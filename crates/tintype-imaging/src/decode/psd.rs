@@ -3,19 +3,19 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
-use crate::probe::{Header, Mode, Psd, Reader};
+use crate::probe::{ContainerReader, Header, Mode, Psd};
 
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
-    let mut reader = Reader::new(Cursor::new(bytes), deadline)?;
+    let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
     let psd = Psd::read(&mut reader, limits)?;
     let layout = match (psd.mode, psd.has_alpha()) {
         (Mode::Bitmap | Mode::Gray, false) => Layout::Gray,

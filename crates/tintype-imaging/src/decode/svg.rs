@@ -7,7 +7,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::filter::{Kind, Turbulence};
 use resvg::usvg::{Group, Node, Path, Tree};
 
-use super::{Band, Layout, Samples, Take};
+use super::{Band, BandSink, Layout, Samples};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::{Header, parse_svg};
@@ -25,7 +25,7 @@ pub(super) fn decode(
     header: &Header,
     (part, target): (Size, Size),
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let tree = parse_svg(bytes)?;
     check_deadline(deadline)?;

@@ -5,13 +5,13 @@ use crate::spec::{Decimal, Flip, Rect, Rotate, Size};
 
 /// A rotation and a flip of a crop, normalised so that equal turns are equal values: a vertical flip is a half turn and
 /// a horizontal flip.
-pub(super) struct Turn {
+pub(super) struct CropTurn {
     pub(super) rotate: Rotate,
     pub(super) flip: Flip,
     crop: Rect,
 }
 
-impl Turn {
+impl CropTurn {
     pub(super) fn new(rotate: Rotate, flip: Flip, crop: Rect) -> Self {
         let rotate = match (rotate, flip.vertical) {
             (rotate, false) => rotate,

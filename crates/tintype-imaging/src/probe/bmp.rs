@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::metadata::Blocks;
-use super::read::Reader;
+use super::metadata::MetadataBlocks;
+use super::read::ContainerReader;
 use super::{Colouring, Header};
 use crate::Error;
 use crate::spec::Size;
@@ -13,7 +13,7 @@ const LONGEST: u64 = 14 + 124 + 16;
 
 /// The headers at the start of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
+pub(crate) struct BmpHeader {
     pub(crate) size: Size,
     pub(crate) bits: u16,
     compression: u32,
@@ -32,12 +32,12 @@ pub(crate) struct Head {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub(crate) enum Compression {
     Plain,
     Runs,
 }
 
-impl Head {
+impl BmpHeader {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
         let two = |at: usize| {
             bytes
@@ -115,14 +115,14 @@ impl Head {
     }
 
     /// Determines the coding. Unsupported ones are refused here, by name.
-    pub(crate) fn coding(&self) -> Result<Coding, Error> {
+    pub(crate) fn coding(&self) -> Result<Compression, Error> {
         let refused = |what: &str| Err(Error::unsupported(format!("BMP with {what}")));
         match (self.compression, self.bits) {
-            (0, 1 | 2 | 4 | 8 | 16 | 24 | 32) => Ok(Coding::Plain),
-            (1, 8) | (2, 4) => Ok(Coding::Runs),
+            (0, 1 | 2 | 4 | 8 | 16 | 24 | 32) => Ok(Compression::Plain),
+            (1, 8) | (2, 4) => Ok(Compression::Runs),
             (3, 1) if self.is_os2 => refused("Huffman coding"),
             (4, _) if self.is_os2 => refused("run lengths of 24 bits"),
-            (3 | 6, 16 | 32) if !self.is_os2 => Ok(Coding::Plain),
+            (3 | 6, 16 | 32) if !self.is_os2 => Ok(Compression::Plain),
             (4, _) => refused("a JPEG in it"),
             (5, _) => refused("a PNG in it"),
             (11..=13, _) => refused("inks"),
@@ -157,23 +157,23 @@ fn masks(bits: u16, named: Option<([u32; 4], bool)>) -> Option<[u32; 4]> {
 }
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
-    let head = Head::read(&reader.peek(LONGEST)?)?;
+) -> Result<(MetadataBlocks, Colouring), Error> {
+    let head = BmpHeader::read(&reader.peek(LONGEST)?)?;
     header.size = head.size;
     header.has_alpha = head.masks.is_some_and(|masks| masks[3] != 0);
     match head.coding() {
-        Ok(Coding::Plain) => {
+        Ok(Compression::Plain) => {
             let rows = head.stride() as u64 * u64::from(head.size.height);
             header.truncated = head.offset + rows > reader.length();
         }
-        Ok(Coding::Runs) => {
+        Ok(Compression::Runs) => {
             header.interlaced = true;
             header.truncated = head.offset + head.length > reader.length();
         }
         // The decoder reports the error.
         Err(_) => {}
     }
-    Ok((Blocks::default(), Colouring::Srgb))
+    Ok((MetadataBlocks::default(), Colouring::Srgb))
 }

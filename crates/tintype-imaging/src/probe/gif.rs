@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::metadata::Blocks;
-use super::read::Reader;
+use super::metadata::MetadataBlocks;
+use super::read::ContainerReader;
 use super::{Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
@@ -14,10 +14,10 @@ const EXTENSION: u8 = 0x21;
 const FRAME: u8 = 0x2c;
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     header.frames = 0;
     reader.skip(6)?;
     let head = reader.array::<7>()?;
@@ -40,9 +40,9 @@ pub(super) fn walk<R: BufRead + Seek>(
     if walk.header.frames == 0 {
         return Err(Error::malformed("no frame"));
     }
-    let blocks = Blocks {
+    let blocks = MetadataBlocks {
         xmp: walk.xmp,
-        ..Blocks::default()
+        ..MetadataBlocks::default()
     };
     Ok((blocks, Colouring::Srgb))
 }
@@ -52,7 +52,7 @@ const XMP: &[u8; 11] = b"XMP DataXMP";
 const XMP_END_BYTES: usize = 257;
 
 struct Walk<'a, R> {
-    reader: &'a mut Reader<R>,
+    reader: &'a mut ContainerReader<R>,
     limits: &'a Limits,
     header: &'a mut Header,
     extensions: u64,

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Cursor, Seek};
 
-use super::read::Reader;
-use super::{Blocks, ColourSpace, Colouring, Header};
+use super::read::ContainerReader;
+use super::{ColourSpace, Colouring, Header, MetadataBlocks};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One image of an icon.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct IconImage {
     pub(crate) size: Size,
     bits: u16,
     pub(crate) offset: u64,
@@ -26,12 +26,14 @@ pub(crate) struct Entry {
 }
 
 /// Returns the largest image; among equals, the one with the most colours, then the first.
-pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry, Error> {
+pub(crate) fn largest<R: BufRead + Seek>(
+    reader: &mut ContainerReader<R>,
+) -> Result<IconImage, Error> {
     reader.seek(4)?;
     let count = u16::from_le_bytes(reader.array()?);
     let what = "pictures of an icon";
     Error::check(what, u64::from(count), u64::from(MAX_ENTRIES))?;
-    let mut best: Option<Entry> = None;
+    let mut best: Option<IconImage> = None;
     for at in 0..u64::from(count) {
         reader.seek(6 + at * ENTRY_BYTES + 8)?;
         let (length, offset) = (u64::from(reader.le32()?), u64::from(reader.le32()?));
@@ -39,7 +41,7 @@ pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry
         let Ok(entry) = entry(reader, offset, length) else {
             continue;
         };
-        let rank = |entry: &Entry| (entry.size.pixels(), entry.bits);
+        let rank = |entry: &IconImage| (entry.size.pixels(), entry.bits);
         if best.is_none_or(|best| rank(&entry) > rank(&best)) {
             best = Some(entry);
         }
@@ -49,10 +51,10 @@ pub(crate) fn largest<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<Entry
 
 /// Reads an image's own header, because directory entries are often wrong.
 fn entry<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     offset: u64,
     length: u64,
-) -> Result<Entry, Error> {
+) -> Result<IconImage, Error> {
     let head = reader.array::<26>()?;
     let little =
         |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -69,7 +71,7 @@ fn entry<R: BufRead + Seek>(
     if !is_png && little(0) < 40 || size.width == 0 || size.height == 0 {
         return Err(Error::malformed("no picture"));
     }
-    Ok(Entry {
+    Ok(IconImage {
         size,
         bits,
         offset,
@@ -79,17 +81,17 @@ fn entry<R: BufRead + Seek>(
 }
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let entry = largest(reader)?;
     header.size = entry.size;
     header.has_alpha = true;
     // Decoded as a whole before any of it is returned.
     header.interlaced = true;
     if !entry.is_png {
-        return Ok((Blocks::default(), Colouring::Srgb));
+        return Ok((MetadataBlocks::default(), Colouring::Srgb));
     }
     Error::check("bytes of an image in an icon", entry.length, MAX_BYTES)?;
     reader.seek(entry.offset)?;

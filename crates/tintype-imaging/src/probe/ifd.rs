@@ -6,12 +6,12 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::Error;
 
 pub(crate) struct Directory {
-    entries: Vec<Entry>,
+    entries: Vec<DirectoryEntry>,
     /// Offset of the next directory, 0 for the last.
     pub(crate) next: u64,
 }
 
-struct Entry {
+struct DirectoryEntry {
     tag: u16,
     kind: u16,
     count: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Tiff<R> {
 }
 
 impl Directory {
-    fn entry(&self, tag: u16) -> Option<&Entry> {
+    fn entry(&self, tag: u16) -> Option<&DirectoryEntry> {
         self.entries.iter().find(|entry| entry.tag == tag)
     }
 
@@ -106,7 +106,7 @@ impl<R: Read + Seek> Tiff<R> {
         })
     }
 
-    fn entry(&mut self) -> Result<Entry, Error> {
+    fn entry(&mut self) -> Result<DirectoryEntry, Error> {
         let head = self.read::<4>()?;
         let (tag, kind) = (self.u16(&head[..2]), self.u16(&head[2..]));
         let mut value = [0; 8];
@@ -119,7 +119,7 @@ impl<R: Read + Seek> Tiff<R> {
             value[..4].copy_from_slice(&self.read::<4>()?);
             u64::from(self.u32(&count))
         };
-        Ok(Entry {
+        Ok(DirectoryEntry {
             tag,
             kind,
             count,
@@ -139,7 +139,7 @@ impl<R: Read + Seek> Tiff<R> {
     }
 
     /// Fewer bytes if the file ends first.
-    fn first_bytes(&mut self, entry: &Entry, length: u64) -> Option<Vec<u8>> {
+    fn first_bytes(&mut self, entry: &DirectoryEntry, length: u64) -> Option<Vec<u8>> {
         let all = entry.count.checked_mul(kind_size(entry.kind)?)?;
         let inline = if self.big { 8 } else { 4 };
         if all <= inline {

@@ -3,8 +3,8 @@
 use std::io::{BufRead, Seek};
 
 use super::heif::{Fields, box_head};
-use super::read::Reader;
-use super::{Blocks, ColourSpace, Colouring, Header};
+use super::read::ContainerReader;
+use super::{ColourSpace, Colouring, Header, MetadataBlocks};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -16,16 +16,16 @@ const MAX_HEAD_BYTES: u64 = 8 * 1024 * 1024;
 const LEAST_PRECINCT: u8 = 5;
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
-    let mut blocks = Blocks::default();
+) -> Result<(MetadataBlocks, Colouring), Error> {
+    let mut blocks = MetadataBlocks::default();
     header.interlaced = true;
     reader.seek(0)?;
     if reader.peek(4)? == b"\xff\x4f\xff\x51" {
         let components = codestream(reader, header)?;
-        told_by(components, header);
+        assume_colours(components, header);
         return Ok((blocks, Colouring::Srgb));
     }
     let (mut parts, mut has_head) = (0, false);
@@ -48,7 +48,7 @@ pub(super) fn walk<R: BufRead + Seek>(
             b"jp2c" => {
                 let components = codestream(reader, header)?;
                 if !has_head {
-                    told_by(components, header);
+                    assume_colours(components, header);
                 }
                 header.truncated = end > reader.length();
                 let colouring = match blocks.icc {
@@ -64,7 +64,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     Err(Error::malformed("no pixels"))
 }
 
-fn told_by(components: u16, header: &mut Header) {
+fn assume_colours(components: u16, header: &mut Header) {
     header.colour_space = if components < 3 {
         ColourSpace::Gray
     } else {
@@ -127,7 +127,7 @@ fn head(content: &[u8], limits: &Limits, header: &mut Header) -> Result<Option<V
 
 /// Reads up to the first tile; returns the number of components.
 fn codestream<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     header: &mut Header,
 ) -> Result<u16, Error> {
     reader.skip(2)?;

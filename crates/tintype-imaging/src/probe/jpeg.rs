@@ -5,8 +5,8 @@ use std::io::{BufRead, Cursor, Seek};
 use memchr::{memchr, memmem};
 
 use super::ifd::Tiff;
-use super::metadata::Blocks;
-use super::read::{Reader, be16};
+use super::metadata::MetadataBlocks;
+use super::read::{ContainerReader, be16};
 use super::{ColourSpace, Colouring, Extent, Header};
 use crate::Error;
 use crate::limits::Limits;
@@ -32,7 +32,7 @@ struct Walk {
     has_frame: bool,
     components: u8,
     adobe: Option<u8>,
-    blocks: Blocks,
+    blocks: MetadataBlocks,
     icc: Vec<(u8, Vec<u8>)>,
     icc_bytes: u64,
     parts: u32,
@@ -44,11 +44,11 @@ struct Walk {
 
 /// Reads up to the first scan or, where all scans count, to the end.
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     extent: Extent,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let mut walk = Walk::default();
     header.scans = 0;
     let walked = segments(reader, limits, extent, &mut walk, header);
@@ -58,7 +58,7 @@ pub(super) fn walk<R: BufRead + Seek>(
 }
 
 fn segments<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     extent: Extent,
     walk: &mut Walk,
@@ -102,7 +102,7 @@ fn segments<R: BufRead + Seek>(
 }
 
 /// Skips entropy-coded bytes, stuffing and fill bytes up to the next marker.
-fn next_marker<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<u8, Error> {
+fn next_marker<R: BufRead + Seek>(reader: &mut ContainerReader<R>) -> Result<u8, Error> {
     // The previous byte was 0xff, perhaps in the previous window.
     let mut escaped = false;
     loop {
@@ -127,7 +127,7 @@ fn next_marker<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<u8, Error> {
 }
 
 fn segment<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     marker: u8,
     walk: &mut Walk,
     header: &mut Header,
@@ -166,7 +166,7 @@ fn segment<R: BufRead + Seek>(
 }
 
 fn scan<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     length: u64,
     header: &mut Header,
     limits: &Limits,
@@ -262,7 +262,7 @@ fn pictures(body: &[u8], limits: &Limits) -> Option<u64> {
         .then_some(count)
 }
 
-fn finish(mut walk: Walk, header: &mut Header) -> Result<(Blocks, Colouring), Error> {
+fn finish(mut walk: Walk, header: &mut Header) -> Result<(MetadataBlocks, Colouring), Error> {
     if !walk.has_frame {
         return Err(Error::malformed("no frame header"));
     }

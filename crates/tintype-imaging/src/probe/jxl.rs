@@ -5,8 +5,8 @@ use std::io::{BufRead, Seek};
 use jxl_oxide::{AllocTracker, InitializeResult, JxlImage, JxlThreadPool};
 
 use super::heif::box_head;
-use super::read::Reader;
-use super::{Blocks, ColourSpace, Colouring, Header};
+use super::read::ContainerReader;
+use super::{ColourSpace, Colouring, Header, MetadataBlocks};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -17,10 +17,10 @@ const SRGB: u8 = 13;
 const BT709: u8 = 1;
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let image = head(reader, limits)?;
     let facts = image.image_header();
     // As decoded: upright.
@@ -55,7 +55,10 @@ pub(super) fn walk<R: BufRead + Seek>(
 }
 
 /// Reads no more of a file than its header.
-fn head<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<JxlImage, Error> {
+fn head<R: BufRead + Seek>(
+    reader: &mut ContainerReader<R>,
+    limits: &Limits,
+) -> Result<JxlImage, Error> {
     let failed = |error| Error::malformed(format!("JPEG XL: {error}"));
     let mut state = JxlImage::builder()
         .pool(JxlThreadPool::none())
@@ -81,8 +84,11 @@ fn head<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<Jx
 }
 
 /// Reads rights from the boxes, unless they are compressed.
-fn boxes<R: BufRead + Seek>(reader: &mut Reader<R>, limits: &Limits) -> Result<Blocks, Error> {
-    let mut blocks = Blocks::default();
+fn boxes<R: BufRead + Seek>(
+    reader: &mut ContainerReader<R>,
+    limits: &Limits,
+) -> Result<MetadataBlocks, Error> {
+    let mut blocks = MetadataBlocks::default();
     reader.seek(0)?;
     if !reader.peek(8)?.ends_with(b"JXL ") {
         return Ok(blocks);

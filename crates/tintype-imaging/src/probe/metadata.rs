@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use super::ifd::Tiff;
-use super::rights::Written;
+use super::rights::EncodedRights;
 use super::{Rights, SetRights, keep};
 use crate::limits::Limits;
 use crate::spec::Metadata;
@@ -12,7 +12,7 @@ const ORIENTATION: u16 = 0x0112;
 
 /// Raw blocks as stored, each already within its limit.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Blocks {
+pub(crate) struct MetadataBlocks {
     pub(crate) icc: Option<Vec<u8>>,
     /// From the TIFF byte order mark on.
     pub(crate) exif: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ pub(crate) struct Blocks {
     pub(crate) iptc: Option<Vec<u8>>,
 }
 
-impl Blocks {
+impl MetadataBlocks {
     /// 1..=8; 1 if the block is missing, broken or out of range.
     pub(crate) fn orientation(&self, limits: &Limits) -> u8 {
         let read = || {
@@ -44,7 +44,7 @@ impl Blocks {
         metadata: Metadata,
         set: &SetRights,
         limits: &Limits,
-    ) -> Option<Written> {
+    ) -> Option<EncodedRights> {
         match metadata {
             Metadata::None => None,
             Metadata::Copyright => set.over(self.rights(limits)).written(),

@@ -34,10 +34,10 @@ use crate::spec::Size;
 
 pub use crate::format::SourceFormat;
 pub(crate) use ico::largest as largest_of_icon;
-pub(crate) use metadata::Blocks;
+pub(crate) use metadata::MetadataBlocks;
 pub(crate) use psd::{Mode, Psd};
-pub(crate) use read::Reader;
-pub(crate) use rights::Written;
+pub(crate) use read::ContainerReader;
+pub(crate) use rights::EncodedRights;
 pub use rights::{Rights, SetRights};
 pub(crate) use svg::{MAX_TIMES as MAX_SVG_TIMES, parse as parse_svg};
 pub(crate) use tiff::MAX_STRIP_BYTES;
@@ -220,7 +220,7 @@ pub(crate) enum Colouring {
 #[derive(Clone, Debug)]
 pub(crate) struct Container {
     pub(crate) header: Header,
-    pub(crate) blocks: Blocks,
+    pub(crate) blocks: MetadataBlocks,
     pub(crate) colouring: Colouring,
 }
 
@@ -249,7 +249,7 @@ fn walk<R: BufRead + Seek>(
     deadline: Instant,
     known: &mut Option<Header>,
 ) -> Result<Container, Error> {
-    let mut reader = Reader::new(reader, deadline)?;
+    let mut reader = ContainerReader::new(reader, deadline)?;
     let length = reader.length();
     let sniffed = sniff(&reader.peek(sniff::HEAD_BYTES as u64)?);
     let format = SourceFormat::of(sniffed.media_type)

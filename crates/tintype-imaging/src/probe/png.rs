@@ -4,8 +4,8 @@ use std::io::{BufRead, Read, Seek};
 
 use flate2::read::ZlibDecoder;
 
-use super::metadata::Blocks;
-use super::read::{Reader, be32};
+use super::metadata::MetadataBlocks;
+use super::read::{ContainerReader, be32};
 use super::{ColourSpace, Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
@@ -25,15 +25,15 @@ struct Walk {
     cicp: Option<(u8, u8)>,
     gamma: Option<f32>,
     chromaticities: Option<[f32; 8]>,
-    blocks: Blocks,
+    blocks: MetadataBlocks,
 }
 
 /// Walks the whole file, because eXIf may follow the pixels.
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let mut walk = Walk::default();
     let walked = chunks(reader, limits, &mut walk, header);
     header.orientation = walk.blocks.orientation(limits);
@@ -48,7 +48,7 @@ pub(super) fn walk<R: BufRead + Seek>(
 }
 
 fn chunks<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     walk: &mut Walk,
     header: &mut Header,
@@ -99,14 +99,14 @@ fn chunks<R: BufRead + Seek>(
 }
 
 fn chunk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     kind: &[u8; 4],
     length: u64,
     walk: &mut Walk,
     header: &mut Header,
     limits: &Limits,
 ) -> Result<(), Error> {
-    let small = |reader: &mut Reader<R>| reader.vec(length);
+    let small = |reader: &mut ContainerReader<R>| reader.vec(length);
     match kind {
         b"IHDR" if length == 13 && !walk.has_header => {
             let head = small(reader)?;
@@ -281,7 +281,7 @@ fn raw_profile(chunk: &[u8], is_packed: bool, walk: &mut Walk, limits: &Limits) 
     }
 }
 
-fn finish(mut walk: Walk) -> (Blocks, Colouring) {
+fn finish(mut walk: Walk) -> (MetadataBlocks, Colouring) {
     // PNG, third edition, 4.3: cICP before iCCP before sRGB before gAMA and cHRM.
     let colouring = match (walk.cicp, &walk.icc, walk.srgb, walk.gamma) {
         (Some((primaries, transfer)), ..) => Colouring::Cicp {

@@ -3,8 +3,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::read::Reader;
-use super::{Blocks, ColourSpace, Colouring, Header};
+use super::read::ContainerReader;
+use super::{ColourSpace, Colouring, Header, MetadataBlocks};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
@@ -22,7 +22,7 @@ pub(crate) struct Psd {
     has_alpha: bool,
     /// Offset of the image data.
     pub(crate) data: u64,
-    blocks: Blocks,
+    blocks: MetadataBlocks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Mode {
 
 impl Psd {
     pub(crate) fn read<R: BufRead + Seek>(
-        reader: &mut Reader<R>,
+        reader: &mut ContainerReader<R>,
         limits: &Limits,
     ) -> Result<Self, Error> {
         reader.seek(4)?;
@@ -85,7 +85,7 @@ impl Psd {
             palette: Vec::new(),
             has_alpha: false,
             data: 0,
-            blocks: Blocks::default(),
+            blocks: MetadataBlocks::default(),
         };
         let length = u64::from(reader.be32()?);
         let colours = reader.position() + length;
@@ -109,7 +109,7 @@ impl Psd {
         Ok(psd)
     }
 
-    fn length<R: BufRead + Seek>(&self, reader: &mut Reader<R>) -> Result<u64, Error> {
+    fn length<R: BufRead + Seek>(&self, reader: &mut ContainerReader<R>) -> Result<u64, Error> {
         Ok(match self.is_large {
             true => u64::from_be_bytes(reader.array()?),
             false => u64::from(reader.be32()?),
@@ -118,7 +118,7 @@ impl Psd {
 
     fn resources<R: BufRead + Seek>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut ContainerReader<R>,
         end: u64,
         limits: &Limits,
     ) -> Result<(), Error> {
@@ -173,7 +173,7 @@ impl Psd {
     }
 }
 
-fn move_to<R: BufRead + Seek>(reader: &mut Reader<R>, position: u64) -> Result<(), Error> {
+fn move_to<R: BufRead + Seek>(reader: &mut ContainerReader<R>, position: u64) -> Result<(), Error> {
     if position > reader.length() {
         return Err(Error::malformed("it ends too early"));
     }
@@ -181,10 +181,10 @@ fn move_to<R: BufRead + Seek>(reader: &mut Reader<R>, position: u64) -> Result<(
 }
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let psd = Psd::read(reader, limits)?;
     header.size = psd.size;
     header.has_alpha = psd.has_alpha();

@@ -1,6 +1,6 @@
 //! Bounded reading of containers: nothing is allocated because a file claims it, and nothing is read after the
-//! deadline. Parts that a file may contain by the million are searched in [windows](Reader::window) rather than read
-//! one by one.
+//! deadline. Parts that a file may contain by the million are searched in [windows](ContainerReader::window) rather
+//! than read one by one.
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 use std::time::Instant;
@@ -11,13 +11,13 @@ use crate::limits::DeadlineReader;
 /// Bytes processed between two checks of the clock.
 const WINDOW_BYTES: usize = 64 * 1024;
 
-pub(crate) struct Reader<R> {
+pub(crate) struct ContainerReader<R> {
     inner: DeadlineReader<R>,
     position: u64,
     length: u64,
 }
 
-impl<R: BufRead + Seek> Reader<R> {
+impl<R: BufRead + Seek> ContainerReader<R> {
     pub(crate) fn new(inner: R, deadline: Instant) -> Result<Self, Error> {
         let mut inner = DeadlineReader::new(inner, deadline);
         let length = inner.seek(SeekFrom::End(0))?;

@@ -10,8 +10,8 @@ use flate2::bufread::MultiGzDecoder;
 use resvg::usvg::roxmltree::{Document, Node, NodeId, ParsingOptions};
 use resvg::usvg::{ImageHrefResolver, Options, Tree};
 
-use super::read::Reader;
-use super::{Blocks, Colouring, Header};
+use super::read::ContainerReader;
+use super::{Colouring, Header, MetadataBlocks};
 use crate::Error;
 use crate::spec::Size;
 
@@ -32,9 +32,9 @@ const MAX_STYLING: u64 = 200_000_000;
 const MAX_MARKERS: u64 = 200_000;
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let length = reader.length();
     Error::check("bytes of an SVG", length, MAX_BYTES)?;
     reader.seek(0)?;
@@ -45,7 +45,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     header.size = Size::new(side(size.width()), side(size.height()));
     header.has_alpha = true;
     header.interlaced = !is_packed(&bytes);
-    Ok((Blocks::default(), Colouring::Srgb))
+    Ok((MetadataBlocks::default(), Colouring::Srgb))
 }
 
 /// Attributes that contain lengths.

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::metadata::Blocks;
-use super::read::Reader;
+use super::metadata::MetadataBlocks;
+use super::read::ContainerReader;
 use super::{Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
@@ -17,14 +17,14 @@ struct Walk {
     is_lossy: bool,
     /// Frames of an animation.
     frames: u32,
-    blocks: Blocks,
+    blocks: MetadataBlocks,
 }
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let mut walk = Walk::default();
     let walked = chunks(reader, limits, &mut walk, header);
     header.orientation = walk.blocks.orientation(limits);
@@ -45,7 +45,7 @@ pub(super) fn walk<R: BufRead + Seek>(
 }
 
 fn chunks<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     walk: &mut Walk,
     header: &mut Header,
@@ -95,7 +95,7 @@ fn chunks<R: BufRead + Seek>(
 }
 
 fn chunk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     kind: &[u8; 4],
     length: u64,
     walk: &mut Walk,

@@ -42,7 +42,7 @@ use std::time::{Duration, Instant};
 use crate::Error;
 use crate::decode::{self, Band};
 use crate::limits::{Limits, check_deadline};
-use crate::probe::{self, Container, Header, SourceFormat, Written};
+use crate::probe::{self, Container, EncodedRights, Header, SourceFormat};
 use crate::spec::{Format, Gamut, Rect, Resolved, Size};
 use colour::Colours;
 pub use encode::check_size;
@@ -133,7 +133,7 @@ fn render_as(
 struct Extras<'a> {
     /// Present only if it changes how the image looks.
     icc: Option<&'a [u8]>,
-    rights: Option<&'a Written>,
+    rights: Option<&'a EncodedRights>,
 }
 
 /// How the file becomes a variant.

@@ -444,7 +444,7 @@ mod tests {
 
     use super::*;
     use crate::decode::Samples;
-    use crate::probe::{Blocks, ColourSpace, Colouring, Header, SourceFormat};
+    use crate::probe::{ColourSpace, Colouring, Header, MetadataBlocks, SourceFormat};
     use crate::spec::{Gamut, Rect};
 
     const DECODED: Size = Size::new(640, 1000);
@@ -482,7 +482,7 @@ mod tests {
                 has_c2pa: false,
                 rights: Default::default(),
             },
-            blocks: Blocks::default(),
+            blocks: MetadataBlocks::default(),
             colouring: Colouring::Srgb,
         }
     }

@@ -9,7 +9,7 @@ use tintype_imaging::limits::Limits;
 use tintype_imaging::probe::{self, Header};
 use tintype_imaging::render::{self, Rendered};
 use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
-use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
+use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus")
@@ -117,7 +117,7 @@ pub(crate) fn picture(bytes: &[u8], width: u32) -> Result<Picture, Error> {
 pub(crate) fn jpeg(rgb: &[u8], size: Size) -> Vec<u8> {
     let encoding = Encoding {
         quality: 90,
-        tables: Tables::Standard,
+        tables: BaseTables::Standard,
         sampling: Sampling::Full,
         progressive: false,
         segments: &[],

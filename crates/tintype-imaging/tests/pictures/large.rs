@@ -5,7 +5,7 @@ use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::render::{self, Rendered};
 use tintype_imaging::spec::{Format, Resolved, Size};
 use tintype_imaging::{Error, placeholder};
-use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
+use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 
 use crate::corpus::{header, read, soon, to_width, whole};
 
@@ -16,7 +16,7 @@ fn jpeg(size: Size, progressive: bool) -> Vec<u8> {
     let samples = vec![90; size.pixels() as usize];
     let encoding = Encoding {
         quality: 80,
-        tables: Tables::Standard,
+        tables: BaseTables::Standard,
         sampling: Sampling::Quarter,
         progressive,
         segments: &[],

@@ -166,7 +166,8 @@ fn of_a_large_picture_nothing_but_border_is_lost() {
 #[test]
 fn memory_is_claimed_for_whatever_is_left() {
     let bytes = framed([255; 4]);
-    let source = tintype_imaging::cost::Source::of(&header(&bytes).unwrap(), bytes.len() as u64);
+    let source =
+        tintype_imaging::cost::SourceImage::of(&header(&bytes).unwrap(), bytes.len() as u64);
     let claim = |request: &Request| memory::render(&source, &resolved(&bytes, request));
     let narrow = Request {
         width: Some(10),

@@ -1,13 +1,13 @@
 //! Writes bits, most significant first, with a zero byte stuffed after every 0xFF (T.81 F.1.2.3).
 
-pub(super) struct Bits<'b> {
+pub(super) struct BitWriter<'b> {
     bytes: &'b mut Vec<u8>,
     buffer: u64,
     /// Below 32 between calls.
     held: u32,
 }
 
-impl<'b> Bits<'b> {
+impl<'b> BitWriter<'b> {
     pub(super) fn new(bytes: &'b mut Vec<u8>) -> Self {
         Self {
             bytes,
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn bits_come_back_as_they_were_put() {
         let mut bytes = Vec::new();
-        let mut bits = Bits::new(&mut bytes);
+        let mut bits = BitWriter::new(&mut bytes);
         let values = (0..2000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 5, n % 33));
         let values: Vec<(u32, u32)> = values
             .map(|(value, count)| ((u64::from(value) & ((1 << count) - 1)) as u32, count))
@@ -68,7 +68,7 @@ mod tests {
             .iter()
             .for_each(|&(value, count)| bits.put(value, count));
         bits.finish();
-        let mut read = crate::bits::Bits::new(&bytes, 0);
+        let mut read = crate::bits::BitReader::new(&bytes, 0);
         for (value, count) in values {
             read.refill();
             assert_eq!(read.take(count), value);

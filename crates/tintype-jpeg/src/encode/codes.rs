@@ -2,7 +2,7 @@
 
 /// A Huffman table as in a DHT segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Codes {
+pub(super) struct HuffmanCodes {
     /// Number of codes of each length from 1 to 16 bits.
     pub(super) counts: [u8; 16],
     pub(super) symbols: Vec<u8>,
@@ -11,7 +11,7 @@ pub(super) struct Codes {
 /// Longer than any code that counts below 2^32 can produce.
 const MAX_LENGTH: usize = 64;
 
-impl Codes {
+impl HuffmanCodes {
     /// Builds the optimal codes for these symbol counts; `None` if all are zero.
     pub(super) fn of(counts: &[u32; 256]) -> Option<Self> {
         let mut symbols: Vec<u8> = (0..=255).filter(|&s| counts[usize::from(s)] > 0).collect();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn check(counts: &[u32; 256]) {
-        let codes = Codes::of(counts).unwrap();
+        let codes = HuffmanCodes::of(counts).unwrap();
         let total: usize = codes.counts.iter().map(|&count| usize::from(count)).sum();
         assert_eq!(total, codes.symbols.len());
         // Kraft: there is room for one more code of the maximum length, the all-ones code.
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn codes_are_short_where_it_counts() {
-        let codes = Codes::of(&counts([(1, 100), (2, 50), (3, 25), (4, 12)])).unwrap();
+        let codes = HuffmanCodes::of(&counts([(1, 100), (2, 50), (3, 25), (4, 12)])).unwrap();
         assert_eq!(codes.symbols, [1, 2, 3, 4]);
         assert_eq!(codes.counts[..4], [1, 1, 1, 1]);
         check(&counts([(7, 3)]));
@@ -161,6 +161,6 @@ mod tests {
             (symbol, one)
         });
         check(&counts(pairs.collect::<Vec<_>>()));
-        assert_eq!(Codes::of(&[0; 256]), None);
+        assert_eq!(HuffmanCodes::of(&[0; 256]), None);
     }
 }

@@ -3,31 +3,31 @@
 use fearless_simd::{Level, dispatch};
 
 use super::blocks::packed;
-use super::rows::Lines;
-use super::transform::Factors;
+use super::rows::McuRow;
+use super::transform::ForwardFactors;
 use super::{Samples, Sampling, table_of};
 use crate::idct::ZIGZAG;
 use crate::level::level;
 
 pub(super) struct Coefficients {
-    pub(super) planes: Vec<Plane>,
+    pub(super) planes: Vec<ComponentBlocks>,
     /// Columns and rows of MCUs.
     pub(super) mcus: (usize, usize),
 }
 
 /// The blocks of one component: those that cover its samples, without MCU padding.
-pub(super) struct Plane {
+pub(super) struct ComponentBlocks {
     /// Blocks per MCU, across and down.
     pub(super) factor: usize,
     pub(super) columns: usize,
     pub(super) rows: usize,
-    blocks: Vec<Block>,
+    blocks: Vec<QuantisedBlock>,
     /// Nonzero AC coefficients, one slice per row of blocks.
     values: Vec<Box<[i16]>>,
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Block {
+pub(super) struct QuantisedBlock {
     pub(super) dc: i16,
     /// Zigzag positions of the nonzero AC coefficients.
     pub(super) mask: u64,
@@ -35,7 +35,7 @@ pub(super) struct Block {
     first: u32,
 }
 
-impl Block {
+impl QuantisedBlock {
     pub(super) const fn flat(dc: i16) -> Self {
         Self {
             dc,
@@ -64,22 +64,22 @@ impl Coefficients {
         let side = 8 * factor;
         let planes = (0..components).map(|component| {
             let of_mcu = if component == 0 { factor } else { 1 };
-            Plane::new(
+            ComponentBlocks::new(
                 of_mcu,
                 (width * of_mcu).div_ceil(side),
                 (height * of_mcu).div_ceil(side),
             )
         });
-        let mut planes: Vec<Plane> = planes.collect();
+        let mut planes: Vec<ComponentBlocks> = planes.collect();
         let factors = tables.map(|table| {
             let mut natural = [0; 64];
             for (place, step) in ZIGZAG.iter().zip(table) {
                 natural[usize::from(*place)] = step;
             }
-            Factors::new(&natural)
+            ForwardFactors::new(&natural)
         });
         let level = level();
-        let mut rows = Lines::new(width, side, components, level);
+        let mut rows = McuRow::new(width, side, components, level);
         let mut scratch = Vec::new();
         for part in all.chunks(width * components * side) {
             rows.fill(match samples {
@@ -102,7 +102,7 @@ impl Coefficients {
 
     /// Estimates the file size: most coefficients take about a byte.
     pub(super) fn guessed_bytes(&self) -> usize {
-        let guess = |plane: &Plane| {
+        let guess = |plane: &ComponentBlocks| {
             let values: usize = plane.values.iter().map(|row| row.len()).sum();
             values + plane.blocks.len()
         };
@@ -110,7 +110,7 @@ impl Coefficients {
     }
 }
 
-impl Plane {
+impl ComponentBlocks {
     fn new(factor: usize, columns: usize, rows: usize) -> Self {
         Self {
             factor,
@@ -126,7 +126,7 @@ impl Plane {
         &mut self,
         lines: &[u8],
         stride: usize,
-        factors: &Factors,
+        factors: &ForwardFactors,
         scratch: &mut Vec<i16>,
         level: Level,
     ) {
@@ -141,7 +141,7 @@ impl Plane {
         self.values.push(scratch[..used].into());
     }
 
-    pub(super) fn block(&self, column: usize, row: usize) -> (Block, &[i16]) {
+    pub(super) fn block(&self, column: usize, row: usize) -> (QuantisedBlock, &[i16]) {
         let block = self.blocks[row * self.columns + column];
         let values = &self.values[row][block.first as usize..];
         (block, &values[..block.mask.count_ones() as usize])
@@ -151,17 +151,17 @@ impl Plane {
 /// Returns the number of values.
 #[inline(always)]
 fn row_of_blocks(
-    blocks: &mut Vec<Block>,
+    blocks: &mut Vec<QuantisedBlock>,
     columns: usize,
     (lines, stride): (&[u8], usize),
-    factors: &Factors,
+    factors: &ForwardFactors,
     values: &mut [i16],
 ) -> usize {
     let mut used = 0;
     for column in 0..columns {
         let quantised = factors.quantised(&lines[8 * column..], stride);
         let mask = packed(&quantised, &mut values[used..]);
-        blocks.push(Block {
+        blocks.push(QuantisedBlock {
             dc: quantised[0],
             mask,
             first: used as u32,

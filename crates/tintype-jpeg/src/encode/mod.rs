@@ -15,8 +15,8 @@ mod scan;
 mod transform;
 
 use coefficients::Coefficients;
-pub use quantisation::Tables;
-use scan::{Counts, Scan, Written};
+pub use quantisation::BaseTables;
+use scan::{Scan, SymbolCounts, SymbolWriter};
 
 use crate::Error;
 use crate::markers::{EOI, SOS};
@@ -41,7 +41,7 @@ pub enum Sampling {
 pub struct Encoding<'a> {
     /// 1..=100, on libjpeg's scale.
     pub quality: u8,
-    pub tables: Tables,
+    pub tables: BaseTables,
     pub sampling: Sampling,
     /// Coarse scans first, then finer ones, so that a slow connection shows the whole image early. 2 to 4 % smaller,
     /// for three times the CPU.
@@ -70,7 +70,7 @@ pub fn encode(
     }
     let tables = encoding.tables.at(encoding.quality);
     let coefficients = Coefficients::of(samples, width as usize, encoding.sampling, &tables);
-    let mut file = File {
+    let mut file = FileWriter {
         bytes: Vec::with_capacity(coefficients.guessed_bytes()),
     };
     file.head(encoding.segments)?;
@@ -87,11 +87,11 @@ pub fn encode(
     Ok(file.bytes)
 }
 
-struct File {
+struct FileWriter {
     bytes: Vec<u8>,
 }
 
-impl File {
+impl FileWriter {
     fn segment(&mut self, marker: u8, body: &[u8]) -> Result<(), Error> {
         let length = u16::try_from(body.len() + 2);
         let length = length.map_err(|_| Error::BadInput("a segment of more than 65,533 bytes"))?;
@@ -137,7 +137,7 @@ impl File {
     }
 
     fn scan(&mut self, scan: &Scan, coefficients: &Coefficients) -> Result<(), Error> {
-        let mut counts = Counts::default();
+        let mut counts = SymbolCounts::default();
         scan.walk(coefficients, &mut counts);
         let codes = counts.codes();
         let mut body = Vec::new();
@@ -160,7 +160,7 @@ impl File {
         let bits = scan.high << 4 | scan.low;
         body.extend([scan.first as u8, scan.last as u8, bits as u8]);
         self.segment(SOS, &body)?;
-        let mut written = Written::new(&codes, &mut self.bytes);
+        let mut written = SymbolWriter::new(&codes, &mut self.bytes);
         scan.walk(coefficients, &mut written);
         written.finish();
         Ok(())

@@ -1,7 +1,7 @@
 //! Progressive scans (T.81 G.1): AC coefficients by spectral band and bit plane, with end-of-band runs.
 
-use super::coefficients::Block;
-use super::scan::{Band, SIXTEEN_ZEROS, Scan, SymbolSink, sized};
+use super::coefficients::QuantisedBlock;
+use super::scan::{SIXTEEN_ZEROS, Scan, SpectralPass, SymbolSink, sized};
 
 /// The longest end-of-band run that one symbol can encode, and the most correction bits that may be buffered until it
 /// ends (libjpeg's `MAX_CORR_BITS`).
@@ -70,7 +70,7 @@ fn write_corrections<T: SymbolSink>(corrections: &mut Vec<bool>, sink: &mut T) {
 /// The nonzero coefficients of a band, with their positions.
 fn of_band<'v>(
     scan: (usize, usize),
-    block: &Block,
+    block: &QuantisedBlock,
     values: &'v [i16],
 ) -> impl Iterator<Item = (u32, i16)> + use<'v> {
     let mut mask = block.mask;
@@ -90,7 +90,7 @@ pub(super) struct FirstPass {
     run: Run,
 }
 
-impl Band for FirstPass {
+impl SpectralPass for FirstPass {
     fn new(scan: &Scan, table: usize) -> Self {
         Self {
             band: (scan.first, scan.last),
@@ -103,7 +103,7 @@ impl Band for FirstPass {
         }
     }
 
-    fn block<T: SymbolSink>(&mut self, block: &Block, values: &[i16], sink: &mut T) {
+    fn block<T: SymbolSink>(&mut self, block: &QuantisedBlock, values: &[i16], sink: &mut T) {
         let mut next = self.band.0 as u32;
         for (place, value) in of_band(self.band, block, values) {
             // Rounds towards zero.
@@ -141,7 +141,7 @@ pub(super) struct Refinement {
     corrections: Vec<bool>,
 }
 
-impl Band for Refinement {
+impl SpectralPass for Refinement {
     fn new(scan: &Scan, table: usize) -> Self {
         Self {
             first: FirstPass::new(scan, table),
@@ -149,7 +149,7 @@ impl Band for Refinement {
         }
     }
 
-    fn block<T: SymbolSink>(&mut self, block: &Block, values: &[i16], sink: &mut T) {
+    fn block<T: SymbolSink>(&mut self, block: &QuantisedBlock, values: &[i16], sink: &mut T) {
         let FirstPass { band, low, run } = &mut self.first;
         let size = |value: i16| u32::from(value.unsigned_abs()) >> *low;
         let new = of_band(*band, block, values).filter(|&(_, value)| size(value) == 1);

@@ -4,14 +4,14 @@ use crate::idct::ZIGZAG;
 
 /// The base tables that quality scales, for luma and chroma, in natural order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tables {
+pub enum BaseTables {
     /// The example tables of T.81 K.1, which libjpeg uses.
     Standard,
     /// mozjpeg's tables, tuned for MS-SSIM.
     MsSsim,
 }
 
-impl Tables {
+impl BaseTables {
     /// Returns the tables in zigzag order.
     pub(super) fn at(self, quality: u8) -> [[u8; 64]; 2] {
         let quality = u32::from(quality.clamp(1, 100));
@@ -83,10 +83,10 @@ mod tests {
 
     #[test]
     fn fifty_is_the_table_itself_and_a_hundred_is_ones() {
-        let [luma, chroma] = Tables::Standard.at(50);
+        let [luma, chroma] = BaseTables::Standard.at(50);
         assert_eq!((luma[0], luma[1], luma[2], luma[63]), (16, 11, 12, 99));
         assert_eq!((chroma[0], chroma[63]), (17, 99));
-        assert_eq!(Tables::MsSsim.at(100), [[1; 64]; 2]);
-        assert_eq!(Tables::Standard.at(1)[0][0], 255);
+        assert_eq!(BaseTables::MsSsim.at(100), [[1; 64]; 2]);
+        assert_eq!(BaseTables::Standard.at(1)[0][0], 255);
     }
 }

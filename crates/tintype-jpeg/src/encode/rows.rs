@@ -5,7 +5,7 @@ use fearless_simd::{Level, dispatch};
 use super::{Samples, Sampling};
 
 /// The samples of one row of MCUs.
-pub(super) struct Lines {
+pub(super) struct McuRow {
     /// By component; rows are `stride_of` samples apart.
     pub(super) planes: Vec<Vec<u8>>,
     sampling: Sampling,
@@ -17,7 +17,7 @@ pub(super) struct Lines {
     level: Level,
 }
 
-impl Lines {
+impl McuRow {
     /// `side`: width and height of an MCU in pixels.
     pub(super) fn new(width: usize, side: usize, components: usize, level: Level) -> Self {
         let stride = width.next_multiple_of(side);

@@ -1,8 +1,8 @@
 //! Walks the blocks of a scan in order (T.81 A.2) and produces symbols, first to be counted and then to be written.
 
-use super::bits::Bits;
-use super::codes::Codes;
-use super::coefficients::{Block, Coefficients};
+use super::bits::BitWriter;
+use super::codes::HuffmanCodes;
+use super::coefficients::{Coefficients, QuantisedBlock};
 use super::progressive::{FirstPass, Refinement};
 use super::table_of;
 
@@ -76,7 +76,7 @@ impl Scan {
                     } else {
                         // A padding block repeats the DC of the block before and has no AC coefficients.
                         let dc = before[component] << self.low;
-                        let block = Block::flat(dc as i16);
+                        let block = QuantisedBlock::flat(dc as i16);
                         self.block(component, &block, &[], &mut before[component], sink);
                     }
                 }
@@ -88,7 +88,7 @@ impl Scan {
     fn block<T: SymbolSink>(
         &self,
         component: usize,
-        block: &Block,
+        block: &QuantisedBlock,
         values: &[i16],
         before: &mut i32,
         sink: &mut T,
@@ -107,7 +107,7 @@ impl Scan {
     }
 
     /// Walks the blocks of one component.
-    fn band<T: SymbolSink, B: Band>(&self, coefficients: &Coefficients, sink: &mut T) {
+    fn band<T: SymbolSink, B: SpectralPass>(&self, coefficients: &Coefficients, sink: &mut T) {
         for &component in &self.components {
             let plane = &coefficients.planes[component];
             let mut band = B::new(self, ac_table(component));
@@ -123,10 +123,10 @@ impl Scan {
 }
 
 /// AC coefficients of progressive scans.
-pub(super) trait Band {
+pub(super) trait SpectralPass {
     fn new(scan: &Scan, table: usize) -> Self;
 
-    fn block<T: SymbolSink>(&mut self, block: &Block, values: &[i16], sink: &mut T);
+    fn block<T: SymbolSink>(&mut self, block: &QuantisedBlock, values: &[i16], sink: &mut T);
 
     fn finish<T: SymbolSink>(&mut self, sink: &mut T);
 }
@@ -161,15 +161,15 @@ pub(super) fn sized(value: i32) -> (u32, u32) {
     (size, bits)
 }
 
-pub(super) struct Counts([[u32; 256]; TABLES]);
+pub(super) struct SymbolCounts([[u32; 256]; TABLES]);
 
-impl Default for Counts {
+impl Default for SymbolCounts {
     fn default() -> Self {
         Self([[0; 256]; TABLES])
     }
 }
 
-impl SymbolSink for Counts {
+impl SymbolSink for SymbolCounts {
     #[inline(always)]
     fn symbol(&mut self, table: usize, symbol: u8, _: u32, _: u32) {
         self.0[table][usize::from(symbol)] += 1;
@@ -178,26 +178,26 @@ impl SymbolSink for Counts {
     fn bits(&mut self, _: u32, _: u32) {}
 }
 
-impl Counts {
-    pub(super) fn codes(&self) -> [Option<Codes>; TABLES] {
-        self.0.each_ref().map(Codes::of)
+impl SymbolCounts {
+    pub(super) fn codes(&self) -> [Option<HuffmanCodes>; TABLES] {
+        self.0.each_ref().map(HuffmanCodes::of)
     }
 }
 
-pub(super) struct Written<'b> {
+pub(super) struct SymbolWriter<'b> {
     codes: [[(u32, u32); 256]; TABLES],
-    bits: Bits<'b>,
+    bits: BitWriter<'b>,
 }
 
-impl<'b> Written<'b> {
-    pub(super) fn new(codes: &[Option<Codes>; TABLES], bytes: &'b mut Vec<u8>) -> Self {
-        let table = |codes: &Option<Codes>| match codes {
+impl<'b> SymbolWriter<'b> {
+    pub(super) fn new(codes: &[Option<HuffmanCodes>; TABLES], bytes: &'b mut Vec<u8>) -> Self {
+        let table = |codes: &Option<HuffmanCodes>| match codes {
             Some(codes) => codes.by_symbol(),
             None => [(0, 0); 256],
         };
         Self {
             codes: codes.each_ref().map(table),
-            bits: Bits::new(bytes),
+            bits: BitWriter::new(bytes),
         }
     }
 
@@ -206,7 +206,7 @@ impl<'b> Written<'b> {
     }
 }
 
-impl SymbolSink for Written<'_> {
+impl SymbolSink for SymbolWriter<'_> {
     #[inline(always)]
     fn symbol(&mut self, table: usize, symbol: u8, bits: u32, size: u32) {
         let (code, length) = self.codes[table][usize::from(symbol)];

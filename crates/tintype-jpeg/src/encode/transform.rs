@@ -12,14 +12,14 @@
 use crate::idct::{AAN, wave};
 
 /// Transform and quantisation factors of one quantisation table.
-pub(super) struct Factors {
+pub(super) struct ForwardFactors {
     /// What a sample of a column contributes to each coefficient of its row.
     across: [[f32; 8]; 8],
     /// By row and column: the scale that the column transform leaves, and the quantisation step.
     scale: [[f32; 8]; 8],
 }
 
-impl Factors {
+impl ForwardFactors {
     /// `table` is in natural order.
     pub(super) fn new(table: &[u8; 64]) -> Self {
         // The transform is orthonormal, so forward and inverse share their weights.

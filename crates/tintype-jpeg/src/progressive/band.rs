@@ -1,19 +1,19 @@
 //! AC coefficients of one block, for one band and bit plane (T.81 G.1.2.2, G.1.2.3).
 
 use crate::Error;
-use crate::bits::Bits;
-use crate::frame::Scan;
-use crate::huffman::{AcTable, END_OF_BLOCK, Table};
-use crate::store::Block;
+use crate::bits::BitReader;
+use crate::coefficients::BlockCoefficients;
+use crate::frame::ScanHeader;
+use crate::huffman::{AcTable, END_OF_BLOCK, SymbolTable};
 
 /// Decodes the first pass over a block outside any end-of-band run.
 #[inline(always)]
 pub(super) fn first(
-    bits: &mut Bits<'_>,
+    bits: &mut BitReader<'_>,
     table: &AcTable,
-    scan: &Scan,
+    scan: &ScanHeader,
     end_of_band: &mut u32,
-    block: &mut Block<'_>,
+    block: &mut BlockCoefficients<'_>,
 ) -> Result<(), Error> {
     let mut index = scan.start;
     while index <= scan.end {
@@ -39,11 +39,11 @@ pub(super) fn first(
 /// Decodes a refinement pass: one more bit per coefficient, and coefficients that become nonzero.
 #[inline(always)]
 pub(super) fn refine(
-    bits: &mut Bits<'_>,
-    table: &Table,
-    scan: &Scan,
+    bits: &mut BitReader<'_>,
+    table: &SymbolTable,
+    scan: &ScanHeader,
     end_of_band: &mut u32,
-    block: &mut Block<'_>,
+    block: &mut BlockCoefficients<'_>,
 ) -> Result<(), Error> {
     let step = 1i16 << scan.low;
     let mut index = scan.start;
@@ -82,11 +82,11 @@ pub(super) fn refine(
 /// Skips `run` zero coefficients and returns the index after them, refining nonzero ones on the way.
 #[inline(always)]
 fn skip_zeros(
-    bits: &mut Bits<'_>,
+    bits: &mut BitReader<'_>,
     mut index: usize,
     mut run: usize,
     end: usize,
-    block: &mut Block<'_>,
+    block: &mut BlockCoefficients<'_>,
     step: i16,
 ) -> usize {
     let mut present = block.present(index, end);
@@ -106,7 +106,12 @@ fn skip_zeros(
 }
 
 #[inline(always)]
-fn correct(bits: &mut Bits<'_>, mut places: u64, block: &mut Block<'_>, step: i16) {
+fn correct(
+    bits: &mut BitReader<'_>,
+    mut places: u64,
+    block: &mut BlockCoefficients<'_>,
+    step: i16,
+) {
     while places != 0 {
         let place = places.trailing_zeros() as usize;
         places &= places - 1;

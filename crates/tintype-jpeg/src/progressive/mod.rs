@@ -5,42 +5,42 @@ mod band;
 
 use fearless_simd::{Level, dispatch};
 
-use crate::bits::Bits;
-use crate::frame::{Frame, Scan};
-use crate::huffman::{AcTable, Table};
-use crate::idct::Factors;
+use crate::bits::BitReader;
+use crate::coefficients::CoefficientBuffer;
+use crate::frame::{FrameHeader, ScanHeader};
+use crate::huffman::{AcTable, SymbolTable};
+use crate::idct::InverseFactors;
 use crate::level::level;
-use crate::markers::{self, EOI, Head, Reader, SOS, Tables};
+use crate::markers::{self, EOI, Head, SOS, SegmentReader, Tables};
 use crate::plane::Output;
-use crate::scan::{Before, Blocks, Walk};
-use crate::store::Store;
+use crate::scan::{BlockDecoder, EntropyState, ScanReader};
 use crate::{Error, Limits};
 
 pub(crate) struct Progressive<'a> {
     /// In file order, without scans that contribute nothing at this scale.
     scans: Vec<OpenScan<'a>>,
     /// By component.
-    stores: Vec<Store>,
+    stores: Vec<CoefficientBuffer>,
     /// By component, one per output; empty until a scan mentions the component.
-    factors: Vec<Vec<Factors>>,
+    factors: Vec<Vec<InverseFactors>>,
     damaged: bool,
     level: Level,
 }
 
 /// A scan, and how far it has been read.
 struct OpenScan<'a> {
-    scan: Scan,
+    scan: ScanHeader,
     /// By index of the component in the scan.
     coded: Vec<Coded>,
-    walk: Walk<'a>,
+    walk: ScanReader<'a>,
 }
 
 enum Coded {
-    DcFirst(Table),
+    DcFirst(SymbolTable),
     /// DC refinement: raw bits without codes.
     DcRefinement,
     AcFirst(AcTable),
-    AcRefinement(Table),
+    AcRefinement(SymbolTable),
 }
 
 impl<'a> Progressive<'a> {
@@ -54,7 +54,7 @@ impl<'a> Progressive<'a> {
         } = head;
         let mut progressive = Self {
             scans: Vec::new(),
-            stores: Store::of_components(&frame, outputs),
+            stores: CoefficientBuffer::of_components(&frame, outputs),
             factors: frame.components.iter().map(|_| Vec::new()).collect(),
             damaged: false,
             level: level(),
@@ -87,31 +87,31 @@ impl<'a> Progressive<'a> {
 
     fn open(
         &mut self,
-        reader: &mut Reader<'a>,
-        frame: &Frame,
-        scan: Scan,
+        reader: &mut SegmentReader<'a>,
+        frame: &FrameHeader,
+        scan: ScanHeader,
         tables: &Tables,
         outputs: &[Output],
     ) -> Result<(), Error> {
-        let bits = Bits::new(reader.bytes, reader.at);
+        let bits = BitReader::new(reader.bytes, reader.at);
         for part in &scan.parts {
             let index = part.component;
             if self.factors[index].is_empty() {
                 let table = tables.quantisation(&frame.components[index])?;
-                self.factors[index] = Factors::of_outputs(table, outputs, index);
+                self.factors[index] = InverseFactors::of_outputs(table, outputs, index);
             }
         }
         let coded = scan.parts.iter().map(|part| {
             Ok(match (scan.start, scan.high) {
-                (0, 0) => Coded::DcFirst(Table::new(tables.dc(part.dc)?)?),
+                (0, 0) => Coded::DcFirst(SymbolTable::new(tables.dc(part.dc)?)?),
                 (0, _) => Coded::DcRefinement,
                 (_, 0) => Coded::AcFirst(AcTable::new(tables.ac(part.ac)?)?),
-                _ => Coded::AcRefinement(Table::new(tables.ac(part.ac)?)?),
+                _ => Coded::AcRefinement(SymbolTable::new(tables.ac(part.ac)?)?),
             })
         });
         self.scans.push(OpenScan {
             coded: coded.collect::<Result<_, Error>>()?,
-            walk: Walk::new(bits, frame, &scan.parts, tables.restart),
+            walk: ScanReader::new(bits, frame, &scan.parts, tables.restart),
             scan,
         });
         reader.at = reader.end_of_scan();
@@ -165,20 +165,20 @@ impl<'a> Progressive<'a> {
 
 /// Decodes one scan's part of a row.
 struct Pass<'p> {
-    stores: &'p mut [Store],
-    scan: &'p Scan,
+    stores: &'p mut [CoefficientBuffer],
+    scan: &'p ScanHeader,
     coded: &'p [Coded],
 }
 
-impl Blocks for Pass<'_> {
+impl BlockDecoder for Pass<'_> {
     /// After damage, the data of earlier scans is better than what follows.
     const CONTINUES_AFTER_ERROR: bool = false;
 
     #[inline(always)]
     fn read(
         &mut self,
-        bits: &mut Bits<'_>,
-        before: &mut Before,
+        bits: &mut BitReader<'_>,
+        before: &mut EntropyState,
         [part, x, y]: [usize; 3],
     ) -> Result<(), Error> {
         let scan = self.scan;

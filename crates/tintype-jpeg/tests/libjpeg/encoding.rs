@@ -1,13 +1,13 @@
 //! libjpeg-turbo decodes our files as we do; they are as close to the original pixels as libjpeg-turbo's own at the
 //! same quality, and as small.
 
-use tintype_jpeg::{Encoding, Error, Samples, Sampling, Tables, encode};
+use tintype_jpeg::{BaseTables, Encoding, Error, Samples, Sampling, encode};
 
 use crate::djpeg::{Pixels, difference, djpeg, ours, read, run};
 
 const BASELINE: Encoding<'_> = Encoding {
     quality: 80,
-    tables: Tables::Standard,
+    tables: BaseTables::Standard,
     sampling: Sampling::Quarter,
     progressive: false,
     segments: &[],

@@ -21,12 +21,12 @@ use crate::http::respond::Representation;
 use crate::invalidation::notice::Cause;
 use crate::originals::changing::Retries;
 use crate::originals::coding::Coding;
-use crate::originals::current::{self, Current, not_found};
+use crate::originals::current::{self, CurrentOriginal, not_found};
 use crate::originals::delete::{Removed, remove};
-use crate::originals::digest::Expected;
+use crate::originals::digest::ExpectedDigests;
 use crate::originals::idempotency::IdempotencyKey;
 use crate::originals::put::permit;
-use crate::originals::upload::{self, Upload};
+use crate::originals::upload::{self, UploadRequest};
 use crate::records::patch::RecordPatch;
 
 const BASE: &str = "/api/v1/files/";
@@ -68,7 +68,7 @@ pub(super) async fn put(
     let reservation = upload::reserve(&app, content_length(&headers)?).await?;
     let body = body.into_data_stream();
     let received = upload::receive(&app, reservation, body, &expected, Some(&key)).await?;
-    let upload = Upload {
+    let upload = UploadRequest {
         caller: &caller,
         key,
         conflict,
@@ -130,7 +130,7 @@ pub(super) async fn get(
     }
 }
 
-fn representation(found: &Current, coding: Coding) -> Result<Representation, Error> {
+fn representation(found: &CurrentOriginal, coding: Coding) -> Result<Representation, Error> {
     let record = &found.stored.record;
     let mut headers = HeaderMap::new();
     // The digest covers the bytes that are sent (RFC 9530, 3). The ETag stays, because changes are conditional on
@@ -170,8 +170,8 @@ pub(super) async fn delete(
     }
 }
 
-pub(super) fn expected(headers: &HeaderMap) -> Result<Expected, Error> {
-    Expected::from_headers(headers).map_err(|malformed| {
+pub(super) fn expected(headers: &HeaderMap) -> Result<ExpectedDigests, Error> {
+    ExpectedDigests::from_headers(headers).map_err(|malformed| {
         Error::new(Code::InvalidRequest)
             .detail(malformed.to_string())
             .member("field", malformed.header.as_str())

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::Caller;
 
 #[derive(Serialize)]
-pub(super) struct Limits {
+pub(super) struct ServiceLimits {
     /// Media types of which variants can be made.
     renderable: Vec<&'static str>,
     /// Media types that may be uploaded, with `*` as a wildcard.
@@ -24,11 +24,11 @@ pub(super) struct Limits {
 }
 
 /// Any token may read this, whatever its scopes: it concerns no original.
-pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<Limits> {
+pub(super) async fn limits(State(app): State<Arc<App>>, _: Caller) -> Json<ServiceLimits> {
     let renderable = SourceFormat::ALL
         .into_iter()
         .flat_map(SourceFormat::media_types);
-    Json(Limits {
+    Json(ServiceLimits {
         renderable: renderable.copied().collect(),
         allowed: app.config.uploads.allow_types.clone(),
         max_pixels: app.config.pictures.max_pixels,

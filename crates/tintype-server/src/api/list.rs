@@ -9,7 +9,7 @@ use http::Uri;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tintype_store::{Listed, MAX_PAGE};
+use tintype_store::{ListedOriginal, MAX_PAGE};
 
 use super::request::query;
 use crate::app::App;
@@ -94,7 +94,7 @@ pub(super) async fn list(
     }))
 }
 
-async fn file(app: &App, listed: Listed, with_record: bool) -> Result<File, Error> {
+async fn file(app: &App, listed: ListedOriginal, with_record: bool) -> Result<File, Error> {
     let record = if with_record {
         // Read but not derived: a listing must not read every original of an adopted folder.
         let stored = match app.records.inspect(&listed.key).await? {

@@ -17,9 +17,9 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::config::Scope;
 use crate::error::{Code, Error};
-use crate::originals::digest::Expected;
+use crate::originals::digest::ExpectedDigests;
 use crate::originals::idempotency::IdempotencyKey;
-use crate::originals::upload::{self, Received, Upload};
+use crate::originals::upload::{self, ReceivedBody, UploadRequest};
 use crate::records::patch::RecordPatch;
 
 const MAX_PARTS: usize = 16;
@@ -27,7 +27,7 @@ const MAX_FIELD_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 struct Form {
-    file: Option<(Received, Option<String>)>,
+    file: Option<(ReceivedBody, Option<String>)>,
     key: Option<String>,
     prefix: Option<String>,
     on_conflict: Option<String>,
@@ -101,7 +101,7 @@ pub(super) async fn upload(
         Some(json) => RecordPatch::parse(json.as_bytes())?,
         None => RecordPatch::default(),
     };
-    let upload = Upload {
+    let upload = UploadRequest {
         caller: &caller,
         key,
         conflict,
@@ -137,7 +137,7 @@ impl Form {
                     .and_then(|path| path.rsplit(['/', '\\']).next())
                     .map(str::to_owned);
                 let reservation = upload::reserve(app, None).await?;
-                let expected = Expected::default();
+                let expected = ExpectedDigests::default();
                 let received = upload::receive(app, reservation, field, &expected, None).await?;
                 if form.file.replace((received, file_name)).is_some() {
                     return Err(Error::invalid("file", "is given twice"));

@@ -45,13 +45,13 @@ pub(super) async fn patch(
     if patch.has_state() {
         caller.principal.require(Scope::Takedown, &key)?;
     }
-    let told = edit(&app, &key, wanted.as_ref(), &patch, caller.actor()).await?;
-    Ok(answer(&told))
+    let edited = edit(&app, &key, wanted.as_ref(), &patch, caller.actor()).await?;
+    Ok(answer(&edited))
 }
 
-fn answer(told: &TaggedView) -> Response {
-    let mut response = Json(told.view.json()).into_response();
-    if let Ok(value) = HeaderValue::try_from(format!("\"{}\"", told.etag)) {
+fn answer(edited: &TaggedView) -> Response {
+    let mut response = Json(edited.view.json()).into_response();
+    if let Ok(value) = HeaderValue::try_from(format!("\"{}\"", edited.etag)) {
         response.headers_mut().insert(ETAG, value);
     }
     response

@@ -12,7 +12,7 @@ use crate::error::{Code, Error};
 use crate::originals::digest;
 use crate::originals::put::Placed;
 use crate::records::record::Image;
-use crate::telemetry::access_log::{LogFacts, Source};
+use crate::telemetry::access_log::{LogFacts, SourceFacts};
 use crate::url::encode_key;
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -43,7 +43,7 @@ pub(super) fn placed(app: &App, placed: &Placed) -> Result<Response, Error> {
     if let Some(put) = placed.put {
         facts.steps_mut().put = Some(put);
     }
-    facts.source = Source::of(record);
+    facts.source = SourceFacts::of(record);
     Ok((status, headers, Extension(facts), Json(view.json())).into_response())
 }
 

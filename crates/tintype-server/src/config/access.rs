@@ -3,8 +3,8 @@
 use super::Token;
 use super::dev::{DEV_TOKEN, Dev};
 use super::option::options;
-use super::read::{Words, list};
-use super::reader::Reader;
+use super::read::{Choices, list};
+use super::reader::OptionReader;
 use crate::url::{Originals, Unsigned};
 
 options! {
@@ -30,17 +30,17 @@ options! {
     ORIGINALS = "originals", "", of_site;
 }
 
-pub(super) const UNSIGNED_WORDS: Words<Unsigned> = Words(&[
+pub(super) const UNSIGNED_WORDS: Choices<Unsigned> = Choices(&[
     ("none", Unsigned::None),
     ("presets", Unsigned::Presets),
     ("any", Unsigned::Any),
 ]);
 
-pub(super) const ORIGINALS_WORDS: Words<Originals> =
-    Words(&[("public", Originals::Public), ("signed", Originals::Signed)]);
+pub(super) const ORIGINALS_WORDS: Choices<Originals> =
+    Choices(&[("public", Originals::Public), ("signed", Originals::Signed)]);
 
 /// Reads [`TOKENS`] and adds the token of `--dev`.
-pub(super) fn tokens(reader: &mut Reader, dev: Option<&Dev>) -> Vec<Token> {
+pub(super) fn tokens(reader: &mut OptionReader, dev: Option<&Dev>) -> Vec<Token> {
     match (reader.text(TOKENS).as_deref(), dev) {
         (Some("none"), _) => Vec::new(),
         (Some(text), _) => entries(reader, text),
@@ -64,7 +64,7 @@ pub(super) fn tokens(reader: &mut Reader, dev: Option<&Dev>) -> Vec<Token> {
     }
 }
 
-fn entries(reader: &mut Reader, text: &str) -> Vec<Token> {
+fn entries(reader: &mut OptionReader, text: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for part in list(text) {
         let (reason, fix) = match part.parse::<Token>() {

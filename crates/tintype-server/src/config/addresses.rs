@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::dev::Dev;
-use super::option::{Opt, options};
+use super::option::{ConfigOption, options};
 use super::read;
-use super::reader::Reader;
+use super::reader::OptionReader;
 
 options! {
     "Addresses";
@@ -32,7 +32,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn read(reader: &mut Reader, dev: Option<&Dev>) -> Self {
+    pub(super) fn read(reader: &mut OptionReader, dev: Option<&Dev>) -> Self {
         let bind = reader.optional(BIND, read::address);
         let admin_bind = reader.optional(ADMIN_BIND, read::address);
         let api_bind = reader.optional(API_BIND, read::address);
@@ -49,8 +49,8 @@ impl Addresses {
     }
 }
 
-impl Reader {
-    fn check_addresses(&mut self, addresses: [(Opt, Option<SocketAddr>); 3]) {
+impl OptionReader {
+    fn check_addresses(&mut self, addresses: [(ConfigOption, Option<SocketAddr>); 3]) {
         for (one, other) in [(0, 1), (0, 2), (1, 2)] {
             let ((one, first), (other, second)) = (addresses[one], addresses[other]);
             if let (Some(first), Some(second)) = (first, second)
@@ -62,7 +62,7 @@ impl Reader {
         }
     }
 
-    fn check_dev(&mut self, addresses: [(Opt, Option<SocketAddr>); 2]) {
+    fn check_dev(&mut self, addresses: [(ConfigOption, Option<SocketAddr>); 2]) {
         for (option, address) in addresses {
             if address.is_some_and(|address| !address.ip().is_loopback()) {
                 let reason = "--dev would let everybody who can reach this address do everything";

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use tintype_store::{Error, Key, Object, Reader, S3Settings, StoreUrl};
+use tintype_store::{Error, Key, Object, ReadOnlyStore, S3Settings, StoreUrl};
 
 pub(super) const SCHEME: &str = "s3://";
 /// Fits thousands of presets and sites.
@@ -41,7 +41,7 @@ pub(super) fn read(url: &str) -> Result<String, String> {
 }
 
 async fn get(folder: StoreUrl, object: Object) -> Result<String, Error> {
-    let reader = Reader::open(&folder).await?;
+    let reader = ReadOnlyStore::open(&folder).await?;
     let found = reader.get(&object, None, None).await?;
     let bytes = found
         .ok_or(Error::NotFound)?

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::option::options;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::{read, units};
 
 options! {
@@ -28,7 +28,7 @@ pub struct Caching {
 }
 
 impl Caching {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         Self {
             max_age: reader.read(MAX_AGE, read::cache_time),
             s_maxage: reader.read(S_MAXAGE, read::cache_time),

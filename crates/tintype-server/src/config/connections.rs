@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::option::options;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::{read, units};
 
 options! {
@@ -43,7 +43,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         Self {
             max_connections: reader.read(MAX_CONNECTIONS, read::connections),
             header_timeout: reader.read(HEADER_TIMEOUT, read::network_time),

@@ -1,6 +1,6 @@
 //! The options as the reference documents them.
 
-use super::option::{Opt, OptionGroup};
+use super::option::{ConfigOption, OptionGroup};
 use super::options::GROUPS;
 
 /// Options under one heading.
@@ -66,7 +66,7 @@ fn group(group: &OptionGroup) -> Group {
     }
 }
 
-fn documented_option(option: &Opt, help: &[&'static str]) -> Documented {
+fn documented_option(option: &ConfigOption, help: &[&'static str]) -> Documented {
     Documented {
         name: option.name,
         variable: option.variable(),

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::access::{ORIGINALS_WORDS, UNSIGNED_WORDS};
 use super::options::OPTIONS;
 use super::shape::shown;
-use super::values::Values;
+use super::values::SettingMap;
 use super::{Config, Site};
 
-pub(super) fn text(config: &Config, values: &Values) -> String {
+pub(super) fn text(config: &Config, values: &SettingMap) -> String {
     let mut lines = String::new();
     for option in OPTIONS.iter() {
         let name = option.name;

@@ -9,14 +9,14 @@ use super::dev::Dev;
 use super::logging::Logging;
 use super::pictures::Pictures;
 use super::problems::Problems;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::site::Policy;
 use super::sources::Sources;
 use super::stopping::{LAME_DUCK, Stopping};
 use super::stores::{STORE, StoreUrls};
 use super::uploads::Uploads;
-use super::values::Value;
-use super::work::Work;
+use super::values::Setting;
+use super::work::PixelWork;
 use super::{Config, Otel, Problem, access, effective, otel, site};
 use crate::url::Unsigned;
 
@@ -38,7 +38,7 @@ impl Config {
     ) -> Result<Loaded, Vec<Problem>> {
         let mut problems = Problems::default();
         let sources = Sources::read(environment, file, &mut problems);
-        let mut reader = Reader::new(sources.flat, sources.aws, problems);
+        let mut reader = OptionReader::new(sources.flat, sources.aws, problems);
         let otel = otel::read(&sources.otel, &mut reader.problems);
         if let Some(dev) = dev {
             reader.fill_in(dev);
@@ -68,7 +68,7 @@ impl Config {
 
     /// Reads every part, so that all problems are reported. `None` if there is no store.
     fn read(
-        reader: &mut Reader,
+        reader: &mut OptionReader,
         presets: toml::Table,
         sites: toml::Table,
         dev: Option<&Dev>,
@@ -86,7 +86,7 @@ impl Config {
         let uploads = Uploads::read(reader);
         let pictures = Pictures::read(reader);
         let caching = Caching::read(reader);
-        let work = Work::read(reader);
+        let work = PixelWork::read(reader);
         let connections = Connections::read(reader);
         let stopping = Stopping::read(reader);
         let logging = Logging::read(reader);
@@ -110,7 +110,7 @@ impl Config {
     }
 }
 
-impl Reader {
+impl OptionReader {
     /// Fills in what is not set; `--dev` never overrides an option.
     fn fill_in(&mut self, dev: &Dev) {
         if let (Some(_), Some(store)) = (&dev.root, self.values.get(STORE.name)) {
@@ -129,7 +129,7 @@ impl Reader {
         // No load balancer has to notice that a laptop stops.
         for (option, text) in [(STORE, store), (LAME_DUCK, "0s".to_owned())] {
             let name = String::from("--dev");
-            let value = Value::new(text, name);
+            let value = Setting::new(text, name);
             self.values.entry(option.name).or_insert(value);
         }
     }

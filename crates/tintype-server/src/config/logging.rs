@@ -2,7 +2,7 @@
 
 use super::option::options;
 use super::read;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use crate::telemetry::access_log::Logged;
 
 options! {
@@ -37,7 +37,7 @@ pub struct Logging {
 }
 
 impl Logging {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         Self {
             log: reader.read(LOG, read::log_filter),
             access_log: reader.read(ACCESS_LOG, read::logged),

@@ -10,7 +10,7 @@ use tintype_store::StoreUrl;
 
 use super::check::expired;
 use super::connections::MAX_CONNECTIONS;
-use super::option::Opt;
+use super::option::ConfigOption;
 use super::pictures::MAX_PIXELS;
 use super::read;
 use super::stores::STORE;
@@ -186,7 +186,7 @@ impl Config {
     }
 
     /// The spool folder, or its nearest equivalent before the store is opened, and the option that sets it.
-    fn spool(&self) -> (PathBuf, Opt) {
+    fn spool(&self) -> (PathBuf, ConfigOption) {
         match (&self.uploads.spool_dir, &self.stores.store) {
             (Some(folder), _) => (folder.clone(), SPOOL_DIR),
             (None, StoreUrl::Disk(disk)) => (disk.root.clone(), SPOOL_BYTES),

@@ -64,7 +64,7 @@ fn task() -> Granted {
 #[track_caller]
 fn check(seeded: &[(&str, &str)], fate: Fate, name: &str, words: &str) {
     let Problems { refused, warned } = outcome(seeded);
-    let (told, other) = match fate {
+    let (problems, other) = match fate {
         Refused => (&refused, &warned),
         Warned => (&warned, &refused),
     };
@@ -72,11 +72,14 @@ fn check(seeded: &[(&str, &str)], fate: Fate, name: &str, words: &str) {
         problem.name == name && problem.to_string().contains(words) && !problem.fix.is_empty()
     };
     assert!(
-        told.iter().any(|problem| is_told(&problem)) && !other.iter().any(|p| p.name == name),
+        problems.iter().any(|problem| is_told(&problem)) && !other.iter().any(|p| p.name == name),
         "{seeded:?} should be {fate:?} by {name} with {words:?}:\n{refused:#?}\n{warned:#?}"
     );
-    let of_others = told.iter().filter(|problem| problem.name != name).count();
-    assert_eq!(of_others, 0, "{seeded:?}: {told:#?}");
+    let of_others = problems
+        .iter()
+        .filter(|problem| problem.name != name)
+        .count();
+    assert_eq!(of_others, 0, "{seeded:?}: {problems:#?}");
 }
 
 #[test]
@@ -117,14 +120,14 @@ fn correct_configurations_cause_no_problems() {
             ("TINYTURBO_STORE", "x"),
         ],
     ] {
-        let told = outcome(more);
+        let problems = outcome(more);
         // The test machine may be short of disk space or descriptors.
         let is_ours =
             |p: &&Problem| !["TINTYPE_SPOOL_BYTES", "TINTYPE_MAX_CONNECTIONS"].contains(&&*p.name);
-        let warned: Vec<_> = told.warned.iter().filter(is_ours).collect();
+        let warned: Vec<_> = problems.warned.iter().filter(is_ours).collect();
         assert!(
-            told.refused.is_empty() && warned.is_empty(),
-            "{more:?}: {told:?}"
+            problems.refused.is_empty() && warned.is_empty(),
+            "{more:?}: {problems:?}"
         );
     }
 }
@@ -730,9 +733,9 @@ fn no_message_repeats_what_may_be_a_secret() {
         ("TINTYPE_BIND", r#"{"key":"hunter2"}"#),
         ("TINTYPE_TOKENS", "tt_ops_hunter2"),
     ] {
-        let told = outcome(&[(name, value)]);
-        assert!(!told.refused.is_empty(), "{name}={value}");
-        assert!(!format!("{told:?}").contains(SECRET), "{told:?}");
+        let problems = outcome(&[(name, value)]);
+        assert!(!problems.refused.is_empty(), "{name}={value}");
+        assert!(!format!("{problems:?}").contains(SECRET), "{problems:?}");
     }
     let webhook = [
         ("TINTYPE_STORE", "s3://media"),

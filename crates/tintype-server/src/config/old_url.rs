@@ -1,12 +1,12 @@
 //! Finds the site whose rules map an old URL.
 
 use super::site::{Site, Sites};
-use crate::old_urls::{Rule, Translated, Unmapped};
+use crate::old_urls::{OldUrlRule, Translated, Unmapped};
 
 /// The rule that matches a URL, and its result.
 pub struct OldUrl<'a> {
     pub site: &'a Site,
-    pub rule: &'a Rule,
+    pub rule: &'a OldUrlRule,
     pub result: Result<Translated, Unmapped>,
 }
 

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::problems::Problems;
 use crate::old_urls::{
-    Answer, Grammar, Imgproxy, Listed, Pair, Pattern, PatternText, Place, Rule, Thumbor, Until,
-    compile,
+    EndDate, Grammar, Imgproxy, KeyMapping, OldUrlRule, Pair, Pattern, PatternText, ResponseMode,
+    Thumbor, UnsignedSize, compile,
 };
 
 /// Rules per site; each is tried in turn.
@@ -20,7 +20,7 @@ const MOST: usize = 100;
 /// An entry as written. Keys that its grammar does not use are a problem.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Entry {
+struct RuleEntry {
     grammar: String,
     prefix: Option<String>,
     sources: Vec<String>,
@@ -43,7 +43,11 @@ struct Entry {
 }
 
 /// Takes the rules out of a table, which is a site's or the whole file.
-pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems) -> Vec<Rule> {
+pub(super) fn take(
+    table: &mut toml::Table,
+    path: &str,
+    problems: &mut Problems,
+) -> Vec<OldUrlRule> {
     let name = format!("{path}old_urls");
     let entries = match table.remove("old_urls") {
         None => return Vec::new(),
@@ -63,7 +67,7 @@ pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems)
         }
     };
     let read = |(at, value)| {
-        let mut reader = Reader {
+        let mut reader = RuleReader {
             name: format!("{name}[{at}]"),
             problems,
         };
@@ -72,7 +76,7 @@ pub(super) fn take(table: &mut toml::Table, path: &str, problems: &mut Problems)
     entries.into_iter().enumerate().filter_map(read).collect()
 }
 
-struct Reader<'a> {
+struct RuleReader<'a> {
     /// Prefix for the names of keys in problems.
     name: String,
     problems: &'a mut Problems,
@@ -85,21 +89,21 @@ fn wrong<T>(key: &str, reason: impl Into<String>) -> Result<T, EntryError> {
     Err((key.to_owned(), reason.into()))
 }
 
-impl Reader<'_> {
-    fn rule(&mut self, value: toml::Value) -> Option<Rule> {
+impl RuleReader<'_> {
+    fn rule(&mut self, value: toml::Value) -> Option<OldUrlRule> {
         const FIX: &str = "write it as `config/tintype.toml` shows";
         // serde's message may quote a value, which may be a secret; its first line has none.
-        let entry: Entry = match value.try_into() {
+        let entry: RuleEntry = match value.try_into() {
             Ok(entry) => entry,
             Err(error) => {
-                let told = error.message().lines().next().unwrap_or_default();
-                let is_of_names = told.starts_with("unknown field");
-                let told = if is_of_names {
-                    told
+                let message = error.message().lines().next().unwrap_or_default();
+                let is_of_names = message.starts_with("unknown field");
+                let message = if is_of_names {
+                    message
                 } else {
                     "a value has the wrong type"
                 };
-                self.problems.add(&self.name, told, FIX);
+                self.problems.add(&self.name, message, FIX);
                 return None;
             }
         };
@@ -114,7 +118,7 @@ impl Reader<'_> {
     }
 }
 
-fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
+fn rule(mut entry: RuleEntry) -> Result<OldUrlRule, EntryError> {
     refuse_foreign_keys(&entry)?;
     let keys = keys(&mut entry)?;
     let grammar = match entry.grammar.as_str() {
@@ -128,7 +132,7 @@ fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
     };
     let mut sizes = Vec::new();
     for text in &entry.sizes {
-        match Listed::parse(text) {
+        match UnsignedSize::parse(text) {
             Some(listed) => sizes.push(listed),
             None => {
                 return wrong(
@@ -138,13 +142,13 @@ fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
             }
         }
     }
-    Ok(Rule {
+    Ok(OldUrlRule {
         grammar,
         prefix: prefix(entry.prefix.as_deref().unwrap_or("/"))?,
-        place: place(&entry)?,
+        mapping: mapping(&entry)?,
         answer: match entry.answer.as_deref() {
-            None | Some("here") => Answer::Here,
-            Some("redirect") => Answer::Redirect,
+            None | Some("here") => ResponseMode::Here,
+            Some("redirect") => ResponseMode::Redirect,
             Some(other) => {
                 return wrong("answer", format!("{other:?} is neither here nor redirect"));
             }
@@ -155,7 +159,7 @@ fn rule(mut entry: Entry) -> Result<Rule, EntryError> {
 }
 
 /// Refuses keys of other grammars, which would have no effect.
-fn refuse_foreign_keys(entry: &Entry) -> Result<(), EntryError> {
+fn refuse_foreign_keys(entry: &RuleEntry) -> Result<(), EntryError> {
     let is = |grammars: &[&str]| grammars.contains(&entry.grammar.as_str());
     let signed = is(&["thumbor", "imgproxy"]);
     let said = [
@@ -189,7 +193,7 @@ fn refuse_foreign_keys(entry: &Entry) -> Result<(), EntryError> {
     }
 }
 
-fn keys(entry: &mut Entry) -> Result<Vec<String>, EntryError> {
+fn keys(entry: &mut RuleEntry) -> Result<Vec<String>, EntryError> {
     let mut keys = std::mem::take(&mut entry.keys);
     if let Some(file) = &entry.keys_file {
         if !keys.is_empty() {
@@ -208,7 +212,7 @@ fn keys(entry: &mut Entry) -> Result<Vec<String>, EntryError> {
     }
 }
 
-fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, EntryError> {
+fn thumbor(entry: &RuleEntry, keys: Vec<String>) -> Result<Grammar, EntryError> {
     let is_unsafe = entry.is_unsafe.unwrap_or(false);
     if keys.is_empty() && !is_unsafe {
         return wrong(
@@ -220,7 +224,7 @@ fn thumbor(entry: &Entry, keys: Vec<String>) -> Result<Grammar, EntryError> {
     Ok(Grammar::Thumbor(Thumbor { keys, is_unsafe }))
 }
 
-fn imgproxy(entry: &Entry, keys: &[String]) -> Result<Grammar, EntryError> {
+fn imgproxy(entry: &RuleEntry, keys: &[String]) -> Result<Grammar, EntryError> {
     const ALL: usize = 32;
     let mut pairs = Vec::new();
     for text in keys {
@@ -255,7 +259,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|bytes| !bytes.is_empty())
 }
 
-fn pattern(entry: &Entry) -> Result<Grammar, EntryError> {
+fn pattern(entry: &RuleEntry) -> Result<Grammar, EntryError> {
     let Some(path) = entry.path.as_deref() else {
         return wrong("path", "not set");
     };
@@ -284,7 +288,7 @@ fn prefix(text: &str) -> Result<String, EntryError> {
     Ok(format!("{}/", text.trim_end_matches('/')))
 }
 
-fn place(entry: &Entry) -> Result<Place, EntryError> {
+fn mapping(entry: &RuleEntry) -> Result<KeyMapping, EntryError> {
     let mut replace = Vec::new();
     for [pattern, text] in &entry.replace {
         match compile(pattern) {
@@ -299,11 +303,11 @@ fn place(entry: &Entry) -> Result<Place, EntryError> {
     };
     let sources: Vec<String> = entry.sources.iter().map(folder).collect();
     let sources = sources.iter().map(String::as_str);
-    Ok(Place::new(sources, entry.key_prefix.clone(), replace))
+    Ok(KeyMapping::new(sources, entry.key_prefix.clone(), replace))
 }
 
 /// Parses a day, as a TOML date or as text.
-fn until(value: &toml::Value) -> Result<Until, EntryError> {
+fn until(value: &toml::Value) -> Result<EndDate, EntryError> {
     let day = match value {
         toml::Value::String(day) => day.clone(),
         value => value.to_string(),
@@ -315,7 +319,7 @@ fn until(value: &toml::Value) -> Result<Until, EntryError> {
         .ok()
         .and_then(|day| u64::try_from(day.timestamp().as_second()).ok());
     match second {
-        Some(second) => Ok(Until { day, second }),
+        Some(second) => Ok(EndDate { day, second }),
         None => wrong("until", format!("{day:?} is not a day such as 2030-01-01")),
     }
 }

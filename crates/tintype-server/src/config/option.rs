@@ -2,7 +2,7 @@
 
 /// One option. Its environment variable is `TINTYPE_` and the name in capitals.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Opt {
+pub(super) struct ConfigOption {
     pub(super) name: &'static str,
     /// As it would be written; empty if there is none, or if it depends on other options.
     pub(super) default: &'static str,
@@ -19,10 +19,10 @@ pub(super) struct OptionGroup {
     pub(super) title: &'static str,
     /// Lines on all of them.
     pub(super) notes: &'static [&'static str],
-    pub(super) options: &'static [Opt],
+    pub(super) options: &'static [ConfigOption],
 }
 
-impl Opt {
+impl ConfigOption {
     pub(super) const fn new(
         name: &'static str,
         default: &'static str,
@@ -65,8 +65,8 @@ macro_rules! options {
         $($(#[doc = $help:literal])* $option:ident = $name:literal, $default:literal $(, $flag:ident)*;)+
     ) => {
         $(
-            pub(super) const $option: $crate::config::option::Opt =
-                $crate::config::option::Opt::new($name, $default, &[$($help),*])$(.$flag())*;
+            pub(super) const $option: $crate::config::option::ConfigOption =
+                $crate::config::option::ConfigOption::new($name, $default, &[$($help),*])$(.$flag())*;
         )+
 
         pub(super) const GROUP: $crate::config::option::OptionGroup =

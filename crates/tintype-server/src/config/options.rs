@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::option::{Opt, OptionGroup};
+use super::option::{ConfigOption, OptionGroup};
 use super::{
     access, addresses, caching, connections, logging, pictures, purging, stopping, stores, uploads,
     work,
@@ -25,16 +25,16 @@ pub(super) const GROUPS: [OptionGroup; 11] = [
 ];
 
 /// The prefix of a site's keys. The default site has all keys that no other site claims.
-pub(super) const PREFIX: Opt = Opt::new("prefix", "", &[]);
+pub(super) const PREFIX: ConfigOption = ConfigOption::new("prefix", "", &[]);
 
 /// Every top-level option.
-pub(super) static OPTIONS: LazyLock<Vec<Opt>> = LazyLock::new(|| {
+pub(super) static OPTIONS: LazyLock<Vec<ConfigOption>> = LazyLock::new(|| {
     let options = GROUPS.iter().flat_map(|group| group.options);
     options.copied().collect()
 });
 
 /// What a site's table may set besides `presets` and `old_urls`.
-pub(super) static SITE_OPTIONS: LazyLock<Vec<Opt>> = LazyLock::new(|| {
+pub(super) static SITE_OPTIONS: LazyLock<Vec<ConfigOption>> = LazyLock::new(|| {
     let of_site = OPTIONS.iter().filter(|option| option.is_of_site);
     [PREFIX].iter().chain(of_site).copied().collect()
 });

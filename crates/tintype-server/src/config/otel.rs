@@ -73,7 +73,7 @@ impl Default for Sampler {
 
 /// `variables` are those with the prefix, none of them empty.
 pub(super) fn read(variables: &BTreeMap<String, String>, problems: &mut Problems) -> Otel {
-    let mut reader = Reader {
+    let mut reader = VariableReader {
         variables,
         problems,
     };
@@ -104,12 +104,12 @@ pub(super) fn read(variables: &BTreeMap<String, String>, problems: &mut Problems
     }
 }
 
-struct Reader<'a> {
+struct VariableReader<'a> {
     variables: &'a BTreeMap<String, String>,
     problems: &'a mut Problems,
 }
 
-impl Reader<'_> {
+impl VariableReader<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|text| text.trim())
     }

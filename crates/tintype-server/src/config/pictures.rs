@@ -5,7 +5,7 @@ use std::time::Duration;
 use tintype_imaging::spec::{Format, Resolved, Size};
 
 use super::option::options;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::{read, units};
 
 options! {
@@ -77,7 +77,7 @@ pub struct Quality {
 }
 
 impl Pictures {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         Self {
             max_pixels: reader.read(MAX_PIXELS, read::pixels),
             max_declared_pixels: reader.read(MAX_DECLARED_PIXELS, read::pixels),

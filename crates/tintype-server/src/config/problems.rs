@@ -31,14 +31,16 @@ impl Problems {
 
     /// Whether an option is known to be wrong already, so that consequences are not reported.
     pub(super) fn has_error(&self, name: &str) -> bool {
-        let told = self.refused.iter().map(|problem| &*problem.name);
-        let with_file = |told: &str| {
-            let file = told
+        let refused = self.refused.iter().map(|problem| &*problem.name);
+        let with_file = |refused: &str| {
+            let file = refused
                 .strip_suffix("_FILE")
-                .or_else(|| told.strip_suffix("_file"));
+                .or_else(|| refused.strip_suffix("_file"));
             file == Some(name)
         };
-        told.into_iter().any(|told| told == name || with_file(told))
+        refused
+            .into_iter()
+            .any(|refused| refused == name || with_file(refused))
     }
 
     pub(super) fn warn(&mut self, name: &str, reason: impl Into<String>, fix: impl Into<String>) {

@@ -12,9 +12,9 @@ use super::units;
 use crate::telemetry::access_log::Logged;
 
 /// The words of an option that takes one of a few values.
-pub(super) struct Words<T: 'static>(pub(super) &'static [(&'static str, T)]);
+pub(super) struct Choices<T: 'static>(pub(super) &'static [(&'static str, T)]);
 
-impl<T: Copy + PartialEq> Words<T> {
+impl<T: Copy + PartialEq> Choices<T> {
     pub(super) fn read(&self, text: &str) -> Result<T, String> {
         let found = self.0.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| *value).ok_or_else(|| {

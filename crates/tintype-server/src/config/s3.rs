@@ -2,12 +2,12 @@
 
 use tintype_store::{S3Encryption, S3Writing, StoreUrl};
 
-use super::option::Opt;
+use super::option::ConfigOption;
 use super::read;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::stores::{S3_BUCKET_KEY, S3_ENCRYPTION, S3_KMS_KEY, S3_STORAGE_CLASS};
 
-const OPTIONS: [Opt; 4] = [S3_ENCRYPTION, S3_KMS_KEY, S3_BUCKET_KEY, S3_STORAGE_CLASS];
+const OPTIONS: [ConfigOption; 4] = [S3_ENCRYPTION, S3_KMS_KEY, S3_BUCKET_KEY, S3_STORAGE_CLASS];
 
 /// Classes from which an object can be read at once.
 const STORAGE_CLASSES: [&str; 7] = [
@@ -23,7 +23,7 @@ const STORAGE_CLASSES: [&str; 7] = [
 /// S3 takes ids, ARNs and aliases.
 const MAX_KEY_BYTES: usize = 2_048;
 
-impl Reader {
+impl OptionReader {
     /// The stores, with these settings where they are buckets.
     pub(super) fn with_s3_writing(
         &mut self,
@@ -70,7 +70,7 @@ impl Reader {
         }
     }
 
-    fn is_set(&self, option: Opt) -> bool {
+    fn is_set(&self, option: ConfigOption) -> bool {
         self.text(option).is_some_and(|text| text != "0")
     }
 }

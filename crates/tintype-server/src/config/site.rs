@@ -13,15 +13,15 @@ use super::access::{
 };
 use super::addresses::PUBLIC_URL;
 use super::old_urls;
-use super::option::Opt;
+use super::option::ConfigOption;
 use super::options::{PREFIX, SITE_OPTIONS};
 use super::problems::Problems;
 use super::purging::{PURGE_CLOUDFRONT, PURGE_VARNISH, PURGE_WEBHOOK, PURGE_WEBHOOK_KEY};
 use super::read::{self, list};
 use super::sources::{from_table, take_table};
-use super::values::Values;
-use crate::invalidation::purgers::Named;
-use crate::old_urls::Rule;
+use super::values::SettingMap;
+use crate::invalidation::purgers::SitePurgers;
+use crate::old_urls::OldUrlRule;
 use crate::url::{Originals, PresetName, Presets, SigningKey, Unsigned};
 
 #[derive(Debug)]
@@ -37,9 +37,9 @@ pub struct Site {
     pub originals: Originals,
     pub unsigned: Unsigned,
     /// Downstream caches to purge.
-    pub purgers: Named,
+    pub purgers: SitePurgers,
     /// Tried in this order.
-    pub old_urls: Vec<Rule>,
+    pub old_urls: Vec<OldUrlRule>,
 }
 
 impl Site {
@@ -71,7 +71,7 @@ impl Sites {
     }
 
     /// Rules at the top level of the file belong to the default site.
-    pub(super) fn with_old_urls(mut self, old_urls: Vec<Rule>) -> Self {
+    pub(super) fn with_old_urls(mut self, old_urls: Vec<OldUrlRule>) -> Self {
         if let Some(default) = self.sites.last_mut() {
             default.old_urls = old_urls;
         }
@@ -85,7 +85,7 @@ impl Sites {
 
 /// The site settings as written.
 pub(super) struct Policy<'a> {
-    pub(super) flat: &'a Values,
+    pub(super) flat: &'a SettingMap,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
     /// Value of `unsigned` if it is not set and nothing can be signed: `--dev` implies `any`.
@@ -99,11 +99,11 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         sites,
         implied,
     } = policy;
-    let is_configured = |option: &Opt| flat.contains_key(option.name);
+    let is_configured = |option: &ConfigOption| flat.contains_key(option.name);
     // If there are sites and nothing is set for the rest, the rest is closed.
     let is_closed =
         !sites.is_empty() && presets.is_empty() && !SITE_OPTIONS.iter().any(is_configured);
-    let mut reader = Reader {
+    let mut reader = SiteReader {
         site: "default",
         values: flat,
         path: "",
@@ -134,7 +134,7 @@ pub(super) fn read(policy: Policy<'_>, problems: &mut Problems) -> Sites {
         let presets = take_table(&mut table, "presets", &path, problems);
         let old_urls = old_urls::take(&mut table, &path, problems);
         let values = from_table(table, &SITE_OPTIONS, &path, problems);
-        let mut reader = Reader {
+        let mut reader = SiteReader {
             site: &name,
             values: &values,
             path: &path,
@@ -183,16 +183,16 @@ pub(super) fn is_loopback(url: &str) -> bool {
     host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1]")
 }
 
-struct Reader<'a> {
+struct SiteReader<'a> {
     site: &'a str,
-    values: &'a Values,
+    values: &'a SettingMap,
     /// Prefix for the names of keys in problems.
     path: &'a str,
     implied: Option<Unsigned>,
     problems: &'a mut Problems,
 }
 
-impl Reader<'_> {
+impl SiteReader<'_> {
     fn site(&mut self, prefix: String, presets: toml::Table) -> Site {
         let signing_keys = self.keys(SIGNING_KEYS);
         let ticket_keys = self.keys(TICKET_KEYS);
@@ -242,7 +242,7 @@ impl Reader<'_> {
 
     /// Checks for settings that are valid but make little sense together.
     fn check(&mut self, site: &Site) {
-        let is_configured = |option: Opt| self.values.contains_key(option.name);
+        let is_configured = |option: ConfigOption| self.values.contains_key(option.name);
         let (has_keys, is_unsigned_configured) =
             (is_configured(SIGNING_KEYS), is_configured(UNSIGNED));
         let (is_said_signed, has_presets) = (
@@ -314,12 +314,12 @@ impl Reader<'_> {
         }
     }
 
-    fn purgers(&mut self) -> Named {
+    fn purgers(&mut self) -> SitePurgers {
         let varnish = self.optional(PURGE_VARNISH, read::nodes);
         let cloudfront = self.optional(PURGE_CLOUDFRONT, read::distributions);
         let url = self.optional(PURGE_WEBHOOK, read::webhook);
         let keys = self.keys(PURGE_WEBHOOK_KEY);
-        let has = |option: Opt| self.values.contains_key(option.name);
+        let has = |option: ConfigOption| self.values.contains_key(option.name);
         let (has_url, has_key) = (has(PURGE_WEBHOOK), has(PURGE_WEBHOOK_KEY));
         match (has_url, has_key) {
             (true, false) if !self.problems.has_error(&self.name(PURGE_WEBHOOK_KEY)) => {
@@ -338,7 +338,7 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        Named {
+        SitePurgers {
             varnish: varnish.unwrap_or_default(),
             cloudfront: cloudfront.unwrap_or_default(),
             webhook: url.zip(keys.into_iter().next()),
@@ -356,7 +356,7 @@ impl Reader<'_> {
         prefix
     }
 
-    fn keys(&mut self, option: Opt) -> Vec<SigningKey> {
+    fn keys(&mut self, option: ConfigOption) -> Vec<SigningKey> {
         let text = self.text(option).unwrap_or_default().to_owned();
         let mut keys = Vec::new();
         if !text.is_empty() && list(&text).next().is_none() {
@@ -413,7 +413,7 @@ impl Reader<'_> {
         presets
     }
 
-    fn text(&self, option: Opt) -> Option<&str> {
+    fn text(&self, option: ConfigOption) -> Option<&str> {
         self.values
             .get(option.name)
             .map(|value| value.text.as_str())
@@ -421,7 +421,7 @@ impl Reader<'_> {
 
     fn optional<T>(
         &mut self,
-        option: Opt,
+        option: ConfigOption,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         match read(self.text(option)?) {
@@ -433,16 +433,16 @@ impl Reader<'_> {
         }
     }
 
-    fn add(&mut self, option: Opt, reason: impl Into<String>, fix: &str) {
+    fn add(&mut self, option: ConfigOption, reason: impl Into<String>, fix: &str) {
         self.problems.add(&self.name(option), reason, fix);
     }
 
-    fn warn(&mut self, option: Opt, reason: impl Into<String>, fix: &str) {
+    fn warn(&mut self, option: ConfigOption, reason: impl Into<String>, fix: &str) {
         self.problems.warn(&self.name(option), reason, fix);
     }
 
     /// The name under which the option was set.
-    fn name(&self, option: Opt) -> String {
+    fn name(&self, option: ConfigOption) -> String {
         match self.values.get(option.name) {
             Some(value) => value.name.clone(),
             None if self.path.is_empty() => option.variable(),

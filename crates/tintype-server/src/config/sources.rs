@@ -6,14 +6,14 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::option::{Opt, env_name};
+use super::option::{ConfigOption, env_name};
 use super::options::OPTIONS;
 use super::otel;
 use super::problems::Problems;
 use super::shape::misshapen;
-use super::values::{Value, Values};
+use super::values::{Setting, SettingMap};
 use super::{bucket, old_urls};
-use crate::old_urls::Rule;
+use crate::old_urls::OldUrlRule;
 
 const PREFIX: &str = "TINTYPE_";
 const FILE: &str = "TINTYPE_CONFIG";
@@ -27,10 +27,10 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// All settings as written.
 pub(super) struct Sources {
-    pub(super) flat: Values,
+    pub(super) flat: SettingMap,
     pub(super) presets: toml::Table,
     pub(super) sites: toml::Table,
-    pub(super) old_urls: Vec<Rule>,
+    pub(super) old_urls: Vec<OldUrlRule>,
     pub(super) task_metadata: Option<String>,
     pub(super) aws: BTreeMap<String, String>,
     /// Where the configuration was read, if there was one.
@@ -183,16 +183,22 @@ pub(super) fn take_table(
 /// The values of a table, as the texts that variables would have.
 pub(super) fn from_table(
     table: toml::Table,
-    options: &'static [Opt],
+    options: &'static [ConfigOption],
     path: &str,
     problems: &mut Problems,
-) -> Values {
-    let mut values = Values::new();
+) -> SettingMap {
+    let mut values = SettingMap::new();
     for (key, value) in table {
         let name = format!("{path}{key}");
         match text(value) {
             Ok(text) if text.is_empty() => {}
-            Ok(text) => place(&key, Value::new(text, name), options, &mut values, problems),
+            Ok(text) => place(
+                &key,
+                Setting::new(text, name),
+                options,
+                &mut values,
+                problems,
+            ),
             Err(reason) => problems.add(&name, reason, "write it as text"),
         }
     }
@@ -215,14 +221,14 @@ fn text(value: toml::Value) -> Result<String, &'static str> {
     }
 }
 
-fn from_environment(environment: BTreeMap<String, String>, problems: &mut Problems) -> Values {
-    let mut values = Values::new();
+fn from_environment(environment: BTreeMap<String, String>, problems: &mut Problems) -> SettingMap {
+    let mut values = SettingMap::new();
     for (name, text) in environment {
         let key = name[PREFIX.len()..].to_ascii_lowercase();
         if name == env_name(&key) {
             place(
                 &key,
-                Value::new(text, name),
+                Setting::new(text, name),
                 &OPTIONS,
                 &mut values,
                 problems,
@@ -237,9 +243,9 @@ fn from_environment(environment: BTreeMap<String, String>, problems: &mut Proble
 /// Finds the option of a key, and reads the file that a `…_file` names.
 fn place(
     key: &str,
-    mut value: Value,
-    options: &'static [Opt],
-    values: &mut Values,
+    mut value: Setting,
+    options: &'static [ConfigOption],
+    values: &mut SettingMap,
     problems: &mut Problems,
 ) {
     let of = |key: &str| options.iter().find(|option| option.name == key);
@@ -296,7 +302,7 @@ fn place(
     }
 }
 
-fn suggestion(key: &str, name: &str, options: &'static [Opt]) -> String {
+fn suggestion(key: &str, name: &str, options: &'static [ConfigOption]) -> String {
     let near = options
         .iter()
         .map(|option| (strsim::damerau_levenshtein(key, option.name), option.name))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::option::options;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::units;
 
 options! {
@@ -25,7 +25,7 @@ pub struct Stopping {
 }
 
 impl Stopping {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         Self {
             lame_duck: reader.read(LAME_DUCK, units::duration),
             drain: reader.read(DRAIN, units::duration),

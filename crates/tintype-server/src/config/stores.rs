@@ -5,7 +5,7 @@ use tintype_store::StoreUrl;
 use super::dev::Dev;
 use super::option::options;
 use super::read;
-use super::reader::Reader;
+use super::reader::OptionReader;
 
 options! {
     "Stores";
@@ -48,7 +48,7 @@ pub struct StoreUrls {
 
 impl StoreUrls {
     /// `None` if there is no store, which is a problem.
-    pub(super) fn read(reader: &mut Reader, dev: Option<&Dev>) -> Option<Self> {
+    pub(super) fn read(reader: &mut OptionReader, dev: Option<&Dev>) -> Option<Self> {
         let store = reader.optional(STORE, read::store_url);
         let name = STORE.variable();
         if !reader.is_configured(STORE) && !reader.problems.has_error(&name) {

@@ -258,10 +258,10 @@ fn purgers_belong_to_a_site_and_a_webhook_has_its_key() {
     assert_eq!(unsigned, ["TINTYPE_PURGE_WEBHOOK_KEY"]);
     let nowhere = [("TINTYPE_PURGE_WEBHOOK", "cdn.example/secret")];
     let problems = load(&nowhere, Some(&Dev::default())).unwrap_err();
-    let told = format!("{problems:?}");
+    let text = format!("{problems:?}");
     assert!(
-        told.contains("https://") && !told.contains("secret"),
-        "{told}"
+        text.contains("https://") && !text.contains("secret"),
+        "{text}"
     );
 
     let config = dev(&[
@@ -508,8 +508,8 @@ fn rules_for_old_urls_are_checked_one_by_one() {
         let problems = of(format!("{grammar}{entry}")).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!(problems[0].name, format!("old_urls[0].{name}"), "{entry}");
-        let told = problems[0].to_string();
-        assert!(told.contains(word) && !told.contains("secret"), "{told}");
+        let text = problems[0].to_string();
+        assert!(text.contains(word) && !text.contains("secret"), "{text}");
     }
     // serde's message about a value might show a secret.
     for entry in [

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::option::options;
 use super::read;
-use super::reader::Reader;
+use super::reader::OptionReader;
 
 options! {
     "Uploads";
@@ -34,7 +34,7 @@ pub struct Uploads {
 }
 
 impl Uploads {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         Self {
             spool_dir: reader.optional(SPOOL_DIR, |text| Ok(PathBuf::from(text))),
             spool_bytes: reader.read(SPOOL_BYTES, read::many_bytes(64 * 1024)),

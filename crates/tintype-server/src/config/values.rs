@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 /// A value and the name under which it was set.
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub(super) struct Setting {
     pub(super) text: String,
     pub(super) name: String,
     /// The file that it was read from, if it had a separate one.
     pub(super) file: Option<PathBuf>,
 }
 
-impl Value {
+impl Setting {
     pub(super) fn new(text: String, name: String) -> Self {
         let file = None;
         Self { text, name, file }
@@ -20,4 +20,4 @@ impl Value {
 }
 
 /// The values that are set, none of them empty.
-pub(super) type Values = HashMap<&'static str, Value>;
+pub(super) type SettingMap = HashMap<&'static str, Setting>;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::option::options;
-use super::reader::Reader;
+use super::reader::OptionReader;
 use super::{read, units};
 
 options! {
@@ -28,7 +28,7 @@ options! {
 }
 
 #[derive(Debug)]
-pub struct Work {
+pub struct PixelWork {
     /// For these three see [`crate::config::Config::resources`].
     pub memory_budget: Option<u64>,
     pub hot_cache_bytes: Option<u64>,
@@ -38,8 +38,8 @@ pub struct Work {
     pub render_deadline: Duration,
 }
 
-impl Work {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+impl PixelWork {
+    pub(super) fn read(reader: &mut OptionReader) -> Self {
         let memory_budget = reader.optional(MEMORY_BUDGET, read::many_bytes(1024 * 1024));
         let hot_cache_bytes = reader.optional(HOT_CACHE_BYTES, units::bytes);
         if let (Some(budget), Some(hot)) = (memory_budget, hot_cache_bytes)

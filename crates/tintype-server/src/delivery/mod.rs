@@ -23,10 +23,10 @@ use crate::app::App;
 use crate::config::Site;
 use crate::error::{Code, Error};
 use crate::http::respond::{Representation, cross_origin};
-use crate::invalidation::tags::Tags;
+use crate::invalidation::tags::CacheTags;
 use crate::records::StoredRecord;
 use crate::records::record::{Record, short_hash};
-use crate::telemetry::access_log::{LogFacts, Source, Step};
+use crate::telemetry::access_log::{LogFacts, SourceFacts, Step};
 use crate::url::{
     Access, DeliveryPath, FormatItem, Originals, SpecUrl, Spelling, Version, authorise,
     original_path, parse_original_path, parse_path, variant_path,
@@ -232,7 +232,7 @@ impl RequestContext<'_> {
         facts.source = stored
             .as_ref()
             .ok()
-            .and_then(|stored| Source::of(&stored.record));
+            .and_then(|stored| SourceFacts::of(&stored.record));
         stored
     }
 
@@ -295,7 +295,7 @@ impl RequestContext<'_> {
 
     fn tags(&self, record: &Record) -> [(HeaderName, HeaderValue); 2] {
         let preset = self.spec.preset.as_ref().map(|preset| preset.as_str());
-        let tags = Tags::of(self.key, record, &self.site.name, preset);
+        let tags = CacheTags::of(self.key, record, &self.site.name, preset);
         [
             (SURROGATE_KEY, tags.separated_by(" ")),
             (CACHE_TAG, tags.separated_by(",")),

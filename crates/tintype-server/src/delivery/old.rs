@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::config::{OldUrl, Site};
 use crate::error::{Code, Error};
 use crate::http::respond::cross_origin;
-use crate::old_urls::{Answer, Translated, Unmapped};
+use crate::old_urls::{ResponseMode, Translated, Unmapped};
 use crate::telemetry::access_log::LogFacts;
 use crate::url::{Access, signed_path, variant_path};
 
@@ -83,7 +83,7 @@ async fn of(
     let seconds = now.as_second().try_into().unwrap_or_default();
     rule.authorise(translated, site.unsigned, site.originals, seconds)?;
     let path = canonical(site, translated);
-    if rule.answer == Answer::Redirect {
+    if rule.answer == ResponseMode::Redirect {
         return Ok(moved(site, &path, translated));
     }
     let ask = RequestContext {

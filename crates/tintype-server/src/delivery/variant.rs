@@ -24,7 +24,7 @@ use crate::variants::response_cache::{CachedResponse, accepted};
 use crate::variants::{self, Fetched, Origin, Variant, VariantName, file_name};
 
 /// The variant to respond with.
-struct Given {
+struct ChosenVariant {
     name: VariantName,
     fetched: Fetched,
     /// A better format is being made in the background, or it is not known yet which one that is.
@@ -43,31 +43,31 @@ pub(super) async fn answer(
 ) -> Result<Response, Error> {
     let mut stored = ask.record(facts).await?;
     let mut retries = Retries::default();
-    let given = loop {
-        match give(ask, merged, &stored).await {
+    let chosen = loop {
+        match choose(ask, merged, &stored).await {
             // The bytes no longer match the record, which is derived anew.
             Err(error) if error.is_outdated() => {
                 retries.again().await?;
                 stored = ask.renewed(&stored.record, facts).await?;
             }
-            given => break given?,
+            chosen => break chosen?,
         }
     };
     let Fetched {
         variant,
         origin,
         work,
-    } = given.fetched;
+    } = chosen.fetched;
     facts.cache = Some(origin.as_str());
     if let Some(work) = work {
         work.add_to(facts.steps_mut());
     }
     let freshness = Freshness {
-        interim: given.interim,
+        interim: chosen.interim,
         ..ask.freshness(stored.record.version())
     };
     let mut representation = representation(ask, merged, &stored.record, &variant);
-    if given.is_still {
+    if chosen.is_still {
         let first = HeaderValue::from_static("first-frame");
         representation = representation.header(ANIMATION, first);
     }
@@ -76,7 +76,7 @@ pub(super) async fn answer(
         representation,
         cache_control: ask.kept_for(freshness),
         stored,
-        name: given.name,
+        name: chosen.name,
         facts: LogFacts {
             cache: Some(Origin::Memory.as_str()),
             steps: None,
@@ -84,24 +84,24 @@ pub(super) async fn answer(
         },
     };
     let response = cached.answer(&ask.app.variants, ask.request, &variant);
-    if ask.spec.expires.is_none() && !given.interim {
+    if ask.spec.expires.is_none() && !chosen.interim {
         ask.app.response_cache.keep(ask.request, cached);
     }
     Ok(response)
 }
 
 /// Returns the best format that is available now, and has a better one made in the background.
-async fn give(
+async fn choose(
     ask: &RequestContext<'_>,
     merged: &Merged,
     stored: &Arc<StoredRecord>,
-) -> Result<Given, Error> {
+) -> Result<ChosenVariant, Error> {
     let app = ask.app;
     let choices = choices(ask, merged, &stored.record)?;
     let name = |resolved: &Resolved| variants::name(ask.key, &stored.record, resolved);
     let is_open = merged.format == FormatItem::Auto && is_open(&stored.record);
     let (mut chosen, mut interim) = (0, is_open);
-    if let Some((instead, reason)) = app.variants.gives_way(&stored.record, &choices) {
+    if let Some((instead, reason)) = app.variants.deferral(&stored.record, &choices) {
         let best = name(&choices[0]);
         if !app.variants.is_made(best, ask.key, stored).await {
             (chosen, interim) = (instead, true);
@@ -131,7 +131,7 @@ async fn give(
         (fetched, _) => fetched?,
     };
     let is_asked = merged.request.animate == Some(true);
-    Ok(Given {
+    Ok(ChosenVariant {
         name: name(&choices[chosen]),
         fetched,
         interim,

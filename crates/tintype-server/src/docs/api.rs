@@ -4,7 +4,7 @@ mod schema;
 
 use serde_json::{Map, Value};
 
-use super::page::{Entry, Page};
+use super::page::{Page, ReferenceEntry};
 use crate::api::DOCUMENT;
 use crate::config::Scope;
 use crate::error::Code;
@@ -107,7 +107,7 @@ impl Api {
         let summary = schema::text(value, "summary");
         let description = schema::text(value, "description");
         let name = format!("{} {path}", method.to_uppercase());
-        page.entry(Entry {
+        page.entry(ReferenceEntry {
             id: format!("call-{}", schema::text(value, "operationId")),
             name: &name,
             text: &format!("**{summary}.** {description}"),
@@ -117,7 +117,7 @@ impl Api {
                 ("Responses", self.answers(&value["responses"])),
                 ("Refusals", self.refusals(&value["responses"])),
             ],
-            ..Entry::default()
+            ..ReferenceEntry::default()
         });
     }
 

@@ -1,6 +1,6 @@
 //! Every error code with its cause and cure.
 
-use super::page::{Entry, Page, code};
+use super::page::{Page, ReferenceEntry, code};
 use crate::error::{Code, Error};
 use crate::url::parse_spec;
 
@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut Page) {
         if code.retryable() {
             badges.push(("", "retryable".to_owned()));
         }
-        page.entry(Entry {
+        page.entry(ReferenceEntry {
             id: format!("error-{}", code.as_str()),
             name: code.as_str(),
             badges,

@@ -5,14 +5,14 @@ use tintype_imaging::probe::SourceFormat;
 use tintype_imaging::render::{AVIF_ENCODER, check_size};
 use tintype_imaging::spec::{Format, Size};
 
-use super::page::{Entry, Page};
+use super::page::{Page, ReferenceEntry};
 
 pub(super) fn write(page: &mut Page) {
     page.section("formats", "Formats");
     page.prose(include_str!("prose/formats.md"));
     page.part("input", "In");
     for format in SourceFormat::ALL {
-        page.entry(Entry {
+        page.entry(ReferenceEntry {
             id: format!("input-{format}"),
             name: format.as_str(),
             text: format.text(),
@@ -20,17 +20,17 @@ pub(super) fn write(page: &mut Page) {
                 "Media type",
                 format!("`{}`", format.media_types().join("`, `")),
             )],
-            ..Entry::default()
+            ..ReferenceEntry::default()
         });
     }
     page.part("output", "Out");
     for format in Format::ALL {
-        page.entry(Entry {
+        page.entry(ReferenceEntry {
             id: format!("output-{}", format.name()),
             name: format.name(),
             text: format.text(),
             facts: vec![("At most", most(format)), ("Encoder", encoder(format))],
-            ..Entry::default()
+            ..ReferenceEntry::default()
         });
     }
     page.part("limits", "Limits");

@@ -1,7 +1,7 @@
 //! The fields of the log. They are defined in `deploy/log.md`, which a test compares with what the service logs.
 
-use super::markdown::{Block, blocks};
-use super::page::{Entry, Page};
+use super::markdown::{MarkdownBlock, blocks};
+use super::page::{Page, ReferenceEntry};
 
 const FIELDS: &str = include_str!("../../../../deploy/log.md");
 
@@ -11,12 +11,12 @@ pub(super) fn write(page: &mut Page) {
     // The first block is the title of the file.
     for block in blocks(FIELDS).into_iter().skip(1) {
         match block {
-            Block::Heading(title) => {
+            MarkdownBlock::Heading(title) => {
                 let title = title.trim_matches('`');
                 part = title.to_lowercase().replace(' ', "-");
                 page.part(&format!("log-{part}"), title);
             }
-            Block::Table(rows) => {
+            MarkdownBlock::Table(rows) => {
                 for row in rows.iter().skip(1) {
                     field(page, &part, row);
                 }
@@ -29,10 +29,10 @@ pub(super) fn write(page: &mut Page) {
 fn field(page: &mut Page, part: &str, row: &[String]) {
     let [name, text, ..] = row else { return };
     let name = name.trim_matches('`');
-    page.entry(Entry {
+    page.entry(ReferenceEntry {
         id: format!("log-{part}-{name}"),
         name,
         text,
-        ..Entry::default()
+        ..ReferenceEntry::default()
     });
 }

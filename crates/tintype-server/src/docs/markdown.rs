@@ -2,7 +2,7 @@
 
 /// Text is raw, with its lines joined.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Block {
+pub(super) enum MarkdownBlock {
     /// Without its marks.
     Heading(String),
     Paragraph(String),
@@ -13,16 +13,16 @@ pub(super) enum Block {
 }
 
 /// Blocks are separated by blank lines and by a change of kind.
-pub(super) fn blocks(text: &str) -> Vec<Block> {
+pub(super) fn blocks(text: &str) -> Vec<MarkdownBlock> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         if line.starts_with("```") {
             let code: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-            blocks.push(Block::Code(code.join("\n")));
+            blocks.push(MarkdownBlock::Code(code.join("\n")));
         } else if let Some(heading) = line.strip_prefix('#') {
             let heading = heading.trim_start_matches('#').trim();
-            blocks.push(Block::Heading(heading.to_owned()));
+            blocks.push(MarkdownBlock::Heading(heading.to_owned()));
         } else if line.starts_with('|') {
             let mut rows = vec![cells(line)];
             while let Some(line) = lines.next_if(|line| line.starts_with('|')) {
@@ -32,7 +32,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
                 !row.iter()
                     .all(|cell| cell.bytes().all(|b| b"-:".contains(&b)))
             });
-            blocks.push(Block::Table(rows));
+            blocks.push(MarkdownBlock::Table(rows));
         } else if let Some(first) = line.strip_prefix("- ") {
             let mut items = vec![first.to_owned()];
             while let Some(line) = lines.next_if(|line| !line.is_empty()) {
@@ -41,7 +41,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
                     (item, _) => items.push(item.unwrap_or(line).to_owned()),
                 }
             }
-            blocks.push(Block::List(items));
+            blocks.push(MarkdownBlock::List(items));
         } else if !line.is_empty() {
             let mut paragraph = line.to_owned();
             let goes_on = |line: &&str| {
@@ -51,7 +51,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
             while let Some(line) = lines.next_if(goes_on) {
                 paragraph = format!("{paragraph} {line}");
             }
-            blocks.push(Block::Paragraph(paragraph));
+            blocks.push(MarkdownBlock::Paragraph(paragraph));
         }
     }
     blocks
@@ -74,11 +74,11 @@ mod tests {
         assert_eq!(
             blocks(text),
             [
-                Block::Heading(text_of("A")),
-                Block::Paragraph(text_of("one `two`")),
-                Block::Table(vec![row(["a", "b"]), row(["c", ""])]),
-                Block::List(vec![text_of("d e"), text_of("f")]),
-                Block::Code(text_of("g\n\nh")),
+                MarkdownBlock::Heading(text_of("A")),
+                MarkdownBlock::Paragraph(text_of("one `two`")),
+                MarkdownBlock::Table(vec![row(["a", "b"]), row(["c", ""])]),
+                MarkdownBlock::List(vec![text_of("d e"), text_of("f")]),
+                MarkdownBlock::Code(text_of("g\n\nh")),
             ]
         );
     }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::page::{Entry, Page};
-use crate::telemetry::metrics::{Exposition, FamilyText, Kind, Metrics};
+use super::page::{Page, ReferenceEntry};
+use crate::telemetry::metrics::{Exposition, MetricFamily, MetricKind, Metrics};
 
 pub(super) fn write(page: &mut Page) {
     page.section("metrics", "Metrics");
@@ -11,12 +11,12 @@ pub(super) fn write(page: &mut Page) {
     let text = registered();
     for family in Exposition::of(&text).families() {
         let (ending, kind) = match family.kind {
-            Kind::Counter => ("_total", "counter"),
-            Kind::Gauge => ("", "gauge"),
-            Kind::Histogram => ("", "histogram"),
+            MetricKind::Counter => ("_total", "counter"),
+            MetricKind::Gauge => ("", "gauge"),
+            MetricKind::Histogram => ("", "histogram"),
         };
         let name = format!("{}{ending}", family.name);
-        page.entry(Entry {
+        page.entry(ReferenceEntry {
             id: format!("metric-{name}"),
             name: &name,
             badges: vec![("", kind.to_owned())],
@@ -35,7 +35,7 @@ fn registered() -> String {
 }
 
 /// Labels with the values that exist from the start, sorted: a registry has no order.
-fn labels(family: &FamilyText<'_>) -> String {
+fn labels(family: &MetricFamily<'_>) -> String {
     let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let samples: Vec<_> = family.samples().collect();
     for &(name, value) in samples.iter().flat_map(|sample| &sample.labels) {

@@ -24,11 +24,11 @@ mod urls;
 mod tests;
 
 use page::Page;
-pub use playground::Live;
+pub use playground::PlaygroundData;
 pub use shell::Document;
 
 /// Generates the page; with `live` the playground works, using the service that serves it.
-pub fn document(live: Option<&Live>) -> Document {
+pub fn document(live: Option<&PlaygroundData>) -> Document {
     let mut page = Page::default();
     page.section("start", "Start");
     page.prose(include_str!("prose/start.md"));

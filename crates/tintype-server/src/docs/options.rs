@@ -1,6 +1,6 @@
 //! Every option, with its help from `config/tintype.toml`.
 
-use super::page::{Entry, Page};
+use super::page::{Page, ReferenceEntry};
 use crate::config::{Group, documented};
 
 pub(super) fn write(page: &mut Page) {
@@ -21,7 +21,7 @@ pub(super) fn write(page: &mut Page) {
             let secret = option.is_secret.then_some(("warm", "secret".to_owned()));
             let default = Some(format!("`{}`", option.default));
             let default = default.filter(|_| !option.default.is_empty());
-            page.entry(Entry {
+            page.entry(ReferenceEntry {
                 id: format!("option-{}", option.name),
                 name: option.name,
                 badges: secret.into_iter().collect(),

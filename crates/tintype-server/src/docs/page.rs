@@ -1,7 +1,7 @@
 //! The body of the page as it is built, and its table of contents.
 
 use super::html::{breakable, escape, inline};
-use super::markdown::{Block, blocks};
+use super::markdown::{MarkdownBlock, blocks};
 
 #[derive(Default)]
 pub(super) struct Page {
@@ -18,7 +18,7 @@ pub(super) struct Chapter {
 
 /// A named entry that readers look up: it has an anchor, and the search finds it.
 #[derive(Default)]
-pub(super) struct Entry<'a> {
+pub(super) struct ReferenceEntry<'a> {
     pub(super) id: String,
     pub(super) name: &'a str,
     /// Shown beside the name, each with a CSS class, which may be empty.
@@ -62,18 +62,18 @@ impl Page {
         }
     }
 
-    pub(super) fn block(&mut self, block: &Block) {
+    pub(super) fn block(&mut self, block: &MarkdownBlock) {
         let html = match block {
-            Block::Heading(text) => format!("<h4>{}</h4>", inline(text)),
-            Block::Paragraph(text) => format!("<p>{}</p>", inline(text)),
-            Block::Code(text) => code(text),
-            Block::List(items) => {
+            MarkdownBlock::Heading(text) => format!("<h4>{}</h4>", inline(text)),
+            MarkdownBlock::Paragraph(text) => format!("<p>{}</p>", inline(text)),
+            MarkdownBlock::Code(text) => code(text),
+            MarkdownBlock::List(items) => {
                 let items = items
                     .iter()
                     .map(|item| format!("<li>{}</li>", inline(item)));
                 format!("<ul>{}</ul>", items.collect::<String>())
             }
-            Block::Table(rows) => table(rows),
+            MarkdownBlock::Table(rows) => table(rows),
         };
         self.raw(&html);
     }
@@ -83,11 +83,11 @@ impl Page {
         let head = head.map(str::to_owned).to_vec();
         let rows = rows.into_iter().map(|row| row.to_vec());
         let rows: Vec<_> = [head].into_iter().chain(rows).collect();
-        self.block(&Block::Table(rows));
+        self.block(&MarkdownBlock::Table(rows));
     }
 
-    pub(super) fn entry(&mut self, entry: Entry<'_>) {
-        let Entry {
+    pub(super) fn entry(&mut self, entry: ReferenceEntry<'_>) {
+        let ReferenceEntry {
             id,
             name,
             badges,

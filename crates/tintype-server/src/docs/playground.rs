@@ -14,7 +14,7 @@ use crate::url::{ITEMS, Presets, words};
 const PREFIX: &str = "playground/";
 
 /// What the script needs to know of the service.
-pub struct Live {
+pub struct PlaygroundData {
     /// The token of `--dev`, where it is valid; otherwise the page asks the reader for one.
     token: Option<&'static str>,
     presets: Presets,
@@ -22,7 +22,7 @@ pub struct Live {
     public_url: Option<String>,
 }
 
-impl Live {
+impl PlaygroundData {
     pub fn of(app: &App) -> Self {
         let key = Key::parse(&format!("{PREFIX}a")).expect("it breaks no rule");
         let site = app.config.sites.of(&key);
@@ -40,18 +40,18 @@ impl Live {
         let presets = presets.map(|(name, spec)| (name.to_string(), spec.to_string().into()));
         let presets: serde_json::Map<_, _> = presets.collect();
         let items: Vec<_> = ITEMS.iter().map(|item| item.name).collect();
-        let told = json!({
+        let script = json!({
             "token": self.token,
             "prefix": PREFIX,
             "items": items,
             "presets": presets,
             "public_url": self.public_url,
         });
-        told.to_string().replace('<', "\\u003c")
+        script.to_string().replace('<', "\\u003c")
     }
 }
 
-pub(super) fn write(page: &mut Page, live: Option<&Live>) {
+pub(super) fn write(page: &mut Page, live: Option<&PlaygroundData>) {
     page.section("playground", "Playground");
     let Some(live) = live else {
         page.prose(include_str!("prose/playground.md"));
@@ -65,7 +65,7 @@ pub(super) fn write(page: &mut Page, live: Option<&Live>) {
 }
 
 /// The form control of an item.
-enum Field {
+enum Control {
     /// A number: item, label, default, and the ends of a slider.
     Slid(&'static str, &'static str, &'static str, [u32; 2]),
     /// Text: item, label, default.
@@ -75,9 +75,9 @@ enum Field {
     Ticked(&'static str, &'static str),
 }
 
-use Field::{Chosen, Slid, Ticked, Typed};
+use Control::{Chosen, Slid, Ticked, Typed};
 
-const FEW: [Field; 5] = [
+const FEW: [Control; 5] = [
     Slid("w", "Width", "any", [16, 2400]),
     Slid("h", "Height", "any", [16, 2400]),
     Slid("q", "Quality", "80", [1, 100]),
@@ -85,7 +85,7 @@ const FEW: [Field; 5] = [
     Chosen("f", "Format", ""),
 ];
 
-const MORE: [Field; 14] = [
+const MORE: [Control; 14] = [
     Chosen("g", "Gravity", "focal point"),
     Typed("crop", "Crop", "0.1x0.1x0.8x0.8"),
     Typed("trim", "Trim", "0"),
@@ -102,11 +102,11 @@ const MORE: [Field; 14] = [
     Ticked("up", "May enlarge"),
 ];
 
-fn fields(fields: &[Field]) -> String {
+fn fields(fields: &[Control]) -> String {
     fields.iter().map(field).collect()
 }
 
-fn field(field: &Field) -> String {
+fn field(field: &Control) -> String {
     match field {
         Slid(item, label, without, [least, most]) => format!(
             "<div class=\"field slid\"><label for=\"try-{item}\">{label} <code>{item}</code></label>\

@@ -11,7 +11,7 @@ use http::header::{
 use http::{HeaderValue, Method};
 
 use crate::app::App;
-use crate::docs::{self, Live};
+use crate::docs::{self, PlaygroundData};
 use crate::error::{Code, Error};
 
 const METHODS: &str = "GET, HEAD";
@@ -29,7 +29,7 @@ pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
         .addresses
         .api_bind
         .is_none()
-        .then(|| Live::of(&app));
+        .then(|| PlaygroundData::of(&app));
     let document = docs::document(live.as_ref());
     let policy = HeaderValue::try_from(document.policy).expect("a policy is visible ASCII");
     let mut response = Response::new(Body::from(document.html));

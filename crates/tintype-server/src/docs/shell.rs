@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::html::escape;
 use super::page::{Chapter, Page};
-use super::playground::Live;
+use super::playground::PlaygroundData;
 
 const STYLE: &str = concat!(
     include_str!("assets/page.css"),
@@ -33,7 +33,7 @@ pub struct Document {
     pub policy: String,
 }
 
-pub(super) fn around(page: Page, live: Option<&Live>) -> Document {
+pub(super) fn around(page: Page, live: Option<&PlaygroundData>) -> Document {
     let (body, chapters) = page.finish();
     // In separate blocks, so that their names do not collide.
     let playground = live.map(|_| format!("{{\n{PLAYGROUND}}}\n"));

@@ -61,11 +61,11 @@ fn nothing_is_missing() {
     for id in expected {
         assert!(ids.contains(&*id), "{id} is not on the page");
     }
-    let told = ids
+    let shown = ids
         .iter()
         .filter(|id| id.starts_with("log-") && id.matches('-').count() > 1);
     assert!(
-        told.count() >= fields.len(),
+        shown.count() >= fields.len(),
         "{} fields of the log",
         fields.len()
     );
@@ -87,7 +87,7 @@ fn the_readme_has_every_format() {
     }
 }
 
-/// A family without a series would be told by no registry, and so be missing everywhere.
+/// A family without a series would be shown by no registry, and so be missing everywhere.
 #[test]
 fn no_metric_hides_until_it_is_counted() {
     let source = include_str!("../telemetry/metrics/mod.rs");

@@ -3,9 +3,9 @@
 use tintype_imaging::geometry::{MAX_PIXELS, MAX_SIDE};
 use tintype_store::Key;
 
-use super::page::{Entry, Page};
+use super::page::{Page, ReferenceEntry};
 use crate::url::{
-    ITEMS, MAX_SPEC_BYTES, RULES, Rule, SigningKey, allowed, parse_spec, signed_path,
+    Contradiction, ITEMS, MAX_SPEC_BYTES, RULES, SigningKey, allowed, parse_spec, signed_path,
 };
 
 /// For the example only.
@@ -17,7 +17,7 @@ pub(super) fn write(page: &mut Page) {
     page.part("items", "Items");
     for item in &ITEMS {
         let default = item.default.map(|default| format!("`{default}`"));
-        page.entry(Entry {
+        page.entry(ReferenceEntry {
             id: format!("item-{}", item.name),
             name: item.name,
             text: item.meaning,
@@ -26,15 +26,15 @@ pub(super) fn write(page: &mut Page) {
                 ("Default", default.unwrap_or_default()),
                 ("Conflicts with", contradictions(item.name)),
             ],
-            ..Entry::default()
+            ..ReferenceEntry::default()
         });
     }
-    page.entry(Entry {
+    page.entry(ReferenceEntry {
         id: "item-sig".to_owned(),
         name: "sig",
         text: "The [signature](#signatures). Always the last item.",
         facts: vec![("Values", allowed("sig"))],
-        ..Entry::default()
+        ..ReferenceEntry::default()
     });
     page.prose(&format!(
         "A spec is at most {MAX_SPEC_BYTES} characters of `A-Z a-z 0-9 - . _ ~`. An image has at most {MAX_SIDE} pixels a \
@@ -43,7 +43,7 @@ pub(super) fn write(page: &mut Page) {
     ));
     page.part("contradictions", "Contradictions");
     page.prose("Contradictions are refused with the name of the item. These are all:");
-    let row = |rule: &Rule| {
+    let row = |rule: &Contradiction| {
         let (item, example) = (rule.item, rule.example);
         [
             format!("`{item}`"),

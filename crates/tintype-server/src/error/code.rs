@@ -11,7 +11,7 @@ enum Again {
 }
 
 /// The definition of a code.
-struct Row {
+struct CodeRow {
     status: u16,
     text: &'static str,
     again: Again,
@@ -38,9 +38,9 @@ macro_rules! codes {
             /// Every code, for the reference and for tests.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            const fn row(self) -> Row {
+            const fn row(self) -> CodeRow {
                 match self {
-                    $(Self::$name => Row {
+                    $(Self::$name => CodeRow {
                         status: $status,
                         text: $text,
                         again: Again::$again,

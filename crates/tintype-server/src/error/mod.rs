@@ -213,7 +213,7 @@ impl Error {
 
     /// Whether the original's bytes are the reason that it cannot be rendered, rather than the store, the load, or
     /// the request.
-    pub fn is_of_picture(&self) -> bool {
+    pub fn is_of_original(&self) -> bool {
         matches!(
             self.0.code,
             Code::CorruptImage | Code::UnsupportedFormat | Code::TooManyPixels | Code::TooComplex

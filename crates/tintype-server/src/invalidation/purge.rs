@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tintype_store::{ContentHash, Key, Listed, MAX_PAGE};
+use tintype_store::{ContentHash, Key, ListedOriginal, MAX_PAGE};
 
 use crate::app::App;
 use crate::error::Error;
@@ -164,7 +164,7 @@ pub(crate) async fn purge_prefix(
     Ok(done)
 }
 
-async fn renew_all(app: &App, originals: Vec<Listed>) -> Result<u64, Error> {
+async fn renew_all(app: &App, originals: Vec<ListedOriginal>) -> Result<u64, Error> {
     stream::iter(originals)
         .map(|listed| async move { renew(app, &listed.key).await })
         .buffer_unordered(AT_ONCE)

@@ -27,9 +27,9 @@ pub(crate) fn of_folder(path: &str) -> String {
 
 /// The tags of one response: its original, its content, its preset, and its parent folders. If there are too many,
 /// folders in the middle are left out.
-pub(crate) struct Tags(Vec<String>);
+pub(crate) struct CacheTags(Vec<String>);
 
-impl Tags {
+impl CacheTags {
     pub(crate) fn of(key: &Key, record: &Record, site: &str, preset: Option<&str>) -> Self {
         let mut tags = vec![of_key(key), of_folder("")];
         tags.extend(record.sha256.map(of_content));
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_response_is_tagged_by_original_content_preset_and_each_folder() {
         let key = Key::parse("a/b/c.jpg").unwrap();
-        let tags = Tags::of(&key, &record(&key), "default", Some("card"));
+        let tags = CacheTags::of(&key, &record(&key), "default", Some("card"));
         let hash = |text: &str| short_hash(text.as_bytes());
         let expected = [
             format!("tt-{}", hash("a/b/c.jpg")),
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn many_folders_do_not_break_the_limit() {
         let key = Key::parse(&format!("{}x.jpg", "d/".repeat(300))).unwrap();
-        let tags = Tags::of(&key, &record(&key), "default", None);
+        let tags = CacheTags::of(&key, &record(&key), "default", None);
         assert!(tags.separated_by(",").len() <= MAX_BYTES);
         assert!(tags.0.contains(&of_folder("")), "everything can be purged");
     }

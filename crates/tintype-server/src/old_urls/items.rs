@@ -4,12 +4,12 @@ use super::Unmapped;
 use crate::url::{SpecUrl, parse_spec};
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Items {
+pub(super) struct SpecItems {
     preset: Option<String>,
     items: Vec<(String, String)>,
 }
 
-impl Items {
+impl SpecItems {
     pub(super) fn set(&mut self, name: &str, value: impl ToString) {
         self.remove(name);
         self.items.push((name.to_owned(), value.to_string()));

@@ -9,41 +9,41 @@
 //!
 //! Deliberately absent: the site of a key, responses and redirects, the store and the clock.
 
-mod address;
 mod imgproxy;
 mod items;
-mod listed;
+mod key_mapping;
+mod orientation;
 mod pattern;
 mod thumbor;
-mod turn;
+mod unsigned_size;
 
-pub use address::{MAX_PATTERN_BYTES, Place, compile};
 pub use imgproxy::{Imgproxy, Pair};
-pub use listed::Listed;
+pub use key_mapping::{KeyMapping, MAX_PATTERN_BYTES, compile};
 pub use pattern::{Pattern, PatternText};
 pub use thumbor::Thumbor;
+pub use unsigned_size::UnsignedSize;
 
 use tintype_store::Key;
 
 use crate::url::{
     Access, Denied, FormatItem, Originals, Presets, SpecError, SpecUrl, Unsigned, authorise_spec,
 };
-use items::Items;
+use items::SpecItems;
 
 /// Longer than any real URL in a page, and than browsers send.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// A rule of a site's list.
 #[derive(Debug)]
-pub struct Rule {
+pub struct OldUrlRule {
     pub grammar: Grammar,
     /// Prefix of its URLs; begins and ends with a slash.
     pub prefix: String,
-    pub place: Place,
-    pub answer: Answer,
-    pub until: Option<Until>,
+    pub mapping: KeyMapping,
+    pub answer: ResponseMode,
+    pub until: Option<EndDate>,
     /// Boxes that need no signature even if the site requires one.
-    pub sizes: Vec<Listed>,
+    pub sizes: Vec<UnsignedSize>,
 }
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub enum Grammar {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Answer {
+pub enum ResponseMode {
     /// Served in place.
     #[default]
     Here,
@@ -64,7 +64,7 @@ pub enum Answer {
 
 /// The first day on which URLs are not served any more, at midnight UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Until {
+pub struct EndDate {
     /// As configured.
     pub day: String,
     /// Unix seconds.
@@ -133,14 +133,14 @@ impl Grammar {
 }
 
 /// A parsed URL: the image's URL and the spec.
-struct Read {
+struct ParsedUrl {
     /// Decoded once.
     address: String,
-    items: Items,
+    items: SpecItems,
     access: Access,
 }
 
-impl Rule {
+impl OldUrlRule {
     /// `None` if the URL does not belong to this grammar. `presets` are those of the site, `now` is in Unix
     /// seconds.
     pub fn translate(
@@ -165,8 +165,8 @@ impl Rule {
         Some(read.and_then(|read| self.translated(read, presets)))
     }
 
-    fn translated(&self, read: Read, presets: &Presets) -> Result<Translated, Unmapped> {
-        let key = self.place.key(&read.address)?;
+    fn translated(&self, read: ParsedUrl, presets: &Presets) -> Result<Translated, Unmapped> {
+        let key = self.mapping.key(&read.address)?;
         let spec = read.items.spec()?;
         // Also checks that the preset exists and is compatible with the rest.
         spec.with_preset(presets)?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::address::{compile, decode};
-use super::items::Items;
-use super::{Read, Unmapped};
+use super::items::SpecItems;
+use super::key_mapping::{compile, decode};
+use super::{ParsedUrl, Unmapped};
 use crate::url::{Access, is_item};
 
 /// As configured.
@@ -87,7 +87,11 @@ impl Pattern {
         })
     }
 
-    pub(super) fn read(&self, rest: &str, query: Option<&str>) -> Option<Result<Read, Unmapped>> {
+    pub(super) fn read(
+        &self,
+        rest: &str,
+        query: Option<&str>,
+    ) -> Option<Result<ParsedUrl, Unmapped>> {
         let path = decode(rest).ok()?;
         let mut groups = Groups::default();
         if !groups.take(&self.path, &path) {
@@ -96,7 +100,7 @@ impl Pattern {
         Some(self.request(groups, query.unwrap_or_default()))
     }
 
-    fn request(&self, mut groups: Groups, query: &str) -> Result<Read, Unmapped> {
+    fn request(&self, mut groups: Groups, query: &str) -> Result<ParsedUrl, Unmapped> {
         if !self.query.is_empty() {
             self.read_query(query, &mut groups)?;
         }
@@ -113,7 +117,7 @@ impl Pattern {
         }
         let missing = || Unmapped::Key(String::from("the URL names no image"));
         let address = self.key.fill(&texts).ok_or_else(missing)?;
-        let mut items = Items::default();
+        let mut items = SpecItems::default();
         for template in &self.spec {
             let has_nothing = |group: &str| texts.get(group).is_none_or(|text| is_nothing(text));
             if template.groups().any(has_nothing) {
@@ -126,7 +130,7 @@ impl Pattern {
                 false => items.add(&text),
             }
         }
-        Ok(Read {
+        Ok(ParsedUrl {
             address,
             items,
             access: Access::Unsigned,

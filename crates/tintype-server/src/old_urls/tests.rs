@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::url::{PresetName, parse_spec};
 
-pub(super) fn rule(grammar: Grammar, sources: &[&str]) -> Rule {
-    Rule {
+pub(super) fn rule(grammar: Grammar, sources: &[&str]) -> OldUrlRule {
+    OldUrlRule {
         grammar,
         prefix: "/".to_owned(),
-        place: Place::new(sources.iter().copied(), String::new(), Vec::new()),
-        answer: Answer::Here,
+        mapping: KeyMapping::new(sources.iter().copied(), String::new(), Vec::new()),
+        answer: ResponseMode::Here,
         until: None,
         sizes: Vec::new(),
     }
@@ -30,7 +30,7 @@ static PRESETS: LazyLock<Presets> = LazyLock::new(|| {
 });
 
 /// `signed key spec`, or `reason: words`, or `-` if it belongs to another grammar.
-pub(super) fn told(rule: &Rule, address: &str) -> String {
+pub(super) fn translation(rule: &OldUrlRule, address: &str) -> String {
     let (path, query) = match address.split_once('?') {
         None => (address, None),
         Some((path, query)) => (path, Some(query)),
@@ -62,7 +62,7 @@ struct Written<'a> {
     words: &'a [(&'a str, &'a [(&'a str, &'a str)])],
 }
 
-fn pattern(written: &Written<'_>) -> Result<Rule, (String, String)> {
+fn pattern(written: &Written<'_>) -> Result<OldUrlRule, (String, String)> {
     let text = |(one, other): &(&str, &str)| ((*one).to_owned(), (*other).to_owned());
     let query: Vec<_> = written.query.iter().map(text).collect();
     let words: BTreeMap<_, BTreeMap<_, _>> = written
@@ -158,9 +158,9 @@ fn a_script_is_a_pattern_over_its_query() {
         ("/thumb.php/x?src=a.jpg", "-"),
         ("/other.php?src=a.jpg", "-"),
     ] {
-        assert_eq!(told(&rule, address), expected, "{address}");
+        assert_eq!(translation(&rule, address), expected, "{address}");
     }
-    assert!(told(&rule, "/thumb.php?src=a.jpg&w=99999").starts_with("option: w: must be"));
+    assert!(translation(&rule, "/thumb.php?src=a.jpg&w=99999").starts_with("option: w: must be"));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn names_of_stored_thumbnails_are_a_pattern_over_the_path() {
             "-",
         ),
     ] {
-        assert_eq!(told(rule, address), expected, "{address}");
+        assert_eq!(translation(rule, address), expected, "{address}");
     }
 }
 
@@ -237,8 +237,11 @@ fn a_value_brings_no_items_of_its_own() {
         "3_4",
         "x",
     ] {
-        let told = told(&rule, &format!("/a.jpg/{value}"));
-        assert!(told.starts_with("option: "), "{value}: {told}");
+        let translation = translation(&rule, &format!("/a.jpg/{value}"));
+        assert!(
+            translation.starts_with("option: "),
+            "{value}: {translation}"
+        );
     }
 }
 
@@ -336,8 +339,8 @@ fn a_pattern_says_what_is_wrong_with_it() {
 #[test]
 fn an_image_is_found_however_its_url_is_spelt() {
     let key = |sources: &[&str], address: &str| {
-        let place = Place::new(sources.iter().copied(), "old/".to_owned(), Vec::new());
-        match place.key(address) {
+        let mapping = KeyMapping::new(sources.iter().copied(), "old/".to_owned(), Vec::new());
+        match mapping.key(address) {
             Ok(key) => key.as_str().to_owned(),
             Err(unmapped) => unmapped.reason().to_owned(),
         }
@@ -380,8 +383,8 @@ fn an_image_is_found_however_its_url_is_spelt() {
         (compile("^v[0-9]+/(.*)").unwrap(), "$1".to_owned()),
         (compile(r"\.jpeg$").unwrap(), ".jpg".to_owned()),
     ];
-    let place = Place::new([], String::new(), replace);
-    assert_eq!(place.key("v12/a.jpeg").unwrap().as_str(), "a.jpg");
+    let mapping = KeyMapping::new([], String::new(), replace);
+    assert_eq!(mapping.key("v12/a.jpeg").unwrap().as_str(), "a.jpg");
 }
 
 #[test]
@@ -389,23 +392,26 @@ fn after_its_day_every_url_of_a_grammar_is_gone() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     let until = |second| {
         let day = "2030-01-01".to_owned();
-        Some(Until { day, second })
+        Some(EndDate { day, second })
     };
     rule.until = until(1_001);
-    assert_eq!(told(&rule, "/thumb.php?src=a.jpg"), "a.jpg f_auto");
+    assert_eq!(translation(&rule, "/thumb.php?src=a.jpg"), "a.jpg f_auto");
     rule.until = until(1_000);
     for address in ["/thumb.php?src=a.jpg", "/thumb.php?nonsense=1"] {
-        let told = told(&rule, address);
-        assert_eq!(told, "gone: URLs of this kind were served until 2030-01-01");
+        let translation = translation(&rule, address);
+        assert_eq!(
+            translation,
+            "gone: URLs of this kind were served until 2030-01-01"
+        );
     }
-    assert_eq!(told(&rule, "/else"), "-");
+    assert_eq!(translation(&rule, "/else"), "-");
 }
 
 #[test]
 fn unsigned_urls_obey_the_site_except_for_listed_boxes() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     rule.sizes = ["300x200", "640x", "0x480"]
-        .map(|text| Listed::parse(text).unwrap())
+        .map(|text| UnsignedSize::parse(text).unwrap())
         .to_vec();
     let allowed = |spec: &str, access, originals| {
         let translated = Translated {
@@ -472,7 +478,7 @@ fn unsigned_urls_obey_the_site_except_for_listed_boxes() {
         "9000x1",
         "+1x2",
     ] {
-        assert_eq!(Listed::parse(wrong), None, "{wrong}");
+        assert_eq!(UnsignedSize::parse(wrong), None, "{wrong}");
     }
 }
 
@@ -480,14 +486,17 @@ fn unsigned_urls_obey_the_site_except_for_listed_boxes() {
 fn only_urls_below_the_prefix_belong_to_a_grammar() {
     let mut rule = pattern(&TIMTHUMB).unwrap();
     rule.prefix = "/old/".to_owned();
-    assert_eq!(told(&rule, "/thumb.php?src=a.jpg"), "-");
-    assert_eq!(told(&rule, "/old/thumb.php?src=a.jpg"), "a.jpg f_auto");
-    assert_eq!(told(&rule, "/old/"), "-");
+    assert_eq!(translation(&rule, "/thumb.php?src=a.jpg"), "-");
+    assert_eq!(
+        translation(&rule, "/old/thumb.php?src=a.jpg"),
+        "a.jpg f_auto"
+    );
+    assert_eq!(translation(&rule, "/old/"), "-");
     let long = format!("/old/thumb.php?src={}", "a".repeat(9_000));
-    assert_eq!(told(&rule, &long), "-");
+    assert_eq!(translation(&rule, &long), "-");
 }
 
-static EVERY_GRAMMAR: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+static EVERY_GRAMMAR: LazyLock<Vec<OldUrlRule>> = LazyLock::new(|| {
     let thumbor = Thumbor {
         keys: vec![b"key".to_vec()],
         is_unsafe: true,

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::respond::conditional::Tags;
 use crate::invalidation::notice::Cause;
 use crate::invalidation::purge;
-use crate::originals::current::{self, Current};
+use crate::originals::current::{self, CurrentOriginal};
 use crate::originals::delete::{Removed, remove};
 use crate::originals::idempotency::{self, FoundIntent, IdempotencyKey};
 use crate::originals::put::{BytesFrom, Conflict, Placed, Placement, describes};
@@ -50,7 +50,12 @@ impl Copying<'_> {
         }
     }
 
-    async fn copy_from(&self, app: &App, source: &Current, moved: bool) -> Result<Placed, Error> {
+    async fn copy_from(
+        &self,
+        app: &App,
+        source: &CurrentOriginal,
+        moved: bool,
+    ) -> Result<Placed, Error> {
         let record = &source.stored.record;
         // A block on the source's key alone is extended to its content, so that there is no moment at which the
         // copy is visible.
@@ -85,7 +90,7 @@ impl Copying<'_> {
         if !placed.replayed && now.is_none_or(|now| !describes(record, &now)) {
             // The copied version may be another one than that of the record.
             if let Some(stored) = app.records.rederive(&placed.key).await? {
-                placed.tell(stored);
+                placed.set_record(stored);
             }
         }
         Ok(placed)
@@ -117,7 +122,7 @@ impl Copying<'_> {
         for attempt in 0..MAX_ATTEMPTS {
             let key = Key::parse(&names.name(attempt)?)?;
             self.caller.principal.require(Scope::Write, &key)?;
-            let Some(Current { meta, stored }) = current::find(app, &key).await? else {
+            let Some(CurrentOriginal { meta, stored }) = current::find(app, &key).await? else {
                 break;
             };
             if meta.attributes.idempotency == Some(idempotency.attribute()) {

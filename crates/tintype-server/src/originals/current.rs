@@ -10,25 +10,27 @@ use crate::originals::changing::Retries;
 use crate::originals::put::describes;
 use crate::records::StoredRecord;
 
-pub(crate) struct Current {
+pub(crate) struct CurrentOriginal {
     pub meta: Meta,
     pub stored: Arc<StoredRecord>,
 }
 
 /// The store is always asked whether the original exists; its record may come from memory if it describes what is
 /// there.
-pub(crate) async fn find(app: &App, key: &Key) -> Result<Option<Current>, Error> {
+pub(crate) async fn find(app: &App, key: &Key) -> Result<Option<CurrentOriginal>, Error> {
     let Some(meta) = app.store.head(&Object::Original(key.clone())).await? else {
         return Ok(None);
     };
     match app.records.load(key).await? {
-        Some(stored) if describes(&stored.record, &meta) => Ok(Some(Current { meta, stored })),
+        Some(stored) if describes(&stored.record, &meta) => {
+            Ok(Some(CurrentOriginal { meta, stored }))
+        }
         _ => with_fresh_record(app, key, meta).await,
     }
 }
 
 /// Does the same with a record that is as new as the store's.
-pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, Error> {
+pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<CurrentOriginal>, Error> {
     match app.store.head(&Object::Original(key.clone())).await? {
         Some(meta) => with_fresh_record(app, key, meta).await,
         None => Ok(None),
@@ -36,7 +38,11 @@ pub(crate) async fn find_fresh(app: &App, key: &Key) -> Result<Option<Current>, 
 }
 
 /// Reads an original that is being changed until it matches its record.
-async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Option<Current>, Error> {
+async fn with_fresh_record(
+    app: &App,
+    key: &Key,
+    mut meta: Meta,
+) -> Result<Option<CurrentOriginal>, Error> {
     let mut retries = Retries::default();
     loop {
         let stored = match app.records.read(key).await? {
@@ -46,7 +52,7 @@ async fn with_fresh_record(app: &App, key: &Key, mut meta: Meta) -> Result<Optio
         };
         match stored {
             Some(stored) if describes(&stored.record, &meta) => {
-                return Ok(Some(Current { meta, stored }));
+                return Ok(Some(CurrentOriginal { meta, stored }));
             }
             // Deleted meanwhile, or replaced between the two reads.
             _ => retries.again().await?,

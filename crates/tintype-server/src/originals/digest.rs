@@ -51,7 +51,7 @@ impl Algorithm {
 
 /// The checksums that a client has sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedDigests {
     digests: Vec<(HeaderName, Algorithm, Vec<u8>)>,
 }
 
@@ -69,7 +69,7 @@ pub struct Mismatch {
     pub algorithm: Algorithm,
 }
 
-impl Expected {
+impl ExpectedDigests {
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Malformed> {
         let mut expected = Self::default();
         for header in [CONTENT_DIGEST, REPR_DIGEST] {
@@ -134,7 +134,7 @@ impl Expected {
         }
     }
 
-    /// `digests` must come from [`Expected::hasher`].
+    /// `digests` must come from [`ExpectedDigests::hasher`].
     pub fn verify(&self, digests: &Digests) -> Result<(), Mismatch> {
         for (header, algorithm, expected) in &self.digests {
             let actual = match algorithm {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn verify(lines: &[(&'static str, &str)], body: &[u8]) -> Result<(), Mismatch> {
-        let expected = Expected::from_headers(&headers(lines)).unwrap();
+        let expected = ExpectedDigests::from_headers(&headers(lines)).unwrap();
         let mut hasher = expected.hasher();
         body.chunks(7).for_each(|chunk| hasher.update(chunk));
         expected.verify(&hasher.finish())
@@ -334,7 +334,7 @@ mod tests {
     fn the_old_checksum_is_verified_too() {
         let line = [("content-md5", "lDpwLQbzRZmu4fjajvn3KWAx1pk=")];
         assert!(
-            Expected::from_headers(&headers(&line)).is_err(),
+            ExpectedDigests::from_headers(&headers(&line)).is_err(),
             "that is a SHA-1"
         );
         assert_eq!(
@@ -351,11 +351,12 @@ mod tests {
     #[test]
     fn unknown_algorithms_are_ignored() {
         for line in ["md5=:AAAA:", "sha=:AAAA:, crc32c=:AAAA:", "", "*new=::"] {
-            let expected = Expected::from_headers(&headers(&[("content-digest", line)])).unwrap();
+            let expected =
+                ExpectedDigests::from_headers(&headers(&[("content-digest", line)])).unwrap();
             assert!(expected.is_empty(), "{line:?}");
         }
         assert!(
-            Expected::from_headers(&HeaderMap::new())
+            ExpectedDigests::from_headers(&HeaderMap::new())
                 .unwrap()
                 .is_empty()
         );
@@ -379,17 +380,17 @@ mod tests {
             ",",
             "sha-512=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:",
         ] {
-            let outcome = Expected::from_headers(&headers(&[("content-digest", line)]));
+            let outcome = ExpectedDigests::from_headers(&headers(&[("content-digest", line)]));
             assert!(outcome.is_err(), "{line:?}");
         }
-        assert!(Expected::from_headers(&headers(&[("content-md5", "?")])).is_err());
+        assert!(ExpectedDigests::from_headers(&headers(&[("content-md5", "?")])).is_err());
         let twice = [("content-md5", MD5), ("content-md5", MD5)];
-        assert!(Expected::from_headers(&headers(&twice)).is_err());
+        assert!(ExpectedDigests::from_headers(&headers(&twice)).is_err());
     }
 
     #[test]
     fn a_response_has_its_checksum_in_the_form_of_a_request() {
-        let expected = Expected::from_headers(&headers(&[("repr-digest", SHA256)])).unwrap();
+        let expected = ExpectedDigests::from_headers(&headers(&[("repr-digest", SHA256)])).unwrap();
         let mut hasher = expected.hasher();
         hasher.update(BODY);
         assert_eq!(repr_digest(hasher.finish().sha256), SHA256);

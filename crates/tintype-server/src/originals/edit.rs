@@ -12,7 +12,7 @@ use crate::originals::current;
 use crate::records::blocks::Block;
 use crate::records::patch::{EditableFields, RecordPatch, RequestedState};
 use crate::records::record::{Record, RecordView, State};
-use crate::records::{MAX_ROUNDS, StoredRecord, Written};
+use crate::records::{MAX_ROUNDS, StoredRecord, WriteOutcome};
 
 /// A record as the API shows it, with the ETag of that view.
 pub(crate) struct TaggedView {
@@ -62,7 +62,7 @@ pub(crate) async fn edit(
         change.take_down(app, key, sha256, actor).await?;
         let condition = Condition::Match(stored.etag.clone());
         let next = change.record(&stored.record);
-        let Written::Stored(stored) = app.records.write(next, &condition).await? else {
+        let WriteOutcome::Stored(stored) = app.records.write(next, &condition).await? else {
             continue;
         };
         change.follow(app, key, sha256, actor).await?;

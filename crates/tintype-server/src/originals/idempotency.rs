@@ -14,7 +14,9 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tintype_store::{Attributes, Condition, ContentHash, ETag, HexId, Key, Object, Source, Store};
+use tintype_store::{
+    Attributes, Condition, ContentHash, ETag, HexId, Key, Object, Store, WriteSource,
+};
 
 use crate::error::{Code, Error};
 use crate::originals::rename::Suffixes;
@@ -94,11 +96,11 @@ pub struct Intent {
     pub at: Timestamp,
     /// The store ETag of the object to be replaced; `None` if there was none.
     pub before: Option<ETag>,
-    pub answer: Option<Answer>,
+    pub answer: Option<StoredResponse>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct StoredResponse {
     pub created: bool,
     pub etag: ETag,
     pub told: RecordView,
@@ -178,7 +180,7 @@ pub async fn write(
     let bytes = serde_json::to_vec(intent).map_err(|error| {
         Error::new(Code::Internal).cause(format!("an intent cannot be written: {error}"))
     })?;
-    let source = Source::Bytes(bytes.into());
+    let source = WriteSource::Bytes(bytes.into());
     match store
         .put(&key.object(), source, condition, &Attributes::default())
         .await

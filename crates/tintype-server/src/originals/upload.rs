@@ -15,18 +15,18 @@ use tintype_store::Key;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{Code, Error};
-use crate::originals::digest::Expected;
+use crate::originals::digest::ExpectedDigests;
 use crate::originals::idempotency::IdempotencyKey;
 use crate::originals::put::{BytesFrom, Conflict, Placed, Placement};
 use crate::originals::spool::{self, HEAD_BYTES, Reservation, Spooled};
 use crate::records::media_type::MediaType;
 use crate::records::patch::{EditableFields, RecordPatch};
-use crate::records::probing::Input;
+use crate::records::probing::ProbeInput;
 use crate::telemetry::access_log::Step;
 use crate::workers::Priority;
 
 /// An upload request without its bytes.
-pub(crate) struct Upload<'a> {
+pub(crate) struct UploadRequest<'a> {
     pub caller: &'a Caller,
     pub key: Key,
     pub conflict: Conflict,
@@ -48,7 +48,7 @@ pub(crate) async fn reserve(app: &App, declared: Option<u64>) -> Result<Reservat
 }
 
 /// A complete body whose checksums match.
-pub(crate) struct Received {
+pub(crate) struct ReceivedBody {
     pub spooled: Spooled,
     pub sniffed: Sniffed,
 }
@@ -59,9 +59,9 @@ pub(crate) async fn receive<S, E>(
     app: &App,
     reservation: Reservation,
     body: S,
-    expected: &Expected,
+    expected: &ExpectedDigests,
     key: Option<&Key>,
-) -> Result<Received, Error>
+) -> Result<ReceivedBody, Error>
 where
     S: Stream<Item = Result<Bytes, E>>,
     E: std::error::Error + Send + Sync + 'static,
@@ -99,21 +99,21 @@ where
             .detail(mismatch.to_string())
             .member("field", mismatch.header.as_str())
     })?;
-    Ok(Received { spooled, sniffed })
+    Ok(ReceivedBody { spooled, sniffed })
 }
 
 /// Stores what was received.
 pub(crate) async fn place(
     app: &App,
-    upload: Upload<'_>,
-    received: Received,
+    upload: UploadRequest<'_>,
+    received: ReceivedBody,
 ) -> Result<Placed, Error> {
-    let Received { spooled, sniffed } = received;
+    let ReceivedBody { spooled, sniffed } = received;
     // Shared with the threads that read it, which may outlive a cancelled request.
     let spooled = Arc::new(spooled);
     let media_type = MediaType::of(sniffed, &upload.key);
     check_type(app, &media_type)?;
-    let input = Input::Spooled(spooled.clone());
+    let input = ProbeInput::Spooled(spooled.clone());
     let facts = app
         .probing
         .facts(sniffed, media_type, input, None, Priority::Request)
@@ -176,7 +176,7 @@ fn too_large(limit: u64) -> Error {
         .member("limit", limit)
 }
 
-fn no_room(full: &spool::Full) -> Error {
+fn no_room(full: &spool::SpoolFull) -> Error {
     Error::new(Code::InsufficientStorage)
         .detail(full.to_string())
         .retry_after(30)

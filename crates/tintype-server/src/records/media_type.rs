@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tintype_imaging::sniff::{Kind, Sniffed};
+use tintype_imaging::sniff::{ContentClass, Sniffed};
 use tintype_store::Key;
 
 /// As in `Content-Type`, in lower case; it may have a parameter, such as a character set.
@@ -18,8 +18,8 @@ impl MediaType {
             return Self(refined.to_owned());
         }
         let guess = match sniffed.kind {
-            Kind::Picture | Kind::Active | Kind::Passive => None,
-            Kind::Unknown => mime_guess::from_path(key.file_name()).first(),
+            ContentClass::Picture | ContentClass::Active | ContentClass::Passive => None,
+            ContentClass::Unknown => mime_guess::from_path(key.file_name()).first(),
         };
         let passive = guess.filter(|guess| {
             guess.type_() != mime_guess::mime::IMAGE && !is_active(guess.essence_str())

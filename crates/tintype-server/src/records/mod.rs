@@ -6,14 +6,14 @@
 //! If it cannot be stored, it is kept in memory.
 
 pub mod blocks;
-mod known;
+mod cached_record;
 pub mod media_type;
-pub mod named;
 pub mod patch;
 pub mod probing;
 mod pulse;
 pub mod reason;
 pub mod record;
+pub mod stored_word;
 pub mod unfinished;
 
 use std::future::ready;
@@ -23,17 +23,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use moka::future::Cache;
 use moka::ops::compute::{CompResult, Op};
-use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Source, Store};
+use tintype_store::{Attributes, Condition, ETag, Key, KeyHash, Meta, Object, Store, WriteSource};
 use tokio::sync::mpsc;
 
 use crate::error::{Code, Error};
 use crate::originals::changing::Retries;
 use crate::records::probing::Probing;
 use crate::records::record::{Image, Record, short_hash};
-use crate::records::unfinished::Unfinished;
+use crate::records::unfinished::UnfinishedRecord;
 use crate::workers::Priority;
-use known::Known;
-use pulse::Pulse;
+use cached_record::CachedRecord;
+use pulse::StorePulse;
 
 /// Limit of a record's JSON; `meta` is limited far below this.
 const MAX_RECORD_BYTES: u64 = 1024 * 1024;
@@ -75,7 +75,7 @@ impl StoredRecord {
 
 /// The result of a conditional write.
 #[derive(Debug)]
-pub enum Written {
+pub enum WriteOutcome {
     Stored(Arc<StoredRecord>),
     /// Another process has written it first.
     Raced,
@@ -84,16 +84,16 @@ pub enum Written {
 pub struct Records {
     store: Arc<Store>,
     probing: Arc<Probing>,
-    cache: Cache<String, Known>,
+    cache: Cache<String, CachedRecord>,
     keep: Duration,
-    pulse: Pulse,
+    pulse: StorePulse,
     /// Whether the store is read-only.
     is_read_only: bool,
     /// Derived records that cannot be stored, whatever the reason.
     derived: Cache<String, Arc<Record>>,
     /// Originals whose decoded facts were left out because of load, or whose hash was left out because they are
     /// large.
-    unfinished: mpsc::Sender<Unfinished>,
+    unfinished: mpsc::Sender<UnfinishedRecord>,
 }
 
 impl Records {
@@ -101,7 +101,7 @@ impl Records {
         store: Arc<Store>,
         probing: Arc<Probing>,
         keep: Duration,
-        unfinished: mpsc::Sender<Unfinished>,
+        unfinished: mpsc::Sender<UnfinishedRecord>,
     ) -> Self {
         let cache = Cache::builder()
             .max_capacity(MAX_CACHED_RECORDS)
@@ -114,7 +114,7 @@ impl Records {
             probing,
             cache,
             keep,
-            pulse: Pulse::default(),
+            pulse: StorePulse::default(),
             unfinished,
         }
     }
@@ -144,13 +144,13 @@ impl Records {
         self: &Arc<Self>,
         key: &Key,
         until: Instant,
-        known: Option<Known>,
+        known: Option<CachedRecord>,
     ) -> Result<Option<Arc<StoredRecord>>, Error> {
         let Some((last, known)) = known.and_then(|known| Some((known.last()?, known))) else {
-            return self.ask(key, until).await;
+            return self.look_up(key, until).await;
         };
         let (records, owned) = (self.clone(), key.clone());
-        let asking = tokio::spawn(async move { records.ask(&owned, until).await });
+        let asking = tokio::spawn(async move { records.look_up(&owned, until).await });
         match self.pulse.await_answer(asking).await {
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => Err(Error::new(Code::Internal).cause(panic)),
@@ -163,7 +163,7 @@ impl Records {
 
     /// One read at a time per key, and never during [`Self::remember`] or [`Self::invalidate`]: what was read before a
     /// change must not be cached after it.
-    async fn ask(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
+    async fn look_up(&self, key: &Key, until: Instant) -> Result<Option<Arc<StoredRecord>>, Error> {
         let asking = self.cache.entry_by_ref(key.as_str());
         let outcome = asking
             .and_try_compute_with(|entry| async move {
@@ -178,7 +178,7 @@ impl Records {
                             false => self.pulse.responded(),
                         }
                         let last = known.and_then(|known| known.last()).ok_or(error)?;
-                        Ok(Op::Put(Known::new(Some(last), PAUSE)))
+                        Ok(Op::Put(CachedRecord::new(Some(last), PAUSE)))
                     }
                     answer => {
                         self.pulse.responded();
@@ -190,8 +190,8 @@ impl Records {
         Ok(computed(outcome))
     }
 
-    fn known(&self, stored: Option<Arc<StoredRecord>>) -> Known {
-        Known::new(stored, self.keep)
+    fn known(&self, stored: Option<Arc<StoredRecord>>) -> CachedRecord {
+        CachedRecord::new(stored, self.keep)
     }
 
     /// The record of the current bytes, if the known one is of the version `outdated`. Concurrent calls derive it
@@ -244,22 +244,26 @@ impl Records {
         entry.and_compute_with(|_| ready(Op::Put(known))).await;
     }
 
-    pub async fn write(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
+    pub async fn write(
+        &self,
+        record: Record,
+        condition: &Condition,
+    ) -> Result<WriteOutcome, Error> {
         let key = record.key.clone();
         let written = self.put(record, condition).await;
         // Whatever the result, the cached record may be outdated now.
         self.invalidate(&key).await;
         let written = written?;
-        if let Written::Stored(stored) = &written {
+        if let WriteOutcome::Stored(stored) = &written {
             self.remember(&key, Some(stored.clone())).await;
         }
         Ok(written)
     }
 
     /// Leaves the cache to the caller, which may be about to change it.
-    async fn put(&self, record: Record, condition: &Condition) -> Result<Written, Error> {
+    async fn put(&self, record: Record, condition: &Condition) -> Result<WriteOutcome, Error> {
         let written = put(&self.store, record, condition).await?;
-        if let Written::Stored(stored) = &written {
+        if let WriteOutcome::Stored(stored) = &written {
             self.note_unfinished(stored);
         }
         Ok(written)
@@ -281,7 +285,7 @@ impl Records {
                 ..stored.record.clone()
             };
             let condition = Condition::Match(stored.etag.clone());
-            if let Written::Stored(_) = self.write(record, &condition).await? {
+            if let WriteOutcome::Stored(_) = self.write(record, &condition).await? {
                 return Ok(());
             }
         }
@@ -328,9 +332,9 @@ impl Records {
         }
         let condition = Condition::Match(stored.etag.clone());
         match self.write(record, &condition).await? {
-            Written::Stored(stored) => Ok(unfinished(&stored)),
+            WriteOutcome::Stored(stored) => Ok(unfinished(&stored)),
             // The process that was first has recorded what is left to do.
-            Written::Raced => Ok(None),
+            WriteOutcome::Raced => Ok(None),
         }
     }
 
@@ -347,7 +351,7 @@ impl Records {
         if let Some(at) = self.unfinished_at(&stored.record) {
             let key = stored.record.key.clone();
             // If the list is full, the next load of the record adds it.
-            let _ = self.unfinished.try_send(Unfinished { at, key });
+            let _ = self.unfinished.try_send(UnfinishedRecord { at, key });
         }
     }
 
@@ -473,9 +477,9 @@ impl Records {
             return Ok(Some(stored));
         }
         match self.put(record.clone(), condition).await {
-            Ok(Written::Stored(stored)) => Ok(Some(stored)),
+            Ok(WriteOutcome::Stored(stored)) => Ok(Some(stored)),
             // The other process's record counts.
-            Ok(Written::Raced) => self.read(key).await,
+            Ok(WriteOutcome::Raced) => self.read(key).await,
             // A store that cannot be written to can still be read.
             Err(error) if error.is_of_store() => {
                 // Logged once, and tried again with every refresh.
@@ -530,7 +534,7 @@ fn unwritten(record: Record) -> Result<Arc<StoredRecord>, Error> {
     )))
 }
 
-fn computed(outcome: CompResult<String, Known>) -> Option<Arc<StoredRecord>> {
+fn computed(outcome: CompResult<String, CachedRecord>) -> Option<Arc<StoredRecord>> {
     match outcome {
         CompResult::Inserted(entry)
         | CompResult::ReplacedWith(entry)
@@ -593,7 +597,11 @@ pub async fn inspect(store: &Store, owner: &KeyHash) -> Result<FoundRecord, Erro
 }
 
 /// Writes a record, without a cache.
-pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result<Written, Error> {
+pub async fn put(
+    store: &Store,
+    record: Record,
+    condition: &Condition,
+) -> Result<WriteOutcome, Error> {
     let bytes =
         serde_json::to_vec(&record).map_err(|error| Error::new(Code::Internal).cause(error))?;
     if bytes.len() as u64 > MAX_RECORD_BYTES {
@@ -604,14 +612,14 @@ pub async fn put(store: &Store, record: Record, condition: &Condition) -> Result
     }
     let (object, source) = (
         Object::Record(record.key.hash()),
-        Source::Bytes(bytes.into()),
+        WriteSource::Bytes(bytes.into()),
     );
     let nothing = Attributes::default();
     match store.put(&object, source, condition, &nothing).await {
-        Ok(meta) => Ok(Written::Stored(Arc::new(StoredRecord::new(
+        Ok(meta) => Ok(WriteOutcome::Stored(Arc::new(StoredRecord::new(
             record, meta.etag,
         )))),
-        Err(tintype_store::Error::Precondition { .. }) => Ok(Written::Raced),
+        Err(tintype_store::Error::Precondition { .. }) => Ok(WriteOutcome::Raced),
         Err(error) => Err(error.into()),
     }
 }

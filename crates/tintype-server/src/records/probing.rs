@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tintype_imaging::Error as Imaging;
-use tintype_imaging::cost::Source;
+use tintype_imaging::cost::SourceImage;
 use tintype_imaging::limits::Limits;
 use tintype_imaging::placeholder::{self, Placeholder};
 use tintype_imaging::probe::{self, Header, Rights, SetRights, SourceFormat, Stopped};
@@ -25,9 +25,9 @@ use crate::error::{Code, Error};
 use crate::originals::coding;
 use crate::originals::spool::{HEAD_BYTES, Spooled};
 use crate::records::media_type::MediaType;
-use crate::records::named::Named;
 use crate::records::record::{ADOPT_WHOLE_BYTES, Encoding, Image, Record, State, is_gzip};
-use crate::workers::{self, Cost, Pool, Priority, Refusal, Shift};
+use crate::records::stored_word::StoredWord;
+use crate::workers::{self, Cost, JobContext, Pool, Priority, Refusal};
 
 /// Adopted originals are read in full to be hashed; doing a few at a time keeps that from crowding out requests
 /// that are served from memory.
@@ -65,7 +65,7 @@ pub struct Facts {
 }
 
 /// Where the bytes of an original are while it is probed.
-pub enum Input {
+pub enum ProbeInput {
     Spooled(Arc<Spooled>),
     Bytes(Bytes),
     /// Only the beginning of an original of `size` bytes.
@@ -101,7 +101,7 @@ impl Probing {
         &self,
         sniffed: Sniffed,
         media_type: MediaType,
-        input: Input,
+        input: ProbeInput,
         before: Option<&Image>,
         priority: Priority,
     ) -> Facts {
@@ -149,8 +149,8 @@ impl Probing {
         let sniffed = sniff(&bytes);
         let media_type = MediaType::of(sniffed, key);
         let input = match whole {
-            true => Input::Bytes(bytes),
-            false => Input::Head {
+            true => ProbeInput::Bytes(bytes),
+            false => ProbeInput::Head {
                 head: bytes,
                 size: meta.size,
             },
@@ -193,7 +193,7 @@ impl Probing {
     async fn picture(
         &self,
         format: SourceFormat,
-        input: Input,
+        input: ProbeInput,
         before: Option<&Image>,
         priority: Priority,
     ) -> (Image, Option<Rights>) {
@@ -227,7 +227,7 @@ impl Probing {
             Err(error) => Err(error.into()),
         };
         match made {
-            Ok(placeholder) => tell(&mut image, &placeholder),
+            Ok(placeholder) => add_placeholder(&mut image, &placeholder),
             Err(Hindrance { error, is_lasting }) => {
                 tracing::debug!(%error, is_lasting, "facts of an image are missing for now");
                 // The rest of the file may be intact.
@@ -243,7 +243,7 @@ impl Probing {
 
     /// Reading a header is bounded work without pixels, and must not wait behind pixel work: uploads get their
     /// response while the pool is full.
-    async fn header(&self, input: Arc<Input>, deadline: Instant) -> Result<Header, Stopped> {
+    async fn header(&self, input: Arc<ProbeInput>, deadline: Instant) -> Result<Header, Stopped> {
         let (of, limits) = (input.clone(), self.limits.clone());
         #[expect(
             clippy::disallowed_methods,
@@ -260,18 +260,18 @@ impl Probing {
     async fn placeholder(
         &self,
         header: Header,
-        input: Arc<Input>,
+        input: Arc<ProbeInput>,
         priority: Priority,
         deadline: Instant,
     ) -> Result<Placeholder, Hindrance> {
-        let source = Source::of(&header, input.size());
+        let source = SourceImage::of(&header, input.size());
         let cost = Cost {
-            kind: workers::Kind::Placeholder,
+            kind: workers::JobKind::Placeholder,
             time: cost::placeholder(&source),
             bytes: memory::placeholder(&source),
         };
         let limits = self.limits.clone();
-        let job = move |shift: &mut Shift| {
+        let job = move |shift: &mut JobContext| {
             let bytes = input.read()?;
             placeholder::make(&bytes, &header, &limits, shift.deadline)
         };
@@ -331,7 +331,7 @@ impl From<Refusal> for Hindrance {
     }
 }
 
-impl Input {
+impl ProbeInput {
     fn header(&self, limits: &Limits, deadline: Instant) -> Result<Header, Stopped> {
         match self {
             Self::Bytes(bytes) => probe::header(Cursor::new(bytes.as_ref()), limits, deadline),
@@ -371,23 +371,23 @@ impl Input {
 /// Returns whether decoding is left for later: a client is waiting for a response that needs no pixels, and decoding is
 /// expensive. Until then a JPEG is known to be neither drawn nor transparent; of other formats, responses whose format
 /// depends on that are cached for a minute only.
-fn is_left_for_later(header: &Header, input: &Input) -> bool {
+fn is_left_for_later(header: &Header, input: &ProbeInput) -> bool {
     // What is larger is only read in part later, which suffices for a JPEG.
     let can_wait = header.format == SourceFormat::Jpeg || input.size() <= ADOPT_WHOLE_BYTES;
-    can_wait && cost::placeholder(&Source::of(header, input.size())) > WHILE_WAITING
+    can_wait && cost::placeholder(&SourceImage::of(header, input.size())) > WHILE_WAITING
 }
 
 fn image_of(header: &Header) -> Image {
     let Size { width, height } = header.upright();
     let is_known = width > 0 && height > 0;
     Image {
-        format: Named::Known(header.format),
+        format: StoredWord::Known(header.format),
         width: is_known.then_some(width),
         height: is_known.then_some(height),
         orientation: header.orientation,
         frames: header.frames,
         alpha: header.has_alpha,
-        colour_space: Named::Known(header.colour_space),
+        colour_space: StoredWord::Known(header.colour_space),
         bits: header.bits,
         channels: Some(header.channels()),
         interlaced: Some(header.interlaced),
@@ -404,7 +404,7 @@ fn image_of(header: &Header) -> Image {
     }
 }
 
-fn tell(image: &mut Image, placeholder: &Placeholder) {
+fn add_placeholder(image: &mut Image, placeholder: &Placeholder) {
     let [r, g, b] = placeholder.dominant;
     image.dominant_colour = Some(format!("#{r:02x}{g:02x}{b:02x}"));
     let engine = base64::engine::general_purpose::STANDARD;

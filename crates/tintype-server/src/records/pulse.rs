@@ -23,7 +23,7 @@ const BELIEVED: Duration = Duration::from_secs(2);
 /// For a store that was failing a moment ago, and may have recovered: too short to matter to a client.
 const GRACE: Duration = Duration::from_millis(10);
 
-pub(super) struct Pulse {
+pub(super) struct StorePulse {
     last: watch::Sender<Last>,
 }
 
@@ -34,7 +34,7 @@ struct Last {
     missed: Option<Instant>,
 }
 
-impl Default for Pulse {
+impl Default for StorePulse {
     fn default() -> Self {
         let last = Last {
             answer: None,
@@ -53,7 +53,7 @@ impl Last {
     }
 }
 
-impl Pulse {
+impl StorePulse {
     /// Records that the store has responded, whatever the response.
     pub(super) fn responded(&self) {
         self.last.send_replace(Last {
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_late_response_is_waited_for_and_a_silent_store_is_not() {
-        let pulse = Pulse::default();
+        let pulse = StorePulse::default();
         let took = async |answer: Duration| {
             let began = tokio::time::Instant::now();
             let answer = pulse.await_answer(sleep(answer)).await;
@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_callers_stop_when_a_probe_fails() {
-        let pulse = Pulse::default();
+        let pulse = StorePulse::default();
         let began = Instant::now();
         let (answer, ()) = tokio::join!(pulse.await_answer(pending::<()>()), async {
             pulse.missed();

@@ -22,7 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const GROWTH: u32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reason {
+pub struct FailureReason {
     /// The error code of requests for its variants.
     pub code: String,
     pub detail: String,
@@ -38,7 +38,7 @@ pub struct Reason {
     pub again: Option<Timestamp>,
 }
 
-impl Reason {
+impl FailureReason {
     /// The bytes are the reason.
     pub fn lasting(error: &Error) -> Self {
         Self {
@@ -93,7 +93,7 @@ mod tests {
         let error = Error::new(Code::DeadlineExceeded);
         let (mut reason, mut pauses) = (None, Vec::new());
         loop {
-            let next = Reason::passing(&error, reason.as_ref());
+            let next = FailureReason::passing(&error, reason.as_ref());
             let Some(again) = next.again else { break };
             pauses.push(again.duration_since(Timestamp::now()).as_secs_f64().round());
             reason = Some(next);
@@ -107,8 +107,8 @@ mod tests {
             .detail("number of frames is 7, limit is 5")
             .member("limit", 5)
             .member("limit_of", "number of frames");
-        let json = serde_json::to_string(&Reason::lasting(&error)).unwrap();
-        let reason: Reason = serde_json::from_str(&json).unwrap();
+        let json = serde_json::to_string(&FailureReason::lasting(&error)).unwrap();
+        let reason: FailureReason = serde_json::from_str(&json).unwrap();
         assert_eq!(reason.refusal().problem(None), error.problem(None));
         assert_eq!(reason.again, None);
     }

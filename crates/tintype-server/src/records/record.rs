@@ -17,8 +17,8 @@ use tintype_store::{ContentHash, ETag, HexId, Key};
 
 use super::blocks::Block;
 use super::media_type::MediaType;
-use super::named::Named;
-use super::reason::Reason;
+use super::reason::FailureReason;
+use super::stored_word::StoredWord;
 use crate::error::{Code, Error};
 use crate::url::Version;
 
@@ -85,7 +85,7 @@ pub fn is_gzip(encoding: &str) -> bool {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
-    pub format: Named<SourceFormat>,
+    pub format: StoredWord<SourceFormat>,
     /// Upright, in pixels; null if the file does not say.
     pub width: Option<u32>,
     pub height: Option<u32>,
@@ -93,7 +93,7 @@ pub struct Image {
     pub orientation: u8,
     pub frames: u32,
     pub alpha: bool,
-    pub colour_space: Named<ColourSpace>,
+    pub colour_space: StoredWord<ColourSpace>,
     pub bits: u8,
     /// Channels when decoded, alpha included; null in older records.
     #[serde(default)]
@@ -129,7 +129,7 @@ pub struct Image {
     pub pending: bool,
     /// Why it is not renderable, or why its decoded facts are missing.
     #[serde(default)]
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureReason>,
 }
 
 impl Image {
@@ -141,13 +141,13 @@ impl Image {
     pub fn refuse(&mut self, error: &Error) {
         self.renderable = false;
         self.pending = false;
-        self.reason = Some(Reason::lasting(error));
+        self.reason = Some(FailureReason::lasting(error));
     }
 
     /// Records that facts are still missing. `before` is the result of the last attempt at the same bytes.
     pub fn postpone(&mut self, error: &Error, before: Option<&Self>) {
         let before = before.and_then(|before| before.reason.as_ref());
-        let reason = Reason::passing(error, before);
+        let reason = FailureReason::passing(error, before);
         self.pending = reason.again.is_some();
         self.reason = Some(reason);
     }
@@ -190,9 +190,9 @@ impl Image {
     }
 
     /// Returns what the cost of rendering depends on, for a file of this size. `None` for a format of another release.
-    pub fn source(&self, bytes: u64) -> Option<cost::Source> {
+    pub fn source(&self, bytes: u64) -> Option<cost::SourceImage> {
         let format = self.format.known()?;
-        Some(cost::Source {
+        Some(cost::SourceImage {
             format,
             upright: self.upright()?,
             bytes,
@@ -516,7 +516,7 @@ mod tests {
     #[test]
     fn words_of_another_release_are_kept_as_they_are() {
         for (text, known) in [("\"jpeg\"", Some(SourceFormat::Jpeg)), ("\"jpeg3\"", None)] {
-            let word: Named<SourceFormat> = serde_json::from_str(text).unwrap();
+            let word: StoredWord<SourceFormat> = serde_json::from_str(text).unwrap();
             assert_eq!(word.known(), known);
             assert_eq!(serde_json::to_string(&word).unwrap(), text);
         }

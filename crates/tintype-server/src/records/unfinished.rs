@@ -18,14 +18,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// An original whose record is incomplete.
 #[derive(Debug)]
-pub struct Unfinished {
+pub struct UnfinishedRecord {
     /// When it can be completed; a time in the past means now.
     pub at: Timestamp,
     pub key: Key,
 }
 
 /// Runs until nothing can be left out any more.
-pub async fn fill_in(records: Weak<Records>, mut unfinished: mpsc::Receiver<Unfinished>) {
+pub async fn fill_in(records: Weak<Records>, mut unfinished: mpsc::Receiver<UnfinishedRecord>) {
     let mut waiting = Waiting::default();
     loop {
         match waiting.next_due(Timestamp::now()) {
@@ -35,7 +35,7 @@ pub async fn fill_in(records: Weak<Records>, mut unfinished: mpsc::Receiver<Unfi
                     return;
                 };
                 match in_background(records.fill_in(&key)).await {
-                    Ok(Some(at)) => waiting.insert(Unfinished { at, key }),
+                    Ok(Some(at)) => waiting.insert(UnfinishedRecord { at, key }),
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "a record could not be completed"),
                 }
@@ -69,7 +69,7 @@ enum Next {
 struct Waiting(BTreeSet<(Timestamp, String)>);
 
 impl Waiting {
-    fn insert(&mut self, Unfinished { at, key }: Unfinished) {
+    fn insert(&mut self, UnfinishedRecord { at, key }: UnfinishedRecord) {
         self.0.insert((at, key.as_str().to_owned()));
         if self.0.len() > MAX_WAITING {
             self.0.pop_last();
@@ -98,8 +98,8 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn unfinished(second: i64) -> Unfinished {
-        Unfinished {
+    fn unfinished(second: i64) -> UnfinishedRecord {
+        UnfinishedRecord {
             at: Timestamp::new(second, 0).unwrap(),
             key: Key::existing(&format!("{second}.jpg")).unwrap(),
         }

@@ -40,9 +40,9 @@ pub(super) struct Ready {
     pub warnings: Vec<String>,
 }
 
-pub(super) type Outcome = Result<Ready, Reasons>;
+pub(super) type CheckResult = Result<Ready, Reasons>;
 
-type Checking = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Checking = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 type Check = Box<dyn Fn() -> Checking + Send + Sync>;
 
 /// Whether requests should be sent; shared by the admin listener and by start and stop.
@@ -53,14 +53,14 @@ pub(super) struct Readiness {
     draining: AtomicBool,
     check: Check,
     /// One check at a time, and its recent result.
-    last: Mutex<Option<(Instant, Outcome)>>,
+    last: Mutex<Option<(Instant, CheckResult)>>,
 }
 
 impl Readiness {
     pub(super) fn new<F, C>(check: F) -> Self
     where
         F: Fn() -> C + Send + Sync + 'static,
-        C: Future<Output = Outcome> + Send + 'static,
+        C: Future<Output = CheckResult> + Send + 'static,
     {
         Self {
             started: AtomicBool::new(false),
@@ -87,7 +87,7 @@ impl Readiness {
     }
 
     /// Saves the first check if everything has just been checked.
-    pub(super) fn believe(&self, outcome: Outcome) {
+    pub(super) fn believe(&self, outcome: CheckResult) {
         // Held only by a check, which comes after the start.
         if let Ok(mut last) = self.last.try_lock() {
             *last = Some((Instant::now(), outcome));
@@ -112,7 +112,7 @@ impl Readiness {
         self.started.load(Ordering::Acquire)
     }
 
-    pub(super) async fn check(&self) -> Outcome {
+    pub(super) async fn check(&self) -> CheckResult {
         if self.is_draining() {
             return Err(vec!["the service is stopping".to_owned()]);
         }
@@ -174,7 +174,7 @@ async fn startupz(State(readiness): State<Arc<Readiness>>) -> Response {
     })
 }
 
-fn state(outcome: Outcome) -> Response {
+fn state(outcome: CheckResult) -> Response {
     let (status, body) = match outcome {
         Ok(Ready { degraded, warnings }) => {
             let status = if degraded.is_empty() {
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     /// Ready by default; counts the checks.
-    fn readiness(outcome: Outcome) -> (Arc<Readiness>, Arc<AtomicUsize>) {
+    fn readiness(outcome: CheckResult) -> (Arc<Readiness>, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let readiness = Readiness::new({
             let asked = asked.clone();

@@ -60,16 +60,16 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 /// A router that is set later. Until then, every request gets a 503 with `Retry-After`.
 #[derive(Clone, Default)]
-pub(super) struct Late(Arc<OnceLock<Router>>);
+pub(super) struct DeferredRouter(Arc<OnceLock<Router>>);
 
-impl Late {
+impl DeferredRouter {
     pub(super) fn set(&self, router: Router) {
         // Set only once.
         let _ = self.0.set(router);
     }
 }
 
-impl Service<Request<Body>> for Late {
+impl Service<Request<Body>> for DeferredRouter {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Either<RouteFuture<Infallible>, Ready<Result<Response<Body>, Infallible>>>;

@@ -41,8 +41,8 @@ use crate::telemetry::otlp::{self, LAST_WORDS, Tracer, Unsendable};
 use crate::variants::response_cache::ResponseCache;
 use crate::variants::{self, Variants};
 use crate::workers::{self, Pool};
-use admin::{Outcome, Readiness, Ready};
-use awaiting::{Late, chain};
+use admin::{CheckResult, Readiness, Ready};
+use awaiting::{DeferredRouter, chain};
 use base_path::BasePath;
 
 /// The hot cache's memory divided by this is for headers rather than bytes.
@@ -135,7 +135,7 @@ impl App {
             .await
             .map_err(StartError::Purgers)?;
         let (unfinished, receiver) = mpsc::channel(unfinished::MAX_WAITING);
-        let parts = variants::Parts {
+        let parts = variants::Dependencies {
             store: store.clone(),
             derived: derived.clone(),
             pool: pool.clone(),
@@ -194,7 +194,7 @@ pub async fn open_records(
 }
 
 fn open_pool(config: &Config, resources: &Resources) -> Result<Arc<Pool>, StartError> {
-    let limits = workers::Limits {
+    let limits = workers::PoolLimits {
         threads: resources.workers,
         queue: config.work.queue,
         bytes: resources.pixel_bytes(),
@@ -221,7 +221,7 @@ fn observer(metrics: &Arc<Metrics>) -> tintype_store::Observer {
 }
 
 /// Called once the store is open.
-pub type Opened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
+pub type OnOpened<'a> = Box<dyn FnOnce(&Config) + Send + 'a>;
 
 /// Opens everything and serves until `stop`, then drains. Returns how many connections had to be cut off.
 ///
@@ -232,7 +232,7 @@ pub fn serve<'a>(
     listeners: Listeners,
     log: Log,
     stop: CancellationToken,
-    opened: Opened<'a>,
+    opened: OnOpened<'a>,
 ) -> BoxFuture<'a, Result<usize, StartError>> {
     Box::pin(run(config, granted, listeners, log, stop, opened))
 }
@@ -243,7 +243,7 @@ async fn run(
     listeners: Listeners,
     log: Log,
     stop: CancellationToken,
-    opened: Opened<'_>,
+    opened: OnOpened<'_>,
 ) -> Result<usize, StartError> {
     let connections = config.resources(granted).connections.get();
     let of_api = match listeners.api {
@@ -294,7 +294,7 @@ async fn run(
         }
     };
     let machines = admin::router(readiness.clone(), scrape.clone());
-    let (public, api) = (Late::default(), Late::default());
+    let (public, api) = (DeferredRouter::default(), DeferredRouter::default());
 
     let draining = {
         let (readiness, stop) = (readiness.clone(), stop.clone());
@@ -321,7 +321,7 @@ async fn run(
         last.clone(),
     ));
     // Telemetry of the last request still has to be written.
-    let telling = tokio::spawn(tell(config.clone(), log, scrape, last.clone()));
+    let pushing = tokio::spawn(push_telemetry(config.clone(), log, scrape, last.clone()));
     let threads =
         Threads::start(granted.cpus.value.get()).map_err(|source| StartError::System {
             what: "the threads for connections",
@@ -329,7 +329,7 @@ async fn run(
         })?;
     let threads = Arc::new(threads);
     let shared = listeners.api.is_none();
-    let serve = |listener, late: &Late, name, connections| {
+    let serve = |listener, late: &DeferredRouter, name, connections| {
         let open = metrics.connections(name);
         let service = BasePath::new(Observe::new(late.clone(), observer.clone()), &config.sites);
         let settings = http::Settings {
@@ -376,7 +376,7 @@ async fn run(
     last.cancel();
     let last_spans = tracer.map(|tracer| off_threads(move || tracer.shut_down(LAST_WORDS)));
     let _ = machines.await;
-    let _ = telling.await;
+    let _ = pushing.await;
     if let Some(last_spans) = last_spans {
         let _ = last_spans.await;
     }
@@ -388,7 +388,12 @@ async fn run(
 }
 
 /// Writes periodic telemetry until `stop`.
-async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: CancellationToken) {
+async fn push_telemetry(
+    config: Arc<Config>,
+    log: Log,
+    scrape: impl Fn() -> String,
+    stop: CancellationToken,
+) {
     let lines = async {
         if config.logging.emf {
             emf::write(&config.otel.service, &log, &scrape, stop.clone()).await;
@@ -403,7 +408,7 @@ async fn tell(config: Arc<Config>, log: Log, scrape: impl Fn() -> String, stop: 
     tokio::join!(lines, pushes);
 }
 
-async fn health(app: Option<Arc<App>>) -> Outcome {
+async fn health(app: Option<Arc<App>>) -> CheckResult {
     // Only called once the service has started.
     let app = app.ok_or_else(Vec::new)?;
     // In time to be a reason: if the whole check takes too long, the service counts as not ready.
@@ -451,10 +456,10 @@ async fn unwritable(app: &App) -> Vec<String> {
 }
 
 fn ready(app: &App, reasons: Vec<String>) -> Ready {
-    let told = app.config.warnings(SystemTime::now()).into_iter();
+    let warnings = app.config.warnings(SystemTime::now()).into_iter();
     Ready {
         degraded: reasons.into_iter().chain(app.outbox.failing()).collect(),
-        warnings: told
+        warnings: warnings
             .map(|warning| warning.to_string())
             .chain(app.store.warnings())
             .collect(),

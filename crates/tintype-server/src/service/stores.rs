@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tintype_store::{Overlay, Reader, Store, StoreUrl};
+use tintype_store::{Overlay, ReadOnlyStore, Store, StoreUrl};
 
 use crate::config::Config;
 
@@ -53,8 +53,8 @@ impl Stores {
     }
 }
 
-async fn fallback(url: &StoreUrl) -> Result<Reader, Unopened> {
-    Reader::open(url).await.map_err(|source| Unopened {
+async fn fallback(url: &StoreUrl) -> Result<ReadOnlyStore, Unopened> {
+    ReadOnlyStore::open(url).await.map_err(|source| Unopened {
         variable: "TINTYPE_FALLBACK_STORE",
         source,
     })

@@ -138,7 +138,7 @@ fn line(service: &str, figures: &Figures) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::log::{Writer, tests::Memory};
+    use crate::telemetry::log::{LogWriter, tests::Memory};
 
     const BEFORE: &str = "\
 # TYPE tintype_http_requests counter
@@ -187,7 +187,7 @@ tintype_workers_busy 3
     #[tokio::test(start_paused = true)]
     async fn there_is_one_a_minute_and_one_at_the_end() {
         let output = Memory::default();
-        let writer = Writer::to(output.clone()).unwrap();
+        let writer = LogWriter::to(output.clone()).unwrap();
         let stop = CancellationToken::new();
         let writing = tokio::spawn({
             let (log, stop) = (writer.log(), stop.clone());
@@ -204,10 +204,10 @@ tintype_workers_busy 3
             (&line["event"], &line["service"]),
             (&json!("metrics"), &json!("media"))
         );
-        let told = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(told["Namespace"], "tintype");
-        assert_eq!(told["Dimensions"], json!([["service"]]));
-        let names: Vec<_> = told["Metrics"].as_array().unwrap().iter().collect();
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(metrics["Namespace"], "tintype");
+        assert_eq!(metrics["Dimensions"], json!([["service"]]));
+        let names: Vec<_> = metrics["Metrics"].as_array().unwrap().iter().collect();
         let wanted = [
             "Utilisation",
             "QueueWaitSeconds",

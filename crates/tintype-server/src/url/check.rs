@@ -5,7 +5,7 @@ use tintype_imaging::spec::{Background, Fit, Format, Gamut, Gravity, Request};
 use super::{FormatItem, SpecError};
 
 /// One kind of contradiction.
-pub struct Rule {
+pub struct Contradiction {
     /// The item that the error names.
     pub item: &'static str,
     pub reason: &'static str,
@@ -15,14 +15,14 @@ pub struct Rule {
 }
 
 /// The first rule that is broken is reported.
-pub const RULES: [Rule; 8] = [
-    Rule {
+pub const RULES: [Contradiction; 8] = [
+    Contradiction {
         item: "f",
         reason: "json and original do not change the image, so they allow no item that does",
         example: "w_640~f_original",
         is_broken: |request, format| !format.is_image() && *request != Request::default(),
     },
-    Rule {
+    Contradiction {
         item: "fit",
         reason: "other than contain needs both w and h",
         example: "w_640~fit_cover",
@@ -31,7 +31,7 @@ pub const RULES: [Rule; 8] = [
             fit(request) != Fit::Contain && !has_both
         },
     },
-    Rule {
+    Contradiction {
         item: "g",
         reason: "needs fit_cover or fit_pad",
         example: "w_640~h_480~g_n",
@@ -39,7 +39,7 @@ pub const RULES: [Rule; 8] = [
             request.gravity.is_some() && matches!(fit(request), Fit::Contain | Fit::Stretch)
         },
     },
-    Rule {
+    Contradiction {
         item: "g",
         reason: "with fit_pad must be one of c n ne e se s sw w nw",
         example: "w_640~h_480~fit_pad~g_0.3x0.6",
@@ -48,7 +48,7 @@ pub const RULES: [Rule; 8] = [
             fit(request) == Fit::Pad && !is_compass
         },
     },
-    Rule {
+    Contradiction {
         item: "bg",
         reason: "blur needs fit_pad",
         example: "w_640~bg_blur",
@@ -56,7 +56,7 @@ pub const RULES: [Rule; 8] = [
             request.background == Some(Background::Blur) && fit(request) != Fit::Pad
         },
     },
-    Rule {
+    Contradiction {
         item: "up",
         reason: "needs w or h",
         example: "up_1",
@@ -65,7 +65,7 @@ pub const RULES: [Rule; 8] = [
             request.enlarge == Some(true) && !has_box
         },
     },
-    Rule {
+    Contradiction {
         item: "anim",
         reason: "needs f_webp, f_gif or f_auto: jpeg, png and avif do not move",
         example: "f_jpeg~anim_1",
@@ -74,7 +74,7 @@ pub const RULES: [Rule; 8] = [
             request.animate == Some(true) && !moves
         },
     },
-    Rule {
+    Contradiction {
         item: "cs",
         reason: "p3 needs another format than gif, which is always in sRGB",
         example: "f_gif~cs_p3",

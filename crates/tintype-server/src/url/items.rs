@@ -1,8 +1,8 @@
 //! The items of a spec, one row each: name, default, meaning, field and kind of value. Rows are in canonical order.
 
 use super::values::{
-    Backgrounds, Crops, Downloads, FITS, FLIPS, FORMATS, GAMUTS, Gravities, Kind, LAST_SECOND,
-    METADATA, ROTATIONS, SWITCH, Versions, fractional, number,
+    Backgrounds, Crops, Downloads, FITS, FLIPS, FORMATS, GAMUTS, Gravities, LAST_SECOND, METADATA,
+    ROTATIONS, SWITCH, ValueKind, Versions, fractional, number,
 };
 use super::{SpecError, SpecUrl, shortened};
 
@@ -16,12 +16,12 @@ pub struct Item {
     pub default: Option<&'static str>,
     /// Markdown, with names in backticks.
     pub meaning: &'static str,
-    value: Value,
+    value: ItemValue,
 }
 
 /// What can be done with the value of an item in a spec.
 #[derive(Debug)]
-struct Value {
+struct ItemValue {
     /// Returns the accepted values if the text is none of them.
     read: fn(&mut SpecUrl, &str) -> Result<(), String>,
     write: fn(&SpecUrl) -> Option<String>,
@@ -33,7 +33,7 @@ struct Value {
 
 macro_rules! value {
     ($($field:ident).+, $kind:expr) => {
-        Value {
+        ItemValue {
             read: |spec, text| {
                 spec.$($field).+ = Some($kind.read(text)?);
                 Ok(())

@@ -22,7 +22,7 @@ mod spec;
 mod values;
 
 pub use access::{Access, Denied, Originals, Unsigned, authorise, authorise_spec};
-pub use check::{RULES, Rule};
+pub use check::{Contradiction, RULES};
 pub use items::{ITEMS, Item, is_item, words};
 pub use negotiate::Accepted;
 pub use parse::{MAX_SPEC_BYTES, allowed, parse_spec};

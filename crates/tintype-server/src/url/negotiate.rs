@@ -13,7 +13,7 @@ pub struct Accepted {
 impl Accepted {
     /// Parses every `Accept` line of a request. A malformed element accepts nothing.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let (mut avif, mut webp) = (Named::default(), Named::default());
+        let (mut avif, mut webp) = (FormatMentions::default(), FormatMentions::default());
         for line in lines {
             for element in line.split(|byte| *byte == b',') {
                 let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
@@ -35,12 +35,12 @@ impl Accepted {
 
 /// A format named twice is accepted only if no mention refuses it.
 #[derive(Default)]
-struct Named {
+struct FormatMentions {
     accepted: bool,
     refused: bool,
 }
 
-impl Named {
+impl FormatMentions {
     fn note(&mut self, is_accepted: bool) {
         match is_accepted {
             true => self.accepted = true,

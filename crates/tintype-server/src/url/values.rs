@@ -17,7 +17,7 @@ const MAX_CROP: u32 = 1_000_000;
 const MAX_FILE_NAME_BYTES: usize = 128;
 
 /// One kind of value.
-pub(super) trait Kind {
+pub(super) trait ValueKind {
     type Value;
 
     /// Returns the value, or else the accepted ones, in the words that follow "must be".
@@ -108,7 +108,7 @@ impl<T: Copy + PartialEq> Words<T> {
     }
 }
 
-impl<T: Copy + PartialEq> Kind for Words<T> {
+impl<T: Copy + PartialEq> ValueKind for Words<T> {
     type Value = T;
 
     fn read(&self, text: &str) -> Result<T, String> {
@@ -138,7 +138,7 @@ pub(super) const fn number<T>(first: u64, last: u64) -> Number<T> {
     }
 }
 
-impl<T: TryFrom<u64> + Display> Kind for Number<T> {
+impl<T: TryFrom<u64> + Display> ValueKind for Number<T> {
     type Value = T;
 
     fn read(&self, text: &str) -> Result<T, String> {
@@ -164,7 +164,7 @@ pub(super) const fn fractional(first: u32, last: u32) -> Fractional {
     Fractional(first..=last)
 }
 
-impl Kind for Fractional {
+impl ValueKind for Fractional {
     type Value = Decimal;
 
     fn read(&self, text: &str) -> Result<Decimal, String> {
@@ -187,7 +187,7 @@ pub(super) struct Gravities;
 
 const SMART: &str = "smart";
 
-impl Kind for Gravities {
+impl ValueKind for Gravities {
     type Value = Gravity;
 
     fn read(&self, text: &str) -> Result<Gravity, String> {
@@ -222,7 +222,7 @@ impl Kind for Gravities {
 /// A rectangle, in pixels or in fractions of the image.
 pub(super) struct Crops;
 
-impl Kind for Crops {
+impl ValueKind for Crops {
     type Value = Crop;
 
     fn read(&self, text: &str) -> Result<Crop, String> {
@@ -262,7 +262,7 @@ pub(super) struct Backgrounds;
 
 const BLUR: &str = "blur";
 
-impl Kind for Backgrounds {
+impl ValueKind for Backgrounds {
     type Value = Background;
 
     fn read(&self, text: &str) -> Result<Background, String> {
@@ -286,7 +286,7 @@ impl Kind for Backgrounds {
 /// A record's version.
 pub(super) struct Versions;
 
-impl Kind for Versions {
+impl ValueKind for Versions {
     type Value = Version;
 
     fn read(&self, text: &str) -> Result<Version, String> {
@@ -303,7 +303,7 @@ pub(super) struct Downloads;
 
 const KEY_NAME: &str = "1";
 
-impl Kind for Downloads {
+impl ValueKind for Downloads {
     type Value = Download;
 
     fn read(&self, text: &str) -> Result<Download, String> {

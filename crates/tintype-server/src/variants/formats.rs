@@ -8,11 +8,11 @@
 //! instead if the animation would take too long.
 //!
 //! A format that cannot hold an image of this size is never used. One that would cost too much now is replaced for a
-//! minute ([`gives_way`]), while the better response is made in the background.
+//! minute ([`deferral`]), while the better response is made in the background.
 
 use std::time::Duration;
 
-use tintype_imaging::cost::Expected;
+use tintype_imaging::cost::ExpectedTimes;
 use tintype_imaging::spec::Format;
 
 use crate::url::Accepted;
@@ -47,14 +47,14 @@ pub(crate) fn moving(accepted: Accepted) -> Format {
 
 /// Why the best format is not sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum DeferralReason {
     /// Encoding takes longer than the budget.
     Dear,
     /// Requests wait for a pixel thread, and another format takes half the time.
     Busy,
 }
 
-impl Reason {
+impl DeferralReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dear => "dear",
@@ -65,16 +65,16 @@ impl Reason {
 
 /// Returns which format to send in place of the first, if that has not been made yet, and why. `wait` is the current
 /// wait for a pixel thread.
-pub(crate) fn gives_way(
-    costs: &[Expected],
+pub(crate) fn deferral(
+    costs: &[ExpectedTimes],
     budget: Duration,
     wait: Duration,
-) -> Option<(usize, Reason)> {
+) -> Option<(usize, DeferralReason)> {
     let (best, others) = costs.split_first()?;
     let (reason, most) = if best.encode > budget {
-        (Reason::Dear, best.total())
+        (DeferralReason::Dear, best.total())
     } else if wait > budget {
-        (Reason::Busy, best.total() / 2)
+        (DeferralReason::Busy, best.total() / 2)
     } else {
         return None;
     };
@@ -120,17 +120,17 @@ mod tests {
     }
 
     /// All values are in milliseconds: the budget, the wait, and per format the costs of decoding and encoding.
-    fn decide(budget: u64, wait: u64, costs: &[(u64, u64)]) -> Option<(usize, Reason)> {
+    fn decide(budget: u64, wait: u64, costs: &[(u64, u64)]) -> Option<(usize, DeferralReason)> {
         let costs: Vec<_> = costs
             .iter()
-            .map(|&(decode, encode)| Expected {
+            .map(|&(decode, encode)| ExpectedTimes {
                 decode: Duration::from_millis(decode),
                 resize: Duration::ZERO,
                 encode: Duration::from_millis(encode),
             })
             .collect();
         let (budget, wait) = (Duration::from_millis(budget), Duration::from_millis(wait));
-        gives_way(&costs, budget, wait)
+        deferral(&costs, budget, wait)
     }
 
     #[test]
@@ -141,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn a_dear_format_gives_way_to_the_next_within_the_budget_or_to_the_cheapest() {
-        let dear = |index| Some((index, Reason::Dear));
+    fn a_dear_format_deferral_to_the_next_within_the_budget_or_to_the_cheapest() {
+        let dear = |index| Some((index, DeferralReason::Dear));
         assert_eq!(decide(200, 0, &[(40, 330), (40, 60), (40, 5)]), dear(1));
         assert_eq!(decide(200, 0, &[(40, 330), (40, 260), (40, 90)]), dear(2));
         assert_eq!(decide(200, 0, &[(40, 2000), (40, 900), (40, 300)]), dear(2));
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_busy_pool_prefers_a_format_that_takes_half_the_time() {
-        let busy = |index| Some((index, Reason::Busy));
+        let busy = |index| Some((index, DeferralReason::Busy));
         assert_eq!(decide(200, 900, &[(20, 150), (20, 60)]), busy(1));
         assert_eq!(decide(200, 900, &[(20, 150), (20, 130), (20, 30)]), busy(2));
         let decoding_is_most = [(90, 30), (90, 5)];

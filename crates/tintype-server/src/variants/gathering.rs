@@ -13,7 +13,7 @@ use tintype_imaging::render::Rendered;
 use tintype_imaging::spec::Resolved;
 use tintype_store::{ETag, Key};
 
-use super::Work;
+use super::RenderTimings;
 use crate::error::{Code, Error};
 
 /// How long the first request waits for others: about as long as requests sent together take to arrive.
@@ -23,12 +23,12 @@ const WINDOW: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// The bytes to be read.
-pub(super) type Original = (Key, ETag);
+pub(super) type OriginalVersion = (Key, ETag);
 
-pub(super) type Made = Result<(Rendered, Work), Error>;
+pub(super) type RenderResult = Result<(Rendered, RenderTimings), Error>;
 
 /// By index; each is taken by the request that joined with it.
-type Results = Arc<Vec<Mutex<Option<Made>>>>;
+type Results = Arc<Vec<Mutex<Option<RenderResult>>>>;
 
 type Wanted = Arc<Mutex<Vec<Resolved>>>;
 
@@ -38,7 +38,7 @@ pub(super) struct Gatherings(Arc<Mutex<Board>>);
 
 #[derive(Default)]
 struct Board {
-    open: HashMap<Original, Gathering>,
+    open: HashMap<OriginalVersion, Gathering>,
     started: u64,
 }
 
@@ -55,12 +55,12 @@ impl Gatherings {
     /// all, and returns one result each.
     pub(super) async fn join<F>(
         &self,
-        original: Original,
+        original: OriginalVersion,
         variant: (Resolved, Duration),
         make: impl FnOnce(Vec<Resolved>) -> F + Send + 'static,
-    ) -> Made
+    ) -> RenderResult
     where
-        F: Future<Output = Vec<Made>> + Send + 'static,
+        F: Future<Output = Vec<RenderResult>> + Send + 'static,
     {
         let (made, place) = self.place(original, variant, make);
         let results = made.await;
@@ -70,12 +70,12 @@ impl Gatherings {
 
     fn place<F>(
         &self,
-        original: Original,
+        original: OriginalVersion,
         (resolved, takes): (Resolved, Duration),
         make: impl FnOnce(Vec<Resolved>) -> F + Send + 'static,
     ) -> (Shared<BoxFuture<'static, Results>>, usize)
     where
-        F: Future<Output = Vec<Made>> + Send + 'static,
+        F: Future<Output = Vec<RenderResult>> + Send + 'static,
     {
         let mut board = lock(&self.0);
         if let Some(gathering) = board.open.get_mut(&original)
@@ -122,7 +122,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Removes a gathering from the board when it closes, or when its last waiter has gone.
 struct Open {
     gatherings: Gatherings,
-    original: Original,
+    original: OriginalVersion,
     number: u64,
     wanted: Wanted,
 }

@@ -66,8 +66,8 @@ impl Mezzanine {
     }
 
     /// Returns what the cost of a variant depends on if it is made from a mezzanine of this many bytes.
-    pub(super) fn source(&self, bytes: usize) -> cost::Source {
-        cost::Source {
+    pub(super) fn source(&self, bytes: usize) -> cost::SourceImage {
+        cost::SourceImage {
             format: SourceFormat::Jpeg,
             upright: self.resolved.size,
             bytes: bytes as u64,

@@ -11,14 +11,14 @@ use tintype_imaging::{cost, memory};
 use tintype_store::{ETag, Key, Object, in_background};
 use tokio::runtime::Handle;
 
-use super::gathering::Made;
+use super::gathering::RenderResult;
 use super::mezzanine::Mezzanine;
-use super::{Fetched, Variants, Work};
+use super::{Fetched, RenderTimings, Variants};
 use crate::error::{Code, Error};
 use crate::originals::coding;
 use crate::records::StoredRecord;
 use crate::records::record::{Encoding, Record};
-use crate::workers::{Cost, Kind, Priority, Shift};
+use crate::workers::{Cost, JobContext, JobKind, Priority};
 
 /// Renders wait for others if their decode takes this long, and most of their time: what each takes by itself delays
 /// the others.
@@ -32,7 +32,7 @@ pub(super) async fn render_variant(
     resolved: Resolved,
     priority: Priority,
     deadline: Instant,
-) -> Made {
+) -> RenderResult {
     let Some(mezzanine) = mezzanine(variants, &stored.record, &resolved) else {
         return render_original(variants, key, stored, resolved, priority, deadline).await;
     };
@@ -42,7 +42,7 @@ pub(super) async fn render_variant(
     let whole = Resolved::whole(mezzanine.resolved.size, resolved.output(), resolved.format);
     let cost = cost(&mezzanine.source(variant.bytes.len()), &whole);
     let (shared, of) = (variants.clone(), mezzanine.of);
-    let job = move |shift: &mut Shift| {
+    let job = move |shift: &mut JobContext| {
         let (bytes, limits) = (&variant.bytes, &shared.imaging);
         let rendered = render::render_copy(bytes, of, &resolved, limits, shift.deadline);
         Ok(vec![rendered.map_err(Error::from)])
@@ -67,7 +67,7 @@ async fn render_original(
     resolved: Resolved,
     priority: Priority,
     deadline: Instant,
-) -> Made {
+) -> RenderResult {
     let source = source(&stored.record);
     let source = source.ok_or_else(|| Error::new(Code::UnsupportedFormat))?;
     let expected = cost::expect(&source, &resolved);
@@ -105,18 +105,18 @@ async fn render_original(
 async fn render_all(
     variants: &Arc<Variants>,
     key: &Key,
-    (stored, source): (&Arc<StoredRecord>, &cost::Source),
+    (stored, source): (&Arc<StoredRecord>, &cost::SourceImage),
     wanted: Vec<Resolved>,
     priority: Priority,
     deadline: Instant,
-) -> Vec<Made> {
+) -> Vec<RenderResult> {
     let record = &stored.record;
     let cost = cost_of_all(source, &wanted);
     let count = wanted.len();
     let runtime = Handle::current();
     let (shared, key, etag) = (variants.clone(), key.clone(), record.etag.clone());
     let (encoding, unpacked) = (record.encoding.clone(), record.decoded_size());
-    let job = move |shift: &mut Shift| {
+    let job = move |shift: &mut JobContext| {
         let deadline = shift.deadline;
         // Read inside the worker, so that queued jobs hold no bytes; the budget already covers them.
         let reading = read_original(&shared, &key, &etag, encoding.as_ref(), unpacked, deadline);
@@ -144,7 +144,7 @@ async fn render_all(
         .unwrap_or_else(|error| vec![Err(error); count])
 }
 
-fn only(mut made: Vec<Made>) -> Made {
+fn only(mut made: Vec<RenderResult>) -> RenderResult {
     made.pop()
         .unwrap_or_else(|| Err(Error::new(Code::Internal).cause("a render has no result")))
 }
@@ -153,10 +153,10 @@ fn only(mut made: Vec<Made>) -> Made {
 async fn run(
     variants: &Variants,
     cost: Cost,
-    job: impl FnOnce(&mut Shift) -> Result<Vec<Result<Rendered, Error>>, Error> + Send + 'static,
+    job: impl FnOnce(&mut JobContext) -> Result<Vec<Result<Rendered, Error>>, Error> + Send + 'static,
     priority: Priority,
     deadline: Instant,
-) -> Result<Vec<Made>, Error> {
+) -> Result<Vec<RenderResult>, Error> {
     let done = variants.pool.run(priority, deadline, cost, job).await?;
     if priority == Priority::Request {
         variants.metrics.queue_waited(done.waited);
@@ -172,7 +172,7 @@ async fn run(
         }
         variants.metrics.stage("resize", timings.resize);
         variants.metrics.stage("encode", timings.encode);
-        let work = Work {
+        let work = RenderTimings {
             queued: done.queued,
             waited: done.waited,
             fetched: done.fetched,
@@ -184,7 +184,7 @@ async fn run(
 }
 
 /// `None` if nothing can be rendered from this original.
-fn source(record: &Record) -> Option<cost::Source> {
+fn source(record: &Record) -> Option<cost::SourceImage> {
     record.image.as_ref()?.source(record.decoded_size())
 }
 
@@ -192,29 +192,29 @@ pub(super) fn cost_of(record: &Record, resolved: &Resolved) -> Option<Cost> {
     Some(cost(&source(record)?, resolved))
 }
 
-fn cost(source: &cost::Source, resolved: &Resolved) -> Cost {
+fn cost(source: &cost::SourceImage, resolved: &Resolved) -> Cost {
     Cost {
         kind: match resolved.animated {
-            true => Kind::Animation,
-            false => Kind::Render(resolved.format),
+            true => JobKind::Animation,
+            false => JobKind::Render(resolved.format),
         },
         time: cost::expect(source, resolved).total(),
         bytes: memory::render(source, resolved),
     }
 }
 
-fn cost_of_all(source: &cost::Source, wanted: &[Resolved]) -> Cost {
+fn cost_of_all(source: &cost::SourceImage, wanted: &[Resolved]) -> Cost {
     match wanted {
         [one] => cost(source, one),
         several => Cost {
-            kind: Kind::Render(several[0].format),
+            kind: JobKind::Render(several[0].format),
             time: cost::expect_all(source, several).total(),
             bytes: memory::render_all(source, several),
         },
     }
 }
 
-pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::Expected> {
+pub(super) fn expected(record: &Record, resolved: &Resolved) -> Option<cost::ExpectedTimes> {
     Some(cost::expect(&source(record)?, resolved))
 }
 

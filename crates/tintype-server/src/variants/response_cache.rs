@@ -20,7 +20,7 @@ use crate::records::record::State;
 use crate::telemetry::access_log::LogFacts;
 use crate::url::{Accepted, VARIANTS};
 
-use super::sending::{self, Place};
+use super::sending::{self, VariantLocation};
 use super::{Variant, VariantName, Variants};
 
 /// Memory per entry beside its URL: some twenty headers and the maps' overhead.
@@ -47,13 +47,13 @@ impl CachedResponse {
         let length = variant.bytes.len() as u64;
         let representation = &self.representation;
         let decision = decide(&request.method, &request.headers, representation, length);
-        let place = Place {
+        let location = VariantLocation {
             name: &self.name,
             key: &self.key,
             stored: &self.stored,
         };
         let body = decision.wanted(length).map_or_else(Body::empty, |range| {
-            sending::body(variants, &place, variant, range)
+            sending::body(variants, &location, variant, range)
         });
         let cache_control = self.cache_control.clone();
         decision.answer(representation, cache_control, length, body)

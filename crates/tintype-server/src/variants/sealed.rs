@@ -7,14 +7,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
 /// Digest of the bytes without the seal.
-pub(super) type Sum = [u8; 32];
+pub(super) type VariantDigest = [u8; 32];
 
 /// The seal is a box of ISO media files that readers skip, so that a sealed AVIF is still a valid one; in all other
 /// formats it is trailing data.
 const LEN: usize = 56;
 const TAG: &[u8; 12] = b"freetintype1";
 
-pub(super) fn seal(bytes: &[u8], sum: &Sum) -> Bytes {
+pub(super) fn seal(bytes: &[u8], sum: &VariantDigest) -> Bytes {
     let mut sealed = BytesMut::with_capacity(bytes.len() + LEN);
     sealed.put_slice(bytes);
     sealed.put_slice(&trailer(bytes.len(), sum));
@@ -22,18 +22,18 @@ pub(super) fn seal(bytes: &[u8], sum: &Sum) -> Bytes {
 }
 
 /// The bytes and their digest; `None` if they are damaged or were stored by a release that did not seal.
-pub(super) fn open(sealed: &Bytes) -> Option<(Bytes, Sum)> {
+pub(super) fn open(sealed: &Bytes) -> Option<(Bytes, VariantDigest)> {
     let end = sealed.len().checked_sub(LEN).filter(|end| *end > 0)?;
     let bytes = sealed.slice(..end);
     let sum = sum(&bytes);
     (sealed[end..] == trailer(end, &sum)).then_some((bytes, sum))
 }
 
-pub(super) fn sum(bytes: &[u8]) -> Sum {
+pub(super) fn sum(bytes: &[u8]) -> VariantDigest {
     Sha256::digest(bytes).into()
 }
 
-fn trailer(len: usize, sum: &Sum) -> [u8; LEN] {
+fn trailer(len: usize, sum: &VariantDigest) -> [u8; LEN] {
     let mut trailer = [0; LEN];
     let mut rest = &mut trailer[..];
     rest.put_u32(LEN as u32);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tintype_store::{Held, Key, LEAST_CHUNK_BYTES, Share};
+use tintype_store::{Expiring, Key, LEAST_CHUNK_BYTES, Share};
 
 use super::{Variant, VariantName, Variants};
 use crate::records::StoredRecord;
@@ -20,7 +20,7 @@ use crate::records::StoredRecord;
 const SMALL: usize = 64 * 1024;
 
 /// Where to find a variant again.
-pub(crate) struct Place<'a> {
+pub(crate) struct VariantLocation<'a> {
     pub name: &'a VariantName,
     pub key: &'a Key,
     pub stored: &'a Arc<StoredRecord>,
@@ -29,7 +29,7 @@ pub(crate) struct Place<'a> {
 /// The bytes of a range, which lies within the variant.
 pub(crate) fn body(
     variants: &Arc<Variants>,
-    place: &Place<'_>,
+    location: &VariantLocation<'_>,
     variant: &Arc<Variant>,
     range: Range<u64>,
 ) -> Body {
@@ -42,12 +42,12 @@ pub(crate) fn body(
         return Body::from(Bytes::copy_from_slice(&variant.bytes[range]));
     }
     // The hot cache has no other reference.
-    let held = Held::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
+    let held = Expiring::new(|variant: &Arc<Variant>| Arc::strong_count(variant) == 1);
     let sending = Sending {
         variants: variants.clone(),
-        name: *place.name,
-        key: place.key.clone(),
-        stored: place.stored.clone(),
+        name: *location.name,
+        key: location.key.clone(),
+        stored: location.stored.clone(),
         len: variant.bytes.len(),
         left: range,
         first: Some(variant.clone()),
@@ -65,9 +65,9 @@ struct Sending {
     /// Length of the variant.
     len: usize,
     left: Range<usize>,
-    /// Sent at once, so not held by `Held` yet.
+    /// Sent at once, so not held by `Expiring` yet.
     first: Option<Arc<Variant>>,
-    held: Held<Arc<Variant>>,
+    held: Expiring<Arc<Variant>>,
     share: Share,
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::budget::Budget;
-use super::line::{QueuedJob, Turn};
+use super::request_queue::{QueuedJob, ScheduledJob};
 use super::{Priority, Refusal};
 
 /// Jobs that may wait. A job is little more than a key, but work that is dropped today can be done when it is
@@ -12,12 +12,12 @@ use super::{Priority, Refusal};
 pub(super) const QUEUE: usize = 64;
 
 #[derive(Default)]
-pub(super) struct Background {
+pub(super) struct BackgroundQueue {
     waiting: VecDeque<QueuedJob>,
     is_busy: bool,
 }
 
-impl Background {
+impl BackgroundQueue {
     pub(super) fn push(&mut self, entry: QueuedJob, now: Instant) -> Result<(), Refusal> {
         self.sweep(now);
         if self.waiting.len() >= QUEUE {
@@ -27,12 +27,12 @@ impl Background {
         Ok(())
     }
 
-    pub(super) fn take(&mut self, budget: &mut Budget) -> Option<Turn> {
+    pub(super) fn take(&mut self, budget: &mut Budget) -> Option<ScheduledJob> {
         let bytes = self.waiting.front()?.cost.bytes;
         let claim = budget.claim(Priority::Background, bytes)?;
         let QueuedJob { cost, run, .. } = self.waiting.pop_front()?;
         self.is_busy = true;
-        Some(Turn { cost, run, claim })
+        Some(ScheduledJob { cost, run, claim })
     }
 
     pub(super) fn finish(&mut self) {

@@ -6,7 +6,7 @@ use tintype_imaging::spec::Format;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    pub kind: Kind,
+    pub kind: JobKind,
     /// Predicted CPU time on one thread. The pool corrects it by measurements of this kind of job.
     pub time: Duration,
     /// Peak memory.
@@ -15,7 +15,7 @@ pub struct Cost {
 
 /// Jobs whose estimates tend to be wrong by the same factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum JobKind {
     Render(Format),
     /// Of any format: the cost depends on how much of each frame has changed.
     Animation,
@@ -23,7 +23,7 @@ pub enum Kind {
     Placeholder,
 }
 
-impl Kind {
+impl JobKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Render(format) => format.name(),
@@ -35,7 +35,7 @@ impl Kind {
 
 /// Expected and measured thread time of finished jobs of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct TimeAccount {
     pub foreseen: Duration,
     pub taken: Duration,
 }

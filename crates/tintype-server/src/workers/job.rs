@@ -9,13 +9,13 @@ use super::Refusal;
 
 /// A turn on a thread, as the job sees it.
 #[derive(Debug)]
-pub struct Shift {
+pub struct JobContext {
     /// The job must keep it: it cannot be stopped from outside.
     pub deadline: Instant,
     fetched: Duration,
 }
 
-impl Shift {
+impl JobContext {
     pub(super) fn new(deadline: Instant) -> Self {
         Self {
             deadline,
@@ -34,7 +34,7 @@ impl Shift {
 
 /// The result of a job, and how long it waited for its turn and for the store.
 #[derive(Debug)]
-pub struct Done<T, E> {
+pub struct JobResult<T, E> {
     pub result: Result<T, E>,
     /// When it was queued.
     pub queued: Instant,
@@ -44,52 +44,52 @@ pub struct Done<T, E> {
 
 /// Timings of a turn.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spent {
+pub(super) struct TurnTimings {
     pub(super) fetched: Duration,
     /// `None` if the job did not finish.
     pub(super) worked: Option<Duration>,
 }
 
 /// A queued job with its type erased.
-pub(super) trait Run: Send {
+pub(super) trait ErasedJob: Send {
     /// Whether nobody waits for the result any more.
     fn is_abandoned(&self) -> bool;
-    fn run(self: Box<Self>) -> Spent;
+    fn run(self: Box<Self>) -> TurnTimings;
     fn refuse(self: Box<Self>, refusal: Refusal);
 }
 
 pub(super) struct Job<T, E, F> {
-    pub(super) sender: oneshot::Sender<Result<Done<T, E>, Refusal>>,
+    pub(super) sender: oneshot::Sender<Result<JobResult<T, E>, Refusal>>,
     pub(super) queued: Instant,
     pub(super) deadline: Instant,
     pub(super) job: F,
 }
 
-impl<T, E, F> Run for Job<T, E, F>
+impl<T, E, F> ErasedJob for Job<T, E, F>
 where
     T: Send,
     E: Send,
-    F: FnOnce(&mut Shift) -> Result<T, E> + Send,
+    F: FnOnce(&mut JobContext) -> Result<T, E> + Send,
 {
     fn is_abandoned(&self) -> bool {
         self.sender.is_closed()
     }
 
-    fn run(self: Box<Self>) -> Spent {
+    fn run(self: Box<Self>) -> TurnTimings {
         let queued = self.queued;
         let waited = queued.elapsed();
-        let mut shift = Shift::new(self.deadline);
+        let mut shift = JobContext::new(self.deadline);
         let job = self.job;
         let began = Instant::now();
         // The job owns all that it touches, so no half-changed state outlives its panic.
         let result = catch_unwind(AssertUnwindSafe(|| job(&mut shift)));
         let fetched = shift.fetched;
         let worked = began.elapsed().saturating_sub(fetched);
-        let spent = Spent {
+        let spent = TurnTimings {
             fetched,
             worked: matches!(result, Ok(Ok(_))).then_some(worked),
         };
-        let done = result.map(|result| Done {
+        let done = result.map(|result| JobResult {
             result,
             queued,
             waited,

@@ -3,8 +3,8 @@
 //!
 //! A job is refused at once when the queue is full, when its turn would come too late, or when it could never fit
 //! into the memory budget; refusing takes microseconds, so hits never wait behind misses. The expected wait is the
-//! sum of the expected times of the jobs ahead, and small jobs pass large ones ([`mod@line`]). Expected times come
-//! from the caller's model, corrected by measurements ([`pace`]). A job whose deadline has passed or whose caller
+//! sum of the expected times of the jobs ahead, and small jobs pass large ones ([`request_queue`]). Expected times come
+//! from the caller's model, corrected by measurements ([`correction`]). A job whose deadline has passed or whose caller
 //! has gone is dropped without running. A panic ends the job, never the thread. A running job cannot be stopped
 //! from outside: it gets the deadline and must keep it.
 //!
@@ -17,12 +17,12 @@
 
 mod background;
 mod budget;
+mod correction;
 mod cost;
 mod job;
-mod line;
-mod pace;
 mod queue;
 mod refusal;
+mod request_queue;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -32,16 +32,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use budget::Budget;
-pub(crate) use cost::{Account, Cost, Kind};
+pub(crate) use cost::{Cost, JobKind, TimeAccount};
 use job::Job;
-pub(crate) use job::{Done, Shift};
-use line::QueuedJob;
+pub(crate) use job::{JobContext, JobResult};
 use queue::Queue;
 pub(crate) use refusal::{Refusal, Tallies};
+use request_queue::QueuedJob;
 
 /// Limits of the pool.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct PoolLimits {
     pub threads: NonZeroUsize,
     /// Requests that may wait for a thread; more are refused.
     pub queue: usize,
@@ -73,13 +73,13 @@ pub struct Gauges {
 /// The pool of pixel threads. Dropping it ends its threads once the running jobs are done.
 pub struct Pool {
     queue: Arc<Queue>,
-    limits: Limits,
+    limits: PoolLimits,
     requests: Tallies,
     background: Tallies,
 }
 
 impl Pool {
-    pub fn new(limits: Limits) -> std::io::Result<Self> {
+    pub fn new(limits: PoolLimits) -> std::io::Result<Self> {
         // The pool is created before its threads, so that a failure to start one ends the others.
         let pool = Self {
             queue: Arc::new(Queue::new(limits)),
@@ -109,8 +109,8 @@ impl Pool {
         priority: Priority,
         deadline: Instant,
         cost: Cost,
-        job: impl FnOnce(&mut Shift) -> Result<T, E> + Send + 'static,
-    ) -> Result<Done<T, E>, Refusal> {
+        job: impl FnOnce(&mut JobContext) -> Result<T, E> + Send + 'static,
+    ) -> Result<JobResult<T, E>, Refusal> {
         let done = self.try_run(priority, deadline, cost, job).await;
         if let Err(refusal) = &done {
             self.tallies(priority).count(refusal);
@@ -123,8 +123,8 @@ impl Pool {
         priority: Priority,
         deadline: Instant,
         cost: Cost,
-        job: impl FnOnce(&mut Shift) -> Result<T, E> + Send + 'static,
-    ) -> Result<Done<T, E>, Refusal> {
+        job: impl FnOnce(&mut JobContext) -> Result<T, E> + Send + 'static,
+    ) -> Result<JobResult<T, E>, Refusal> {
         let (bytes, limit) = (cost.bytes, Budget::most(self.limits.bytes, priority));
         if bytes > limit {
             return Err(Refusal::ExceedsMemory { bytes, limit });
@@ -167,7 +167,7 @@ impl Pool {
     }
 
     /// Accounts of the kinds that have had jobs.
-    pub fn accounts(&self) -> Vec<(Kind, Account)> {
+    pub fn accounts(&self) -> Vec<(JobKind, TimeAccount)> {
         self.queue.accounts()
     }
 
@@ -175,7 +175,7 @@ impl Pool {
         self.queue.gauges()
     }
 
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> PoolLimits {
         self.limits
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::background::Background;
+use super::background::BackgroundQueue;
 use super::budget::{Budget, Claim};
-use super::job::Spent;
-use super::line::{Line, QueuedJob, Turn};
-use super::{Account, Cost, Gauges, Kind, Limits, Priority, Refusal};
+use super::job::TurnTimings;
+use super::request_queue::{QueuedJob, RequestQueue, ScheduledJob};
+use super::{Cost, Gauges, JobKind, PoolLimits, Priority, Refusal, TimeAccount};
 
 pub(super) struct Queue {
     state: Mutex<QueueState>,
@@ -18,18 +18,18 @@ pub(super) struct Queue {
 }
 
 struct QueueState {
-    line: Line,
-    background: Background,
+    requests: RequestQueue,
+    background: BackgroundQueue,
     budget: Budget,
     closed: bool,
 }
 
 impl Queue {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: PoolLimits) -> Self {
         Self {
             state: Mutex::new(QueueState {
-                line: Line::new(limits),
-                background: Background::default(),
+                requests: RequestQueue::new(limits),
+                background: BackgroundQueue::default(),
                 budget: Budget::new(limits.bytes),
                 closed: false,
             }),
@@ -49,7 +49,7 @@ impl Queue {
         }
         let woken = match priority {
             Priority::Request => {
-                state.line.push(entry, now)?;
+                state.requests.push(entry, now)?;
                 &self.changed
             }
             Priority::Background => {
@@ -63,15 +63,15 @@ impl Queue {
     }
 
     pub(super) fn expected_wait(&self, cost: &Cost) -> Duration {
-        self.lock().line.expected_wait(cost, Instant::now())
+        self.lock().requests.expected_wait(cost, Instant::now())
     }
 
     /// Blocks until this pixel thread has a job; `None` once the queue is closed.
-    pub(super) fn next(&self, thread: usize) -> Option<Turn> {
+    pub(super) fn next(&self, thread: usize) -> Option<ScheduledJob> {
         let mut state = self.lock();
         while !state.closed {
             let turn = state.next(thread);
-            if state.line.is_empty() {
+            if state.requests.is_empty() {
                 self.quiet.notify_one();
             }
             if turn.is_some() {
@@ -83,7 +83,7 @@ impl Queue {
     }
 
     /// Does the same for the background thread.
-    pub(super) fn next_in_background(&self) -> Option<Turn> {
+    pub(super) fn next_in_background(&self) -> Option<ScheduledJob> {
         let mut state = self.lock();
         while !state.closed {
             if let Some(turn) = state.next_in_background() {
@@ -94,10 +94,10 @@ impl Queue {
         None
     }
 
-    pub(super) fn finish(&self, thread: usize, cost: &Cost, claim: Claim, spent: Spent) {
+    pub(super) fn finish(&self, thread: usize, cost: &Cost, claim: Claim, spent: TurnTimings) {
         let mut state = self.lock();
         state.budget.release(claim);
-        state.line.finish(thread, cost, spent, Instant::now());
+        state.requests.finish(thread, cost, spent, Instant::now());
         drop(state);
         // The returned bytes may let several waiting jobs run.
         self.changed.notify_all();
@@ -113,7 +113,7 @@ impl Queue {
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let entries = state.line.clear().chain(state.background.clear());
+        let entries = state.requests.clear().chain(state.background.clear());
         drop(state);
         self.changed.notify_all();
         self.quiet.notify_all();
@@ -125,8 +125,8 @@ impl Queue {
     pub(super) fn gauges(&self) -> Gauges {
         let state = self.lock();
         Gauges {
-            busy: state.line.busy(),
-            queued: state.line.queued(),
+            busy: state.requests.busy(),
+            queued: state.requests.queued(),
             bytes: state.budget.used(),
             background_busy: state.background.busy(),
             background_queued: state.background.queued(),
@@ -134,11 +134,11 @@ impl Queue {
     }
 
     pub(super) fn busy_time(&self) -> Duration {
-        self.lock().line.busy_time(Instant::now())
+        self.lock().requests.busy_time(Instant::now())
     }
 
-    pub(super) fn accounts(&self) -> Vec<(Kind, Account)> {
-        self.lock().line.accounts()
+    pub(super) fn accounts(&self) -> Vec<(JobKind, TimeAccount)> {
+        self.lock().requests.accounts()
     }
 
     /// Jobs never run under the lock, so the state behind a poisoned lock is still sound.
@@ -148,17 +148,17 @@ impl Queue {
 }
 
 impl QueueState {
-    fn next(&mut self, thread: usize) -> Option<Turn> {
+    fn next(&mut self, thread: usize) -> Option<ScheduledJob> {
         let now = Instant::now();
-        self.line.sweep(now);
-        self.line.take(thread, &mut self.budget, now)
+        self.requests.sweep(now);
+        self.requests.take(thread, &mut self.budget, now)
     }
 
-    fn next_in_background(&mut self) -> Option<Turn> {
+    fn next_in_background(&mut self) -> Option<ScheduledJob> {
         let now = Instant::now();
-        self.line.sweep(now);
+        self.requests.sweep(now);
         self.background.sweep(now);
-        if !self.line.is_empty() {
+        if !self.requests.is_empty() {
             return None;
         }
         self.background.take(&mut self.budget)

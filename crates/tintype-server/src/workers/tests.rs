@@ -10,12 +10,12 @@ use crate::error::Error;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-type Ran<T> = Result<Done<T, ()>, Refusal>;
+type Ran<T> = Result<JobResult<T, ()>, Refusal>;
 
 fn pool(threads: usize, queue: usize, bytes: u64) -> Arc<Pool> {
     let threads = NonZeroUsize::new(threads).unwrap();
     Arc::new(
-        Pool::new(Limits {
+        Pool::new(PoolLimits {
             threads,
             queue,
             bytes,
@@ -35,7 +35,7 @@ fn cost(bytes: u64) -> Cost {
 
 fn taking(time: Duration, bytes: u64) -> Cost {
     Cost {
-        kind: Kind::Placeholder,
+        kind: JobKind::Placeholder,
         time,
         bytes,
     }
@@ -46,7 +46,7 @@ async fn run<T: Send + 'static>(
     bytes: u64,
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Ran<T> {
-    let job = |_: &mut Shift| Ok(job());
+    let job = |_: &mut JobContext| Ok(job());
     pool.run(Priority::Request, later(), cost(bytes), job).await
 }
 
@@ -59,7 +59,7 @@ fn start<T: Send + 'static>(
 ) -> JoinHandle<Ran<T>> {
     let pool = pool.clone();
     tokio::spawn(async move {
-        let job = |_: &mut Shift| Ok(job());
+        let job = |_: &mut JobContext| Ok(job());
         pool.run(priority, later(), cost, job).await
     })
 }
@@ -122,7 +122,7 @@ async fn a_result_comes_back() {
 #[tokio::test]
 async fn the_job_gets_its_deadline() {
     let deadline = later();
-    let job = |shift: &mut Shift| Ok::<_, ()>(shift.deadline);
+    let job = |shift: &mut JobContext| Ok::<_, ()>(shift.deadline);
     let pool = pool(1, 1, 1);
     let got = pool.run(Priority::Request, deadline, cost(0), job);
     assert_eq!(got.await.unwrap().result, Ok(deadline));
@@ -241,7 +241,7 @@ async fn a_panic_ends_the_job_and_not_the_thread() {
 #[tokio::test]
 async fn a_deadline_that_has_passed_is_refused() {
     let pool = pool(1, 8, 100);
-    let job = |_: &mut Shift| Ok::<_, ()>(());
+    let job = |_: &mut JobContext| Ok::<_, ()>(());
     for priority in [Priority::Request, Priority::Background] {
         let refused = pool.run(priority, Instant::now(), cost(0), job);
         assert_eq!(refused.await.unwrap_err(), Refusal::DeadlineExceeded);
@@ -257,7 +257,7 @@ async fn a_job_whose_turn_comes_too_late_is_not_run() {
     let late = tokio::spawn({
         let (pool, ran) = (pool.clone(), ran.clone());
         async move {
-            let job = move |_: &mut Shift| Ok::<_, ()>(ran.fetch_add(1, SeqCst));
+            let job = move |_: &mut JobContext| Ok::<_, ()>(ran.fetch_add(1, SeqCst));
             pool.run(Priority::Request, soon, cost(0), job).await
         }
     });
@@ -338,7 +338,7 @@ async fn small_jobs_pass_large_ones() {
 #[tokio::test]
 async fn waiting_for_the_store_is_measured_separately() {
     let pool = pool(1, 8, 100);
-    let job = |shift: &mut Shift| {
+    let job = |shift: &mut JobContext| {
         shift.fetch(|| thread::sleep(Duration::from_millis(5)));
         Ok::<_, ()>(())
     };

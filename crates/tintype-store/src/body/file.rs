@@ -20,7 +20,7 @@ use crate::disk::blocking;
 /// Bytes read per trip to the blocking threads; the caller may be cancelled between trips.
 const PIECE_BYTES: usize = 1024 * 1024;
 
-pub(super) struct Reading {
+pub(super) struct FileReading {
     file: Arc<Unchanged>,
     next: u64,
     /// Reads a chunk that has to come from the disk.
@@ -30,7 +30,7 @@ pub(super) struct Reading {
     share: Share,
 }
 
-impl Reading {
+impl FileReading {
     pub(super) fn new(file: Unchanged, next: u64, share: Share) -> Self {
         Self {
             file: Arc::new(file),

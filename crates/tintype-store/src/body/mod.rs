@@ -46,7 +46,7 @@ enum Inner {
     File {
         /// Bytes read with the open.
         first: Bytes,
-        reading: file::Reading,
+        reading: file::FileReading,
     },
     Stream {
         /// Never yields an empty chunk, and yields the last one only when nothing can go wrong any more.
@@ -88,7 +88,7 @@ impl Body {
         if len as u64 == left {
             return Ok(Self::bytes(first));
         }
-        let reading = file::Reading::new(file, range.start + len as u64, share);
+        let reading = file::FileReading::new(file, range.start + len as u64, share);
         Ok(Self {
             inner: Inner::File { first, reading },
             left,
@@ -97,7 +97,7 @@ impl Body {
 
     /// A file of which nothing has been read yet.
     pub(crate) fn unread(file: Unchanged, range: &Range<u64>) -> Self {
-        let reading = file::Reading::new(file, range.start, Share::take());
+        let reading = file::FileReading::new(file, range.start, Share::take());
         Self {
             inner: Inner::File {
                 first: Bytes::new(),

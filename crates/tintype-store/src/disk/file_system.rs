@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use tracing::warn;
 use xattr::FileExt;
 
-use super::stage::Temp;
+use super::stage::TempFile;
 use crate::Error;
 
 /// `f_type` of statfs(2), from Linux's magic.h. On these a flush may not reach the disk, or a lock may not reach
@@ -82,9 +82,9 @@ pub(super) fn try_out(tmp: &Path) -> Result<Abilities, Error> {
         path: tmp.display().to_string(),
         reason,
     };
-    let (temp, file) = Temp::create(tmp)?;
+    let (temp, file) = TempFile::create(tmp)?;
 
-    let link = Temp::name(tmp)?;
+    let link = TempFile::name(tmp)?;
     fs::hard_link(temp.path(), link.path())
         .map_err(|_| unfit("its file system has no hard links"))?;
     file.try_lock()

@@ -34,7 +34,7 @@ pub(super) struct Folders {
 }
 
 /// The folders from just below the root down to the one that holds a name; empty for the root itself.
-pub(super) struct Chain<'a> {
+pub(super) struct FolderChain<'a> {
     folders: &'a Folders,
     below: Vec<File>,
 }
@@ -123,9 +123,9 @@ impl Folders {
     }
 
     /// Opens the folder that holds `path`, creating all missing folders above.
-    pub(super) fn make(&self, path: &str) -> Result<Chain<'_>, Error> {
+    pub(super) fn make(&self, path: &str) -> Result<FolderChain<'_>, Error> {
         'again: loop {
-            let mut chain = Chain {
+            let mut chain = FolderChain {
                 folders: self,
                 below: Vec::new(),
             };
@@ -172,7 +172,7 @@ impl Folders {
     }
 }
 
-impl Chain<'_> {
+impl FolderChain<'_> {
     pub(super) fn leaf(&self) -> &File {
         self.below.last().unwrap_or(&self.folders.root)
     }

@@ -12,9 +12,9 @@ use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 
 use super::folders::split;
-use super::objects::{Objects, etag};
+use super::objects::{DiskObjects, etag};
 use crate::key::RESERVED;
-use crate::{Error, Key, Listed, Page};
+use crate::{Error, Key, ListedOriginal, OriginalPage};
 
 /// Most folders that one page opens: a tree of empty ones ends a page early rather than never. It is more than a
 /// key can have segments, so that every page makes progress.
@@ -32,11 +32,11 @@ struct Level {
 enum Entry {
     /// With its slash.
     Folder(String),
-    File(Listed),
+    File(ListedOriginal),
 }
 
-struct Walk<'a> {
-    objects: &'a Objects,
+struct FolderWalk<'a> {
+    objects: &'a DiskObjects,
     prefix: &'a str,
     delimiter: bool,
     cursor: &'a str,
@@ -45,13 +45,13 @@ struct Walk<'a> {
 }
 
 pub(super) fn page(
-    objects: &Objects,
+    objects: &DiskObjects,
     prefix: &str,
     delimiter: bool,
     cursor: &str,
     limit: usize,
-) -> Result<Page, Error> {
-    let mut page = Page::default();
+) -> Result<OriginalPage, Error> {
+    let mut page = OriginalPage::default();
     let (base, _) = split(prefix);
     if base
         .split_terminator('/')
@@ -59,7 +59,7 @@ pub(super) fn page(
     {
         return Ok(page);
     }
-    let mut walk = Walk {
+    let mut walk = FolderWalk {
         objects,
         prefix,
         delimiter,
@@ -120,7 +120,7 @@ pub(super) fn page(
     Ok(page)
 }
 
-impl Walk<'_> {
+impl FolderWalk<'_> {
     /// Reads the next entries of a folder; `None` if it no longer exists.
     fn read(&mut self, folder: String, after: Option<&str>) -> Result<Option<Level>, Error> {
         self.folders_left = self.folders_left.saturating_sub(1);
@@ -171,7 +171,7 @@ impl Walk<'_> {
     }
 
     /// Describes a file without opening it; `None` if it is not an original.
-    fn describe(&self, folder: &File, path: String) -> Result<Option<Listed>, Error> {
+    fn describe(&self, folder: &File, path: String) -> Result<Option<ListedOriginal>, Error> {
         let Ok(key) = Key::existing(&path) else {
             return Ok(None);
         };
@@ -187,19 +187,24 @@ impl Walk<'_> {
                 let (seconds, nanoseconds) = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
                 let size = stat.st_size as u64;
                 let etag = etag(stat.st_ino as u64, size, seconds, nanoseconds);
-                Ok(Some(Listed {
+                Ok(Some(ListedOriginal {
                     key,
                     size,
                     etag,
                     modified: time(seconds, nanoseconds),
                 }))
             }
-            FileType::Symlink => Ok(self.objects.open_object(&path)?.map(|(_, meta)| Listed {
-                key,
-                size: meta.size,
-                etag: meta.etag,
-                modified: meta.modified,
-            })),
+            FileType::Symlink => {
+                Ok(self
+                    .objects
+                    .open_object(&path)?
+                    .map(|(_, meta)| ListedOriginal {
+                        key,
+                        size: meta.size,
+                        etag: meta.etag,
+                        modified: meta.modified,
+                    }))
+            }
             _ => Ok(None),
         }
     }

@@ -15,16 +15,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_NAP: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-pub(super) struct Locks {
+pub(super) struct FileLocks {
     folder: PathBuf,
 }
 
 /// Held until dropped, or until the process dies.
-pub(super) struct Held {
+pub(super) struct FileLock {
     _file: File,
 }
 
-impl Locks {
+impl FileLocks {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -33,7 +33,7 @@ impl Locks {
     ///
     /// flock(2) belongs to an open file, so opening the file anew each time also keeps the threads of one process
     /// apart. It polls, because the blocking call could wait for ever.
-    pub(super) fn hold(&self, path: &str) -> Result<Held, Error> {
+    pub(super) fn hold(&self, path: &str) -> Result<FileLock, Error> {
         let shard = Sha256::digest(path.as_bytes())[0];
         let file = OpenOptions::new()
             .write(true)
@@ -45,7 +45,7 @@ impl Locks {
         let mut nap = Duration::from_micros(50);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Held { _file: file }),
+                Ok(()) => return Ok(FileLock { _file: file }),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(nap),
                 Err(TryLockError::WouldBlock) => {
                     let source = io::Error::new(io::ErrorKind::TimedOut, "held for more than 10 s");

@@ -25,8 +25,8 @@ mod list;
 mod locks;
 mod objects;
 mod own;
-mod place;
 pub(crate) mod stage;
+mod store_folder;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -36,24 +36,24 @@ use std::time::Duration;
 use crate::body::{LEAST_CHUNK_BYTES, WHOLE_BYTES};
 use crate::url::DiskSettings;
 use crate::{
-    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object, Objects,
-    Page, Source, Survey,
+    Attributes, Condition, Counts, ETag, Error, Get, Key, KeyHash, Meta, Object, ObjectKind,
+    ObjectPage, OriginalPage, Survey, WriteSource,
 };
-use objects::Objects as Files;
-use place::Place;
-use stage::Content;
+use objects::DiskObjects;
+use stage::StagedContent;
+use store_folder::StoreFolder;
 
 /// The disk store: an asynchronous interface to the blocking code in `objects`. Every call is one trip to the
 /// blocking threads, except that originals in the kernel's cache are opened on the spot.
 #[derive(Debug)]
 pub struct Disk {
-    place: Arc<Place>,
+    place: Arc<StoreFolder>,
     counts: Counts,
 }
 
 impl Disk {
     pub(crate) async fn open(settings: DiskSettings) -> Result<Self, Error> {
-        blocking::run(move || Place::open(settings))
+        blocking::run(move || StoreFolder::open(settings))
             .await
             .map(Self::new)
     }
@@ -61,12 +61,12 @@ impl Disk {
     /// Changes nothing, so it also opens a read-only folder. On a network file system, reading needs neither
     /// flushes nor locks.
     pub(crate) async fn open_to_read(settings: DiskSettings) -> Result<Self, Error> {
-        blocking::run(move || Place::open_to_read(settings))
+        blocking::run(move || StoreFolder::open_to_read(settings))
             .await
             .map(Self::new)
     }
 
-    fn new(place: Place) -> Self {
+    fn new(place: StoreFolder) -> Self {
         Self {
             place: Arc::new(place),
             counts: Counts::default(),
@@ -75,7 +75,7 @@ impl Disk {
 
     async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
+        job: impl FnOnce(&DiskObjects) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let place = self.place.clone();
         blocking::run(move || job(&*place.objects()?)).await
@@ -84,12 +84,12 @@ impl Disk {
     pub(crate) async fn put(
         &self,
         object: &Object,
-        source: Source<'_>,
+        source: WriteSource<'_>,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
         let (object, condition) = (object.clone(), condition.clone());
-        let (attributes, content) = (attributes.clone(), Content::from(source));
+        let (attributes, content) = (attributes.clone(), StagedContent::from(source));
         self.run(move |files| files.put(&object, &content, &condition, &attributes))
             .await
     }
@@ -152,7 +152,7 @@ impl Disk {
             let (file, meta) = files.open_object(&from.path())?.ok_or(Error::NotFound)?;
             files.put(
                 &to,
-                &Content::Copy {
+                &StagedContent::Copy {
                     file,
                     len: meta.size,
                 },
@@ -169,7 +169,7 @@ impl Disk {
         delimiter: bool,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<OriginalPage, Error> {
         let (prefix, cursor) = (prefix.to_owned(), cursor.unwrap_or_default().to_owned());
         self.run(move |files| list::page(files, &prefix, delimiter, &cursor, limit))
             .await
@@ -181,10 +181,10 @@ impl Disk {
 
     pub(crate) async fn list_kind(
         &self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Objects, Error> {
+    ) -> Result<ObjectPage, Error> {
         let cursor = cursor.unwrap_or_default().to_owned();
         self.run(move |files| own::list(files, kind, &cursor, limit))
             .await
@@ -192,7 +192,7 @@ impl Disk {
 
     pub(crate) async fn survey(
         &self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Survey, Error> {
@@ -210,7 +210,7 @@ impl Disk {
     }
 
     pub(crate) async fn check_writes(&self) -> Result<(), Error> {
-        self.run(Files::try_write).await
+        self.run(DiskObjects::try_write).await
     }
 
     pub(crate) fn counts(&self) -> &Counts {

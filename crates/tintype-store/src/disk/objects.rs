@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use super::attributes;
 use super::file_system::{self, Abilities};
 use super::folders::{Folders, split};
-use super::locks::Locks;
-use super::stage::{self, Content, Temp};
+use super::locks::FileLocks;
+use super::stage::{self, StagedContent, TempFile};
 use crate::body::Unchanged;
 use crate::key::RESERVED;
 use crate::url::DiskSettings;
@@ -26,15 +26,15 @@ const MOST_ATTEMPTS: usize = 100;
 const TRIED_BYTES: u64 = 4_096;
 
 #[derive(Debug)]
-pub(super) struct Objects {
+pub(super) struct DiskObjects {
     folders: Folders,
-    locks: Locks,
+    locks: FileLocks,
     tmp: PathBuf,
     attributes: bool,
     is_local: bool,
 }
 
-impl Objects {
+impl DiskObjects {
     pub(super) fn open(settings: &DiskSettings) -> Result<Self, Error> {
         Self::open_to_change(settings).map_err(|error| with_rights(error, &settings.root))
     }
@@ -61,7 +61,7 @@ impl Objects {
         Ok(Self {
             is_local: file_system::is_local(&root),
             folders: Folders::new(root, path),
-            locks: Locks::new(locks),
+            locks: FileLocks::new(locks),
             tmp,
             attributes,
         })
@@ -75,7 +75,7 @@ impl Objects {
         Ok(Self {
             is_local: file_system::is_local(&root),
             folders: Folders::new(root, path),
-            locks: Locks::new(own.join("locks")),
+            locks: FileLocks::new(own.join("locks")),
             tmp: own.join("tmp"),
             attributes: true,
         })
@@ -101,7 +101,7 @@ impl Objects {
 
     /// Checks that there is space, and permission to write.
     pub(super) fn try_write(&self) -> Result<(), Error> {
-        let created = Temp::create(&self.tmp);
+        let created = TempFile::create(&self.tmp);
         let (_temp, file) = created.map_err(|error| with_rights(error, &self.tmp))?;
         // Allocates the space now; a write might find out only later that there is none.
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, TRIED_BYTES) {
@@ -196,7 +196,7 @@ impl Objects {
     pub(super) fn put(
         &self,
         object: &Object,
-        content: &Content,
+        content: &StagedContent,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
@@ -245,7 +245,7 @@ impl Objects {
     /// Gives a staged file its name, and makes that durable unless the object is derived.
     fn name(
         &self,
-        temp: &Temp,
+        temp: &TempFile,
         path: &str,
         condition: &Condition,
         derived: bool,

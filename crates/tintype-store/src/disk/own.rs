@@ -1,25 +1,25 @@
 //! tintype's own objects of one kind, in order of their names in its folder.
 
 use super::list::smallest;
-use super::objects::Objects;
-use crate::{Error, Kind, Own, Survey};
+use super::objects::DiskObjects;
+use crate::{Error, ObjectKind, ObjectPage, OwnObject, Survey};
 
 pub(super) fn list(
-    objects: &Objects,
-    kind: Kind,
+    objects: &DiskObjects,
+    kind: ObjectKind,
     cursor: &str,
     limit: usize,
-) -> Result<crate::Objects, Error> {
+) -> Result<ObjectPage, Error> {
     let (names, cursor) = names(objects, kind, cursor, limit)?;
-    Ok(crate::Objects {
+    Ok(ObjectPage {
         objects: names.iter().filter_map(|name| kind.object(name)).collect(),
         cursor,
     })
 }
 
 pub(super) fn survey(
-    objects: &Objects,
-    kind: Kind,
+    objects: &DiskObjects,
+    kind: ObjectKind,
     cursor: &str,
     limit: usize,
 ) -> Result<Survey, Error> {
@@ -28,7 +28,7 @@ pub(super) fn survey(
     for object in names.iter().filter_map(|name| kind.object(name)) {
         // Deleted meanwhile.
         if let Some((_, meta)) = objects.open_object(&object.path())? {
-            found.push(Own {
+            found.push(OwnObject {
                 object,
                 size: meta.size,
                 modified: meta.modified,
@@ -43,16 +43,18 @@ pub(super) fn survey(
 
 /// The names of one page, and the cursor if there are more.
 fn names(
-    objects: &Objects,
-    kind: Kind,
+    objects: &DiskObjects,
+    kind: ObjectKind,
     cursor: &str,
     limit: usize,
 ) -> Result<(Vec<String>, Option<String>), Error> {
     let mut names = match kind {
-        Kind::Variant => nested(objects, &kind.folder(), cursor, limit + 1)?,
-        Kind::Record | Kind::Tombstone | Kind::Block | Kind::Idem | Kind::Outbox => {
-            flat(objects, &kind.folder(), cursor, limit + 1)?
-        }
+        ObjectKind::Variant => nested(objects, &kind.folder(), cursor, limit + 1)?,
+        ObjectKind::Record
+        | ObjectKind::Tombstone
+        | ObjectKind::Block
+        | ObjectKind::Idem
+        | ObjectKind::Outbox => flat(objects, &kind.folder(), cursor, limit + 1)?,
     };
     let more = names.len() > limit;
     names.truncate(limit);
@@ -60,7 +62,12 @@ fn names(
     Ok((names, cursor))
 }
 
-fn flat(objects: &Objects, folder: &str, after: &str, most: usize) -> Result<Vec<String>, Error> {
+fn flat(
+    objects: &DiskObjects,
+    folder: &str,
+    after: &str,
+    most: usize,
+) -> Result<Vec<String>, Error> {
     let Some(folder) = objects.folders().find(folder)? else {
         return Ok(Vec::new());
     };
@@ -70,7 +77,12 @@ fn flat(objects: &Objects, folder: &str, after: &str, most: usize) -> Result<Vec
 }
 
 /// The names in the subfolders of a folder, each with its subfolder.
-fn nested(objects: &Objects, folder: &str, after: &str, most: usize) -> Result<Vec<String>, Error> {
+fn nested(
+    objects: &DiskObjects,
+    folder: &str,
+    after: &str,
+    most: usize,
+) -> Result<Vec<String>, Error> {
     let mut found: Vec<String> = Vec::new();
     let Some(open) = objects.folders().find(folder)? else {
         return Ok(found);

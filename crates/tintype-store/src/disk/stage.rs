@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tracing::{info, warn};
 
-use crate::{Error, Source};
+use crate::{Error, WriteSource};
 
 /// Name prefixes of all files that we leave in the folder; `spool-` is the server's.
 const OURS: [&str; 2] = ["put-", "spool-"];
@@ -17,8 +17,8 @@ const OURS: [&str; 2] = ["put-", "spool-"];
 /// it.
 pub(super) const YOUNG: Duration = Duration::from_secs(60);
 
-/// What to write; [`Source`] without its borrow.
-pub(super) enum Content {
+/// What to write; [`WriteSource`] without its borrow.
+pub(super) enum StagedContent {
     Bytes(Bytes),
     File {
         path: PathBuf,
@@ -31,11 +31,11 @@ pub(super) enum Content {
     },
 }
 
-impl From<Source<'_>> for Content {
-    fn from(source: Source<'_>) -> Self {
+impl From<WriteSource<'_>> for StagedContent {
+    fn from(source: WriteSource<'_>) -> Self {
         match source {
-            Source::Bytes(bytes) => Self::Bytes(bytes),
-            Source::File { path, len } => Self::File {
+            WriteSource::Bytes(bytes) => Self::Bytes(bytes),
+            WriteSource::File { path, len } => Self::File {
                 path: path.to_owned(),
                 len,
             },
@@ -44,11 +44,11 @@ impl From<Source<'_>> for Content {
 }
 
 /// A path in the temporary folder, removed on drop if it still exists.
-pub(crate) struct Temp {
+pub(crate) struct TempFile {
     path: PathBuf,
 }
 
-impl Temp {
+impl TempFile {
     /// A new, unused name.
     pub(super) fn name(folder: &Path) -> Result<Self, Error> {
         let mut random = [0; 16];
@@ -80,7 +80,7 @@ impl Temp {
     }
 }
 
-impl Drop for Temp {
+impl Drop for TempFile {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
@@ -91,15 +91,15 @@ impl Drop for Temp {
 }
 
 /// Writes a complete file under a temporary name, without flushing it.
-pub(super) fn stage(folder: &Path, content: &Content) -> Result<(Temp, File), Error> {
+pub(super) fn stage(folder: &Path, content: &StagedContent) -> Result<(TempFile, File), Error> {
     match content {
-        Content::Bytes(bytes) => {
-            let (temp, mut file) = Temp::create(folder)?;
+        StagedContent::Bytes(bytes) => {
+            let (temp, mut file) = TempFile::create(folder)?;
             file.write_all(bytes)
                 .map_err(Error::io("writing an object"))?;
             Ok((temp, file))
         }
-        Content::File { path, len } => {
+        StagedContent::File { path, len } => {
             let file = OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -111,12 +111,12 @@ pub(super) fn stage(folder: &Path, content: &Content) -> Result<(Temp, File), Er
                 None => copy(folder, &file, *len),
             }
         }
-        Content::Copy { file, len } => copy(folder, file, *len),
+        StagedContent::Copy { file, len } => copy(folder, file, *len),
     }
 }
 
 /// Gives a second name to a file that has only one: with further names it would share attributes and times.
-fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<Temp>, Error> {
+fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<TempFile>, Error> {
     let links = file
         .metadata()
         .map_err(Error::io("reading a spooled file's metadata"))?
@@ -124,7 +124,7 @@ fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<Temp>, Error> 
     if links != 1 {
         return Ok(None);
     }
-    let temp = Temp::name(folder)?;
+    let temp = TempFile::name(folder)?;
     match fs::hard_link(path, temp.path()) {
         Ok(()) => Ok(Some(temp)),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(None),
@@ -132,8 +132,8 @@ fn link(folder: &Path, path: &Path, file: &File) -> Result<Option<Temp>, Error> 
     }
 }
 
-fn copy(folder: &Path, mut from: &File, len: u64) -> Result<(Temp, File), Error> {
-    let (temp, mut file) = Temp::create(folder)?;
+fn copy(folder: &Path, mut from: &File, len: u64) -> Result<(TempFile, File), Error> {
+    let (temp, mut file) = TempFile::create(folder)?;
     from.seek(SeekFrom::Start(0))
         .map_err(Error::io("reading a source"))?;
     // On Linux the kernel copies, or shares the blocks if the file system can.

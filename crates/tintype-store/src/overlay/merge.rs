@@ -4,11 +4,11 @@
 //! with a cursor nothing is known of its store, so entries of the other store from there on are left for the next
 //! page.
 
-use crate::{Kind, Listed, Object, Objects, Page};
+use crate::{ListedOriginal, Object, ObjectKind, ObjectPage, OriginalPage};
 
 enum Entry {
     Folder(String),
-    File(Listed),
+    File(ListedOriginal),
 }
 
 impl Entry {
@@ -20,12 +20,12 @@ impl Entry {
     }
 }
 
-pub(super) fn pages(upper: Page, lower: Page, limit: usize) -> Page {
+pub(super) fn pages(upper: OriginalPage, lower: OriginalPage, limit: usize) -> OriginalPage {
     let ends = [upper.cursor.clone(), lower.cursor.clone()];
     let merged = merge(entries(upper), entries(lower), ends, limit, Entry::name);
-    let mut page = Page {
+    let mut page = OriginalPage {
         cursor: merged.cursor,
-        ..Page::default()
+        ..OriginalPage::default()
     };
     for entry in merged.entries {
         match entry {
@@ -36,14 +36,19 @@ pub(super) fn pages(upper: Page, lower: Page, limit: usize) -> Page {
     page
 }
 
-fn entries(page: Page) -> Vec<Entry> {
+fn entries(page: OriginalPage) -> Vec<Entry> {
     let folders = page.dirs.into_iter().map(Entry::Folder);
     folders
         .chain(page.files.into_iter().map(Entry::File))
         .collect()
 }
 
-pub(super) fn objects(kind: Kind, upper: Objects, lower: Objects, limit: usize) -> Objects {
+pub(super) fn objects(
+    kind: ObjectKind,
+    upper: ObjectPage,
+    lower: ObjectPage,
+    limit: usize,
+) -> ObjectPage {
     let ends = [upper.cursor, lower.cursor];
     let folder = kind.folder().len();
     let named = |objects: Vec<Object>| -> Vec<(String, Object)> {
@@ -53,7 +58,7 @@ pub(super) fn objects(kind: Kind, upper: Objects, lower: Objects, limit: usize) 
     };
     let (upper, lower) = (named(upper.objects), named(lower.objects));
     let merged = merge(upper, lower, ends, limit, |(name, _)| name);
-    Objects {
+    ObjectPage {
         objects: merged
             .entries
             .into_iter()

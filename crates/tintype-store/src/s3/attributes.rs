@@ -40,7 +40,7 @@ impl Write {
     }
 
     /// Keeps the metadata of other programs that a copied object has.
-    pub(super) fn keeping(mut self, found: &Found) -> Self {
+    pub(super) fn keeping(mut self, found: &FoundObject) -> Self {
         self.attributes = self.attributes.of_copy(&found.meta.attributes);
         let foreign = found
             .metadata
@@ -72,7 +72,7 @@ impl Write {
         metadata
     }
 
-    pub(super) fn made(&self, found: &Found) -> bool {
+    pub(super) fn made(&self, found: &FoundObject) -> bool {
         match &self.id {
             Some(_) => found.metadata.get(WRITE) == self.id.as_ref(),
             None => found.meta.attributes.nonce == self.attributes.nonce,
@@ -90,13 +90,13 @@ pub(super) fn random() -> Result<String, Error> {
 
 /// An object as the server describes it.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct FoundObject {
     pub(super) meta: Meta,
     /// All metadata, including that of other programs.
     pub(super) metadata: HashMap<String, String>,
 }
 
-impl Found {
+impl FoundObject {
     pub(super) fn head(head: HeadObjectOutput) -> Result<Self, &'static str> {
         let size = head.content_length.and_then(|size| size.try_into().ok());
         Self::new(

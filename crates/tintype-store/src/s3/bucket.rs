@@ -10,15 +10,15 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-use super::attributes::{Found, Write};
-use super::content::Progress;
-use super::enforced::{Enforced, Late};
-use super::failure::{Failure, Kind};
+use super::attributes::{FoundObject, Write};
+use super::enforced::{Enforced, LazyAbilities};
+use super::failure::{Failure, FailureKind};
 use super::gate::TRY_EVERY;
-use super::health::{Errand, Health};
+use super::health::{Health, Target};
 use super::hedge::Hedges;
-use super::locks::{Held, Locks};
+use super::locks::{LockGuard, Locks};
 use super::operation::Operation;
+use super::payload::Progress;
 use crate::url::S3Writing;
 use crate::{Condition, Counts, Error, Object};
 
@@ -37,7 +37,7 @@ pub(super) struct Bucket {
     pub(super) md5: bool,
     pub(super) writing: S3Writing,
     pub(super) enforced: Enforced,
-    pub(super) late: Late,
+    pub(super) late: LazyAbilities,
     pub(super) counts: Arc<Counts>,
     pub(super) health: Arc<Health>,
     pub(super) hedges: Hedges,
@@ -50,7 +50,7 @@ pub(super) struct Bucket {
 pub(super) enum Settled<T> {
     Done(T),
     /// An earlier attempt had succeeded, and its response was lost.
-    Ours(Box<Found>),
+    Ours(Box<FoundObject>),
     /// The multipart upload is gone, and did not create the object.
     Lost,
 }
@@ -80,11 +80,11 @@ impl Bucket {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let request = Box::pin(request);
-        let errand = Errand { operation, place };
+        let target = Target { operation, place };
         async move {
-            self.health.admit(errand)?;
+            self.health.admit(target)?;
             match self.health.attend(request).await {
-                Some(outcome) => self.judge(errand, outcome),
+                Some(outcome) => self.judge(target, outcome),
                 None => Err(Health::gone(operation)),
             }
         }
@@ -102,10 +102,10 @@ impl Bucket {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let request = Box::pin(request);
-        let errand = Errand { operation, place };
+        let target = Target { operation, place };
         async move {
-            self.health.admit(errand)?;
-            self.judge(errand, request.await)
+            self.health.admit(target)?;
+            self.judge(target, request.await)
         }
     }
 
@@ -122,13 +122,13 @@ impl Bucket {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let request = Box::pin(request);
-        let errand = Errand { operation, place };
+        let target = Target { operation, place };
         async move {
-            self.health.admit(errand)?;
+            self.health.admit(target)?;
             match progress.watch(request).await {
-                Some(outcome) => self.judge(errand, outcome),
+                Some(outcome) => self.judge(target, outcome),
                 None => {
-                    self.health.silent(errand);
+                    self.health.silent(target);
                     Err(Failure::down(operation, "the transfer stalled"))
                 }
             }
@@ -137,34 +137,34 @@ impl Bucket {
 
     fn judge<T, E>(
         &self,
-        errand: Errand<'_>,
+        target: Target<'_>,
         outcome: Result<T, SdkError<E, HttpResponse>>,
     ) -> Result<T, Failure>
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let outcome = outcome.map_err(|error| Failure::new(errand.operation, &error));
+        let outcome = outcome.map_err(|error| Failure::new(target.operation, &error));
         match &outcome {
             Err(failure) => match failure.kind {
-                Kind::Down => self.health.silent(errand),
-                Kind::Slow => self.health.slow(errand),
-                Kind::Refused => self.health.refused(errand, &failure.text),
-                _ => self.health.answered(errand),
+                FailureKind::Down => self.health.silent(target),
+                FailureKind::Slow => self.health.slow(target),
+                FailureKind::Refused => self.health.refused(target, &failure.text),
+                _ => self.health.answered(target),
             },
-            Ok(_) => self.health.answered(errand),
+            Ok(_) => self.health.answered(target),
         }
         outcome
     }
 
-    pub(super) async fn stat(&self, path: &str) -> Result<Option<Found>, Failure> {
+    pub(super) async fn stat(&self, path: &str) -> Result<Option<FoundObject>, Failure> {
         let request = self.client.head_object().bucket(&self.name).key(path);
         match self.call(Operation::HeadObject, path, request.send()).await {
-            Ok(head) => match Found::head(head) {
+            Ok(head) => match FoundObject::head(head) {
                 Ok(found) => Ok(Some(found)),
                 Err(text) => Err(Failure::down(Operation::HeadObject, text)),
             },
             Err(Failure {
-                kind: Kind::NotFound,
+                kind: FailureKind::NotFound,
                 ..
             }) => Ok(None),
             Err(failure) => Err(failure),
@@ -172,7 +172,7 @@ impl Bucket {
     }
 
     /// Locks a name against other writers of this process, if the server does not decide every condition itself.
-    pub(super) async fn lock(&self, path: &str) -> Option<Held<'_>> {
+    pub(super) async fn lock(&self, path: &str) -> Option<LockGuard<'_>> {
         if self.enforced.all() && self.late.may_all() {
             return None;
         }
@@ -185,7 +185,7 @@ impl Bucket {
         path: &str,
         condition: &Condition,
         enforced: bool,
-    ) -> Result<Option<Held<'_>>, Error> {
+    ) -> Result<Option<LockGuard<'_>>, Error> {
         let held = self.lock(path).await;
         if !enforced && *condition != Condition::Any {
             let current = self.stat(path).await?.map(|found| found.meta);
@@ -212,21 +212,21 @@ impl Bucket {
                 Err(failure) => failure,
             };
             match failure.kind {
-                Kind::NotFound if *condition != Condition::Any => {
+                FailureKind::NotFound if *condition != Condition::Any => {
                     return Err(Error::Precondition { current: None });
                 }
-                Kind::Precondition | Kind::NoUpload => match self.stat(path).await? {
+                FailureKind::Precondition | FailureKind::NoUpload => match self.stat(path).await? {
                     Some(found) if write.made(&found) => return Ok(Settled::Ours(Box::new(found))),
                     Some(found) if *condition != Condition::Any => {
                         return Err(taken(found));
                     }
-                    _ if failure.kind == Kind::NoUpload => return Ok(Settled::Lost),
+                    _ if failure.kind == FailureKind::NoUpload => return Ok(Settled::Lost),
                     // The object in the way has just been deleted.
                     None if *condition == Condition::Absent => last = Some(failure),
                     _ => return Err(Error::Precondition { current: None }),
                 },
-                Kind::Conflict => last = Some(failure),
-                Kind::Down | Kind::Slow | Kind::Undone if patient => {
+                FailureKind::Conflict => last = Some(failure),
+                FailureKind::Down | FailureKind::Slow | FailureKind::Undone if patient => {
                     if failure.kind.is_away() {
                         tokio::time::sleep(TRY_EVERY).await;
                     }
@@ -238,7 +238,7 @@ impl Bucket {
                         _ => last = Some(failure),
                     }
                 }
-                Kind::Altered => {
+                FailureKind::Altered => {
                     self.take_back(path, write).await;
                     return Err(failure.into());
                 }
@@ -257,7 +257,7 @@ impl Bucket {
     }
 }
 
-fn taken(found: Found) -> Error {
+fn taken(found: FoundObject) -> Error {
     Error::Precondition {
         current: Some(Box::new(found.meta)),
     }

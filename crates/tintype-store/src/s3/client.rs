@@ -170,7 +170,7 @@ pub(super) fn listing() -> Builder {
     )
 }
 
-/// For a request whose bytes are watched by [`super::content::Progress`].
+/// For a request whose bytes are watched by [`super::payload::Progress`].
 pub(super) fn watched() -> Builder {
     Builder::new().timeout_config(
         TimeoutConfig::builder()

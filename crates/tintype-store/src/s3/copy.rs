@@ -11,14 +11,14 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::attributes::{self, Found, Write, quoted};
+use super::attributes::{self, FoundObject, Write, quoted};
 use super::bucket::{Bucket, Settled};
 use super::client;
-use super::content::Content;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::multipart::{Upload, completed, part_number};
 use super::operation::Operation;
-use crate::{Attributes, Condition, ETag, Error, Key, Meta, Object, Source};
+use super::payload::Payload;
+use crate::{Attributes, Condition, ETag, Error, Key, Meta, Object, WriteSource};
 
 /// S3's limit for one request.
 const LARGEST_WHOLE: u64 = 5 * 1024 * 1024 * 1024;
@@ -31,7 +31,7 @@ struct Original {
     path: String,
     /// The source's name as encoded for the header.
     name: String,
-    found: Found,
+    found: FoundObject,
     content_type: Option<String>,
 }
 
@@ -64,11 +64,11 @@ impl Bucket {
         let request = self.client.head_object().bucket(&self.name).key(path);
         let mut head: HeadObjectOutput = match self.call(operation, path, request.send()).await {
             Ok(head) => head,
-            Err(failure) if failure.kind == Kind::NotFound => return Err(Error::NotFound),
+            Err(failure) if failure.kind == FailureKind::NotFound => return Err(Error::NotFound),
             Err(failure) => return Err(failure.into()),
         };
         let content_type = head.content_type.take();
-        let found = Found::head(head).map_err(|text| Failure::down(operation, text))?;
+        let found = FoundObject::head(head).map_err(|text| Failure::down(operation, text))?;
         Ok(Original {
             name: source(&self.name, path),
             path: path.to_owned(),
@@ -88,7 +88,7 @@ impl Bucket {
         let size = original.found.meta.size;
         if size == 0 {
             // A part cannot be copied from an empty object.
-            let nothing = Content::open(Source::Bytes(Bytes::new())).await?;
+            let nothing = Payload::open(WriteSource::Bytes(Bytes::new())).await?;
             return self
                 .put_whole(to, &nothing, condition, write)
                 .await
@@ -165,9 +165,14 @@ impl Bucket {
             .config_override(client::server_side());
         let output = match self.call_patiently(operation, to, request.send()).await {
             // Of the source or of the destination.
-            Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::NotFound) => {
+            Err(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::Precondition | FailureKind::NotFound
+                ) =>
+            {
                 let source = self.stat(&original.path).await?;
-                let same = |now: &Found| now.meta.etag == original.found.meta.etag;
+                let same = |now: &FoundObject| now.meta.etag == original.found.meta.etag;
                 return match source.as_ref().is_some_and(same) {
                     true => Err(failure),
                     false => Ok(None),
@@ -202,7 +207,14 @@ impl Bucket {
         let parts = stream::iter(parts).buffered(PARALLEL);
         let outcome = match parts.try_collect().await {
             Ok(parts) => upload.complete(parts, size, condition, write).await,
-            Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::NotFound) => Ok(None),
+            Err(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::Precondition | FailureKind::NotFound
+                ) =>
+            {
+                Ok(None)
+            }
             Err(failure) => Err(failure.into()),
         };
         if !matches!(outcome, Ok(Some(_))) {

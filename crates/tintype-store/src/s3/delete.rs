@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::bucket::Bucket;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::operation::Operation;
 use crate::{Condition, Error, KeyHash, Object};
 
@@ -38,7 +38,7 @@ impl Bucket {
             Err(failure)
                 if matches!(
                     failure.kind,
-                    Kind::Precondition | Kind::NotFound | Kind::Conflict
+                    FailureKind::Precondition | FailureKind::NotFound | FailureKind::Conflict
                 ) =>
             {
                 let current = self.stat(&path).await?.map(|found| Box::new(found.meta));
@@ -88,7 +88,7 @@ impl Bucket {
                     [error.code(), error.key(), error.message()].map(Option::unwrap_or_default);
                 Err(Failure {
                     operation,
-                    kind: Kind::Refused,
+                    kind: FailureKind::Refused,
                     code: error.code().map(str::to_owned),
                     text: format!("DeleteObjects: {}", text.join(" ")),
                 })

@@ -19,7 +19,7 @@ pub(super) struct Enforced {
 
 /// Abilities that are tested when first needed, which most processes never do.
 #[derive(Debug, Default)]
-pub(super) struct Late {
+pub(super) struct LazyAbilities {
     completions: OnceCell<Completions>,
     copies: OnceCell<bool>,
 }
@@ -69,7 +69,7 @@ impl Enforced {
     }
 }
 
-impl Late {
+impl LazyAbilities {
     /// Whether nothing is known to need our lock.
     pub(super) fn may_all(&self) -> bool {
         let completions = self.completions.get();

@@ -12,7 +12,7 @@ use crate::Error;
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) operation: Operation,
-    pub(super) kind: Kind,
+    pub(super) kind: FailureKind,
     /// S3's own error code, such as `AccessDenied`.
     pub(super) code: Option<String>,
     /// On one line, for the log.
@@ -20,7 +20,7 @@ pub(super) struct Failure {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FailureKind {
     NotFound,
     NoBucket,
     /// The multipart upload is finished, aborted, or never existed.
@@ -52,7 +52,7 @@ pub(super) enum Kind {
     Down,
 }
 
-impl Kind {
+impl FailureKind {
     /// Whether a retry may succeed.
     pub(super) fn is_away(self) -> bool {
         matches!(self, Self::Down | Self::Slow)
@@ -71,10 +71,10 @@ impl Failure {
             (SdkError::ResponseError(_), Some(response))
                 if response.status().as_u16() < 500 && response.status().as_u16() != 429 =>
             {
-                Kind::Garbled
+                FailureKind::Garbled
             }
-            (SdkError::ConstructionFailure(_), _) => Kind::Refused,
-            _ => Kind::Down,
+            (SdkError::ConstructionFailure(_), _) => FailureKind::Refused,
+            _ => FailureKind::Down,
         };
         let mut text = operation.name().to_owned();
         if let Some(response) = response {
@@ -99,13 +99,13 @@ impl Failure {
 
     /// Whether a permission is missing.
     pub(super) fn is_denied(&self) -> bool {
-        self.kind == Kind::Refused && self.code.as_deref() == Some("AccessDenied")
+        self.kind == FailureKind::Refused && self.code.as_deref() == Some("AccessDenied")
     }
 
     pub(super) fn refused(operation: Operation, text: String) -> Self {
         Self {
             operation,
-            kind: Kind::Refused,
+            kind: FailureKind::Refused,
             code: None,
             text,
         }
@@ -114,7 +114,7 @@ impl Failure {
     pub(super) fn down(operation: Operation, text: impl Into<String>) -> Self {
         Self {
             operation,
-            kind: Kind::Down,
+            kind: FailureKind::Down,
             code: None,
             text: text.into(),
         }
@@ -124,45 +124,49 @@ impl Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure.kind {
-            Kind::KeyTooLong => Self::KeyNotStorable,
-            Kind::Archived => Self::Archived {
+            FailureKind::KeyTooLong => Self::KeyNotStorable,
+            FailureKind::Archived => Self::Archived {
                 reason: failure.text,
             },
-            Kind::Refused | Kind::NoBucket | Kind::Unsupported => Self::Refused {
-                action: failure.operation.doing(),
-                reason: failure.text,
-            },
+            FailureKind::Refused | FailureKind::NoBucket | FailureKind::Unsupported => {
+                Self::Refused {
+                    action: failure.operation.doing(),
+                    reason: failure.text,
+                }
+            }
             _ => Self::unavailable(failure.operation.doing(), failure.text),
         }
     }
 }
 
-fn kind(code: Option<&str>, response: &HttpResponse) -> Kind {
+fn kind(code: Option<&str>, response: &HttpResponse) -> FailureKind {
     match (response.status().as_u16(), code) {
-        (_, Some("NoSuchBucket")) => Kind::NoBucket,
-        (_, Some("NoSuchUpload")) => Kind::NoUpload,
-        (_, Some("KeyTooLongError")) => Kind::KeyTooLong,
-        (_, Some("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch")) => Kind::Altered,
-        (_, Some("InvalidObjectState")) => Kind::Archived,
+        (_, Some("NoSuchBucket")) => FailureKind::NoBucket,
+        (_, Some("NoSuchUpload")) => FailureKind::NoUpload,
+        (_, Some("KeyTooLongError")) => FailureKind::KeyTooLong,
+        (_, Some("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch")) => {
+            FailureKind::Altered
+        }
+        (_, Some("InvalidObjectState")) => FailureKind::Archived,
         (
             _,
             Some(
                 "ExpiredToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "RequestExpired",
             ),
-        ) => Kind::Untimely,
+        ) => FailureKind::Untimely,
         // An error inside a 200, as CompleteMultipartUpload and CopyObject may return.
-        (..300, Some(_)) => Kind::Undone,
-        (_, Some("SlowDown" | "RequestLimitExceeded" | "ThrottlingException")) => Kind::Slow,
-        (_, Some("RequestTimeout" | "InternalError")) => Kind::Down,
-        (404, _) => Kind::NotFound,
-        (409, _) => Kind::Conflict,
-        (412, _) => Kind::Precondition,
-        (416, _) => Kind::Range(range_size(response)),
-        (501, _) => Kind::Unsupported,
-        (429 | 503, _) => Kind::Slow,
-        (500.., _) => Kind::Down,
-        (..300, None) => Kind::Garbled,
-        _ => Kind::Refused,
+        (..300, Some(_)) => FailureKind::Undone,
+        (_, Some("SlowDown" | "RequestLimitExceeded" | "ThrottlingException")) => FailureKind::Slow,
+        (_, Some("RequestTimeout" | "InternalError")) => FailureKind::Down,
+        (404, _) => FailureKind::NotFound,
+        (409, _) => FailureKind::Conflict,
+        (412, _) => FailureKind::Precondition,
+        (416, _) => FailureKind::Range(range_size(response)),
+        (501, _) => FailureKind::Unsupported,
+        (429 | 503, _) => FailureKind::Slow,
+        (500.., _) => FailureKind::Down,
+        (..300, None) => FailureKind::Garbled,
+        _ => FailureKind::Refused,
     }
 }
 

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, stream};
 use tokio::time::timeout;
 
-use super::attributes::{Found, quoted};
+use super::attributes::{FoundObject, quoted};
 use super::bucket::Bucket;
-use super::failure::{Failure, Kind, causes};
-use super::health::Errand;
+use super::failure::{Failure, FailureKind, causes};
+use super::health::Target;
 use super::operation::Operation;
-use crate::{Body, CHUNK_BYTES, ETag, Error, Get, Held, Meta, Object, Share};
+use crate::{Body, CHUNK_BYTES, ETag, Error, Expiring, Get, Meta, Object, Share};
 
 /// A body that stalls for this long is requested again from where it stopped.
 const STALLED: Duration = Duration::from_millis(1_000);
@@ -64,16 +64,18 @@ impl Bucket {
         match outcome {
             Ok(opened) => self.body(path, opened, if_match).map(Some),
             Err(failure) => match failure.kind {
-                Kind::NotFound => Ok(None),
-                Kind::Range(Some(size)) => Err(Error::RangeNotSatisfiable { size }),
-                Kind::Precondition | Kind::Range(None) => match self.stat(&path).await? {
-                    None => Ok(None),
-                    Some(found) => match found.meta.select(range, if_match) {
-                        // It was another version a moment ago.
-                        Ok(_) => Err(failure.into()),
-                        Err(error) => Err(error),
-                    },
-                },
+                FailureKind::NotFound => Ok(None),
+                FailureKind::Range(Some(size)) => Err(Error::RangeNotSatisfiable { size }),
+                FailureKind::Precondition | FailureKind::Range(None) => {
+                    match self.stat(&path).await? {
+                        None => Ok(None),
+                        Some(found) => match found.meta.select(range, if_match) {
+                            // It was another version a moment ago.
+                            Ok(_) => Err(failure.into()),
+                            Err(error) => Err(error),
+                        },
+                    }
+                }
                 _ => Err(failure.into()),
             },
         }
@@ -106,7 +108,7 @@ impl Bucket {
         let mut output = outcome?;
         let garbled = |text: &str| Failure {
             operation,
-            kind: Kind::Garbled,
+            kind: FailureKind::Garbled,
             code: None,
             text: text.to_owned(),
         };
@@ -128,7 +130,7 @@ impl Bucket {
             }
         };
         let stream = std::mem::take(&mut output.body);
-        let found = Found::get(&mut output, size).map_err(garbled)?;
+        let found = FoundObject::get(&mut output, size).map_err(garbled)?;
         Ok(Opened {
             meta: found.meta,
             range: given,
@@ -149,7 +151,7 @@ impl Bucket {
         } = opened;
         // Some servers ignore If-Match.
         meta.select(None, if_match)?;
-        let reading = Reading {
+        let reading = ObjectReading {
             bucket: self.clone(),
             path,
             etag: meta.etag.clone(),
@@ -158,7 +160,7 @@ impl Bucket {
             asked: range.end,
             piece: u64::MAX,
             first: Some(stream),
-            held: Held::new(|_| true),
+            held: Expiring::new(|_| true),
             share: Share::take(),
             resumes: 0,
             resumed_at: 0,
@@ -171,7 +173,7 @@ impl Bucket {
 }
 
 /// A response that has not ended yet.
-struct Answer {
+struct OpenResponse {
     stream: ByteStream,
     /// Received, but not passed on yet.
     come: Bytes,
@@ -180,7 +182,7 @@ struct Answer {
 }
 
 /// The state of reading one body.
-struct Reading {
+struct ObjectReading {
     bucket: Arc<Bucket>,
     path: String,
     etag: ETag,
@@ -193,14 +195,14 @@ struct Reading {
     piece: u64,
     /// The first response, until it is used.
     first: Option<ByteStream>,
-    held: Held<Answer>,
+    held: Expiring<OpenResponse>,
     share: Share,
     resumes: u32,
     /// Position of the last resume: if the next response brings nothing either, reading fails.
     resumed_at: u64,
 }
 
-impl Reading {
+impl ObjectReading {
     fn chunks(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
         stream::unfold(Some(self), async |reading| {
             let mut reading = reading?;
@@ -240,8 +242,8 @@ impl Reading {
         Ok(Some(chunk))
     }
 
-    fn answer(&self, stream: ByteStream) -> Answer {
-        Answer {
+    fn answer(&self, stream: ByteStream) -> OpenResponse {
+        OpenResponse {
             stream,
             come: Bytes::new(),
             end: self.asked,
@@ -249,7 +251,7 @@ impl Reading {
     }
 
     /// Receives the next bytes of a response, or returns why it was cut off.
-    async fn receive(&self, answer: &mut Answer) -> Result<Option<String>, Error> {
+    async fn receive(&self, answer: &mut OpenResponse) -> Result<Option<String>, Error> {
         let problem = match timeout(STALLED, answer.stream.next()).await {
             Ok(Some(Ok(chunk))) if chunk.len() as u64 <= answer.end - self.next => {
                 if chunk.len() as u64 == answer.end - self.next {
@@ -267,7 +269,7 @@ impl Reading {
     }
 
     /// Requests what comes after a piece, or after a pause in which the response was dropped.
-    async fn read_on(&mut self) -> Result<Answer, Error> {
+    async fn read_on(&mut self) -> Result<OpenResponse, Error> {
         self.piece = match self.next < self.asked {
             true => PIECE_BYTES,
             false => self.piece.saturating_mul(2),
@@ -278,11 +280,11 @@ impl Reading {
     }
 
     /// Requests the rest of a response that was cut off.
-    async fn resume(&mut self, problem: String) -> Result<Answer, Error> {
+    async fn resume(&mut self, problem: String) -> Result<OpenResponse, Error> {
         let stuck = self.resumes > 0 && self.resumed_at == self.next;
         if stuck {
             // Headers arrive but bytes do not, which no request notices.
-            self.bucket.health.silent(Errand {
+            self.bucket.health.silent(Target {
                 operation: Operation::GetObject,
                 place: &self.path,
             });

@@ -2,8 +2,8 @@
 //! response, and a failing server is not held down by a backlog.
 //!
 //! Whatever fails is left alone, and nothing else:
-//! - an object that does not respond, and a folder where the server asks to slow down ([`Places`]);
-//! - a kind of operation, if it fails for many objects and for most ([`Lane`]);
+//! - an object that does not respond, and a folder where the server asks to slow down ([`ObjectBreakers`]);
+//! - a kind of operation, if it fails for many objects and for most ([`OperationBreaker`]);
 //! - the server, if it responds to nothing at all, including a probe. The probe is sent in the background, once a
 //!   second, and belongs to no caller; requests in progress are abandoned then.
 //!
@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::alive::Alive;
 use super::failure::Failure;
 use super::gate::TRY_EVERY;
-use super::lane::Lane;
+use super::object_breakers::{ObjectBreakers, TargetIds};
 use super::operation::{Class, Operation};
-use super::places::{Ids, Places};
+use super::operation_breaker::OperationBreaker;
+use super::probe::Probe;
 use crate::{Breakers, Counts, background};
 
 /// After this long without a response a probe is sent, which takes up to a second: callers then have waited as long
@@ -29,7 +29,7 @@ const LATE: Duration = Duration::from_millis(900);
 
 /// The operation of a request, and its object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Errand<'a> {
+pub(super) struct Target<'a> {
     pub(super) operation: Operation,
     /// The full name of an object, or a prefix. Empty if the request concerns neither.
     pub(super) place: &'a str,
@@ -37,7 +37,7 @@ pub(super) struct Errand<'a> {
 
 #[derive(Debug)]
 pub(super) struct Health {
-    alive: Alive,
+    probe: Probe,
     counts: Arc<Counts>,
     state: Mutex<State>,
     away: watch::Sender<bool>,
@@ -49,16 +49,16 @@ struct State {
     answered: Option<Instant>,
     /// Whether a probe is running.
     is_asking: bool,
-    lanes: [Lane; 3],
-    places: Places,
+    operations: [OperationBreaker; 3],
+    objects: ObjectBreakers,
     /// The server's message, if it refused the last write.
     refused_write: Option<String>,
 }
 
 impl Health {
-    pub(super) fn new(alive: Alive, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(probe: Probe, counts: Arc<Counts>) -> Self {
         Self {
-            alive,
+            probe,
             counts,
             state: Mutex::default(),
             away: watch::Sender::new(false),
@@ -66,16 +66,16 @@ impl Health {
     }
 
     /// Whether this request may be sent now.
-    pub(super) fn admit(&self, errand: Errand<'_>) -> Result<(), Failure> {
-        let Errand { operation, .. } = errand;
+    pub(super) fn admit(&self, target: Target<'_>) -> Result<(), Failure> {
+        let Target { operation, .. } = target;
         if *self.away.borrow() {
             return Err(Self::gone(operation));
         }
         let now = Instant::now();
         let mut state = self.state();
-        let refused = if !state.lanes[operation.class() as usize].lets_through(now) {
+        let refused = if !state.operations[operation.class() as usize].lets_through(now) {
             "most requests of this kind got no response"
-        } else if !state.places.let_through(errand.ids(), now) {
+        } else if !state.objects.let_through(target.ids(), now) {
             "this object or folder got no response or was throttled"
         } else {
             return Ok(());
@@ -89,7 +89,7 @@ impl Health {
         if *self.away.borrow() {
             return Err(Self::gone(Operation::GetObject));
         }
-        self.alive.ask().await
+        self.probe.send().await
     }
 
     /// Checks whether the last write was accepted.
@@ -98,7 +98,7 @@ impl Health {
         let state = self.state();
         match &state.refused_write {
             Some(text) => Err(Failure::refused(operation, text.clone())),
-            None if state.lanes[Class::Write as usize].is_shut() => {
+            None if state.operations[Class::Write as usize].is_shut() => {
                 Err(Failure::down(operation, "most writes got no response"))
             }
             None => Ok(()),
@@ -108,7 +108,7 @@ impl Health {
     /// What is limited to one request a second.
     pub(super) fn breakers(&self) -> Breakers {
         let state = self.state();
-        let is_shut = |class: Class| state.lanes[class as usize].is_shut();
+        let is_shut = |class: Class| state.operations[class as usize].is_shut();
         Breakers {
             all: *self.away.borrow(),
             reads: is_shut(Class::Read),
@@ -118,9 +118,9 @@ impl Health {
     }
 
     /// Records that the server refuses this for good.
-    pub(super) fn refused(&self, errand: Errand<'_>, text: &str) {
-        self.answered(errand);
-        if errand.operation.class() == Class::Write {
+    pub(super) fn refused(&self, target: Target<'_>, text: &str) {
+        self.answered(target);
+        if target.operation.class() == Class::Write {
             self.state().refused_write = Some(text.to_owned());
         }
     }
@@ -150,41 +150,41 @@ impl Health {
     }
 
     /// Records that the server has responded, whatever the response.
-    pub(super) fn answered(&self, errand: Errand<'_>) {
+    pub(super) fn answered(&self, target: Target<'_>) {
         let now = Instant::now();
         let mut state = self.state();
         state.answered = Some(now);
-        state.lanes[errand.operation.class() as usize].answered(now);
-        state.places.answered(errand.ids());
-        if errand.operation.class() == Class::Write {
+        state.operations[target.operation.class() as usize].answered(now);
+        state.objects.answered(target.ids());
+        if target.operation.class() == Class::Write {
             state.refused_write = None;
         }
     }
 
     /// Records that there was no response to any attempt.
-    pub(super) fn silent(self: &Arc<Self>, errand: Errand<'_>) {
-        self.failed(errand, false);
+    pub(super) fn silent(self: &Arc<Self>, target: Target<'_>) {
+        self.failed(target, false);
     }
 
     /// Records that the server asked to slow down, at every attempt.
-    pub(super) fn slow(self: &Arc<Self>, errand: Errand<'_>) {
-        self.failed(errand, true);
+    pub(super) fn slow(self: &Arc<Self>, target: Target<'_>) {
+        self.failed(target, true);
     }
 
-    fn failed(self: &Arc<Self>, errand: Errand<'_>, is_slow: bool) {
+    fn failed(self: &Arc<Self>, target: Target<'_>, is_slow: bool) {
         if !background::is_here() {
-            let (now, ids) = (Instant::now(), errand.ids());
-            let class = errand.operation.class();
+            let (now, ids) = (Instant::now(), target.ids());
+            let class = target.operation.class();
             let mut state = self.state();
             // A throttled folder counts as one place, however many of its objects are requested.
             let failed = if is_slow {
-                state.places.slow(ids, now);
+                state.objects.slow(ids, now);
                 ids.folder
             } else {
-                state.places.silent(ids, now);
+                state.objects.silent(ids, now);
                 ids.object
             };
-            if state.lanes[class as usize].failed(failed, now) {
+            if state.operations[class as usize].failed(failed, now) {
                 self.counts.opening();
                 tracing::error!(
                     ?class,
@@ -236,7 +236,7 @@ impl Health {
 async fn find_out(health: Weak<Health>) {
     while let Some(health) = health.upgrade() {
         let asked = Instant::now();
-        let is_answered = health.alive.is_answered().await;
+        let is_answered = health.probe.is_answered().await;
         if !health.found_out(is_answered, asked) {
             return;
         }
@@ -245,14 +245,14 @@ async fn find_out(health: Weak<Health>) {
     }
 }
 
-impl Errand<'_> {
-    fn ids(&self) -> Ids {
+impl Target<'_> {
+    fn ids(&self) -> TargetIds {
         let class = self.operation.class();
         let folder = self
             .place
             .rfind('/')
             .map_or("", |slash| &self.place[..=slash]);
-        Ids {
+        TargetIds {
             object: hash(class, self.place),
             folder: hash(class, folder),
         }

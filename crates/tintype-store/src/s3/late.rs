@@ -12,19 +12,19 @@ use tokio::time::{Sleep, sleep};
 
 pub(super) fn late(bytes: Bytes, gap: Duration) -> ByteStream {
     ByteStream::new(SdkBody::retryable(move || {
-        SdkBody::from_body_1_x(Late {
+        SdkBody::from_body_1_x(DelayedBody {
             wait: Box::pin(sleep(gap)),
             bytes: Some(bytes.clone()),
         })
     }))
 }
 
-struct Late {
+struct DelayedBody {
     wait: Pin<Box<Sleep>>,
     bytes: Option<Bytes>,
 }
 
-impl Body for Late {
+impl Body for DelayedBody {
     type Data = Bytes;
     type Error = Infallible;
 

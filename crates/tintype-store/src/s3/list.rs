@@ -11,11 +11,12 @@ use percent_encoding::percent_decode_str;
 use super::attributes;
 use super::bucket::Bucket;
 use super::client;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::operation::Operation;
 use crate::key::RESERVED;
 use crate::{
-    ETag, Error, Key, KeyHash, Kind as OwnKind, Listed, MAX_PAGE, Object, Own, Page, Survey,
+    ETag, Error, Key, KeyHash, ListedOriginal, MAX_PAGE, Object, ObjectKind, OriginalPage,
+    OwnObject, Survey,
 };
 
 /// Requests for one page: skipping entries may end a page early, but not never.
@@ -24,7 +25,7 @@ const MOST_REQUESTS: u32 = 8;
 const LAST: char = '\u{10ffff}';
 
 /// One page from the server, in order.
-struct Found {
+struct ListedPage {
     entries: Vec<Entry>,
     more: bool,
 }
@@ -56,8 +57,8 @@ impl Bucket {
         delimiter: bool,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
-        let mut page = Page::default();
+    ) -> Result<OriginalPage, Error> {
+        let mut page = OriginalPage::default();
         if is_reserved(prefix) {
             return Ok(page);
         }
@@ -110,7 +111,7 @@ impl Bucket {
         size: u64,
         etag: Option<ETag>,
         modified: SystemTime,
-    ) -> Result<Option<Listed>, Error> {
+    ) -> Result<Option<ListedOriginal>, Error> {
         let Ok(key) = Key::existing(&name) else {
             return Ok(None);
         };
@@ -124,7 +125,7 @@ impl Bucket {
                 }
             }
         };
-        Ok(Some(Listed {
+        Ok(Some(ListedOriginal {
             key,
             size,
             etag,
@@ -134,7 +135,7 @@ impl Bucket {
 
     pub(super) async fn survey(
         &self,
-        kind: OwnKind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Survey, Error> {
@@ -152,7 +153,7 @@ impl Bucket {
                 size,
                 modified,
                 ..
-            } => Some(Own {
+            } => Some(OwnObject {
                 object: kind.object(name.strip_prefix(&folder)?)?,
                 size,
                 modified,
@@ -210,25 +211,29 @@ impl Bucket {
         delimiter: bool,
         position: &str,
         limit: usize,
-    ) -> Result<Found, Failure> {
-        match self.ask(prefix, delimiter, position, limit, false).await {
+    ) -> Result<ListedPage, Failure> {
+        match self
+            .list_page(prefix, delimiter, position, limit, false)
+            .await
+        {
             // A name with a control character cannot be written in XML. Encoding is not always requested, because
             // some servers claim to encode names but do not.
-            Err(failure) if failure.kind == Kind::Garbled => {
-                self.ask(prefix, delimiter, position, limit, true).await
+            Err(failure) if failure.kind == FailureKind::Garbled => {
+                self.list_page(prefix, delimiter, position, limit, true)
+                    .await
             }
             outcome => outcome,
         }
     }
 
-    async fn ask(
+    async fn list_page(
         &self,
         prefix: &str,
         delimiter: bool,
         position: &str,
         limit: usize,
         encoded: bool,
-    ) -> Result<Found, Failure> {
+    ) -> Result<ListedPage, Failure> {
         let after = match position {
             "" => None,
             // A folder was processed as a whole.
@@ -252,7 +257,7 @@ impl Bucket {
         Ok(self.found(output, decoded))
     }
 
-    fn found(&self, output: ListObjectsV2Output, decode: bool) -> Found {
+    fn found(&self, output: ListObjectsV2Output, decode: bool) -> ListedPage {
         let name = |name: Option<String>| {
             let name = name?;
             let name = if decode {
@@ -276,7 +281,7 @@ impl Bucket {
         let folders = folders.filter_map(|folder| Some(Entry::Folder(name(folder.prefix)?)));
         let mut entries: Vec<_> = files.chain(folders).collect();
         entries.sort_unstable_by(|one, other| one.name().cmp(other.name()));
-        Found {
+        ListedPage {
             entries,
             more: output.is_truncated == Some(true),
         }

@@ -10,7 +10,7 @@ const SHARDS: usize = 64;
 pub(super) struct Locks([Mutex<()>; SHARDS]);
 
 /// Until it is dropped, no other task of this process writes the name.
-pub(super) type Held<'a> = MutexGuard<'a, ()>;
+pub(super) type LockGuard<'a> = MutexGuard<'a, ()>;
 
 impl Default for Locks {
     fn default() -> Self {
@@ -19,7 +19,7 @@ impl Default for Locks {
 }
 
 impl Locks {
-    pub(super) async fn hold(&self, path: &str) -> Held<'_> {
+    pub(super) async fn hold(&self, path: &str) -> LockGuard<'_> {
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
         // The remainder is below the number of shards.

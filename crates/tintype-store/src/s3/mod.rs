@@ -46,11 +46,9 @@
 //! Deliberately absent: versions, tags and lifecycle rules, which are up to the bucket's owner; presigned URLs;
 //! encryption with keys from the client.
 
-mod alive;
 mod attributes;
 mod bucket;
 mod client;
-mod content;
 mod copy;
 mod delete;
 mod enforced;
@@ -59,14 +57,16 @@ mod gate;
 mod get;
 mod health;
 mod hedge;
-mod lane;
 mod late;
 mod list;
 mod locks;
 mod multipart;
+mod object_breakers;
 mod open;
 mod operation;
-mod places;
+mod operation_breaker;
+mod payload;
+mod probe;
 mod put;
 mod sweep;
 mod trial;
@@ -80,8 +80,8 @@ use futures_util::FutureExt;
 
 use crate::url::S3Settings;
 use crate::{
-    Attributes, Breakers, Condition, Counts, ETag, Error, Get, Key, KeyHash, Kind, Meta, Object,
-    Page, Source, Survey,
+    Attributes, Breakers, Condition, Counts, ETag, Error, Get, Key, KeyHash, Meta, Object,
+    ObjectKind, OriginalPage, Survey, WriteSource,
 };
 use bucket::Bucket;
 
@@ -104,7 +104,7 @@ impl S3 {
     pub(crate) async fn put(
         &self,
         object: &Object,
-        source: Source<'_>,
+        source: WriteSource<'_>,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
@@ -158,13 +158,13 @@ impl S3 {
         delimiter: bool,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<OriginalPage, Error> {
         self.bucket.list(prefix, delimiter, cursor, limit).await
     }
 
     pub(crate) async fn survey(
         &self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Survey, Error> {

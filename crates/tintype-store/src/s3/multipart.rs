@@ -8,10 +8,10 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use super::attributes::Write;
 use super::bucket::{Bucket, Settled};
 use super::client;
-use super::content::{Content, Part, Progress, base64};
 use super::failure::Failure;
 use super::gate::TRY_EVERY;
 use super::operation::Operation;
+use super::payload::{Part, Payload, Progress, base64};
 use super::put::{LARGEST_WHOLE, compare};
 use crate::{Condition, Error, Meta};
 
@@ -27,7 +27,7 @@ impl Bucket {
     pub(super) async fn put_in_parts(
         self: &Arc<Self>,
         path: &str,
-        content: &Content,
+        content: &Payload,
         condition: &Condition,
         write: &Write,
     ) -> Result<Meta, Error> {
@@ -112,7 +112,7 @@ impl Upload {
         })
     }
 
-    async fn send(&self, content: &Content, size: u64) -> Result<Vec<CompletedPart>, Error> {
+    async fn send(&self, content: &Payload, size: u64) -> Result<Vec<CompletedPart>, Error> {
         let count = content.len.div_ceil(size).max(1);
         let parts = (0..count).map(|index| {
             let start = index * size;

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::alive::Alive;
 use super::bucket::Bucket;
 use super::client::{self, Connection};
-use super::enforced::{Enforced, Late};
-use super::failure::{Failure, Kind};
+use super::enforced::{Enforced, LazyAbilities};
+use super::failure::{Failure, FailureKind};
 use super::health::Health;
 use super::hedge::Hedges;
 use super::locks::Locks;
 use super::multipart;
 use super::operation::Operation;
+use super::probe::Probe;
 use super::trial;
 use crate::url::S3Settings;
 use crate::{Counts, Error};
@@ -30,7 +30,7 @@ pub(super) async fn open(
         "" => String::new(),
         location => format!("{location}/"),
     };
-    let alive = Alive::new(connection.client.clone(), &settings.bucket, &location);
+    let probe = Probe::new(connection.client.clone(), &settings.bucket, &location);
     let mut bucket = Bucket {
         client: connection.client.clone(),
         name: settings.bucket.clone(),
@@ -39,8 +39,8 @@ pub(super) async fn open(
         md5: connection.md5,
         writing: settings.writing.clone(),
         enforced: Enforced::ALL,
-        late: Late::default(),
-        health: Arc::new(Health::new(alive, counts.clone())),
+        late: LazyAbilities::default(),
+        health: Arc::new(Health::new(probe, counts.clone())),
         counts,
         hedges: Hedges::default(),
         locks: Locks::default(),
@@ -86,7 +86,7 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
         "check AWS_REGION, and the network connection of this machine"
     };
     let (problem, fix) = match (failure.code.as_deref(), failure.kind) {
-        (_, Kind::NoBucket) => (
+        (_, FailureKind::NoBucket) => (
             format!("there is no bucket {bucket} at {endpoint}"),
             "create it, or use another one in the store's URL s3://bucket/location".into(),
         ),
@@ -123,18 +123,18 @@ fn diagnose(failure: &Failure, settings: &S3Settings, connection: &Connection) -
             ),
             "set AWS_REGION to the region of the bucket".into(),
         ),
-        (Some(_), Kind::Refused) => (
+        (Some(_), FailureKind::Refused) => (
             format!("S3 at {endpoint} refuses a request: {}", failure.text),
             format!(
                 "allow {} on bucket {bucket}, as in TaskRole of deploy/ecs/tintype.yaml, and check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
                 failure.operation.actions().join(" and ")
             ),
         ),
-        (None, Kind::Refused | Kind::NotFound | Kind::Garbled) => (
+        (None, FailureKind::Refused | FailureKind::NotFound | FailureKind::Garbled) => (
             format!("the server at {endpoint} is not S3 ({})", failure.text),
             place.into(),
         ),
-        (_, Kind::Down | Kind::Slow) => (
+        (_, FailureKind::Down | FailureKind::Slow) => (
             format!("S3 at {endpoint} does not respond: {}", failure.text),
             place.into(),
         ),

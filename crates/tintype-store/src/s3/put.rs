@@ -6,13 +6,13 @@ use aws_sdk_s3::operation::put_object::PutObjectOutput;
 
 use futures_util::FutureExt;
 
-use super::attributes::{self, Found, Write};
+use super::attributes::{self, FoundObject, Write};
 use super::bucket::{Bucket, Settled};
 use super::client;
-use super::content::{Content, Progress, SMALL, base64};
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::operation::Operation;
-use crate::{Attributes, Condition, ETag, Error, Meta, Object, Source};
+use super::payload::{Payload, Progress, SMALL, base64};
+use crate::{Attributes, Condition, ETag, Error, Meta, Object, WriteSource};
 
 /// Above this size an object is sent in parts.
 pub(super) const LARGEST_WHOLE: u64 = 16 * 1024 * 1024;
@@ -29,12 +29,12 @@ impl Bucket {
     pub(super) async fn put(
         self: &Arc<Self>,
         object: &Object,
-        source: Source<'_>,
+        source: WriteSource<'_>,
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<Meta, Error> {
         let path = self.path(object)?;
-        let content = Content::open(source).await?;
+        let content = Payload::open(source).await?;
         let write = Write::new(attributes)?;
         let outcome = if content.len > LARGEST_WHOLE || same(&content, condition).await? {
             self.put_in_parts(&path, &content, condition, &write).await
@@ -51,7 +51,7 @@ impl Bucket {
     pub(super) async fn put_whole(
         &self,
         path: &str,
-        content: &Content,
+        content: &Payload,
         condition: &Condition,
         write: &Write,
     ) -> Result<Meta, Error> {
@@ -78,7 +78,7 @@ impl Bucket {
     async fn put_once(
         &self,
         path: &str,
-        content: &Content,
+        content: &Payload,
         condition: &Condition,
         write: &Write,
         checksum: &Checksum,
@@ -119,7 +119,7 @@ impl Bucket {
     pub(super) async fn whole(
         &self,
         path: &str,
-        found: Found,
+        found: FoundObject,
         len: u64,
         write: &Write,
     ) -> Result<Meta, Error> {
@@ -157,7 +157,7 @@ impl Bucket {
     /// The hash that is known already, or else the cheapest one.
     async fn checksum(
         &self,
-        content: &Content,
+        content: &Payload,
         attributes: &Attributes,
     ) -> Result<Checksum, Error> {
         let whole = content.whole();
@@ -221,7 +221,7 @@ pub(super) fn compare(
     match (theirs, ours) {
         (Some(theirs), Some(ours)) if theirs != ours => Err(Failure {
             operation,
-            kind: Kind::Altered,
+            kind: FailureKind::Altered,
             code: None,
             text: format!("the server stored bytes with checksum {theirs}, but {ours} was sent"),
         }),
@@ -232,7 +232,7 @@ pub(super) fn compare(
 /// Whether a plain write would keep the ETag that it replaces: most servers derive it from the bytes alone. Then
 /// two writers replacing one version could both succeed, so such a write is sent in parts, whose ETags are made in
 /// another way.
-async fn same(content: &Content, condition: &Condition) -> Result<bool, Error> {
+async fn same(content: &Payload, condition: &Condition) -> Result<bool, Error> {
     match condition {
         Condition::Match(etag) if etag.as_str().len() == 32 => {
             let md5 = crate::HexId(content.whole().md5().await?);

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::attributes;
 use super::bucket::Bucket;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::operation::Operation;
 use crate::Error;
 
@@ -21,7 +21,7 @@ impl Bucket {
                 .set_key_marker(key_marker)
                 .set_upload_id_marker(id_marker);
             let page = match self.call(operation, &self.location, request.send()).await {
-                Err(failure) if failure.kind == Kind::Unsupported => {
+                Err(failure) if failure.kind == FailureKind::Unsupported => {
                     let text = "this server cannot list unfinished uploads; let a lifecycle rule remove them";
                     return Err(Error::unavailable(operation.doing(), text));
                 }
@@ -50,7 +50,7 @@ impl Bucket {
         let request = request.bucket(&self.name).key(path).upload_id(id);
         let operation = Operation::AbortMultipartUpload;
         match self.call(operation, path, request.send()).await {
-            Err(failure) if failure.kind != Kind::NoUpload => Err(failure),
+            Err(failure) if failure.kind != FailureKind::NoUpload => Err(failure),
             _ => Ok(()),
         }
     }

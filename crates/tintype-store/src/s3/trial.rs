@@ -15,11 +15,11 @@ use tokio::{join, try_join};
 
 use super::attributes::{self, random};
 use super::bucket::Bucket;
-use super::content::base64;
 use super::enforced::Enforced;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::late::late;
 use super::operation::Operation;
+use super::payload::base64;
 use crate::key::RESERVED;
 use crate::{Condition, ETag};
 
@@ -110,7 +110,7 @@ impl<'a> Trial<'a> {
         let put = self.put("created", content, &wrong, Duration::ZERO);
         match verdict(put.await) {
             // The deleting test came first, and its condition was ignored.
-            Err(failure) if failure.kind == Kind::NotFound => Ok(Verdict::Kept),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(Verdict::Kept),
             verdict => verdict,
         }
     }
@@ -130,7 +130,7 @@ impl<'a> Trial<'a> {
         let request = bucket.client.get_object().bucket(&bucket.name).key(&name);
         let got = bucket.call(Operation::GetObject, &name, request.send());
         match got.await {
-            Err(failure) if failure.kind != Kind::NotFound => Err(failure),
+            Err(failure) if failure.kind != FailureKind::NotFound => Err(failure),
             _ => Ok(()),
         }
     }
@@ -198,8 +198,8 @@ fn verdict<T>(outcome: Result<T, Failure>) -> Result<Verdict, Failure> {
     match outcome {
         Ok(_) => Ok(Verdict::Ignored),
         Err(failure) => match failure.kind {
-            Kind::Precondition | Kind::Conflict => Ok(Verdict::Kept),
-            Kind::Unsupported => Ok(Verdict::Refused),
+            FailureKind::Precondition | FailureKind::Conflict => Ok(Verdict::Kept),
+            FailureKind::Unsupported => Ok(Verdict::Refused),
             _ => Err(failure),
         },
     }

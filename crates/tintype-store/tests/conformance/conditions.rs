@@ -76,7 +76,7 @@ pub(crate) async fn keeps_attributes_with_the_bytes(store: &Store) {
         sha256: Some(HexId(Sha256::digest(b"x").into())),
         encoding: Some("gzip".into()),
     };
-    let source = || Source::Bytes(Bytes::from_static(b"x"));
+    let source = || WriteSource::Bytes(Bytes::from_static(b"x"));
     let meta = store
         .put(&object, source(), &Condition::Absent, &attributes)
         .await

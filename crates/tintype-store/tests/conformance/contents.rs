@@ -110,7 +110,7 @@ pub(crate) async fn takes_files_as_well_as_bytes(store: &Store) {
     {
         let path = folder.join("spool-conformance");
         std::fs::write(&path, b"spooled").unwrap();
-        let source = |len| Source::File { path: &path, len };
+        let source = |len| WriteSource::File { path: &path, len };
         let (none, any) = (Attributes::default(), Condition::Any);
         for key in ["spooled/1", "spooled/2"] {
             let meta = store
@@ -154,7 +154,7 @@ async fn copies_as_packed(store: &Store) {
         encoding: Some("gzip".into()),
         ..Attributes::default()
     };
-    let source = Source::Bytes(Bytes::from_static(b"packed"));
+    let source = WriteSource::Bytes(Bytes::from_static(b"packed"));
     let object = Object::Original(from.clone());
     let any = Condition::Any;
     store.put(&object, source, &any, &packed).await.unwrap();

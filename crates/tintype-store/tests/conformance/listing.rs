@@ -187,16 +187,16 @@ pub(crate) async fn finds_its_own_objects_by_kind(store: &Store) {
     for object in outbox.iter().rev() {
         put(store, object, b"{}", Condition::Absent).await.unwrap();
     }
-    let page = store.list_kind(Kind::Outbox, None, 2).await.unwrap();
+    let page = store.list_kind(ObjectKind::Outbox, None, 2).await.unwrap();
     assert_eq!(page.objects, outbox[..2]);
     let page = store
-        .list_kind(Kind::Outbox, page.cursor.as_deref(), 2)
+        .list_kind(ObjectKind::Outbox, page.cursor.as_deref(), 2)
         .await
         .unwrap();
     assert_eq!((page.objects, page.cursor), (outbox[2..].to_vec(), None));
     assert!(
         store
-            .list_kind(Kind::Idem, None, 10)
+            .list_kind(ObjectKind::Idem, None, 10)
             .await
             .unwrap()
             .objects
@@ -215,7 +215,10 @@ pub(crate) async fn surveys_records_and_variants(store: &Store) {
     let records = [1, 2, 3].map(|n| Object::Record(HexId([n; 32])));
     let variants = [(1, 1), (1, 2), (2, 1), (4, 9), (5, 1)]
         .map(|(original, id)| Object::Variant(HexId([original; 32]), HexId([id; 16])));
-    for (kind, objects) in [(Kind::Record, &records[..]), (Kind::Variant, &variants[..])] {
+    for (kind, objects) in [
+        (ObjectKind::Record, &records[..]),
+        (ObjectKind::Variant, &variants[..]),
+    ] {
         for (size, object) in objects.iter().enumerate() {
             put(store, object, &vec![b'x'; size], Condition::Any)
                 .await

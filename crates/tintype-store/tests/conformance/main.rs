@@ -13,8 +13,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tintype_store::{
-    Attributes, BlockId, CHUNK_BYTES, Condition, ETag, Error, HexId, Key, Kind, Meta, Object,
-    OutboxId, Overlay, S3Access, S3Settings, Source, Store, StoreUrl,
+    Attributes, BlockId, CHUNK_BYTES, Condition, ETag, Error, HexId, Key, Meta, Object, ObjectKind,
+    OutboxId, Overlay, S3Access, S3Settings, Store, StoreUrl, WriteSource,
 };
 use tintype_testing::{ACCESS_KEY, BUCKET, Conditions, Faulty, Moto, REGION, S3sFs, SECRET_KEY};
 
@@ -136,7 +136,7 @@ async fn put(
     bytes: &[u8],
     condition: Condition,
 ) -> Result<ETag, Error> {
-    let source = Source::Bytes(Bytes::copy_from_slice(bytes));
+    let source = WriteSource::Bytes(Bytes::copy_from_slice(bytes));
     store
         .put(object, source, &condition, &Attributes::default())
         .await

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use tintype_store::{Attributes, Condition, HexId, Key, Kind, Object, Source, Store};
+use tintype_store::{Attributes, Condition, HexId, Key, Object, ObjectKind, Store, WriteSource};
 use tintype_testing::{Faulty, Operation};
 
 use super::{MIB, bytes, faulty, file, original, put, put_file, read};
@@ -91,7 +91,7 @@ async fn every_operation_costs_the_documented_requests() {
 
     let listed = store.list("a", false, None, 10);
     costs(&both, listed, &[(ListObjectsV2, 1)]).await.unwrap();
-    let kinds = store.list_kind(Kind::Block, None, 10);
+    let kinds = store.list_kind(ObjectKind::Block, None, 10);
     costs(&both, kinds, &[(ListObjectsV2, 1)]).await.unwrap();
 
     let delete = [(HeadObject, 1), (DeleteObject, 1)];
@@ -103,7 +103,7 @@ async fn every_operation_costs_the_documented_requests() {
     let original = HexId([1; 32]);
     for id in 0..5 {
         let variant = Object::Variant(original, HexId([id; 16]));
-        let source = Source::Bytes("jpeg".into());
+        let source = WriteSource::Bytes("jpeg".into());
         store.put(&variant, source, &any, &none).await.unwrap();
     }
     let variants = [(ListObjectsV2, 1), (DeleteObjects, 1)];

@@ -24,8 +24,8 @@ use std::io::Write;
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 use tintype_store::{
-    Attributes, Condition, ETag, Error, Key, Meta, Object, S3Access, S3Settings, Source, Store,
-    StoreUrl,
+    Attributes, Condition, ETag, Error, Key, Meta, Object, S3Access, S3Settings, Store, StoreUrl,
+    WriteSource,
 };
 use tintype_testing::{ACCESS_KEY, BUCKET, Faulty, REGION, SECRET_KEY};
 
@@ -65,7 +65,7 @@ async fn put(
     bytes: impl Into<Bytes>,
     condition: &Condition,
 ) -> Result<Meta, Error> {
-    let (source, none) = (Source::Bytes(bytes.into()), Attributes::default());
+    let (source, none) = (WriteSource::Bytes(bytes.into()), Attributes::default());
     store.put(&original(key), source, condition, &none).await
 }
 
@@ -77,7 +77,7 @@ async fn put_file(
 ) -> Result<Meta, Error> {
     let len = file.as_file().metadata().unwrap().len();
     let path = file.path();
-    let (source, none) = (Source::File { path, len }, Attributes::default());
+    let (source, none) = (WriteSource::File { path, len }, Attributes::default());
     store.put(&original(key), source, condition, &none).await
 }
 

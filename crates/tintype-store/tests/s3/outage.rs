@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use tintype_store::{Attributes, Condition, HexId, Object, Source, Store};
+use tintype_store::{Attributes, Condition, HexId, Object, Store, WriteSource};
 use tintype_testing::{Fault, Faulty, Operation, Proxy};
 
 use super::{denied, open, original, put, read, unavailable};
@@ -31,7 +31,7 @@ async fn all_fail_soon(store: &Store) {
     let began = took("head", began);
     unavailable(
         store
-            .put(&record, Source::Bytes("{}".into()), &any, &none)
+            .put(&record, WriteSource::Bytes("{}".into()), &any, &none)
             .await,
     );
     let began = took("put", began);

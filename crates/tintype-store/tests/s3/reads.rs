@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tintype_store::{Attributes, Condition, Error, HexId, Object, Source};
+use tintype_store::{Attributes, Condition, Error, HexId, Object, WriteSource};
 use tintype_testing::{Fault, Operation};
 
 use super::{MIB, bytes, faulty, original, put, read, unavailable};
@@ -101,7 +101,7 @@ async fn only_a_confirmed_404_means_absence() {
 async fn a_late_small_object_is_requested_again() {
     let (server, store) = faulty().await;
     let variant = Object::Variant(HexId([1; 32]), HexId([2; 16]));
-    let source = Source::Bytes(Bytes::from_static(b"jpeg"));
+    let source = WriteSource::Bytes(Bytes::from_static(b"jpeg"));
     let none = Attributes::default();
     store
         .put(&variant, source, &Condition::Any, &none)

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use tintype_store::{
-    Attributes, Condition, Error, HexId, Key, Object, S3Encryption, S3Writing, Source, Store,
-    StoreUrl,
+    Attributes, Condition, Error, HexId, Key, Object, S3Encryption, S3Writing, Store, StoreUrl,
+    WriteSource,
 };
 use tintype_testing::{Fault, Faulty, Operation, S3sFs};
 
@@ -33,7 +33,7 @@ async fn a_write_whose_response_was_lost_recognises_only_its_own_object() {
     };
     for (key, attributes) in [("ours", Attributes::default()), ("callers", nonce)] {
         server.script(Fault::LoseAnswer.on(Operation::PutObject).times(1));
-        let source = Source::Bytes("bytes".into());
+        let source = WriteSource::Bytes("bytes".into());
         let meta = store
             .put(&original(key), source, &Condition::Absent, &attributes)
             .await
@@ -239,7 +239,7 @@ async fn encryption_and_storage_class_are_set_on_every_write() {
     let none = Attributes::default();
     store.copy(&from, &to, &any, &none).await.unwrap();
     let record = Object::Record(HexId([1; 32]));
-    let source = Source::Bytes("{}".into());
+    let source = WriteSource::Bytes("{}".into());
     store.put(&record, source, &any, &none).await.unwrap();
     let record = record.path();
     for (key, class) in [

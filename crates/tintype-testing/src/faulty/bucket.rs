@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use md5::{Digest, Md5};
 
-use super::answer::Refusal;
 use super::content::Content;
+use super::response::Refusal;
 
 /// For every part but the last.
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;

@@ -4,12 +4,12 @@
 //! atomically, checksums verified, parts assembled as named. It ignores signatures, which [`crate::S3sFs`]
 //! verifies, and does not accept bodies framed as `aws-chunked`.
 
-mod answer;
 mod bucket;
 mod content;
 mod fault;
 mod operation;
 mod read;
+mod response;
 mod write;
 mod xml;
 
@@ -30,11 +30,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::environment;
 use crate::loopback::Loopback;
-use answer::{Answer, Body, Refusal};
 use bucket::{Bucket, Stored};
 use content::Content;
 use fault::Script;
 use operation::Call;
+use response::{Body, Refusal, S3Response};
 
 pub use bucket::Conditions;
 pub use fault::{Fault, Rule};
@@ -42,11 +42,11 @@ pub use operation::Operation;
 
 pub struct Faulty {
     loopback: Loopback,
-    shared: Arc<Shared>,
+    shared: Arc<FaultyState>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct FaultyState {
     bucket: Mutex<Bucket>,
     script: Mutex<Script>,
     asked: Mutex<BTreeMap<Operation, u64>>,
@@ -57,7 +57,7 @@ struct Shared {
 
 impl Faulty {
     pub fn start() -> Self {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<FaultyState>::default();
         let serving = shared.clone();
         let loopback = Loopback::start(|listener| accept(listener, serving));
         Self { loopback, shared }
@@ -192,13 +192,13 @@ impl Faulty {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<FaultyState>) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(serve(stream, shared.clone()));
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, shared: Arc<FaultyState>) {
     let service = service_fn(|request| shared.answer(request));
     let http = hyper::server::conn::http1::Builder::new();
     // Ends in an error wherever a fault cuts it off.
@@ -208,7 +208,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 /// Ends the connection without a response.
 type Cut = Box<dyn std::error::Error + Send + Sync>;
 
-impl Shared {
+impl FaultyState {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
         let (parts, body) = request.into_parts();
         let call = Call::read(&parts);
@@ -228,9 +228,9 @@ impl Shared {
         let content = Content::receive(body, self.discards.load(Ordering::Relaxed)).await?;
         self.received.fetch_add(content.len(), Ordering::Relaxed);
         let mut answer = match fault {
-            Some(Fault::Refuse(status, code)) => Answer::error(status, code),
-            Some(Fault::RefuseInside200(code)) => Answer::error(200, code),
-            Some(Fault::NotS3) => Answer::page(),
+            Some(Fault::Refuse(status, code)) => S3Response::error(status, code),
+            Some(Fault::RefuseInside200(code)) => S3Response::error(200, code),
+            Some(Fault::NotS3) => S3Response::page(),
             Some(fault) => self.perform_badly(fault, &call, &parts, content).await?,
             None => self.perform(&call, &parts, content),
         };
@@ -244,7 +244,7 @@ impl Shared {
         call: &Call,
         parts: &Parts,
         content: Content,
-    ) -> Result<Answer, Cut> {
+    ) -> Result<S3Response, Cut> {
         let answer = self.perform(call, parts, content);
         if let Fault::Late(time) = fault {
             tokio::time::sleep(time).await;
@@ -258,9 +258,9 @@ impl Shared {
         }
     }
 
-    fn perform(&self, call: &Call, parts: &Parts, content: Content) -> Answer {
+    fn perform(&self, call: &Call, parts: &Parts, content: Content) -> S3Response {
         if call.is_elsewhere() {
-            return Answer::error(404, "NoSuchBucket");
+            return S3Response::error(404, "NoSuchBucket");
         }
         let headers = &parts.headers;
         let bucket = &mut *lock(&self.bucket);
@@ -280,7 +280,7 @@ impl Shared {
             Operation::UploadPartCopy => write::copy_part(bucket, call, headers),
             Operation::Unknown => Err(Refusal(501, "NotImplemented")),
         };
-        outcome.unwrap_or_else(|Refusal(status, code)| Answer::error(status, code))
+        outcome.unwrap_or_else(|Refusal(status, code)| S3Response::error(status, code))
     }
 }
 

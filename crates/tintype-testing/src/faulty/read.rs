@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 
-use super::answer::{Answer, Refusal};
 use super::bucket::{Bucket, Stored, quoted};
 use super::operation::Call;
+use super::response::{Refusal, S3Response};
 use super::xml;
 
-type Outcome = Result<Answer, Refusal>;
+type S3Result = Result<S3Response, Refusal>;
 
-pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let object = bucket.objects.get(&call.key);
     let object = object.ok_or(Refusal(404, "NoSuchKey"))?;
     let etag = quoted(&object.etag);
@@ -20,9 +20,9 @@ pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome 
         return Err(Refusal(412, "PreconditionFailed"));
     }
     if is("if-none-match") {
-        return Ok(Answer::new(304));
+        return Ok(S3Response::new(304));
     }
-    let mut answer = Answer::new(200);
+    let mut answer = S3Response::new(200);
     answer.headers = object.headers.clone();
     let modified = httpdate::fmt_http_date(object.modified);
     answer = answer.with("etag", &etag).with("last-modified", &modified);
@@ -41,7 +41,7 @@ pub(super) fn get(bucket: &Bucket, call: &Call, headers: &HeaderMap) -> Outcome 
     }
 }
 
-fn part(object: &Stored, range: &str, mut answer: Answer) -> Outcome {
+fn part(object: &Stored, range: &str, mut answer: S3Response) -> S3Result {
     let size = object.content.len();
     let (start, last) = range
         .strip_prefix("bytes=")
@@ -56,7 +56,7 @@ fn part(object: &Stored, range: &str, mut answer: Answer) -> Outcome {
     };
     if start >= end {
         let all = format!("bytes */{size}");
-        return Ok(Answer::error(416, "InvalidRange").with("content-range", &all));
+        return Ok(S3Response::error(416, "InvalidRange").with("content-range", &all));
     }
     answer.status = 206;
     answer.content = object.content.slice(start, end);
@@ -66,7 +66,7 @@ fn part(object: &Stored, range: &str, mut answer: Answer) -> Outcome {
     ))
 }
 
-pub(super) fn list(bucket: &Bucket, call: &Call) -> Outcome {
+pub(super) fn list(bucket: &Bucket, call: &Call) -> S3Result {
     let (prefix, delimiter) = (call.parameter("prefix"), call.parameter("delimiter"));
     let encoded = call.parameter("encoding-type") == "url";
     let most: usize = call.parameter("max-keys").parse().unwrap_or(1_000);
@@ -115,7 +115,7 @@ pub(super) fn list(bucket: &Bucket, call: &Call) -> Outcome {
         let prefix = xml::name("Prefix", &folder, encoded);
         text.push_str(&format!("<CommonPrefixes>{prefix}</CommonPrefixes>"));
     }
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<ListBucketResult>{text}</ListBucketResult>"),
     ))
@@ -131,7 +131,7 @@ fn entry(key: &str, object: &Stored, encoded: bool) -> String {
     format!("<Contents>{}</Contents>", text.concat())
 }
 
-pub(super) fn uploads(bucket: &Bucket, call: &Call) -> Outcome {
+pub(super) fn uploads(bucket: &Bucket, call: &Call) -> S3Result {
     let prefix = call.parameter("prefix");
     let uploads = bucket.uploads.iter();
     let uploads = uploads.filter(|(_, upload)| upload.key.starts_with(prefix));
@@ -146,19 +146,19 @@ pub(super) fn uploads(bucket: &Bucket, call: &Call) -> Outcome {
         })
         .collect();
     let text = xml::element("IsTruncated", false) + &text;
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<ListMultipartUploadsResult>{text}</ListMultipartUploadsResult>"),
     ))
 }
 
-pub(super) fn versioning(bucket: &Bucket) -> Outcome {
+pub(super) fn versioning(bucket: &Bucket) -> S3Result {
     let status = match bucket.unversioned {
         true => String::new(),
         false => xml::element("Status", "Enabled"),
     };
     let text = format!("<VersioningConfiguration>{status}</VersioningConfiguration>");
-    Ok(Answer::xml(200, text))
+    Ok(S3Response::xml(200, text))
 }
 
 /// In XML format, in whole seconds: `2026-11-23T01:02:03Z`.

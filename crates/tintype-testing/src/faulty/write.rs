@@ -6,20 +6,20 @@ use http::{HeaderMap, HeaderValue};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use super::answer::{Answer, Refusal};
 use super::bucket::{Bucket, Stored, quoted};
 use super::content::Content;
 use super::operation::{Call, decoded};
+use super::response::{Refusal, S3Response};
 use super::xml;
 
-type Outcome = Result<Answer, Refusal>;
+type S3Result = Result<S3Response, Refusal>;
 
 pub(super) fn put(
     bucket: &mut Bucket,
     call: &Call,
     headers: &HeaderMap,
     content: Content,
-) -> Outcome {
+) -> S3Result {
     let checksum = verified(headers, &content)?;
     bucket.allows(&call.key, headers)?;
     let mut object = Stored::new(content, own(headers));
@@ -29,20 +29,20 @@ pub(super) fn put(
     Ok(answer)
 }
 
-pub(super) fn delete(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn delete(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     bucket.allows(&call.key, headers)?;
     bucket.objects.remove(&call.key);
-    Ok(Answer::new(204))
+    Ok(S3Response::new(204))
 }
 
-pub(super) fn delete_many(bucket: &mut Bucket, content: &Content) -> Outcome {
+pub(super) fn delete_many(bucket: &mut Bucket, content: &Content) -> S3Result {
     for key in xml::all(&text(content), "Key") {
         bucket.objects.remove(&xml::unescaped(key));
     }
-    Ok(Answer::xml(200, "<DeleteResult></DeleteResult>".into()))
+    Ok(S3Response::xml(200, "<DeleteResult></DeleteResult>".into()))
 }
 
-pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let source = source(bucket, headers)?;
     bucket.allows(&call.key, headers)?;
     let replaces = header(headers, "x-amz-metadata-directive") == "REPLACE";
@@ -54,16 +54,16 @@ pub(super) fn copy(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Out
     let object = Stored::new(source.content, own);
     let etag = xml::element("ETag", quoted(&object.etag));
     bucket.objects.insert(call.key.clone(), object);
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<CopyObjectResult>{etag}</CopyObjectResult>"),
     ))
 }
 
-pub(super) fn create_upload(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn create_upload(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let id = bucket.begin(&call.key, own(headers));
     let text = xml::element("Key", &call.key) + &xml::element("UploadId", id);
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<InitiateMultipartUploadResult>{text}</InitiateMultipartUploadResult>"),
     ))
@@ -74,7 +74,7 @@ pub(super) fn put_part(
     call: &Call,
     headers: &HeaderMap,
     content: Content,
-) -> Outcome {
+) -> S3Result {
     let checksum = verified(headers, &content)?;
     let mut part = Stored::new(content, HeaderMap::new());
     part.checksum = checksum;
@@ -83,7 +83,7 @@ pub(super) fn put_part(
     Ok(answer)
 }
 
-pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> Outcome {
+pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -> S3Result {
     let source = source(bucket, headers)?.content;
     let range = header(headers, "x-amz-copy-source-range");
     let content = match range
@@ -102,7 +102,7 @@ pub(super) fn copy_part(bucket: &mut Bucket, call: &Call, headers: &HeaderMap) -
     let part = Stored::new(content, HeaderMap::new());
     let etag = xml::element("ETag", quoted(&part.etag));
     keep_part(bucket, call, part)?;
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<CopyPartResult>{etag}</CopyPartResult>"),
     ))
@@ -113,7 +113,7 @@ pub(super) fn complete(
     call: &Call,
     headers: &HeaderMap,
     content: &Content,
-) -> Outcome {
+) -> S3Result {
     let text = text(content);
     let field = |part, name| xml::all(part, name).first().copied().unwrap_or_default();
     let named: Vec<_> = xml::all(&text, "Part")
@@ -126,16 +126,16 @@ pub(super) fn complete(
         .collect();
     let object = bucket.complete(&call.key, call.parameter("uploadId"), &named, headers)?;
     let text = xml::element("Key", &call.key) + &xml::element("ETag", quoted(&object.etag));
-    Ok(Answer::xml(
+    Ok(S3Response::xml(
         200,
         format!("<CompleteMultipartUploadResult>{text}</CompleteMultipartUploadResult>"),
     ))
 }
 
-pub(super) fn abort(bucket: &mut Bucket, call: &Call) -> Outcome {
+pub(super) fn abort(bucket: &mut Bucket, call: &Call) -> S3Result {
     bucket.upload(&call.key, call.parameter("uploadId"))?;
     bucket.uploads.remove(call.parameter("uploadId"));
-    Ok(Answer::new(204))
+    Ok(S3Response::new(204))
 }
 
 fn keep_part(bucket: &mut Bucket, call: &Call, part: Stored) -> Result<(), Refusal> {
@@ -145,8 +145,8 @@ fn keep_part(bucket: &mut Bucket, call: &Call, part: Stored) -> Result<(), Refus
     Ok(())
 }
 
-fn written(object: &Stored) -> Answer {
-    let answer = Answer::new(200).with("etag", &quoted(&object.etag));
+fn written(object: &Stored) -> S3Response {
+    let answer = S3Response::new(200).with("etag", &quoted(&object.etag));
     match &object.checksum {
         Some((name, value)) => answer.with(name, value),
         None => answer,

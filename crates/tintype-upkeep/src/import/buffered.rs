@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use tintype_server::originals::coding;
-use tintype_server::originals::digest::Expected;
+use tintype_server::originals::digest::ExpectedDigests;
 use tintype_server::originals::spool::{self, Spool, Spooled};
 use tintype_server::records::record::is_gzip;
-use tintype_store::{ContentHash, Source};
+use tintype_store::{ContentHash, WriteSource};
 
 /// Limit of decoding one original; as much as an upload may have.
 const MAX_UNPACKED: u64 = 5 * 1024 * 1024 * 1024;
@@ -66,7 +66,9 @@ impl Buffered {
         E: Error + Send + Sync + 'static,
     {
         let reservation = spool.reserve(announced)?;
-        let spooled = reservation.write(body, limit, &Expected::default()).await;
+        let spooled = reservation
+            .write(body, limit, &ExpectedDigests::default())
+            .await;
         Ok(Self {
             spooled: spooled.map_err(broken_off)?,
             encoding: None,
@@ -81,15 +83,15 @@ impl Buffered {
         self.spooled.digests().sha256
     }
 
-    pub(super) fn source(&self) -> Source<'_> {
+    pub(super) fn source(&self) -> WriteSource<'_> {
         self.spooled.source()
     }
 
     /// Reads all of it again.
     pub(super) async fn body(&self) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
         Ok(match self.source() {
-            Source::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
-            Source::File { path, .. } => {
+            WriteSource::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
+            WriteSource::File { path, .. } => {
                 let file = tokio::fs::File::open(path).await?;
                 tokio_util::io::ReaderStream::new(file).boxed()
             }

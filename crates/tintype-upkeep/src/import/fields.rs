@@ -6,7 +6,7 @@ use tintype_server::originals::AHEAD;
 use tintype_server::records::blocks::Block;
 use tintype_server::records::patch::{EditableFields, RequestedState};
 use tintype_server::records::record::{Record, State};
-use tintype_server::records::{self, FoundRecord, StoredRecord, Written};
+use tintype_server::records::{self, FoundRecord, StoredRecord, WriteOutcome};
 use tintype_store::{Condition, ContentHash, ETag, Key, Store};
 
 /// Another process has written the record meanwhile; try again.
@@ -72,8 +72,8 @@ pub(super) async fn write(
     };
     let written = records::put(store, record.clone(), &condition).await;
     match written.context("the record cannot be written")? {
-        Written::Stored(_) => Ok(()),
-        Written::Raced => Err(Raced.into()),
+        WriteOutcome::Stored(_) => Ok(()),
+        WriteOutcome::Raced => Err(Raced.into()),
     }
 }
 

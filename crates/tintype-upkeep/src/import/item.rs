@@ -5,7 +5,7 @@ use tintype_server::records::record::Record;
 use tintype_store::{ContentHash, ETag, Key};
 
 /// An original of FROM, as listed.
-pub(super) struct Item {
+pub(super) struct SourceItem {
     pub(super) key: Key,
     pub(super) size: u64,
     pub(super) etag: ETag,
@@ -16,7 +16,7 @@ pub(super) struct Item {
 }
 
 /// The object in TO under a name.
-pub(super) struct There {
+pub(super) struct TargetObject {
     pub(super) size: u64,
     pub(super) etag: ETag,
     /// As in `Repr-Digest`; `None` if it has not been hashed.

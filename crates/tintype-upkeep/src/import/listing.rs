@@ -7,13 +7,13 @@ use tintype_store::MAX_PAGE;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
-use super::item::Item;
-use super::place::Place;
+use super::endpoint::Endpoint;
+use super::item::SourceItem;
 use super::transfer::Transfer;
 
 /// An entry of a listing.
-pub(super) enum Found {
-    Original(Box<Item>),
+pub(super) enum ListingEntry {
+    Original(Box<SourceItem>),
     Skipped(String, String),
 }
 
@@ -22,7 +22,7 @@ pub(super) fn found(
     transfer: Arc<Transfer>,
     prefix: String,
     stop: CancellationToken,
-) -> impl Stream<Item = anyhow::Result<Found>> {
+) -> impl Stream<Item = anyhow::Result<ListingEntry>> {
     let pages = stream::unfold(Some(None::<String>), move |cursor| {
         let (transfer, prefix) = (transfer.clone(), prefix.clone());
         async move {
@@ -44,19 +44,24 @@ impl Transfer {
         &self,
         prefix: &str,
         cursor: Option<&str>,
-    ) -> anyhow::Result<(Vec<Found>, Option<String>)> {
+    ) -> anyhow::Result<(Vec<ListingEntry>, Option<String>)> {
         match &self.from {
-            Place::Service(remote) => {
+            Endpoint::Service(remote) => {
                 let page = remote.page(prefix, cursor, self.records).await?;
                 let skipped = page.skipped.into_iter();
-                let skipped = skipped.map(|(name, error)| Found::Skipped(name, error.to_string()));
-                let originals = page.items.into_iter().map(Box::new).map(Found::Original);
+                let skipped =
+                    skipped.map(|(name, error)| ListingEntry::Skipped(name, error.to_string()));
+                let originals = page
+                    .items
+                    .into_iter()
+                    .map(Box::new)
+                    .map(ListingEntry::Original);
                 Ok((originals.chain(skipped).collect(), page.cursor))
             }
-            Place::Store(store) => {
+            Endpoint::Store(store) => {
                 let page = store.list(prefix, false, cursor, MAX_PAGE).await?;
                 let originals = page.files.into_iter().map(|listed| {
-                    Found::Original(Box::new(Item {
+                    ListingEntry::Original(Box::new(SourceItem {
                         key: listed.key,
                         size: listed.size,
                         etag: listed.etag,

@@ -2,11 +2,11 @@
 
 mod attempt;
 mod buffered;
+mod endpoint;
 mod fields;
 mod item;
 mod listing;
 mod outcome;
-mod place;
 mod remote;
 mod skipped;
 mod transfer;
@@ -19,17 +19,17 @@ use futures_util::future::BoxFuture;
 use tintype_server::originals::spool::Spool;
 use tintype_server::records::blocks::{self, Blocks};
 
-pub use self::place::Address;
+pub use self::endpoint::Address;
 
 use self::attempt::attempt;
-use self::listing::{Found, found};
-use self::outcome::Done;
-use self::place::Place;
+use self::endpoint::Endpoint;
+use self::listing::{ListingEntry, found};
+use self::outcome::EntryResult;
 use self::transfer::Transfer;
 use crate::{Report, Summary};
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ImportOptions {
     pub from: Address,
     pub to: Address,
     /// Tokens for FROM and TO, if they are services.
@@ -49,11 +49,14 @@ pub struct Options {
 }
 
 /// Copies originals, hashing each on the way. FROM is never written to.
-pub fn import(options: Options, report: Report) -> BoxFuture<'static, anyhow::Result<Summary>> {
+pub fn import(
+    options: ImportOptions,
+    report: Report,
+) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move { run(&options, &report).await })
 }
 
-async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
+async fn run(options: &ImportOptions, report: &Report) -> anyhow::Result<Summary> {
     let transfer = Arc::new(open(options).await?);
     report_skipped(options, report)?;
     let mut work = std::pin::pin!(
@@ -83,16 +86,16 @@ async fn run(options: &Options, report: &Report) -> anyhow::Result<Summary> {
     Ok(outcome::summary(report).broken_by(broken))
 }
 
-async fn open(options: &Options) -> anyhow::Result<Transfer> {
+async fn open(options: &ImportOptions) -> anyhow::Result<Transfer> {
     let [of_from, of_to] = options.tokens.each_ref().map(Option::as_deref);
-    let from = Place::source(&options.from, of_from).await?;
-    let to = Place::target(&options.to, of_to, options.dry_run).await?;
+    let from = Endpoint::source(&options.from, of_from).await?;
+    let to = Endpoint::target(&options.to, of_to, options.dry_run).await?;
     let blocks = match &from {
-        Place::Store(store) if options.records => Some(Blocks::load(store.clone()).await?),
+        Endpoint::Store(store) if options.records => Some(Blocks::load(store.clone()).await?),
         _ => None,
     };
     let mut folder = None;
-    if let Place::Store(store) = &to {
+    if let Endpoint::Store(store) = &to {
         folder = store.spool_dir();
         // Before the originals that they block exist.
         if let Some(blocks) = blocks.as_ref().filter(|_| !options.dry_run) {
@@ -113,11 +116,11 @@ async fn open(options: &Options) -> anyhow::Result<Transfer> {
     })
 }
 
-fn report_skipped(options: &Options, report: &Report) -> std::io::Result<()> {
+fn report_skipped(options: &ImportOptions, report: &Report) -> std::io::Result<()> {
     let mut reported = Ok(());
     if let Some(folder) = options.from.folder() {
         skipped::find(folder, &options.prefix, &mut |path, reason| {
-            let done = Done::Skipped(path.to_string_lossy().into_owned(), reason);
+            let done = EntryResult::Skipped(path.to_string_lossy().into_owned(), reason);
             if reported.is_ok() {
                 reported = done.report_to(report);
             }
@@ -127,14 +130,17 @@ fn report_skipped(options: &Options, report: &Report) -> std::io::Result<()> {
 }
 
 /// Each on its own task, so that hashing uses all processors.
-async fn work(transfer: Arc<Transfer>, found: anyhow::Result<Found>) -> anyhow::Result<Done> {
+async fn work(
+    transfer: Arc<Transfer>,
+    found: anyhow::Result<ListingEntry>,
+) -> anyhow::Result<EntryResult> {
     let item = match found? {
-        Found::Skipped(name, reason) => return Ok(Done::Skipped(name, reason)),
-        Found::Original(item) => item,
+        ListingEntry::Skipped(name, reason) => return Ok(EntryResult::Skipped(name, reason)),
+        ListingEntry::Original(item) => item,
     };
     let task = tokio::spawn(async move {
         let outcome = attempt(|| transfer.one(&item)).await;
-        Done::Original(item, outcome)
+        EntryResult::Original(item, outcome)
     });
     task.await.context("an import ended unexpectedly")
 }

@@ -4,8 +4,8 @@ use std::io;
 
 use serde_json::json;
 
-use super::item::Item;
-use super::transfer::Outcome;
+use super::item::SourceItem;
+use super::transfer::TransferOutcome;
 use crate::{Report, Summary};
 
 /// Names of the counts in the summary.
@@ -22,12 +22,12 @@ const COUNTS: [&str; 9] = [
 ];
 
 /// The result for one original, or for an entry that is not one.
-pub(super) enum Done {
-    Original(Box<Item>, anyhow::Result<Outcome>),
+pub(super) enum EntryResult {
+    Original(Box<SourceItem>, anyhow::Result<TransferOutcome>),
     Skipped(String, String),
 }
 
-impl Done {
+impl EntryResult {
     pub(super) fn report_to(self, report: &Report) -> io::Result<()> {
         let (item, outcome) = match self {
             Self::Skipped(name, reason) => {
@@ -50,7 +50,7 @@ impl Done {
         report.count(count, 1);
         if matches!(
             outcome,
-            Ok(Outcome::Copied | Outcome::Unpacked | Outcome::Would)
+            Ok(TransferOutcome::Copied | TransferOutcome::Unpacked | TransferOutcome::Would)
         ) {
             report.count("bytes", item.size);
         }
@@ -64,18 +64,18 @@ impl Done {
 }
 
 /// The result for a line, the name of its count, and the problem.
-fn words(outcome: Outcome) -> (&'static str, &'static str, Option<&'static str>) {
+fn words(outcome: TransferOutcome) -> (&'static str, &'static str, Option<&'static str>) {
     match outcome {
-        Outcome::Copied => ("copied", "copied", None),
-        Outcome::Unpacked => ("unpacked", "unpacked", None),
-        Outcome::Would => ("would-copy", "would_copy", None),
-        Outcome::Same => ("same", "same", None),
-        Outcome::Blocked => (
+        TransferOutcome::Copied => ("copied", "copied", None),
+        TransferOutcome::Unpacked => ("unpacked", "unpacked", None),
+        TransferOutcome::Would => ("would-copy", "would_copy", None),
+        TransferOutcome::Same => ("same", "same", None),
+        TransferOutcome::Blocked => (
             "blocked",
             "blocked",
             Some("taken down in FROM, so that its bytes cannot be read"),
         ),
-        Outcome::Conflict => (
+        TransferOutcome::Conflict => (
             "conflict",
             "conflicts",
             Some("TO has other bytes under this name; --overwrite replaces them"),

@@ -12,10 +12,10 @@ use tintype_server::originals::spool::Spool;
 use tintype_server::records::blocks::Block;
 use tintype_server::records::record::Record;
 use tintype_server::url::encode_key;
-use tintype_store::{ETag, HexId, Key, KeyError, Source};
+use tintype_store::{ETag, HexId, Key, KeyError, WriteSource};
 
 use super::buffered::Buffered;
-use super::item::{Item, There};
+use super::item::{SourceItem, TargetObject};
 use crate::client::{Client, Refused, send};
 
 /// The service limits the size of a request's head; longer fields are sent in a separate request.
@@ -40,8 +40,8 @@ struct File {
 }
 
 /// One page, with the names that no key can have.
-pub(super) struct Listed {
-    pub(super) items: Vec<Item>,
+pub(super) struct ListingPage {
+    pub(super) items: Vec<SourceItem>,
     pub(super) skipped: Vec<(String, KeyError)>,
     pub(super) cursor: Option<String>,
 }
@@ -64,7 +64,7 @@ impl Remote {
         prefix: &str,
         cursor: Option<&str>,
         records: bool,
-    ) -> anyhow::Result<Listed> {
+    ) -> anyhow::Result<ListingPage> {
         let mut query = vec![
             ("prefix", prefix),
             ("records", if records { "1" } else { "0" }),
@@ -77,7 +77,7 @@ impl Remote {
         let bytes = answer.bytes().await?;
         let listing: Listing =
             serde_json::from_slice(&bytes).context("the listing cannot be read")?;
-        let mut listed = Listed {
+        let mut listed = ListingPage {
             items: Vec::new(),
             skipped: Vec::new(),
             cursor: listing.cursor,
@@ -91,7 +91,7 @@ impl Remote {
         Ok(listed)
     }
 
-    pub(super) async fn read(&self, item: &Item, spool: &Spool) -> anyhow::Result<Buffered> {
+    pub(super) async fn read(&self, item: &SourceItem, spool: &Spool) -> anyhow::Result<Buffered> {
         let request = self.file(Method::GET, &item.key);
         let answer = send(request.header(ACCEPT_ENCODING, ANY_CODING)).await?;
         if etag(&answer).as_ref() != Some(&item.etag) {
@@ -109,7 +109,7 @@ impl Remote {
         Ok(encoding(&answer).is_some())
     }
 
-    pub(super) async fn stat(&self, key: &Key) -> anyhow::Result<Option<There>> {
+    pub(super) async fn stat(&self, key: &Key) -> anyhow::Result<Option<TargetObject>> {
         let answer = match send(self.file(Method::HEAD, key)).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -127,7 +127,7 @@ impl Remote {
                 .and_then(|value| value.to_str().ok())
         };
         let size = header("content-length").and_then(|text| text.parse().ok());
-        Ok(Some(There {
+        Ok(Some(TargetObject {
             size: size.context("the response has no length")?,
             etag: etag(&answer).context("the response has no ETag")?,
             digest: header("repr-digest").map(str::to_owned),
@@ -140,7 +140,7 @@ impl Remote {
         key: &Key,
         buffered: &Buffered,
         fields: &Map<String, Value>,
-        replaces: Option<&There>,
+        replaces: Option<&TargetObject>,
     ) -> anyhow::Result<()> {
         let mut request = self
             .file(Method::PUT, key)
@@ -156,8 +156,8 @@ impl Remote {
             request = request.header("tintype-record", value);
         }
         let body = match buffered.source() {
-            Source::Bytes(bytes) => Body::from(bytes),
-            Source::File { .. } => Body::wrap_stream(buffered.body().await?),
+            WriteSource::Bytes(bytes) => Body::from(bytes),
+            WriteSource::File { .. } => Body::wrap_stream(buffered.body().await?),
         };
         let answer = send(request.body(body)).await?;
         let told = answer.headers().get("repr-digest").cloned();
@@ -213,7 +213,7 @@ fn parts(fields: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>
         .partition(|(name, _)| name == "state")
 }
 
-fn item(key: Key, file: File) -> Item {
+fn item(key: Key, file: File) -> SourceItem {
     let told = file.record.unwrap_or_default();
     let block: Option<Block> = (told["state"]["name"] == "blocked")
         .then(|| serde_json::from_value(told["state"].clone()).ok())
@@ -223,7 +223,7 @@ fn item(key: Key, file: File) -> Item {
         Some(_) => None,
         None => serde_json::from_value::<Record>(told.clone()).ok(),
     };
-    Item {
+    SourceItem {
         key,
         size: file.size,
         etag: ETag::new(file.etag),

@@ -11,14 +11,14 @@ use tintype_server::records::record::Record;
 use tintype_store::{Attributes, Body, Condition, ContentHash, HexId, Meta, Object, Store};
 
 use super::buffered::Buffered;
+use super::endpoint::Endpoint;
 use super::fields;
-use super::item::{Item, There};
-use super::place::Place;
+use super::item::{SourceItem, TargetObject};
 use crate::hash::sha256;
 
 pub(super) struct Transfer {
-    pub(super) from: Place,
-    pub(super) to: Place,
+    pub(super) from: Endpoint,
+    pub(super) to: Endpoint,
     /// Holds originals in transit.
     pub(super) spool: Spool,
     /// Takedowns of FROM, if that is a store.
@@ -30,7 +30,7 @@ pub(super) struct Transfer {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum TransferOutcome {
     Copied,
     /// Copied and decoded, because another program had stored it with gzip.
     Unpacked,
@@ -45,16 +45,16 @@ pub(super) enum Outcome {
 }
 
 impl Transfer {
-    pub(super) async fn one(&self, item: &Item) -> anyhow::Result<Outcome> {
+    pub(super) async fn one(&self, item: &SourceItem) -> anyhow::Result<TransferOutcome> {
         if let Some(block) = &item.block {
-            let Place::Store(store) = &self.to else {
-                return Ok(Outcome::Blocked);
+            let Endpoint::Store(store) = &self.to else {
+                return Ok(TransferOutcome::Blocked);
             };
             if !self.dry_run && self.records {
                 let (ids, block) = (blocks::ids(&item.key, item.sha256), Arc::new(block.clone()));
                 blocks::carry_over(store, ids.map(|id| (id, block.clone()))).await?;
             }
-            return Ok(Outcome::Blocked);
+            return Ok(TransferOutcome::Blocked);
         }
         let record = self.record(item).await?;
         let there = self.stat(item).await?;
@@ -64,14 +64,14 @@ impl Transfer {
                     self.set_fields_of_same(item, record.as_ref(), there)
                         .await?;
                 }
-                return Ok(Outcome::Same);
+                return Ok(TransferOutcome::Same);
             }
             if !self.overwrite {
-                return Ok(Outcome::Conflict);
+                return Ok(TransferOutcome::Conflict);
             }
         }
         if self.dry_run {
-            return Ok(Outcome::Would);
+            return Ok(TransferOutcome::Would);
         }
         let buffered = self.read(item).await?;
         if let Some(known) = self.known(item, record.as_ref()).await? {
@@ -85,28 +85,28 @@ impl Transfer {
         self.write(item, &buffered, record.as_ref(), there.as_ref())
             .await?;
         Ok(match buffered.sha256() == packed {
-            true => Outcome::Copied,
-            false => Outcome::Unpacked,
+            true => TransferOutcome::Copied,
+            false => TransferOutcome::Unpacked,
         })
     }
 
-    async fn record(&self, item: &Item) -> anyhow::Result<Option<Record>> {
+    async fn record(&self, item: &SourceItem) -> anyhow::Result<Option<Record>> {
         match &self.from {
             _ if !self.records => Ok(None),
-            Place::Service(_) => Ok(item.record.clone()),
-            Place::Store(store) => {
+            Endpoint::Service(_) => Ok(item.record.clone()),
+            Endpoint::Store(store) => {
                 let read = fields::read(store, &item.key).await?;
                 Ok(read.map(|stored| stored.record))
             }
         }
     }
 
-    async fn stat(&self, item: &Item) -> anyhow::Result<Option<There>> {
+    async fn stat(&self, item: &SourceItem) -> anyhow::Result<Option<TargetObject>> {
         match &self.to {
-            Place::Service(remote) => remote.stat(&item.key).await,
-            Place::Store(store) => {
+            Endpoint::Service(remote) => remote.stat(&item.key).await,
+            Endpoint::Store(store) => {
                 let meta = store.head(&Object::Original(item.key.clone())).await?;
-                Ok(meta.map(There::from))
+                Ok(meta.map(TargetObject::from))
             }
         }
     }
@@ -114,9 +114,9 @@ impl Transfer {
     /// Whether the original exists already, with as little reading as is safe.
     async fn is_same(
         &self,
-        item: &Item,
+        item: &SourceItem,
         record: Option<&Record>,
-        there: &There,
+        there: &TargetObject,
     ) -> anyhow::Result<bool> {
         if there.mark.as_ref() == Some(&mark(item)) {
             return Ok(true);
@@ -141,22 +141,22 @@ impl Transfer {
         };
         match (&self.to, &there.digest) {
             (_, Some(digest)) => Ok(*digest == repr_digest(here)),
-            (Place::Store(store), None) => {
+            (Endpoint::Store(store), None) => {
                 let object = Object::Original(item.key.clone());
                 let got = store.get(&object, None, Some(&there.etag)).await?;
                 let got = got.context("it was deleted while it was checked")?;
                 Ok(read_whole(got.body).await? == here)
             }
-            (Place::Service(_), None) => {
+            (Endpoint::Service(_), None) => {
                 bail!("the service has not hashed what it has under this name; try again later")
             }
         }
     }
 
-    async fn is_packed(&self, item: &Item) -> anyhow::Result<bool> {
+    async fn is_packed(&self, item: &SourceItem) -> anyhow::Result<bool> {
         match &self.from {
-            Place::Service(remote) => remote.is_packed(&item.key).await,
-            Place::Store(store) => {
+            Endpoint::Service(remote) => remote.is_packed(&item.key).await,
+            Endpoint::Store(store) => {
                 let meta = store.head(&Object::Original(item.key.clone())).await?;
                 Ok(meta.is_some_and(|meta| meta.attributes.encoding.is_some()))
             }
@@ -166,7 +166,7 @@ impl Transfer {
     /// The hash of an original that the source knows without reading it.
     async fn known(
         &self,
-        item: &Item,
+        item: &SourceItem,
         record: Option<&Record>,
     ) -> anyhow::Result<Option<ContentHash>> {
         let of_record = record.filter(|record| record.etag == item.etag);
@@ -174,7 +174,7 @@ impl Transfer {
         if let Some(sha256) = told.or(item.sha256) {
             return Ok(Some(sha256));
         }
-        let Place::Store(store) = &self.from else {
+        let Endpoint::Store(store) = &self.from else {
             return Ok(None);
         };
         let meta = store.head(&Object::Original(item.key.clone())).await?;
@@ -183,10 +183,10 @@ impl Transfer {
             .and_then(|meta| meta.attributes.sha256))
     }
 
-    async fn read(&self, item: &Item) -> anyhow::Result<Buffered> {
+    async fn read(&self, item: &SourceItem) -> anyhow::Result<Buffered> {
         let store = match &self.from {
-            Place::Service(remote) => return remote.read(item, &self.spool).await,
-            Place::Store(store) => store,
+            Endpoint::Service(remote) => return remote.read(item, &self.spool).await,
+            Endpoint::Store(store) => store,
         };
         let object = Object::Original(item.key.clone());
         let changed = "it was changed since it was listed; import again";
@@ -204,14 +204,14 @@ impl Transfer {
 
     async fn write(
         &self,
-        item: &Item,
+        item: &SourceItem,
         buffered: &Buffered,
         record: Option<&Record>,
-        replaces: Option<&There>,
+        replaces: Option<&TargetObject>,
     ) -> anyhow::Result<()> {
         let store = match &self.to {
-            Place::Store(store) => store,
-            Place::Service(remote) => {
+            Endpoint::Store(store) => store,
+            Endpoint::Service(remote) => {
                 if let Some(encoding) = &buffered.encoding {
                     bail!(
                         "it has the content coding {encoding}, which cannot be decoded, and a service accepts no encoded uploads"
@@ -273,19 +273,19 @@ impl Transfer {
     /// An interrupted import may not have written the record.
     async fn set_fields_of_same(
         &self,
-        item: &Item,
+        item: &SourceItem,
         record: Option<&Record>,
-        there: &There,
+        there: &TargetObject,
     ) -> anyhow::Result<()> {
         let Some(record) = record else {
             return Ok(());
         };
         match &self.to {
-            Place::Service(remote) => {
+            Endpoint::Service(remote) => {
                 let fields = self.fields(item, Some(record), record.sha256);
                 remote.set_fields(&item.key, &fields).await
             }
-            Place::Store(store) => {
+            Endpoint::Store(store) => {
                 let sha256 = self.known(item, Some(record)).await?;
                 let Some(sha256) = sha256 else {
                     return Ok(());
@@ -300,7 +300,7 @@ impl Transfer {
 
     fn fields(
         &self,
-        item: &Item,
+        item: &SourceItem,
         record: Option<&Record>,
         sha256: Option<ContentHash>,
     ) -> serde_json::Map<String, serde_json::Value> {
@@ -316,7 +316,7 @@ async fn read_whole(body: Body) -> anyhow::Result<ContentHash> {
     Ok(hash)
 }
 
-fn moved(item: &Item, record: &Record, meta: &Meta, sha256: ContentHash) -> Record {
+fn moved(item: &SourceItem, record: &Record, meta: &Meta, sha256: ContentHash) -> Record {
     let describes = record.etag == item.etag;
     let encoding = record.encoding.clone();
     Record {
@@ -327,7 +327,7 @@ fn moved(item: &Item, record: &Record, meta: &Meta, sha256: ContentHash) -> Reco
 }
 
 /// Stored with a copy and identifies the copied version, so that the next run need not read either.
-fn mark(item: &Item) -> String {
+fn mark(item: &SourceItem) -> String {
     let hash = Sha256::new_with_prefix(b"tintype import\0")
         .chain_update(item.size.to_be_bytes())
         .chain_update(item.etag.as_str());
@@ -335,7 +335,7 @@ fn mark(item: &Item) -> String {
     format!("import-{}", HexId(hash))
 }
 
-impl From<Meta> for There {
+impl From<Meta> for TargetObject {
     fn from(meta: Meta) -> Self {
         Self {
             size: meta.size,

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tintype_server::records::{self, FoundRecord};
-use tintype_store::{ETag, KeyHash, Object, Own, Store};
+use tintype_store::{ETag, KeyHash, Object, OwnObject, Store};
 
 use crate::chain;
 
@@ -22,7 +22,7 @@ pub(super) enum Fate {
     Unknown(String),
 }
 
-pub(super) fn owner(own: &Own) -> Option<KeyHash> {
+pub(super) fn owner(own: &OwnObject) -> Option<KeyHash> {
     match own.object {
         Object::Variant(owner, _) => Some(owner),
         _ => None,
@@ -49,7 +49,7 @@ pub(super) async fn judge(store: &Store, owner: &KeyHash) -> (Fate, Option<recor
     (fate, Some(stored))
 }
 
-pub(super) fn is_outdated(own: &Own, since: SystemTime) -> bool {
+pub(super) fn is_outdated(own: &OwnObject, since: SystemTime) -> bool {
     own.modified < since && age(own.modified) >= OUTDATED
 }
 

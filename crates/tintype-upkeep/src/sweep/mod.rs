@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use tintype_server::originals::idempotency;
 use tintype_server::service::stores::Stores;
-use tintype_store::{Condition, Error, Kind, Object, Own, Store};
+use tintype_store::{Condition, Error, Object, ObjectKind, OwnObject, Store};
 
 use self::fate::{Fate, age, is_outdated, judge, owner};
 use crate::walk::Ticket;
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 16;
 const ACTOR: &str = "sweep";
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SweepOptions {
     /// Only report what would be removed.
     pub dry_run: bool,
     /// Also records of missing originals that have editable fields.
@@ -42,7 +42,7 @@ pub struct Options {
 /// Removes what is no longer needed.
 pub fn sweep(
     stores: Stores,
-    options: Options,
+    options: SweepOptions,
     report: Report,
 ) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move {
@@ -69,7 +69,7 @@ const COUNTS: [&str; 8] = [
 ];
 
 /// The order of the walk. Variants come first, because deciding about them needs the records.
-const KINDS: [Kind; 3] = [Kind::Variant, Kind::Record, Kind::Idem];
+const KINDS: [ObjectKind; 3] = [ObjectKind::Variant, ObjectKind::Record, ObjectKind::Idem];
 
 /// Parses the path to continue after, which is one of tintype's own objects.
 pub fn place(text: &str) -> Result<String, String> {
@@ -77,20 +77,20 @@ pub fn place(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err(format!(
             "not a path below one of {}",
-            KINDS.map(Kind::folder).join(", ")
+            KINDS.map(ObjectKind::folder).join(", ")
         )),
     }
 }
 
 /// A variant to be removed.
 struct Victim {
-    own: Own,
+    own: OwnObject,
     reason: &'static str,
 }
 
 struct Sweeper {
     stores: Stores,
-    options: Options,
+    options: SweepOptions,
     report: Report,
 }
 
@@ -99,8 +99,8 @@ impl Sweeper {
         let begun = KINDS.iter().position(|kind| !self.is_before(*kind));
         for kind in KINDS.into_iter().skip(begun.unwrap_or_default()) {
             match kind {
-                Kind::Variant => self.sweep_variants().await?,
-                Kind::Record => self.sweep_records().await?,
+                ObjectKind::Variant => self.sweep_variants().await?,
+                ObjectKind::Record => self.sweep_records().await?,
                 _ => self.sweep_intents().await?,
             }
         }
@@ -111,7 +111,7 @@ impl Sweeper {
     }
 
     /// Whether the walk begins with a later kind.
-    fn is_before(&self, kind: Kind) -> bool {
+    fn is_before(&self, kind: ObjectKind) -> bool {
         let after = self.options.after.as_ref();
         after.is_some_and(|after| !after.starts_with(&kind.folder()))
     }
@@ -119,8 +119,8 @@ impl Sweeper {
     fn pages(
         &self,
         store: &Arc<Store>,
-        kind: Kind,
-    ) -> impl Stream<Item = Result<Vec<Own>, Error>> + use<> {
+        kind: ObjectKind,
+    ) -> impl Stream<Item = Result<Vec<OwnObject>, Error>> + use<> {
         stores::own(store.clone(), kind, self.options.after.as_deref())
     }
 
@@ -131,13 +131,13 @@ impl Sweeper {
             .for_each(|ticket| self.report.end(ticket));
     }
 
-    fn begin(&self, page: &[Own]) -> Vec<Ticket> {
-        let begin = |own: &Own| self.report.begin(Some(own.object.path()));
+    fn begin(&self, page: &[OwnObject]) -> Vec<Ticket> {
+        let begin = |own: &OwnObject| self.report.begin(Some(own.object.path()));
         page.iter().map(begin).collect()
     }
 
     async fn sweep_variants(&self) -> anyhow::Result<()> {
-        let mut pages = std::pin::pin!(self.pages(&self.stores.derived, Kind::Variant));
+        let mut pages = std::pin::pin!(self.pages(&self.stores.derived, ObjectKind::Variant));
         while let Some(page) = pages.try_next().await? {
             let begun = self.begin(&page);
             let page: Vec<_> = page.into_iter().filter(|own| self.is_old(own)).collect();
@@ -173,7 +173,7 @@ impl Sweeper {
     }
 
     async fn sweep_records(&self) -> anyhow::Result<()> {
-        let mut pages = std::pin::pin!(self.pages(&self.stores.store, Kind::Record));
+        let mut pages = std::pin::pin!(self.pages(&self.stores.store, ObjectKind::Record));
         while let Some(page) = pages.try_next().await? {
             if self.report.is_interrupted() {
                 break;
@@ -222,7 +222,7 @@ impl Sweeper {
     }
 
     async fn sweep_intents(&self) -> anyhow::Result<()> {
-        let mut pages = std::pin::pin!(self.pages(&self.stores.store, Kind::Idem));
+        let mut pages = std::pin::pin!(self.pages(&self.stores.store, ObjectKind::Idem));
         while let Some(page) = pages.try_next().await? {
             let begun = self.begin(&page);
             for own in page {
@@ -255,7 +255,7 @@ impl Sweeper {
         Ok(())
     }
 
-    fn is_old(&self, own: &Own) -> bool {
+    fn is_old(&self, own: &OwnObject) -> bool {
         age(own.modified) >= self.options.grace
     }
 
@@ -282,7 +282,7 @@ impl Sweeper {
     async fn remove_one(
         &self,
         what: &'static str,
-        own: &Own,
+        own: &OwnObject,
         reason: &str,
         condition: &Condition,
     ) -> anyhow::Result<()> {
@@ -296,7 +296,7 @@ impl Sweeper {
     fn removed(
         &self,
         what: &'static str,
-        own: &Own,
+        own: &OwnObject,
         reason: &str,
         removed: Result<bool, Error>,
     ) -> io::Result<()> {

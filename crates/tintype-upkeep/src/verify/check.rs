@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tintype_server::records::{self, FoundRecord};
-use tintype_store::{Error, Key, KeyHash, Listed, Object, Own, Store};
+use tintype_store::{Error, Key, KeyHash, ListedOriginal, Object, OwnObject, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain;
@@ -37,7 +37,7 @@ pub(super) struct Checked {
 /// read.
 pub(super) async fn original(
     store: Arc<Store>,
-    listed: Listed,
+    listed: ListedOriginal,
     stop: CancellationToken,
 ) -> Result<Option<Checked>, Error> {
     let name = listed.key.clone();
@@ -60,7 +60,7 @@ pub(super) async fn original(
     }))
 }
 
-async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, String> {
+async fn compare(store: &Store, listed: &ListedOriginal) -> Result<Option<Checked>, String> {
     let key = &listed.key;
     let done = |bytes, finding| {
         Ok(Some(Checked {
@@ -108,7 +108,7 @@ async fn compare(store: &Store, listed: &Listed) -> Result<Option<Checked>, Stri
 /// Only finds what the walk through the originals cannot: a record whose original is gone.
 pub(super) async fn record(
     store: Arc<Store>,
-    own: Own,
+    own: OwnObject,
     prefix: &str,
 ) -> Result<Option<Checked>, Error> {
     let Object::Record(owner) = own.object else {

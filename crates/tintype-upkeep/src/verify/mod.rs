@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use tintype_store::{Error, KeyHash, Kind, Store};
+use tintype_store::{Error, KeyHash, ObjectKind, Store};
 
 use self::check::{Checked, Finding, original, record};
 use crate::walk::Ticket;
@@ -30,7 +30,7 @@ const COUNTS: [&str; 10] = [
 ];
 
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct VerifyOptions {
     /// Only keys that start with this.
     pub prefix: String,
     /// Originals read at the same time.
@@ -42,7 +42,7 @@ pub struct Options {
 /// Reads every original and compares it with its record. Changes nothing.
 pub fn verify(
     store: Arc<Store>,
-    options: Options,
+    options: VerifyOptions,
     report: Report,
 ) -> BoxFuture<'static, anyhow::Result<Summary>> {
     Box::pin(async move {
@@ -57,7 +57,7 @@ pub fn verify(
 
 struct Verifier {
     store: Arc<Store>,
-    options: Options,
+    options: VerifyOptions,
     report: Report,
 }
 
@@ -67,7 +67,7 @@ impl Verifier {
     async fn run(self) -> anyhow::Result<Summary> {
         let report = &self.report;
         let after = self.options.after.as_deref();
-        let are_done = after.is_some_and(|after| after.starts_with(&Kind::Record.folder()));
+        let are_done = after.is_some_and(|after| after.starts_with(&ObjectKind::Record.folder()));
         let mut bad_records = HashSet::new();
         let mut broken = None;
         if !are_done {
@@ -86,7 +86,7 @@ impl Verifier {
     }
 
     fn originals(&self) -> impl Stream<Item = Checking> {
-        let Options {
+        let VerifyOptions {
             prefix,
             jobs,
             after,
@@ -103,12 +103,12 @@ impl Verifier {
     }
 
     fn records(&self) -> impl Stream<Item = Checking> {
-        let Options {
+        let VerifyOptions {
             prefix,
             jobs,
             after,
         } = &self.options;
-        stores::own(self.store.clone(), Kind::Record, after.as_deref())
+        stores::own(self.store.clone(), ObjectKind::Record, after.as_deref())
             .take_until(self.report.stop().cancelled())
             .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
             .try_flatten()

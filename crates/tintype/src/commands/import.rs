@@ -1,7 +1,7 @@
 //! `tintype import`: copies originals from a folder, a bucket or another tintype into a store.
 
 use clap::Args;
-use tintype_upkeep::import::{self, Address, Options};
+use tintype_upkeep::import::{self, Address, ImportOptions};
 
 use super::support;
 use crate::failure::Failure;
@@ -67,7 +67,7 @@ impl Arguments {
                 "FROM and TO are the same, or one is inside the other".to_owned(),
             ));
         }
-        let options = Options {
+        let options = ImportOptions {
             from: self.from,
             to: self.to,
             tokens: [self.token.clone(), self.token_to.or(self.token)],

@@ -5,12 +5,12 @@ use std::io::{IsTerminal, Write};
 use anyhow::Context;
 use clap::Args;
 use tintype_server::config::granted::Granted;
-use tintype_upkeep::index::{Index, Options};
+use tintype_upkeep::index::{Index, IndexOptions};
 use tintype_upkeep::stores::nothing_found;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{self, PROGRESS, Telling};
+use super::support::{self, OutputOptions, PROGRESS};
 use crate::failure::Failure;
 
 /// Create records for originals that have none, and rebuild damaged ones.
@@ -41,19 +41,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = support::load_to_change()?;
         let granted = Granted::detect(config.task_metadata.as_deref());
-        let options = Options {
+        let options = IndexOptions {
             prefix: self.prefix.clone(),
             jobs: usize::from(self.jobs),
             after: self.after.clone(),
         };
-        support::walk(&self.telling, async |session| {
+        support::walk(&self.output, async |session| {
             let stop = session.stop();
             let index = Index::open(&config, &granted, options).await?;
             let plan = index.plan(stop).await?;
@@ -73,8 +73,7 @@ impl Arguments {
     }
 
     async fn ask(&self, stop: &CancellationToken) -> Result<(), Failure> {
-        if self.telling.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()
-        {
+        if self.output.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Err(Failure::Usage(
                 "nothing was done: there is no terminal to ask on; --yes continues without asking"
                     .to_owned(),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use tintype_store::Key;
-use tintype_upkeep::purge::{self, What};
+use tintype_upkeep::purge::{self, PurgeTarget};
 use tintype_upkeep::{client, key};
 
 use super::{load_for_tools, support};
@@ -54,8 +54,8 @@ impl Arguments {
             )));
         };
         let what = match self.prefix {
-            Some(prefix) => What::Prefix(prefix),
-            None => What::Keys(self.keys),
+            Some(prefix) => PurgeTarget::Prefix(prefix),
+            None => PurgeTarget::Keys(self.keys),
         };
         support::run(self.json, async |session| {
             Ok(purge::purge(&url, &token, what, session.report()).await?)

@@ -12,7 +12,7 @@ use tintype_imaging::render::AVIF_ENCODER;
 use tintype_server::config::granted::Granted;
 use tintype_server::config::{Config, DEV_TOKEN, Dev, random_secret};
 use tintype_server::service::{self, Listeners};
-use tintype_server::telemetry::log::{Events, Log, Writer, report_panics};
+use tintype_server::telemetry::log::{Events, Log, LogWriter, report_panics};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -65,7 +65,7 @@ impl Arguments {
         let filter = EnvFilter::try_new(&config.logging.log)
             .map_err(|error| Failure::Usage(format!("TINTYPE_LOG: {error}")))?;
         // Dropped last: it writes the rest.
-        let writer = Writer::stdout()?;
+        let writer = LogWriter::stdout()?;
         let events = Events::to(writer.log());
         tracing_subscriber::registry()
             .with(filter)

@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use tintype_server::config::units;
 use tintype_server::service::stores::Stores;
-use tintype_upkeep::sweep::{self, Options};
+use tintype_upkeep::sweep::{self, SweepOptions};
 
-use super::support::{self, PROGRESS, Telling};
+use super::support::{self, OutputOptions, PROGRESS};
 use crate::failure::Failure;
 
 /// Remove derived data without an original, and leftovers.
@@ -41,19 +41,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH", value_parser = sweep::place)]
     after: Option<String>,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = support::load_to_change()?;
-        let options = Options {
+        let options = SweepOptions {
             dry_run: self.dry_run,
             records: self.records,
             grace: self.grace,
             after: self.after,
         };
-        support::walk(&self.telling, async |session| {
+        support::walk(&self.output, async |session| {
             let stores = Stores::open(&config).await?;
             Ok(sweep::sweep(stores, options, session.report()).await?)
         })

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use tintype_server::service::stores::Stores;
-use tintype_upkeep::verify::{self, Options};
+use tintype_upkeep::verify::{self, VerifyOptions};
 
-use super::support::{self, PROGRESS, Telling};
+use super::support::{self, OutputOptions, PROGRESS};
 use crate::failure::Failure;
 
 /// Read every original and compare it with its record.
@@ -42,18 +42,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = support::load()?;
-        let options = Options {
+        let options = VerifyOptions {
             prefix: self.prefix,
             jobs: usize::from(self.jobs),
             after: self.after,
         };
-        support::walk(&self.telling, async |session| {
+        support::walk(&self.output, async |session| {
             let store = Stores::open(&config).await?.store;
             Ok(verify::verify(store, options, session.report()).await?)
         })

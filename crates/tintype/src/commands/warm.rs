@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use tintype_upkeep::client;
-use tintype_upkeep::warm::{self, Keys, Options};
+use tintype_upkeep::warm::{self, KeySource, WarmOptions};
 
-use super::support::{self, PROGRESS, Telling};
+use super::support::{self, OutputOptions, PROGRESS};
 use crate::failure::Failure;
 
 /// Have variants made in advance.
@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "prefix", conflicts_with = "keys", value_name = "KEY")]
     after: Option<String>,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 impl Arguments {
@@ -56,23 +56,25 @@ impl Arguments {
             None => super::load_for_tools()?,
         };
         let keys = match self.prefix {
-            Some(prefix) => Keys::Prefix {
+            Some(prefix) => KeySource::Prefix {
                 prefix,
                 after: self.after,
             },
-            None if self.keys == ["-"] => Keys::Lines(Box::new(BufReader::new(std::io::stdin()))),
-            None => Keys::Named(self.keys),
+            None if self.keys == ["-"] => {
+                KeySource::Lines(Box::new(BufReader::new(std::io::stdin())))
+            }
+            None => KeySource::Named(self.keys),
         };
         let specs = [self.presets, self.specs].concat();
         let specs = warm::specs(&specs, &keys, &config).map_err(Failure::Usage)?;
         let url = self.url;
-        let options = Options {
+        let options = WarmOptions {
             keys,
             specs,
             url: url.unwrap_or_else(|| format!("http://{}", support::local(config.addresses.bind))),
             jobs: usize::from(self.jobs),
         };
-        support::walk(&self.telling, async |session| {
+        support::walk(&self.output, async |session| {
             Ok(warm::warm(Arc::new(config), options, session.report()).await?)
         })
     }

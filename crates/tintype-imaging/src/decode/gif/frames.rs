@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, DisposalMethod, Repeat};
 
-use super::super::frames::{self, Frame, Then};
-use super::{Colours, PASSES, Reader, with_palette};
+use super::super::frames::{self, Disposal, Frame};
+use super::{Colours, GifDecoder, PASSES, with_palette};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits};
 use crate::spec::Size;
@@ -15,7 +15,7 @@ const TOO_SHORT: u32 = 10;
 const INSTEAD: u32 = 100;
 
 pub(in crate::decode) struct Frames<'a> {
-    reader: Reader<'a>,
+    reader: GifDecoder<'a>,
     canvas: Size,
     count: u32,
 }
@@ -46,10 +46,10 @@ impl<'a> Frames<'a> {
             ..=TOO_SHORT => INSTEAD,
             other => other,
         };
-        let then = match frame.dispose {
-            DisposalMethod::Any | DisposalMethod::Keep => Then::Keep,
-            DisposalMethod::Background => Then::Clear,
-            DisposalMethod::Previous => Then::Restore,
+        let disposal = match frame.dispose {
+            DisposalMethod::Any | DisposalMethod::Keep => Disposal::Keep,
+            DisposalMethod::Background => Disposal::Clear,
+            DisposalMethod::Previous => Disposal::Restore,
         };
         let (is_interlaced, transparent) = (frame.interlaced, frame.transparent);
         // Only the visible part is kept, because every frame may be larger than the canvas.
@@ -71,7 +71,7 @@ impl<'a> Frames<'a> {
             size,
             pixels,
             is_blended: true,
-            then,
+            disposal,
             milliseconds,
         }))
     }

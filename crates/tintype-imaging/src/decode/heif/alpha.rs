@@ -8,7 +8,7 @@ use crate::Error;
 use crate::probe::heif::{AV1, GRID, HEV1, HVC1};
 use crate::spec::Size;
 
-pub(super) struct Alpha<S> {
+pub(super) struct AlphaPlane<S> {
     /// Size of the image that it belongs to.
     over: Size,
     size: Size,
@@ -18,7 +18,7 @@ pub(super) struct Alpha<S> {
 
 impl Items<'_> {
     /// Decodes the alpha of an item; `None` if it has none or the caller needs none.
-    pub(super) fn alpha<S: Sample>(&mut self, id: u32) -> Result<Option<Alpha<S>>, Error> {
+    pub(super) fn alpha<S: Sample>(&mut self, id: u32) -> Result<Option<AlphaPlane<S>>, Error> {
         if !self.channels.is_multiple_of(2) {
             return Ok(None);
         }
@@ -54,7 +54,7 @@ impl Items<'_> {
             }
             _ => return Err(Error::unsupported("the alpha of this HEIF")),
         };
-        Ok(Some(Alpha {
+        Ok(Some(AlphaPlane {
             over: self.file.size(id)?,
             size,
             samples,
@@ -76,7 +76,7 @@ impl Items<'_> {
     }
 }
 
-impl<S: Sample> Alpha<S> {
+impl<S: Sample> AlphaPlane<S> {
     /// Writes alpha into rows of the image, starting at row `top`.
     pub(super) fn apply(&self, rows: &mut [S], top: u32, channels: usize) {
         let stride = self.over.width as usize * channels;

@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use super::av1;
-use super::frame::{Frame, Planes};
+use super::frame::{YuvFrame, YuvPlanes};
 use crate::Error;
 use crate::spec::Size;
 
@@ -30,7 +30,7 @@ pub fn run_by(program: fn() -> Command) {
 pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let (mut input, mut output) = (BufReader::new(input), BufWriter::new(output));
     while !input.fill_buf()?.is_empty() {
-        let item = Item::read(&mut input)?;
+        let item = DecodeRequest::read(&mut input)?;
         match av1::decode(item.data, item.point, item.most) {
             Ok(frame) => send(&frame, &mut output)?,
             Err(error) => {
@@ -57,13 +57,13 @@ const MAX_WORDS: usize = 1_000;
 const NO_POINT: u8 = u8::MAX;
 
 /// A request to decode an item, with the arguments of [`av1::decode`].
-struct Item {
+struct DecodeRequest {
     data: Vec<u8>,
     point: Option<u8>,
     most: u64,
 }
 
-impl Item {
+impl DecodeRequest {
     fn write(&self, to: &mut impl Write) -> io::Result<()> {
         to.write_all(&self.most.to_le_bytes())?;
         to.write_all(&[self.point.unwrap_or(NO_POINT)])?;
@@ -84,7 +84,7 @@ impl Item {
     }
 }
 
-fn send(frame: &Frame, to: &mut impl Write) -> io::Result<()> {
+fn send(frame: &YuvFrame, to: &mut impl Write) -> io::Result<()> {
     to.write_all(&[DECODED])?;
     to.write_all(&frame.size.width.to_le_bytes())?;
     to.write_all(&frame.size.height.to_le_bytes())?;
@@ -108,7 +108,7 @@ fn send(frame: &Frame, to: &mut impl Write) -> io::Result<()> {
 
 /// Receives a frame of at most `most` pixels. The outer error is one of the pipe. The child is not trusted, because it
 /// has decoded hostile bytes.
-fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<Frame, Error>> {
+fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<YuvFrame, Error>> {
     let odd = || io::Error::from(io::ErrorKind::InvalidData);
     match array(from)? {
         [DECODED] => {}
@@ -137,19 +137,19 @@ fn receive(from: &mut impl Read, most: u64) -> io::Result<Result<Frame, Error>> 
     for size in planes(size, chroma) {
         let mut samples = vec![0; size.pixels() as usize * bytes_per_sample];
         from.read_exact(&mut samples)?;
-        received.push(Plane {
+        received.push(ReceivedPlane {
             samples,
             stride: size.width as usize * bytes_per_sample,
         });
     }
-    Ok(Ok(Frame {
+    Ok(Ok(YuvFrame {
         size,
         bits: u32::from(bits),
         chroma,
         matrix,
         primaries,
         full_range: full_range != 0,
-        planes: Planes::Received(received),
+        planes: YuvPlanes::Received(received),
     }))
 }
 
@@ -164,13 +164,13 @@ fn planes(size: Size, chroma: Option<(u32, u32)>) -> Vec<Size> {
 }
 
 /// Samples of one byte each, or of two bytes if they have more than 8 bits.
-pub(super) struct Plane {
+pub(super) struct ReceivedPlane {
     samples: Vec<u8>,
     /// Bytes per row.
     stride: usize,
 }
 
-impl Plane {
+impl ReceivedPlane {
     pub(super) fn row(&self, y: u32, length: usize, into: &mut Vec<u16>, bits: u32) {
         let row = &self.samples[y as usize * self.stride..][..self.stride];
         into.clear();
@@ -199,7 +199,7 @@ impl Av1Decoder {
         point: Option<u8>,
         most: u64,
         deadline: Instant,
-    ) -> Result<Frame, Error> {
+    ) -> Result<YuvFrame, Error> {
         let Some(program) = PROGRAM.get() else {
             return av1::decode(data, point, most);
         };
@@ -207,7 +207,7 @@ impl Av1Decoder {
             Some(decoding) => decoding,
             None => Decoding::start(program())?,
         };
-        match decoding.decode(&Item { data, point, most }, deadline) {
+        match decoding.decode(&DecodeRequest { data, point, most }, deadline) {
             Ok(result) => {
                 self.0 = Some(decoding);
                 result
@@ -240,7 +240,11 @@ impl Decoding {
         }
     }
 
-    fn decode(&mut self, item: &Item, deadline: Instant) -> io::Result<Result<Frame, Error>> {
+    fn decode(
+        &mut self,
+        item: &DecodeRequest,
+        deadline: Instant,
+    ) -> io::Result<Result<YuvFrame, Error>> {
         let (requests, answers) = (&mut self.requests, &mut self.answers);
         item.write(&mut Watched {
             pipe: requests,
@@ -348,7 +352,7 @@ mod tests {
         let mut program = Command::new("/bin/sh");
         program.args(["-c", script]);
         let mut decoding = Decoding::start(program).unwrap();
-        let item = Item {
+        let item = DecodeRequest {
             data: vec![0; 300_000],
             point: None,
             most: 100,
@@ -394,19 +398,19 @@ mod tests {
                     8 => samples.map(|sample| sample as u8).collect(),
                     _ => samples.flat_map(u16::to_le_bytes).collect(),
                 };
-                Plane {
+                ReceivedPlane {
                     stride: bytes.len() / size.height as usize,
                     samples: bytes,
                 }
             });
-            let frame = Frame {
+            let frame = YuvFrame {
                 size,
                 bits,
                 chroma,
                 matrix: 12,
                 primaries: 9,
                 full_range: true,
-                planes: Planes::Received(received.collect()),
+                planes: YuvPlanes::Received(received.collect()),
             };
             let mut sent = Vec::new();
             send(&frame, &mut sent).unwrap();
@@ -442,7 +446,7 @@ mod tests {
     fn what_cannot_be_decoded_is_answered_and_the_next_is_too() {
         let mut requests = Vec::new();
         for _ in 0..2 {
-            let item = Item {
+            let item = DecodeRequest {
                 data: b"no AV1".to_vec(),
                 point: Some(3),
                 most: 100,

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use re_rav1d::{Decoder, Error as Av1, Picture, PixelLayout, PlanarImageComponent, Settings};
 
-use super::frame::{Frame, Planes};
+use super::frame::{YuvFrame, YuvPlanes};
 use crate::Error;
 use crate::spec::Size;
 
@@ -12,7 +12,7 @@ use crate::spec::Size;
 const MAX_STEPS: u32 = 64;
 
 /// Decodes the first frame, of at most `most` pixels.
-pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<Frame, Error> {
+pub(super) fn decode(data: Vec<u8>, point: Option<u8>, most: u64) -> Result<YuvFrame, Error> {
     let mut settings = Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
@@ -45,7 +45,7 @@ fn failed(error: Av1) -> Error {
     }
 }
 
-fn frame(picture: Picture) -> Result<Frame, Error> {
+fn frame(picture: Picture) -> Result<YuvFrame, Error> {
     let chroma = match picture.pixel_layout() {
         PixelLayout::I400 => None,
         PixelLayout::I420 => Some((2, 2)),
@@ -57,14 +57,14 @@ fn frame(picture: Picture) -> Result<Frame, Error> {
     let matrix = catch_unwind(matrix).unwrap_or(2);
     let primaries = AssertUnwindSafe(|| picture.color_primaries() as u8);
     let primaries = catch_unwind(primaries).unwrap_or(2);
-    Ok(Frame {
+    Ok(YuvFrame {
         size: Size::new(picture.width(), picture.height()),
         bits: u32::try_from(picture.bit_depth()).unwrap_or(8),
         chroma,
         matrix,
         primaries,
         full_range: picture.color_range() == re_rav1d::pixel::YUVRange::Full,
-        planes: Planes::Av1(picture),
+        planes: YuvPlanes::Av1(picture),
     })
 }
 

@@ -51,13 +51,13 @@ impl Sample for u16 {
 }
 
 /// Interleaved, straight alpha.
-pub(super) struct Canvas<S> {
+pub(super) struct WholeImage<S> {
     pub(super) size: Size,
     pub(super) channels: usize,
     pub(super) samples: Vec<S>,
 }
 
-impl<S: Sample> Canvas<S> {
+impl<S: Sample> WholeImage<S> {
     pub(super) fn new(size: Size, channels: usize) -> Self {
         Self {
             size,

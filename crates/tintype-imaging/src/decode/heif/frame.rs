@@ -2,13 +2,13 @@
 
 use heifer_hevc_dec::recon;
 
-use super::apart::Plane;
+use super::apart::ReceivedPlane;
 use super::av1;
 use super::canvas::Sample;
 use crate::probe::heif::Nclx;
 use crate::spec::Size;
 
-pub(super) struct Frame {
+pub(super) struct YuvFrame {
     pub(super) size: Size,
     pub(super) bits: u32,
     /// Luma columns and rows per chroma sample; `None` for gray.
@@ -17,13 +17,13 @@ pub(super) struct Frame {
     /// A matrix may be derived from them.
     pub(super) primaries: u8,
     pub(super) full_range: bool,
-    pub(super) planes: Planes,
+    pub(super) planes: YuvPlanes,
 }
 
-pub(super) enum Planes {
+pub(super) enum YuvPlanes {
     Av1(re_rav1d::Picture),
     /// AV1 from another process.
-    Received(Vec<Plane>),
+    Received(Vec<ReceivedPlane>),
     Hevc {
         frame: recon::Frame,
         /// Top left of the visible area, in luma samples.
@@ -32,7 +32,7 @@ pub(super) enum Planes {
     },
 }
 
-impl Frame {
+impl YuvFrame {
     /// Colour description in the container takes precedence over the codec's.
     pub(super) fn describe(&mut self, nclx: Nclx) {
         self.matrix = nclx.matrix;
@@ -48,9 +48,9 @@ impl Frame {
         };
         let length = self.size.width.div_ceil(across) as usize;
         match &self.planes {
-            Planes::Av1(picture) => av1::row(picture, plane, y, length, into),
-            Planes::Received(planes) => planes[plane].row(y, length, into, self.bits),
-            Planes::Hevc { frame, left, top } => {
+            YuvPlanes::Av1(picture) => av1::row(picture, plane, y, length, into),
+            YuvPlanes::Received(planes) => planes[plane].row(y, length, into, self.bits),
+            YuvPlanes::Hevc { frame, left, top } => {
                 let stride = frame.widths[plane] as usize;
                 let start = (y + top / down) as usize * stride + (left / across) as usize;
                 into.clear();
@@ -63,7 +63,7 @@ impl Frame {
 /// Converts rows to colours, top to bottom. Chroma samples are centred on their luma samples and interpolated in
 /// between.
 pub(super) struct Converter<'a> {
-    frame: &'a Frame,
+    frame: &'a YuvFrame,
     channels: usize,
     most: i32,
     luma: Vec<u16>,
@@ -86,10 +86,10 @@ struct Scale {
     black: i32,
     /// 16 times the chroma value of gray.
     gray: i32,
-    how: How,
+    how: MatrixKind,
 }
 
-enum How {
+enum MatrixKind {
     Gray,
     /// The planes are green, blue and red.
     Identity,
@@ -100,7 +100,7 @@ enum How {
 }
 
 impl Scale {
-    fn new(frame: &Frame, most: i32) -> Self {
+    fn new(frame: &YuvFrame, most: i32) -> Self {
         let one = f64::from(most) * f64::from(1 << FRACTION);
         let top = f64::from((1u32 << frame.bits) - 1);
         let step = f64::from(1u32 << (frame.bits - 8));
@@ -112,7 +112,7 @@ impl Scale {
         let weighted = |(kr, kb): (f64, f64)| {
             let kg = 1.0 - kr - kb;
             let (red, blue) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
-            How::Weighted([
+            MatrixKind::Weighted([
                 fixed(red),
                 fixed(-blue * kb / kg),
                 fixed(-red * kr / kg),
@@ -120,9 +120,9 @@ impl Scale {
             ])
         };
         let how = match (frame.chroma, frame.matrix) {
-            (None, _) => How::Gray,
-            (Some(_), 0) => How::Identity,
-            (Some(_), 8) => How::Lifted(fixed(1.0)),
+            (None, _) => MatrixKind::Gray,
+            (Some(_), 0) => MatrixKind::Identity,
+            (Some(_), 8) => MatrixKind::Lifted(fixed(1.0)),
             (Some(_), 1) => weighted((0.2126, 0.0722)),
             (Some(_), 4) => weighted((0.30, 0.11)),
             (Some(_), 7) => weighted((0.212, 0.087)),
@@ -173,7 +173,7 @@ const C: (f64, f64) = (0.31, 0.316);
 
 impl<'a> Converter<'a> {
     /// Converts to samples of at most `most`: gray or RGB, with or without alpha.
-    pub(super) fn new(frame: &'a Frame, channels: usize, most: i32) -> Self {
+    pub(super) fn new(frame: &'a YuvFrame, channels: usize, most: i32) -> Self {
         let width = frame.size.width as usize;
         let is_coloured = channels >= 3 && frame.chroma.is_some();
         let wide = || vec![0; if is_coloured { width } else { 0 }];
@@ -219,7 +219,7 @@ impl<'a> Converter<'a> {
         let samples = self.luma.iter().zip(blue.iter().zip(red));
         let samples = samples.map(|(y, (b, r))| (*y, b - middle, r - middle));
         match self.scale.how {
-            How::Weighted([r_r, b_g, r_g, b_b]) => {
+            MatrixKind::Weighted([r_r, b_g, r_g, b_b]) => {
                 fill(out, self.channels, opaque, samples, |(y, b, r)| {
                     let y = luma(y);
                     [
@@ -229,14 +229,16 @@ impl<'a> Converter<'a> {
                     ]
                 })
             }
-            How::Lifted(times) => fill(out, self.channels, opaque, samples, |(y, g, o)| {
+            MatrixKind::Lifted(times) => fill(out, self.channels, opaque, samples, |(y, g, o)| {
                 let (y, g, o) = (luma(y), times * g, times * o);
                 [round(y - g + o), round(y + g), round(y - g - o)]
             }),
-            How::Identity | How::Gray => fill(out, self.channels, opaque, samples, |(g, b, r)| {
-                let plain = |sample: i32| round(luma(((sample + middle) / 16) as u16));
-                [plain(r), round(luma(g)), plain(b)]
-            }),
+            MatrixKind::Identity | MatrixKind::Gray => {
+                fill(out, self.channels, opaque, samples, |(g, b, r)| {
+                    let plain = |sample: i32| round(luma(((sample + middle) / 16) as u16));
+                    [plain(r), round(luma(g)), plain(b)]
+                })
+            }
         }
     }
 

@@ -88,7 +88,7 @@ impl Items<'_> {
             let mut result = Ok(());
             for (column, id) in (0..grid.columns).zip(tiles) {
                 let left = column * tile.width;
-                let part = Part {
+                let part = TilePosition {
                     stride,
                     left: left as usize * self.channels,
                     width: tile.width.min(size.width - left) as usize * self.channels,
@@ -119,7 +119,7 @@ impl Items<'_> {
         id: u32,
         (size, depth): (Size, u32),
         outer: Option<Nclx>,
-        part: &Part,
+        part: &TilePosition,
         strip: &mut [S],
     ) -> Result<(), Error> {
         let lines = strip.chunks_exact_mut(part.stride);
@@ -153,7 +153,7 @@ impl Items<'_> {
 }
 
 /// A tile's place among the samples.
-struct Part {
+struct TilePosition {
     stride: usize,
     left: usize,
     width: usize,

@@ -9,7 +9,7 @@ use heifer_hevc_dec::recon::Reconstructor;
 use heifer_hevc_dec::slice::SliceHeader;
 use heifer_hevc_dec::syntax::{Picture, decode_slice_segment};
 
-use super::frame::{Frame, Planes};
+use super::frame::{YuvFrame, YuvPlanes};
 use crate::Error;
 use crate::limits::check_deadline;
 use crate::probe::heif::{Fields, Hevc};
@@ -21,7 +21,7 @@ pub(super) fn decode(
     config: &Hevc,
     most: u64,
     deadline: Instant,
-) -> Result<Frame, Error> {
+) -> Result<YuvFrame, Error> {
     let mut sets = ParameterSets::default();
     for unit in &config.units {
         add(&mut sets, unit)?;
@@ -92,7 +92,7 @@ pub(super) fn decode(
     }
     let whole = Size::new(coded.widths[0], coded.heights[0]);
     let size = window.of_whole(whole)?;
-    Ok(Frame {
+    Ok(YuvFrame {
         size,
         bits: u32::from(coded.bit_depth[0]),
         chroma: match coded.chroma_format {
@@ -104,7 +104,7 @@ pub(super) fn decode(
         matrix: coded.matrix_coeffs,
         primaries,
         full_range: coded.full_range,
-        planes: Planes::Hevc {
+        planes: YuvPlanes::Hevc {
             left: window.left,
             top: window.top,
             frame: coded,

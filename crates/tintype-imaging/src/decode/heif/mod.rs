@@ -18,15 +18,15 @@ use std::io::Cursor;
 use std::time::Instant;
 
 use self::apart::Av1Decoder;
-use self::canvas::{Canvas, Sample};
-use self::frame::{Converter, Frame};
-use super::{Band, ITS_OWN, Layout, Take, rows_of_a_band};
+use self::canvas::{Sample, WholeImage};
+use self::frame::{Converter, YuvFrame};
+use super::{Band, BandSink, ITS_OWN, Layout, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::heif::{
-    AV1, File, GRID, HEV1, HVC1, IDENTITY, MAX_DEPTH, Nclx, OVERLAY, Property, TONE_MAP,
+    AV1, GRID, HEV1, HVC1, HeifFile, IDENTITY, MAX_DEPTH, Nclx, OVERLAY, Property, TONE_MAP,
 };
-use crate::probe::{Header, Reader};
+use crate::probe::{ContainerReader, Header};
 use crate::spec::{Rect, Size};
 
 /// Limit on everything decoded for one image: this many times its pixels, plus an allowance for small images.
@@ -44,10 +44,10 @@ pub(super) fn decode(
     header: &Header,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
-    let mut reader = Reader::new(Cursor::new(bytes), deadline)?;
-    let file = File::read(&mut reader, limits)?;
+    let mut reader = ContainerReader::new(Cursor::new(bytes), deadline)?;
+    let file = HeifFile::read(&mut reader, limits)?;
     let layout = match header.channels() {
         1 => Layout::Gray,
         2 => Layout::GrayAlpha,
@@ -69,8 +69,8 @@ pub(super) fn decode(
         channels: layout.channels(),
     };
     match header.bits {
-        0..=8 => items.give::<u8>(id, (shown, layout), take),
-        _ => items.give::<u16>(id, (shown, layout), take),
+        0..=8 => items.emit::<u8>(id, (shown, layout), take),
+        _ => items.emit::<u16>(id, (shown, layout), take),
     }
 }
 
@@ -78,8 +78,8 @@ pub(super) fn decode(
 type Rows<'a, S> = dyn FnMut(u32, &mut [S]) -> Result<(), Error> + 'a;
 
 struct Items<'a> {
-    file: &'a File,
-    reader: Reader<Cursor<&'a [u8]>>,
+    file: &'a HeifFile,
+    reader: ContainerReader<Cursor<&'a [u8]>>,
     deadline: Instant,
     av1: Av1Decoder,
     /// Pixels that may still be decoded.
@@ -90,20 +90,20 @@ struct Items<'a> {
 
 impl Items<'_> {
     /// Emits the visible part in bands.
-    fn give<S: Sample>(
+    fn emit<S: Sample>(
         &mut self,
         id: u32,
         (shown, layout): (Rect, Layout),
-        take: &mut Take<'_>,
+        take: &mut BandSink<'_>,
     ) -> Result<(), Error> {
         let (width, channels) = (self.file.size(id)?.width, self.channels);
-        let mut given = false;
+        let mut emitted = false;
         let result = self.rows::<S>(id, 0, None, &mut |top, rows| {
             let part = within(shown, (top, width), rows, channels);
             if part.is_empty() {
                 return Ok(());
             }
-            given = true;
+            emitted = true;
             take(Band {
                 size: Size::new(shown.width, shown.height),
                 reach: ITS_OWN,
@@ -114,7 +114,7 @@ impl Items<'_> {
         });
         match result {
             // If tiles are missing or broken, the rows above are worth showing.
-            Err(Error::Malformed(_)) if given => check_deadline(self.deadline),
+            Err(Error::Malformed(_)) if emitted => check_deadline(self.deadline),
             other => other,
         }
     }
@@ -188,11 +188,11 @@ impl Items<'_> {
         id: u32,
         depth: u32,
         outer: Option<Nclx>,
-    ) -> Result<Canvas<S>, Error> {
+    ) -> Result<WholeImage<S>, Error> {
         let (size, channels) = (self.file.size(id)?, self.channels);
         let (shown, turn) = self.file.shown(id)?;
         self.charge(size)?;
-        let mut canvas = Canvas::new(Size::new(shown.width, shown.height), channels);
+        let mut canvas = WholeImage::new(Size::new(shown.width, shown.height), channels);
         let mut filled = 0;
         self.rows::<S>(id, depth, outer, &mut |top, rows| {
             let part = within(shown, (top, size.width), rows, channels);
@@ -204,7 +204,7 @@ impl Items<'_> {
     }
 
     /// Decodes a coded item, which must be at least as large as declared.
-    fn frame(&mut self, id: u32, outer: Option<Nclx>) -> Result<Frame, Error> {
+    fn frame(&mut self, id: u32, outer: Option<Nclx>) -> Result<YuvFrame, Error> {
         let size = self.file.size(id)?;
         self.charge(size)?;
         let data = self.data(id)?;

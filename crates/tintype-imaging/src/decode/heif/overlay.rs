@@ -1,6 +1,6 @@
 //! Image overlays (ISO/IEC 23008-12, section 6.6.2.4).
 
-use super::canvas::{Canvas, Sample};
+use super::canvas::{Sample, WholeImage};
 use super::{Items, Nclx, within};
 use crate::Error;
 use crate::probe::heif::Fields;
@@ -13,7 +13,7 @@ impl Items<'_> {
         id: u32,
         depth: u32,
         outer: Option<Nclx>,
-    ) -> Result<Canvas<S>, Error> {
+    ) -> Result<WholeImage<S>, Error> {
         let data = self.data(id)?;
         let mut fields = Fields::new(&data);
         fields.byte()?;
@@ -30,7 +30,7 @@ impl Items<'_> {
         }
         let inputs = self.file.inputs(id).to_vec();
         self.charge(size)?;
-        let mut canvas = Canvas::new(size, self.channels);
+        let mut canvas = WholeImage::new(size, self.channels);
         for pixel in canvas.samples.chunks_exact_mut(self.channels) {
             // Opaque if the caller needs no alpha.
             pixel.copy_from_slice(&fill[..self.channels]);
@@ -65,7 +65,7 @@ fn signed(number: u64, bytes: usize) -> i64 {
 }
 
 /// Draws the part of the rows that lies on the canvas.
-fn lay<S: Sample>((rows, width): (&[S], u32), (left, top): (i64, i64), canvas: &mut Canvas<S>) {
+fn lay<S: Sample>((rows, width): (&[S], u32), (left, top): (i64, i64), canvas: &mut WholeImage<S>) {
     let (channels, size) = (canvas.channels, canvas.size);
     let first = left.max(0);
     let end = (left + i64::from(width)).min(i64::from(size.width));

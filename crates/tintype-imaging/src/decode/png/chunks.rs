@@ -11,7 +11,7 @@ use crate::spec::Size;
 /// Signature and IHDR.
 const HEAD: usize = 8 + 25;
 
-pub(super) struct Chunks<'a> {
+pub(super) struct PixelChunks<'a> {
     /// Pieces of the file, in order.
     parts: Vec<Cow<'a, [u8]>>,
     part: usize,
@@ -19,7 +19,7 @@ pub(super) struct Chunks<'a> {
     at: usize,
 }
 
-impl<'a> Chunks<'a> {
+impl<'a> PixelChunks<'a> {
     pub(super) fn of(file: &'a [u8]) -> Self {
         let (head, mut rest) = file.split_at(HEAD.min(file.len()));
         let (bits, colour) = (byte(head, 24), byte(head, 25));
@@ -150,7 +150,7 @@ fn chunk_of(kind: [u8; 4], value: &[u8]) -> Vec<u8> {
     chunk
 }
 
-impl Read for Chunks<'_> {
+impl Read for PixelChunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.skip_empty();
         let read = self.rest().read(buffer)?;
@@ -159,7 +159,7 @@ impl Read for Chunks<'_> {
     }
 }
 
-impl BufRead for Chunks<'_> {
+impl BufRead for PixelChunks<'_> {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
         self.skip_empty();
         Ok(self.rest())
@@ -170,7 +170,7 @@ impl BufRead for Chunks<'_> {
     }
 }
 
-impl Seek for Chunks<'_> {
+impl Seek for PixelChunks<'_> {
     fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
         let before = self.parts[..self.part].iter();
         let here = before.map(|part| part.len()).sum::<usize>() + self.at;

@@ -2,21 +2,21 @@
 
 use std::time::Instant;
 
-use super::super::frames::{self, Frame, Then, collect};
-use super::chunks::Chunks;
+use super::super::frames::{self, Disposal, Frame, collect};
+use super::chunks::PixelChunks;
 use super::decode_chunks;
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::Size;
 
 pub(in crate::decode) struct Frames<'a> {
-    chunks: Chunks<'a>,
+    chunks: PixelChunks<'a>,
     canvas: Size,
     plays: u32,
-    entries: std::vec::IntoIter<Entry<'a>>,
+    entries: std::vec::IntoIter<FrameControl<'a>>,
 }
 
-struct Entry<'a> {
+struct FrameControl<'a> {
     control: [u8; CONTROL],
     /// Contents of its IDAT or fdAT chunks, in order.
     data: Vec<&'a [u8]>,
@@ -31,7 +31,7 @@ impl<'a> Frames<'a> {
     /// The probe has counted the frames, within limits.
     pub(in crate::decode) fn open(bytes: &'a [u8], canvas: Size) -> Self {
         let mut plays = 0;
-        let mut entries: Vec<Entry<'a>> = Vec::new();
+        let mut entries: Vec<FrameControl<'a>> = Vec::new();
         let mut rest = bytes.get(8..).unwrap_or_default();
         while let Some((head, after)) = rest.split_first_chunk::<8>() {
             let [a, b, c, d, kind @ ..] = *head;
@@ -40,7 +40,7 @@ impl<'a> Frames<'a> {
             rest = after.get(length.saturating_add(4)..).unwrap_or_default();
             match (&kind, entries.last_mut()) {
                 (b"acTL", _) => plays = be32(data, 4),
-                (b"fcTL", _) => entries.extend(data.first_chunk().map(|control| Entry {
+                (b"fcTL", _) => entries.extend(data.first_chunk().map(|control| FrameControl {
                     control: *control,
                     data: Vec::new(),
                 })),
@@ -52,14 +52,19 @@ impl<'a> Frames<'a> {
             }
         }
         Self {
-            chunks: Chunks::of(bytes),
+            chunks: PixelChunks::of(bytes),
             canvas,
             plays,
             entries: entries.into_iter(),
         }
     }
 
-    fn read(&self, entry: &Entry<'_>, limits: &Limits, deadline: Instant) -> Result<Frame, Error> {
+    fn read(
+        &self,
+        entry: &FrameControl<'_>,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<Frame, Error> {
         let control = &entry.control;
         let size = Size::new(be32(control, 4), be32(control, 8));
         let (left, top) = (be32(control, 12), be32(control, 16));
@@ -84,10 +89,10 @@ impl<'a> Frames<'a> {
             size,
             pixels,
             is_blended: control[25] == 1,
-            then: match control[24] {
-                1 => Then::Clear,
-                2 => Then::Restore,
-                _ => Then::Keep,
+            disposal: match control[24] {
+                1 => Disposal::Clear,
+                2 => Disposal::Restore,
+                _ => Disposal::Keep,
             },
             milliseconds: (1000 * delay + of_a_second / 2) / of_a_second,
         })

@@ -8,30 +8,30 @@ use std::time::Instant;
 
 use png::{BitDepth, ColorType, Decoder, InterlaceInfo, Reader, Transformations};
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::spec::Size;
-use chunks::Chunks;
+use chunks::PixelChunks;
 pub(crate) use chunks::transparency;
 pub(super) use frames::Frames;
 
-type Rows<'a> = Reader<DeadlineReader<Chunks<'a>>>;
+type Rows<'a> = Reader<DeadlineReader<PixelChunks<'a>>>;
 
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
-    decode_chunks(Chunks::of(bytes), limits, deadline, take)
+    decode_chunks(PixelChunks::of(bytes), limits, deadline, take)
 }
 
 fn decode_chunks(
-    chunks: Chunks<'_>,
+    chunks: PixelChunks<'_>,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let reader = DeadlineReader::new(chunks, deadline);
     let decoder_limits = png::Limits {
@@ -58,7 +58,7 @@ fn decode_chunks(
         ColorType::Indexed => return Err(Error::internal("a PNG palette was not expanded")),
     };
     let size = Size::new(reader.info().width, reader.info().height);
-    let mut give = |samples: &[u8], depth| {
+    let mut emit = |samples: &[u8], depth| {
         let samples = match depth {
             BitDepth::Sixteen => {
                 let (pairs, _) = samples.as_chunks();
@@ -81,7 +81,7 @@ fn decode_chunks(
         let stride = samples.len() / size.height as usize;
         return samples
             .chunks(rows_of_a_band(stride) * stride)
-            .try_for_each(|band| give(band, depth));
+            .try_for_each(|band| emit(band, depth));
     }
     let stride = reader
         .output_line_size(size.width)
@@ -99,7 +99,7 @@ fn decode_chunks(
             }
             rows += 1;
         }
-        give(&band[..rows * stride], depth)?;
+        emit(&band[..rows * stride], depth)?;
         check_deadline(deadline)?;
         done += rows as u32;
         match ended {
@@ -225,7 +225,7 @@ mod tests {
         let file = file();
         for (most, expected) in [(usize::MAX, BitDepth::Sixteen), (0, BitDepth::Eight)] {
             let deadline = Instant::now() + Duration::from_secs(60);
-            let reader = DeadlineReader::new(Chunks::of(&file), deadline);
+            let reader = DeadlineReader::new(PixelChunks::of(&file), deadline);
             let mut reader = Decoder::new(reader).read_info().unwrap();
             let limits = Limits::default();
             let (samples, depth) = interlaced(&mut reader, SIZE, &limits, most, deadline).unwrap();

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Seek};
 
-use super::form::{Depth, Form, Packing};
+use super::form::{Depth, Packing, PageFormat};
 use super::{Layout, form::refused};
 use crate::Error;
 use crate::probe::Container;
@@ -16,17 +16,17 @@ const YCBCR_COEFFICIENTS: u16 = 529;
 const REFERENCE_BLACK_WHITE: u16 = 532;
 
 /// A band under construction.
-pub(super) enum Pixels {
+pub(super) enum BandSamples {
     Eight(Vec<u8>),
     Sixteen(Vec<u16>),
 }
 
-impl Pixels {
-    pub(super) fn new(colours: &Colours, depth: Depth) -> Self {
+impl BandSamples {
+    pub(super) fn new(colours: &PixelConverter, depth: Depth) -> Self {
         let is_eight = match &colours.how {
-            How::AsItIs { .. } => matches!(depth, Depth::Eight { .. }),
-            How::Palette(_) | How::Inks | How::YCbCr(_) => true,
-            How::Lab { .. } => false,
+            ColourModel::AsItIs { .. } => matches!(depth, Depth::Eight { .. }),
+            ColourModel::Palette(_) | ColourModel::Inks | ColourModel::YCbCr(_) => true,
+            ColourModel::Lab { .. } => false,
         };
         match is_eight {
             true => Self::Eight(Vec::new()),
@@ -72,14 +72,14 @@ impl Pixels {
     }
 }
 
-pub(super) struct Colours {
-    how: How,
+pub(super) struct PixelConverter {
+    how: ColourModel,
     /// Samples per stored pixel.
     samples: usize,
     alpha: Option<Alpha>,
 }
 
-enum How {
+enum ColourModel {
     /// Gray or RGB.
     AsItIs {
         colours: usize,
@@ -104,10 +104,10 @@ struct Alpha {
     premultiplied: bool,
 }
 
-impl Colours {
+impl PixelConverter {
     pub(super) fn new<R: Read + Seek>(
         page: &Page,
-        form: &Form,
+        form: &PageFormat,
         tiff: &mut Tiff<R>,
         directory: &Directory,
         container: &Container,
@@ -120,17 +120,19 @@ impl Colours {
         // These decoders return RGB.
         let is_rgb = matches!(form.packing, Packing::Jpeg | Packing::Webp) && !page.planar;
         let how = match page.photometric {
-            PALETTE => How::Palette(palette(&tiff.list(directory, COLOUR_MAP, 3 << 8), form)?),
-            INKS => How::Inks,
-            YCBCR if !is_rgb => How::YCbCr(Box::new(YCbCr::new(
+            PALETTE => {
+                ColourModel::Palette(palette(&tiff.list(directory, COLOUR_MAP, 3 << 8), form)?)
+            }
+            INKS => ColourModel::Inks,
+            YCBCR if !is_rgb => ColourModel::YCbCr(Box::new(YCbCr::new(
                 &tiff.fractions(directory, YCBCR_COEFFICIENTS),
                 &tiff.fractions(directory, REFERENCE_BLACK_WHITE),
             )?)),
-            CIE_LAB | ICC_LAB => How::Lab {
+            CIE_LAB | ICC_LAB => ColourModel::Lab {
                 offset: page.photometric == ICC_LAB,
                 curve: Curve::new(),
             },
-            _ => How::AsItIs {
+            _ => ColourModel::AsItIs {
                 colours: at,
                 inverted: page.photometric == WHITE_IS_ZERO,
                 curve: (matches!(form.depth, Depth::Float { .. })
@@ -146,10 +148,10 @@ impl Colours {
     }
 
     pub(super) fn layout(&self) -> Layout {
-        let is_gray = matches!(self.how, How::AsItIs { colours: 1, .. });
+        let is_gray = matches!(self.how, ColourModel::AsItIs { colours: 1, .. });
         match (&self.how, self.alpha) {
-            (How::Inks, None) => Layout::Cmyk,
-            (How::Inks, Some(_)) => Layout::CmykAlpha,
+            (ColourModel::Inks, None) => Layout::Cmyk,
+            (ColourModel::Inks, Some(_)) => Layout::CmykAlpha,
             (_, None) if is_gray => Layout::Gray,
             (_, Some(_)) if is_gray => Layout::GrayAlpha,
             (_, None) => Layout::Rgb,
@@ -157,9 +159,9 @@ impl Colours {
         }
     }
 
-    pub(super) fn paint_eight(&self, row: &[u8], to: &mut Pixels) -> Result<(), Error> {
+    pub(super) fn paint_eight(&self, row: &[u8], to: &mut BandSamples) -> Result<(), Error> {
         match &self.how {
-            How::AsItIs {
+            ColourModel::AsItIs {
                 colours, inverted, ..
             } => {
                 let to = to.eight()?;
@@ -181,7 +183,7 @@ impl Colours {
                     to.extend(alpha);
                 }
             }
-            How::Palette(palette) => {
+            ColourModel::Palette(palette) => {
                 let to = to.eight()?;
                 for pixel in row.chunks_exact(self.samples) {
                     let colour = palette.get(usize::from(pixel[0]));
@@ -189,21 +191,21 @@ impl Colours {
                     to.extend(self.alpha.map(|alpha| pixel[alpha.at]));
                 }
             }
-            How::Inks => {
+            ColourModel::Inks => {
                 let to = to.eight()?;
                 for inks in row.chunks_exact(self.samples) {
                     to.extend_from_slice(&inks[..4]);
                     to.extend(self.alpha.map(|alpha| inks[alpha.at]));
                 }
             }
-            How::YCbCr(conversion) => {
+            ColourModel::YCbCr(conversion) => {
                 let to = to.eight()?;
                 for pixel in row.chunks_exact(self.samples) {
                     to.extend(conversion.rgb([pixel[0], pixel[1], pixel[2]]));
                     to.extend(self.alpha.map(|alpha| pixel[alpha.at]));
                 }
             }
-            How::Lab { offset, curve } => {
+            ColourModel::Lab { offset, curve } => {
                 let to = to.sixteen()?;
                 for pixel in row.chunks_exact(self.samples) {
                     let signed = |value: u8| match offset {
@@ -218,9 +220,9 @@ impl Colours {
         Ok(())
     }
 
-    pub(super) fn paint_sixteen(&self, row: &[u16], to: &mut Pixels) -> Result<(), Error> {
+    pub(super) fn paint_sixteen(&self, row: &[u16], to: &mut BandSamples) -> Result<(), Error> {
         match &self.how {
-            How::AsItIs {
+            ColourModel::AsItIs {
                 colours, inverted, ..
             } => {
                 let to = to.sixteen()?;
@@ -238,7 +240,7 @@ impl Colours {
                 }
             }
             // The same conversion as for 8 bits.
-            How::Inks => {
+            ColourModel::Inks => {
                 let to = to.eight()?;
                 let eight = |sample: u16| ((u32::from(sample) + 128) / 257) as u8;
                 for inks in row.chunks_exact(self.samples) {
@@ -246,7 +248,7 @@ impl Colours {
                     to.extend(self.alpha.map(|alpha| eight(inks[alpha.at])));
                 }
             }
-            How::Lab { offset, curve } => {
+            ColourModel::Lab { offset, curve } => {
                 let to = to.sixteen()?;
                 for pixel in row.chunks_exact(self.samples) {
                     let signed = |value: u16| match offset {
@@ -259,27 +261,29 @@ impl Colours {
                     to.extend(curve.of_lab([lightness, signed(pixel[1]), signed(pixel[2])]));
                 }
             }
-            How::Palette(_) | How::YCbCr(_) => return Err(refused("16 bits of that kind")),
+            ColourModel::Palette(_) | ColourModel::YCbCr(_) => {
+                return Err(refused("16 bits of that kind"));
+            }
         }
         Ok(())
     }
 
-    pub(super) fn paint_float(&self, row: &[f32], to: &mut Pixels) -> Result<(), Error> {
+    pub(super) fn paint_float(&self, row: &[f32], to: &mut BandSamples) -> Result<(), Error> {
         let to = to.sixteen()?;
         let (colours, inverted, curve) = match &self.how {
-            How::AsItIs {
+            ColourModel::AsItIs {
                 colours,
                 inverted,
                 curve,
             } => (colours, inverted, curve),
             // Unchanged.
-            How::Lab { curve, .. } => {
+            ColourModel::Lab { curve, .. } => {
                 for pixel in row.chunks_exact(self.samples) {
                     to.extend(curve.of_lab([pixel[0], pixel[1], pixel[2]]));
                 }
                 return Ok(());
             }
-            How::Palette(_) | How::Inks | How::YCbCr(_) => {
+            ColourModel::Palette(_) | ColourModel::Inks | ColourModel::YCbCr(_) => {
                 return Err(refused("floating point samples of that kind"));
             }
         };
@@ -327,7 +331,7 @@ fn has_profile(container: &Container, photometric: u64) -> bool {
     space.is_some_and(|space| space == expected)
 }
 
-fn palette(map: &[u64], form: &Form) -> Result<Vec<[u8; 3]>, Error> {
+fn palette(map: &[u64], form: &PageFormat) -> Result<Vec<[u8; 3]>, Error> {
     let count = 1 << form.depth.bits();
     let Some(map) = map.get(..3 * count) else {
         return Err(Error::malformed("no palette"));

@@ -17,7 +17,7 @@ const SUBSAMPLING: u16 = 530;
 const MAX_PALETTE_BITS: u32 = 8;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Form {
+pub(super) struct PageFormat {
     pub(super) packing: Packing,
     pub(super) depth: Depth,
     pub(super) little: bool,
@@ -36,11 +36,11 @@ pub(super) enum Packing {
     Lzma,
     Webp,
     Jpeg,
-    Fax(Fax),
+    Fax(FaxCoding),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fax {
+pub(super) enum FaxCoding {
     /// Modified Huffman runs only; each row begins at a byte or a 16-bit word.
     Rle {
         words: bool,
@@ -77,7 +77,7 @@ impl Depth {
     }
 }
 
-impl Form {
+impl PageFormat {
     pub(super) fn of<R: Read + Seek>(
         page: &Page,
         tiff: &mut Tiff<R>,
@@ -158,12 +158,12 @@ fn packing(page: &Page, t4_options: u64) -> Result<Packing, Error> {
     Ok(match page.compression {
         // Some writers use 0 for no compression.
         0 | 1 => Packing::None,
-        page::CCITT_RLE => Packing::Fax(Fax::Rle { words: false }),
-        page::CCITT_RLE_WORDS => Packing::Fax(Fax::Rle { words: true }),
-        page::CCITT_G3 => Packing::Fax(Fax::Group3 {
+        page::CCITT_RLE => Packing::Fax(FaxCoding::Rle { words: false }),
+        page::CCITT_RLE_WORDS => Packing::Fax(FaxCoding::Rle { words: true }),
+        page::CCITT_G3 => Packing::Fax(FaxCoding::Group3 {
             two_dimensional: t4_options & 1 != 0,
         }),
-        page::CCITT_G4 => Packing::Fax(Fax::Group4),
+        page::CCITT_G4 => Packing::Fax(FaxCoding::Group4),
         5 => Packing::Lzw,
         page::JPEG => Packing::Jpeg,
         8 | 32_946 => Packing::Deflate,

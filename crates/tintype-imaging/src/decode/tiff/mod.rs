@@ -1,14 +1,14 @@
 //! TIFF (6.0, BigTIFF, and extensions by Adobe and libtiff): the main page, row by row.
 //!
 //! Reading order: [`form`], the sample format of a page, which refuses everything unsupported by name; [`unpack`], from
-//! the bytes of a strip or tile to rows of packed samples; [`lane`], from those to samples; [`colours`], from samples
+//! the bytes of a strip or tile to rows of packed samples; [`chunk`], from those to samples; [`colours`], from samples
 //! to pixels. Strips are read by row, so that only those of one row are open at once; tiles by rows of tiles.
 //!
 //! Damaged or missing strips and tiles are left empty; everything after them stays in its place.
 
+mod chunk;
 mod colours;
 mod form;
-mod lane;
 mod predict;
 mod sample;
 mod unpack;
@@ -16,24 +16,24 @@ mod unpack;
 use std::io::Cursor;
 use std::time::Instant;
 
-use super::{Band, ITS_OWN, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, ITS_OWN, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::probe::Container;
 use crate::probe::ifd::Tiff;
 use crate::probe::tiff::{Page, page};
 use crate::spec::Size;
-use colours::{Colours, Pixels};
-use form::{Depth, Form};
-use lane::Chunks;
-use sample::Sample;
+use chunk::PageChunks;
+use colours::{BandSamples, PixelConverter};
+use form::{Depth, PageFormat};
+use sample::TiffSample;
 
 pub(super) fn decode(
     bytes: &[u8],
     container: &Container,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let mut tiff = Tiff::open(Cursor::new(bytes))?;
     let directory = page::main(&mut tiff, limits)?;
@@ -41,17 +41,17 @@ pub(super) fn decode(
     if page.size != container.header.size {
         return Err(Error::malformed("its sizes disagree"));
     }
-    let form = Form::of(&page, &mut tiff, &directory)?;
+    let form = PageFormat::of(&page, &mut tiff, &directory)?;
     Error::check(
         "bytes of the decoded picture",
         page.bytes_at_once(),
         limits.max_decoded_bytes,
     )?;
-    let colours = Colours::new(&page, &form, &mut tiff, &directory, container)?;
-    let chunks = Chunks {
+    let colours = PixelConverter::new(&page, &form, &mut tiff, &directory, container)?;
+    let chunks = PageChunks {
         file: bytes,
         tables: form::jpeg_tables(&mut tiff, &directory, limits),
-        places: page.places(&mut tiff, &directory, limits)?,
+        table: page.table(&mut tiff, &directory, limits)?,
         page,
         form,
         limits,
@@ -60,7 +60,7 @@ pub(super) fn decode(
     let depth = chunks.form.depth;
     let output = Output {
         size: chunks.page.size,
-        pixels: Pixels::new(&colours, depth),
+        pixels: BandSamples::new(&colours, depth),
         layout: colours.layout(),
         take,
         deadline,
@@ -73,9 +73,9 @@ pub(super) fn decode(
     }
 }
 
-fn rows<S: Sample>(
-    chunks: &Chunks<'_>,
-    colours: &Colours,
+fn rows<S: TiffSample>(
+    chunks: &PageChunks<'_>,
+    colours: &PixelConverter,
     output: Output<'_, '_>,
 ) -> Result<(), Error> {
     match chunks.page.chunk.is_tile {
@@ -85,9 +85,9 @@ fn rows<S: Sample>(
 }
 
 /// Reads all planes of a row at once.
-fn strips<S: Sample>(
-    chunks: &Chunks<'_>,
-    colours: &Colours,
+fn strips<S: TiffSample>(
+    chunks: &PageChunks<'_>,
+    colours: &PixelConverter,
     mut output: Output<'_, '_>,
 ) -> Result<(), Error> {
     let page = &chunks.page;
@@ -99,14 +99,14 @@ fn strips<S: Sample>(
     let mut line = vec![S::default(); width * samples / planes];
     for strip in 0..down {
         let open = |plane: usize| chunks.open(plane as u64 * down + strip, strip);
-        let mut lanes = (0..planes).map(open).collect::<Result<Vec<_>, _>>()?;
+        let mut readers = (0..planes).map(open).collect::<Result<Vec<_>, _>>()?;
         for _ in 0..chunks.rows(strip) {
             let mut is_there = false;
-            if let [lane] = lanes.as_mut_slice() {
-                is_there = lane.next(&mut row);
+            if let [reader] = readers.as_mut_slice() {
+                is_there = reader.next(&mut row);
             } else {
-                for (plane, lane) in lanes.iter_mut().enumerate() {
-                    is_there |= lane.next(&mut line);
+                for (plane, reader) in readers.iter_mut().enumerate() {
+                    is_there |= reader.next(&mut line);
                     spread(&line, &mut row, plane, planes);
                 }
             }
@@ -117,9 +117,9 @@ fn strips<S: Sample>(
     output.finish()
 }
 
-fn tiles<S: Sample>(
-    chunks: &Chunks<'_>,
-    colours: &Colours,
+fn tiles<S: TiffSample>(
+    chunks: &PageChunks<'_>,
+    colours: &PixelConverter,
     mut output: Output<'_, '_>,
 ) -> Result<(), Error> {
     let page = &chunks.page;
@@ -137,11 +137,11 @@ fn tiles<S: Sample>(
         let mut there = 0;
         for (plane, column) in (0..planes).flat_map(|plane| (0..across).map(move |x| (plane, x))) {
             let index = (plane as u64 * down + tile_row) * across + column;
-            let mut lane = chunks.open(index, tile_row)?;
+            let mut reader = chunks.open(index, tile_row)?;
             let left = column as usize * tile_width;
             let shown = tile_width.min(width - left) * in_a_plane;
             for (y, row) in rows.chunks_exact_mut(stride).take(height).enumerate() {
-                if lane.next(&mut line) {
+                if reader.next(&mut line) {
                     there = there.max(y + 1);
                 }
                 spread(&line[..shown], &mut row[left * samples..], plane, planes);
@@ -171,19 +171,19 @@ fn spread<S: Copy>(line: &[S], row: &mut [S], plane: usize, planes: usize) {
 struct Output<'a, 't> {
     size: Size,
     layout: Layout,
-    pixels: Pixels,
-    take: &'a mut Take<'t>,
+    pixels: BandSamples,
+    take: &'a mut BandSink<'t>,
     deadline: Instant,
     /// Missing rows since the last known one.
     left_out: usize,
 }
 
 impl Output<'_, '_> {
-    fn row<S: Sample>(
+    fn row<S: TiffSample>(
         &mut self,
         row: &[S],
         is_there: bool,
-        colours: &Colours,
+        colours: &PixelConverter,
     ) -> Result<(), Error> {
         if !is_there {
             self.left_out += 1;
@@ -191,29 +191,29 @@ impl Output<'_, '_> {
         }
         for _ in 0..std::mem::take(&mut self.left_out) {
             self.pixels.leave_out(self.stride());
-            self.give_if_full()?;
+            self.emit_if_full()?;
         }
         S::paint(colours, row, &mut self.pixels)?;
-        self.give_if_full()
+        self.emit_if_full()
     }
 
     fn stride(&self) -> usize {
         self.size.width as usize * self.layout.channels()
     }
 
-    fn give_if_full(&mut self) -> Result<(), Error> {
+    fn emit_if_full(&mut self) -> Result<(), Error> {
         let stride = self.stride();
         match self.pixels.len() >= rows_of_a_band(stride) * stride {
-            true => self.give(),
+            true => self.emit(),
             false => Ok(()),
         }
     }
 
-    fn give(&mut self) -> Result<(), Error> {
+    fn emit(&mut self) -> Result<(), Error> {
         check_deadline(self.deadline)?;
         let samples = match &self.pixels {
-            Pixels::Eight(samples) => Samples::Eight(samples.as_slice().into()),
-            Pixels::Sixteen(samples) => Samples::Sixteen(samples.as_slice().into()),
+            BandSamples::Eight(samples) => Samples::Eight(samples.as_slice().into()),
+            BandSamples::Sixteen(samples) => Samples::Sixteen(samples.as_slice().into()),
         };
         (self.take)(Band {
             size: self.size,
@@ -233,7 +233,7 @@ impl Output<'_, '_> {
         }
         match self.pixels.len() {
             0 => Ok(()),
-            _ => self.give(),
+            _ => self.emit(),
         }
     }
 }

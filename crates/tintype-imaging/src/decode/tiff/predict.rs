@@ -1,9 +1,9 @@
 //! Undoes horizontal differencing (TIFF 6.0 section 14; for floating point, Adobe's technical note 3), row by row.
 
-use super::form::{Depth, Form, Predictor};
+use super::form::{Depth, PageFormat, Predictor};
 
 /// `apart`: the distance between samples of the same channel.
-pub(super) fn undo(row: &mut [u8], scratch: &mut Vec<u8>, form: &Form, apart: usize) {
+pub(super) fn undo(row: &mut [u8], scratch: &mut Vec<u8>, form: &PageFormat, apart: usize) {
     let size = form.depth.bits() as usize / 8;
     match (form.predictor, size) {
         (Predictor::None, _) => {}

@@ -1,19 +1,19 @@
 //! Converts whole rows of samples from their stored depth to 8 bits, 16 bits or floating point, over the full range: 4
 //! bits become 0..=255. Negative values are black.
 
-use super::colours::{Colours, Pixels};
-use super::form::{Depth, Form};
+use super::colours::{BandSamples, PixelConverter};
+use super::form::{Depth, PageFormat};
 use crate::Error;
 
 /// The sample type of an image.
-pub(super) trait Sample: Copy + Default + PartialEq {
+pub(super) trait TiffSample: Copy + Default + PartialEq {
     /// Fills `to` from a packed row. If `raw`, values stay as stored, unless they have more than 16 bits.
-    fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]);
-    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error>;
+    fn unpack(packed: &[u8], form: &PageFormat, raw: bool, to: &mut [Self]);
+    fn paint(colours: &PixelConverter, row: &[Self], to: &mut BandSamples) -> Result<(), Error>;
 }
 
-impl Sample for u8 {
-    fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]) {
+impl TiffSample for u8 {
+    fn unpack(packed: &[u8], form: &PageFormat, raw: bool, to: &mut [Self]) {
         let Depth::Eight { bits, signed } = form.depth else {
             return;
         };
@@ -33,13 +33,13 @@ impl Sample for u8 {
         }
     }
 
-    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error> {
+    fn paint(colours: &PixelConverter, row: &[Self], to: &mut BandSamples) -> Result<(), Error> {
         colours.paint_eight(row, to)
     }
 }
 
-impl Sample for u16 {
-    fn unpack(packed: &[u8], form: &Form, raw: bool, to: &mut [Self]) {
+impl TiffSample for u16 {
+    fn unpack(packed: &[u8], form: &PageFormat, raw: bool, to: &mut [Self]) {
         let Depth::Sixteen { bits, signed } = form.depth else {
             return;
         };
@@ -84,13 +84,13 @@ impl Sample for u16 {
         }
     }
 
-    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error> {
+    fn paint(colours: &PixelConverter, row: &[Self], to: &mut BandSamples) -> Result<(), Error> {
         colours.paint_sixteen(row, to)
     }
 }
 
-impl Sample for f32 {
-    fn unpack(packed: &[u8], form: &Form, _: bool, to: &mut [Self]) {
+impl TiffSample for f32 {
+    fn unpack(packed: &[u8], form: &PageFormat, _: bool, to: &mut [Self]) {
         let Depth::Float { bits } = form.depth else {
             return;
         };
@@ -113,7 +113,7 @@ impl Sample for f32 {
         }
     }
 
-    fn paint(colours: &Colours, row: &[Self], to: &mut Pixels) -> Result<(), Error> {
+    fn paint(colours: &PixelConverter, row: &[Self], to: &mut BandSamples) -> Result<(), Error> {
         colours.paint_float(row, to)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::frames::{self, Frame, Then, collect};
+use super::super::frames::{self, Disposal, Frame, collect};
 use super::{Chunks, Form, each, lossless, picture};
 use crate::Error;
 use crate::limits::Limits;
@@ -75,9 +75,9 @@ pub(super) fn read(
         size,
         pixels,
         is_blended: head[15] & 2 == 0,
-        then: match head[15] & 1 {
-            1 => Then::Clear,
-            _ => Then::Keep,
+        disposal: match head[15] & 1 {
+            1 => Disposal::Clear,
+            _ => Disposal::Keep,
         },
         milliseconds: three(12),
     })

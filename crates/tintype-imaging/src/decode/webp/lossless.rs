@@ -40,7 +40,7 @@ pub(super) fn decode(
         size.pixels() * 4,
         limits.max_decoded_bytes,
     )?;
-    let reader = DeadlineReader::new(File::new(stream, size), deadline);
+    let reader = DeadlineReader::new(RiffFile::new(stream, size), deadline);
     let read = WebPDecoder::new(reader).and_then(|mut decoder| {
         let mut pixels = vec![[0; 4]; size.pixels() as usize];
         decoder.read_image(pixels.as_flattened_mut())?;
@@ -50,12 +50,12 @@ pub(super) fn decode(
 }
 
 /// A header followed by a borrowed stream.
-struct File<'a> {
+struct RiffFile<'a> {
     front: Cursor<Vec<u8>>,
     stream: Cursor<&'a [u8]>,
 }
 
-impl<'a> File<'a> {
+impl<'a> RiffFile<'a> {
     fn new(stream: &'a [u8], size: Size) -> Self {
         let chunk = (HEAD + stream.len()) as u32;
         let mut front = Vec::from(b"RIFF");
@@ -74,7 +74,7 @@ impl<'a> File<'a> {
     }
 }
 
-impl Read for File<'_> {
+impl Read for RiffFile<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self.front.read(buffer)? {
             0 => self.stream.read(buffer),
@@ -83,7 +83,7 @@ impl Read for File<'_> {
     }
 }
 
-impl BufRead for File<'_> {
+impl BufRead for RiffFile<'_> {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
         if self.front.position() < self.front_len() {
             self.front.fill_buf()
@@ -101,7 +101,7 @@ impl BufRead for File<'_> {
     }
 }
 
-impl Seek for File<'_> {
+impl Seek for RiffFile<'_> {
     fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
         let front = self.front_len();
         let all = front + self.stream.get_ref().len() as u64;

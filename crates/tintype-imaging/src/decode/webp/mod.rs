@@ -15,13 +15,13 @@ use flate2::Crc;
 use image_webp::DecodingError;
 use image_webp::vp8::Vp8Decoder;
 
-use super::{Band, Layout, Samples, Take, rows_of_a_band};
+use super::{Band, BandSink, Layout, Samples, rows_of_a_band};
 use crate::Error;
 use crate::limits::{DeadlineReader, Limits, check_deadline};
 use crate::probe::Header;
 use crate::spec::Size;
 pub(super) use frames::Frames;
-use planes::Planes;
+use planes::RgbConverter;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -29,7 +29,7 @@ pub(super) fn decode(
     divisor: u32,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let size = header.size;
     // The probe has read them all, within limits.
@@ -56,7 +56,7 @@ fn bordered(
     size: Size,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let frame = frames::read(frame, size, limits, deadline)?;
     let (left, top) = (frame.left as usize, frame.top as usize);
@@ -67,7 +67,7 @@ fn bordered(
         deadline,
         known: size.height as usize,
     };
-    bands.give(Layout::Rgba, take, |row, samples| {
+    bands.emit(Layout::Rgba, take, |row, samples| {
         samples.fill(0);
         let line = row.checked_sub(top).map(|row| row * width);
         let line = line.and_then(|start| frame.pixels.get(start..start + width));
@@ -91,7 +91,7 @@ fn picture(
     divisor: u32,
     limits: &Limits,
     deadline: Instant,
-    take: &mut Take<'_>,
+    take: &mut BandSink<'_>,
 ) -> Result<(), Error> {
     let Form {
         size,
@@ -123,11 +123,11 @@ fn picture(
         let bands = Bands { known, ..bands };
         let row = |row: usize| &pixels[row * size.width as usize..][..size.width as usize];
         return match has_alpha {
-            true => bands.give(Layout::Rgba, take, |index, samples| {
+            true => bands.emit(Layout::Rgba, take, |index, samples| {
                 samples.copy_from_slice(row(index).as_flattened());
             }),
             // The alpha channel then has no meaning.
-            false => bands.give(Layout::Rgb, take, |index, samples| {
+            false => bands.emit(Layout::Rgb, take, |index, samples| {
                 for (sample, [r, g, b, _]) in samples.as_chunks_mut().0.iter_mut().zip(row(index)) {
                     *sample = [*r, *g, *b];
                 }
@@ -161,21 +161,21 @@ fn picture(
     if Size::new(frame.width.into(), frame.height.into()) != size {
         return Err(Error::malformed("its sizes disagree"));
     }
-    let mut planes = Planes::new(&frame);
+    let mut planes = RgbConverter::new(&frame);
     match alpha {
-        None if divisor > 1 => bands.half().give(Layout::Rgb, take, |row, samples| {
+        None if divisor > 1 => bands.half().emit(Layout::Rgb, take, |row, samples| {
             let pixels = samples.as_chunks_mut().0.iter_mut();
             pixels
                 .zip(planes.half_row(row))
                 .for_each(|(pixel, colour)| *pixel = colour);
         }),
-        None => bands.give(Layout::Rgb, take, |row, samples| {
+        None => bands.emit(Layout::Rgb, take, |row, samples| {
             let pixels = samples.as_chunks_mut().0.iter_mut();
             pixels
                 .zip(planes.row(row))
                 .for_each(|(pixel, colour)| *pixel = colour);
         }),
-        Some(alpha) => bands.give(Layout::Rgba, take, |row, samples| {
+        Some(alpha) => bands.emit(Layout::Rgba, take, |row, samples| {
             let alpha = &alpha[row * size.width as usize..];
             let pixels = samples.as_chunks_mut().0.iter_mut();
             for ((pixel, [r, g, b]), alpha) in pixels.zip(planes.row(row)).zip(alpha) {
@@ -283,10 +283,10 @@ impl Bands {
     }
 
     /// Emits the image in bands; `fill` writes the row of an index.
-    fn give(
+    fn emit(
         self,
         layout: Layout,
-        take: &mut Take<'_>,
+        take: &mut BandSink<'_>,
         mut fill: impl FnMut(usize, &mut [u8]),
     ) -> Result<(), Error> {
         let stride = self.size.width as usize * layout.channels();

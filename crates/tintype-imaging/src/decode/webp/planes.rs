@@ -5,7 +5,7 @@ use std::array;
 
 use image_webp::vp8::Frame;
 
-pub(super) struct Planes<'a> {
+pub(super) struct RgbConverter<'a> {
     frame: &'a Frame,
     width: usize,
     /// Luma stride; chroma's is half of it.
@@ -28,7 +28,7 @@ pub(super) fn rows(frame: &Frame, row: usize) -> [&[u8]; 3] {
     ]
 }
 
-impl<'a> Planes<'a> {
+impl<'a> RgbConverter<'a> {
     pub(super) fn new(frame: &'a Frame) -> Self {
         let width = usize::from(frame.width);
         let chroma = width.div_ceil(2);

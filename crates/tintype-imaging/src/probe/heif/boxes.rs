@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// The four-character code of a box, item or reference.
-pub(crate) type Kind = [u8; 4];
+pub(crate) type FourCc = [u8; 4];
 
 /// Reads consecutive fields.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         Ok(self.number(4)? as u32)
     }
 
-    pub(super) fn kind(&mut self) -> Result<Kind, Error> {
+    pub(super) fn kind(&mut self) -> Result<FourCc, Error> {
         Ok(self.be32()?.to_be_bytes())
     }
 
@@ -73,7 +73,7 @@ pub(crate) const fn boxes(content: &[u8]) -> Boxes<'_> {
 }
 
 impl<'a> Boxes<'a> {
-    fn one(&mut self) -> Result<(Kind, &'a [u8]), Error> {
+    fn one(&mut self) -> Result<(FourCc, &'a [u8]), Error> {
         let fields = &mut self.0;
         let (short, kind) = (fields.be32()?, fields.kind()?);
         let content = match short {
@@ -88,7 +88,7 @@ impl<'a> Boxes<'a> {
 }
 
 impl<'a> Iterator for Boxes<'a> {
-    type Item = Result<(Kind, &'a [u8]), Error>;
+    type Item = Result<(FourCc, &'a [u8]), Error>;
 
     /// Stops after the first error.
     fn next(&mut self) -> Option<Self::Item> {
@@ -105,7 +105,7 @@ impl<'a> Iterator for Boxes<'a> {
 }
 
 /// Returns the content of the first box of this kind.
-pub(super) fn find(content: &[u8], wanted: Kind) -> Option<&[u8]> {
+pub(super) fn find(content: &[u8], wanted: FourCc) -> Option<&[u8]> {
     let mut found = boxes(content).filter_map(Result::ok);
     found.find_map(|(kind, content)| (kind == wanted).then_some(content))
 }

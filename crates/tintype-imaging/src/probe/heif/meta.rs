@@ -2,38 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use super::boxes::{Fields, Kind, boxes};
+use super::boxes::{Fields, FourCc, boxes};
 use super::property::Property;
 use crate::Error;
 use crate::limits::Limits;
 
 #[derive(Debug, Default)]
-pub(super) struct Meta {
+pub(super) struct MetaBox {
     pub(super) primary: Option<u32>,
     pub(super) items: BTreeMap<u32, Item>,
     pub(super) properties: Vec<Property>,
     /// Keyed by kind and by the item that refers.
-    pub(super) references: BTreeMap<(Kind, u32), Vec<u32>>,
+    pub(super) references: BTreeMap<(FourCc, u32), Vec<u32>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Item {
-    pub(super) kind: Kind,
+    pub(super) kind: FourCc,
     pub(super) is_xmp: bool,
-    pub(super) place: Option<Place>,
+    pub(super) location: Option<ItemLocation>,
     /// Indices into the list of all properties, in order, each with its essential flag.
     pub(super) properties: Vec<(u16, bool)>,
 }
 
 /// The location of an item's data, as offsets and lengths; a length of zero means the rest.
 #[derive(Debug, Default)]
-pub(super) struct Place {
-    pub(super) base: Base,
+pub(super) struct ItemLocation {
+    pub(super) base: ConstructionMethod,
     pub(super) extents: Vec<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Base {
+pub(super) enum ConstructionMethod {
     #[default]
     File,
     Idat,
@@ -41,10 +41,10 @@ pub(super) enum Base {
     Items,
 }
 
-impl Meta {
+impl MetaBox {
     pub(super) fn read(
         &mut self,
-        kind: Kind,
+        kind: FourCc,
         content: &[u8],
         limits: &Limits,
     ) -> Result<(), Error> {
@@ -55,7 +55,7 @@ impl Meta {
                 self.primary = Some(fields.number(id_bytes(version, 1))? as u32);
             }
             b"iinf" => self.infos(content, limits)?,
-            b"iloc" => self.places(content, limits)?,
+            b"iloc" => self.locations(content, limits)?,
             b"iprp" => self.properties(content, limits)?,
             b"iref" => self.references(content, limits)?,
             _ => {}
@@ -92,7 +92,7 @@ impl Meta {
         Ok(())
     }
 
-    fn places(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
+    fn locations(&mut self, content: &[u8], limits: &Limits) -> Result<(), Error> {
         let mut fields = Fields::new(content);
         let (version, _) = fields.version()?;
         let (of_offset, of_length) = nibbles(fields.byte()?);
@@ -106,11 +106,11 @@ impl Meta {
             };
             fields.be16()?;
             let start = fields.number(of_base)?;
-            let mut place = Place {
+            let mut location = ItemLocation {
                 base: match base {
-                    0 => Base::File,
-                    1 => Base::Idat,
-                    _ => Base::Items,
+                    0 => ConstructionMethod::File,
+                    1 => ConstructionMethod::Idat,
+                    _ => ConstructionMethod::Items,
                 },
                 extents: Vec::new(),
             };
@@ -119,11 +119,11 @@ impl Meta {
                     fields.number(of_index)?;
                 }
                 let offset = fields.number(of_offset)?.saturating_add(start);
-                place.extents.push((offset, fields.number(of_length)?));
+                location.extents.push((offset, fields.number(of_length)?));
                 extents += 1;
                 check("HEIF extents", extents, limits)?;
             }
-            self.item(id, limits)?.place = Some(place);
+            self.item(id, limits)?.location = Some(location);
         }
         Ok(())
     }

@@ -13,11 +13,11 @@ use std::io::{BufRead, Seek};
 use std::ops::Range;
 
 pub(super) use self::boxes::boxes;
-pub(crate) use self::boxes::{Fields, Kind};
-use self::meta::{Base, Item, Meta};
-pub(crate) use self::property::{Coding, Hevc, Nclx, Property};
-use super::metadata::Blocks;
-use super::read::Reader;
+pub(crate) use self::boxes::{Fields, FourCc};
+use self::meta::{ConstructionMethod, Item, MetaBox};
+pub(crate) use self::property::{Hevc, Nclx, Property, SampleFormat};
+use super::metadata::MetadataBlocks;
+use super::read::ContainerReader;
 use super::{ColourSpace, Colouring, Header, SourceFormat};
 use crate::Error;
 use crate::limits::Limits;
@@ -34,8 +34,8 @@ pub(crate) const MAX_DEPTH: u32 = 4;
 pub(crate) const MAX_TILE: Size = Size::new(512, 512);
 
 /// The parsed boxes of a file.
-pub(crate) struct File {
-    meta: Meta,
+pub(crate) struct HeifFile {
+    meta: MetaBox,
     pub(crate) primary: u32,
     frames: u32,
     /// Data within the `meta` box.
@@ -50,13 +50,13 @@ const C2PA: [u8; 16] = [
     0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81,
 ];
 
-impl File {
+impl HeifFile {
     pub(crate) fn read<R: BufRead + Seek>(
-        reader: &mut Reader<R>,
+        reader: &mut ContainerReader<R>,
         limits: &Limits,
     ) -> Result<Self, Error> {
         let mut file = Self {
-            meta: Meta::default(),
+            meta: MetaBox::default(),
             primary: 0,
             frames: 1,
             idat: 0..0,
@@ -102,7 +102,7 @@ impl File {
 
     fn facts<R: BufRead + Seek>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut ContainerReader<R>,
         end: u64,
         limits: &Limits,
     ) -> Result<(), Error> {
@@ -133,7 +133,7 @@ impl File {
         item.ok_or_else(|| Error::malformed("an item is missing"))
     }
 
-    pub(crate) fn kind(&self, id: u32) -> Result<Kind, Error> {
+    pub(crate) fn kind(&self, id: u32) -> Result<FourCc, Error> {
         Ok(self.item(id)?.kind)
     }
 
@@ -155,7 +155,7 @@ impl File {
     }
 
     /// Returns the kind of an essential property that is not supported.
-    fn unknown(&self, id: u32) -> Option<Kind> {
+    fn unknown(&self, id: u32) -> Option<FourCc> {
         let item = self.meta.items.get(&id)?;
         item.properties.iter().find_map(|(index, is_essential)| {
             let index = usize::from(*index).checked_sub(1)?;
@@ -236,7 +236,7 @@ impl File {
         self.references(*b"dimg", id)
     }
 
-    fn references(&self, kind: Kind, from: u32) -> &[u32] {
+    fn references(&self, kind: FourCc, from: u32) -> &[u32] {
         let to = self.meta.references.get(&(kind, from));
         to.map_or(&[], Vec::as_slice)
     }
@@ -256,7 +256,7 @@ impl File {
     }
 
     /// The coding of an image; for a derived one, of its first input.
-    fn coding(&self, id: u32) -> Result<(Kind, Coding), Error> {
+    fn coding(&self, id: u32) -> Result<(FourCc, SampleFormat), Error> {
         let mut at = id;
         for _ in 0..=MAX_DEPTH {
             let coding = self.properties(at).find_map(|property| match property {
@@ -281,18 +281,20 @@ impl File {
     /// Reads the data of an item as far as it is there; also returns whether it is complete.
     pub(crate) fn data<R: BufRead + Seek>(
         &self,
-        reader: &mut Reader<R>,
+        reader: &mut ContainerReader<R>,
         id: u32,
     ) -> Result<(Vec<u8>, bool), Error> {
-        let place = self.item(id)?.place.as_ref();
-        let place = place.ok_or_else(|| Error::malformed("an item without data"))?;
-        let whole = match place.base {
-            Base::File => 0..reader.length(),
-            Base::Idat => self.idat.clone(),
-            Base::Items => return Err(Error::unsupported("HEIF with items stored in other items")),
+        let location = self.item(id)?.location.as_ref();
+        let location = location.ok_or_else(|| Error::malformed("an item without data"))?;
+        let whole = match location.base {
+            ConstructionMethod::File => 0..reader.length(),
+            ConstructionMethod::Idat => self.idat.clone(),
+            ConstructionMethod::Items => {
+                return Err(Error::unsupported("HEIF with items stored in other items"));
+            }
         };
         let (mut data, mut is_whole) = (Vec::new(), true);
-        for (offset, length) in &place.extents {
+        for (offset, length) in &location.extents {
             let start = whole.start.saturating_add(*offset);
             let end = match length {
                 0 => whole.end,
@@ -323,9 +325,9 @@ impl File {
 
     fn blocks<R: BufRead + Seek>(
         &self,
-        reader: &mut Reader<R>,
+        reader: &mut ContainerReader<R>,
         limits: &Limits,
-    ) -> Result<Blocks, Error> {
+    ) -> Result<MetadataBlocks, Error> {
         let mut block = |id: Option<u32>, what, limit| match id.map(|id| self.data(reader, id)) {
             Some(Ok((data, true))) => {
                 Error::check(what, data.len() as u64, limit)?;
@@ -341,7 +343,7 @@ impl File {
             "bytes of XMP",
             limits.max_xmp_bytes,
         )?;
-        Ok(Blocks {
+        Ok(MetadataBlocks {
             icc: self.icc(self.primary).cloned(),
             exif: exif.as_deref().and_then(tiff_of).map(<[u8]>::to_vec),
             xmp,
@@ -371,21 +373,21 @@ impl File {
     }
 }
 
-pub(crate) const AV1: Kind = *b"av01";
-pub(crate) const HVC1: Kind = *b"hvc1";
-pub(crate) const HEV1: Kind = *b"hev1";
-pub(crate) const GRID: Kind = *b"grid";
-pub(crate) const OVERLAY: Kind = *b"iovl";
-pub(crate) const IDENTITY: Kind = *b"iden";
+pub(crate) const AV1: FourCc = *b"av01";
+pub(crate) const HVC1: FourCc = *b"hvc1";
+pub(crate) const HEV1: FourCc = *b"hev1";
+pub(crate) const GRID: FourCc = *b"grid";
+pub(crate) const OVERLAY: FourCc = *b"iovl";
+pub(crate) const IDENTITY: FourCc = *b"iden";
 /// An image with a gain map: the first input is the image without the map.
-pub(crate) const TONE_MAP: Kind = *b"tmap";
+pub(crate) const TONE_MAP: FourCc = *b"tmap";
 
 pub(super) fn walk<R: BufRead + Seek>(
-    reader: &mut Reader<R>,
+    reader: &mut ContainerReader<R>,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
-    let file = File::read(reader, limits)?;
+) -> Result<(MetadataBlocks, Colouring), Error> {
+    let file = HeifFile::read(reader, limits)?;
     let id = file.primary;
     let (part, turn) = file.shown(id)?;
     header.size = Size::new(part.width, part.height);
@@ -455,7 +457,9 @@ pub(super) fn tiff_of(data: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads a box header: kind and length of the content.
-pub(super) fn box_head<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(Kind, u64), Error> {
+pub(super) fn box_head<R: BufRead + Seek>(
+    reader: &mut ContainerReader<R>,
+) -> Result<(FourCc, u64), Error> {
     let (short, kind) = (reader.be32()?, reader.array()?);
     let length = match short {
         0 => reader.left(),
@@ -468,11 +472,11 @@ pub(super) fn box_head<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(Kin
     Ok((kind, length))
 }
 
-fn part<R: BufRead + Seek>(reader: &mut Reader<R>, length: u64) -> Result<Vec<u8>, Error> {
+fn part<R: BufRead + Seek>(reader: &mut ContainerReader<R>, length: u64) -> Result<Vec<u8>, Error> {
     Error::check("bytes of a box", length, MAX_BOX_BYTES)?;
     reader.vec(length)
 }
 
-fn name(kind: Kind) -> String {
+fn name(kind: FourCc) -> String {
     String::from_utf8_lossy(&kind).escape_default().to_string()
 }

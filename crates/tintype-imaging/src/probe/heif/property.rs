@@ -1,6 +1,6 @@
 //! Item properties (ISO/IEC 23008-12, section 6.5).
 
-use super::boxes::{Fields, Kind};
+use super::boxes::{Fields, FourCc};
 use crate::Error;
 use crate::limits::Limits;
 use crate::spec::{Rect, Size};
@@ -18,12 +18,12 @@ pub(crate) enum Property {
     },
     Icc(Vec<u8>),
     Nclx(Nclx),
-    Av1(Coding),
+    Av1(SampleFormat),
     Hevc(Hevc),
     Alpha,
     GainMap,
     OperatingPoint(u8),
-    Other(Kind),
+    Other(FourCc),
 }
 
 /// Code points of H.273.
@@ -37,14 +37,14 @@ pub(crate) struct Nclx {
 
 /// The format of the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Coding {
+pub(crate) struct SampleFormat {
     pub(crate) bits: u8,
     pub(crate) is_gray: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hevc {
-    pub(crate) coding: Coding,
+    pub(crate) coding: SampleFormat,
     /// Size of the length field before each unit.
     pub(crate) length_bytes: usize,
     /// Parameter sets, without start codes.
@@ -87,7 +87,7 @@ impl Aperture {
 }
 
 impl Property {
-    pub(super) fn read(kind: Kind, content: &[u8], limits: &Limits) -> Result<Self, Error> {
+    pub(super) fn read(kind: FourCc, content: &[u8], limits: &Limits) -> Result<Self, Error> {
         let mut fields = Fields::new(content);
         Ok(match &kind {
             b"ispe" => {
@@ -108,7 +108,7 @@ impl Property {
             b"av1C" => {
                 fields.take(2)?;
                 let flags = fields.byte()?;
-                Self::Av1(Coding {
+                Self::Av1(SampleFormat {
                     bits: match (flags & 0x40 != 0, flags & 0x20 != 0) {
                         (false, _) => 8,
                         (true, false) => 10,
@@ -133,7 +133,7 @@ impl Property {
 
     /// Returns whether an essential property is supported, or does not affect pixels.
     pub(super) fn is_understood(&self) -> bool {
-        const NO_PIXELS: [&Kind; 12] = [
+        const NO_PIXELS: [&FourCc; 12] = [
             b"pixi", b"pasp", b"auxC", b"clli", b"mdcv", b"cclv", b"amve", b"lsel", b"a1lx",
             b"rloc", b"ndwt", b"colr",
         ];
@@ -197,7 +197,7 @@ fn hevc(mut fields: Fields<'_>) -> Result<Hevc, Error> {
         }
     }
     Ok(Hevc {
-        coding: Coding {
+        coding: SampleFormat {
             bits: 8 + bits,
             is_gray,
         },

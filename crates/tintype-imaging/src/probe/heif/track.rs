@@ -1,7 +1,7 @@
 //! The first picture of an image sequence (ISO/IEC 14496-12, section 8.3 ff.): represents its tracks as items.
 
-use super::boxes::{Fields, Kind, boxes, find};
-use super::meta::{Base, Item, Meta, Place};
+use super::boxes::{Fields, FourCc, boxes, find};
+use super::meta::{ConstructionMethod, Item, ItemLocation, MetaBox};
 use super::property::Property;
 use crate::Error;
 use crate::limits::Limits;
@@ -12,11 +12,11 @@ const ENTRY_BYTES: usize = 78;
 
 /// Adds the picture tracks to the items; the first one becomes the primary item if there is none. Returns the number of
 /// pictures in that track.
-pub(super) fn read(moov: &[u8], meta: &mut Meta, limits: &Limits) -> Result<u32, Error> {
+pub(super) fn read(moov: &[u8], meta: &mut MetaBox, limits: &Limits) -> Result<u32, Error> {
     let mut frames = 0;
     let is_alone = meta.primary.is_none();
     if is_alone {
-        *meta = Meta::default();
+        *meta = MetaBox::default();
     }
     for (count, part) in boxes(moov).enumerate() {
         Error::check("tracks", count as u64, 64)?;
@@ -42,8 +42,8 @@ struct Track<'a> {
     /// The track that this alpha belongs to.
     alpha_of: Option<u32>,
     is_premultiplied: bool,
-    handler: Kind,
-    codec: Kind,
+    handler: FourCc,
+    codec: FourCc,
     size: Size,
     /// The content of the sample entry.
     entry: &'a [u8],
@@ -104,11 +104,11 @@ impl<'a> Track<'a> {
         })
     }
 
-    fn add_to(self, meta: &mut Meta, limits: &Limits) -> Result<(), Error> {
+    fn add_to(self, meta: &mut MetaBox, limits: &Limits) -> Result<(), Error> {
         let mut item = Item {
             kind: self.codec,
-            place: Some(Place {
-                base: Base::File,
+            location: Some(ItemLocation {
+                base: ConstructionMethod::File,
                 extents: vec![self.first],
             }),
             ..Item::default()

@@ -26,7 +26,7 @@ const DETAILS: &[u16] = &[
     0xa433, 0xa434, 0xa436, 0xa437, 0xa438, 0xa439, 0xa43a, 0xa43b, 0xa43c,
 ];
 
-struct Entry {
+struct KeptEntry {
     tag: u16,
     kind: u16,
     count: u32,
@@ -49,7 +49,7 @@ pub(super) fn kept(exif: &[u8], limits: &Limits) -> Option<Vec<u8>> {
         little: tiff.is_little(),
     };
     let upright = writer.u16(1).to_vec();
-    main.push(Entry::new(ORIENTATION, 3, upright));
+    main.push(KeptEntry::new(ORIENTATION, 3, upright));
     Some(writer.block(main, details))
 }
 
@@ -59,8 +59,8 @@ fn entries(
     directory: &Directory,
     wanted: &[u16],
     room: &mut usize,
-) -> Vec<Entry> {
-    let mut found: Vec<Entry> = Vec::new();
+) -> Vec<KeptEntry> {
+    let mut found: Vec<KeptEntry> = Vec::new();
     for (tag, kind, count) in directory.entries() {
         let is_new = found.iter().all(|entry| entry.tag != tag);
         if !wanted.contains(&tag) || !is_new {
@@ -73,7 +73,7 @@ fn entries(
             continue;
         };
         *room -= bytes.len().min(*room);
-        found.push(Entry {
+        found.push(KeptEntry {
             tag,
             kind,
             count,
@@ -83,7 +83,7 @@ fn entries(
     found
 }
 
-impl Entry {
+impl KeptEntry {
     /// Creates an entry with a single value.
     fn new(tag: u16, kind: u16, bytes: Vec<u8>) -> Self {
         Self {
@@ -114,12 +114,12 @@ impl Writer {
         }
     }
 
-    fn block(&self, mut main: Vec<Entry>, details: Vec<Entry>) -> Vec<u8> {
+    fn block(&self, mut main: Vec<KeptEntry>, details: Vec<KeptEntry>) -> Vec<u8> {
         let order: &[u8] = if self.little { b"II" } else { b"MM" };
         let mut block = [order, &self.u16(42), &self.u32(8)].concat();
         if !details.is_empty() {
             // A placeholder: the offset is known once everything before it has its size.
-            main.push(Entry::new(EXIF_DIRECTORY, 4, vec![0; 4]));
+            main.push(KeptEntry::new(EXIF_DIRECTORY, 4, vec![0; 4]));
             let place = block.len() + self.directory(&mut main, 0).len();
             if let Some(entry) = main.iter_mut().find(|entry| entry.tag == EXIF_DIRECTORY) {
                 entry.bytes = self.u32(place as u32).to_vec();
@@ -135,7 +135,7 @@ impl Writer {
     }
 
     /// Writes a directory and its values; `start` is its offset in the block.
-    fn directory(&self, entries: &mut [Entry], start: usize) -> Vec<u8> {
+    fn directory(&self, entries: &mut [KeptEntry], start: usize) -> Vec<u8> {
         entries.sort_by_key(|entry| entry.tag);
         let mut head = self.u16(entries.len() as u16).to_vec();
         let mut values = Vec::new();

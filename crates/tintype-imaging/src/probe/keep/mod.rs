@@ -8,15 +8,19 @@ mod exif;
 mod iptc;
 mod xmp;
 
-use super::metadata::Blocks;
-use super::rights::{Rights, Written};
+use super::metadata::MetadataBlocks;
+use super::rights::{EncodedRights, Rights};
 use crate::limits::Limits;
 
 /// Limit on each block: a JPEG segment holds little more. Fields that do not fit are omitted.
 const MAX_BYTES: usize = 60_000;
 
 /// Returns `None` if there is nothing to write. A block that the original lacks is written from its rights.
-pub(super) fn written(blocks: &Blocks, rights: &Rights, limits: &Limits) -> Option<Written> {
+pub(super) fn written(
+    blocks: &MetadataBlocks,
+    rights: &Rights,
+    limits: &Limits,
+) -> Option<EncodedRights> {
     let rights = rights.written();
     let exif = blocks.exif.as_deref();
     let exif = exif.and_then(|exif| exif::kept(exif, limits));
@@ -29,7 +33,7 @@ pub(super) fn written(blocks: &Blocks, rights: &Rights, limits: &Limits) -> Opti
     if let Some(rights) = rights {
         (or_exif, or_xmp, or_iptc) = (rights.exif, rights.xmp, rights.iptc);
     }
-    Some(Written {
+    Some(EncodedRights {
         exif: exif.or(or_exif),
         xmp: xmp.unwrap_or(or_xmp),
         iptc: iptc.unwrap_or(or_iptc),

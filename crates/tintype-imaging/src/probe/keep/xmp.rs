@@ -131,7 +131,7 @@ fn kept_name(space: &[u8], name: &[u8]) -> Option<String> {
 
 /// The role of an open element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum ElementRole {
     Outside,
     Rdf,
     /// A description of the image.
@@ -143,7 +143,7 @@ enum Place {
 
 #[derive(Default)]
 struct Walk {
-    open: Vec<Place>,
+    open: Vec<ElementRole>,
     property: String,
     body: String,
 }
@@ -160,17 +160,17 @@ impl Visit for Walk {
         let (space, name) = reader.resolver().resolve_element(element.name());
         let (space, name) = (bound(&space), name.into_inner());
         let place = match self.open.last() {
-            _ if (space, name) == (RDF, b"RDF") => Place::Rdf,
-            None | Some(Place::Outside) => Place::Outside,
-            Some(Place::Rdf) => Place::Picture,
-            Some(Place::Picture | Place::Kept(_)) => {
-                kept_name(space, name).map_or(Place::Dropped, Place::Kept)
+            _ if (space, name) == (RDF, b"RDF") => ElementRole::Rdf,
+            None | Some(ElementRole::Outside) => ElementRole::Outside,
+            Some(ElementRole::Rdf) => ElementRole::Picture,
+            Some(ElementRole::Picture | ElementRole::Kept(_)) => {
+                kept_name(space, name).map_or(ElementRole::Dropped, ElementRole::Kept)
             }
-            Some(Place::Dropped) => Place::Dropped,
+            Some(ElementRole::Dropped) => ElementRole::Dropped,
         };
         match &place {
-            Place::Picture => self.simple(reader, element),
-            Place::Kept(name) => {
+            ElementRole::Picture => self.simple(reader, element),
+            ElementRole::Kept(name) => {
                 let attributes = attributes(reader, element);
                 let attributes = attributes.map(|(name, value)| format!(" {name}=\"{value}\""));
                 let attributes: String = attributes.collect();
@@ -182,18 +182,18 @@ impl Visit for Walk {
     }
 
     fn push(&mut self, text: &str) {
-        let is_kept = matches!(self.open.last(), Some(Place::Kept(_)));
+        let is_kept = matches!(self.open.last(), Some(ElementRole::Kept(_)));
         if is_kept && self.property.len() < MAX_BYTES {
             self.property.push_str(&escape(text));
         }
     }
 
     fn end(&mut self) {
-        let Some(Place::Kept(name)) = self.open.pop() else {
+        let Some(ElementRole::Kept(name)) = self.open.pop() else {
             return;
         };
         let _ = write!(self.property, "</{name}>");
-        if self.open.last() == Some(&Place::Picture) {
+        if self.open.last() == Some(&ElementRole::Picture) {
             let property = std::mem::take(&mut self.property);
             self.add(&property);
         }

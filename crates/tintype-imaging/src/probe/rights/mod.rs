@@ -10,12 +10,12 @@ mod set;
 mod write;
 pub(super) mod xmp;
 
-use super::metadata::Blocks;
+use super::metadata::MetadataBlocks;
 use crate::limits::Limits;
 pub(crate) use exif::{ARTIST, COPYRIGHT};
 use serde::{Deserialize, Serialize};
 pub use set::SetRights;
-pub(crate) use write::Written;
+pub(crate) use write::EncodedRights;
 
 /// Longer than any honest line; the rest is cut off.
 const MAX_TEXT_BYTES: usize = 2_000;
@@ -69,7 +69,7 @@ impl Rights {
         *self == Self::NONE
     }
 
-    pub(super) fn of(blocks: &Blocks, limits: &Limits) -> Self {
+    pub(super) fn of(blocks: &MetadataBlocks, limits: &Limits) -> Self {
         let xmp = blocks.xmp.as_deref().map(xmp::read).unwrap_or_default();
         let iptc = iptc::read(blocks.iptc.as_deref(), blocks.photoshop.as_deref());
         let exif = exif::read(blocks.exif.as_deref(), limits);

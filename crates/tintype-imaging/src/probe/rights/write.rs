@@ -13,7 +13,7 @@ const MAX_XMP_BYTES: usize = 2_048;
 const MAX_FIELD_BYTES: usize = 500;
 
 /// The same rights in the form that each container needs.
-pub(crate) struct Written {
+pub(crate) struct EncodedRights {
     /// From the byte order mark on.
     pub(crate) exif: Option<Vec<u8>>,
     /// Empty if there is none; so is `iptc`.
@@ -24,12 +24,12 @@ pub(crate) struct Written {
 
 impl Rights {
     /// Returns `None` if there is nothing to write.
-    pub(crate) fn written(&self) -> Option<Written> {
+    pub(crate) fn written(&self) -> Option<EncodedRights> {
         if self.is_empty() {
             return None;
         }
         let has_exif = !self.creators.is_empty() || self.notice.is_some();
-        Some(Written {
+        Some(EncodedRights {
             exif: has_exif.then(|| exif::write(&self.creators, self.notice.as_deref())),
             xmp: packet(self).into_bytes(),
             iptc: iptc::write(self),

@@ -57,7 +57,7 @@ impl Field {
 
 /// The role of an open element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ElementRole {
     Other,
     Rdf,
     /// A description of the image.
@@ -70,7 +70,7 @@ enum Place {
 
 #[derive(Default)]
 struct Walk {
-    open: Vec<Place>,
+    open: Vec<ElementRole>,
     /// The text so far of the open value or item.
     text: String,
     found: Vec<(Field, bool, String)>,
@@ -88,24 +88,28 @@ impl Visit for Walk {
         let (space, name) = reader.resolver().resolve_element(element.name());
         let space = bound(&space);
         let name = name.into_inner();
-        let parent = self.open.last().copied().unwrap_or(Place::Other);
-        let within_licensor = self.open.contains(&Place::Licensors);
+        let parent = self.open.last().copied().unwrap_or(ElementRole::Other);
+        let within_licensor = self.open.contains(&ElementRole::Licensors);
         let place = match parent {
-            _ if (space, name) == (RDF, b"RDF") => Place::Rdf,
-            Place::Rdf => Place::Picture,
-            Place::Picture if (space, name) == (PLUS, b"Licensor") => Place::Licensors,
-            Place::Picture => Field::of(space, name, false).map_or(Place::Other, Place::Value),
-            Place::Value(field) | Place::Item(field, _) if (space, name) == (RDF, b"li") => {
-                Place::Item(field, self.is_default(reader, element))
+            _ if (space, name) == (RDF, b"RDF") => ElementRole::Rdf,
+            ElementRole::Rdf => ElementRole::Picture,
+            ElementRole::Picture if (space, name) == (PLUS, b"Licensor") => ElementRole::Licensors,
+            ElementRole::Picture => {
+                Field::of(space, name, false).map_or(ElementRole::Other, ElementRole::Value)
+            }
+            ElementRole::Value(field) | ElementRole::Item(field, _)
+                if (space, name) == (RDF, b"li") =>
+            {
+                ElementRole::Item(field, self.is_default(reader, element))
             }
             // List elements are transparent.
-            Place::Value(field) if space == RDF => Place::Value(field),
-            Place::Licensors | Place::Other if within_licensor => {
-                Field::of(space, name, true).map_or(Place::Other, Place::Value)
+            ElementRole::Value(field) if space == RDF => ElementRole::Value(field),
+            ElementRole::Licensors | ElementRole::Other if within_licensor => {
+                Field::of(space, name, true).map_or(ElementRole::Other, ElementRole::Value)
             }
-            _ => Place::Other,
+            _ => ElementRole::Other,
         };
-        if matches!(place, Place::Value(_) | Place::Item(..)) {
+        if matches!(place, ElementRole::Value(_) | ElementRole::Item(..)) {
             self.text.clear();
         }
         self.attributes(reader, element, place, within_licensor);
@@ -113,7 +117,10 @@ impl Visit for Walk {
     }
 
     fn push(&mut self, text: &str) {
-        let is_wanted = matches!(self.open.last(), Some(Place::Value(_) | Place::Item(..)));
+        let is_wanted = matches!(
+            self.open.last(),
+            Some(ElementRole::Value(_) | ElementRole::Item(..))
+        );
         if is_wanted && self.text.len() < MAX_TEXT_BYTES {
             self.text.push_str(text);
         }
@@ -121,8 +128,8 @@ impl Visit for Walk {
 
     fn end(&mut self) {
         let text = match self.open.pop() {
-            Some(Place::Value(field)) => (field, false),
-            Some(Place::Item(field, is_default)) => (field, is_default),
+            Some(ElementRole::Value(field)) => (field, false),
+            Some(ElementRole::Item(field, is_default)) => (field, is_default),
             _ => return,
         };
         let value = std::mem::take(&mut self.text);
@@ -135,15 +142,15 @@ impl Walk {
         &mut self,
         reader: &NsReader<&[u8]>,
         element: &BytesStart<'_>,
-        place: Place,
+        place: ElementRole,
         within_licensor: bool,
     ) {
         for attribute in element.attributes().with_checks(false).flatten() {
             let (space, name) = reader.resolver().resolve_attribute(attribute.key);
             let (space, name) = (bound(&space), name.into_inner());
             let field = match place {
-                Place::Picture => Field::of(space, name, false),
-                Place::Value(field) if (space, name) == (RDF, b"resource") => Some(field),
+                ElementRole::Picture => Field::of(space, name, false),
+                ElementRole::Value(field) if (space, name) == (RDF, b"resource") => Some(field),
                 _ if within_licensor => Field::of(space, name, true),
                 _ => None,
             };

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::io::{BufRead, Seek};
 
 use super::ifd::{Directory, Tiff};
-use super::metadata::{Blocks, upright_or};
+use super::metadata::{MetadataBlocks, upright_or};
 use super::rights::{ARTIST, COPYRIGHT};
 use super::{ColourSpace, Colouring, Header};
 use crate::Error;
 use crate::limits::Limits;
-pub(crate) use page::{Page, Places};
+pub(crate) use page::{ChunkTable, Page};
 
 pub(crate) mod page;
 
@@ -28,7 +28,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     length: u64,
     limits: &Limits,
     header: &mut Header,
-) -> Result<(Blocks, Colouring), Error> {
+) -> Result<(MetadataBlocks, Colouring), Error> {
     let mut tiff = Tiff::open(reader)?;
     let directory = page::main(&mut tiff, limits)?;
     let page = Page::read(&mut tiff, &directory)?;
@@ -49,9 +49,9 @@ pub(super) fn walk<R: BufRead + Seek>(
     header.bits = page.bits.iter().copied().max().unwrap_or(1).min(64) as u8;
     header.interlaced = page.bytes_at_once() > MAX_STRIP_BYTES;
     header.truncated = page
-        .places(&mut tiff, &directory, limits)?
+        .table(&mut tiff, &directory, limits)?
         .are_beyond(length);
-    let blocks = Blocks {
+    let blocks = MetadataBlocks {
         icc: tiff
             .bytes(&directory, ICC, limits.max_icc_bytes)
             .filter(|icc| !icc.is_empty()),

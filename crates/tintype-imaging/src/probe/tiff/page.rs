@@ -68,19 +68,19 @@ pub(crate) struct Page {
     pub(crate) reversed: bool,
     /// Samples are stored in separate planes rather than interleaved.
     pub(crate) planar: bool,
-    pub(crate) chunk: Chunk,
+    pub(crate) chunk: ChunkLayout,
 }
 
 /// The pieces that pixels are stored in: strips, as wide as the image, or tiles.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct ChunkLayout {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) is_tile: bool,
 }
 
 /// Offsets of the chunks, left to right, top to bottom, plane by plane.
-pub(crate) struct Places {
+pub(crate) struct ChunkTable {
     pub(crate) offsets: Vec<u64>,
     /// Some files have none, or too few.
     pub(crate) counts: Vec<u64>,
@@ -141,7 +141,7 @@ impl Page {
                     Error::check("side of a TIFF tile", side, MAX_TILE_SIDE)?;
                     Ok::<u32, Error>(side.max(1) as u32)
                 };
-                Chunk {
+                ChunkLayout {
                     width: side(width)?,
                     height: side(height)?,
                     is_tile: true,
@@ -150,7 +150,7 @@ impl Page {
             _ => {
                 let rows = number(ROWS_PER_STRIP).filter(|rows| *rows > 0);
                 let rows = rows.unwrap_or(u64::MAX).min(u64::from(height));
-                Chunk {
+                ChunkLayout {
                     width,
                     height: rows as u32,
                     is_tile: false,
@@ -215,12 +215,12 @@ impl Page {
         u64::from(self.size.width) * u64::from(rows) * self.samples * bytes.min(8)
     }
 
-    pub(crate) fn places<R: Read + Seek>(
+    pub(crate) fn table<R: Read + Seek>(
         &self,
         tiff: &mut Tiff<R>,
         directory: &Directory,
         limits: &Limits,
-    ) -> Result<Places, Error> {
+    ) -> Result<ChunkTable, Error> {
         let (across, down) = self.grid();
         let chunks = across * down * self.planes();
         let limit = u64::from(limits.max_pixel_blocks);
@@ -234,14 +234,14 @@ impl Page {
             list if list.is_empty() => tiff.list(directory, other, chunks),
             list => list,
         };
-        Ok(Places {
+        Ok(ChunkTable {
             offsets: list(offsets, STRIP_OFFSETS),
             counts: list(counts, STRIP_BYTE_COUNTS),
         })
     }
 }
 
-impl Places {
+impl ChunkTable {
     /// Whether a file of this length ends before the pixels do.
     pub(crate) fn are_beyond(&self, length: u64) -> bool {
         let ends = self.offsets.iter().zip(&self.counts);

@@ -1,6 +1,6 @@
 //! Composes frames onto the canvas, as browsers show them.
 
-use crate::decode::frames::{Frame, Then};
+use crate::decode::frames::{Disposal, Frame};
 use crate::render::canvas::over;
 use crate::spec::{Rgba, Size};
 
@@ -42,10 +42,10 @@ impl Composed {
     pub(super) fn show(&mut self, frame: &Frame) {
         self.leave();
         let part = self.part(frame);
-        self.then = match frame.then {
-            Then::Keep => None,
-            Then::Clear => Some((part, Leave::Clear)),
-            Then::Restore => {
+        self.then = match frame.disposal {
+            Disposal::Keep => None,
+            Disposal::Clear => Some((part, Leave::Clear)),
+            Disposal::Restore => {
                 let before = self
                     .rows(part)
                     .flat_map(|row| row.iter().copied())
@@ -130,14 +130,20 @@ mod tests {
     const BLUE: [u8; 4] = [0, 0, 255, 255];
     const NONE: [u8; 4] = [0; 4];
 
-    fn frame(left: u32, width: u32, colour: [u8; 4], is_blended: bool, then: Then) -> Frame {
+    fn frame(
+        left: u32,
+        width: u32,
+        colour: [u8; 4],
+        is_blended: bool,
+        disposal: Disposal,
+    ) -> Frame {
         Frame {
             left,
             top: 0,
             size: Size::new(width, 1),
             pixels: vec![colour; width as usize],
             is_blended,
-            then,
+            disposal,
             milliseconds: 0,
         }
     }
@@ -153,19 +159,19 @@ mod tests {
 
     #[test]
     fn a_frame_stays_goes_or_gives_back_what_was_there() {
-        for (then, last) in [
-            (Then::Keep, [BLUE, BLUE, RED]),
-            (Then::Clear, [NONE, NONE, RED]),
-            (Then::Restore, [RED, RED, RED]),
+        for (disposal, last) in [
+            (Disposal::Keep, [BLUE, BLUE, RED]),
+            (Disposal::Clear, [NONE, NONE, RED]),
+            (Disposal::Restore, [RED, RED, RED]),
         ] {
             let [first, second, third] = shown([
-                frame(0, 3, RED, true, Then::Keep),
-                frame(0, 2, BLUE, true, then),
-                frame(2, 1, NONE, true, Then::Keep),
+                frame(0, 3, RED, true, Disposal::Keep),
+                frame(0, 2, BLUE, true, disposal),
+                frame(2, 1, NONE, true, Disposal::Keep),
             ]);
             assert_eq!(first, [RED; 3]);
             assert_eq!(second, [BLUE, BLUE, RED]);
-            assert_eq!(third, last, "{then:?}");
+            assert_eq!(third, last, "{disposal:?}");
         }
     }
 
@@ -174,8 +180,8 @@ mod tests {
         let half = [0, 0, 255, 128];
         for (is_blended, expected) in [(true, [127, 0, 128, 255]), (false, half)] {
             let [_, second] = shown([
-                frame(0, 3, RED, false, Then::Keep),
-                frame(1, 1, half, is_blended, Then::Keep),
+                frame(0, 3, RED, false, Disposal::Keep),
+                frame(1, 1, half, is_blended, Disposal::Keep),
             ]);
             assert_eq!(second, [RED, expected, RED]);
         }
@@ -184,8 +190,8 @@ mod tests {
     #[test]
     fn what_reaches_over_the_edge_is_cut_off() {
         let [first, second] = shown([
-            frame(2, 4, RED, true, Then::Clear),
-            frame(9, 1, BLUE, true, Then::Keep),
+            frame(2, 4, RED, true, Disposal::Clear),
+            frame(9, 1, BLUE, true, Disposal::Keep),
         ]);
         assert_eq!(first, [NONE, NONE, RED]);
         assert_eq!(second, [NONE; 3]);

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::decode::frames::{self, Frames};
 use crate::decode::{self, Band, Samples};
 use crate::limits::Limits;
-use crate::probe::{ColourSpace, Container, Written};
+use crate::probe::{ColourSpace, Container, EncodedRights};
 use crate::render::Turn;
 use crate::spec::{Format, MAX_FRAMES, Resolved};
 use compose::Composed;
@@ -28,7 +28,7 @@ pub(super) struct Job<'a> {
     pub(super) stored: &'a Stored,
     pub(super) turn: Turn,
     pub(super) resolved: &'a Resolved,
-    pub(super) rights: Option<&'a Written>,
+    pub(super) rights: Option<&'a EncodedRights>,
     pub(super) limits: &'a Limits,
     pub(super) deadline: Instant,
 }

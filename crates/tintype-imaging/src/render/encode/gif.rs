@@ -13,11 +13,11 @@ use super::sequence::{Sequence, changed, of_rgba, part, rgba};
 use super::{palette, quantise};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 use crate::spec::{Rect, Size};
 
 /// Encodes a still image.
-pub(super) fn encode(pixels: &Pixels, rights: Option<&Written>) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(pixels: &Pixels, rights: Option<&EncodedRights>) -> Result<Vec<u8>, Error> {
     let mut frames = Box::new(Frames::new(pixels.size, 1));
     frames.last = Some((one_or_the_other(pixels), 0));
     frames.finish(rights)
@@ -128,7 +128,7 @@ impl Sequence for Frames {
         check_deadline(deadline)
     }
 
-    fn finish(mut self: Box<Self>, rights: Option<&Written>) -> Result<Vec<u8>, Error> {
+    fn finish(mut self: Box<Self>, rights: Option<&EncodedRights>) -> Result<Vec<u8>, Error> {
         self.write_last(None).map_err(failed)?;
         let Size { width, height } = self.size;
         let head = || {

@@ -8,7 +8,7 @@
 //! One interleaved scan, so that a reader needs only a row of blocks at a time. Progressive, an option of the
 //! configuration, is 2 to 4 % smaller for three times the CPU time of encoding, and takes readers as much longer too.
 
-use tintype_jpeg::{Encoding, Samples, Sampling, Tables};
+use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 
 use super::super::pixels::Layout;
 use super::{Extras, Pixels};
@@ -42,10 +42,14 @@ pub(super) fn encode(
     };
     // Subsampled chroma would wash out thin coloured lines and letters.
     let (sampling, tables, quality) = if is_drawn || quality >= FULL_CHROMA_QUALITY {
-        (Sampling::Full, Tables::Standard, quality)
+        (Sampling::Full, BaseTables::Standard, quality)
     } else {
         // One less looks like libjpeg's tables at the given quality.
-        (Sampling::Quarter, Tables::MsSsim, quality.saturating_sub(1))
+        (
+            Sampling::Quarter,
+            BaseTables::MsSsim,
+            quality.saturating_sub(1),
+        )
     };
     let segments =
         segments(extras).ok_or_else(|| Error::internal("a colour profile is too large"))?;

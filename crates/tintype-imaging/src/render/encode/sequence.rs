@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::super::Pixels;
 use super::super::pixels::Layout;
 use crate::Error;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 use crate::spec::{Rect, Size};
 
 /// Writes an animation.
@@ -13,7 +13,7 @@ pub(in crate::render) trait Sequence {
     /// Adds a whole composed frame, shown for this long.
     fn add(&mut self, frame: &Pixels, milliseconds: u32, deadline: Instant) -> Result<(), Error>;
 
-    fn finish(self: Box<Self>, rights: Option<&Written>) -> Result<Vec<u8>, Error>;
+    fn finish(self: Box<Self>, rights: Option<&EncodedRights>) -> Result<Vec<u8>, Error>;
 }
 
 /// Returns the smallest rectangle that contains all differences between two images of this size. It is one pixel if

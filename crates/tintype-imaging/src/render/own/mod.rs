@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::{Extras, colour};
 use crate::Error;
 use crate::limits::Limits;
-use crate::probe::{ColourSpace, Colouring, Container, SourceFormat, Written};
+use crate::probe::{ColourSpace, Colouring, Container, EncodedRights, SourceFormat};
 use crate::spec::{Format, Resolved};
 
 pub(super) struct Own {
@@ -30,7 +30,7 @@ pub(super) fn smaller(
     original: &[u8],
     container: &Container,
     resolved: &Resolved,
-    rights: Option<&Written>,
+    rights: Option<&EncodedRights>,
     answer: &[u8],
     limits: &Limits,
     deadline: Instant,

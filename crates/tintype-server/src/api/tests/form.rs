@@ -2,11 +2,11 @@
 
 use http::Method;
 
-use super::{Answer, Api};
+use super::{Api, ApiResponse};
 
 const BOUNDARY: &str = "xxBOUNDARYxx";
 
-async fn send(api: &Api, parts: &[(&str, Option<&str>, &str)]) -> Answer {
+async fn send(api: &Api, parts: &[(&str, Option<&str>, &str)]) -> ApiResponse {
     let mut body = String::new();
     for (name, file_name, content) in parts {
         let file_name = file_name

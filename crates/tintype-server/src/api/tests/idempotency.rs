@@ -4,9 +4,9 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{Answer, Api};
+use super::{Api, ApiResponse};
 
-async fn put(api: &Api, path: &str, key: &str, body: &[u8]) -> Answer {
+async fn put(api: &Api, path: &str, key: &str, body: &[u8]) -> ApiResponse {
     api.put(path, &[("idempotency-key", key)], body).await
 }
 
@@ -18,7 +18,7 @@ async fn files(api: &Api) -> usize {
 }
 
 #[track_caller]
-fn replayed(first: &Answer, again: &Answer) {
+fn replayed(first: &ApiResponse, again: &ApiResponse) {
     assert_eq!(first.header("idempotency-replayed"), "");
     assert_eq!(again.header("idempotency-replayed"), "?1");
     assert_eq!(again.status, first.status);
@@ -202,7 +202,7 @@ mod unfinished {
     }
 
     /// All headers but the creation time, which was deleted with the record.
-    fn first_of(mut first: super::Answer) -> super::Answer {
+    fn first_of(mut first: super::ApiResponse) -> super::ApiResponse {
         let mut record = first.expect(200);
         record["created"] = record["modified"].clone();
         first.body = record.to_string().into_bytes();

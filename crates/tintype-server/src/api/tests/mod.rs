@@ -35,7 +35,7 @@ pub(super) struct Api {
     _spool: TempDir,
 }
 
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -50,7 +50,12 @@ impl Api {
         }
     }
 
-    pub(super) async fn put(&self, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> ApiResponse {
         self.send(
             Method::PUT,
             &format!("/api/v1/files/{key}"),
@@ -60,12 +65,12 @@ impl Api {
         .await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> ApiResponse {
         self.send(Method::GET, &format!("/api/v1/{path}"), &[], Body::empty())
             .await
     }
 
-    pub(super) async fn delete(&self, key: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(super) async fn delete(&self, key: &str, headers: &[(&str, &str)]) -> ApiResponse {
         self.send(
             Method::DELETE,
             &format!("/api/v1/files/{key}"),
@@ -75,7 +80,12 @@ impl Api {
         .await
     }
 
-    pub(super) async fn post(&self, path: &str, headers: &[(&str, &str)], json: Value) -> Answer {
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        json: Value,
+    ) -> ApiResponse {
         self.send(
             Method::POST,
             &format!("/api/v1/{path}"),
@@ -85,7 +95,12 @@ impl Api {
         .await
     }
 
-    pub(super) async fn patch(&self, key: &str, headers: &[(&str, &str)], json: Value) -> Answer {
+    pub(super) async fn patch(
+        &self,
+        key: &str,
+        headers: &[(&str, &str)],
+        json: Value,
+    ) -> ApiResponse {
         self.send(
             Method::PATCH,
             &format!("/api/v1/records/{key}"),
@@ -106,7 +121,7 @@ impl Api {
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> ApiResponse {
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| *name == "authorization") {
             request = request.header("authorization", "Bearer dev");
@@ -116,11 +131,11 @@ impl Api {
         }
         let request = request.body(body.into()).unwrap();
         let router = super::router(&self.app).with_state(self.app.clone());
-        Answer::of(router.oneshot(request).await.unwrap()).await
+        ApiResponse::of(router.oneshot(request).await.unwrap()).await
     }
 }
 
-impl Answer {
+impl ApiResponse {
     async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

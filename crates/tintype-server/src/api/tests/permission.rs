@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::{Answer, Api};
+use super::{Api, ApiResponse};
 
 const EMBARGO: &str = r#"{"state":{"name":"embargo","until":"2099-01-01T00:00:00Z"}}"#;
 
@@ -13,7 +13,7 @@ async fn as_desk(
     path: &str,
     more: &[(&str, &str)],
     body: &str,
-) -> Answer {
+) -> ApiResponse {
     let mut headers = vec![("authorization", "Bearer tt_desk_secret")];
     headers.extend_from_slice(more);
     api.send(

@@ -3,9 +3,9 @@
 use axum::body::Body;
 use http::Method;
 
-use super::{Answer, Api};
+use super::{Api, ApiResponse};
 
-async fn read(api: &Api, method: Method, headers: &[(&str, &str)]) -> Answer {
+async fn read(api: &Api, method: Method, headers: &[(&str, &str)]) -> ApiResponse {
     api.send(method, "/api/v1/files/a.txt", headers, Body::empty())
         .await
 }
@@ -87,10 +87,10 @@ async fn content_that_a_client_has_is_not_sent_again() {
 
 #[tokio::test]
 async fn an_existing_original_is_adopted_on_first_use() {
-    use tintype_store::{Attributes, Condition, Key, Object, Source};
+    use tintype_store::{Attributes, Condition, Key, Object, WriteSource};
     let api = Api::new().await;
     let original = Object::Original(Key::existing("old//odd.txt").unwrap());
-    let source = Source::Bytes("adopted".into());
+    let source = WriteSource::Bytes("adopted".into());
     api.app
         .store
         .put(&original, source, &Condition::Any, &Attributes::default())

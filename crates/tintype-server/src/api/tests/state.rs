@@ -229,13 +229,13 @@ async fn an_upload_may_be_blocked_from_the_first_moment() {
 
 #[tokio::test]
 async fn an_unreadable_record_is_never_taken_for_public() {
-    use tintype_store::{Attributes, Condition, Key, Object, Source};
+    use tintype_store::{Attributes, Condition, Key, Object, WriteSource};
     let api = Api::new().await;
     api.put("a.txt", &[], b"1").await.expect(201);
     let key = Key::parse("a.txt").unwrap();
     let damage = async || {
         let object = Object::Record(key.hash());
-        let source = Source::Bytes("torn".into());
+        let source = WriteSource::Bytes("torn".into());
         let (any, none) = (Condition::Any, Attributes::default());
         api.app
             .store

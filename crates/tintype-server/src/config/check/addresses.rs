@@ -3,10 +3,10 @@
 use super::super::Config;
 use super::super::addresses::{ADMIN_BIND, API_BIND, BIND, PUBLIC_URL};
 use super::super::purging::{PURGE_CLOUDFRONT, PURGE_VARNISH, PURGE_WEBHOOK};
-use super::super::reader::Reader;
+use super::super::reader::OptionReader;
 use super::super::site::is_loopback;
 
-impl Reader {
+impl OptionReader {
     pub(super) fn check_reach(&mut self, config: &Config, is_dev: bool) {
         if is_dev {
             return;

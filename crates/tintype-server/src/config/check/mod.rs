@@ -10,11 +10,11 @@ mod tokens;
 use std::path::Path;
 
 use super::Config;
-use super::reader::Reader;
+use super::reader::OptionReader;
 
 pub(super) use tokens::expired;
 
-impl Reader {
+impl OptionReader {
     /// `file` is where the configuration was read.
     pub(super) fn check(&mut self, config: &Config, file: Option<&Path>, is_dev: bool) {
         self.check_reach(config, is_dev);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tintype_store::StoreUrl;
 
 use super::super::option::env_name;
-use super::super::reader::Reader;
+use super::super::reader::OptionReader;
 use super::super::stores::{DERIVED_STORE, FALLBACK_STORE, STORE};
 use super::super::uploads::SPOOL_DIR;
 use super::super::{Config, Problem};
@@ -48,7 +48,7 @@ fn resolved(path: &Path) -> PathBuf {
         .unwrap_or_else(|_| path.to_owned())
 }
 
-impl Reader {
+impl OptionReader {
     pub(super) fn check_places(&mut self, config: &Config, file: Option<&Path>) {
         let store = &config.stores.store;
         if let Some(derived) = &config.stores.derived_store {

@@ -7,7 +7,7 @@ use tintype_store::StoreUrl;
 use super::super::Config;
 use super::super::connections::{BODY_MIN_RATE, MAX_CONNECTIONS, WRITE_MIN_RATE};
 use super::super::pictures::{MAX_PIXELS, QUALITY_AVIF, QUALITY_JPEG, QUALITY_WEBP};
-use super::super::reader::Reader;
+use super::super::reader::OptionReader;
 use super::super::stores::S3_STORAGE_CLASS;
 use super::super::uploads::{MAX_UPLOAD_BYTES, SPOOL_BYTES};
 use super::super::work::{HOT_CACHE_BYTES, QUEUE};
@@ -15,7 +15,7 @@ use super::super::work::{HOT_CACHE_BYTES, QUEUE};
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-impl Reader {
+impl OptionReader {
     pub(super) fn check_sizes(&mut self, config: &Config) {
         let (spool, upload) = (config.uploads.spool_bytes, config.uploads.max_upload_bytes);
         let is_configured = self.is_configured(SPOOL_BYTES) || self.is_configured(MAX_UPLOAD_BYTES);

@@ -8,7 +8,7 @@ use super::super::Config;
 use super::super::caching::{MAX_AGE, RECORD_CACHE};
 use super::super::connections::{BODY_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT};
 use super::super::pictures::FORMAT_BUDGET;
-use super::super::reader::Reader;
+use super::super::reader::OptionReader;
 use super::super::stopping::{DRAIN, LAME_DUCK, Stopping};
 use super::super::work::{QUEUE_WAIT, RENDER_DEADLINE};
 
@@ -21,7 +21,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Reader {
+impl OptionReader {
     pub(super) fn check_times(&mut self, config: &Config) {
         let (queue_wait, render_deadline) = (config.work.queue_wait, config.work.render_deadline);
         let Stopping { lame_duck, drain } = config.stopping;

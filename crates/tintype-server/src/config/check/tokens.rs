@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::super::access::TOKENS;
 use super::super::problems::problem;
-use super::super::reader::Reader;
+use super::super::reader::OptionReader;
 use super::super::{Config, Problem, Scope};
 
-impl Reader {
+impl OptionReader {
     pub(super) fn check_tokens(&mut self, config: &Config) {
         let tokens = &config.tokens;
         for (at, token) in tokens.iter().enumerate() {

@@ -58,18 +58,18 @@ impl Granted {
     /// Reads all limits. `task_metadata` is the URL that ECS provides. Blocks for up to a second, so asynchronous
     /// code must not call it.
     pub fn detect(task_metadata: Option<&str>) -> Self {
-        let (told, unread) = task_metadata.map(task::limits).unwrap_or_default();
+        let (task, unread) = task_metadata.map(task::limits).unwrap_or_default();
         let cpus = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             unread,
-            ..Self::tightest(Path::new("/"), cpus, told)
+            ..Self::tightest(Path::new("/"), cpus, task)
         }
     }
 
     /// `root` stands for `/`. Of equal limits, the source nearer to the process is named.
-    fn tightest(root: &Path, cpus: NonZeroUsize, told: task::Limits) -> Self {
+    fn tightest(root: &Path, cpus: NonZeroUsize, task: task::TaskLimits) -> Self {
         let of_machine = Limit::of(cpus, LimitSource::Machine);
-        let of_task = told
+        let of_task = task
             .cpus
             .map(|cpus| Limit::of(cpus, LimitSource::TaskMetadata));
         let cpus = cgroup::cpus(root)
@@ -78,7 +78,7 @@ impl Granted {
             .min_by_key(|limit| limit.value)
             .filter(|limit| limit.value <= cpus)
             .unwrap_or(of_machine);
-        let of_task = told.memory_bytes;
+        let of_task = task.memory_bytes;
         let memory = cgroup::memory(root)
             .into_iter()
             .chain(of_task.map(|bytes| Limit::of(bytes, LimitSource::TaskMetadata)))

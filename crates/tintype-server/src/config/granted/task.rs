@@ -23,14 +23,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MAX_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct TaskLimits {
     pub(super) cpus: Option<NonZeroUsize>,
     pub(super) memory_bytes: Option<u64>,
 }
 
 /// The common part of both responses. A task without a size has no limits.
 #[derive(Deserialize)]
-struct TaskLimits<T> {
+struct Limited<T> {
     #[serde(rename = "Limits")]
     limits: Option<T>,
 }
@@ -52,18 +52,18 @@ struct OfContainer {
 
 /// Limits of the task and of this container, and why some are unknown. Blocks, so asynchronous code must not call
 /// it.
-pub(super) fn limits(address: &str) -> (Limits, Option<String>) {
+pub(super) fn limits(address: &str) -> (TaskLimits, Option<String>) {
     let asked = near(address).and_then(|base| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| format!("the runtime cannot be set up: {error}"))?;
-        runtime.block_on(ask(&base))
+        runtime.block_on(fetch(&base))
     });
-    asked.unwrap_or_else(|reason| (Limits::default(), Some(reason)))
+    asked.unwrap_or_else(|reason| (TaskLimits::default(), Some(reason)))
 }
 
-async fn ask(base: &str) -> Result<(Limits, Option<String>), String> {
+async fn fetch(base: &str) -> Result<(TaskLimits, Option<String>), String> {
     let client = Client::builder()
         // The connection is not encrypted, so no certificates need to be loaded.
         .tls_certs_only([])
@@ -87,7 +87,7 @@ async fn ask(base: &str) -> Result<(Limits, Option<String>), String> {
         OfContainer::default()
     });
     let mebibytes = [task.mebibytes, container.mebibytes];
-    let limits = Limits {
+    let limits = TaskLimits {
         cpus: task.cpus.and_then(whole),
         memory_bytes: mebibytes
             .into_iter()
@@ -116,9 +116,9 @@ where
             return Err(format!("{url}: no response within {} s", TIMEOUT.as_secs()));
         }
     };
-    let told: TaskLimits<T> = serde_json::from_slice(&bytes)
+    let response: Limited<T> = serde_json::from_slice(&bytes)
         .map_err(|error| format!("{url}: the response is malformed: {error}"))?;
-    Ok(told.limits.unwrap_or_default())
+    Ok(response.limits.unwrap_or_default())
 }
 
 async fn persist(client: &Client, url: &str) -> Result<Vec<u8>, String> {

@@ -8,14 +8,14 @@ const MEMINFO: (&str, &str) = (
 );
 
 /// The limits from four processors and these files.
-fn granted(files: &[(&str, &str)], told: task::Limits) -> Granted {
+fn granted(files: &[(&str, &str)], task: task::TaskLimits) -> Granted {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = root.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    Granted::tightest(root.path(), NonZeroUsize::new(4).unwrap(), told)
+    Granted::tightest(root.path(), NonZeroUsize::new(4).unwrap(), task)
 }
 
 /// As `tintype config` shows it.
@@ -24,13 +24,13 @@ fn shown<T: fmt::Display>(limit: &Limit<T>) -> String {
 }
 
 fn check(files: &[(&str, &str)], expected: Option<&str>) {
-    let memory = granted(files, task::Limits::default()).memory_bytes;
+    let memory = granted(files, task::TaskLimits::default()).memory_bytes;
     let memory = memory.as_ref().map(shown);
     assert_eq!(memory.as_deref(), expected, "{files:?}");
 }
 
 fn check_cpus(files: &[(&str, &str)], expected: &str) {
-    let cpus = granted(files, task::Limits::default()).cpus;
+    let cpus = granted(files, task::TaskLimits::default()).cpus;
     assert_eq!(shown(&cpus), expected, "{files:?}");
 }
 
@@ -178,11 +178,11 @@ fn the_tightest_of_machine_cgroup_and_task_holds() {
         ("sys/fs/cgroup/cpu.max", "300000 100000\n"),
     ];
     let check = |cpus, memory_bytes, expected: [&str; 2]| {
-        let told = task::Limits {
+        let task = task::TaskLimits {
             cpus: NonZeroUsize::new(cpus),
             memory_bytes: Some(memory_bytes),
         };
-        let granted = granted(&files, told);
+        let granted = granted(&files, task);
         let memory = shown(&granted.memory_bytes.unwrap());
         assert_eq!([shown(&granted.cpus), memory], expected);
     };

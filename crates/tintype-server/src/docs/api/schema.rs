@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::members;
-use crate::docs::page::{Entry, Page};
+use crate::docs::page::{Page, ReferenceEntry};
 
 pub(super) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
@@ -49,11 +49,11 @@ pub(super) fn write(page: &mut Page, name: &str, schema: &Value) {
     if lines.is_empty() {
         body = format!("{body}\n\n{}.", kind(schema));
     }
-    page.entry(Entry {
+    page.entry(ReferenceEntry {
         id: format!("schema-{name}"),
         name,
         text: &format!("{body}\n\n{}", lines.join("\n")),
-        ..Entry::default()
+        ..ReferenceEntry::default()
     });
 }
 

@@ -5,15 +5,15 @@
 //! dies in between leaves an entry that others find ([`recovery`]), and a purge is delivered at least once. A site
 //! without purgers writes nothing.
 //!
-//! Each purger has its own lane: one that does not respond holds up neither uploads nor the other purgers. Most are
+//! Each purger has its own queue: one that does not respond holds up neither uploads nor the other purgers. Most are
 //! called twice, at once and again when every replica is sure to serve the change: a cache that asked a replica in
 //! between may have received the old image.
 //!
 //! Memory is bounded. An entry beyond the bound stays in the store, where it is found again like those of a process
 //! that died.
 
-mod lane;
 mod name;
+mod purger_queue;
 mod recovery;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tintype_store::{
-    Attributes, Condition, ContentHash, Key, Object, OutboxId, Source, Store, in_background,
+    Attributes, Condition, ContentHash, Key, Object, OutboxId, Store, WriteSource, in_background,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -35,10 +35,10 @@ use crate::invalidation::notice::{Actor, Cause, Purge, PurgeEntry};
 use crate::invalidation::purgers::{self, Purger};
 use crate::invalidation::tags;
 use crate::telemetry::metrics::Metrics;
-use lane::Lane;
-use name::Writer;
+use name::WriterId;
+use purger_queue::PurgerQueue;
 
-/// Limit of entries in memory: some ten thousand purges by key. Several lanes may share one.
+/// Limit of entries in memory: some ten thousand purges by key. Several queues may share one.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
 /// Memory per entry beside its JSON.
@@ -85,26 +85,26 @@ impl Timing {
 }
 
 pub struct Outbox {
-    shared: Arc<Shared>,
+    shared: Arc<OutboxState>,
     /// Aborted with the outbox; what is left is in the store.
     _tasks: JoinSet<()>,
 }
 
-struct Shared {
+struct OutboxState {
     store: Arc<Store>,
     metrics: Arc<Metrics>,
-    lanes: Vec<Lane>,
-    /// The prefix and the lanes of a site.
+    queues: Vec<PurgerQueue>,
+    /// The prefix and the queues of a site.
     sites: HashMap<String, (String, Vec<usize>)>,
-    held: Mutex<Held>,
+    held: Mutex<HeldEntries>,
     finished: mpsc::UnboundedSender<OutboxId>,
-    writer: Writer,
+    writer: WriterId,
     written: AtomicU64,
     timing: Timing,
 }
 
 #[derive(Default)]
-struct Held {
+struct HeldEntries {
     entries: BTreeMap<OutboxId, EntryState>,
     bytes: usize,
 }
@@ -154,21 +154,21 @@ impl Outbox {
         timing: Timing,
     ) -> Self {
         let (finished, removals) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(OutboxState {
             store,
             metrics,
-            lanes: purgers.into_iter().map(Lane::new).collect(),
+            queues: purgers.into_iter().map(PurgerQueue::new).collect(),
             sites,
             held: Mutex::default(),
             finished,
-            writer: Writer::new(),
+            writer: WriterId::new(),
             written: AtomicU64::new(0),
             timing,
         });
         let mut tasks = JoinSet::new();
-        if !shared.lanes.is_empty() {
-            for lane in 0..shared.lanes.len() {
-                tasks.spawn(in_background(lane::run(shared.clone(), lane)));
+        if !shared.queues.is_empty() {
+            for queue in 0..shared.queues.len() {
+                tasks.spawn(in_background(purger_queue::run(shared.clone(), queue)));
             }
             tasks.spawn(in_background(remove(shared.store.clone(), removals)));
             tasks.spawn(in_background(recovery::run(shared.clone())));
@@ -249,7 +249,7 @@ impl Outbox {
 
     async fn announce(&self, entry: PurgeEntry) -> Result<Announced, Error> {
         let shared = &self.shared;
-        if shared.lanes_of(&entry).is_empty() {
+        if shared.queues_of(&entry).is_empty() {
             return Ok(Announced(None));
         }
         let id = shared
@@ -263,7 +263,7 @@ impl Outbox {
             .store
             .put(
                 &object,
-                Source::Bytes(json.into()),
+                WriteSource::Bytes(json.into()),
                 &Condition::Any,
                 &Attributes::default(),
             )
@@ -285,7 +285,11 @@ impl Outbox {
 
     /// Purgers that have failed for a while, described for an operator.
     pub fn failing(&self) -> Vec<String> {
-        self.shared.lanes.iter().filter_map(Lane::failing).collect()
+        self.shared
+            .queues
+            .iter()
+            .filter_map(PurgerQueue::failing)
+            .collect()
     }
 }
 
@@ -300,7 +304,7 @@ pub(crate) fn folder(prefix: &str) -> Option<&str> {
 /// An announced change. Call a method to say how the change ended; if it is dropped instead, because the request
 /// was cancelled or failed, caches are purged all the same: a needless purge does no harm.
 #[must_use = "the purge is delivered when this ends"]
-pub struct Announced(Option<(Arc<Shared>, Purge, usize)>);
+pub struct Announced(Option<(Arc<OutboxState>, Purge, usize)>);
 
 impl Announced {
     /// Reports that the change was made.
@@ -324,8 +328,8 @@ impl Announced {
         let Some((shared, purge, _)) = &self.0 else {
             return BTreeSet::new();
         };
-        let lanes = shared.lanes_of(&purge.entry).into_iter();
-        lanes.map(|lane| shared.lanes[lane].kind()).collect()
+        let queues = shared.queues_of(&purge.entry).into_iter();
+        queues.map(|queue| shared.queues[queue].kind()).collect()
     }
 }
 
@@ -337,8 +341,8 @@ impl Drop for Announced {
     }
 }
 
-impl Shared {
-    fn held(&self) -> MutexGuard<'_, Held> {
+impl OutboxState {
+    fn held(&self) -> MutexGuard<'_, HeldEntries> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -349,8 +353,8 @@ impl Shared {
         sites.map(|(name, _)| name.clone()).collect()
     }
 
-    fn lanes_of(&self, entry: &PurgeEntry) -> BTreeSet<usize> {
-        let of = |site: &String| self.sites.get(site).map(|(_, lanes)| lanes);
+    fn queues_of(&self, entry: &PurgeEntry) -> BTreeSet<usize> {
+        let of = |site: &String| self.sites.get(site).map(|(_, queues)| queues);
         entry
             .sites
             .iter()
@@ -364,17 +368,17 @@ impl Shared {
         self.held().bytes < MAX_HELD_BYTES
     }
 
-    /// Puts a purge into the lanes. `settle` is the delay of the second round.
+    /// Puts a purge into the queues. `settle` is the delay of the second round.
     fn accept(&self, purge: Purge, bytes: usize, settle: Duration) {
-        let lanes = self.lanes_of(&purge.entry);
+        let queues = self.queues_of(&purge.entry);
         let now = Instant::now();
-        let rounds = |lane: &usize| match self.lanes[*lane].tells_at_once() {
+        let rounds = |queue: &usize| match self.queues[*queue].purges_at_once() {
             true => vec![now, now + settle],
             false => vec![now + settle],
         };
-        let deliveries: Vec<_> = lanes
+        let deliveries: Vec<_> = queues
             .iter()
-            .flat_map(|lane| rounds(lane).into_iter().map(|due| (*lane, due)))
+            .flat_map(|queue| rounds(queue).into_iter().map(|due| (*queue, due)))
             .collect();
         let bytes = bytes + ENTRY_OVERHEAD;
         let pending = {
@@ -393,8 +397,8 @@ impl Shared {
             held.bytes += bytes;
             pending
         };
-        for (lane, due) in deliveries {
-            self.lanes[lane].push(due, pending.clone());
+        for (queue, due) in deliveries {
+            self.queues[queue].push(due, pending.clone());
         }
     }
 

@@ -7,20 +7,20 @@ use tintype_store::OutboxId;
 
 /// Identifies a process in the names of its entries.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Writer(String);
+pub(super) struct WriterId(String);
 
 /// The parsed name of an object in the outbox.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ObjectName {
     PurgeEntry {
-        writer: Writer,
+        writer: WriterId,
         at: SystemTime,
     },
     /// Rewritten regularly by a process that holds entries for long.
-    Heartbeat(Writer),
+    Heartbeat(WriterId),
 }
 
-impl Writer {
+impl WriterId {
     pub(super) fn new() -> Self {
         // If two processes get the same number, a purge may be late should one of them die.
         let number = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
@@ -52,7 +52,7 @@ impl ObjectName {
     pub(super) fn parse(id: &OutboxId) -> Option<Self> {
         let mut parts = id.as_str().split('-');
         let (first, writer, number) = (parts.next()?, parts.next()?, parts.next());
-        let writer = Writer(writer.to_owned());
+        let writer = WriterId(writer.to_owned());
         match number {
             None if first == "beat" => Some(Self::Heartbeat(writer)),
             None => None,
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_name_has_time_and_writer_and_sorts_by_time() {
-        let writer = Writer::new();
+        let writer = WriterId::new();
         let at = Timestamp::from_millisecond(1_795_000_000_123).unwrap();
         let first = writer.entry(at, 7);
         let name = ObjectName::parse(&first).unwrap();

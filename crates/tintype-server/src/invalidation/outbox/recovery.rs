@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tintype_store::{Attributes, Condition, Kind, MAX_PAGE, Object, OutboxId, Source};
+use tintype_store::{Attributes, Condition, MAX_PAGE, Object, ObjectKind, OutboxId, WriteSource};
 
-use super::lane::with_jitter;
-use super::name::{self, ObjectName, Writer};
-use super::{EntryState, GIVE_UP, MAX_ENTRY_BYTES, Shared, age, remove_entry};
+use super::name::{self, ObjectName, WriterId};
+use super::purger_queue::with_jitter;
+use super::{EntryState, GIVE_UP, MAX_ENTRY_BYTES, OutboxState, age, remove_entry};
 use crate::error::Error;
 use crate::invalidation::notice::{Purge, PurgeEntry};
 
@@ -27,7 +27,7 @@ const GONE: Duration = Duration::from_secs(90);
 const MAX_PAGES: usize = 100;
 
 /// Runs for as long as the outbox lives.
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) async fn run(shared: Arc<OutboxState>) {
     let timing = shared.timing;
     // Not before everything that was there at the start is old enough.
     let mut next_look = Instant::now() + timing.takeover + with_jitter(timing.takeover / 4);
@@ -48,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
+async fn heartbeat(shared: &OutboxState, last: &mut Option<Instant>) {
     let oldest = shared.held().entries.values().next().map(EntryState::at);
     let is_old = oldest.is_some_and(|at| age(at) > shared.timing.takeover / 2);
     let heartbeat = Object::Outbox(shared.writer.heartbeat());
@@ -57,7 +57,7 @@ async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
         None if !is_old => return,
         _ if is_old => {
             *last = Some(Instant::now());
-            let source = Source::Bytes("{}".into());
+            let source = WriteSource::Bytes("{}".into());
             let attributes = Attributes::default();
             let put = shared
                 .store
@@ -79,18 +79,18 @@ async fn heartbeat(shared: &Shared, last: &mut Option<Instant>) {
 }
 
 /// Whether no process has looked recently.
-pub(super) async fn is_due(shared: &Shared) -> bool {
+pub(super) async fn is_due(shared: &OutboxState) -> bool {
     match shared.store.head(&Object::Outbox(name::last_look())).await {
         Ok(Some(meta)) => meta.modified.elapsed().unwrap_or_default() >= shared.timing.look / 2,
         Ok(None) | Err(_) => true,
     }
 }
 
-pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
+pub(super) async fn deliver_leftovers(shared: &OutboxState) -> Result<(), Error> {
     let now = SystemTime::now();
     let (looked, mark) = (
         Object::Outbox(name::last_look()),
-        Source::Bytes("{}".into()),
+        WriteSource::Bytes("{}".into()),
     );
     let (any, attributes) = (Condition::Any, Attributes::default());
     shared.store.put(&looked, mark, &any, &attributes).await?;
@@ -99,7 +99,7 @@ pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
     for _ in 0..MAX_PAGES {
         let page = shared
             .store
-            .list_kind(Kind::Outbox, cursor.as_deref(), MAX_PAGE)
+            .list_kind(ObjectKind::Outbox, cursor.as_deref(), MAX_PAGE)
             .await?;
         for object in page.objects {
             let Object::Outbox(id) = object else { continue };
@@ -137,9 +137,9 @@ pub(super) async fn deliver_leftovers(shared: &Shared) -> Result<(), Error> {
 
 /// Checks each writer once.
 async fn is_gone(
-    shared: &Shared,
-    known: &mut BTreeMap<Writer, bool>,
-    writer: Writer,
+    shared: &OutboxState,
+    known: &mut BTreeMap<WriterId, bool>,
+    writer: WriterId,
 ) -> Result<bool, Error> {
     if let Some(gone) = known.get(&writer) {
         return Ok(*gone);
@@ -154,7 +154,7 @@ async fn is_gone(
     Ok(gone)
 }
 
-async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), Error> {
+async fn take_over(shared: &OutboxState, id: OutboxId, age: Duration) -> Result<(), Error> {
     let object = Object::Outbox(id.clone());
     let Some(got) = shared.store.get(&object, None, None).await? else {
         return Ok(());
@@ -165,7 +165,7 @@ async fn take_over(shared: &Shared, id: OutboxId, age: Duration) -> Result<(), E
         .await
         .unwrap_or_default();
     let entry = serde_json::from_slice::<PurgeEntry>(&json).ok();
-    match entry.filter(|entry| !shared.lanes_of(entry).is_empty()) {
+    match entry.filter(|entry| !shared.queues_of(entry).is_empty()) {
         Some(entry) => {
             tracing::info!(
                 key = entry.key,

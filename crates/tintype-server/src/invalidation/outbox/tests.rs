@@ -9,12 +9,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use http::{HeaderMap, Method, StatusCode};
-use tintype_store::{ContentHash, HexId, Kind, StoreUrl};
+use tintype_store::{ContentHash, HexId, ObjectKind, StoreUrl};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::{Config, Dev};
-use crate::invalidation::purgers::{CloudFront, Paths, SitePaths};
+use crate::invalidation::purgers::{CloudFront, PathsBySite, SitePaths};
 
 const BY: Actor<'static> = Actor {
     name: "desk",
@@ -115,7 +115,7 @@ impl Receiver {
 const CREATED: &str = r#"<?xml version="1.0"?>
 <Invalidation xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"><Id>I1</Id>
 <Status>InProgress</Status><CreateTime>2026-11-23T00:00:00Z</CreateTime><InvalidationBatch>
-<Paths><Quantity>0</Quantity></Paths><CallerReference>r</CallerReference></InvalidationBatch>
+<PathsBySite><Quantity>0</Quantity></PathsBySite><CallerReference>r</CallerReference></InvalidationBatch>
 </Invalidation>"#;
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -136,7 +136,10 @@ async fn waiting(store: &Store) -> usize {
 
 /// Number of entries, or of heartbeats.
 async fn objects(store: &Store, beats: bool) -> usize {
-    let page = store.list_kind(Kind::Outbox, None, 1000).await.unwrap();
+    let page = store
+        .list_kind(ObjectKind::Outbox, None, 1000)
+        .await
+        .unwrap();
     let is_beat = |object: &Object| object.path().contains("/beat-");
     let is_mark = |object: &&Object| object.path().ends_with("/looked.json");
     let found = page.objects.iter().filter(|object| !is_mark(object));
@@ -470,7 +473,7 @@ fn cloudfront(store: &Arc<Store>, endpoint: &str) -> (Outbox, Arc<Metrics>) {
         base: String::new(),
         originals: true,
     };
-    let paths = Paths::new([("default".to_owned(), site)].into_iter());
+    let paths = PathsBySite::new([("default".to_owned(), site)].into_iter());
     let client = aws_sdk_cloudfront::Client::from_conf(aws);
     let purger = CloudFront::new(client, "E1EXAMPLE", Arc::new(paths));
     let sites = HashMap::from([("default".to_owned(), (String::new(), vec![0]))]);

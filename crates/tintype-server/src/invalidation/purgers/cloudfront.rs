@@ -17,11 +17,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudfront::types::{InvalidationBatch, Paths as Items};
+use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
 use sha2::{Digest, Sha256};
 use tintype_store::HexId;
 
-use super::{CONNECT, Failure, Paths};
+use super::{CONNECT, PathsBySite, PurgeError};
 use crate::invalidation::notice::Purge;
 
 /// How long a purge waits for others to be batched with.
@@ -39,7 +39,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub(crate) struct CloudFront {
     client: Client,
     distribution: String,
-    paths: Arc<Paths>,
+    paths: Arc<PathsBySite>,
 }
 
 /// Credentials are resolved at the first call.
@@ -55,7 +55,7 @@ pub(super) async fn client() -> Client {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .timeout_config(timeouts)
-        // Retries are up to the lane.
+        // Retries are up to the queue.
         .retry_config(RetryConfig::disabled())
         .load()
         .await;
@@ -63,7 +63,7 @@ pub(super) async fn client() -> Client {
 }
 
 impl CloudFront {
-    pub(crate) fn new(client: Client, distribution: &str, paths: Arc<Paths>) -> Self {
+    pub(crate) fn new(client: Client, distribution: &str, paths: Arc<PathsBySite>) -> Self {
         let distribution = distribution.to_owned();
         Self {
             client,
@@ -76,7 +76,7 @@ impl CloudFront {
         &self.distribution
     }
 
-    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), PurgeError> {
         let places = self.paths.places(purges.iter().map(|purge| &purge.entry));
         let paths = places.at_most(MAX_WILDCARDS).into_paths();
         if paths.is_empty() {
@@ -84,9 +84,9 @@ impl CloudFront {
             return Ok(());
         }
         let unfit =
-            |error: aws_sdk_cloudfront::error::BuildError| Failure::Refused(error.to_string());
+            |error: aws_sdk_cloudfront::error::BuildError| PurgeError::Refused(error.to_string());
         let quantity = i32::try_from(paths.len()).unwrap_or(i32::MAX);
-        let items = Items::builder()
+        let items = Paths::builder()
             .quantity(quantity)
             .set_items(Some(paths))
             .build()
@@ -113,11 +113,11 @@ impl CloudFront {
                     || code == "TooManyInvalidationsInProgress"
                     || code == "RequestLimitExceeded";
                 Err(match later {
-                    true => Failure::Again(reason),
-                    false => Failure::Refused(reason),
+                    true => PurgeError::Again(reason),
+                    false => PurgeError::Refused(reason),
                 })
             }
-            Err(error) => Err(Failure::Again(DisplayErrorContext(error).to_string())),
+            Err(error) => Err(PurgeError::Again(DisplayErrorContext(error).to_string())),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use reqwest::redirect;
 
 pub(crate) use cloudfront::CloudFront;
-pub(crate) use paths::{Paths, SitePaths};
+pub(crate) use paths::{PathsBySite, SitePaths};
 pub(crate) use varnish::Varnish;
 pub(crate) use webhook::Webhook;
 
@@ -37,7 +37,7 @@ pub(crate) enum Purger {
 
 /// The purgers configured for a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct SitePurgers {
     /// URLs of nodes.
     pub varnish: Vec<String>,
     /// Ids of distributions.
@@ -47,7 +47,7 @@ pub struct Named {
 
 /// Why a purge was not confirmed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum PurgeError {
     /// It may have been done, or may still be: repeat the same.
     #[error("{0}")]
     Again(String),
@@ -65,20 +65,23 @@ pub struct ClientError(#[from] reqwest::Error);
 pub(crate) async fn of(
     sites: &Sites,
 ) -> Result<(Vec<Purger>, HashMap<String, (String, Vec<usize>)>), ClientError> {
-    let paths = Arc::new(Paths::new(sites.iter().map(|site| {
+    let paths = Arc::new(PathsBySite::new(sites.iter().map(|site| {
         let base = site.base_path().to_owned();
         let originals = site.originals == Originals::Public;
         (site.name.clone(), SitePaths { base, originals })
     })));
     let mut purgers: Vec<Purger> = Vec::new();
     let mut of_sites = HashMap::new();
-    if sites.iter().all(|site| site.purgers == Named::default()) {
+    if sites
+        .iter()
+        .all(|site| site.purgers == SitePurgers::default())
+    {
         return Ok((purgers, of_sites));
     }
     let http = http()?;
     let mut aws = None;
     for site in sites.iter() {
-        let mut lanes = Vec::new();
+        let mut queues = Vec::new();
         let named = &site.purgers;
         let mut place = |purger: Purger| {
             let same = |known: &Purger| {
@@ -88,7 +91,7 @@ pub(crate) async fn of(
             if at == purgers.len() {
                 purgers.push(purger);
             }
-            lanes.push(at);
+            queues.push(at);
         };
         for node in &named.varnish {
             place(Purger::Varnish(Varnish::new(http.clone(), node)));
@@ -108,8 +111,8 @@ pub(crate) async fn of(
             let webhook = Webhook::new(http.clone(), url, key.clone(), paths.clone());
             place(Purger::Webhook(webhook));
         }
-        if !lanes.is_empty() {
-            of_sites.insert(site.name.clone(), (site.prefix.clone(), lanes));
+        if !queues.is_empty() {
+            of_sites.insert(site.name.clone(), (site.prefix.clone(), queues));
         }
     }
     Ok((purgers, of_sites))
@@ -153,7 +156,7 @@ impl Purger {
 
     /// An invalidation of CloudFront takes longer than replicas take to serve a change, and costs money: once is
     /// enough.
-    pub(crate) fn tells_at_once(&self) -> bool {
+    pub(crate) fn purges_at_once(&self) -> bool {
         !matches!(self, Self::CloudFront(_))
     }
 
@@ -172,7 +175,7 @@ impl Purger {
         }
     }
 
-    pub(crate) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+    pub(crate) async fn deliver(&self, purges: &[&Purge]) -> Result<(), PurgeError> {
         match self {
             Self::Varnish(varnish) => varnish.deliver(purges).await,
             Self::CloudFront(cloudfront) => cloudfront.deliver(purges).await,
@@ -181,7 +184,7 @@ impl Purger {
     }
 }
 
-impl Failure {
+impl PurgeError {
     fn of_transport(error: &reqwest::Error) -> Self {
         let words = match () {
             () if error.is_timeout() => "no response in time",

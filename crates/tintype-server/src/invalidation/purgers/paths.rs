@@ -39,23 +39,23 @@ pub(crate) struct SitePaths {
 }
 
 #[derive(Debug)]
-pub(crate) struct Paths(HashMap<String, SitePaths>);
+pub(crate) struct PathsBySite(HashMap<String, SitePaths>);
 
 /// The paths of one purge or of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Places {
+pub(super) struct PurgePaths {
     /// Prefixes: everything below is purged.
     pub(super) below: BTreeSet<String>,
     pub(super) exact: BTreeSet<String>,
 }
 
-impl Paths {
+impl PathsBySite {
     pub(crate) fn new(sites: impl Iterator<Item = (String, SitePaths)>) -> Self {
         Self(sites.collect())
     }
 
-    pub(super) fn places<'a>(&self, entries: impl Iterator<Item = &'a PurgeEntry>) -> Places {
-        let mut places = Places::default();
+    pub(super) fn places<'a>(&self, entries: impl Iterator<Item = &'a PurgeEntry>) -> PurgePaths {
+        let mut places = PurgePaths::default();
         for entry in entries {
             let sites = entry.sites.iter().filter_map(|site| self.0.get(site));
             for SitePaths { base, originals } in sites {
@@ -87,7 +87,7 @@ fn spellings(text: &str) -> BTreeSet<String> {
     BTreeSet::from([encode_text(text), unsafe_only])
 }
 
-impl Places {
+impl PurgePaths {
     /// Reduces the prefixes to the allowed number, each as deep as possible: if there are too many, neighbours are
     /// purged as well.
     pub(super) fn at_most(mut self, most: usize) -> Self {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::invalidation::notice::Cause;
 
-    fn paths() -> Paths {
+    fn paths() -> PathsBySite {
         let site = |base: &str, originals| SitePaths {
             base: base.to_owned(),
             originals,
@@ -154,7 +154,7 @@ mod tests {
             ("default".to_owned(), site("", true)),
             ("news".to_owned(), site("/media", false)),
         ];
-        Paths::new(sites.into_iter())
+        PathsBySite::new(sites.into_iter())
     }
 
     fn entry(site: &str, key: Option<&str>, prefix: Option<&str>) -> PurgeEntry {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use reqwest::{Client, Method};
 
-use super::Failure;
+use super::PurgeError;
 use crate::invalidation::notice::Purge;
 
 /// Tags per request, which stay well below the 8 KiB that Varnish allows for a header by default.
@@ -27,7 +27,7 @@ impl Varnish {
         &self.url
     }
 
-    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), PurgeError> {
         let tags: BTreeSet<&str> = purges
             .iter()
             .flat_map(|purge| &purge.entry.tags)
@@ -41,9 +41,9 @@ impl Varnish {
                 .header("surrogate-key", tags.join(" "))
                 .send()
                 .await
-                .map_err(|error| Failure::of_transport(&error))?;
+                .map_err(|error| PurgeError::of_transport(&error))?;
             if !response.status().is_success() {
-                return Err(Failure::of_status(response.status()));
+                return Err(PurgeError::of_status(response.status()));
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ use reqwest::Client;
 use serde::Serialize;
 use tintype_store::HexId;
 
-use super::{Failure, Paths};
+use super::{PathsBySite, PurgeError};
 
 use crate::invalidation::notice::{Purge, PurgeEntry};
 use crate::url::SigningKey;
@@ -36,7 +36,7 @@ pub(crate) struct Webhook {
     /// Scheme and host: the rest may be a secret.
     target: String,
     key: SigningKey,
-    paths: Arc<Paths>,
+    paths: Arc<PathsBySite>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ struct Notification<'a> {
 }
 
 impl Webhook {
-    pub(crate) fn new(http: Client, url: &str, key: SigningKey, paths: Arc<Paths>) -> Self {
+    pub(crate) fn new(http: Client, url: &str, key: SigningKey, paths: Arc<PathsBySite>) -> Self {
         let host = url.split('/').take(3).collect::<Vec<_>>().join("/");
         Self {
             http,
@@ -72,7 +72,7 @@ impl Webhook {
         &self.url
     }
 
-    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), Failure> {
+    pub(super) async fn deliver(&self, purges: &[&Purge]) -> Result<(), PurgeError> {
         // Both rounds of a purge may be due at once.
         let once: BTreeMap<_, _> = purges.iter().map(|purge| (&purge.id, *purge)).collect();
         let notifications = once.into_values().map(|purge| Notification {
@@ -87,7 +87,7 @@ impl Webhook {
             purges: notifications.collect(),
         };
         let body =
-            serde_json::to_vec(&body).map_err(|error| Failure::Refused(error.to_string()))?;
+            serde_json::to_vec(&body).map_err(|error| PurgeError::Refused(error.to_string()))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs());
         let request = self
@@ -99,11 +99,11 @@ impl Webhook {
         // The response's body is not read.
         let response = request.send().await;
         let status = response
-            .map_err(|error| Failure::of_transport(&error))?
+            .map_err(|error| PurgeError::of_transport(&error))?
             .status();
         match status.is_success() {
             true => Ok(()),
-            false => Err(Failure::of_status(status)),
+            false => Err(PurgeError::of_status(status)),
         }
     }
 

@@ -9,20 +9,20 @@ use super::position::Position;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crop {
-    pub(super) width: Side,
-    pub(super) height: Side,
+    pub(super) width: CropSide,
+    pub(super) height: CropSide,
     pub(super) position: Option<Position>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum CropSide {
     #[default]
     All,
     Fraction(Decimal),
     Pixels(u64),
 }
 
-impl Side {
+impl CropSide {
     /// 0 is the whole side; below 1 it is a fraction, otherwise pixels, whose decimals are dropped.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let whole_part = match text.split_once('.') {
@@ -51,18 +51,18 @@ impl Crop {
         let position = self.position.or(gravity);
         let position = position.unwrap_or(Position::Compass((0, 0)));
         let sides = [self.width, self.height];
-        let has = |is: fn(&Side) -> bool| sides.iter().any(is);
+        let has = |is: fn(&CropSide) -> bool| sides.iter().any(is);
         let (has_pixels, has_fractions) = (
-            has(|side| matches!(side, Side::Pixels(_))),
-            has(|side| matches!(side, Side::Fraction(_))),
+            has(|side| matches!(side, CropSide::Pixels(_))),
+            has(|side| matches!(side, CropSide::Fraction(_))),
         );
         match (has_pixels, has_fractions, position) {
             (false, false, _) => Ok(None),
             (false, true, _) => fractions(sides, position).map(Some),
             (true, false, Position::Compass((-1, -1))) => {
                 let [width, height] = sides.map(|side| match side {
-                    Side::Pixels(pixels) => pixels,
-                    Side::All | Side::Fraction(_) => ALL_PIXELS,
+                    CropSide::Pixels(pixels) => pixels,
+                    CropSide::All | CropSide::Fraction(_) => ALL_PIXELS,
                 });
                 Ok(Some(format!("0x0x{width}x{height}")))
             }
@@ -71,10 +71,10 @@ impl Crop {
     }
 }
 
-fn fractions(sides: [Side; 2], position: Position) -> Result<String, Unmapped> {
+fn fractions(sides: [CropSide; 2], position: Position) -> Result<String, Unmapped> {
     let [width, height] = sides.map(|side| match side {
-        Side::Fraction(fraction) => fraction.millionths(),
-        Side::All | Side::Pixels(_) => ALL,
+        CropSide::Fraction(fraction) => fraction.millionths(),
+        CropSide::All | CropSide::Pixels(_) => ALL,
     });
     let (x, y) = match position {
         Position::Smart => return Err(Unmapped::option("option crop with gravity sm")),

@@ -12,10 +12,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Read, Unmapped};
+use super::{ParsedUrl, Unmapped};
 use crate::url::Access;
-use options::Options;
-use source::Source;
+use options::ProcessingOptions;
+use source::SourceUrl;
 
 /// Keys, and how much of a signature is compared. Without keys any signature is accepted, and counts as none.
 pub struct Imgproxy {
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Imgproxy {
 }
 
 impl Imgproxy {
-    pub(super) fn read(&self, rest: &str) -> Option<Result<Read, Unmapped>> {
+    pub(super) fn read(&self, rest: &str) -> Option<Result<ParsedUrl, Unmapped>> {
         let (signature, path) = rest.split_once('/')?;
         let path = repaired(path);
         if signature.is_empty() || !self.is_like(&path) {
@@ -90,9 +90,9 @@ impl Imgproxy {
         }
     }
 
-    fn request(&self, path: &str, access: Access) -> Result<Read, Unmapped> {
+    fn request(&self, path: &str, access: Access) -> Result<ParsedUrl, Unmapped> {
         let parts: Vec<&str> = path.split('/').collect();
-        let mut options = Options::default();
+        let mut options = ProcessingOptions::default();
         let at = match self.only_presets {
             true => {
                 options.apply("preset", &parts[0].split(':').collect::<Vec<_>>())?;
@@ -109,11 +109,11 @@ impl Imgproxy {
                 count
             }
         };
-        let Source { address, extension } = source::of(&parts[at..])?;
+        let SourceUrl { address, extension } = source::of(&parts[at..])?;
         if let Some(extension) = extension {
             options.extension(&extension)?;
         }
-        Ok(Read {
+        Ok(ParsedUrl {
             address,
             items: options.items()?,
             access,

@@ -3,9 +3,9 @@
 use tintype_imaging::spec::Decimal;
 
 use super::super::Unmapped;
-use super::super::items::Items;
-use super::super::turn::{Turn, word};
-use super::crop::{Crop, Side};
+use super::super::items::SpecItems;
+use super::super::orientation::{Orientation, word};
+use super::crop::{Crop, CropSide};
 use super::number::{decimal, switch, whole};
 use super::position::{self, Position};
 
@@ -21,15 +21,15 @@ enum Resizing {
 
 /// The combined options; of two with the same meaning the later one wins.
 #[derive(Default)]
-pub(super) struct Options {
-    items: Items,
+pub(super) struct ProcessingOptions {
+    items: SpecItems,
     resizing: Resizing,
     enlarge: bool,
     /// Enabled, and the image's position on its canvas.
     extend: Option<Option<Position>>,
     gravity: Option<Position>,
     crop: Option<Crop>,
-    turn: Turn,
+    turn: Orientation,
     format_quality: Vec<(String, u64)>,
     raw: bool,
     attachment: bool,
@@ -39,7 +39,7 @@ pub(super) struct Options {
     is_begun: bool,
 }
 
-impl Options {
+impl ProcessingOptions {
     pub(super) fn apply(&mut self, name: &str, arguments: &[&str]) -> Result<(), Unmapped> {
         let first = arguments.first().copied().unwrap_or_default();
         let refuse = || Unmapped::option(format!("option {name}:{}", arguments.join(":")));
@@ -168,8 +168,8 @@ impl Options {
 
     fn crop(&mut self, arguments: &[&str]) -> Option<Result<(), Unmapped>> {
         let side = |at: usize| match arguments.get(at) {
-            None => Some(Side::All),
-            Some(text) => Side::parse(text),
+            None => Some(CropSide::All),
+            Some(text) => CropSide::parse(text),
         };
         let (width, height) = (side(0)?, side(1)?);
         let position = match arguments.get(2..).filter(|gravity| !gravity.is_empty()) {
@@ -251,9 +251,9 @@ impl Options {
         }
     }
 
-    pub(super) fn items(mut self) -> Result<Items, Unmapped> {
+    pub(super) fn items(mut self) -> Result<SpecItems, Unmapped> {
         if self.raw {
-            let mut items = Items::default();
+            let mut items = SpecItems::default();
             items.set("f", "original");
             self.answer(&mut items)?;
             if let Some(expires) = self.items.get("exp") {
@@ -277,7 +277,7 @@ impl Options {
     }
 
     /// imgproxy's crop refers to the turned image, ours to the upright one.
-    fn cut(&self, items: &mut Items) -> Result<(), Unmapped> {
+    fn cut(&self, items: &mut SpecItems) -> Result<(), Unmapped> {
         let Some(crop) = self
             .crop
             .map(|crop| crop.item(self.gravity))
@@ -293,7 +293,7 @@ impl Options {
         Ok(())
     }
 
-    fn boxed(&self, items: &mut Items) -> Result<(), Unmapped> {
+    fn boxed(&self, items: &mut SpecItems) -> Result<(), Unmapped> {
         let (has_width, has_height) = (items.has("w"), items.has("h"));
         let (has_both, has_any) = (has_width && has_height, has_width || has_height);
         if self.enlarge && has_any {
@@ -327,7 +327,7 @@ impl Options {
         }
     }
 
-    fn cover(&self, has_both: bool, items: &mut Items) -> Result<(), Unmapped> {
+    fn cover(&self, has_both: bool, items: &mut SpecItems) -> Result<(), Unmapped> {
         if !has_both {
             return Ok(());
         }
@@ -348,7 +348,7 @@ impl Options {
     }
 
     /// The quality depends on the format, if the URL names one.
-    fn qualities(&self, items: &mut Items) -> Result<(), Unmapped> {
+    fn qualities(&self, items: &mut SpecItems) -> Result<(), Unmapped> {
         if self.format_quality.is_empty() || items.has("q") {
             return Ok(());
         }
@@ -363,7 +363,7 @@ impl Options {
         Ok(())
     }
 
-    fn answer(&self, items: &mut Items) -> Result<(), Unmapped> {
+    fn answer(&self, items: &mut SpecItems) -> Result<(), Unmapped> {
         if !self.attachment {
             return Ok(());
         }
@@ -378,7 +378,7 @@ impl Options {
     }
 }
 
-fn pad(gravity: Option<Position>, items: &mut Items) -> Result<(), Unmapped> {
+fn pad(gravity: Option<Position>, items: &mut SpecItems) -> Result<(), Unmapped> {
     items.set("fit", "pad");
     match gravity {
         None | Some(Position::Compass((0, 0))) => {}

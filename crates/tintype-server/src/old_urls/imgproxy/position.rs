@@ -3,7 +3,7 @@
 use tintype_imaging::spec::Decimal;
 
 use super::super::Unmapped;
-use super::super::turn::Compass;
+use super::super::orientation::Compass;
 use super::number::decimal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use percent_encoding::percent_decode_str;
 use super::super::Unmapped;
 use crate::url::shortened;
 
-pub(super) struct Source {
+pub(super) struct SourceUrl {
     pub(super) address: String,
     pub(super) extension: Option<String>,
 }
 
 /// Parses the parts after the options.
-pub(super) fn of(parts: &[&str]) -> Result<Source, Unmapped> {
+pub(super) fn of(parts: &[&str]) -> Result<SourceUrl, Unmapped> {
     match parts {
         ["plain", rest @ ..] if !rest.is_empty() => plain(&rest.join("/")),
         _ => in_base64(parts),
@@ -24,7 +24,7 @@ fn refuse<T>(text: &str) -> Result<T, Unmapped> {
     Err(Unmapped::Source(format!("{:?}", shortened(text))))
 }
 
-fn plain(text: &str) -> Result<Source, Unmapped> {
+fn plain(text: &str) -> Result<SourceUrl, Unmapped> {
     let (address, extension) = cut(text, '@')?;
     let is_escape = |text: &str| {
         let digits = text.as_bytes().get(..2);
@@ -40,7 +40,7 @@ fn plain(text: &str) -> Result<Source, Unmapped> {
     }
 }
 
-pub(super) fn in_base64(parts: &[&str]) -> Result<Source, Unmapped> {
+pub(super) fn in_base64(parts: &[&str]) -> Result<SourceUrl, Unmapped> {
     let text = parts.concat();
     let (encoded, extension) = cut(&text, '.')?;
     let decoded = URL_SAFE_NO_PAD.decode(encoded.trim_end_matches('='));
@@ -62,13 +62,13 @@ fn cut(text: &str, at: char) -> Result<(&str, Option<&str>), Unmapped> {
     Ok((address, extension.filter(|extension| !extension.is_empty())))
 }
 
-fn source(address: &str, extension: Option<&str>) -> Result<Source, Unmapped> {
+fn source(address: &str, extension: Option<&str>) -> Result<SourceUrl, Unmapped> {
     // Whatever has `:/` is a URL; relative sources here are relative to one, and must not be taken for one later.
     let decoded = match address.contains(":/") {
         true => address.into(),
         false => percent_decode_str(address).decode_utf8_lossy(),
     };
-    Ok(Source {
+    Ok(SourceUrl {
         address: decoded.into_owned(),
         extension: extension.map(str::to_owned),
     })

@@ -1,12 +1,12 @@
 //! imgproxy's own test tables: signatures, changes made by proxies, sources, and every option.
 
-use super::super::tests::{rule, told};
-use super::super::{Grammar, Rule};
+use super::super::tests::{rule, translation};
+use super::super::{Grammar, OldUrlRule};
 use super::*;
 
 const SOURCE: &str = "http://images.dev/lorem/ipsum.jpg";
 
-fn unsigned() -> Rule {
+fn unsigned() -> OldUrlRule {
     let imgproxy = Imgproxy {
         pairs: Vec::new(),
         signature_size: 32,
@@ -55,21 +55,27 @@ fn signatures_are_those_of_every_client() {
     let address = "/oKfUtW34Dvo2BGQehJFR4Nr0_rIjOtdtzJ3QFsUcXH8/rs:fill:300:400:0/g:sm/\
                    aHR0cDovL2V4YW1w/bGUuY29tL2ltYWdl/cy9jdXJpb3NpdHku/anBn.png";
     let expected = "signed images/curiosity.jpg w_300~h_400~fit_cover~f_png";
-    assert_eq!(told(&example, address), expected);
+    assert_eq!(translation(&example, address), expected);
     assert_eq!(
-        told(&example, &address.replace("rs:fill", "rs%3Afill")),
+        translation(&example, &address.replace("rs:fill", "rs%3Afill")),
         expected
     );
     let forged = "signature: the signature does not match this URL";
-    assert_eq!(told(&example, &address.replace("300", "301")), forged);
-    assert_eq!(told(&example, &address.replace("oKfU", "unsafe")), forged);
+    assert_eq!(
+        translation(&example, &address.replace("300", "301")),
+        forged
+    );
+    assert_eq!(
+        translation(&example, &address.replace("oKfU", "unsafe")),
+        forged
+    );
     // Without keys any signature is accepted, but not an option in its place.
     assert_eq!(
-        told(&unsigned(), &format!("/_/plain/{SOURCE}")),
+        translation(&unsigned(), &format!("/_/plain/{SOURCE}")),
         "lorem/ipsum.jpg f_auto"
     );
     assert_eq!(
-        told(&unsigned(), &format!("/w:3/plain/{SOURCE}")),
+        translation(&unsigned(), &format!("/w:3/plain/{SOURCE}")),
         "unsigned: the URL is not signed"
     );
 }
@@ -127,7 +133,7 @@ fn changes_by_proxies_are_undone_before_the_signature_is_checked() {
         "/sig/",
         "/media/2016/lion.jpg",
     ] {
-        assert_eq!(told(&unsigned(), other), "-", "{other}");
+        assert_eq!(translation(&unsigned(), other), "-", "{other}");
     }
 }
 
@@ -149,8 +155,12 @@ fn sources_are_plain_or_in_base64() {
             "w_100~h_100~f_png",
         ),
     ] {
-        let told = told(&unsigned(), &format!("/_/size:100:100/{source}"));
-        assert_eq!(told, format!("lorem/ipsum.jpg {expected}"), "{source}");
+        let translation = translation(&unsigned(), &format!("/_/size:100:100/{source}"));
+        assert_eq!(
+            translation,
+            format!("lorem/ipsum.jpg {expected}"),
+            "{source}"
+        );
     }
     for source in [
         format!("plain/{SOURCE}@png@jpg"),
@@ -164,11 +174,14 @@ fn sources_are_plain_or_in_base64() {
         "plain/http://other.dev/a.jpg".to_owned(),
         "plain/a.jpg".to_owned(),
     ] {
-        let told = told(&unsigned(), &format!("/_/size:100:100/{source}"));
-        assert!(told.starts_with("source: "), "{source}: {told}");
+        let translation = translation(&unsigned(), &format!("/_/size:100:100/{source}"));
+        assert!(
+            translation.starts_with("source: "),
+            "{source}: {translation}"
+        );
     }
-    let told = told(&unsigned(), "/_/size:100:100");
-    assert!(told.starts_with("source: "), "{told}");
+    let translation = translation(&unsigned(), "/_/size:100:100");
+    assert!(translation.starts_with("source: "), "{translation}");
 }
 
 #[test]
@@ -258,7 +271,7 @@ fn each_option_is_mapped() {
     ] {
         let path = format!("/_/{options}/plain/{SOURCE}").replace("//plain", "/plain");
         assert_eq!(
-            told(&unsigned(), &path),
+            translation(&unsigned(), &path),
             format!("lorem/ipsum.jpg {expected}"),
             "{options}"
         );
@@ -321,10 +334,10 @@ fn options_without_an_equivalent_are_named() {
         ("att:1/fn:lion", "option filename without a format"),
         ("nonsense:1", "option nonsense"),
     ] {
-        let told = told(&unsigned(), &format!("/_/{options}/plain/{SOURCE}"));
+        let translation = translation(&unsigned(), &format!("/_/{options}/plain/{SOURCE}"));
         assert!(
-            told.starts_with(&format!("option: {name}")),
-            "{options}: {told}"
+            translation.starts_with(&format!("option: {name}")),
+            "{options}: {translation}"
         );
     }
 }
@@ -356,6 +369,6 @@ fn presets_only_are_named_by_the_first_part() {
             "option: hero: no such preset",
         ),
     ] {
-        assert_eq!(told(&rule, &path), expected, "{path}");
+        assert_eq!(translation(&rule, &path), expected, "{path}");
     }
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::super::Unmapped;
-use super::super::items::Items;
-use Kind::{Boolean, Decimal, Integer, NonZero, Text, Whole, Word};
+use super::super::items::SpecItems;
+use ArgumentKind::{Boolean, Decimal, Integer, NonZero, Text, Whole, Word};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ArgumentKind {
     Whole,
     NonZero,
     Integer,
@@ -20,11 +20,15 @@ enum Kind {
 }
 
 /// Name, required arguments, and optional arguments.
-type Known = (&'static str, &'static [Kind], &'static [Kind]);
+type FilterSignature = (
+    &'static str,
+    &'static [ArgumentKind],
+    &'static [ArgumentKind],
+);
 
 /// The filters that thumbor enables by default, as far as their arguments are checked. thumbor skips a filter whose
 /// arguments do not match, and so do we.
-const KNOWN: &[Known] = &[
+const KNOWN: &[FilterSignature] = &[
     ("background_color", &[Word], &[]),
     ("blur", &[NonZero], &[Decimal]),
     ("brightness", &[Integer], &[]),
@@ -175,13 +179,13 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 /// The arguments, if the filter accepts them.
-fn matching<'a>((_, must, may): &Known, text: &'a str) -> Option<Vec<&'a str>> {
+fn matching<'a>((_, must, may): &FilterSignature, text: &'a str) -> Option<Vec<&'a str>> {
     let arguments = split(text);
     if !(must.len()..=must.len() + may.len()).contains(&arguments.len()) {
         return None;
     }
     let kinds = must.iter().chain(may.iter());
-    let is_of = |(kind, text): (&Kind, &&str)| kind.is_of(text);
+    let is_of = |(kind, text): (&ArgumentKind, &&str)| kind.is_of(text);
     kinds.zip(&arguments).all(is_of).then(|| {
         let plain = |text| unquoted(text).unwrap_or(text);
         arguments.into_iter().map(plain).collect()
@@ -216,7 +220,7 @@ fn unquoted(text: &str) -> Option<&str> {
         .filter(|text| !text.is_empty())
 }
 
-impl Kind {
+impl ArgumentKind {
     fn is_of(self, text: &str) -> bool {
         let is_whole = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let without_sign = text.strip_prefix('-').unwrap_or(text);
@@ -271,7 +275,11 @@ fn is_focal(text: &str) -> bool {
 
 impl Colour {
     /// Sets nothing for `transparent`, which is the default if the format supports it.
-    pub(super) fn set_background(&self, filter: &str, items: &mut Items) -> Result<(), Unmapped> {
+    pub(super) fn set_background(
+        &self,
+        filter: &str,
+        items: &mut SpecItems,
+    ) -> Result<(), Unmapped> {
         let text = self.0.to_ascii_lowercase();
         if text == "transparent" {
             return Ok(());

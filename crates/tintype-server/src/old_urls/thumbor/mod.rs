@@ -9,13 +9,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::address::{decode, without_needless_escapes};
-use super::items::Items;
-use super::turn::{Turn, word};
-use super::{Read, Unmapped};
+use super::items::SpecItems;
+use super::key_mapping::{decode, without_needless_escapes};
+use super::orientation::{Orientation, word};
+use super::{ParsedUrl, Unmapped};
 use crate::url::Access;
 use filters::Filters;
-use parts::{FitIn, Parts, Side};
+use parts::{BoxSide, FitIn, UrlParts};
 
 const SIGNATURE_BYTES: usize = 20;
 
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Thumbor {
 }
 
 impl Thumbor {
-    pub(super) fn read(&self, rest: &str) -> Option<Result<Read, Unmapped>> {
+    pub(super) fn read(&self, rest: &str) -> Option<Result<ParsedUrl, Unmapped>> {
         let (first, raw) = rest.split_once('/').filter(|(_, raw)| !raw.is_empty())?;
         // Undoes encoding by proxies, as the text was signed; nothing else is changed.
         let text = without_needless_escapes(raw);
@@ -68,18 +68,18 @@ fn signature(segment: &str) -> Option<[u8; SIGNATURE_BYTES]> {
     URL_SAFE.decode(text).ok()?.try_into().ok()
 }
 
-fn request(text: &str, access: Access) -> Result<Read, Unmapped> {
-    let parts = Parts::of(text);
+fn request(text: &str, access: Access) -> Result<ParsedUrl, Unmapped> {
+    let parts = UrlParts::of(text);
     let items = items(&parts)?;
     let address = decode(parts.image)?;
-    Ok(Read {
+    Ok(ParsedUrl {
         address,
         items,
         access,
     })
 }
 
-fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
+fn items(parts: &UrlParts<'_>) -> Result<SpecItems, Unmapped> {
     let refused = [
         (parts.debug, "debug"),
         (parts.meta, "meta"),
@@ -89,7 +89,7 @@ fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
         return Err(Unmapped::option(name));
     }
     let filters = Filters::read(parts.filters)?;
-    let mut items = Items::default();
+    let mut items = SpecItems::default();
     if let Some([left, top, right, bottom]) = parts.crop
         // thumbor ignores an empty crop.
         && right > left
@@ -98,7 +98,7 @@ fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
         let (width, height) = (right - left, bottom - top);
         items.set("crop", format!("{left}x{top}x{width}x{height}"));
     }
-    let turn = Turn::after_mirror(filters.quarters, parts.mirror.0, parts.mirror.1);
+    let turn = Orientation::after_mirror(filters.quarters, parts.mirror.0, parts.mirror.1);
     match parts.fit_in {
         Some(fit_in) => inside(parts, fit_in, &filters, &mut items)?,
         None => covering(parts, &filters, turn, &mut items)?,
@@ -117,9 +117,9 @@ fn items(parts: &Parts<'_>) -> Result<Items, Unmapped> {
     Ok(items)
 }
 
-fn sides(parts: &Parts<'_>, items: &mut Items) {
+fn sides(parts: &UrlParts<'_>, items: &mut SpecItems) {
     for (name, side) in [("w", parts.width), ("h", parts.height)] {
-        if let Side::Pixels(pixels) = side {
+        if let BoxSide::Pixels(pixels) = side {
             items.set(name, pixels);
         }
     }
@@ -127,14 +127,14 @@ fn sides(parts: &Parts<'_>, items: &mut Items) {
 
 /// `fit-in`: all of the image, inside the box; only `upscale()` enlarges, and only with both sides.
 fn inside(
-    parts: &Parts<'_>,
+    parts: &UrlParts<'_>,
     fit_in: FitIn,
     filters: &Filters,
-    items: &mut Items,
+    items: &mut SpecItems,
 ) -> Result<(), Unmapped> {
     let (width, height) = (parts.width, parts.height);
     let has_both = width.is_pixels() && height.is_pixels();
-    let is_original = [width, height].contains(&Side::Original);
+    let is_original = [width, height].contains(&BoxSide::Original);
     let has_any = width.is_pixels() || height.is_pixels();
     // The box depends on the image's orientation.
     if fit_in.adaptive && has_any && (is_original || (has_both && width != height)) {
@@ -153,15 +153,15 @@ fn inside(
 
 /// Fills the whole box, cutting what does not fit, enlarging where needed.
 fn covering(
-    parts: &Parts<'_>,
+    parts: &UrlParts<'_>,
     filters: &Filters,
-    turn: Turn,
-    items: &mut Items,
+    turn: Orientation,
+    items: &mut SpecItems,
 ) -> Result<(), Unmapped> {
     let (width, height) = (parts.width, parts.height);
     match (width, height) {
-        (Side::Original, Side::Original) => return Ok(()),
-        (Side::Original, _) | (_, Side::Original) => {
+        (BoxSide::Original, BoxSide::Original) => return Ok(()),
+        (BoxSide::Original, _) | (_, BoxSide::Original) => {
             return Err(Unmapped::option("orig"));
         }
         _ => sides(parts, items),
@@ -193,10 +193,10 @@ fn covering(
 
 /// `fill()` colours where the image does not fill the box and, if requested, where it is transparent.
 fn fill(
-    parts: &Parts<'_>,
+    parts: &UrlParts<'_>,
     filters: &Filters,
-    turn: Turn,
-    items: &mut Items,
+    turn: Orientation,
+    items: &mut SpecItems,
 ) -> Result<(), Unmapped> {
     let behind = filters.background.as_ref();
     let Some(fill) = &filters.fill else {

@@ -2,15 +2,15 @@
 
 /// The parts between the signature and the image.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct UrlParts<'a> {
     pub(crate) debug: bool,
     pub(crate) meta: bool,
     pub(crate) trim: bool,
     /// Left, top, right, bottom.
     pub(crate) crop: Option<[u64; 4]>,
     pub(crate) fit_in: Option<FitIn>,
-    pub(crate) width: Side,
-    pub(crate) height: Side,
+    pub(crate) width: BoxSide,
+    pub(crate) height: BoxSide,
     /// Left to right, top to bottom.
     pub(crate) mirror: (bool, bool),
     /// -1 for left, 1 for right.
@@ -29,7 +29,7 @@ pub(crate) struct FitIn {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum BoxSide {
     /// Follows from the other side.
     #[default]
     Free,
@@ -38,13 +38,13 @@ pub(crate) enum Side {
     Pixels(u64),
 }
 
-impl Side {
+impl BoxSide {
     pub(crate) fn is_pixels(self) -> bool {
         matches!(self, Self::Pixels(_))
     }
 }
 
-impl<'a> Parts<'a> {
+impl<'a> UrlParts<'a> {
     pub(crate) fn of(text: &'a str) -> Self {
         let mut rest = Rest(text);
         let mut parts = Self {
@@ -132,7 +132,7 @@ fn fit_in(part: &str) -> Option<FitIn> {
 }
 
 /// Each side with whether it is mirrored.
-fn dimensions(part: &str) -> Option<((bool, Side), (bool, Side))> {
+fn dimensions(part: &str) -> Option<((bool, BoxSide), (bool, BoxSide))> {
     let (width, height) = part.split_once('x')?;
     let side = |text: &str| {
         let (mirrored, text) = match text.strip_prefix('-') {
@@ -140,11 +140,11 @@ fn dimensions(part: &str) -> Option<((bool, Side), (bool, Side))> {
             None => (false, text),
         };
         let side = match text {
-            "" => Side::Free,
-            "orig" => Side::Original,
+            "" => BoxSide::Free,
+            "orig" => BoxSide::Original,
             _ => match number(text)? {
-                0 => Side::Free,
-                pixels => Side::Pixels(pixels),
+                0 => BoxSide::Free,
+                pixels => BoxSide::Pixels(pixels),
             },
         };
         Some((mirrored, side))

@@ -1,12 +1,12 @@
 //! The test suites of libthumbor and thumbor: parsing, signatures, and the product of all options that thumbor
 //! tests on itself.
 
-use super::super::tests::{rule, told};
-use super::super::{Grammar, Rule};
-use super::parts::{FitIn, Parts, Side};
+use super::super::tests::{rule, translation};
+use super::super::{Grammar, OldUrlRule};
+use super::parts::{BoxSide, FitIn, UrlParts};
 use super::*;
 
-fn thumbor(key: &str, is_unsafe: bool) -> Rule {
+fn thumbor(key: &str, is_unsafe: bool) -> OldUrlRule {
     let keys = vec![b"an older key".to_vec(), key.as_bytes().to_vec()];
     rule(Grammar::Thumbor(Thumbor { keys, is_unsafe }), &[""])
 }
@@ -46,8 +46,8 @@ fn signatures_are_those_of_every_client() {
             signature.replace('=', "%3D"),
             signature.replace('=', "%3d"),
         ] {
-            let told = told(&rule, &format!("/{signature}/{rest}"));
-            assert!(told.starts_with("signed "), "{rest}: {told}");
+            let translation = translation(&rule, &format!("/{signature}/{rest}"));
+            assert!(translation.starts_with("signed "), "{rest}: {translation}");
         }
         let other = if signature.starts_with('A') { "B" } else { "A" };
         for wrong in [
@@ -55,21 +55,21 @@ fn signatures_are_those_of_every_client() {
             format!("/{signature}/{rest}x"),
             format!("/{other}{}/{rest}", &signature[1..]),
         ] {
-            let told = told(&rule, &wrong);
+            let translation = translation(&rule, &wrong);
             assert_eq!(
-                told, "signature: the signature does not match this URL",
+                translation, "signature: the signature does not match this URL",
                 "{wrong}"
             );
         }
-        let told = told(&thumbor("another", false), &format!("/{signature}/{rest}"));
-        assert!(told.starts_with("signature: "), "{told}");
+        let translation = translation(&thumbor("another", false), &format!("/{signature}/{rest}"));
+        assert!(translation.starts_with("signature: "), "{translation}");
     }
     // Signed, and then refused for an unsupported filter.
     let rule = thumbor("my-security-key", false);
     let filtered = "/as8U2DbUUtTMgvPF26LkjS3MocY=/10x10:200x200/300x200/filters:brightness(20):contrast(10)/\
                     my.server.com/some/path/to/image.jpg";
     assert_eq!(
-        told(&rule, filtered),
+        translation(&rule, filtered),
         "option: filter brightness has no equivalent here"
     );
     // Encoded by a proxy, its signature is still valid.
@@ -78,7 +78,7 @@ fn signatures_are_those_of_every_client() {
         .replace(')', "%29")
         .replace("s:b", "s%3Ab");
     assert_eq!(
-        told(&rule, &encoded),
+        translation(&rule, &encoded),
         "option: filter brightness has no equivalent here"
     );
 }
@@ -88,15 +88,18 @@ fn a_signature_counts_once_and_at_the_front() {
     let rule = thumbor("ACME-SEC", false);
     let signature = "_wIUeSaeHw8dricKG2MGhqu5thk=";
     assert_eq!(
-        told(&rule, &format!("/{signature}/smart/image.jpg")),
+        translation(&rule, &format!("/{signature}/smart/image.jpg")),
         "signed image.jpg f_auto"
     );
     for injected in [signature.to_owned(), signature.replace('=', "%3D")] {
-        let told = told(&rule, &format!("/{signature}/sma/{injected}/rt/image.jpg"));
-        assert_eq!(told, "signature: the signature does not match this URL");
+        let translation = translation(&rule, &format!("/{signature}/sma/{injected}/rt/image.jpg"));
+        assert_eq!(
+            translation,
+            "signature: the signature does not match this URL"
+        );
     }
     assert_eq!(
-        told(&rule, "/unsafe/smart/image.jpg"),
+        translation(&rule, "/unsafe/smart/image.jpg"),
         "unsigned: the URL is not signed"
     );
     // Neither: a URL of another grammar.
@@ -108,7 +111,7 @@ fn a_signature_counts_once_and_at_the_front() {
         "/image.jpg",
         "/adaptive-full-fit-in/a",
     ] {
-        assert_eq!(told(&rule, other), "-", "{other}");
+        assert_eq!(translation(&rule, other), "-", "{other}");
     }
 }
 
@@ -116,7 +119,7 @@ fn a_signature_counts_once_and_at_the_front() {
 fn parts_are_where_the_grammar_has_them() {
     let all = "debug/meta/trim/300x200:400x500/adaptive-full-fit-in/-300x-400/left/top/smart/\
                filters:brightness(100)/some/image.jpg";
-    let expected = Parts {
+    let expected = UrlParts {
         debug: true,
         meta: true,
         trim: true,
@@ -125,8 +128,8 @@ fn parts_are_where_the_grammar_has_them() {
             adaptive: true,
             full: true,
         }),
-        width: Side::Pixels(300),
-        height: Side::Pixels(400),
+        width: BoxSide::Pixels(300),
+        height: BoxSide::Pixels(400),
         mirror: (true, true),
         halign: Some(-1),
         valign: Some(-1),
@@ -134,7 +137,7 @@ fn parts_are_where_the_grammar_has_them() {
         filters: "brightness(100)",
         image: "some/image.jpg",
     };
-    assert_eq!(Parts::of(all), expected);
+    assert_eq!(UrlParts::of(all), expected);
     for (text, image) in [
         ("", ""),
         ("image.jpg", "image.jpg"),
@@ -163,7 +166,7 @@ fn parts_are_where_the_grammar_has_them() {
         ("1x2:3x/image.jpg", "1x2:3x/image.jpg"),
         ("300x200//image.jpg", "/image.jpg"),
     ] {
-        assert_eq!(Parts::of(text).image, image, "{text}");
+        assert_eq!(UrlParts::of(text).image, image, "{text}");
     }
 }
 
@@ -258,7 +261,7 @@ fn each_part_and_filter_is_mapped_or_refused_by_name() {
             format!("a.jpg {expected}")
         };
         assert_eq!(
-            told(&rule, &format!("/unsafe/{parts}/a.jpg")),
+            translation(&rule, &format!("/unsafe/{parts}/a.jpg")),
             image,
             "{parts}"
         );
@@ -291,10 +294,10 @@ fn each_part_and_filter_is_mapped_or_refused_by_name() {
         ("filters:blur(200)", "blur"),
         ("99999x", "w"),
     ] {
-        let told = told(&rule, &format!("/unsafe/{parts}/a.jpg"));
+        let translation = translation(&rule, &format!("/unsafe/{parts}/a.jpg"));
         assert!(
-            told.starts_with(&format!("option: {name}")),
-            "{parts}: {told}"
+            translation.starts_with(&format!("option: {name}")),
+            "{parts}: {translation}"
         );
     }
 }
@@ -306,7 +309,7 @@ fn the_image_is_decoded_once_and_its_source_cut() {
             keys: Vec::new(),
             is_unsafe: true,
         };
-        told(
+        translation(
             &rule(Grammar::Thumbor(thumbor), sources),
             &format!("/unsafe/{image}"),
         )
@@ -371,11 +374,11 @@ fn the_product_of_all_options_keeps_its_image() {
             .filter(|part| !part.is_empty())
             .collect();
         let address = format!("/unsafe/{}/media/gradient.jpg", parts.join("/")).replace("//", "/");
-        let told = told(&rule, &address);
-        match told.split_once(' ') {
+        let translation = translation(&rule, &address);
+        match translation.split_once(' ') {
             Some(("media/gradient.jpg", _)) => mapped += 1,
             Some(("option:", _)) => refused += 1,
-            _ => panic!("{address}: {told}"),
+            _ => panic!("{address}: {translation}"),
         }
     };
     for trim in &trims {

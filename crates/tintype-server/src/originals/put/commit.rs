@@ -12,7 +12,7 @@ use crate::invalidation::purge;
 use crate::records::blocks::Block;
 use crate::records::patch::{EditableFields, RequestedState};
 use crate::records::record::{Record, State};
-use crate::records::{FoundRecord, MAX_ROUNDS, StoredRecord, Written};
+use crate::records::{FoundRecord, MAX_ROUNDS, StoredRecord, WriteOutcome};
 
 /// The ETag in a record that was written before its original. No store makes an empty one, so the record describes
 /// nothing until it is written again.
@@ -40,7 +40,7 @@ impl Placement<'_> {
                 },
                 None => self.record_ahead(key, ahead),
             };
-            if let Written::Stored(stored) = app.records.write(record, &condition).await? {
+            if let WriteOutcome::Stored(stored) = app.records.write(record, &condition).await? {
                 return Ok(Some(stored));
             }
         }
@@ -58,7 +58,7 @@ impl Placement<'_> {
         let mut condition = Condition::Absent;
         for _ in 0..MAX_ROUNDS {
             let written = app.records.write(record.clone(), &condition).await?;
-            if let Written::Stored(stored) = written {
+            if let WriteOutcome::Stored(stored) = written {
                 return Ok(stored);
             }
             // A leftover of a deleted original, or another request is ahead under the same name.
@@ -105,7 +105,7 @@ impl Placement<'_> {
                 }
             };
             let written = app.records.write(record.clone(), &current.condition);
-            if let Written::Stored(stored) = written.await? {
+            if let WriteOutcome::Stored(stored) = written.await? {
                 if self.conflict.replaces() {
                     remove_old_variants(app, key).await;
                 }

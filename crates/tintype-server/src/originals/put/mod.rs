@@ -19,7 +19,7 @@ use crate::auth::{Caller, Principal};
 use crate::config::Scope;
 use crate::error::Error;
 use crate::http::respond::conditional::Tags;
-use crate::originals::idempotency::{self, Answer, IdempotencyKey, Intent};
+use crate::originals::idempotency::{self, IdempotencyKey, Intent, StoredResponse};
 use crate::originals::spool::Spooled;
 use crate::records::StoredRecord;
 use crate::records::patch::{EditableFields, RecordPatch};
@@ -83,7 +83,7 @@ pub(crate) struct Placed {
     pub replayed: bool,
     /// The store ETag of the original.
     pub etag: ETag,
-    told: PlacedRecord,
+    record: PlacedRecord,
     /// How long storing it took, if measured.
     pub put: Option<Step>,
 }
@@ -178,24 +178,24 @@ impl Placed {
         meta: &Meta,
         stored: Arc<StoredRecord>,
     ) -> Self {
-        let (etag, told) = (meta.etag.clone(), PlacedRecord::Stored(stored));
+        let (etag, record) = (meta.etag.clone(), PlacedRecord::Stored(stored));
         Self {
             key: key.clone(),
             created,
             replayed,
             etag,
-            told,
+            record,
             put: None,
         }
     }
 
-    fn remembered(key: &Key, answer: Answer) -> Self {
+    fn remembered(key: &Key, answer: StoredResponse) -> Self {
         Self {
             key: key.clone(),
             created: answer.created,
             replayed: true,
             etag: answer.etag,
-            told: PlacedRecord::Remembered(Box::new(answer.told)),
+            record: PlacedRecord::Remembered(Box::new(answer.told)),
             put: None,
         }
     }
@@ -212,12 +212,12 @@ impl Placed {
     }
 
     /// Puts another record than the written one into the response.
-    pub(crate) fn tell(&mut self, stored: Arc<StoredRecord>) {
-        self.told = PlacedRecord::Stored(stored);
+    pub(crate) fn set_record(&mut self, stored: Arc<StoredRecord>) {
+        self.record = PlacedRecord::Stored(stored);
     }
 
-    fn answer(&self, app: &App) -> Answer {
-        Answer {
+    fn answer(&self, app: &App) -> StoredResponse {
+        StoredResponse {
             created: self.created,
             etag: self.etag.clone(),
             told: self.view(app),
@@ -225,7 +225,7 @@ impl Placed {
     }
 
     pub(crate) fn view(&self, app: &App) -> RecordView {
-        match &self.told {
+        match &self.record {
             PlacedRecord::Remembered(view) => (**view).clone(),
             PlacedRecord::Stored(stored) => {
                 let record = stored.record.clone();

@@ -23,11 +23,11 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tempfile::NamedTempFile;
-use tintype_store::Source;
+use tintype_store::WriteSource;
 use tokio::task::JoinHandle;
 
-use crate::originals::digest::{Digests, Expected, Hasher};
-pub use reader::Reader;
+use crate::originals::digest::{Digests, ExpectedDigests, Hasher};
+pub use reader::SpooledReader;
 
 /// The part kept for detecting the type, and the largest body that needs no file.
 pub const HEAD_BYTES: usize = 64 * 1024;
@@ -41,11 +41,11 @@ const YOUNG: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 pub struct Spool {
-    shared: Arc<Shared>,
+    shared: Arc<SpoolState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SpoolState {
     folder: PathBuf,
     quota: u64,
     reserved: AtomicU64,
@@ -54,7 +54,7 @@ struct Shared {
 /// There is no room for another body.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the spool is full, its size is {quota} bytes")]
-pub struct Full {
+pub struct SpoolFull {
     pub quota: u64,
 }
 
@@ -79,7 +79,7 @@ impl Unwritable {
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E> {
     #[error(transparent)]
-    Full(#[from] Full),
+    Full(#[from] SpoolFull),
     #[error("body is larger than the limit of {limit} bytes")]
     TooLarge { limit: u64 },
     #[error("body is {received} bytes, {declared} were declared")]
@@ -109,7 +109,7 @@ impl Spool {
     /// For a service that accepts no uploads.
     pub fn untried(folder: impl Into<PathBuf>, quota: u64) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SpoolState {
                 folder: folder.into(),
                 quota,
                 reserved: AtomicU64::new(0),
@@ -138,7 +138,7 @@ impl Spool {
 
     /// Reserves space for a body. Without a declared length only for the beginning: the rest is reserved as it
     /// arrives, and may be refused.
-    pub fn reserve(&self, declared: Option<u64>) -> Result<Reservation, Full> {
+    pub fn reserve(&self, declared: Option<u64>) -> Result<Reservation, SpoolFull> {
         let mut reservation = Reservation {
             shared: self.shared.clone(),
             declared,
@@ -161,19 +161,19 @@ impl Spool {
 /// Reserved space, returned on drop.
 #[derive(Debug)]
 pub struct Reservation {
-    shared: Arc<Shared>,
+    shared: Arc<SpoolState>,
     declared: Option<u64>,
     bytes: u64,
 }
 
 impl Reservation {
-    fn grow(&mut self, more: u64) -> Result<(), Full> {
+    fn grow(&mut self, more: u64) -> Result<(), SpoolFull> {
         let quota = self.shared.quota;
         let fits = |reserved: u64| reserved.checked_add(more).filter(|&sum| sum <= quota);
         self.shared
             .reserved
             .try_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .map_err(|_| Full { quota })?;
+            .map_err(|_| SpoolFull { quota })?;
         self.bytes += more;
         Ok(())
     }
@@ -184,7 +184,7 @@ impl Reservation {
         mut self,
         body: S,
         limit: u64,
-        expected: &Expected,
+        expected: &ExpectedDigests,
     ) -> Result<Spooled, Error<E>>
     where
         S: Stream<Item = Result<Bytes, E>>,
@@ -193,7 +193,7 @@ impl Reservation {
             return Err(Error::TooLarge { limit });
         }
         let mut body = std::pin::pin!(body);
-        let mut writer = Writer::new(self.shared.folder.clone(), expected.hasher());
+        let mut writer = BatchWriter::new(self.shared.folder.clone(), expected.hasher());
         // Copied together, because single bytes from a client would otherwise each cost far more memory than a
         // byte.
         let mut batch = Vec::new();
@@ -254,7 +254,7 @@ impl Reservation {
     /// Another program may have filled the disk.
     fn failed<E>(&self, error: io::Error) -> Error<E> {
         match is_full(&error) {
-            true => Error::Full(Full {
+            true => Error::Full(SpoolFull {
                 quota: self.shared.quota,
             }),
             false => Error::Io(error),
@@ -272,13 +272,13 @@ impl Drop for Reservation {
 
 /// Hashes and writes one batch on a blocking thread while the next one arrives. No thread is held between batches:
 /// a thousand slow phones must not occupy them all.
-struct Writer {
+struct BatchWriter {
     folder: PathBuf,
-    state: Option<Written>,
-    job: Option<JoinHandle<io::Result<Written>>>,
+    state: Option<Batch>,
+    job: Option<JoinHandle<io::Result<Batch>>>,
 }
 
-struct Written {
+struct Batch {
     file: Option<NamedTempFile>,
     hasher: Hasher,
     /// Empty. Two buffers alternate for the whole body: allocating one per batch on one thread and freeing it on
@@ -286,11 +286,11 @@ struct Written {
     buffer: Vec<u8>,
 }
 
-impl Writer {
+impl BatchWriter {
     fn new(folder: PathBuf, hasher: Hasher) -> Self {
         Self {
             folder,
-            state: Some(Written {
+            state: Some(Batch {
                 file: None,
                 hasher,
                 buffer: Vec::new(),
@@ -322,7 +322,7 @@ impl Writer {
     }
 
     /// Waits for the current batch.
-    async fn written(&mut self) -> io::Result<Written> {
+    async fn written(&mut self) -> io::Result<Batch> {
         let lost = || io::Error::other("an earlier write failed");
         match self.job.take() {
             Some(job) => job.await.map_err(io::Error::other)?,
@@ -421,10 +421,10 @@ impl Spooled {
     }
 
     /// For the store, which links a file on its own file system instead of copying it.
-    pub fn source(&self) -> Source<'_> {
+    pub fn source(&self) -> WriteSource<'_> {
         match &self.content {
-            Content::Memory(bytes) => Source::Bytes(bytes.clone()),
-            Content::File(file) => Source::File {
+            Content::Memory(bytes) => WriteSource::Bytes(bytes.clone()),
+            Content::File(file) => WriteSource::File {
                 path: file.path(),
                 len: self.len,
             },
@@ -432,10 +432,10 @@ impl Spooled {
     }
 
     /// For reading headers with few small reads. Blocks; every reader has its own position.
-    pub fn reader(&self) -> io::Result<Reader> {
+    pub fn reader(&self) -> io::Result<SpooledReader> {
         Ok(match &self.content {
-            Content::Memory(bytes) => Reader::Memory(Cursor::new(bytes.clone())),
-            Content::File(file) => Reader::File(BufReader::new(file.reopen()?)),
+            Content::Memory(bytes) => SpooledReader::Memory(Cursor::new(bytes.clone())),
+            Content::File(file) => SpooledReader::File(BufReader::new(file.reopen()?)),
         })
     }
 

@@ -5,12 +5,12 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use bytes::Bytes;
 
-pub enum Reader {
+pub enum SpooledReader {
     Memory(Cursor<Bytes>),
     File(BufReader<File>),
 }
 
-impl Read for Reader {
+impl Read for SpooledReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Memory(reader) => reader.read(buffer),
@@ -19,7 +19,7 @@ impl Read for Reader {
     }
 }
 
-impl BufRead for Reader {
+impl BufRead for SpooledReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match self {
             Self::Memory(reader) => reader.fill_buf(),
@@ -35,7 +35,7 @@ impl BufRead for Reader {
     }
 }
 
-impl Seek for Reader {
+impl Seek for SpooledReader {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         match self {
             Self::Memory(reader) => reader.seek(position),

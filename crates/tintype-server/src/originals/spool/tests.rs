@@ -53,7 +53,7 @@ async fn a_body_comes_out_as_it_went_in() {
         for declared in [None, Some(len as u64)] {
             let reservation = spool.reserve(declared).unwrap();
             let spooled = reservation
-                .write(body(&sent, chunk), LIMIT, &Expected::default())
+                .write(body(&sent, chunk), LIMIT, &ExpectedDigests::default())
                 .await
                 .unwrap();
             assert_eq!(spooled.len(), len as u64);
@@ -83,7 +83,7 @@ async fn requested_digests_are_computed() {
     let spool = spool(folder.path());
     let mut headers = http::HeaderMap::new();
     headers.insert("content-md5", "XUFAKrxLKna5cZ2REBfFkg==".parse().unwrap());
-    let expected = Expected::from_headers(&headers).unwrap();
+    let expected = ExpectedDigests::from_headers(&headers).unwrap();
     let write = async |sent: &[u8]| {
         spool
             .reserve(None)
@@ -101,7 +101,7 @@ async fn space_is_promised_once() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(folder.path());
     let half = spool.reserve(Some(QUOTA / 2)).unwrap();
-    let full = Full { quota: QUOTA };
+    let full = SpoolFull { quota: QUOTA };
     assert_eq!(spool.reserve(Some(QUOTA / 2 + 1)).unwrap_err(), full);
     assert_eq!(spool.reserve(Some(u64::MAX)).unwrap_err(), full);
     let other = spool.reserve(Some(QUOTA / 2)).unwrap();
@@ -120,7 +120,7 @@ async fn a_body_of_unknown_length_is_refused_when_space_runs_out() {
     for (len, fits) in [(room, true), (room + 1, false)] {
         let reservation = spool.reserve(None).unwrap();
         let outcome = reservation
-            .write(body(&bytes(len), 9_999), LIMIT, &Expected::default())
+            .write(body(&bytes(len), 9_999), LIMIT, &ExpectedDigests::default())
             .await;
         match outcome.map(drop) {
             Ok(()) => assert!(fits),
@@ -140,7 +140,7 @@ async fn a_body_that_is_not_what_was_declared_is_refused() {
         let sent = bytes(BATCH_BYTES * 2);
         let reservation = spool.reserve(declared).unwrap();
         reservation
-            .write(body(&sent, 1000), limit, &Expected::default())
+            .write(body(&sent, 1000), limit, &ExpectedDigests::default())
             .await
     };
     let len = 2 * BATCH_BYTES as u64;
@@ -171,7 +171,7 @@ async fn nothing_is_left_of_a_body_that_fails_or_is_cancelled() {
     let outcome = spool
         .reserve(None)
         .unwrap()
-        .write(failing, LIMIT, &Expected::default())
+        .write(failing, LIMIT, &ExpectedDigests::default())
         .await;
     assert!(matches!(outcome, Err(Error::Body("the client went away"))));
     gone(folder.path()).await;
@@ -181,7 +181,7 @@ async fn nothing_is_left_of_a_body_that_fails_or_is_cancelled() {
     let request = tokio::spawn(async move {
         let reservation = spool_2.reserve(None).unwrap();
         reservation
-            .write(stalling, LIMIT, &Expected::default())
+            .write(stalling, LIMIT, &ExpectedDigests::default())
             .await
             .map(|_| ())
     });
@@ -199,7 +199,7 @@ async fn leftovers_of_the_dead_are_swept_and_those_of_the_living_kept() {
     let sent = bytes(HEAD_BYTES + 1);
     let live = first.reserve(None).unwrap();
     let live = live
-        .write(body(&sent, 1000), LIMIT, &Expected::default())
+        .write(body(&sent, 1000), LIMIT, &ExpectedDigests::default())
         .await
         .unwrap();
     let old = SystemTime::now() - 2 * YOUNG;
@@ -234,10 +234,10 @@ async fn a_spooled_file_is_linked_into_a_store_on_the_same_disk() {
     let sent = bytes(BATCH_BYTES);
     let spooled = spool.reserve(Some(sent.len() as u64)).unwrap();
     let spooled = spooled
-        .write(body(&sent, 1000), LIMIT, &Expected::default())
+        .write(body(&sent, 1000), LIMIT, &ExpectedDigests::default())
         .await
         .unwrap();
-    let Source::File { path, .. } = spooled.source() else {
+    let WriteSource::File { path, .. } = spooled.source() else {
         panic!("kept in memory")
     };
     let inode = fs::metadata(path).unwrap().ino();
@@ -281,13 +281,17 @@ async fn a_small_step_keeps_the_buffer() {
     let bytes = bytes(8 * BATCH_BYTES);
     let reservation = spool.reserve(None).unwrap();
     let spooled = reservation
-        .write(body(&bytes, BATCH_BYTES), LIMIT, &Expected::default())
+        .write(
+            body(&bytes, BATCH_BYTES),
+            LIMIT,
+            &ExpectedDigests::default(),
+        )
         .await
         .unwrap();
     let mut reader = spooled.reader().unwrap();
     reader.read_exact(&mut [0; 8]).unwrap();
     reader.seek_relative(100).unwrap();
-    let reader::Reader::File(file) = &reader else {
+    let reader::SpooledReader::File(file) = &reader else {
         panic!("so large a body is in a file");
     };
     assert!(!file.buffer().is_empty());

@@ -18,7 +18,7 @@ pub struct LogFacts {
     pub cache: Option<&'static str>,
     /// The canonical spec, without its signature.
     pub spec: Option<Arc<str>>,
-    pub source: Option<Source>,
+    pub source: Option<SourceFacts>,
     /// The id of the token; never its secret.
     pub token: Option<String>,
     /// `None` if there were none, so that a hit allocates nothing.
@@ -27,13 +27,13 @@ pub struct LogFacts {
 
 /// The original of a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFacts {
     /// Of the upright original.
     pub pixels: u64,
     pub format: SourceFormat,
 }
 
-impl Source {
+impl SourceFacts {
     /// `None` if it is not an image, or of a format that only another release knows.
     pub fn of(record: &Record) -> Option<Self> {
         let image = record.image.as_ref()?;

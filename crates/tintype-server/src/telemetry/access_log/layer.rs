@@ -14,14 +14,14 @@ use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower::Service;
 
-use super::caller::Caller;
-use super::line::Line;
-use super::which::Choice;
+use super::caller_headers::CallerHeaders;
+use super::line::LogLine;
+use super::log_filter::LogFilter;
 use super::{LogFacts, Logged, RequestId, request_id, route};
 use crate::error::{Code, Error};
 use crate::telemetry::log::Log;
-use crate::telemetry::metrics::{Answered, Metrics};
-use crate::telemetry::otlp::{Answer, Span, Tracer};
+use crate::telemetry::metrics::{FinishedRequest, Metrics};
+use crate::telemetry::otlp::{RequestAttributes, Span, Tracer};
 
 /// For a client that left before the response; appears only in the log.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -32,7 +32,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) struct Observer {
     metrics: Arc<Metrics>,
     log: Log,
-    choice: Choice,
+    choice: LogFilter,
     /// `None` if traces are not configured.
     tracer: Option<Arc<Tracer>>,
 }
@@ -47,7 +47,7 @@ impl Observer {
         Self {
             metrics,
             log,
-            choice: Choice::new(logged),
+            choice: LogFilter::new(logged),
             tracer,
         }
     }
@@ -101,7 +101,7 @@ struct Observation {
     observer: Arc<Observer>,
     began: Instant,
     request_id: RequestId,
-    caller: Caller,
+    caller: CallerHeaders,
     span: Option<Span>,
     method: Method,
     /// A copy, like everything here: a slice would keep the whole head alive until the response ends.
@@ -118,7 +118,7 @@ struct Observation {
 impl Observation {
     fn begin(observer: Arc<Observer>, request: &Request<Body>) -> Self {
         observer.metrics.request_began();
-        let caller = Caller::of(request.headers());
+        let caller = CallerHeaders::of(request.headers());
         let tracer = observer.tracer.as_ref();
         let span = tracer.map(|tracer| tracer.begin(caller.parent.as_ref()));
         Self {
@@ -191,7 +191,7 @@ impl Observation {
             .status
             .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
         let route = route::route(path);
-        self.observer.metrics.request_ended(&Answered {
+        self.observer.metrics.request_ended(&FinishedRequest {
             route,
             site: self.facts.site.as_deref(),
             method: &self.method,
@@ -203,7 +203,7 @@ impl Observation {
         if let (Some(tracer), Some(span)) = (&self.observer.tracer, self.span) {
             tracer.end(
                 span,
-                &Answer {
+                &RequestAttributes {
                     began: self.began,
                     request_id: self.request_id.as_str(),
                     method: self.method.as_str(),
@@ -221,7 +221,7 @@ impl Observation {
         };
         let of_span = self.span.map(|span| span.trace_id);
         let of_caller = self.caller.parent.map(|parent| parent.trace_id);
-        let line = Line {
+        let line = LogLine {
             request_id: self.request_id.as_str(),
             trace_id: of_span.or(of_caller),
             caller: &self.caller,

@@ -6,15 +6,15 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::LogFacts;
-use super::caller::Caller;
+use super::caller_headers::CallerHeaders;
 use crate::telemetry::log::{begin, cut};
 use crate::telemetry::otlp::TraceId;
 
 /// Only known fields are written.
-pub(super) struct Line<'a> {
+pub(super) struct LogLine<'a> {
     pub(super) request_id: &'a str,
     pub(super) trace_id: Option<TraceId>,
-    pub(super) caller: &'a Caller,
+    pub(super) caller: &'a CallerHeaders,
     pub(super) method: &'a str,
     pub(super) route: &'static str,
     pub(super) key: Option<&'a str>,
@@ -30,7 +30,7 @@ pub(super) struct Line<'a> {
     pub(super) one_in: Option<u64>,
 }
 
-impl Line<'_> {
+impl LogLine<'_> {
     /// Ends with a line feed; the JSON contains none.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
@@ -50,7 +50,7 @@ impl Line<'_> {
     }
 }
 
-impl Serialize for Line<'_> {
+impl Serialize for LogLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (facts, caller) = (self.facts, self.caller);
         let mut map = serializer.serialize_map(None)?;

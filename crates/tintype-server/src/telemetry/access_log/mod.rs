@@ -4,19 +4,19 @@
 //! A line is written when the response has been sent or abandoned, in the schema of [`crate::telemetry::log`]. No
 //! line contains a signature, a token, a query or a body.
 
-mod caller;
+mod caller_headers;
 mod facts;
 mod layer;
 mod line;
+mod log_filter;
 mod request_id;
 mod route;
-mod which;
 
-pub(crate) use facts::{LogFacts, Source, Step, Steps};
+pub(crate) use facts::{LogFacts, SourceFacts, Step, Steps};
 pub(crate) use layer::{Observe, Observer};
+pub(crate) use log_filter::Logged;
 pub(crate) use request_id::RequestId;
 pub(crate) use route::{ROUTES, key};
-pub(crate) use which::Logged;
 
 #[cfg(test)]
 mod tests;

@@ -14,15 +14,15 @@ use serde_json::Value;
 use tintype_imaging::probe::SourceFormat;
 use tower::{Service, ServiceExt};
 
-use super::{LogFacts, Logged, Observe, Observer, RequestId, Source, Step};
+use super::{LogFacts, Logged, Observe, Observer, RequestId, SourceFacts, Step};
 use crate::error::{Code, Error};
-use crate::telemetry::log::{Writer, tests::Memory};
+use crate::telemetry::log::{LogWriter, tests::Memory};
 use crate::telemetry::metrics::Metrics;
 
 struct Watched {
     service: Observe<Router>,
     metrics: Arc<Metrics>,
-    writer: Writer,
+    writer: LogWriter,
     output: Memory,
 }
 
@@ -37,7 +37,7 @@ fn watched() -> Watched {
         .route("/t/{*path}", get(has_facts))
         .route("/never", get(std::future::pending::<Response>));
     let output = Memory::default();
-    let writer = Writer::to(output.clone()).unwrap();
+    let writer = LogWriter::to(output.clone()).unwrap();
     let metrics = Arc::new(Metrics::new("1", []));
     let observer = Observer::new(metrics.clone(), writer.log(), Logged::All, None);
     Watched {
@@ -63,7 +63,7 @@ async fn has_facts() -> impl IntoResponse {
         cache: Some("miss"),
         spec: Some("w_100".into()),
         site: Some("magazine".into()),
-        source: Some(Source {
+        source: Some(SourceFacts {
             pixels: 24_000_000,
             format: SourceFormat::Jpeg,
         }),

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use serde::ser::SerializeMap;
 
 pub use events::{Events, report_panics};
-pub use writer::{Log, Writer};
+pub use writer::{Log, LogWriter};
 
 /// Text from outside is cut at this length: collectors take lines of 16 KB.
 const MAX_TEXT: usize = 1024;

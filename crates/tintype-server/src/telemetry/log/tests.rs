@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::{Events, Writer};
+use super::{Events, LogWriter};
 
 /// An output that can be read afterwards.
 #[derive(Clone, Default)]
@@ -34,7 +34,7 @@ impl Write for Memory {
 
 fn said(say: impl FnOnce()) -> Vec<Value> {
     let output = Memory::default();
-    let writer = Writer::to(output.clone()).unwrap();
+    let writer = LogWriter::to(output.clone()).unwrap();
     let subscriber = tracing_subscriber::registry().with(Events::to(writer.log()));
     tracing::subscriber::with_default(subscriber, say);
     drop(writer);
@@ -95,7 +95,7 @@ impl Write for Stuck {
 #[test]
 fn a_stuck_output_costs_lines_and_no_time() {
     let (sender, receiver) = mpsc::channel();
-    let writer = Writer::to(Stuck(receiver)).unwrap();
+    let writer = LogWriter::to(Stuck(receiver)).unwrap();
     let log = writer.log();
     let line = [b'x'; 1024];
     // Twice the size of the buffer, and once what the writer may already have taken.
@@ -113,7 +113,7 @@ fn a_stuck_output_costs_lines_and_no_time() {
 #[test]
 fn a_stuck_output_does_not_hold_up_the_end() {
     let (_sender, receiver) = mpsc::channel();
-    let writer = Writer::to(Stuck(receiver)).unwrap();
+    let writer = LogWriter::to(Stuck(receiver)).unwrap();
     writer.log().push(b"x\n");
     drop(writer);
 }

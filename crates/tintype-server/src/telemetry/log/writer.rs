@@ -17,17 +17,17 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The log; all clones write to the same output.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Shared>);
+pub struct Log(Arc<LogState>);
 
 /// Writes the rest when dropped. Nothing is written after that.
-pub struct Writer {
+pub struct LogWriter {
     log: Log,
     /// Disconnects when everything has been written.
     ended: mpsc::Receiver<()>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct LogState {
     state: Mutex<WriterState>,
     changed: Condvar,
     dropped: AtomicU64,
@@ -39,7 +39,7 @@ struct WriterState {
     closed: bool,
 }
 
-impl Writer {
+impl LogWriter {
     pub fn stdout() -> std::io::Result<Self> {
         Self::to(std::io::stdout())
     }
@@ -85,7 +85,7 @@ impl Log {
     }
 }
 
-impl Drop for Writer {
+impl Drop for LogWriter {
     fn drop(&mut self) {
         self.log.0.lock().closed = true;
         self.log.0.changed.notify_one();
@@ -94,13 +94,13 @@ impl Drop for Writer {
     }
 }
 
-impl Shared {
+impl LogState {
     fn lock(&self) -> MutexGuard<'_, WriterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn write(shared: &Shared, mut output: impl Write) {
+fn write(shared: &LogState, mut output: impl Write) {
     let mut lines = Vec::new();
     loop {
         let closed = {

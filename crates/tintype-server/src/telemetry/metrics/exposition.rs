@@ -4,19 +4,19 @@
 use std::fmt::Write;
 
 /// All families at one moment.
-pub(crate) struct Exposition<'a>(Vec<Family<'a>>);
+pub(crate) struct Exposition<'a>(Vec<MetricFamily<'a>>);
 
-pub(crate) struct Family<'a> {
+pub(crate) struct MetricFamily<'a> {
     pub name: &'a str,
     pub help: &'a str,
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Such as `seconds`; may be empty.
     pub unit: &'a str,
     lines: Vec<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MetricKind {
     Counter,
     Gauge,
     Histogram,
@@ -32,7 +32,7 @@ pub(crate) struct Sample<'a> {
 impl<'a> Exposition<'a> {
     /// Parses our own text; whatever it never contains is ignored.
     pub(crate) fn of(text: &'a str) -> Self {
-        let mut families: Vec<Family<'a>> = Vec::new();
+        let mut families: Vec<MetricFamily<'a>> = Vec::new();
         for line in text.lines() {
             let Some(comment) = line.strip_prefix("# ") else {
                 if let Some(family) = families.last_mut() {
@@ -46,10 +46,10 @@ impl<'a> Exposition<'a> {
             };
             let rest = words.next().unwrap_or_default();
             if families.last().is_none_or(|family| family.name != name) {
-                families.push(Family {
+                families.push(MetricFamily {
                     name,
                     help: "",
-                    kind: Kind::Gauge,
+                    kind: MetricKind::Gauge,
                     unit: "",
                     lines: Vec::new(),
                 });
@@ -60,22 +60,26 @@ impl<'a> Exposition<'a> {
             match (what, rest) {
                 ("HELP", help) => family.help = help,
                 ("UNIT", unit) => family.unit = unit,
-                ("TYPE", "counter") => family.kind = Kind::Counter,
-                ("TYPE", "histogram") => family.kind = Kind::Histogram,
+                ("TYPE", "counter") => family.kind = MetricKind::Counter,
+                ("TYPE", "histogram") => family.kind = MetricKind::Histogram,
                 _ => {}
             }
         }
         Self(families)
     }
 
-    pub(crate) fn families(&self) -> &[Family<'a>] {
+    pub(crate) fn families(&self) -> &[MetricFamily<'a>] {
         &self.0
     }
 
     /// The sum of the matching samples of this name.
     pub(crate) fn sum(&self, name: &str, fits: impl Fn(&Sample<'_>) -> bool) -> f64 {
-        let of_name = |family: &&Family<'_>| name.starts_with(family.name);
-        let samples = self.0.iter().filter(of_name).flat_map(Family::samples);
+        let of_name = |family: &&MetricFamily<'_>| name.starts_with(family.name);
+        let samples = self
+            .0
+            .iter()
+            .filter(of_name)
+            .flat_map(MetricFamily::samples);
         samples
             .filter(|sample| sample.name == name && fits(sample))
             .map(|sample| sample.value)
@@ -88,9 +92,9 @@ impl<'a> Exposition<'a> {
         let mut text = String::new();
         for family in &self.0 {
             let (ending, kind) = match family.kind {
-                Kind::Counter => ("_total", "counter"),
-                Kind::Gauge => ("", "gauge"),
-                Kind::Histogram => ("", "histogram"),
+                MetricKind::Counter => ("_total", "counter"),
+                MetricKind::Gauge => ("", "gauge"),
+                MetricKind::Histogram => ("", "histogram"),
             };
             let (name, help) = (family.name, family.help);
             // Writing to a `String` cannot fail.
@@ -104,7 +108,7 @@ impl<'a> Exposition<'a> {
     }
 }
 
-impl<'a> Family<'a> {
+impl<'a> MetricFamily<'a> {
     pub(crate) fn samples(&self) -> impl Iterator<Item = Sample<'a>> {
         self.lines.iter().filter_map(|line| sample(line))
     }
@@ -180,9 +184,9 @@ tintype_workers 4
             .map(|f| (f.kind, f.unit))
             .collect();
         let expected = [
-            (Kind::Counter, ""),
-            (Kind::Histogram, "seconds"),
-            (Kind::Gauge, ""),
+            (MetricKind::Counter, ""),
+            (MetricKind::Histogram, "seconds"),
+            (MetricKind::Gauge, ""),
         ];
         assert_eq!(kinds, expected);
     }

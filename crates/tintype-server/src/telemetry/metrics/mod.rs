@@ -30,10 +30,10 @@ use tintype_imaging::spec::Format;
 use crate::error::{Code, Error};
 use crate::telemetry::access_log::ROUTES;
 use crate::workers::Tallies;
-pub(crate) use exposition::{Exposition, Family as FamilyText, Kind, Sample};
+pub(crate) use exposition::{Exposition, MetricFamily, MetricKind, Sample};
 use labels::{
-    Breaker, Build, BySite, CacheEvent, Disk, Event, Kind as KindLabel, Listener, OTHER_SITES,
-    Outcome, Purges, Reason, Request, Route, Site, SiteStatus, Stage, StorageRequest,
+    Breaker, Build, BySite, CacheEvent, Disk, Event, Kind, Listener, OTHER_SITES, Outcome, Purges,
+    Reason, Request, Route, Site, SiteStatus, Stage, StorageRequest,
 };
 pub(crate) use old_urls::OldUrls;
 use process::Process;
@@ -71,8 +71,8 @@ pub struct Metrics {
     workers_busy: Gauge,
     workers_busy_time: Seconds,
     workers: Gauge,
-    jobs_foreseen: Family<KindLabel, Seconds>,
-    jobs_taken: Family<KindLabel, Seconds>,
+    jobs_foreseen: Family<Kind, Seconds>,
+    jobs_taken: Family<Kind, Seconds>,
     memory_used: Gauge,
     memory_limit: Gauge,
     hot_cache_bytes: Gauge,
@@ -108,7 +108,7 @@ struct OfSite {
 }
 
 /// A finished request.
-pub struct Answered<'a> {
+pub struct FinishedRequest<'a> {
     /// A fixed name, see [`crate::telemetry::access_log`].
     pub route: &'static str,
     pub site: Option<&'a str>,
@@ -326,7 +326,7 @@ impl Metrics {
         }
         for code in Code::ALL
             .iter()
-            .filter(|code| Error::new(**code).is_of_picture())
+            .filter(|code| Error::new(**code).is_of_original())
         {
             let reason = code.as_str();
             begin(&self.decode_rejected, Reason { reason });
@@ -361,8 +361,8 @@ impl Metrics {
         begin(&self.connections, Listener { listener });
         let formats = Format::ALL.map(Format::name);
         for kind in formats.into_iter().chain(["animation", "placeholder"]) {
-            begin(&self.jobs_foreseen, KindLabel { kind });
-            begin(&self.jobs_taken, KindLabel { kind });
+            begin(&self.jobs_foreseen, Kind { kind });
+            begin(&self.jobs_taken, Kind { kind });
         }
         begin(&self.disk_free, Disk { disk: "spool" });
     }
@@ -375,8 +375,8 @@ impl Metrics {
         self.in_flight.inc();
     }
 
-    pub fn request_ended(&self, answered: &Answered<'_>) {
-        let &Answered {
+    pub fn request_ended(&self, answered: &FinishedRequest<'_>) {
+        let &FinishedRequest {
             route,
             site,
             method,
@@ -428,7 +428,7 @@ impl Metrics {
 
     /// Counts an original that cannot be rendered. Other reasons are counted elsewhere.
     pub fn decode_rejected(&self, error: &Error) {
-        if error.is_of_picture() {
+        if error.is_of_original() {
             let reason = error.code().as_str();
             self.decode_rejected.get_or_create(&Reason { reason }).inc();
         }

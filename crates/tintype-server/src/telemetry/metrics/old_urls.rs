@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Labels {
+pub(super) struct OldUrlLabels {
     grammar: &'static str,
     host: String,
     result: &'static str,
@@ -19,12 +19,12 @@ const MAX_HOST_BYTES: usize = 100;
 const OTHER: &str = "other";
 
 pub struct OldUrls {
-    requests: Family<Labels, Counter>,
+    requests: Family<OldUrlLabels, Counter>,
     hosts: Mutex<Vec<String>>,
 }
 
 impl OldUrls {
-    pub(super) fn new(requests: Family<Labels, Counter>) -> Self {
+    pub(super) fn new(requests: Family<OldUrlLabels, Counter>) -> Self {
         Self {
             requests,
             hosts: Mutex::default(),
@@ -36,7 +36,7 @@ impl OldUrls {
     pub fn count(&self, grammar: &'static str, host: Option<&str>, result: &'static str) {
         let is_answered = matches!(result, "here" | "redirect");
         let host = self.label(host.unwrap_or_default(), is_answered);
-        let labels = Labels {
+        let labels = OldUrlLabels {
             grammar,
             host,
             result,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tintype_store::Store;
 
 use super::*;
-use crate::workers::{Cost, Kind, Limits, Pool, Priority};
+use crate::workers::{Cost, JobKind, Pool, PoolLimits, Priority};
 
 #[tokio::test]
 async fn names_and_labels_are_fixed() {
@@ -13,7 +13,7 @@ async fn names_and_labels_are_fixed() {
     metrics.request_began();
     metrics.request_began();
     let took = Duration::from_millis(3);
-    metrics.request_ended(&Answered {
+    metrics.request_ended(&FinishedRequest {
         route: "variant",
         site: Some("magazine"),
         method: &Method::GET,
@@ -41,7 +41,7 @@ async fn names_and_labels_are_fixed() {
     metrics
         .old_urls()
         .count("thumbor", Some("old.example"), "here");
-    let limits = Limits {
+    let limits = PoolLimits {
         threads: 4.try_into().unwrap(),
         queue: 5,
         bytes: 6,
@@ -49,7 +49,7 @@ async fn names_and_labels_are_fixed() {
     };
     let pool = Pool::new(limits).unwrap();
     let cost = |bytes| Cost {
-        kind: Kind::Placeholder,
+        kind: JobKind::Placeholder,
         time: Duration::ZERO,
         bytes,
     };
@@ -120,7 +120,7 @@ fn invented_methods_make_no_series() {
     for n in 0..100 {
         metrics.request_began();
         let method = Method::from_bytes(format!("X{n}").as_bytes()).unwrap();
-        metrics.request_ended(&Answered {
+        metrics.request_ended(&FinishedRequest {
             route: "other",
             site: Some("no site of ours"),
             method: &method,

@@ -19,7 +19,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 pub struct Unsendable(pub(super) String);
 
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct OtlpClient {
     client: reqwest::Client,
     timeout: Duration,
     /// Spans are sent from a thread outside of the runtime.
@@ -30,7 +30,7 @@ pub(super) struct Client {
     is_failing: AtomicBool,
 }
 
-impl Client {
+impl OtlpClient {
     /// Must be called within a runtime.
     pub(super) fn new(what: &'static str, timeout: Duration) -> Result<Self, Unsendable> {
         let client = reqwest::Client::builder()
@@ -105,7 +105,7 @@ async fn send(
 }
 
 #[async_trait]
-impl HttpClient for Client {
+impl HttpClient for OtlpClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         Ok(self.send(request).await?)
     }

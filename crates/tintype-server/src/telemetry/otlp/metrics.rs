@@ -17,10 +17,10 @@ use prost::Message;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, Unsendable};
+use super::client::{OtlpClient, Unsendable};
 use super::{LAST_WORDS, SCOPE};
 use crate::config::{Otel, Signal};
-use crate::telemetry::metrics::{Exposition, FamilyText as Family, Kind, Sample};
+use crate::telemetry::metrics::{Exposition, MetricFamily, MetricKind, Sample};
 
 /// Sends the result of `scrape` once per interval, and once more at `stop`. Does nothing if metrics are not
 /// configured.
@@ -33,7 +33,7 @@ pub(crate) async fn push_metrics(
         return Ok(());
     };
     let pusher = Pusher {
-        client: Client::new("metrics", signal.timeout)?,
+        client: OtlpClient::new("metrics", signal.timeout)?,
         signal,
         resource: resource(otel),
         began: SystemTime::now(),
@@ -58,7 +58,7 @@ pub(crate) async fn push_metrics(
 }
 
 struct Pusher<'a> {
-    client: Client,
+    client: OtlpClient,
     signal: &'a Signal,
     resource: Resource,
     began: SystemTime,
@@ -131,18 +131,18 @@ struct Times {
     now: u64,
 }
 
-fn metric(family: &Family<'_>, times: Times) -> Metric {
+fn metric(family: &MetricFamily<'_>, times: Times) -> Metric {
     let temporality = AggregationTemporality::Cumulative.into();
     let data = match family.kind {
-        Kind::Counter => metric::Data::Sum(Sum {
+        MetricKind::Counter => metric::Data::Sum(Sum {
             data_points: numbers(family, times),
             aggregation_temporality: temporality,
             is_monotonic: true,
         }),
-        Kind::Gauge => metric::Data::Gauge(Gauge {
+        MetricKind::Gauge => metric::Data::Gauge(Gauge {
             data_points: numbers(family, times),
         }),
-        Kind::Histogram => metric::Data::Histogram(Histogram {
+        MetricKind::Histogram => metric::Data::Histogram(Histogram {
             data_points: histograms(family, times),
             aggregation_temporality: temporality,
         }),
@@ -160,7 +160,7 @@ fn metric(family: &Family<'_>, times: Times) -> Metric {
     }
 }
 
-fn numbers(family: &Family<'_>, times: Times) -> Vec<NumberDataPoint> {
+fn numbers(family: &MetricFamily<'_>, times: Times) -> Vec<NumberDataPoint> {
     let point = |sample: Sample<'_>| NumberDataPoint {
         attributes: attributes(&sample),
         start_time_unix_nano: times.began,
@@ -172,7 +172,7 @@ fn numbers(family: &Family<'_>, times: Times) -> Vec<NumberDataPoint> {
 }
 
 /// The samples of a histogram are consecutive, its buckets in order and cumulative.
-fn histograms(family: &Family<'_>, times: Times) -> Vec<HistogramDataPoint> {
+fn histograms(family: &MetricFamily<'_>, times: Times) -> Vec<HistogramDataPoint> {
     let mut points: BTreeMap<Vec<(&str, &str)>, HistogramDataPoint> = BTreeMap::new();
     for sample in family.samples() {
         let labels = sample.labels.iter().filter(|(name, _)| *name != "le");

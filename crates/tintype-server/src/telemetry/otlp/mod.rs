@@ -21,7 +21,7 @@ use crate::config::Otel;
 pub(crate) use client::Unsendable;
 pub(crate) use metrics::push_metrics;
 pub(crate) use parent::{Parent, SpanId, TraceId};
-pub(crate) use spans::{Answer, Span, Tracer};
+pub(crate) use spans::{RequestAttributes, Span, Tracer};
 
 /// How long shutdown waits for a collector to take the rest.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ use opentelemetry_sdk::trace::{
     ShouldSample, SpanData, SpanEvents, SpanLinks, SpanProcessor,
 };
 
-use super::client::{Client, Unsendable};
+use super::client::{OtlpClient, Unsendable};
 use super::{Parent, SCOPE, SpanId, TraceId};
 use crate::config::{Sampler, Signal};
 use crate::telemetry::access_log::{LogFacts, Step};
@@ -37,7 +37,7 @@ pub struct Span {
 }
 
 /// The attributes of a finished request.
-pub struct Answer<'a> {
+pub struct RequestAttributes<'a> {
     pub began: Instant,
     pub request_id: &'a str,
     pub method: &'a str,
@@ -56,7 +56,7 @@ impl Tracer {
         sampler: Sampler,
         resource: &Resource,
     ) -> Result<Self, Unsendable> {
-        let client = Client::new("traces", traces.timeout)?;
+        let client = OtlpClient::new("traces", traces.timeout)?;
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(client)
@@ -93,7 +93,7 @@ impl Tracer {
     }
 
     /// Ends the span of a request. Never waits.
-    pub fn end(&self, span: Span, answer: &Answer<'_>) {
+    pub fn end(&self, span: Span, answer: &RequestAttributes<'_>) {
         if !span.is_sampled {
             return;
         }
@@ -156,7 +156,7 @@ impl Tracer {
 }
 
 /// Named by OpenTelemetry's conventions where they apply. Does not include the URL, which may be signed.
-fn attributes(answer: &Answer<'_>) -> Vec<KeyValue> {
+fn attributes(answer: &RequestAttributes<'_>) -> Vec<KeyValue> {
     let facts = answer.facts;
     let text = |name: &'static str, value: Option<&str>| {
         value.map(|value| KeyValue::new(name, value.to_owned()))

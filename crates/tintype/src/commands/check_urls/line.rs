@@ -2,7 +2,7 @@
 
 /// The request of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked<'a> {
+pub(super) struct LoggedRequest<'a> {
     pub(super) method: &'a str,
     /// Path and query, as received.
     pub(super) target: &'a str,
@@ -10,10 +10,10 @@ pub(super) struct Asked<'a> {
 }
 
 /// `None` if the line has no request.
-pub(super) fn asked(line: &str) -> Option<Asked<'_>> {
+pub(super) fn parse(line: &str) -> Option<LoggedRequest<'_>> {
     let bare = line.split_whitespace().next()?;
     if bare.starts_with('/') || bare.starts_with("http://") || bare.starts_with("https://") {
-        return Some(Asked {
+        return Some(LoggedRequest {
             method: "GET",
             target: path(bare)?,
             status: None,
@@ -29,7 +29,7 @@ pub(super) fn asked(line: &str) -> Option<Asked<'_>> {
     let (request, after) = rest.split_once('"')?;
     let target = request.split_whitespace().next()?;
     let status = after.split_whitespace().next();
-    Some(Asked {
+    Some(LoggedRequest {
         method,
         target: path(target)?,
         status: status.and_then(|status| status.parse().ok()),
@@ -63,14 +63,14 @@ mod tests {
             ("/a.jpg?w=3", None),
             ("https://old.example.org/a.jpg?w=3#top", None),
         ] {
-            let expected = Asked {
+            let expected = LoggedRequest {
                 method: "GET",
                 target: "/a.jpg?w=3",
                 status,
             };
-            assert_eq!(asked(line), Some(expected), "{line}");
+            assert_eq!(parse(line), Some(expected), "{line}");
         }
-        let posted = asked(r#"::1 - - [x] "POST /upload HTTP/2.0" 404 0"#).unwrap();
+        let posted = parse(r#"::1 - - [x] "POST /upload HTTP/2.0" 404 0"#).unwrap();
         assert_eq!((posted.method, posted.status), ("POST", Some(404)));
         for line in [
             "",
@@ -79,7 +79,7 @@ mod tests {
             "\"GET \"",
             "http://host",
         ] {
-            assert_eq!(asked(line), None, "{line}");
+            assert_eq!(parse(line), None, "{line}");
         }
     }
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use super::support::Progress;
 use super::{answer, load_for_urls, unix_now};
 use crate::failure::Failure;
-use line::asked;
+use line::parse;
 use tally::Tally;
 
 /// Report how many URLs of an old access log will work.
@@ -67,7 +67,7 @@ impl Arguments {
         let (now, mut tally, mut line) = (unix_now(), Tally::default(), Vec::new());
         while read_line(lines, &mut line)? {
             let text = String::from_utf8_lossy(&line);
-            tally.take(asked(text.trim()), sites, now);
+            tally.take(parse(text.trim()), sites, now);
             if tally.lines().is_multiple_of(LINES_A_STEP) {
                 progress.found(1);
                 progress.did(&format!("{} lines", tally.lines()));

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use tintype_server::config::{OldUrl, Sites};
-use tintype_server::old_urls::{Answer, Unmapped};
+use tintype_server::old_urls::{ResponseMode, Unmapped};
 use tintype_server::url::{ORIGINALS, VARIANTS};
 
-use super::line::Asked;
+use super::line::LoggedRequest;
 
 const MAX_EXAMPLES: usize = 5;
 /// Some reasons contain text from URLs, so their number is limited.
@@ -25,18 +25,18 @@ pub(super) struct Tally {
     /// URLs of this service.
     ours: u64,
     answered: BTreeMap<(&'static str, &'static str), u64>,
-    not: BTreeMap<Reason, Not>,
+    not: BTreeMap<UnservedReason, UnservedCount>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Reason {
+struct UnservedReason {
     grammar: Option<&'static str>,
     reason: &'static str,
     detail: String,
 }
 
 #[derive(Default)]
-struct Not {
+struct UnservedCount {
     lines: u64,
     examples: Vec<String>,
 }
@@ -47,18 +47,19 @@ impl Tally {
     }
 
     /// `now` in Unix seconds.
-    pub(super) fn take(&mut self, asked: Option<Asked<'_>>, sites: &Sites, now: u64) {
+    pub(super) fn take(&mut self, request: Option<LoggedRequest<'_>>, sites: &Sites, now: u64) {
         self.lines += 1;
-        let Some(asked) = asked.filter(|asked| matches!(asked.method, "GET" | "HEAD")) else {
+        let Some(request) = request.filter(|request| matches!(request.method, "GET" | "HEAD"))
+        else {
             self.not_requests += 1;
             return;
         };
-        if asked.status.is_some_and(|status| status >= 400) {
+        if request.status.is_some_and(|status| status >= 400) {
             self.failed_before += 1;
             return;
         }
-        let (path, query) = match asked.target.split_once('?') {
-            None => (asked.target, None),
+        let (path, query) = match request.target.split_once('?') {
+            None => (request.target, None),
             Some((path, query)) => (path, Some(query)),
         };
         if [VARIANTS, ORIGINALS, "/api/v1/"]
@@ -70,11 +71,11 @@ impl Tally {
         }
         match reason(sites.old_url(path, query, now), now) {
             Ok(answered) => *self.answered.entry(answered).or_default() += 1,
-            Err(reason) => self.refuse(reason, asked.target),
+            Err(reason) => self.refuse(reason, request.target),
         }
     }
 
-    fn refuse(&mut self, mut reason: Reason, target: &str) {
+    fn refuse(&mut self, mut reason: UnservedReason, target: &str) {
         if self.not.len() >= MAX_REASONS && !self.not.contains_key(&reason) {
             reason.detail = String::from("other reasons");
         }
@@ -94,7 +95,7 @@ impl Tally {
     }
 
     /// The most frequent first.
-    fn reasons(&self) -> Vec<(&Reason, &Not)> {
+    fn reasons(&self) -> Vec<(&UnservedReason, &UnservedCount)> {
         let mut reasons: Vec<_> = self.not.iter().collect();
         reasons.sort_by_key(|(_, not)| std::cmp::Reverse(not.lines));
         reasons
@@ -166,16 +167,19 @@ impl Tally {
 }
 
 /// The grammar and how it is served, or why it is not.
-fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static str), Reason> {
+fn reason(
+    found: Option<OldUrl<'_>>,
+    now: u64,
+) -> Result<(&'static str, &'static str), UnservedReason> {
     let Some(OldUrl { site, rule, result }) = found else {
-        return Err(Reason {
+        return Err(UnservedReason {
             grammar: None,
             reason: "unknown",
             detail: NO_LIST.to_owned(),
         });
     };
     let grammar = rule.grammar.name();
-    let refused = |reason, detail| Reason {
+    let refused = |reason, detail| UnservedReason {
         grammar: Some(grammar),
         reason,
         detail,
@@ -191,8 +195,8 @@ fn reason(found: Option<OldUrl<'_>>, now: u64) -> Result<(&'static str, &'static
     rule.authorise(&translated, site.unsigned, site.originals, now)
         .map_err(|denied| refused("denied", denied.to_string()))?;
     let how = match rule.answer {
-        Answer::Here => "in place",
-        Answer::Redirect => "redirected",
+        ResponseMode::Here => "in place",
+        ResponseMode::Redirect => "redirected",
     };
     Ok((grammar, how))
 }

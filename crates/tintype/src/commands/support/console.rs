@@ -17,7 +17,7 @@ impl Console {
         Self { json, progress }
     }
 
-    pub(super) fn tell(&self, event: Event<'_>) -> io::Result<()> {
+    pub(super) fn show(&self, event: Event<'_>) -> io::Result<()> {
         match event {
             Event::Found(more) => self.progress.found(more),
             Event::Did(what) => self.progress.did(what),
@@ -29,8 +29,8 @@ impl Console {
             | Event::Line {
                 words: Some(words), ..
             } => {
-                let tell = || writeln!(io::stderr().lock(), "{words}");
-                return self.progress.aside(tell);
+                let print = || writeln!(io::stderr().lock(), "{words}");
+                return self.progress.aside(print);
             }
         }
         Ok(())

@@ -8,5 +8,5 @@ mod store;
 
 pub(crate) use progress::Progress;
 pub(crate) use service::local;
-pub(crate) use session::{PROGRESS, Telling, run, walk};
+pub(crate) use session::{OutputOptions, PROGRESS, run, walk};
 pub(crate) use store::{load, load_to_change};

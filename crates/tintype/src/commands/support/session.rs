@@ -15,7 +15,7 @@ use crate::failure::Failure;
 
 /// Output options of commands that walk through a store.
 #[derive(Args)]
-pub(crate) struct Telling {
+pub(crate) struct OutputOptions {
     /// Lines of JSON on standard output: one for each finding or action, the progress every ten seconds, and a
     /// summary
     #[arg(long)]
@@ -44,19 +44,19 @@ pub(crate) fn run(
     json: bool,
     work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
 ) -> Result<(), Failure> {
-    run_telling(json, None, work)
+    run_reporting(json, None, work)
 }
 
 /// Does the same for a command that reports progress.
 pub(crate) fn walk(
-    telling: &Telling,
+    output: &OutputOptions,
     work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
 ) -> Result<(), Failure> {
-    let every = Some(telling.every).filter(|every| telling.json && !every.is_zero());
-    run_telling(telling.json, every, work)
+    let every = Some(output.every).filter(|every| output.json && !every.is_zero());
+    run_reporting(output.json, every, work)
 }
 
-fn run_telling(
+fn run_reporting(
     json: bool,
     every: Option<Duration>,
     work: impl AsyncFnOnce(Session) -> Result<Summary, Failure>,
@@ -87,7 +87,7 @@ fn run_telling(
 impl Session {
     pub(crate) fn report(&self) -> Report {
         let console = self.console.clone();
-        let listener = Arc::new(move |event: Event<'_>| console.tell(event));
+        let listener = Arc::new(move |event: Event<'_>| console.show(event));
         let report = Report::new(listener, self.stop.clone());
         match self.every {
             Some(every) => report.ticking(every),

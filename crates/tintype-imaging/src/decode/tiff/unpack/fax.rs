@@ -14,7 +14,7 @@ const EOL_ZEROS: u8 = 11;
 
 pub(super) struct Fax<'c> {
     bits: Bits<'c>,
-    coding: form::Fax,
+    coding: form::FaxCoding,
     width: u32,
     rows_left: u32,
     /// Columns where the colour changes in the previous row and in this one, beginning with white.
@@ -28,7 +28,7 @@ pub(super) struct Fax<'c> {
 impl<'c> Fax<'c> {
     pub(super) fn new(
         bytes: Cow<'c, [u8]>,
-        coding: form::Fax,
+        coding: form::FaxCoding,
         shape: &Shape,
         row_bytes: usize,
     ) -> Self {
@@ -50,12 +50,12 @@ impl<'c> Fax<'c> {
         std::mem::swap(&mut self.above, &mut self.changes);
         self.changes.clear();
         match self.coding {
-            form::Fax::Group4 => self.by_the_row_above()?,
-            form::Fax::Rle { words } => {
+            form::FaxCoding::Group4 => self.by_the_row_above()?,
+            form::FaxCoding::Rle { words } => {
                 self.bits.align(if words { 16 } else { 8 });
                 self.by_runs()?;
             }
-            form::Fax::Group3 { two_dimensional } => self.marked_row(two_dimensional)?,
+            form::FaxCoding::Group3 { two_dimensional } => self.marked_row(two_dimensional)?,
         }
         self.draw();
         Some(())

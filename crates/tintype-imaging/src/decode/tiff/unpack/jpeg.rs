@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tintype_jpeg::{Colour, Scale};
 
-use super::super::lane::Chunks;
+use super::super::chunk::PageChunks;
 use super::{Shape, fit};
 use crate::Error;
 use crate::decode::jpeg;
@@ -15,7 +15,7 @@ use crate::probe::tiff::page::YCBCR;
 const SOI: &[u8] = &[0xff, 0xd8];
 
 pub(super) fn decode(
-    chunks: &Chunks<'_>,
+    chunks: &PageChunks<'_>,
     bytes: &[u8],
     shape: &Shape,
     limits: &Limits,

@@ -14,8 +14,8 @@ use flate2::read::ZlibDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 
+use super::chunk::PageChunks;
 use super::form::Packing;
-use super::lane::Chunks;
 use crate::Error;
 
 /// The maximum window or dictionary. The highest presets of xz and zstd use 64 and 128 MiB; most files compress each
@@ -31,7 +31,7 @@ pub(super) struct Shape {
 }
 
 pub(super) fn open<'c>(
-    chunks: &'c Chunks<'_>,
+    chunks: &'c PageChunks<'_>,
     bytes: &'c [u8],
     shape: &Shape,
     row_bytes: usize,

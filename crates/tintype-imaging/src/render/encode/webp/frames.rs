@@ -6,7 +6,7 @@ use super::super::sequence::{Sequence, changed, of_rgba, part, rgba};
 use super::{Coding, RIFF_HEADER, Samples, contain, drawn_alone, picture, push};
 use crate::Error;
 use crate::limits::check_deadline;
-use crate::probe::Written;
+use crate::probe::EncodedRights;
 use crate::render::{Extras, Pixels, drawn};
 use crate::spec::{Rect, Size};
 
@@ -97,7 +97,7 @@ impl Sequence for Frames {
         check_deadline(deadline)
     }
 
-    fn finish(self: Box<Self>, rights: Option<&Written>) -> Result<Vec<u8>, Error> {
+    fn finish(self: Box<Self>, rights: Option<&EncodedRights>) -> Result<Vec<u8>, Error> {
         Ok(contain(
             &self.chunks,
             self.size,

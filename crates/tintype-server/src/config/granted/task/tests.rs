@@ -55,7 +55,7 @@ fn mebibytes(count: u64) -> Option<u64> {
 #[track_caller]
 fn check_unread(address: &str, reason: &str) {
     let (limits, unread) = limits(address);
-    assert_eq!(limits, Limits::default());
+    assert_eq!(limits, TaskLimits::default());
     let unread = unread.unwrap();
     assert!(unread.contains(reason), "{unread}");
 }

@@ -7,34 +7,34 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::objects::Objects;
+use super::objects::DiskObjects;
 use crate::Error;
 use crate::url::DiskSettings;
 
 const ACTION: &str = "reading the store's folder";
 
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct StoreFolder {
     settings: DiskSettings,
     is_read_only: bool,
     /// Whether the store was a mounted file system, below which there may be an empty folder.
     is_mount: bool,
-    open: RwLock<Arc<Objects>>,
+    open: RwLock<Arc<DiskObjects>>,
     reopening: Mutex<()>,
 }
 
-impl Place {
+impl StoreFolder {
     pub(super) fn open(settings: DiskSettings) -> Result<Self, Error> {
-        let objects = Objects::open(&settings)?;
+        let objects = DiskObjects::open(&settings)?;
         Ok(Self::new(settings, objects, false))
     }
 
     pub(super) fn open_to_read(settings: DiskSettings) -> Result<Self, Error> {
-        let objects = Objects::open_to_read(&settings)?;
+        let objects = DiskObjects::open_to_read(&settings)?;
         Ok(Self::new(settings, objects, true))
     }
 
-    fn new(settings: DiskSettings, objects: Objects, is_read_only: bool) -> Self {
+    fn new(settings: DiskSettings, objects: DiskObjects, is_read_only: bool) -> Self {
         Self {
             is_mount: is_mount(objects.folders().path()).unwrap_or_default(),
             settings,
@@ -44,7 +44,7 @@ impl Place {
         }
     }
 
-    pub(super) fn last(&self) -> Arc<Objects> {
+    pub(super) fn last(&self) -> Arc<DiskObjects> {
         self.open
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -53,7 +53,7 @@ impl Place {
 
     /// The store as it is now. Called before every operation: it is one stat of a folder, and a store that has
     /// disappeared must not pass for an empty one.
-    pub(super) fn objects(&self) -> Result<Arc<Objects>, Error> {
+    pub(super) fn objects(&self) -> Result<Arc<DiskObjects>, Error> {
         let objects = self.last();
         if self.is_in_place(&objects)? {
             return Ok(objects);
@@ -76,8 +76,8 @@ impl Place {
             });
         }
         let found = Arc::new(match self.is_read_only {
-            true => Objects::open_to_read(&self.settings)?,
-            false => Objects::open(&self.settings)?,
+            true => DiskObjects::open_to_read(&self.settings)?,
+            false => DiskObjects::open(&self.settings)?,
         });
         tracing::warn!(path = %path.display(), "another folder is in place of the store; it is used from now on");
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = found.clone();
@@ -85,13 +85,13 @@ impl Place {
     }
 
     /// The same if nothing has changed and no look at it waits.
-    pub(super) fn objects_at_hand(&self) -> Option<Arc<Objects>> {
+    pub(super) fn objects_at_hand(&self) -> Option<Arc<DiskObjects>> {
         let objects = self.last();
         let is_there = objects.is_local() && self.is_in_place(&objects).unwrap_or_default();
         is_there.then_some(objects)
     }
 
-    fn is_in_place(&self, objects: &Objects) -> Result<bool, Error> {
+    fn is_in_place(&self, objects: &DiskObjects) -> Result<bool, Error> {
         let held = objects.folders().root().metadata();
         let held = held.map_err(Error::io(ACTION))?;
         let now = fs::metadata(objects.folders().path()).map_err(Error::io(ACTION))?;

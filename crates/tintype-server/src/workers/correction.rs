@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::job::Spent;
+use super::job::TurnTimings;
 
 /// Each job counts for an eighth: stable against noise, quick after a change.
 const WEIGHT: u32 = 8;
@@ -13,20 +13,20 @@ const WEIGHT: u32 = 8;
 const MOST_OFF: f64 = 8.0;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Correction {
     /// The logarithm of measured over expected, so that twice and half are equally far off.
     off: f64,
     /// Time spent waiting for the store, which occupies the thread as well.
     fetching: Duration,
 }
 
-impl Pace {
+impl Correction {
     /// How long a job will occupy its thread if the model expects `time` of work.
     pub(super) fn foresee(&self, time: Duration) -> Duration {
         time.mul_f64(self.off.exp()) + self.fetching
     }
 
-    pub(super) fn learn(&mut self, time: Duration, spent: Spent) {
+    pub(super) fn learn(&mut self, time: Duration, spent: TurnTimings) {
         self.fetching = (self.fetching * (WEIGHT - 1) + spent.fetched) / WEIGHT;
         let Some(worked) = spent.worked else { return };
         // Nothing can be learned where both are zero.
@@ -46,11 +46,11 @@ mod tests {
     const EXPECTED: Duration = Duration::from_millis(100);
 
     fn after(jobs: u32, worked: Option<Duration>, fetched: Duration) -> Duration {
-        let mut pace = Pace::default();
+        let mut correction = Correction::default();
         for _ in 0..jobs {
-            pace.learn(EXPECTED, Spent { worked, fetched });
+            correction.learn(EXPECTED, TurnTimings { worked, fetched });
         }
-        pace.foresee(EXPECTED)
+        correction.foresee(EXPECTED)
     }
 
     fn is_near(foreseen: Duration, ms: u64) -> bool {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_model_is_believed_until_something_was_measured() {
-        assert_eq!(Pace::default().foresee(EXPECTED), EXPECTED);
+        assert_eq!(Correction::default().foresee(EXPECTED), EXPECTED);
     }
 
     #[test]
@@ -97,14 +97,14 @@ mod tests {
 
     #[test]
     fn a_job_with_an_estimate_of_zero_teaches_nothing_absurd() {
-        let mut pace = Pace::default();
+        let mut correction = Correction::default();
         for worked in [Duration::ZERO, EXPECTED] {
-            let spent = Spent {
+            let spent = TurnTimings {
                 worked: Some(worked),
                 fetched: Duration::ZERO,
             };
-            pace.learn(Duration::ZERO, spent);
+            correction.learn(Duration::ZERO, spent);
         }
-        assert!(pace.foresee(EXPECTED) <= 8 * EXPECTED);
+        assert!(correction.foresee(EXPECTED) <= 8 * EXPECTED);
     }
 }

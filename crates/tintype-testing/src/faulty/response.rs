@@ -17,7 +17,7 @@ use super::xml;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-pub(super) struct Answer {
+pub(super) struct S3Response {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) content: Content,
@@ -29,7 +29,7 @@ pub(super) struct Answer {
 #[derive(Clone, Copy)]
 pub(super) struct Refusal(pub(super) u16, pub(super) &'static str);
 
-impl Answer {
+impl S3Response {
     pub(super) fn new(status: u16) -> Self {
         Self {
             status,

@@ -1,11 +1,11 @@
 //! The coefficients of one row of MCUs, for scans that are read side by side and for decoding at several scales.
 
-use crate::frame::{Component, Frame};
-use crate::idct::{Factors, Rows, last_needed};
+use crate::frame::{Component, FrameHeader};
+use crate::idct::{InverseFactors, TransformedRows, last_needed};
 use crate::plane::{Output, Plane};
 
 /// Of one component: of each block as many coefficients as its pixels need.
-pub(crate) struct Store {
+pub(crate) struct CoefficientBuffer {
     firsts: Vec<i32>,
     /// Of each block, bits of the others that are not zero, by place in coding order: kept or not, for later scans have
     /// a correction for each.
@@ -20,15 +20,15 @@ pub(crate) struct Store {
     first_row: usize,
 }
 
-pub(crate) struct Block<'a> {
+pub(crate) struct BlockCoefficients<'a> {
     pub(crate) first: &'a mut i32,
     mask: &'a mut u64,
     others: &'a mut [i16],
 }
 
-impl Store {
+impl CoefficientBuffer {
     /// One store per component, with the coefficients that the largest output needs.
-    pub(crate) fn of_components(frame: &Frame, outputs: &[Output]) -> Vec<Self> {
+    pub(crate) fn of_components(frame: &FrameHeader, outputs: &[Output]) -> Vec<Self> {
         let components = frame.components.iter().enumerate();
         let stores = components.map(|(index, component)| {
             let sides = outputs.iter().map(|output| output.planes[index].side);
@@ -64,12 +64,12 @@ impl Store {
     }
 
     #[inline(always)]
-    pub(crate) fn block(&mut self, x: usize, y: usize) -> Block<'_> {
+    pub(crate) fn block(&mut self, x: usize, y: usize) -> BlockCoefficients<'_> {
         let index = (y - self.first_row) * self.blocks + x;
         let others = self
             .others
             .get_mut(index * self.kept..(index + 1) * self.kept);
-        Block {
+        BlockCoefficients {
             first: &mut self.firsts[index],
             mask: &mut self.masks[index],
             others: others.unwrap_or_default(),
@@ -79,14 +79,19 @@ impl Store {
     /// Writes the pixels of this component to each output. A component without factors, which no scan has mentioned,
     /// stays gray.
     #[inline(always)]
-    pub(crate) fn write(&self, factors: &[Factors], outputs: &mut [Output], component: usize) {
+    pub(crate) fn write(
+        &self,
+        factors: &[InverseFactors],
+        outputs: &mut [Output],
+        component: usize,
+    ) {
         for (factors, output) in factors.iter().zip(outputs) {
             self.write_plane(factors, &mut output.planes[component]);
         }
     }
 
     #[inline(always)]
-    fn write_plane(&self, factors: &Factors, plane: &mut Plane) {
+    fn write_plane(&self, factors: &InverseFactors, plane: &mut Plane) {
         match plane.side {
             1 => self.write_blocks::<1>(factors, plane),
             2 => self.write_blocks::<2>(factors, plane),
@@ -100,7 +105,7 @@ impl Store {
     }
 
     #[inline(always)]
-    fn write_blocks<const SIDE: usize>(&self, factors: &Factors, plane: &mut Plane) {
+    fn write_blocks<const SIDE: usize>(&self, factors: &InverseFactors, plane: &mut Plane) {
         let needed = const {
             match SIDE {
                 1 => 0,
@@ -108,7 +113,7 @@ impl Store {
             }
         };
         for (index, (&first, &mask)) in self.firsts.iter().zip(&self.masks).enumerate() {
-            let mut rows = Rows::new(factors, first);
+            let mut rows = TransformedRows::new(factors, first);
             let others = self.others.get(index * self.kept..).unwrap_or_default();
             let mut left = mask & needed;
             while left != 0 {
@@ -123,7 +128,7 @@ impl Store {
     }
 }
 
-impl Block<'_> {
+impl BlockCoefficients<'_> {
     /// Mask of the nonzero coefficients in `from..=to`.
     #[inline(always)]
     pub(crate) fn present(&self, from: usize, to: usize) -> u64 {

@@ -10,14 +10,14 @@ use super::{STALE, StoredRecord};
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct CachedRecord {
     /// `None` if there is no such original.
     pub(super) stored: Option<Arc<StoredRecord>>,
     /// Milliseconds since [`BEGAN`]. Shared by all copies, so that it can be extended while others hold the entry.
     believed_until: Arc<AtomicU64>,
 }
 
-impl Known {
+impl CachedRecord {
     pub(super) fn new(stored: Option<Arc<StoredRecord>>, keep: Duration) -> Self {
         let until = millis(Instant::now() + keep);
         Self {

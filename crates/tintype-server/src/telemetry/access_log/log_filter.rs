@@ -14,12 +14,12 @@ pub enum Logged {
 
 /// Decides for each request.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct LogFilter {
     logged: Logged,
     others: AtomicU64,
 }
 
-impl Choice {
+impl LogFilter {
     pub(super) fn new(logged: Logged) -> Self {
         let others = AtomicU64::new(0);
         Self { logged, others }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn errors_are_always_logged_and_others_as_configured() {
         let logged = |logged| {
-            let choice = Choice::new(logged);
+            let choice = LogFilter::new(logged);
             let of = |status| (0..20).filter(|_| choice.of(status).is_some()).count();
             (of(200), of(304), of(404), of(503))
         };
@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(logged(Logged::All), (20, 20, 20, 20));
         assert_eq!(logged(Logged::Errors), (0, 0, 20, 20));
         assert_eq!(logged(Logged::OneIn(ten)), (2, 2, 20, 20));
-        let choice = Choice::new(Logged::OneIn(ten));
+        let choice = LogFilter::new(Logged::OneIn(ten));
         assert_eq!(
             (choice.of(200), choice.of(500)),
             (Some(Some(10)), Some(None))

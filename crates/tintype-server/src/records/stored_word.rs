@@ -7,12 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A word that this release knows, or one of another release, which is kept as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named<T> {
+pub enum StoredWord<T> {
     Known(T),
     Other(String),
 }
 
-impl<T: Copy> Named<T> {
+impl<T: Copy> StoredWord<T> {
     pub fn known(&self) -> Option<T> {
         match self {
             Self::Known(word) => Some(*word),
@@ -21,7 +21,7 @@ impl<T: Copy> Named<T> {
     }
 }
 
-impl<T: fmt::Display> fmt::Display for Named<T> {
+impl<T: fmt::Display> fmt::Display for StoredWord<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(word) => word.fmt(f),
@@ -30,13 +30,13 @@ impl<T: fmt::Display> fmt::Display for Named<T> {
     }
 }
 
-impl<T: fmt::Display> Serialize for Named<T> {
+impl<T: fmt::Display> Serialize for StoredWord<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de, T: FromStr> Deserialize<'de> for Named<T> {
+impl<'de, T: FromStr> Deserialize<'de> for StoredWord<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Ok(text.parse().map_or(Self::Other(text), Self::Known))

@@ -14,12 +14,12 @@ const ENOUGH: u32 = 5;
 const MOST: usize = 4_096;
 
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    ill: HashMap<u64, Place>,
+pub(super) struct ObjectBreakers {
+    ill: HashMap<u64, ObjectBreaker>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct ObjectBreaker {
     gate: Gate,
     began: Instant,
     slow: u32,
@@ -28,20 +28,20 @@ struct Place {
 
 /// An object and its folder.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ids {
+pub(super) struct TargetIds {
     pub(super) object: u64,
     pub(super) folder: u64,
 }
 
-impl Places {
-    pub(super) fn let_through(&mut self, ids: Ids, now: Instant) -> bool {
+impl ObjectBreakers {
+    pub(super) fn let_through(&mut self, ids: TargetIds, now: Instant) -> bool {
         [ids.folder, ids.object].iter().all(|id| {
             let place = self.ill.get_mut(id);
             place.is_none_or(|place| place.gate.lets_through(now))
         })
     }
 
-    pub(super) fn answered(&mut self, ids: Ids) {
+    pub(super) fn answered(&mut self, ids: TargetIds) {
         if self.ill.is_empty() {
             return;
         }
@@ -54,13 +54,13 @@ impl Places {
         }
     }
 
-    pub(super) fn silent(&mut self, ids: Ids, now: Instant) {
+    pub(super) fn silent(&mut self, ids: TargetIds, now: Instant) {
         if let Some(object) = self.at(ids.object, now) {
             object.gate.shut(now);
         }
     }
 
-    pub(super) fn slow(&mut self, ids: Ids, now: Instant) {
+    pub(super) fn slow(&mut self, ids: TargetIds, now: Instant) {
         self.silent(ids, now);
         let Some(folder) = self.at(ids.folder, now) else {
             return;
@@ -75,7 +75,7 @@ impl Places {
     }
 
     /// `None` if there are too many to remember this one.
-    fn at(&mut self, id: u64, now: Instant) -> Option<&mut Place> {
+    fn at(&mut self, id: u64, now: Instant) -> Option<&mut ObjectBreaker> {
         if self.ill.len() >= MOST && !self.ill.contains_key(&id) {
             self.ill
                 .retain(|_, place| now.saturating_duration_since(place.began) < WINDOW);
@@ -83,7 +83,7 @@ impl Places {
                 return None;
             }
         }
-        Some(self.ill.entry(id).or_insert_with(|| Place {
+        Some(self.ill.entry(id).or_insert_with(|| ObjectBreaker {
             gate: Gate::default(),
             began: now,
             slow: 0,
@@ -96,44 +96,44 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn ids(object: u64, folder: u64) -> Ids {
-        Ids { object, folder }
+    fn ids(object: u64, folder: u64) -> TargetIds {
+        TargetIds { object, folder }
     }
 
     #[test]
     fn a_silent_object_is_left_alone_and_its_neighbours_are_not() {
-        let (mut places, now) = (Places::default(), Instant::now());
+        let (mut breakers, now) = (ObjectBreakers::default(), Instant::now());
         for _ in 0..10 {
-            places.silent(ids(1, 100), now);
+            breakers.silent(ids(1, 100), now);
         }
-        assert!(!places.let_through(ids(1, 100), now));
-        assert!(places.let_through(ids(2, 100), now));
-        assert!(places.let_through(ids(1, 100), now + Duration::from_secs(1)));
-        places.answered(ids(1, 100));
-        assert!(places.let_through(ids(1, 100), now));
+        assert!(!breakers.let_through(ids(1, 100), now));
+        assert!(breakers.let_through(ids(2, 100), now));
+        assert!(breakers.let_through(ids(1, 100), now + Duration::from_secs(1)));
+        breakers.answered(ids(1, 100));
+        assert!(breakers.let_through(ids(1, 100), now));
     }
 
     #[test]
     fn a_folder_is_left_alone_once_many_of_its_objects_are_throttled() {
-        let (mut places, now) = (Places::default(), Instant::now());
+        let (mut breakers, now) = (ObjectBreakers::default(), Instant::now());
         for object in 1..5 {
-            places.slow(ids(object, 100), now);
+            breakers.slow(ids(object, 100), now);
         }
-        assert!(places.let_through(ids(9, 100), now));
-        places.slow(ids(5, 100), now);
-        assert!(!places.let_through(ids(9, 100), now));
-        assert!(places.let_through(ids(9, 200), now), "of another folder");
-        assert!(places.let_through(ids(9, 100), now + Duration::from_secs(1)));
-        places.answered(ids(9, 100));
-        assert!(places.let_through(ids(9, 100), now));
+        assert!(breakers.let_through(ids(9, 100), now));
+        breakers.slow(ids(5, 100), now);
+        assert!(!breakers.let_through(ids(9, 100), now));
+        assert!(breakers.let_through(ids(9, 200), now), "of another folder");
+        assert!(breakers.let_through(ids(9, 100), now + Duration::from_secs(1)));
+        breakers.answered(ids(9, 100));
+        assert!(breakers.let_through(ids(9, 100), now));
     }
 
     #[test]
     fn memory_is_bounded() {
-        let (mut places, now) = (Places::default(), Instant::now());
+        let (mut breakers, now) = (ObjectBreakers::default(), Instant::now());
         for object in 0..10_000 {
-            places.slow(ids(object, 20_000 + object), now);
+            breakers.slow(ids(object, 20_000 + object), now);
         }
-        assert_eq!(places.ill.len(), MOST);
+        assert_eq!(breakers.ill.len(), MOST);
     }
 }

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::disk::blocking;
-use crate::{Error, Source};
+use crate::{Error, WriteSource};
 
 /// Sent at once, from memory; anything larger is watched instead of timed.
 pub(super) const SMALL: u64 = 256 * 1024;
@@ -33,27 +33,27 @@ const STALLED: Duration = Duration::from_secs(10);
 
 /// All bytes of one write.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
-    bytes: Where,
+pub(super) struct Payload {
+    bytes: PayloadBytes,
     pub(super) len: u64,
 }
 
 #[derive(Clone, Debug)]
-enum Where {
+enum PayloadBytes {
     Memory(Bytes),
     File(Arc<File>),
 }
 
-impl Content {
-    pub(super) async fn open(source: Source<'_>) -> Result<Self, Error> {
+impl Payload {
+    pub(super) async fn open(source: WriteSource<'_>) -> Result<Self, Error> {
         let (path, len) = match source {
-            Source::Bytes(bytes) => {
+            WriteSource::Bytes(bytes) => {
                 return Ok(Self {
                     len: bytes.len() as u64,
-                    bytes: Where::Memory(bytes),
+                    bytes: PayloadBytes::Memory(bytes),
                 });
             }
-            Source::File { path, len } => (path.to_owned(), len),
+            WriteSource::File { path, len } => (path.to_owned(), len),
         };
         let open = move || {
             let file = OpenOptions::new()
@@ -64,7 +64,7 @@ impl Content {
             Ok(Arc::new(file))
         };
         let content = Self {
-            bytes: Where::File(blocking::run(open).await?),
+            bytes: PayloadBytes::File(blocking::run(open).await?),
             len,
         };
         content.check()?;
@@ -73,7 +73,7 @@ impl Content {
 
     /// Checks that the source still is what was announced.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let Where::File(file) = &self.bytes else {
+        let PayloadBytes::File(file) = &self.bytes else {
             return Ok(());
         };
         let metadata = file.metadata();
@@ -104,7 +104,7 @@ impl Content {
 
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    bytes: Where,
+    bytes: PayloadBytes,
     range: Range<u64>,
 }
 
@@ -117,8 +117,8 @@ impl Part {
         let end = self.range.end.min(at + SMALL);
         match &self.bytes {
             // Both ends are within bytes that are in memory.
-            Where::Memory(bytes) => Ok(bytes.slice(at as usize..end as usize)),
-            Where::File(file) => {
+            PayloadBytes::Memory(bytes) => Ok(bytes.slice(at as usize..end as usize)),
+            PayloadBytes::File(file) => {
                 let mut chunk = vec![0; (end - at) as usize];
                 file.read_exact_at(&mut chunk, at)?;
                 Ok(chunk.into())
@@ -130,8 +130,8 @@ impl Part {
         let Range { mut start, end } = self.range.clone();
         match &self.bytes {
             // Both ends are within bytes that are in memory.
-            Where::Memory(bytes) => take(&bytes[start as usize..end as usize]),
-            Where::File(file) => {
+            PayloadBytes::Memory(bytes) => take(&bytes[start as usize..end as usize]),
+            PayloadBytes::File(file) => {
                 let mut buffer = vec![0; SMALL.min(end - start) as usize];
                 while start < end {
                     let len = SMALL.min(end - start);
@@ -152,7 +152,7 @@ impl Part {
         take: impl Fn(&mut T, &[u8]) + Send + 'static,
     ) -> Result<T, Error> {
         let part = self.clone();
-        let small = part.len() <= SMALL && matches!(part.bytes, Where::Memory(_));
+        let small = part.len() <= SMALL && matches!(part.bytes, PayloadBytes::Memory(_));
         let fold = move || {
             part.each_chunk(|chunk| take(&mut state, chunk))
                 .map_err(Error::io("reading a spooled file"))?;

@@ -5,15 +5,15 @@ use std::num::NonZeroUsize;
 use tintype_imaging::spec::Format;
 use tokio::sync::oneshot;
 
-use super::super::job::{Job, Shift};
+use super::super::job::{Job, JobContext};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const BYTES: u64 = 100;
 
-/// A line with its threads and its own clock.
+/// A queue with its threads and its own clock.
 struct Scene {
-    line: Line,
+    requests: RequestQueue,
     budget: Budget,
     now: Instant,
     deadline: Duration,
@@ -21,14 +21,14 @@ struct Scene {
 
 impl Scene {
     fn new(threads: usize) -> Self {
-        let limits = Limits {
+        let limits = PoolLimits {
             threads: NonZeroUsize::new(threads).unwrap(),
             queue: 1000,
             bytes: BYTES,
             max_wait: 5 * SECOND,
         };
         Self {
-            line: Line::new(limits),
+            requests: RequestQueue::new(limits),
             budget: Budget::new(BYTES),
             now: Instant::now(),
             deadline: 15 * SECOND,
@@ -48,31 +48,31 @@ impl Scene {
             sender,
             queued: self.now,
             deadline,
-            job: |_: &mut Shift| Ok::<_, ()>(()),
+            job: |_: &mut JobContext| Ok::<_, ()>(()),
         };
         let entry = QueuedJob {
             deadline,
             cost,
             run: Box::new(job),
         };
-        self.line.push(entry, self.now)
+        self.requests.push(entry, self.now)
     }
 
     /// Takes the next job for a thread and returns its expected time.
     fn take(&mut self, thread: usize) -> Option<Duration> {
-        let turn = self.line.take(thread, &mut self.budget, self.now)?;
+        let turn = self.requests.take(thread, &mut self.budget, self.now)?;
         self.budget.release(turn.claim);
         Some(turn.cost.time)
     }
 
     fn wait(&mut self, cost: Cost) -> Duration {
-        self.line.expected_wait(&cost, self.now)
+        self.requests.expected_wait(&cost, self.now)
     }
 }
 
 fn avif(time: Duration) -> Cost {
     Cost {
-        kind: Kind::Render(Format::Avif),
+        kind: JobKind::Render(Format::Avif),
         time,
         bytes: 1,
     }
@@ -80,7 +80,7 @@ fn avif(time: Duration) -> Cost {
 
 fn jpeg(time: Duration) -> Cost {
     Cost {
-        kind: Kind::Render(Format::Jpeg),
+        kind: JobKind::Render(Format::Jpeg),
         time,
         bytes: 1,
     }
@@ -194,11 +194,11 @@ fn measurements_correct_estimates() {
         for _ in 0..40 {
             scene.push(kind(SECOND)).unwrap();
             scene.take(0).unwrap();
-            let spent = Spent {
+            let spent = TurnTimings {
                 fetched: Duration::ZERO,
                 worked: Some(worked),
             };
-            scene.line.finish(0, &kind(SECOND), spent, scene.now);
+            scene.requests.finish(0, &kind(SECOND), spent, scene.now);
         }
     };
     ran(&mut scene, avif, SECOND / 4);
@@ -221,21 +221,23 @@ fn thread_time_includes_running_jobs() {
     scene.take(0).unwrap();
     scene.take(1).unwrap();
     scene.pass(SECOND);
-    assert_eq!(scene.line.busy_time(scene.now), 2 * SECOND);
-    let spent = |worked| Spent {
+    assert_eq!(scene.requests.busy_time(scene.now), 2 * SECOND);
+    let spent = |worked| TurnTimings {
         fetched: SECOND / 4,
         worked,
     };
     scene
-        .line
+        .requests
         .finish(0, &jpeg(SECOND), spent(Some(SECOND / 2)), scene.now);
     // A job that did not finish says nothing about its estimate.
-    scene.line.finish(1, &avif(SECOND), spent(None), scene.now);
+    scene
+        .requests
+        .finish(1, &avif(SECOND), spent(None), scene.now);
     scene.pass(SECOND);
-    assert_eq!(scene.line.busy_time(scene.now), 2 * SECOND);
-    let account = Account {
+    assert_eq!(scene.requests.busy_time(scene.now), 2 * SECOND);
+    let account = TimeAccount {
         foreseen: SECOND,
         taken: SECOND * 3 / 4,
     };
-    assert_eq!(scene.line.accounts(), [(jpeg(SECOND).kind, account)]);
+    assert_eq!(scene.requests.accounts(), [(jpeg(SECOND).kind, account)]);
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tintype_store::{DiskSettings, Reader, Store, StoreUrl};
+use tintype_store::{DiskSettings, ReadOnlyStore, Store, StoreUrl};
 
 use super::remote::Remote;
 use crate::client::is_bare;
@@ -72,17 +72,17 @@ impl Address {
     }
 }
 
-pub(super) enum Place {
+pub(super) enum Endpoint {
     Store(Arc<Store>),
     Service(Remote),
 }
 
-impl Place {
+impl Endpoint {
     /// Never written to.
     pub(super) async fn source(address: &Address, token: Option<&str>) -> anyhow::Result<Self> {
         match address {
             Address::Store(url) => {
-                let opened = Reader::open(url).await;
+                let opened = ReadOnlyStore::open(url).await;
                 let opened = opened.with_context(|| format!("FROM: {url} cannot be opened"))?;
                 Ok(Self::Store(Arc::new(Store::ReadOnly(opened))))
             }

@@ -10,7 +10,7 @@ use super::{Variant, VariantName};
 /// Memory per entry beside its bytes: keys, headers and the map's overhead.
 const ENTRY_OVERHEAD: u32 = 512;
 
-pub(super) struct Hot(Cache<VariantName, Arc<Kept>>);
+pub(super) struct HotCache(Cache<VariantName, Arc<Kept>>);
 
 /// A value of the map. The map frees an entry some time after dropping it, when no thread can be reading it any
 /// more; the image itself is freed at once.
@@ -29,7 +29,7 @@ impl Kept {
     }
 }
 
-impl Hot {
+impl HotCache {
     pub(super) fn new(bytes: u64) -> Self {
         let cache = Cache::builder()
             .max_capacity(bytes)
@@ -98,7 +98,7 @@ mod tests {
     /// Whatever the map does internally: a variant that was evicted, replaced or removed takes no more memory.
     #[test]
     fn dropped_variants_are_freed_at_once() {
-        let hot = Hot::new(10 * (LEN as u64 + u64::from(ENTRY_OVERHEAD)));
+        let hot = HotCache::new(10 * (LEN as u64 + u64::from(ENTRY_OVERHEAD)));
         let seen: Vec<Weak<Variant>> = (0..100u8)
             .map(|number| {
                 let variant = variant();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 const KEPT_FOR: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub struct Held<T> {
+pub struct Expiring<T> {
     slot: Arc<Mutex<Slot<T>>>,
     /// Whether holding it costs anything at the moment.
     is_costly: fn(&T) -> bool,
@@ -26,7 +26,7 @@ struct Slot<T> {
     is_kept: bool,
 }
 
-impl<T: Send + 'static> Held<T> {
+impl<T: Send + 'static> Expiring<T> {
     pub fn new(is_costly: fn(&T) -> bool) -> Self {
         let slot = Slot {
             put: None,
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Held<T> {
     }
 }
 
-impl<T> Clone for Held<T> {
+impl<T> Clone for Expiring<T> {
     fn clone(&self) -> Self {
         Self {
             slot: self.slot.clone(),
@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_costly_value_is_dropped_after_a_while() {
-        let held = Held::new(|costly: &bool| *costly);
+        let held = Expiring::new(|costly: &bool| *costly);
         for _ in 0..10 {
             held.put(true);
             sleep(KEPT_FOR / 2).await;

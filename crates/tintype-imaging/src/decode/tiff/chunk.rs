@@ -3,26 +3,26 @@
 use std::io::Read;
 use std::time::Instant;
 
-use super::form::{Form, Packing};
-use super::sample::Sample;
+use super::form::{Packing, PageFormat};
+use super::sample::TiffSample;
 use super::{predict, unpack};
 use crate::Error;
 use crate::limits::Limits;
 use crate::probe::tiff::page::{CIE_LAB, ICC_LAB, PALETTE};
-use crate::probe::tiff::{Page, Places};
+use crate::probe::tiff::{ChunkTable, Page};
 
 /// What all strips or tiles of a page have in common.
-pub(super) struct Chunks<'a> {
+pub(super) struct PageChunks<'a> {
     pub(super) file: &'a [u8],
     pub(super) page: Page,
-    pub(super) form: Form,
-    pub(super) places: Places,
+    pub(super) form: PageFormat,
+    pub(super) table: ChunkTable,
     pub(super) tables: Vec<u8>,
     pub(super) limits: &'a Limits,
     pub(super) deadline: Instant,
 }
 
-impl<'a> Chunks<'a> {
+impl<'a> PageChunks<'a> {
     /// The number of image rows in a row of chunks.
     pub(super) fn rows(&self, chunk_row: u64) -> u32 {
         let height = u64::from(self.page.chunk.height);
@@ -31,7 +31,7 @@ impl<'a> Chunks<'a> {
     }
 
     /// Opens a chunk; one that cannot be read has no rows.
-    pub(super) fn open<'c>(&'c self, index: u64, chunk_row: u64) -> Result<Lane<'c>, Error> {
+    pub(super) fn open<'c>(&'c self, index: u64, chunk_row: u64) -> Result<ChunkReader<'c>, Error> {
         let page = &self.page;
         let samples = (page.samples / page.planes()) as usize;
         let shape = unpack::Shape {
@@ -53,7 +53,7 @@ impl<'a> Chunks<'a> {
             Err(Error::Malformed(_)) => None,
             Err(error) => return Err(error),
         };
-        Ok(Lane {
+        Ok(ChunkReader {
             reader,
             form: &self.form,
             raw: matches!(page.photometric, PALETTE | CIE_LAB | ICC_LAB),
@@ -67,13 +67,13 @@ impl<'a> Chunks<'a> {
     /// The chunk's bytes, truncated at the end of the file. If its length is unknown, everything that follows.
     fn chunk(&self, index: u64) -> &'a [u8] {
         let at = index as usize;
-        let Some(&offset) = self.places.offsets.get(at) else {
+        let Some(&offset) = self.table.offsets.get(at) else {
             return &[];
         };
         let file = self.file;
         let rest = usize::try_from(offset).ok().and_then(|at| file.get(at..));
         let rest = rest.unwrap_or_default();
-        match self.places.counts.get(at) {
+        match self.table.counts.get(at) {
             // The end of raw samples is known anyway, and some writers store wrong counts.
             Some(&count) if count > 0 && self.form.packing != Packing::None => {
                 &rest[..rest.len().min(usize::try_from(count).unwrap_or(usize::MAX))]
@@ -83,10 +83,10 @@ impl<'a> Chunks<'a> {
     }
 }
 
-pub(super) struct Lane<'c> {
+pub(super) struct ChunkReader<'c> {
     /// `None` when there are no more rows.
     reader: Option<Box<dyn Read + 'c>>,
-    form: &'c Form,
+    form: &'c PageFormat,
     raw: bool,
     apart: usize,
     packed: Vec<u8>,
@@ -95,9 +95,9 @@ pub(super) struct Lane<'c> {
     line: usize,
 }
 
-impl Lane<'_> {
+impl ChunkReader<'_> {
     /// Fills a row; returns `false` and clears it if there is none.
-    pub(super) fn next<S: Sample>(&mut self, row: &mut [S]) -> bool {
+    pub(super) fn next<S: TiffSample>(&mut self, row: &mut [S]) -> bool {
         if self.line == 0 && !self.read() {
             row.fill(S::default());
             return false;

@@ -6,18 +6,18 @@
 use std::ops::Range;
 
 use crate::{
-    Breakers, Counts, Disk, ETag, Error, Get, Kind, Meta, Object, Objects, Page, Store, StoreUrl,
-    Survey,
+    Breakers, Counts, Disk, ETag, Error, Get, Meta, Object, ObjectKind, ObjectPage, OriginalPage,
+    Store, StoreUrl, Survey,
 };
 
 #[derive(Debug)]
-pub struct Reader {
+pub struct ReadOnlyStore {
     store: Box<Store>,
     /// Calls on a [`Store::ReadOnly`]; the store below counts those that came through.
     counts: Counts,
 }
 
-impl Reader {
+impl ReadOnlyStore {
     pub async fn open(url: &StoreUrl) -> Result<Self, Error> {
         let store = match url {
             StoreUrl::Disk(settings) => Store::Disk(Disk::open_to_read(settings.clone()).await?),
@@ -45,22 +45,22 @@ impl Reader {
         delimiter: bool,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<OriginalPage, Error> {
         self.store.list(prefix, delimiter, cursor, limit).await
     }
 
     pub async fn list_kind(
         &self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Objects, Error> {
+    ) -> Result<ObjectPage, Error> {
         self.store.list_kind(kind, cursor, limit).await
     }
 
     pub async fn survey(
         &self,
-        kind: Kind,
+        kind: ObjectKind,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Survey, Error> {
@@ -84,7 +84,7 @@ impl Reader {
     }
 
     /// Counts of the store below.
-    pub fn asked(&self) -> &Counts {
+    pub fn requests(&self) -> &Counts {
         self.store.counts()
     }
 
@@ -93,7 +93,7 @@ impl Reader {
     }
 }
 
-impl From<Store> for Reader {
+impl From<Store> for ReadOnlyStore {
     fn from(store: Store) -> Self {
         Self {
             store: Box::new(store),

@@ -13,7 +13,7 @@ const ENOUGH: usize = 5;
 const MOST: usize = 1_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Lane {
+pub(super) struct OperationBreaker {
     gate: Gate,
     now: Window,
     before: Window,
@@ -27,7 +27,7 @@ struct Window {
     failed: HashSet<u64>,
 }
 
-impl Lane {
+impl OperationBreaker {
     pub(super) fn lets_through(&mut self, now: Instant) -> bool {
         self.gate.lets_through(now)
     }
@@ -45,7 +45,7 @@ impl Lane {
         }
     }
 
-    /// Records a failure; returns whether the lane shut because of it.
+    /// Records a failure; returns whether the gate shut because of it.
     pub(super) fn failed(&mut self, place: u64, now: Instant) -> bool {
         self.turn(now);
         if self.now.failed.len() < MOST {
@@ -80,36 +80,36 @@ mod tests {
     #[test]
     fn it_shuts_when_many_objects_fail_and_most_do() {
         let now = Instant::now();
-        let mut lane = Lane::default();
+        let mut breaker = OperationBreaker::default();
         for _ in 0..100 {
             assert!(
-                !lane.failed(1, now),
+                !breaker.failed(1, now),
                 "one object, asked for again and again"
             );
         }
         for _ in 0..8 {
-            lane.answered(now);
+            breaker.answered(now);
         }
         for place in 2..8 {
-            assert!(!lane.failed(place, now), "{place} of {}", place + 8);
+            assert!(!breaker.failed(place, now), "{place} of {}", place + 8);
         }
-        assert!(lane.failed(8, now), "half of them");
-        assert!(!lane.lets_through(now));
+        assert!(breaker.failed(8, now), "half of them");
+        assert!(!breaker.lets_through(now));
         let later = now + Duration::from_secs(1);
-        assert!(lane.lets_through(later), "one to try");
-        assert!(!lane.lets_through(later));
-        lane.answered(later);
-        assert!(lane.lets_through(later));
-        assert!(!lane.failed(8, later), "what was before is forgotten");
+        assert!(breaker.lets_through(later), "one to try");
+        assert!(!breaker.lets_through(later));
+        breaker.answered(later);
+        assert!(breaker.lets_through(later));
+        assert!(!breaker.failed(8, later), "what was before is forgotten");
     }
 
     #[test]
     fn old_failures_do_not_count() {
-        let (mut lane, start) = (Lane::default(), Instant::now());
+        let (mut breaker, start) = (OperationBreaker::default(), Instant::now());
         for place in 0..4 {
-            lane.failed(place, start);
+            breaker.failed(place, start);
         }
         let later = start + 2 * WINDOW;
-        assert!(!lane.failed(4, later));
+        assert!(!breaker.failed(4, later));
     }
 }

@@ -11,9 +11,9 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, Claim};
-use super::job::{Run, Spent};
-use super::pace::Pace;
-use super::{Account, Cost, Kind, Limits, Priority, Refusal};
+use super::correction::Correction;
+use super::job::{ErasedJob, TurnTimings};
+use super::{Cost, JobKind, PoolLimits, Priority, Refusal, TimeAccount};
 
 /// Multiple of its own time for which a job lets smaller ones pass: enough that a crowd of small ones passes a
 /// large one, and little enough that the largest, which take some seconds, keep their deadline.
@@ -25,7 +25,7 @@ const MAX_PASSED: u32 = 16;
 pub(super) struct QueuedJob {
     pub(super) deadline: Instant,
     pub(super) cost: Cost,
-    pub(super) run: Box<dyn Run>,
+    pub(super) run: Box<dyn ErasedJob>,
 }
 
 impl QueuedJob {
@@ -36,9 +36,9 @@ impl QueuedJob {
 }
 
 /// A job whose turn has come, and the bytes claimed for it.
-pub(super) struct Turn {
+pub(super) struct ScheduledJob {
     pub(super) cost: Cost,
-    pub(super) run: Box<dyn Run>,
+    pub(super) run: Box<dyn ErasedJob>,
     pub(super) claim: Claim,
 }
 
@@ -56,25 +56,25 @@ struct Running {
     foreseen: Duration,
 }
 
-pub(super) struct Line {
-    limits: Limits,
+pub(super) struct RequestQueue {
+    limits: PoolLimits,
     /// Sorted by rank.
     waiting: VecDeque<Waiting>,
     /// The running job of each thread.
     threads: Vec<Option<Running>>,
-    paces: HashMap<Kind, Pace>,
-    accounts: HashMap<Kind, Account>,
+    corrections: HashMap<JobKind, Correction>,
+    accounts: HashMap<JobKind, TimeAccount>,
     /// Thread time of finished jobs.
     busy_time: Duration,
 }
 
-impl Line {
-    pub(super) fn new(limits: Limits) -> Self {
+impl RequestQueue {
+    pub(super) fn new(limits: PoolLimits) -> Self {
         Self {
             limits,
             waiting: VecDeque::with_capacity(limits.queue.min(1024)),
             threads: vec![None; limits.threads.get()],
-            paces: HashMap::new(),
+            corrections: HashMap::new(),
             accounts: HashMap::new(),
             busy_time: Duration::ZERO,
         }
@@ -117,7 +117,7 @@ impl Line {
         thread: usize,
         budget: &mut Budget,
         now: Instant,
-    ) -> Option<Turn> {
+    ) -> Option<ScheduledJob> {
         let index = self.next_that_fits(budget)?;
         for passed in self.waiting.range_mut(..index) {
             passed.passed += 1;
@@ -130,7 +130,7 @@ impl Line {
             began: now,
             foreseen,
         });
-        Some(Turn {
+        Some(ScheduledJob {
             cost: entry.cost,
             run: entry.run,
             claim,
@@ -149,7 +149,7 @@ impl Line {
         None
     }
 
-    pub(super) fn finish(&mut self, thread: usize, cost: &Cost, spent: Spent, now: Instant) {
+    pub(super) fn finish(&mut self, thread: usize, cost: &Cost, spent: TurnTimings, now: Instant) {
         if let Some(running) = self.threads[thread].take() {
             self.busy_time += now.saturating_duration_since(running.began);
             // A job that was cut short says nothing about its estimate.
@@ -159,7 +159,7 @@ impl Line {
                 account.taken += spent.fetched + worked;
             }
         }
-        self.paces
+        self.corrections
             .entry(cost.kind)
             .or_default()
             .learn(cost.time, spent);
@@ -189,8 +189,12 @@ impl Line {
     }
 
     fn foresee(&self, cost: &Cost) -> Duration {
-        let pace = self.paces.get(&cost.kind).copied().unwrap_or_default();
-        pace.foresee(cost.time)
+        let correction = self
+            .corrections
+            .get(&cost.kind)
+            .copied()
+            .unwrap_or_default();
+        correction.foresee(cost.time)
     }
 
     pub(super) fn sweep(&mut self, now: Instant) {
@@ -225,7 +229,7 @@ impl Line {
         self.busy_time + times.sum::<Duration>()
     }
 
-    pub(super) fn accounts(&self) -> Vec<(Kind, Account)> {
+    pub(super) fn accounts(&self) -> Vec<(JobKind, TimeAccount)> {
         let accounts = self.accounts.iter();
         accounts.map(|(kind, account)| (*kind, *account)).collect()
     }

@@ -18,7 +18,7 @@ use super::{VariantName, Variants, sealed};
 use crate::error::Error;
 use crate::records::StoredRecord;
 use crate::records::record::Record;
-use crate::variants::formats::{self, Reason};
+use crate::variants::formats::{self, DeferralReason};
 use crate::workers::Priority;
 
 /// How soon this process notices a variant that another replica has made.
@@ -33,14 +33,14 @@ const MAX_NAMES: u64 = 10_000;
 /// Deadlines in place of one: requests that use the CPUs can slow background work down a lot.
 const DEADLINES: u32 = 20;
 
-pub(super) struct Later {
+pub(super) struct BackgroundRenders {
     /// Whether the store has the variant.
     looked_up: future::Cache<VariantName, bool>,
     /// Queued, running, or tried.
     begun: Cache<VariantName, ()>,
 }
 
-impl Default for Later {
+impl Default for BackgroundRenders {
     fn default() -> Self {
         Self {
             looked_up: future::Cache::builder()
@@ -57,7 +57,11 @@ impl Default for Later {
 
 impl Variants {
     /// Returns which of the choices to send in place of the first, unless that has been made already.
-    pub fn gives_way(&self, record: &Record, choices: &[Resolved]) -> Option<(usize, Reason)> {
+    pub fn deferral(
+        &self,
+        record: &Record,
+        choices: &[Resolved],
+    ) -> Option<(usize, DeferralReason)> {
         let [best, _, ..] = choices else { return None };
         let costs: Option<Vec<_>> = choices
             .iter()
@@ -67,10 +71,10 @@ impl Variants {
             // An animation may take as long as any other image, but must not use up the deadline.
             let most = self.config.work.render_deadline / 2;
             let is_long = costs?.first()?.total() > most;
-            return is_long.then_some((1, Reason::Dear));
+            return is_long.then_some((1, DeferralReason::Dear));
         }
         let wait = self.pool.expected_wait(&cost_of(record, best)?);
-        formats::gives_way(&costs?, self.config.pictures.format_budget, wait)
+        formats::deferral(&costs?, self.config.pictures.format_budget, wait)
     }
 
     /// Returns whether the variant exists already. Concurrent calls make one request to the store.
@@ -79,7 +83,7 @@ impl Variants {
             return true;
         }
         let look = async { self.read_stored(&name, key, &stored.record).await.is_some() };
-        self.later.looked_up.get_with(name, look).await
+        self.background.looked_up.get_with(name, look).await
     }
 
     /// Makes the variant in the background, unless that has begun already.
@@ -90,7 +94,7 @@ impl Variants {
         stored: &Arc<StoredRecord>,
         resolved: Resolved,
     ) {
-        if !self.later.begun.entry(name).or_insert(()).is_fresh() {
+        if !self.background.begun.entry(name).or_insert(()).is_fresh() {
             return;
         }
         let (variants, key, stored) = (self.clone(), key.clone(), stored.clone());
@@ -99,7 +103,7 @@ impl Variants {
             let result = match in_background(making).await {
                 Ok(()) => "made",
                 Err(error) if error.is_overload() => {
-                    variants.later.begun.invalidate(&name);
+                    variants.background.begun.invalidate(&name);
                     "refused"
                 }
                 Err(error) => {
@@ -126,7 +130,7 @@ impl Variants {
         let sum = sealed::sum(&bytes);
         let variant = self.keep(&name, key, &stored.record, (bytes, sum), rendered.format);
         self.write(name, &variant).await;
-        self.later.looked_up.insert(name, true).await;
+        self.background.looked_up.insert(name, true).await;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use tintype_imaging::spec::Decimal;
 
 /// First turned clockwise, then mirrored, as in a spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct Orientation {
     /// 0..=3, clockwise.
     pub(super) quarters: u8,
     pub(super) horizontal: bool,
@@ -14,7 +14,7 @@ pub(super) struct Turn {
 /// -1, 0 or 1 from the left and from the top.
 pub(super) type Compass = (i8, i8);
 
-impl Turn {
+impl Orientation {
     /// For an image that is mirrored first: the same as turning the other way round and then mirroring.
     pub(super) fn after_mirror(quarters: u8, horizontal: bool, vertical: bool) -> Self {
         let quarters = match horizontal != vertical {

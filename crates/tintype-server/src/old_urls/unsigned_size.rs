@@ -5,12 +5,12 @@ use tintype_imaging::spec::{Background, Gravity, Request, Rgba};
 use crate::url::SpecUrl;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct UnsignedSize {
     width: Option<u32>,
     height: Option<u32>,
 }
 
-impl Listed {
+impl UnsignedSize {
     /// 0 means no side.
     pub fn parse(text: &str) -> Option<Self> {
         const LARGEST: u32 = 8_192;

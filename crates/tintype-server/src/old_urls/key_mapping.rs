@@ -35,13 +35,13 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
 
 /// Where images were on the former server, and where they are now.
 #[derive(Debug, Default)]
-pub struct Place {
+pub struct KeyMapping {
     sources: Vec<Source>,
     key_prefix: String,
     replace: Vec<(Regex, String)>,
 }
 
-impl Place {
+impl KeyMapping {
     /// Without sources, images are those relative to the old server's root.
     pub fn new<'a>(
         sources: impl IntoIterator<Item = &'a str>,

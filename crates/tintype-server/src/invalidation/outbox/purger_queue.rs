@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::{GIVE_UP, Pending, Shared, age};
-use crate::invalidation::purgers::{Failure, Purger};
+use super::{GIVE_UP, OutboxState, Pending, age};
+use crate::invalidation::purgers::{PurgeError, Purger};
 
 /// How often a lasting failure is logged.
 const LOG_EVERY: Duration = Duration::from_secs(600);
@@ -15,15 +15,15 @@ const LOG_EVERY: Duration = Duration::from_secs(600);
 /// How long a purger has to fail before the service reports itself as degraded.
 const FAILING: Duration = Duration::from_secs(60);
 
-pub(super) struct Lane {
+pub(super) struct PurgerQueue {
     purger: Purger,
-    queue: Mutex<Queue>,
+    queue: Mutex<DueEntries>,
     more: Notify,
     failing_since: Mutex<Option<FailingSince>>,
 }
 
 #[derive(Default)]
-struct Queue {
+struct DueEntries {
     /// By due time, then by number.
     due: BTreeMap<(Instant, u64), Arc<Pending>>,
     number: u64,
@@ -35,7 +35,7 @@ struct FailingSince {
     reason: String,
 }
 
-impl Lane {
+impl PurgerQueue {
     pub(super) fn new(purger: Purger) -> Self {
         Self {
             purger,
@@ -49,8 +49,8 @@ impl Lane {
         self.purger.kind()
     }
 
-    pub(super) fn tells_at_once(&self) -> bool {
-        self.purger.tells_at_once()
+    pub(super) fn purges_at_once(&self) -> bool {
+        self.purger.purges_at_once()
     }
 
     pub(super) fn push(&self, due: Instant, pending: Arc<Pending>) {
@@ -74,7 +74,7 @@ impl Lane {
         })
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, DueEntries> {
         lock(&self.queue)
     }
 
@@ -117,7 +117,7 @@ impl Lane {
         }
     }
 
-    fn is_failing(&self, failure: &Failure) {
+    fn is_failing(&self, failure: &PurgeError) {
         let reason = failure.to_string();
         let mut failing_since = lock(&self.failing_since);
         let now = Instant::now();
@@ -148,31 +148,31 @@ impl Lane {
 }
 
 /// Delivers purges for as long as the outbox lives.
-pub(super) async fn run(shared: Arc<Shared>, number: usize) {
-    let (lane, timing) = (&shared.lanes[number], shared.timing);
+pub(super) async fn run(shared: Arc<OutboxState>, number: usize) {
+    let (queue, timing) = (&shared.queues[number], shared.timing);
     // A batch whose outcome is unknown is kept as it is: a purger that recognises repetitions must get exactly the
     // same again.
     let mut batch = Vec::new();
     let mut pause = timing.first_pause;
     loop {
         if batch.is_empty() {
-            batch = lane.collect().await;
+            batch = queue.collect().await;
         }
-        batch.retain(|pending| !gives_up(&shared, lane, pending));
+        batch.retain(|pending| !gives_up(&shared, queue, pending));
         if batch.is_empty() {
             continue;
         }
         let purges: Vec<_> = batch.iter().map(|pending| &pending.purge).collect();
-        let Err(failure) = lane.purger.deliver(&purges).await else {
-            shared.metrics.purges_delivered(lane.kind(), batch.len());
+        let Err(failure) = queue.purger.deliver(&purges).await else {
+            shared.metrics.purges_delivered(queue.kind(), batch.len());
             batch.drain(..).for_each(|pending| shared.confirm(&pending));
-            lane.is_well();
+            queue.is_well();
             pause = timing.first_pause;
             continue;
         };
-        shared.metrics.purge_failed(lane.kind());
-        lane.is_failing(&failure);
-        if matches!(failure, Failure::Refused(_)) {
+        shared.metrics.purge_failed(queue.kind());
+        queue.is_failing(&failure);
+        if matches!(failure, PurgeError::Refused(_)) {
             // One of them may be the reason, and must not hold up the others: the halves are tried separately, and
             // a purge that is refused alone waits longer than the others.
             let single = batch.len() == 1;
@@ -181,7 +181,8 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) {
                 true => Instant::now() + 2 * timing.last_pause,
                 false => Instant::now(),
             };
-            rest.into_iter().for_each(|pending| lane.push(due, pending));
+            rest.into_iter()
+                .for_each(|pending| queue.push(due, pending));
             if !single {
                 tokio::time::sleep(with_jitter(timing.first_pause)).await;
                 continue;
@@ -192,13 +193,13 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) {
     }
 }
 
-fn gives_up(shared: &Shared, lane: &Lane, pending: &Pending) -> bool {
+fn gives_up(shared: &OutboxState, queue: &PurgerQueue, pending: &Pending) -> bool {
     let entry = &pending.purge.entry;
     if age(entry.at) < GIVE_UP {
         return false;
     }
     tracing::error!(
-        purger = lane.kind(),
+        purger = queue.kind(),
         key = entry.key,
         prefix = entry.prefix,
         "a purge was dropped after {} days",

@@ -7,7 +7,7 @@ use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, FailureKind};
 use super::operation::Operation;
 use crate::key::RESERVED;
 
@@ -15,13 +15,13 @@ use crate::key::RESERVED;
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Alive {
+pub(super) struct Probe {
     client: Client,
     bucket: String,
     pub(super) path: String,
 }
 
-impl Alive {
+impl Probe {
     /// `location` is empty, or has a trailing slash.
     pub(super) fn new(client: Client, bucket: &str, location: &str) -> Self {
         Self {
@@ -32,14 +32,14 @@ impl Alive {
     }
 
     pub(super) async fn is_answered(&self) -> bool {
-        match self.ask().await {
+        match self.send().await {
             Ok(()) => true,
             Err(failure) => !failure.kind.is_away(),
         }
     }
 
     /// A single attempt, without retries.
-    pub(super) async fn ask(&self) -> Result<(), Failure> {
+    pub(super) async fn send(&self) -> Result<(), Failure> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(TIMEOUT)
             .operation_timeout(TIMEOUT)
@@ -53,7 +53,7 @@ impl Alive {
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
             Err(error) => match Failure::new(Operation::GetObject, &error) {
-                failure if failure.kind == Kind::NotFound => Ok(()),
+                failure if failure.kind == FailureKind::NotFound => Ok(()),
                 failure => Err(failure),
             },
         }

@@ -8,7 +8,7 @@ const AMZN: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const ACTOR: HeaderName = HeaderName::from_static("tintype-actor");
 
 #[derive(Debug, Default)]
-pub(super) struct Caller {
+pub(super) struct CallerHeaders {
     /// From `traceparent` or `X-Amzn-Trace-Id`, the first valid one in this order.
     pub(super) parent: Option<Parent>,
     /// The root from `X-Amzn-Trace-Id`, in the form that AWS's own tools look for.
@@ -17,7 +17,7 @@ pub(super) struct Caller {
     pub(super) actor: Option<String>,
 }
 
-impl Caller {
+impl CallerHeaders {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let amzn = headers.get(AMZN).and_then(|value| value.to_str().ok());
         let of_amzn = amzn.and_then(Parent::of_amzn);
