@@ -92,6 +92,7 @@ fn what_needs_more_comes_from_the_original() {
         "w_1600~f_jpeg",
         "w_800~crop_1000x1000x800x800~f_jpeg",
         "w_640~f_jpeg~cs_p3",
+        "w_640~f_jpeg~meta_keep",
     ] {
         app.get(&format!("/t/{KEY}/{spec}")).expect(200);
     }

@@ -78,6 +78,7 @@ fn pictures_carry_what_is_set_under_a_version_of_its_own() {
         ("w_100~f_jpeg", "a2.jpg"),
         ("w_100~f_png", "a.png"),
         ("w_100~f_webp", "a.webp"),
+        ("w_100~f_jpeg~meta_keep", "kept.jpg"),
     ] {
         let told = in_picture(&app, spec, name);
         assert_eq!(told["creators"], json!(["Ann"]), "{spec}: {told}");

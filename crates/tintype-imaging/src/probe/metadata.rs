@@ -48,7 +48,7 @@ impl MetadataBlocks {
         match metadata {
             Metadata::None => None,
             Metadata::Copyright => set.over(self.rights(limits)).written(),
-            Metadata::Keep => keep::written(self, &self.rights(limits), limits),
+            Metadata::Keep => keep::written(self, set, limits),
         }
     }
 }

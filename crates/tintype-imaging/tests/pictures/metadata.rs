@@ -2,8 +2,9 @@
 //! the rest as well, but still no locations, serial numbers or camera owners.
 
 use tintype_imaging::limits::Limits;
+use tintype_imaging::probe::SetRights;
 use tintype_imaging::render;
-use tintype_imaging::spec::{Format, Metadata, Size};
+use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
 
 use crate::corpus::{files, header, read, soon, whole};
 
@@ -125,8 +126,38 @@ const XMP: &str = "<x:xmpmeta xmlns:x='adobe:ns:meta/'><r:RDF xmlns:r='http://ww
 
 /// A JPEG with EXIF, XMP and IPTC.
 fn talkative() -> Vec<u8> {
-    let details_at = 8 + directory(&first(&[0; 4]), 8).len();
-    let main = directory(&first(&(details_at as u32).to_be_bytes()), 8);
+    file_of(XMP, &[], &[(120, b"A lion in a zoo.")])
+}
+
+/// The same with rights in every block.
+fn licensed() -> Vec<u8> {
+    let rights = "xmlns:x='http://ns.adobe.com/xap/1.0/rights/' x:UsageTerms='Old Terms' p:Credit='Old Desk'>\
+        <d:creator><r:Seq><r:li>Old Author</r:li></r:Seq></d:creator><d:subject>";
+    let xmp = XMP.replacen("><d:subject>", &format!(" {rights}"), 1);
+    assert_ne!(xmp, XMP);
+    let exif = [
+        (0x013b, 2, &b"Old Author\0\0"[..]),
+        (0x8298, 2, b"Old Notice\0\0"),
+        (0x9c9d, 1, b"Old Author\0\0"),
+    ];
+    let iptc = [
+        (80, &b"Old Author"[..]),
+        (110, b"Old Desk"),
+        (116, b"Old Notice"),
+        (120, b"L\xf6we"),
+    ];
+    file_of(&xmp, &exif, &iptc)
+}
+
+fn file_of(xmp: &str, entries: &[Entry<'_>], sets: &[(u8, &[u8])]) -> Vec<u8> {
+    let main = |details: &[u8; 4]| {
+        let mut all = first(details);
+        all.extend(entries);
+        all.sort_by_key(|entry| entry.0);
+        directory(&all, 8)
+    };
+    let details_at = 8 + main(&[0; 4]).len();
+    let main = main(&(details_at as u32).to_be_bytes());
     let details = [
         (0x829a_u16, 5_u16, &[0, 0, 0, 1, 0, 0, 0, 125][..]),
         (0x927c, 7, b"MAKER NOTE"),
@@ -138,16 +169,16 @@ fn talkative() -> Vec<u8> {
     ];
     let details = directory(&details, details_at);
     let exif = [b"Exif\0\0MM\0\x2a\0\0\0\x08", &main[..], &details].concat();
-    let data_set = |set: u8, text: &str| {
+    let data_set = |set: u8, text: &[u8]| {
         let length = (text.len() as u16).to_be_bytes();
-        [&[0x1c, 2, set][..], &length, text.as_bytes()].concat()
+        [&[0x1c, 2, set][..], &length, text].concat()
     };
-    let sets = [
-        data_set(25, "lion"),
-        data_set(90, "Secretville"),
-        data_set(120, "A lion in a zoo."),
-    ]
-    .concat();
+    let mut sets: Vec<u8> = sets
+        .iter()
+        .flat_map(|(set, text)| data_set(*set, text))
+        .collect();
+    sets.extend(data_set(25, b"lion"));
+    sets.extend(data_set(90, b"Secretville"));
     let mut iptc = [
         b"Photoshop 3.0\08BIM\x04\x04\0\0",
         &(sets.len() as u32).to_be_bytes()[..],
@@ -155,7 +186,7 @@ fn talkative() -> Vec<u8> {
     ]
     .concat();
     iptc.resize(iptc.len().next_multiple_of(2), 0);
-    let xmp = [b"http://ns.adobe.com/xap/1.0/\0", XMP.as_bytes()].concat();
+    let xmp = [b"http://ns.adobe.com/xap/1.0/\0", xmp.as_bytes()].concat();
     let picture = crate::corpus::jpeg(&[90; 64 * 3], Size::new(8, 8));
     let mut file = picture[..2].to_vec();
     for (marker, content) in [(0xe1, exif), (0xe1, xmp), (0xed, iptc)] {
@@ -242,6 +273,50 @@ fn what_is_kept_is_all_but_places_numbers_and_owners() {
     }
     let usual = rendered(&bytes, Format::Jpeg, Metadata::Copyright).unwrap();
     assert!(!contains(&usual, b"Camera 7"));
+}
+
+/// Those of the original would contradict them.
+#[test]
+fn rights_that_are_set_replace_all_others_in_what_is_kept() {
+    let set = SetRights {
+        creators: Some(vec!["Zo\u{eb} New".into()]),
+        notice: Some("\u{a9} New".into()),
+        credit: Some("New Desk".into()),
+        ..SetRights::default()
+    };
+    let said = &SAID[..6];
+    for file in [licensed(), talkative()] {
+        let upright = header(&file).unwrap().upright();
+        for format in FORMATS {
+            let resolved = Resolved {
+                metadata: Metadata::Keep,
+                rights: set.clone(),
+                ..whole(upright, Size::new(8, 8), format)
+            };
+            let kept = render::render(&file, &resolved, &Limits::default(), soon()).unwrap();
+            let kept = kept.bytes;
+            for old in ["Old Author", "Old Notice", "Old Desk", "Old Terms"] {
+                assert!(!contains(&kept, old.as_bytes()), "{format:?}: {old}");
+            }
+            for part in said {
+                let text = String::from_utf8_lossy(part);
+                assert!(contains(&kept, part), "{format:?}: {text}");
+            }
+            let rights = header(&kept).unwrap().rights;
+            assert_eq!(rights.creators, ["Zo\u{eb} New"], "{format:?}");
+            assert_eq!(rights.notice.as_deref(), Some("\u{a9} New"));
+            assert_eq!(rights.credit.as_deref(), Some("New Desk"));
+            assert_eq!(rights.terms, None, "{format:?}");
+        }
+    }
+    // A caption in Latin-1 becomes UTF-8 with the rest.
+    let resolved = Resolved {
+        metadata: Metadata::Keep,
+        rights: set,
+        ..whole(Size::new(8, 8), Size::new(8, 8), Format::Jpeg)
+    };
+    let kept = render::render(&licensed(), &resolved, &Limits::default(), soon()).unwrap();
+    assert!(contains(&kept.bytes, "L\u{f6}we".as_bytes()));
 }
 
 #[test]

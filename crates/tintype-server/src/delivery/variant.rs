@@ -246,8 +246,8 @@ fn resolve(
     let resolved = ask.app.config.pictures.complete(resolved, upright);
     Ok(Resolved {
         rights: match resolved.metadata {
-            Metadata::Copyright => record.set_rights.clone(),
-            Metadata::None | Metadata::Keep => SetRights::default(),
+            Metadata::Copyright | Metadata::Keep => record.set_rights.clone(),
+            Metadata::None => SetRights::default(),
         },
         ..resolved
     })

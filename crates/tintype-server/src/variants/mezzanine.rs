@@ -39,9 +39,9 @@ impl Mezzanine {
             .look
             .as_ref()
             .is_some_and(|look| look.trim.is_some());
-        // It is in sRGB.
-        let is_wide = resolved.gamut != Gamut::Srgb;
-        if upright.pixels() < LARGE || !is_photograph(image) || is_trimmed || is_wide {
+        // It is in sRGB, and has no metadata but rights.
+        let keeps_more = resolved.gamut != Gamut::Srgb || resolved.metadata == Metadata::Keep;
+        if upright.pixels() < LARGE || !is_photograph(image) || is_trimmed || keeps_more {
             return None;
         }
         let scale = f64::from(SIDE) / f64::from(upright.width.max(upright.height));

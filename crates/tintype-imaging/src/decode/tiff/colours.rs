@@ -171,6 +171,10 @@ impl PixelConverter {
                     return Ok(());
                 }
                 let turn = if *inverted { 255 } else { 0 };
+                if is_ready && self.alpha.is_none() {
+                    to.extend(row.iter().map(|colour| colour ^ turn));
+                    return Ok(());
+                }
                 for pixel in row.chunks_exact(self.samples) {
                     let alpha = self.alpha.map(|alpha| pixel[alpha.at]);
                     let over = |colour: u8| match (self.alpha, alpha) {

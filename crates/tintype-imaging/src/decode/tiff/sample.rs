@@ -19,6 +19,9 @@ impl TiffSample for u8 {
         };
         match bits {
             8 => to.copy_from_slice(&packed[..to.len()]),
+            1 => unpack_byte_by_byte::<1, 8>(packed, to),
+            2 => unpack_byte_by_byte::<2, 4>(packed, to),
+            4 => unpack_byte_by_byte::<4, 2>(packed, to),
             _ => unpack_bits(packed, bits, to, |value| value as u8),
         }
         if signed {
@@ -136,6 +139,19 @@ fn small(value: u32, mantissa_bits: u32, bias: i32) -> f32 {
     if is_negative { -magnitude } else { magnitude }
 }
 
+/// Unpacks the usual depths, as [`unpack_bits`] does, several times as fast.
+fn unpack_byte_by_byte<const BITS: usize, const IN_BYTE: usize>(packed: &[u8], to: &mut [u8]) {
+    let value = |byte: u8, at: usize| byte >> (8 - BITS * (at + 1)) & (u8::MAX >> (8 - BITS));
+    let (whole, rest) = to.as_chunks_mut::<IN_BYTE>();
+    for (values, byte) in whole.iter_mut().zip(packed) {
+        *values = std::array::from_fn(|at| value(*byte, at));
+    }
+    let last = packed.get(whole.len()).copied().unwrap_or(0);
+    for (at, to) in rest.iter_mut().enumerate() {
+        *to = value(last, at);
+    }
+}
+
 /// Unpacks values of any number of bits, most significant first, ignoring byte boundaries.
 fn unpack_bits<T>(packed: &[u8], bits: u32, to: &mut [T], of: impl Fn(u64) -> T) {
     let mask = u64::MAX >> (64 - bits);
@@ -170,6 +186,23 @@ mod tests {
         }
         assert!(half(0x7c01).is_nan() && half(0x7c00).is_infinite());
         assert_eq!(small(0x3f_0000, 16, 63), 1.0);
+    }
+
+    #[test]
+    fn the_usual_depths_are_unpacked_like_all_others() {
+        let packed: Vec<u8> = (0..40_u8).map(|n| n.wrapping_mul(83)).collect();
+        for length in 0..81 {
+            for bits in [1, 2, 4] {
+                let (mut values, mut expected) = (vec![0; length], vec![0; length]);
+                match bits {
+                    1 => unpack_byte_by_byte::<1, 8>(&packed, &mut values),
+                    2 => unpack_byte_by_byte::<2, 4>(&packed, &mut values),
+                    _ => unpack_byte_by_byte::<4, 2>(&packed, &mut values),
+                }
+                unpack_bits(&packed, bits, &mut expected, |value| value as u8);
+                assert_eq!(values, expected, "{length} of {bits} bits");
+            }
+        }
     }
 
     #[test]

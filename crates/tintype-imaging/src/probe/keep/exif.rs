@@ -5,9 +5,12 @@ use std::io::Cursor;
 use super::MAX_BYTES;
 use crate::limits::Limits;
 use crate::probe::ifd::{Directory, Tiff};
+use crate::probe::rights::exif::{ARTIST, COPYRIGHT};
+use crate::probe::rights::{self, Rights};
 
 const ORIENTATION: u16 = 0x0112;
 const EXIF_DIRECTORY: u16 = 0x8769;
+const WINDOWS_AUTHOR: u16 = 0x9c9d;
 
 /// Tags of the first directory: description, camera, resolution, software, time, artist, rating, copyright, and the
 /// title, comment, author, keywords and subject of Windows. `HostComputer` is left out: it often contains the owner's
@@ -33,11 +36,23 @@ struct KeptEntry {
     bytes: Vec<u8>,
 }
 
-pub(super) fn kept(exif: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+/// `instead`: replaces author and copyright.
+pub(super) fn kept(exif: &[u8], instead: Option<&Rights>, limits: &Limits) -> Option<Vec<u8>> {
     let mut tiff = Tiff::open(Cursor::new(exif)).ok()?;
     let first = tiff.exif(limits.max_directory_entries)?;
     let mut room = MAX_BYTES;
     let mut main = entries(&mut tiff, &first, MAIN, &mut room);
+    if let Some(rights) = instead {
+        main.retain(|entry| ![ARTIST, COPYRIGHT, WINDOWS_AUTHOR].contains(&entry.tag));
+        for (tag, bytes) in rights::exif::texts(&rights.creators, rights.notice.as_deref()) {
+            main.push(KeptEntry {
+                tag,
+                kind: 2,
+                count: bytes.len() as u32,
+                bytes,
+            });
+        }
+    }
     let place = tiff.number(&first, EXIF_DIRECTORY);
     let details = place.and_then(|at| tiff.directory(at, limits.max_directory_entries).ok());
     let details = details.map(|details| entries(&mut tiff, &details, DETAILS, &mut room));

@@ -9,23 +9,27 @@ mod iptc;
 mod xmp;
 
 use super::metadata::MetadataBlocks;
-use super::rights::{EncodedRights, Rights};
+use super::rights::{EncodedRights, SetRights};
 use crate::limits::Limits;
 
 /// Limit on each block: a JPEG segment holds little more. Fields that do not fit are omitted.
 const MAX_BYTES: usize = 60_000;
 
-/// Returns `None` if there is nothing to write. A block that the original lacks is written from its rights.
+/// Returns `None` if there is nothing to write. A block that the original lacks is written from its rights. Rights that
+/// are set replace all of the original's, in every block.
 pub(super) fn written(
     blocks: &MetadataBlocks,
-    rights: &Rights,
+    set: &SetRights,
     limits: &Limits,
 ) -> Option<EncodedRights> {
+    let rights = set.over(blocks.rights(limits));
+    let instead = (!set.is_empty()).then_some(&rights);
     let rights = rights.written();
     let exif = blocks.exif.as_deref();
-    let exif = exif.and_then(|exif| exif::kept(exif, limits));
-    let xmp = blocks.xmp.as_deref().and_then(xmp::kept);
-    let iptc = iptc::kept(blocks.iptc.as_deref(), blocks.photoshop.as_deref());
+    let exif = exif.and_then(|exif| exif::kept(exif, instead, limits));
+    let xmp = blocks.xmp.as_deref();
+    let xmp = xmp.and_then(|packet| xmp::kept(packet, instead));
+    let iptc = iptc::kept(blocks.iptc.as_deref(), blocks.photoshop.as_deref(), instead);
     if exif.is_none() && xmp.is_none() && iptc.is_none() {
         return rights;
     }

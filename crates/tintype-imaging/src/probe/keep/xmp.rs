@@ -7,6 +7,7 @@ use quick_xml::escape::{escape, unescape};
 use quick_xml::events::BytesStart;
 
 use super::MAX_BYTES;
+use crate::probe::rights::{Rights, properties};
 use crate::probe::xmp::{self, RDF, Visit, bound};
 
 /// A namespace and its canonical prefix.
@@ -146,11 +147,37 @@ struct Walk {
     open: Vec<ElementRole>,
     property: String,
     body: String,
+    /// The body begins with rights, which replace those of the packet.
+    has_other_rights: bool,
 }
 
-/// Returns a packet, or `None` if nothing is left. Everything after a syntax error is dropped.
-pub(super) fn kept(packet: &[u8]) -> Option<Vec<u8>> {
-    let mut walk = Walk::default();
+/// By which other programs may know the author or the terms, too.
+const RIGHTS: [&str; 9] = [
+    "dc:creator",
+    "dc:rights",
+    "photoshop:Credit",
+    "photoshop:Source",
+    "photoshop:AuthorsPosition",
+    "Iptc4xmpExt:DigitalSourceType",
+    "Iptc4xmpCore:CreatorContactInfo",
+    "tiff:Artist",
+    "tiff:Copyright",
+];
+
+fn is_rights(name: &str) -> bool {
+    RIGHTS.contains(&name) || name.starts_with("xmpRights:") || name.starts_with("plus:")
+}
+
+/// Returns a packet, or `None` if nothing is left. Everything after a syntax error is dropped. `instead` replaces all
+/// rights.
+pub(super) fn kept(packet: &[u8], instead: Option<&Rights>) -> Option<Vec<u8>> {
+    let mut walk = Walk {
+        has_other_rights: instead.is_some(),
+        ..Walk::default()
+    };
+    if let Some(rights) = instead {
+        walk.body = properties(rights).concat();
+    }
     xmp::walk(packet, &mut walk);
     (!walk.body.is_empty()).then(|| walk.packet().into_bytes())
 }
@@ -195,7 +222,7 @@ impl Visit for Walk {
         let _ = write!(self.property, "</{name}>");
         if self.open.last() == Some(&ElementRole::Picture) {
             let property = std::mem::take(&mut self.property);
-            self.add(&property);
+            self.add(&name, &property);
         }
     }
 }
@@ -205,13 +232,14 @@ impl Walk {
     fn simple(&mut self, reader: &NsReader<&[u8]>, element: &BytesStart<'_>) {
         for (name, value) in attributes(reader, element) {
             if !name.starts_with("rdf:") && !name.starts_with("xml:") {
-                self.add(&format!("<{name}>{value}</{name}>"));
+                self.add(&name, &format!("<{name}>{value}</{name}>"));
             }
         }
     }
 
-    fn add(&mut self, property: &str) {
-        if self.body.len() + property.len() <= MAX_BYTES - FRAME_BYTES {
+    fn add(&mut self, name: &str, property: &str) {
+        let is_replaced = self.has_other_rights && is_rights(name);
+        if !is_replaced && self.body.len() + property.len() <= MAX_BYTES - FRAME_BYTES {
             self.body.push_str(property);
         }
     }

@@ -32,20 +32,25 @@ fn first(bytes: &[u8]) -> Option<String> {
     text(parts.find(|part| !part.trim_ascii().is_empty())?)
 }
 
-/// Writes the smallest block with these fields and no others. Multiple creators are joined as EXIF requires.
-pub(super) fn write(creators: &[String], notice: Option<&str>) -> Vec<u8> {
+/// Returns tags and their texts, which end with NUL. Multiple creators are joined as EXIF requires.
+pub(in crate::probe) fn texts(creators: &[String], notice: Option<&str>) -> Vec<(u16, Vec<u8>)> {
     let artist = (!creators.is_empty()).then(|| creators.join("; "));
     let texts = [(ARTIST, artist.as_deref()), (COPYRIGHT, notice)];
-    let texts = texts
-        .into_iter()
-        .filter_map(|(tag, text)| Some((tag, text?)));
-    let texts: Vec<_> = texts.collect();
+    let texts = texts.into_iter().filter_map(|(tag, text)| {
+        let text = text?.as_bytes();
+        Some((tag, [text, b"\0"].concat()))
+    });
+    texts.collect()
+}
+
+/// Writes the smallest block with these fields and no others.
+pub(super) fn write(creators: &[String], notice: Option<&str>) -> Vec<u8> {
+    let texts = texts(creators, notice);
     let mut exif = b"II*\0\x08\0\0\0".to_vec();
     exif.extend((texts.len() as u16).to_le_bytes());
     let mut offset = exif.len() + 12 * texts.len() + 4;
     let mut values = Vec::new();
-    for (tag, text) in texts {
-        let mut value = [text.as_bytes(), b"\0"].concat();
+    for (tag, mut value) in texts {
         exif.extend(tag.to_le_bytes());
         exif.extend(2_u16.to_le_bytes());
         exif.extend((value.len() as u32).to_le_bytes());

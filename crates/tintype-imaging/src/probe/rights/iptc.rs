@@ -1,11 +1,15 @@
 //! IPTC's Information Interchange Model (4.2), bare or in a Photoshop resource.
 
+use std::borrow::Cow;
+
 use super::{MAX_CREATORS, Rights, text};
 
 const BY_LINE: u8 = 80;
 const CREDIT: u8 = 110;
 const SOURCE: u8 = 115;
 const NOTICE: u8 = 116;
+/// All data sets that are rights, and the author's title.
+pub(in crate::probe) const RIGHTS: [u8; 5] = [BY_LINE, 85, CREDIT, SOURCE, NOTICE];
 
 /// The Photoshop resource that contains IPTC.
 const RESOURCE: [u8; 2] = [0x04, 0x04];
@@ -87,16 +91,21 @@ fn resource(body: &[u8]) -> Option<([u8; 2], &[u8], &[u8])> {
 
 /// Writes a Photoshop resource.
 pub(super) fn write(rights: &Rights) -> Vec<u8> {
-    // Declares UTF-8 (1:90), then record version 4 (2:00).
-    let mut sets = vec![0x1c, 1, 90, 0, 3, 0x1b, b'%', b'G', 0x1c, 2, 0, 0, 2, 0, 4];
-    let mut push = |set: u8, text: &str, most: usize| {
+    as_resource(&rights_in_utf8(rights))
+}
+
+/// Returns data sets.
+pub(in crate::probe) fn rights_in_utf8(rights: &Rights) -> Vec<u8> {
+    let mut sets = Vec::new();
+    push(&mut sets, (1, 90), b"\x1b%G");
+    // The version of the record.
+    push(&mut sets, (2, 0), &[0, 4]);
+    let mut add = |set: u8, text: &str, most: usize| {
         let text = &text[..text.floor_char_boundary(most)];
-        sets.extend([0x1c, 2, set]);
-        sets.extend((text.len() as u16).to_be_bytes());
-        sets.extend(text.as_bytes());
+        push(&mut sets, (2, set), text.as_bytes());
     };
     for creator in &rights.creators {
-        push(BY_LINE, creator, 32);
+        add(BY_LINE, creator, 32);
     }
     for (set, text, most) in [
         (CREDIT, &rights.credit, 32),
@@ -104,10 +113,24 @@ pub(super) fn write(rights: &Rights) -> Vec<u8> {
         (NOTICE, &rights.notice, 128),
     ] {
         if let Some(text) = text {
-            push(set, text, most);
+            add(set, text, most);
         }
     }
-    as_resource(&sets)
+    sets
+}
+
+pub(in crate::probe) fn push(sets: &mut Vec<u8>, (record, set): (u8, u8), value: &[u8]) {
+    sets.extend([0x1c, record, set]);
+    sets.extend((value.len() as u16).to_be_bytes());
+    sets.extend(value);
+}
+
+/// Text that is not UTF-8 is taken for Latin-1.
+pub(in crate::probe) fn as_utf8(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.into(),
+        Err(_) => value.iter().copied().map(char::from).collect(),
+    }
 }
 
 pub(in crate::probe) fn as_resource(sets: &[u8]) -> Vec<u8> {

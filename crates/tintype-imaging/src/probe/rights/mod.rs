@@ -4,7 +4,7 @@
 //! Each field is taken from the first block that has it: XMP, which has all of them and is what editors write last;
 //! then IPTC; then EXIF.
 
-mod exif;
+pub(super) mod exif;
 pub(super) mod iptc;
 mod set;
 mod write;
@@ -16,6 +16,7 @@ pub(crate) use exif::{ARTIST, COPYRIGHT};
 use serde::{Deserialize, Serialize};
 pub use set::SetRights;
 pub(crate) use write::EncodedRights;
+pub(super) use write::properties;
 
 /// Longer than any honest line; the rest is cut off.
 const MAX_TEXT_BYTES: usize = 2_000;

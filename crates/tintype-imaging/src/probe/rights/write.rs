@@ -53,7 +53,8 @@ const NAMESPACES: [(&str, &str); 5] = [
     ("Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"),
 ];
 
-fn packet(rights: &Rights) -> String {
+/// Returns the properties, in order of importance.
+pub(in crate::probe) fn properties(rights: &Rights) -> Vec<String> {
     let list = |name: &str, kind: &str, items: &[String]| {
         let items: String = items
             .iter()
@@ -81,8 +82,7 @@ fn packet(rights: &Rights) -> String {
             format!("<plus:Licensor><rdf:Seq>{item}</rdf:Seq></plus:Licensor>")
         })
     };
-    // In order of importance.
-    let fields = [
+    let properties = [
         some(&rights.creators).map(|items| list("dc:creator", "Seq", &items)),
         rights
             .notice
@@ -115,8 +115,12 @@ fn packet(rights: &Rights) -> String {
             .as_ref()
             .map(|text| default("xmpRights:UsageTerms", text)),
     ];
+    properties.into_iter().flatten().collect()
+}
+
+fn packet(rights: &Rights) -> String {
     let (mut names, mut body) = (String::new(), String::new());
-    for field in fields.into_iter().flatten() {
+    for field in properties(rights) {
         let used = NAMESPACES
             .iter()
             .filter(|(prefix, _)| field.starts_with(&format!("<{prefix}:")));

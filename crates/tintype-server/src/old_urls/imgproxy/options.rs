@@ -396,6 +396,7 @@ fn our_format(text: &str) -> Option<&'static str> {
         "png" => Some("png"),
         "webp" => Some("webp"),
         "avif" => Some("avif"),
+        "gif" => Some("gif"),
         _ => None,
     }
 }

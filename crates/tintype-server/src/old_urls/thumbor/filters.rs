@@ -163,7 +163,12 @@ impl Filters {
             "png" => "png",
             "webp" => "webp",
             "avif" => "avif",
-            other @ ("gif" | "heic" | "heif") => {
+            "gif" => {
+                // thumbor keeps animations in it.
+                self.items.push(("anim", "1".to_owned()));
+                "gif"
+            }
+            other @ ("heic" | "heif") => {
                 return Err(Unmapped::option(format!("filter format({other})")));
             }
             // thumbor skips it.
