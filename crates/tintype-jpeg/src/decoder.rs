@@ -9,12 +9,14 @@ use crate::sequential::Sequential;
 use crate::{Error, Limits, Scale};
 
 /// The decoded size of subsampled components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Chroma {
     /// The size of the other components, where a larger inverse DCT can produce it; libjpeg does this.
     Matched,
     /// Decoded at the same scale, so they stay smaller by their subsampling factor.
     Scaled,
+    /// The same, but where they are not subsampled at half the scale, rounded up: enough for 4:2:0.
+    Halved,
 }
 
 /// Decodes the rows of each component, top to bottom, at the component's own resolution: at one scale, or at several from
@@ -49,20 +51,19 @@ impl<'a> Decoder<'a> {
         chroma: Chroma,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        Self::open(bytes, &[(scale, chroma)], limits)
+        Self::at_scales(bytes, &[(scale, chroma)], limits)
     }
 
     /// Decodes at several scales, one output each, in this order. An undamaged file has the same pixels as at each scale
     /// alone. Fails if there is no scale.
-    pub fn at_scales(bytes: &'a [u8], scales: &[Scale], limits: &Limits) -> Result<Self, Error> {
+    pub fn at_scales(
+        bytes: &'a [u8],
+        scales: &[(Scale, Chroma)],
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         if scales.is_empty() {
             return Err(Error::BadInput("no scale"));
         }
-        let scales = scales.iter().map(|&scale| (scale, Chroma::Scaled));
-        Self::open(bytes, &scales.collect::<Vec<_>>(), limits)
-    }
-
-    fn open(bytes: &'a [u8], scales: &[(Scale, Chroma)], limits: &Limits) -> Result<Self, Error> {
         let head = Head::read(bytes)?;
         let frame = head.frame.clone();
         let mut outputs = Vec::with_capacity(scales.len());
@@ -73,11 +74,16 @@ impl<'a> Decoder<'a> {
                 pixels(frame.width) * pixels(frame.height),
                 limits.max_pixels,
             )?;
-            let plane = |component: &Component| {
-                Plane::new(&frame, component, side(&frame, component, scale, chroma))
-            };
+            let components = frame.components.iter().enumerate();
+            let planes = components.map(|(index, component)| {
+                let side = match index {
+                    0 if chroma == Chroma::Halved => scale.block(),
+                    _ => side(&frame, component, scale, chroma),
+                };
+                Plane::new(&frame, component, side)
+            });
             outputs.push(Output {
-                planes: frame.components.iter().map(plane).collect(),
+                planes: planes.collect(),
             });
         }
         let pixels = if frame.progressive {
@@ -191,6 +197,7 @@ fn side(frame: &FrameHeader, component: &Component, scale: Scale, chroma: Chroma
             }
             side
         }
-        Chroma::Scaled => scale.block(),
+        Chroma::Halved if h == frame.max_h && v == frame.max_v => scale.block().div_ceil(2),
+        Chroma::Scaled | Chroma::Halved => scale.block(),
     }
 }

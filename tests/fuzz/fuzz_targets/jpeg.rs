@@ -28,7 +28,8 @@ fuzz_target!(|bytes: &[u8]| {
 /// Decoding several scales together yields the same pixels as each alone, unless the file is damaged.
 fn check_scales(bytes: &[u8]) {
     let scales = [Scale::EIGHTH, Scale::eighths(3), Scale::FULL];
-    let together = Decoder::at_scales(bytes, &scales, &LIMITS);
+    let outputs = scales.map(|scale| (scale, Chroma::Scaled));
+    let together = Decoder::at_scales(bytes, &outputs, &LIMITS);
     let Ok((together, false)) = together.map(|decoder| samples(decoder, scales.len())) else {
         return;
     };

@@ -4,25 +4,28 @@
 
 use std::time::Instant;
 
-use tintype_jpeg::{Coding, Colour, Decoder, Scale};
+use tintype_jpeg::{Chroma, Coding, Colour, Decoder, Scale};
 
-use super::{Band, BandSink, JpegComponent, Layout, Samples, ScaledBandSink, eighths, in_planes};
+use super::{
+    Band, BandSink, JpegComponent, Layout, Needed, Samples, ScaledBandSink, eighths, in_planes,
+};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
 use crate::spec::Size;
 
 pub(super) fn decode(
     bytes: &[u8],
-    (part, target): (Size, Size),
+    needed: Needed,
     limits: &Limits,
     deadline: Instant,
     take: &mut BandSink<'_>,
 ) -> Result<bool, Error> {
+    let Needed { part, target, .. } = needed;
     let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
     let channels = frame.coding.colour().channels() as u8;
     if in_planes(channels, part, target) {
         let mut take = |_, band: Band<'_>| take(band);
-        return decode_all(bytes, &[(part, target)], limits, deadline, &mut take);
+        return decode_all(bytes, &[needed], limits, deadline, &mut take);
     }
     let eighths = eighths(part, target).next_power_of_two();
     let size = Size::new(frame.width, frame.height);
@@ -33,18 +36,23 @@ pub(super) fn decode(
 /// Decodes each component at its own resolution, for parts and targets that are all [`in_planes`].
 pub(super) fn decode_all(
     bytes: &[u8],
-    sizes: &[(Size, Size)],
+    needed: &[Needed],
     limits: &Limits,
     deadline: Instant,
     take: &mut ScaledBandSink<'_>,
 ) -> Result<bool, Error> {
     let frame = tintype_jpeg::read_frame(bytes).map_err(error)?;
     let (size, coding) = (Size::new(frame.width, frame.height), frame.coding);
-    let eighths = sizes.iter().map(|&(part, target)| {
-        let wanted = eighths(part, target);
-        fitting(wanted, size, (part, target), limits).map(Scale::eighths)
+    let scales = needed.iter().map(|needed| {
+        let (part, target) = (needed.part, needed.target);
+        let eighths = fitting(eighths(part, target), size, (part, target), limits)?;
+        let chroma = match needed.quarter_chroma {
+            true => Chroma::Halved,
+            false => Chroma::Scaled,
+        };
+        Ok((Scale::eighths(eighths), chroma))
     });
-    let wanted: Vec<Scale> = eighths.collect::<Result<_, _>>()?;
+    let wanted: Vec<(Scale, Chroma)> = scales.collect::<Result<_, Error>>()?;
     let mut scales = wanted.clone();
     scales.sort();
     scales.dedup();
@@ -77,6 +85,11 @@ pub(super) fn decode_all(
         }
     }
     Ok(decoder.is_damaged())
+}
+
+/// Whether it is stored as luma and chroma.
+pub(crate) fn has_chroma(bytes: &[u8]) -> bool {
+    tintype_jpeg::read_frame(bytes).is_ok_and(|frame| frame.coding == Coding::YCbCr)
 }
 
 /// The size of an image decoded at `eighths`/8.

@@ -19,7 +19,7 @@ pub(crate) mod svg;
 mod tiff;
 mod webp;
 
-pub(crate) use jpeg::rgb;
+pub(crate) use jpeg::{has_chroma, rgb};
 pub(crate) use png::{MAX_SIXTEEN_BYTES, transparency};
 
 use std::borrow::Cow;
@@ -143,21 +143,43 @@ pub(crate) fn check_original(
     Error::check_pixels(least.pixels(), limits.max_pixels)
 }
 
-/// Decodes no more than needed to show `part` of the image (as stored) at the size `target`. Returns whether data was
-/// missing or corrupt, as far as the format can detect it.
+/// What is needed of an image.
+#[derive(Clone, Copy)]
+pub(crate) struct Needed {
+    /// In the file's own pixels, as stored.
+    pub(crate) part: Size,
+    /// The size that the part is reduced to.
+    pub(crate) target: Size,
+    /// Whether chroma is needed at half of that only, where it is stored apart.
+    pub(crate) quarter_chroma: bool,
+}
+
+impl Needed {
+    /// All of an image at its own size.
+    const fn all(size: Size) -> Self {
+        Self {
+            part: size,
+            target: size,
+            quarter_chroma: false,
+        }
+    }
+}
+
+/// Decodes no more than needed. Returns whether data was missing or corrupt, as far as the format can detect it.
 pub(crate) fn decode(
     bytes: &[u8],
     container: &Container,
-    (part, target): (Size, Size),
+    needed: Needed,
     limits: &Limits,
     deadline: Instant,
     take: &mut BandSink<'_>,
 ) -> Result<bool, Error> {
+    let Needed { part, target, .. } = needed;
     let header = &container.header;
     check(header, limits)?;
     let decoded = match header.format {
         SourceFormat::Jpeg => {
-            return jpeg::decode(bytes, (part, target), limits, deadline, take);
+            return jpeg::decode(bytes, needed, limits, deadline, take);
         }
         SourceFormat::Png => png::decode(bytes, limits, deadline, take),
         SourceFormat::Gif => gif::decode(bytes, header, limits, deadline, take),
@@ -193,7 +215,7 @@ pub(crate) fn is_shared(format: SourceFormat, channels: u8, (part, target): (Siz
 pub(crate) fn decode_all(
     bytes: &[u8],
     container: &Container,
-    sizes: &[(Size, Size)],
+    needed: &[Needed],
     limits: &Limits,
     deadline: Instant,
     take: &mut ScaledBandSink<'_>,
@@ -201,14 +223,14 @@ pub(crate) fn decode_all(
     let header = &container.header;
     if header.format == SourceFormat::Jpeg {
         check(header, limits)?;
-        return jpeg::decode_all(bytes, sizes, limits, deadline, take);
+        return jpeg::decode_all(bytes, needed, limits, deadline, take);
     }
     let mut take_all = |band: Band<'_>| {
-        let mut each = 0..sizes.len();
+        let mut each = 0..needed.len();
         each.try_for_each(|index| take(index, band.again()))
     };
-    let first = sizes.first().copied();
-    let first = first.unwrap_or((header.size, header.size));
+    let first = needed.first().copied();
+    let first = first.unwrap_or(Needed::all(header.size));
     decode(bytes, container, first, limits, deadline, &mut take_all)
 }
 

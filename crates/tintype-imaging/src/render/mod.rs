@@ -40,7 +40,7 @@ use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::decode::{self, Band};
+use crate::decode::{self, Band, Needed};
 use crate::limits::{Limits, check_deadline};
 use crate::probe::{self, Container, EncodedRights, Header, SourceFormat};
 use crate::spec::{Format, Gamut, Rect, Resolved, Size};
@@ -111,19 +111,16 @@ fn render_as(
             &planned
         }
     };
-    let plan = Plan::new(&container, of, resolved)?;
+    let plan = Plan::new(bytes, &container, of, resolved)?;
     if resolved.animated {
         return plan.animate(bytes, &container, resolved, limits, deadline);
     }
-    let start = Instant::now();
-    let shrink = Shrink::new(&container, &plan.stored, deadline);
-    let shrunk = open(bytes, &container, &plan.stored, limits, deadline, shrink)?;
-    let decode = looking + start.elapsed().saturating_sub(shrunk.spent);
+    let (shrunk, decode) = plan.open(bytes, &container, limits, deadline)?;
     plan.finish(
         bytes,
         &container,
         resolved,
-        (shrunk, decode),
+        (shrunk, looking + decode),
         limits,
         deadline,
     )
@@ -143,7 +140,12 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(container: &Container, of: Size, resolved: &Resolved) -> Result<Self, Error> {
+    fn new(
+        bytes: &[u8],
+        container: &Container,
+        of: Size,
+        resolved: &Resolved,
+    ) -> Result<Self, Error> {
         encode::check_size(resolved.format, resolved.output())?;
         let turn = Turn::of_orientation(container.header.orientation);
         let wanted = Wanted {
@@ -154,15 +156,34 @@ impl Plan {
                 .then(Turn::of_flip(resolved.flip)),
             size: resolved.size,
         };
+        let stored = Stored {
+            // Drawn at its size.
+            linear: resolved.linear && container.header.format != SourceFormat::Svg,
+            gamut: resolved.gamut,
+            ..wanted.stored(&container.header)?
+        };
         Ok(Self {
             turn: wanted.turn,
             stored: Stored {
-                // Drawn at its size.
-                linear: resolved.linear && container.header.format != SourceFormat::Svg,
-                gamut: resolved.gamut,
-                ..wanted.stored(&container.header)?
+                quarter_chroma: is_ycbcr_throughout(bytes, container, resolved, &stored),
+                ..stored
             },
         })
+    }
+
+    /// Steps 2 to 4, and the time that decoding took.
+    fn open(
+        &self,
+        bytes: &[u8],
+        container: &Container,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<(Shrunk, Duration), Error> {
+        let start = Instant::now();
+        let shrink = Shrink::new(container, &self.stored, deadline);
+        let shrunk = open(bytes, container, &self.stored, limits, deadline, shrink)?;
+        let decode = start.elapsed().saturating_sub(shrunk.spent);
+        Ok((shrunk, decode))
     }
 
     /// Steps 2 to 9 for every frame.
@@ -208,6 +229,39 @@ impl Plan {
     ) -> Result<Rendered, Error> {
         let start = Instant::now();
         let resized = shrunk.spent;
+        let rights = (container.blocks).written(resolved.metadata, &resolved.rights, limits);
+        let rights = rights.as_ref();
+        if let Some(chroma) = shrunk.chroma {
+            let planes = [shrunk.pixels, chroma.0, chroma.1];
+            let planes = planes.map(|plane| turn::apply(plane, self.turn));
+            // Letters and lines need all of their chroma.
+            if drawn::is_drawn(&planes[0]) {
+                let plan = Self {
+                    stored: Stored {
+                        quarter_chroma: false,
+                        ..self.stored
+                    },
+                    ..*self
+                };
+                let (shrunk, again) = plan.open(bytes, container, limits, deadline)?;
+                let shrunk = (shrunk, decode + again);
+                return plan.finish(bytes, container, resolved, shrunk, limits, deadline);
+            }
+            let resize = resized + start.elapsed();
+            let start = Instant::now();
+            let extras = Extras { icc: None, rights };
+            let bytes = encode::encode_planes(&planes, resolved, &extras, deadline)?;
+            return Ok(Rendered {
+                bytes,
+                format: resolved.format,
+                size: planes[0].size,
+                timings: Timings {
+                    decode,
+                    resize,
+                    encode: start.elapsed(),
+                },
+            });
+        }
         let (pixels, gamut) = shape(shrunk, container, self.turn, resolved.gamut);
         let pixels = filter::apply(pixels, resolved, deadline)?;
         let pixels = canvas::apply(pixels, gamut, resolved, deadline)?.without_idle_colour();
@@ -215,8 +269,6 @@ impl Plan {
         check_deadline(deadline)?;
 
         let start = Instant::now();
-        let rights = (container.blocks).written(resolved.metadata, &resolved.rights, limits);
-        let rights = rights.as_ref();
         let extras = Extras {
             // Both gamuts have the same grays.
             icc: colour::icc(gamut).filter(|_| !pixels.layout.is_gray()),
@@ -241,6 +293,28 @@ impl Plan {
             },
         })
     }
+}
+
+/// Whether luma and chroma of a JPEG can become those of a variant without a detour by RGB: if nothing happens in
+/// between but to be cropped, reduced and turned.
+fn is_ycbcr_throughout(
+    bytes: &[u8],
+    container: &Container,
+    resolved: &Resolved,
+    stored: &Stored,
+) -> bool {
+    let header = &container.header;
+    let Needed { part, target, .. } = stored.needed();
+    let is_untouched = resolved.blur.is_none()
+        && resolved.sharpen.is_none()
+        && !resolved.gray
+        && resolved.canvas.is_none();
+    (header.format, header.channels()) == (SourceFormat::Jpeg, 3)
+        && encode::has_quarter_chroma(resolved)
+        && is_untouched
+        && decode::in_planes(3, part, target)
+        && decode::has_chroma(bytes)
+        && colour::is_srgb(container)
 }
 
 /// Whether an original can be rendered at any size.
@@ -313,6 +387,8 @@ struct Stored {
     linear: bool,
     /// What is converted before resizing gets these colours.
     gamut: Gamut,
+    /// Whether luma and chroma stay apart, chroma at half of the size.
+    quarter_chroma: bool,
 }
 
 impl Wanted {
@@ -351,19 +427,24 @@ impl Wanted {
             ),
             linear: false,
             gamut: Gamut::Srgb,
+            quarter_chroma: false,
         })
     }
 }
 
 impl Stored {
-    /// In pixels of the file, and as they are shown. Reduced decoding would average samples instead of light.
-    fn part_and_target(&self) -> (Size, Size) {
+    /// Reduced decoding would average samples instead of light.
+    fn needed(&self) -> Needed {
         let in_file = |pixels: u32, reach: f64| ((f64::from(pixels) / reach).round() as u32).max(1);
         let part = Size::new(
             in_file(self.crop.width, self.reach.0),
             in_file(self.crop.height, self.reach.1),
         );
-        (part, if self.linear { part } else { self.size })
+        Needed {
+            part,
+            target: if self.linear { part } else { self.size },
+            quarter_chroma: self.quarter_chroma,
+        }
     }
 }
 
@@ -376,12 +457,13 @@ fn open(
     deadline: Instant,
     mut shrink: Shrink<'_>,
 ) -> Result<Shrunk, Error> {
-    let (part, target) = stored.part_and_target();
+    let mut needed = stored.needed();
     // Whether a picture is drawn is seen in its own pixels alone.
-    let target = if shrink.is_judging() { part } else { target };
-    let sizes = (part, target);
+    if shrink.is_judging() {
+        needed.target = needed.part;
+    }
     let mut take = |band: Band<'_>| shrink.take(band);
-    let is_damaged = decode::decode(bytes, container, sizes, limits, deadline, &mut take)?;
+    let is_damaged = decode::decode(bytes, container, needed, limits, deadline, &mut take)?;
     Ok(Shrunk {
         is_damaged,
         ..shrink.finish()?

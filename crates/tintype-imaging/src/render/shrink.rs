@@ -43,7 +43,10 @@ pub(super) struct Shrink<'a> {
 }
 
 pub(super) struct Shrunk {
+    /// Luma alone if there is `chroma`.
     pub(super) pixels: Pixels,
+    /// At half the size, if it was requested.
+    pub(super) chroma: Option<(Pixels, Pixels)>,
     pub(super) colours: Colours,
     /// Judged at the size of the original, if requested.
     pub(super) is_drawn: bool,
@@ -106,10 +109,19 @@ impl<'a> Shrink<'a> {
         });
         let planes: Vec<(Pixels, Colours)> = planes.collect::<Result<_, _>>()?;
         let colours = planes.first().map_or(Colours::Own, |(_, colours)| *colours);
-        let planes = planes.into_iter().map(|(pixels, _)| pixels);
+        let mut planes = planes.into_iter().map(|(pixels, _)| pixels);
+        let (pixels, chroma) = match (self.stored.quarter_chroma, planes.len()) {
+            (true, 3) => {
+                let luma = planes.next();
+                let mut chroma = planes.map(|plane| quartered(plane, self.stored.size));
+                (luma, chroma.next().zip(chroma.next()))
+            }
+            _ => (Some(together(planes.collect(), self.coding)?), None),
+        };
         Ok(Shrunk {
             colours,
-            pixels: together(planes.collect(), self.coding)?,
+            pixels: pixels.ok_or_else(|| Error::malformed("no pixels"))?,
+            chroma,
             is_drawn: self.judge.is_some_and(|judge| judge.is_drawn()),
             is_damaged: false,
             spent: self.spent + start.elapsed(),
@@ -126,6 +138,29 @@ fn together(mut planes: Vec<Pixels>, coding: Option<Coding>) -> Result<Pixels, E
         });
     }
     planes.pop().ok_or_else(|| Error::malformed("no pixels"))
+}
+
+/// Halves the sides that chroma shares with an image of this size, as the encoder would.
+fn quartered(mut chroma: Pixels, size: Size) -> Pixels {
+    let Size { width, height } = chroma.size;
+    if width == size.width {
+        let rows = chroma.samples.chunks_exact(width as usize);
+        let pairs = rows.flat_map(|row| row.chunks(2));
+        // Rounded up, and rows down.
+        let mean = |pair: &[u8]| u8::MAX - (!pair[0]).midpoint(!pair[pair.len() - 1]);
+        chroma.samples = pairs.map(mean).collect();
+        chroma.size.width = width.div_ceil(2);
+    }
+    if height == size.height {
+        let stride = chroma.size.width as usize;
+        let pairs = chroma.samples.chunks(2 * stride).map(|pair| {
+            let last = &pair[pair.len() - stride..];
+            pair[..stride].iter().zip(last).map(|(a, b)| a.midpoint(*b))
+        });
+        chroma.samples = pairs.flatten().collect();
+        chroma.size.height = height.div_ceil(2);
+    }
+    chroma
 }
 
 /// One dimension of the crop, in decoded pixels.
@@ -220,6 +255,19 @@ struct Rows<S> {
 impl<S: Depth> Rows<S> {
     fn new(band: &Band<'_>, conversion: Conversion, stored: &Stored) -> Self {
         let (decoded, crop) = (band.size, stored.crop);
+        let is_chroma = band.plane.is_some_and(|plane| plane.index > 0);
+        // An odd side is halved afterwards: a chroma sample is two pixels wide, and the last one reaches over the edge.
+        let half = |side: u32| {
+            if side.is_multiple_of(2) {
+                side / 2
+            } else {
+                side
+            }
+        };
+        let target = match is_chroma && stored.quarter_chroma {
+            true => Size::new(half(stored.size.width), half(stored.size.height)),
+            false => stored.size,
+        };
         let reach_across = band.reach.0 * stored.reach.0;
         let reach_down = band.reach.1 * stored.reach.1;
         let across = Side::new(
@@ -227,14 +275,14 @@ impl<S: Depth> Rows<S> {
             crop.width,
             decoded.width,
             reach_across,
-            stored.size.width,
+            target.width,
         );
         let down = Side::new(
             crop.y,
             crop.height,
             decoded.height,
             reach_down,
-            stored.size.height,
+            target.height,
         );
         let layout = match conversion.layout {
             Layout::GrayAlpha => Layout::Rgba,
@@ -551,6 +599,7 @@ mod tests {
                 reach: (1.0, 1.0),
                 linear: false,
                 gamut: Gamut::Srgb,
+                quarter_chroma: false,
             };
             let expected = in_one_pass(&samples, &stored);
             for rows in [1, 7, 300, 1000] {
@@ -584,6 +633,7 @@ mod tests {
             reach: (1.0, 1.0),
             linear: false,
             gamut: Gamut::Srgb,
+            quarter_chroma: false,
         };
         let mut samples = noise(DECODED.pixels() as usize * 4);
         let half = samples.len() / 2;

@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::shrink::Shrink;
 use super::{Plan, Rendered, render};
 use crate::Error;
-use crate::decode::{self, Band};
+use crate::decode::{self, Band, Needed};
 use crate::limits::Limits;
 use crate::probe::{self, Container};
-use crate::spec::{Resolved, Size};
+use crate::spec::Resolved;
 
 /// Renders each variant to the same bytes as [`render`] does.
 pub fn render_all(
@@ -41,9 +41,9 @@ fn together(
         if resolved.look.is_some() || resolved.animated {
             return None;
         }
-        let plan = Plan::new(&container, header.upright(), resolved).ok()?;
-        let sizes = plan.stored.part_and_target();
-        decode::is_shared(header.format, header.channels(), sizes).then_some(plan)
+        let plan = Plan::new(bytes, &container, header.upright(), resolved).ok()?;
+        let Needed { part, target, .. } = plan.stored.needed();
+        decode::is_shared(header.format, header.channels(), (part, target)).then_some(plan)
     });
     let plans: Vec<Option<Plan>> = plans.collect();
     let shared: Vec<&Plan> = plans.iter().flatten().collect();
@@ -86,11 +86,9 @@ fn open<'a>(
     let shrinks = plans.iter();
     let shrinks = shrinks.map(|plan| Shrink::new(container, &plan.stored, deadline));
     let mut shrinks: Vec<Shrink<'_>> = shrinks.collect();
-    let sizes: Vec<(Size, Size)> = plans
-        .iter()
-        .map(|plan| plan.stored.part_and_target())
-        .collect();
+    let needed = plans.iter().map(|plan| plan.stored.needed());
+    let needed: Vec<Needed> = needed.collect();
     let mut take = |index: usize, band: Band<'_>| shrinks[index].take(band);
-    let decoded = decode::decode_all(bytes, container, &sizes, limits, deadline, &mut take);
+    let decoded = decode::decode_all(bytes, container, &needed, limits, deadline, &mut take);
     matches!(decoded, Ok(false)).then_some(shrinks)
 }

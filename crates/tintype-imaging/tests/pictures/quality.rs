@@ -5,7 +5,7 @@ use tintype_imaging::render;
 use tintype_imaging::spec::{Format, Metadata, Resolved, Size};
 use tintype_score::Picture;
 
-use crate::corpus::{header, read, soon, to_width, whole};
+use crate::corpus::{header, jpeg, read, soon, to_width, whole};
 
 /// Three photographs of the corpus whose scores are near the mean of all, as thumbnails.
 const PHOTOGRAPHS: [(&str, u32); 3] = [
@@ -98,4 +98,80 @@ fn slightly_reduced_photographs_look_like_a_reduction_of_their_pixels() {
         println!("{file} at {width}: {score:.1}");
         assert!(score > 90.0, "{file} at {width}: {score:.1}");
     }
+}
+
+/// From JPEG to JPEG, luma and chroma stay apart, with odd sizes and turned ones too. The detour over pixels is no better.
+#[test]
+fn what_was_a_jpeg_looks_as_good_as_its_pixels_would() {
+    for (file, width) in [
+        ("photos/Blinds.jpg", 1200),
+        ("photos/tower.jpg", 301),
+        ("photos/tower_progressive.jpg", 97),
+        ("photos/made-24mp-444-base-q82.jpg", 321),
+        ("photos/phone12mp_baseline.jpg", 403),
+        ("reported/photo12mp-portrait.jpg", 241),
+        ("orientation/Landscape_6.jpg", 151),
+        ("orientation/Landscape_7.jpg", 150),
+    ] {
+        let jpeg = read(file);
+        let pixels = to_width(&jpeg, width, Format::Png).unwrap();
+        let original = Picture::decode(&pixels.bytes).unwrap();
+        let score = |bytes: &[u8]| {
+            let answer = to_width(bytes, width, Format::Jpeg).unwrap();
+            assert_eq!(answer.size, pixels.size);
+            (
+                original.score(&Picture::decode(&answer.bytes).unwrap()),
+                answer.bytes.len(),
+            )
+        };
+        let ((apart, bytes), (detour, detour_bytes)) = (score(&jpeg), score(&pixels.bytes));
+        println!("{file}: {apart:.2} in {bytes}, by pixels {detour:.2} in {detour_bytes}");
+        assert!(apart > detour - 0.5, "{file}: {apart:.2}, {detour:.2}");
+        assert!(
+            bytes as f64 <= 1.03 * detour_bytes as f64,
+            "{file}: {bytes}, {detour_bytes}"
+        );
+    }
+}
+
+/// A screenshot keeps sharp colours, and what is gray has one component, as if its pixels were looked at.
+#[test]
+fn letters_keep_their_colours_and_gray_stays_gray() {
+    let components = |bytes: &[u8]| {
+        let frame = tintype_jpeg::read_frame(bytes).unwrap();
+        let mut decoder = tintype_jpeg::Decoder::new(
+            bytes,
+            tintype_jpeg::Scale::FULL,
+            tintype_jpeg::Chroma::Scaled,
+            &tintype_jpeg::Limits {
+                max_pixels: 1_000_000,
+                max_scans: 100,
+            },
+        )
+        .unwrap();
+        decoder.advance();
+        let sizes = decoder.sizes(0);
+        (frame.width, sizes)
+    };
+    let screenshot = to_width(
+        &read("reported/shot-palette.png"),
+        u32::MAX,
+        Format::Jpeg,
+    );
+    let screenshot = screenshot.unwrap();
+    let half = to_width(&screenshot.bytes, screenshot.size.width / 2, Format::Jpeg).unwrap();
+    let (width, sizes) = components(&half.bytes);
+    assert_eq!(sizes[1].0, width as usize, "full chroma");
+
+    let photograph = to_width(&read("photos/tower.jpg"), 300, Format::Jpeg).unwrap();
+    let (width, sizes) = components(&photograph.bytes);
+    assert_eq!(sizes[1].0, (width as usize).div_ceil(2));
+
+    let gray: Vec<u8> = (0..256 * 256)
+        .flat_map(|at| [(at * 7 % 251) as u8; 3])
+        .collect();
+    let gray = jpeg(&gray, Size::new(256, 256));
+    assert_eq!(components(&gray).1.len(), 3);
+    let small = to_width(&gray, 100, Format::Jpeg).unwrap();
+    assert_eq!(components(&small.bytes).1.len(), 1);
 }

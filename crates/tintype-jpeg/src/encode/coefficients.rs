@@ -48,20 +48,17 @@ impl QuantisedBlock {
 impl Coefficients {
     pub(super) fn of(
         samples: Samples<'_>,
-        width: usize,
+        (width, height): (usize, usize),
         sampling: Sampling,
         tables: &[[u8; 64]; 2],
     ) -> Self {
-        let (components, all) = match samples {
-            Samples::Gray(samples) => (1, samples),
-            Samples::Rgb(samples) => (3, samples),
-        };
+        let components = samples.components();
         let factor = match (components, sampling) {
             (3, Sampling::Quarter) => 2,
             _ => 1,
         };
-        let height = all.len() / (width * components);
         let side = 8 * factor;
+        let mcus = (width.div_ceil(side), height.div_ceil(side));
         let planes = (0..components).map(|component| {
             let of_mcu = if component == 0 { factor } else { 1 };
             ComponentBlocks::new(
@@ -81,11 +78,8 @@ impl Coefficients {
         let level = level();
         let mut rows = McuRow::new(width, side, components, level);
         let mut scratch = Vec::new();
-        for part in all.chunks(width * components * side) {
-            rows.fill(match samples {
-                Samples::Gray(_) => Samples::Gray(part),
-                Samples::Rgb(_) => Samples::Rgb(part),
-            });
+        for number in 0..mcus.1 {
+            rows.fill(samples.row(number, side, width));
             for (component, plane) in planes.iter_mut().enumerate() {
                 let factors = &factors[usize::from(table_of(component))];
                 let stride = rows.stride_of(component);
@@ -94,10 +88,7 @@ impl Coefficients {
                 }
             }
         }
-        Self {
-            planes,
-            mcus: (width.div_ceil(side), height.div_ceil(side)),
-        }
+        Self { planes, mcus }
     }
 
     /// Estimates the file size: most coefficients take about a byte.

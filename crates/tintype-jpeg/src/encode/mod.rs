@@ -26,6 +26,49 @@ use crate::markers::{EOI, SOS};
 pub enum Samples<'a> {
     Gray(&'a [u8]),
     Rgb(&'a [u8]),
+    /// Components apart, chroma at half the width and height, rounded up. Only for [`Sampling::Quarter`].
+    YCbCr420 {
+        luma: &'a [u8],
+        chroma: [&'a [u8]; 2],
+    },
+}
+
+impl<'a> Samples<'a> {
+    const fn components(self) -> usize {
+        match self {
+            Self::Gray(_) => 1,
+            Self::Rgb(_) | Self::YCbCr420 { .. } => 3,
+        }
+    }
+
+    /// Whether there are as many samples as an image of this size has.
+    fn are_of(self, width: usize, height: usize) -> bool {
+        let all = width * height;
+        match self {
+            Self::Gray(samples) => samples.len() == all,
+            Self::Rgb(samples) => samples.len() == 3 * all,
+            Self::YCbCr420 { luma, chroma } => {
+                let quarter = width.div_ceil(2) * height.div_ceil(2);
+                luma.len() == all && chroma.iter().all(|samples| samples.len() == quarter)
+            }
+        }
+    }
+
+    /// The samples of a row of MCUs that are `side` pixels high.
+    fn row(self, number: usize, side: usize, width: usize) -> Self {
+        let rows = |samples: &'a [u8], length: usize| {
+            let end = samples.len().min((number + 1) * length);
+            &samples[number * length..end]
+        };
+        match self {
+            Self::Gray(samples) => Self::Gray(rows(samples, side * width)),
+            Self::Rgb(samples) => Self::Rgb(rows(samples, 3 * side * width)),
+            Self::YCbCr420 { luma, chroma } => Self::YCbCr420 {
+                luma: rows(luma, side * width),
+                chroma: chroma.map(|samples| rows(samples, side / 2 * width.div_ceil(2))),
+            },
+        }
+    }
 }
 
 /// Chroma subsampling.
@@ -57,19 +100,21 @@ pub fn encode(
     height: u32,
     encoding: &Encoding<'_>,
 ) -> Result<Vec<u8>, Error> {
-    let (components, length) = match samples {
-        Samples::Gray(samples) => (1, samples.len()),
-        Samples::Rgb(samples) => (3, samples.len()),
-    };
+    let components = samples.components();
     let sides = [width, height].map(|side| u16::try_from(side).unwrap_or(0));
     if sides.contains(&0) {
         return Err(Error::BadInput("a side that is not 1..=65535"));
     }
-    if length != width as usize * height as usize * components {
+    let size = (width as usize, height as usize);
+    if !samples.are_of(size.0, size.1) {
         return Err(Error::BadInput("samples that are not those of its size"));
     }
+    let is_full = encoding.sampling == Sampling::Full;
+    if is_full && matches!(samples, Samples::YCbCr420 { .. }) {
+        return Err(Error::BadInput("4:2:0 to be stored as 4:4:4"));
+    }
     let tables = encoding.tables.at(encoding.quality);
-    let coefficients = Coefficients::of(samples, width as usize, encoding.sampling, &tables);
+    let coefficients = Coefficients::of(samples, size, encoding.sampling, &tables);
     let mut file = FileWriter {
         bytes: Vec::with_capacity(coefficients.guessed_bytes()),
     };

@@ -51,11 +51,12 @@ impl McuRow {
     /// Takes the pixel rows available for this row of MCUs; the last one is repeated for missing rows.
     pub(super) fn fill(&mut self, samples: Samples<'_>) {
         match samples {
-            Samples::Gray(samples) => {
-                let lines = with_last_repeated(samples, self.width);
-                for (out, line) in self.planes[0].chunks_exact_mut(self.stride).zip(lines) {
-                    out[..self.width].copy_from_slice(line);
-                    repeat_last(out, self.width);
+            Samples::Gray(samples) => copy(samples, self.width, &mut self.planes[0], self.stride),
+            Samples::YCbCr420 { luma, chroma } => {
+                let width = self.width.div_ceil(2);
+                copy(luma, self.width, &mut self.planes[0], self.stride);
+                for (samples, plane) in chroma.into_iter().zip(&mut self.planes[1..]) {
+                    copy(samples, width, plane, self.stride / 2);
                 }
             }
             Samples::Rgb(samples) => {
@@ -99,6 +100,14 @@ impl McuRow {
                 }
             }
         }
+    }
+}
+
+fn copy(samples: &[u8], width: usize, plane: &mut [u8], stride: usize) {
+    let lines = with_last_repeated(samples, width);
+    for (out, line) in plane.chunks_exact_mut(stride).zip(lines) {
+        out[..width].copy_from_slice(line);
+        repeat_last(out, width);
     }
 }
 

@@ -1,9 +1,11 @@
 //! libjpeg-turbo decodes our files as we do; they are as close to the original pixels as libjpeg-turbo's own at the
 //! same quality, and as small.
 
-use tintype_jpeg::{BaseTables, Encoding, Error, Samples, Sampling, encode};
+use tintype_jpeg::{
+    BaseTables, Chroma, Decoder, Encoding, Error, Samples, Sampling, Scale, encode,
+};
 
-use crate::djpeg::{Pixels, difference, djpeg, ours, read, run};
+use crate::djpeg::{LIMITS, Pixels, difference, djpeg, ours, read, run};
 
 const BASELINE: Encoding<'_> = Encoding {
     quality: 80,
@@ -240,5 +242,78 @@ fn what_is_no_picture_is_refused() {
             matches!(refused, Err(Error::BadInput(_))),
             "{width}x{height}"
         );
+    }
+}
+
+/// Components that are apart already become the same image as the pixels that they make up.
+#[test]
+fn components_need_no_pixels() {
+    for (width, height) in [(64, 48), (33, 31), (16, 17), (1, 1), (2, 3)] {
+        let pixels = cut(&photograph(), width, height);
+        let quality = 95;
+        let encoding = Encoding {
+            quality,
+            ..BASELINE
+        };
+        let file = encoded(&pixels, &encoding);
+
+        let mut decoder = Decoder::new(&file, Scale::FULL, Chroma::Scaled, &LIMITS).unwrap();
+        let mut planes = [const { Vec::new() }; 3];
+        while decoder.advance() {
+            for (component, plane) in planes.iter_mut().enumerate() {
+                let (width, _) = decoder.sizes(0)[component];
+                let stripe = decoder.stripe(0, component);
+                let lines = stripe.samples.chunks_exact(stripe.stride);
+                lines.for_each(|line| plane.extend(&line[..width]));
+            }
+        }
+        let [luma, cb, cr] = &planes;
+        let samples = Samples::YCbCr420 {
+            luma,
+            chroma: [cb, cr],
+        };
+        let again = encode(samples, width as u32, height as u32, &encoding).unwrap();
+        let (shown, damaged) = ours(&again, 8).unwrap();
+        assert!(!damaged);
+        let first = ours(&file, 8).unwrap().0;
+        assert!(difference(&shown, &first).0 < 0.6, "{width}x{height}");
+        let full = Encoding {
+            sampling: Sampling::Full,
+            ..encoding
+        };
+        let refused = encode(samples, width as u32, height as u32, &full);
+        assert!(matches!(refused, Err(Error::BadInput(_))));
+    }
+}
+
+/// Chroma that is not subsampled is decoded at half the scale, and reaches as far.
+#[test]
+fn chroma_may_be_halved() {
+    let pixels = photograph();
+    for (sampling, is_halved) in [(Sampling::Full, true), (Sampling::Quarter, false)] {
+        let file = encoded(
+            &pixels,
+            &Encoding {
+                sampling,
+                ..BASELINE
+            },
+        );
+        for eighths in 1..=8 {
+            let scale = Scale::eighths(eighths);
+            let reaches = |chroma| {
+                let decoder = Decoder::new(&file, scale, chroma, &LIMITS).unwrap();
+                decoder.reaches(0)
+            };
+            let (as_stored, halved) = (reaches(Chroma::Scaled), reaches(Chroma::Halved));
+            assert_eq!(as_stored[0], halved[0], "luma at {eighths}/8");
+            for component in [1, 2] {
+                let ratio = halved[component].0 / as_stored[component].0;
+                let expected = match is_halved {
+                    true => f64::from(eighths) / f64::from(eighths.div_ceil(2)),
+                    false => 1.0,
+                };
+                assert!((ratio - expected).abs() < 1e-9, "{eighths}/8: {ratio}");
+            }
+        }
     }
 }

@@ -25,7 +25,11 @@ const SCRIPTS: [&str; 3] = [
 
 /// The stripes of every component, one after the other, of each of these scales.
 fn at_scales(bytes: &[u8], scales: &[Scale]) -> Vec<Vec<u8>> {
-    let decoder = Decoder::at_scales(bytes, scales, &LIMITS).unwrap();
+    let scales: Vec<_> = scales
+        .iter()
+        .map(|scale| (*scale, Chroma::Scaled))
+        .collect();
+    let decoder = Decoder::at_scales(bytes, &scales, &LIMITS).unwrap();
     stripes(decoder, scales.len())
 }
 

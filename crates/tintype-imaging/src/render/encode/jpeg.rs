@@ -13,6 +13,7 @@ use tintype_jpeg::{BaseTables, Encoding, Samples, Sampling};
 use super::super::pixels::Layout;
 use super::{Extras, Pixels};
 use crate::Error;
+use crate::spec::Size;
 
 /// From this quality on, users expect sharp colour edges (libjpeg's users draw the line there too).
 const FULL_CHROMA_QUALITY: u8 = 90;
@@ -40,16 +41,50 @@ pub(super) fn encode(
             return Err(Error::internal("transparency was not flattened"));
         }
     };
-    // Subsampled chroma would wash out thin coloured lines and letters.
-    let (sampling, tables, quality) = if is_drawn || quality >= FULL_CHROMA_QUALITY {
-        (Sampling::Full, BaseTables::Standard, quality)
-    } else {
+    let sampling = match is_drawn || !has_quarter_chroma(quality) {
+        true => Sampling::Full,
+        false => Sampling::Quarter,
+    };
+    write(samples, pixels.size, sampling, quality, progressive, extras)
+}
+
+/// Encodes luma, and chroma at half the size.
+pub(super) fn encode_planes(
+    [luma, cb, cr]: &[Pixels; 3],
+    quality: u8,
+    progressive: bool,
+    extras: &Extras<'_>,
+) -> Result<Vec<u8>, Error> {
+    let chroma = [&*cb.samples, &cr.samples];
+    let is_gray = |samples: &[u8]| samples.iter().all(|&sample| sample == 128);
+    let samples = match chroma.into_iter().all(is_gray) {
+        true => Samples::Gray(&luma.samples),
+        false => Samples::YCbCr420 {
+            luma: &luma.samples,
+            chroma,
+        },
+    };
+    let sampling = Sampling::Quarter;
+    write(samples, luma.size, sampling, quality, progressive, extras)
+}
+
+/// Subsampled chroma would wash out thin coloured lines and letters, and shows at a high quality.
+pub(super) const fn has_quarter_chroma(quality: u8) -> bool {
+    quality < FULL_CHROMA_QUALITY
+}
+
+fn write(
+    samples: Samples<'_>,
+    size: Size,
+    sampling: Sampling,
+    quality: u8,
+    progressive: bool,
+    extras: &Extras<'_>,
+) -> Result<Vec<u8>, Error> {
+    let (tables, quality) = match sampling {
+        Sampling::Full => (BaseTables::Standard, quality),
         // One less looks like libjpeg's tables at the given quality.
-        (
-            Sampling::Quarter,
-            BaseTables::MsSsim,
-            quality.saturating_sub(1),
-        )
+        Sampling::Quarter => (BaseTables::MsSsim, quality.saturating_sub(1)),
     };
     let segments =
         segments(extras).ok_or_else(|| Error::internal("a colour profile is too large"))?;
@@ -60,7 +95,6 @@ pub(super) fn encode(
         progressive,
         segments: &segments,
     };
-    let size = pixels.size;
     tintype_jpeg::encode(samples, size.width, size.height, &encoding)
         .map_err(|error| Error::internal(format!("JPEG encoding failed: {error}")))
 }

@@ -54,12 +54,42 @@ pub(super) fn encode(
         Format::Webp if is_drawn => webp::drawn(pixels, resolved.quality, extras, deadline)?,
         _ => once(resolved.quality)?,
     };
-    let Some(max_bytes) = resolved.max_bytes else {
-        return Ok(bytes);
-    };
     // PNG and GIF have no quality that could give way.
-    if bytes.len() as u64 <= max_bytes || matches!(resolved.format, Format::Png | Format::Gif) {
-        return Ok(bytes);
+    match resolved.format {
+        Format::Png | Format::Gif => Ok(bytes),
+        _ => within_bounds(bytes, resolved, once),
     }
-    fitting(max_bytes, resolved.quality, bytes, once)
+}
+
+/// Whether [`encode_planes`] gives a photograph the chroma that [`encode`] does.
+pub(super) fn has_quarter_chroma(resolved: &Resolved) -> bool {
+    resolved.format == Format::Jpeg && jpeg::has_quarter_chroma(resolved.quality)
+}
+
+/// Encodes luma, and chroma at half the size, as JPEG.
+pub(super) fn encode_planes(
+    planes: &[Pixels; 3],
+    resolved: &Resolved,
+    extras: &Extras<'_>,
+    deadline: Instant,
+) -> Result<Vec<u8>, Error> {
+    let once = |quality: u8| {
+        check_deadline(deadline)?;
+        jpeg::encode_planes(planes, quality, resolved.progressive, extras)
+    };
+    within_bounds(once(resolved.quality)?, resolved, once)
+}
+
+/// Reduces the quality where `max_bytes` asks for it.
+fn within_bounds(
+    bytes: Vec<u8>,
+    resolved: &Resolved,
+    encode: impl Fn(u8) -> Result<Vec<u8>, Error>,
+) -> Result<Vec<u8>, Error> {
+    match resolved.max_bytes {
+        Some(max_bytes) if bytes.len() as u64 > max_bytes => {
+            fitting(max_bytes, resolved.quality, bytes, encode)
+        }
+        _ => Ok(bytes),
+    }
 }
