@@ -83,7 +83,7 @@ impl PictureDecoder {
             match (self.0.get_picture(), self.0.send_pending_data()) {
                 (Ok(_), _) | (_, Err(Av1::Again)) => {}
                 (Err(Av1::Again), Ok(())) => return Ok(()),
-                (Err(error), _) | (_, Err(error)) => return Err(failed(error)),
+                (Err(error), _) => return Err(failed(error)),
             }
         }
         Err(Error::malformed("a sample shows too many pictures"))
