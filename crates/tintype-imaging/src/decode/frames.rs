@@ -50,7 +50,9 @@ pub(crate) fn open<'a>(
         SourceFormat::Gif => Ok(Box::new(gif::Frames::open(bytes, header.size, deadline)?)),
         SourceFormat::Png => Ok(Box::new(png::Frames::open(bytes, header.size))),
         SourceFormat::Webp => Ok(Box::new(webp::Frames::open(bytes, header.size))),
-        SourceFormat::Avif => Ok(Box::new(heif::Frames::open(bytes, header, limits, deadline)?)),
+        SourceFormat::Avif => Ok(Box::new(heif::Frames::open(
+            bytes, header, limits, deadline,
+        )?)),
         other => Err(Error::internal(format!("{other} has no frames"))),
     }
 }

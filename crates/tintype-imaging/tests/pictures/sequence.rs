@@ -40,9 +40,21 @@ fn check(file: &str, often: u32, (x, y): (u32, u32), times: &[u32], colours: &[[
 #[test]
 fn frames_are_those_that_another_reader_shows() {
     let half = |[r, g, b, _]: [u8; 4]| [r, g, b, 128];
-    check(COLOURS, 0, (75, 75), &[167, 166, 167, 167, 166], &ALL.map(half));
+    check(
+        COLOURS,
+        0,
+        (75, 75),
+        &[167, 166, 167, 167, 166],
+        &ALL.map(half),
+    );
     let thirtieths = [33, 34, 33, 33, 34];
-    check("formats/colors-animated-8bpc.avif", 1, (0, 0), &thirtieths, &ALL);
+    check(
+        "formats/colors-animated-8bpc.avif",
+        1,
+        (0, 0),
+        &thirtieths,
+        &ALL,
+    );
     let (dark, light) = ([16, 16, 16, 255], [235, 221, 160, 255]);
     check(
         "formats/star-10bpc.avifs",
@@ -150,7 +162,11 @@ impl Track {
         // The first one of a kind is read.
         let tables = [
             self.tables.clone(),
-            full(b"stts", 0, &[&[self.times.len() as u32 / 2], &self.times[..]].concat()),
+            full(
+                b"stts",
+                0,
+                &[&[self.times.len() as u32 / 2], &self.times[..]].concat(),
+            ),
             full(b"stsc", 0, &[1, 1, count, 1]),
             full(b"stsz", 0, &lengths),
             full(b"stco", 0, &[1, first]),
@@ -287,6 +303,15 @@ fn what_is_not_understood_is_a_still_image() {
         file.times = vec![1 + MAX_FRAMES, 1_000];
     });
     assert_eq!(header(&many).unwrap().frames, 1 + MAX_FRAMES);
+}
+
+#[test]
+fn a_sample_is_one_frame_even_if_it_shows_more() {
+    let mut file = Track::colours();
+    let second = file.samples.remove(2);
+    file.samples[1].extend(second);
+    file.times = vec![4, 1_000];
+    check_colours(&file.file(), &[BLACK, BLUE, RED, YELLOW]);
 }
 
 /// Returns where the content of the first box of this kind begins.

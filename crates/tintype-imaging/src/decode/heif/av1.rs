@@ -137,3 +137,51 @@ pub(super) fn row(picture: &Picture, plane: usize, y: u32, length: usize, into: 
         into.extend(pairs.iter().map(|pair| u16::from_ne_bytes(*pair)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two samples of a track of 150x150 pixels, the second coded as a difference.
+    const SAMPLES: [&str; 2] = [
+        "12000a0e00000003bcacabfff32021a0d0803212100083a00000800000800c58f6d274dd22a0",
+        "120032383003808000004689800000900000a000f95509bf3d4b3aa388a8b112e9bca951b606825b\
+         674e28aa2767837517de6b3de2e9153c79ab9580",
+    ];
+
+    fn sample(at: usize) -> Vec<u8> {
+        let digits = SAMPLES[at].as_bytes().chunks(2);
+        digits
+            .map(|digits| u8::from_str_radix(str::from_utf8(digits).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_sample_refers_to_its_own_track_and_an_item_to_nothing() {
+        let mut decoders = Decoders::default();
+        let mut is_decoded = |at, track| {
+            let request = DecodeRequest {
+                data: sample(at),
+                point: None,
+                most: 256 * 256,
+                track,
+            };
+            match decoders.decode(request) {
+                Ok(frame) => {
+                    assert_eq!(frame.size, Size::new(150, 150));
+                    true
+                }
+                Err(error) => {
+                    assert!(matches!(error, Error::Malformed(_)), "{error}");
+                    false
+                }
+            }
+        };
+        assert!(is_decoded(0, Some(0)));
+        assert!(!is_decoded(1, None) && !is_decoded(1, Some(1)));
+        assert!(is_decoded(0, None));
+        assert!(!is_decoded(1, None));
+        assert!(is_decoded(1, Some(0)));
+        assert!(is_decoded(0, Some(1)) && is_decoded(1, Some(1)));
+    }
+}

@@ -105,7 +105,8 @@ impl HeifFile {
         // There is one header, so its frames must be like the still image.
         let is_like = |frames: &SampleTrack| {
             let coding = file.coding(file.primary).ok();
-            coding == Some((AV1, frames.coding)) && file.size(file.primary).ok() == Some(frames.size)
+            coding == Some((AV1, frames.coding))
+                && file.size(file.primary).ok() == Some(frames.size)
         };
         if (file.sequence.as_ref()).is_some_and(|sequence| !is_like(&sequence.colour)) {
             (file.frames, file.sequence) = (1, None);
@@ -424,8 +425,7 @@ pub(super) fn walk<R: BufRead + Seek>(
     let is_laid_over = file.kind(id)? == OVERLAY;
     let has_alpha = |id: Option<u32>| id.is_some_and(|id| file.alpha(id).is_some());
     let has_clear_frames = file.sequence.as_ref().is_some_and(|of| of.alpha.is_some());
-    header.has_alpha =
-        is_laid_over || has_alpha(Some(id)) || has_alpha(tile) || has_clear_frames;
+    header.has_alpha = is_laid_over || has_alpha(Some(id)) || has_alpha(tile) || has_clear_frames;
     if coding.is_gray && !is_laid_over {
         header.colour_space = ColourSpace::Gray;
     }

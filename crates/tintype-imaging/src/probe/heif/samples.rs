@@ -173,7 +173,11 @@ mod tests {
             full_box(b"stsc", &stsc),
             full_box(b"stco", &stco),
         ];
-        for (ctts, is_read) in [(&[1, 2, 7][..], true), (&[2, 1, 0, 1, 7], false), (&[2], false)] {
+        for (ctts, is_read) in [
+            (&[1, 2, 7][..], true),
+            (&[2, 1, 0, 1, 7], false),
+            (&[2], false),
+        ] {
             let tables = [&tables.concat()[..], &full_box(b"ctts", ctts)].concat();
             assert_eq!(places(&tables).is_ok(), is_read, "{ctts:?}");
         }

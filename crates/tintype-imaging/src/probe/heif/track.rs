@@ -214,7 +214,10 @@ impl<'a> Track<'a> {
     fn is_alpha(&self, limits: &Limits) -> bool {
         let mut properties = self.properties(limits).filter_map(Result::ok);
         properties.all(|property| {
-            !matches!(&property, Property::GainMap | Property::Other([b'a', b'u', b'x', _]))
+            !matches!(
+                &property,
+                Property::GainMap | Property::Other([b'a', b'u', b'x', _])
+            )
         })
     }
 
