@@ -292,11 +292,14 @@ fn what_is_not_understood_is_a_still_image() {
         &with(&|file| file.tables = full(b"ctts", 0, &[1, 5, 7])),
         &ALL,
     );
-    // A still image of another size.
-    let mut bytes = read(COLOURS);
-    let at = find(&bytes, b"ispe");
-    bytes[at + 7] -= 1;
-    assert_eq!(header(&bytes).unwrap().frames, 1);
+    // Frames that are of another size or coding than the still image, or where there is nothing.
+    for (kind, after, byte) in [(b"ispe", 7, 149), (b"stsd", 15, b'2'), (b"stco", 8, 1)] {
+        let mut bytes = read(COLOURS);
+        assert_eq!(header(&bytes).unwrap().frames, 5);
+        let at = find(&bytes, kind) + after;
+        bytes[at] = byte;
+        assert_eq!(header(&bytes).unwrap().frames, 1, "{kind:?}");
+    }
     // Of too many frames, the number is known.
     let many = with(&|file| {
         file.samples = vec![file.samples[0].clone(); 1 + MAX_FRAMES as usize];
@@ -368,10 +371,11 @@ fn a_table_is_not_believed() {
     }
     let error = header(&with(b"stsz", 8, u32::MAX)).err();
     assert!(matches!(error, Some(Error::OverLimit { .. })), "{error:?}");
-    // A gibibyte, in the first sample, in a later one, and in all of them.
+    // A gibibyte, in a later sample, in the first one, and in all of them.
     check_colours(&with(b"stsz", 16, 1 << 30), &ALL[..1]);
     for at in [4, 12] {
         let bytes = with(b"stsz", at, 1 << 30);
+        assert_eq!(header(&bytes).unwrap().frames, 1);
         let error = animated(&bytes, None, Format::Webp).err();
         assert!(matches!(error, Some(Error::Malformed(_))), "{error:?}");
     }

@@ -24,7 +24,7 @@ use super::{ColourSpace, Colouring, Header, SourceFormat};
 use crate::Error;
 use crate::limits::Limits;
 use crate::render::Turn;
-use crate::spec::{Rect, Size};
+use crate::spec::{MAX_FRAMES, Rect, Size};
 
 /// The maximum size of a metadata box; pixel data is not read here.
 const MAX_BOX_BYTES: u64 = 8 * 1024 * 1024;
@@ -102,16 +102,27 @@ impl HeifFile {
         }
         let primary = file.meta.primary;
         file.primary = primary.ok_or_else(|| Error::malformed("no primary image"))?;
-        // There is one header, so its frames must be like the still image.
-        let is_like = |frames: &SampleTrack| {
-            let coding = file.coding(file.primary).ok();
-            coding == Some((AV1, frames.coding))
-                && file.size(file.primary).ok() == Some(frames.size)
-        };
-        if (file.sequence.as_ref()).is_some_and(|sequence| !is_like(&sequence.colour)) {
+        if !file.is_moving(reader.length()) {
             (file.frames, file.sequence) = (1, None);
         }
         Ok(file)
+    }
+
+    /// Whether the sequence can be shown as an animation of the primary image, and its first frame is there.
+    fn is_moving(&self, length: u64) -> bool {
+        let coding = self.coding(self.primary).ok();
+        let Some(sequence) = &self.sequence else {
+            // Of other codings, and of too many frames, only the number is known.
+            return !matches!(coding, Some((AV1, _))) || self.frames > MAX_FRAMES;
+        };
+        // There is one header, so frames must be like the primary image.
+        let is_like = coding == Some((AV1, sequence.colour.coding))
+            && self.size(self.primary).ok() == Some(sequence.colour.size);
+        let is_there = |track: &SampleTrack| {
+            let first = track.samples.first();
+            first.is_some_and(|(offset, bytes)| offset.saturating_add(*bytes) <= length)
+        };
+        is_like && is_there(&sequence.colour) && sequence.alpha.as_ref().is_none_or(is_there)
     }
 
     fn facts<R: BufRead + Seek>(

@@ -87,9 +87,6 @@ fn sequence(
     limits: &Limits,
 ) -> Result<ImageSequence, Error> {
     let samples = colour.sample_track(limits)?;
-    if samples.samples.is_empty() {
-        return Err(Error::malformed("a track without samples"));
-    }
     let of = |track: &&Track<'_>| {
         let is_of = track.alpha_of.is_some_and(|of| of == colour.id || of == 0);
         is_of && &track.handler == b"auxv" && track.is_alpha(limits)
