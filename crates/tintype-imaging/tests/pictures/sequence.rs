@@ -1,5 +1,6 @@
-//! An AVIF image sequence is an animation: with the pixels, times and repetitions that other readers find in it. One whose
-//! tables cannot be believed or are not understood is a still image, and one that breaks off moves as far as it goes.
+//! An AVIF image sequence is an animation: with the pixels, times and repetitions that other readers find in it. One
+//! whose tables cannot be believed or are not understood is a still image, and one that breaks off moves as far as it
+//! goes.
 
 use tintype_imaging::Error;
 use tintype_imaging::spec::{Format, MAX_FRAMES, Size};

@@ -26,7 +26,8 @@ pub fn run_by(program: fn() -> Command) {
     let _ = PROGRAM.set(program);
 }
 
-/// Decodes items, or the samples of tracks, until the input ends. Decoding errors are sent as responses; `Err` means that a pipe failed.
+/// Decodes items, or the samples of tracks, until the input ends. Decoding errors are sent as responses; `Err` means
+/// that a pipe failed.
 pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let (mut input, mut output) = (BufReader::new(input), BufWriter::new(output));
     let mut decoders = Decoders::default();

@@ -34,14 +34,15 @@ pub(crate) struct SampleTrack {
 pub(super) struct Moving {
     /// The number of pictures; 1 if they cannot be read as an animation.
     pub(super) frames: u32,
-    /// `None` if there are too many frames.
+    /// `None` if there are too many frames, or of another coding than AV1.
     pub(super) sequence: Option<ImageSequence>,
 }
 
 /// Bytes of a visual sample entry before its boxes.
 const ENTRY_BYTES: usize = 78;
 
-/// Reads the picture tracks. If there are no items, adds them as items, of which the first one becomes the primary item.
+/// Reads the picture tracks. If there are no items, adds them as items, of which the first one becomes the primary
+/// item.
 pub(super) fn read(moov: &[u8], meta: &mut MetaBox, limits: &Limits) -> Result<Moving, Error> {
     let is_alone = meta.primary.is_none();
     if is_alone {
@@ -60,16 +61,15 @@ pub(super) fn read(moov: &[u8], meta: &mut MetaBox, limits: &Limits) -> Result<M
             track.add_to(meta, limits)?;
         }
     }
-    let mut still = Moving {
-        frames: 1,
+    let still = |frames: u32| Moving {
+        frames: frames.max(1),
         sequence: None,
     };
     let Some(colour) = tracks.iter().find(|track| &track.handler == b"pict") else {
-        return Ok(still);
+        return Ok(still(1));
     };
     if colour.codec != AV1 || colour.samples > MAX_FRAMES {
-        still.frames = colour.samples.max(1);
-        return Ok(still);
+        return Ok(still(colour.samples));
     }
     // One that is broken, or not understood, is shown as a still image.
     Ok(match sequence(colour, &tracks, limits) {
@@ -77,7 +77,7 @@ pub(super) fn read(moov: &[u8], meta: &mut MetaBox, limits: &Limits) -> Result<M
             frames: sequence.milliseconds.len() as u32,
             sequence: Some(sequence),
         },
-        Err(_) => still,
+        Err(_) => still(1),
     })
 }
 
