@@ -97,7 +97,7 @@ fn sequence(
     });
     let alpha = alpha.map(|alpha| alpha.sample_track(limits)).transpose()?;
     let differs = |alpha: &SampleTrack| {
-        // AVIF demands it of their codings (section 4.2).
+        // AVIF demands it of their codings (section 4.1).
         let gray = SampleFormat {
             is_gray: true,
             ..samples.coding
