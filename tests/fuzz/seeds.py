@@ -14,7 +14,7 @@ VECTORS = ROOT / "tests" / "vectors"
 
 #: Targets that take files of one kind.
 OF_ONE_KIND = {
-    "animation": {".gif", ".png", ".webp"},
+    "animation": {".gif", ".png", ".webp", ".avif", ".avifs"},
     "heif": {".heic", ".heif", ".avif", ".avifs"},
     "jxl": {".jxl"},
     "jp2": {".jp2", ".j2k"},

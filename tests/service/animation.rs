@@ -36,6 +36,9 @@ fn an_animation_moves_in_what_the_client_takes() {
         "made-animated.gif",
         "made-animated.webp",
         "made-animated.png",
+        "made-animated.avif",
+        // Colours and alpha are two tracks.
+        "colors-animated-8bpc-alpha-exif-xmp.avif",
     ] {
         let record = app.upload(name, &corpus::read(&format!("formats/{name}")));
         let count = record["image"]["frames"].as_u64().unwrap() as usize;

@@ -103,9 +103,10 @@ impl SourceFormat {
                 name: "avif",
                 title: "AVIF",
                 media_types: &["image/avif"],
-                moves: false,
+                moves: true,
                 text: "8, 10 and 12 bits, in tiles, with transparency, rotated and cropped as the file says. HDR is \
-                       converted to sRGB. Of a sequence, the still image or else the first frame.",
+                       converted to sRGB. Of a sequence, the still image or else the first frame or, with `anim_1`, \
+                       all frames.",
             },
             Self::Heic => &SourceRow {
                 name: "heic",

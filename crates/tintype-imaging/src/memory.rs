@@ -98,7 +98,8 @@ fn looking(source: &SourceImage, resolved: &Resolved) -> u64 {
 }
 
 /// Predicts an animation. For one frame at a time: the stored frame, the canvas under it and the saved area that it
-/// covers; the frame while it is resized; the output and its predecessor. All encoded frames are held twice.
+/// covers; the frame while it is resized; the output and its predecessor. All encoded frames are held twice, and a
+/// decoder keeps those that later ones refer to.
 fn animating(source: &SourceImage, resolved: &Resolved, part: Size, target: Size) -> u64 {
     let (all, most) = (source.upright.pixels(), geometry::most(resolved));
     let (output, longer) = (most.pixels(), most.width.max(most.height));
@@ -124,7 +125,17 @@ fn animating(source: &SourceImage, resolved: &Resolved, part: Size, target: Size
         resolved,
         output,
     );
-    canvas + across + shown + frame + 2 * u64::from(source.frames) * written
+    canvas + across + shown + frame + 2 * u64::from(source.frames) * written + keeping(source)
+}
+
+/// Predicts the decoders of an animation, as far as they keep frames.
+fn keeping(source: &SourceImage) -> u64 {
+    if source.format != SourceFormat::Avif {
+        return 0;
+    }
+    let sample = u64::from(source.bits.div_ceil(8));
+    // Planes of 4:4:4, and of alpha.
+    AV1_PICTURES * u64::from(source.channels) * sample * source.upright.pixels()
 }
 
 /// Predicts [`placeholder::make`].
@@ -301,6 +312,9 @@ const OF_TWO_AV1: u64 = 12;
 const OF_HEVC: u64 = 9;
 /// Bytes per pixel of a separate alpha, or of a canvas for overlays.
 const OF_ALPHA: u64 = 4;
+
+/// Pictures of a track of AV1: eight that others may refer to, the next one, and its copy in this process.
+const AV1_PICTURES: u64 = 10;
 
 /// The coefficients of a progressive JPEG, whose scans are read side by side.
 fn coefficients(source: &SourceImage) -> u64 {

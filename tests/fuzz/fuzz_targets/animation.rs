@@ -7,5 +7,6 @@ use libfuzzer_sys::fuzz_target;
 use tintype_imaging::probe::SourceFormat;
 
 fuzz_target!(init: common::tolerate_panics_of_others(), |bytes: &[u8]| {
-    common::only(&[SourceFormat::Gif, SourceFormat::Png, SourceFormat::Webp], bytes);
+    let formats = [SourceFormat::Gif, SourceFormat::Png, SourceFormat::Webp, SourceFormat::Avif];
+    common::only(&formats, bytes);
 });

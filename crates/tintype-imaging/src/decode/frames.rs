@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Band, Layout, Samples, gif, png, webp};
+use super::{Band, Layout, Samples, gif, heif, png, webp};
 use crate::Error;
 use crate::limits::Limits;
 use crate::probe::{Header, SourceFormat};
@@ -43,12 +43,16 @@ pub(crate) trait Frames {
 pub(crate) fn open<'a>(
     bytes: &'a [u8],
     header: &Header,
+    limits: &Limits,
     deadline: Instant,
 ) -> Result<Box<dyn Frames + 'a>, Error> {
     match header.format {
         SourceFormat::Gif => Ok(Box::new(gif::Frames::open(bytes, header.size, deadline)?)),
         SourceFormat::Png => Ok(Box::new(png::Frames::open(bytes, header.size))),
         SourceFormat::Webp => Ok(Box::new(webp::Frames::open(bytes, header.size))),
+        SourceFormat::Avif => Ok(Box::new(heif::Frames::open(
+            bytes, header, limits, deadline,
+        )?)),
         other => Err(Error::internal(format!("{other} has no frames"))),
     }
 }

@@ -23,6 +23,7 @@ mod output;
 mod own;
 mod quality;
 mod rights;
+mod sequence;
 mod tiff;
 mod together;
 mod walks;

@@ -169,9 +169,9 @@ pub static ITEMS: [Item; 23] = [
     Item {
         name: "anim",
         default: Some("0"),
-        meaning: "Keeps an animated GIF, PNG or WebP animated, with its timing and loops, as WebP or GIF; with \
-                  `f_auto` as WebP if the client accepts it. The first frame is shown instead of an animation of more \
-                  than 1,000 frames, 500 megapixels in total or 100 in the response, or one that takes too long for \
+        meaning: "Keeps an animated GIF, PNG, WebP or AVIF animated, with its timing and loops, as WebP or GIF; \
+                  with `f_auto` as WebP if the client accepts it. The first frame is shown instead of an animation of \
+                  more than 1,000 frames, 500 megapixels in total or 100 in the response, or one that takes too long for \
                   now; the header `Tintype-Animation: first-frame` says so.",
         value: value!(request.animate, SWITCH),
     },

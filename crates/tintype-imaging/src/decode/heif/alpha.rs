@@ -1,7 +1,7 @@
 //! Transparency: the luma of a separate item, at that item's own size.
 
 use super::canvas::Sample;
-use super::frame::Converter;
+use super::frame::{Converter, YuvFrame};
 use super::grid::Grid;
 use super::{Items, Nclx};
 use crate::Error;
@@ -67,16 +67,31 @@ impl Items<'_> {
         if frame.size.width < size.width || frame.size.height < size.height {
             return Err(Error::malformed("its sizes disagree"));
         }
-        let mut converter = Converter::new(&frame, 1, S::MAX);
-        let mut samples = vec![S::default(); size.pixels() as usize];
-        for (y, row) in (0..).zip(samples.chunks_exact_mut(size.width as usize)) {
-            converter.row(y, row);
-        }
-        Ok(samples)
+        Ok(luma(&frame, size))
     }
 }
 
+/// Returns the top left part of a frame, of this size.
+fn luma<S: Sample>(frame: &YuvFrame, size: Size) -> Vec<S> {
+    let mut converter = Converter::new(frame, 1, S::MAX);
+    let mut samples = vec![S::default(); size.pixels() as usize];
+    for (y, row) in (0..).zip(samples.chunks_exact_mut(size.width as usize)) {
+        converter.row(y, row);
+    }
+    samples
+}
+
 impl<S: Sample> AlphaPlane<S> {
+    /// The alpha of an image of the same size, which the frame has at least.
+    pub(super) fn new(frame: &YuvFrame, size: Size, is_premultiplied: bool) -> Self {
+        Self {
+            over: size,
+            size,
+            samples: luma(frame, size),
+            is_premultiplied,
+        }
+    }
+
     /// Writes alpha into rows of the image, starting at row `top`.
     pub(super) fn apply(&self, rows: &mut [S], top: u32, channels: usize) {
         let stride = self.over.width as usize * channels;

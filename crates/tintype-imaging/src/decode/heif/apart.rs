@@ -1,8 +1,8 @@
 //! Decodes AV1 in a separate process.
 //!
 //! The decoder contains `extern "C"` functions, in which a panic aborts the process, and unsafe code. A service
-//! therefore runs it in a child ([`run_by`]), which reads items and writes planes ([`serve`]). However the child ends,
-//! only the image being decoded fails. Without a command, as in tests, AV1 is decoded in this process.
+//! therefore runs it in a child ([`run_by`]), which reads items or samples and writes planes ([`serve`]). However the
+//! child ends, only the image being decoded fails. Without a command, as in tests, AV1 is decoded in this process.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::fd::AsFd;
@@ -14,7 +14,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use super::av1;
+use super::av1::{DecodeRequest, Decoders};
 use super::frame::{YuvFrame, YuvPlanes};
 use crate::Error;
 use crate::spec::Size;
@@ -26,12 +26,13 @@ pub fn run_by(program: fn() -> Command) {
     let _ = PROGRAM.set(program);
 }
 
-/// Decodes items until the input ends. Decoding errors are sent as responses; `Err` means that a pipe failed.
+/// Decodes items, or the samples of tracks, until the input ends. Decoding errors are sent as responses; `Err` means
+/// that a pipe failed.
 pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let (mut input, mut output) = (BufReader::new(input), BufWriter::new(output));
+    let mut decoders = Decoders::default();
     while !input.fill_buf()?.is_empty() {
-        let item = DecodeRequest::read(&mut input)?;
-        match av1::decode(item.data, item.point, item.most) {
+        match decoders.decode(DecodeRequest::read(&mut input)?) {
             Ok(frame) => send(&frame, &mut output)?,
             Err(error) => {
                 let words = match error {
@@ -54,32 +55,27 @@ const FAILED: u8 = 2;
 /// Limit on the length of an error message.
 const MAX_WORDS: usize = 1_000;
 
-const NO_POINT: u8 = u8::MAX;
-
-/// A request to decode an item, with the arguments of [`av1::decode`].
-struct DecodeRequest {
-    data: Vec<u8>,
-    point: Option<u8>,
-    most: u64,
-}
+/// For a number that is not there.
+const NONE: u8 = u8::MAX;
 
 impl DecodeRequest {
     fn write(&self, to: &mut impl Write) -> io::Result<()> {
         to.write_all(&self.most.to_le_bytes())?;
-        to.write_all(&[self.point.unwrap_or(NO_POINT)])?;
+        to.write_all(&[self.point, self.track].map(|number| number.unwrap_or(NONE)))?;
         write_length(to, self.data.len())?;
         to.write_all(&self.data)
     }
 
     fn read(from: &mut impl Read) -> io::Result<Self> {
         let most = u64::from_le_bytes(array(from)?);
-        let [point] = array(from)?;
+        let [point, track] = array(from)?.map(|number| (number != NONE).then_some(number));
         let mut data = vec![0; read_length(from)?];
         from.read_exact(&mut data)?;
         Ok(Self {
             data,
-            point: (point != NO_POINT).then_some(point),
+            point,
             most,
+            track,
         })
     }
 }
@@ -186,30 +182,32 @@ impl ReceivedPlane {
     }
 }
 
-/// Decodes the items of one file, in this process or in a child that is started for the first item and ends with the
-/// decoder.
+/// Decodes the items or samples of one file, in this process or in a child that is started for the first one and ends
+/// with the decoder.
 #[derive(Default)]
-pub(super) struct Av1Decoder(Option<Decoding>);
+pub(super) struct Av1Decoder {
+    here: Decoders,
+    apart: Option<Decoding>,
+}
 
 impl Av1Decoder {
-    /// Does the same as [`av1::decode`], but a child is stopped at the deadline.
+    /// Does the same as [`Decoders::decode`], but a child is stopped at the deadline. Whatever ends it ends its
+    /// tracks: a new one does not have the pictures that the next sample refers to.
     pub(super) fn decode(
         &mut self,
-        data: Vec<u8>,
-        point: Option<u8>,
-        most: u64,
+        request: DecodeRequest,
         deadline: Instant,
     ) -> Result<YuvFrame, Error> {
         let Some(program) = PROGRAM.get() else {
-            return av1::decode(data, point, most);
+            return self.here.decode(request);
         };
-        let mut decoding = match self.0.take() {
+        let mut decoding = match self.apart.take() {
             Some(decoding) => decoding,
             None => Decoding::start(program())?,
         };
-        match decoding.decode(&DecodeRequest { data, point, most }, deadline) {
+        match decoding.decode(&request, deadline) {
             Ok(result) => {
-                self.0 = Some(decoding);
+                self.apart = Some(decoding);
                 result
             }
             Err(error) => Err(decoding.reason(&error)),
@@ -356,6 +354,7 @@ mod tests {
             data: vec![0; 300_000],
             point: None,
             most: 100,
+            track: None,
         };
         let error = decoding.decode(&item, Instant::now() + deadline);
         let error = error.err().expect("no answer");
@@ -366,7 +365,7 @@ mod tests {
     #[test]
     fn a_decoder_that_ends_is_an_error_of_the_bytes_and_one_that_is_ended_is_not() {
         let minute = Duration::from_secs(60);
-        let all = "head -c 300013 >/dev/null;";
+        let all = "head -c 300014 >/dev/null;";
         for signal in ["ABRT", "SEGV", "ILL", "BUS"] {
             let error = by(&format!("{all} kill -{signal} $$"), minute);
             assert!(matches!(error, Error::Malformed(_)), "{signal}: {error}");
@@ -450,6 +449,7 @@ mod tests {
                 data: b"no AV1".to_vec(),
                 point: Some(3),
                 most: 100,
+                track: None,
             };
             item.write(&mut requests).unwrap();
         }

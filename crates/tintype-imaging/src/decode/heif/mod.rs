@@ -9,6 +9,7 @@ pub mod apart;
 mod av1;
 mod canvas;
 mod frame;
+mod frames;
 mod grid;
 mod hevc;
 mod overlay;
@@ -18,8 +19,10 @@ use std::io::Cursor;
 use std::time::Instant;
 
 use self::apart::Av1Decoder;
+use self::av1::DecodeRequest;
 use self::canvas::{Sample, WholeImage};
 use self::frame::{Converter, YuvFrame};
+pub(super) use self::frames::Frames;
 use super::{Band, BandSink, ITS_OWN, Layout, rows_of_a_band};
 use crate::Error;
 use crate::limits::{Limits, check_deadline};
@@ -208,8 +211,7 @@ impl Items<'_> {
         let size = self.file.size(id)?;
         self.charge(size)?;
         let data = self.data(id)?;
-        let blocks = |side: u32| u64::from(side).next_multiple_of(BLOCK);
-        let most = blocks(size.width) * blocks(size.height);
+        let most = most(size);
         let mut frame = match self.file.kind(id)? {
             AV1 => {
                 let point = self
@@ -219,7 +221,13 @@ impl Items<'_> {
                         Property::OperatingPoint(point) => Some(*point),
                         _ => None,
                     });
-                self.av1.decode(data, point, most, self.deadline)?
+                let request = DecodeRequest {
+                    data,
+                    point,
+                    most,
+                    track: None,
+                };
+                self.av1.decode(request, self.deadline)?
             }
             HVC1 | HEV1 => {
                 let config = self
@@ -267,6 +275,12 @@ impl Items<'_> {
             false => Err(Error::malformed("it ends too early")),
         }
     }
+}
+
+/// Returns the most pixels of a coded picture.
+fn most(size: Size) -> u64 {
+    let blocks = |side: u32| u64::from(side).next_multiple_of(BLOCK);
+    blocks(size.width) * blocks(size.height)
 }
 
 /// Extracts the pixels of `part` from rows that are `width` pixels wide and begin at row `top`.

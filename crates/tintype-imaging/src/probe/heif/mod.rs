@@ -7,6 +7,7 @@
 mod boxes;
 mod meta;
 mod property;
+mod samples;
 mod track;
 
 use std::io::{BufRead, Seek};
@@ -16,13 +17,14 @@ pub(super) use self::boxes::boxes;
 pub(crate) use self::boxes::{Fields, FourCc};
 use self::meta::{ConstructionMethod, Item, MetaBox};
 pub(crate) use self::property::{Hevc, Nclx, Property, SampleFormat};
+pub(crate) use self::track::{ImageSequence, SampleTrack};
 use super::metadata::MetadataBlocks;
 use super::read::ContainerReader;
 use super::{ColourSpace, Colouring, Header, SourceFormat};
 use crate::Error;
 use crate::limits::Limits;
 use crate::render::Turn;
-use crate::spec::{Rect, Size};
+use crate::spec::{MAX_FRAMES, Rect, Size};
 
 /// The maximum size of a metadata box; pixel data is not read here.
 const MAX_BOX_BYTES: u64 = 8 * 1024 * 1024;
@@ -38,6 +40,8 @@ pub(crate) struct HeifFile {
     meta: MetaBox,
     pub(crate) primary: u32,
     frames: u32,
+    /// The animation next to the primary image, or that it is the first frame of.
+    pub(crate) sequence: Option<ImageSequence>,
     /// Data within the `meta` box.
     idat: Range<u64>,
     /// A box ends beyond the end of the file.
@@ -59,6 +63,7 @@ impl HeifFile {
             meta: MetaBox::default(),
             primary: 0,
             frames: 1,
+            sequence: None,
             idat: 0..0,
             is_cut: false,
             has_c2pa: false,
@@ -87,17 +92,37 @@ impl HeifFile {
             reader.seek(end)?;
         }
         if let Some(moov) = moov {
-            let frames = track::read(&moov, &mut file.meta, limits);
+            let moving = track::read(&moov, &mut file.meta, limits);
             // Next to a still image, a broken image sequence does not matter.
-            match (frames, file.meta.primary) {
-                (Ok(frames), _) => file.frames = frames.max(1),
+            match (moving, file.meta.primary) {
+                (Ok(moving), _) => (file.frames, file.sequence) = (moving.frames, moving.sequence),
                 (Err(_), Some(_)) => {}
                 (Err(error), None) => return Err(error),
             }
         }
         let primary = file.meta.primary;
         file.primary = primary.ok_or_else(|| Error::malformed("no primary image"))?;
+        if !file.is_moving(reader.length()) {
+            (file.frames, file.sequence) = (1, None);
+        }
         Ok(file)
+    }
+
+    /// Whether the sequence can be shown as an animation of the primary image, and its first frame is there.
+    fn is_moving(&self, length: u64) -> bool {
+        let coding = self.coding(self.primary).ok();
+        let Some(sequence) = &self.sequence else {
+            // Of other codings, and of too many frames, only the number is known.
+            return !matches!(coding, Some((AV1, _))) || self.frames > MAX_FRAMES;
+        };
+        // There is one header, so frames must be like the primary image.
+        let is_like = coding == Some((AV1, sequence.colour.coding))
+            && self.size(self.primary).ok() == Some(sequence.colour.size);
+        let is_there = |track: &SampleTrack| {
+            let first = track.samples.first();
+            first.is_some_and(|(offset, bytes)| offset.saturating_add(*bytes) <= length)
+        };
+        is_like && is_there(&sequence.colour) && sequence.alpha.as_ref().is_none_or(is_there)
     }
 
     fn facts<R: BufRead + Seek>(
@@ -410,7 +435,8 @@ pub(super) fn walk<R: BufRead + Seek>(
     let tile = file.inputs(id).first().copied();
     let is_laid_over = file.kind(id)? == OVERLAY;
     let has_alpha = |id: Option<u32>| id.is_some_and(|id| file.alpha(id).is_some());
-    header.has_alpha = is_laid_over || has_alpha(Some(id)) || has_alpha(tile);
+    let has_clear_frames = file.sequence.as_ref().is_some_and(|of| of.alpha.is_some());
+    header.has_alpha = is_laid_over || has_alpha(Some(id)) || has_alpha(tile) || has_clear_frames;
     if coding.is_gray && !is_laid_over {
         header.colour_space = ColourSpace::Gray;
     }

@@ -64,7 +64,7 @@ impl Job<'_> {
             *step += start.elapsed();
             start = Instant::now();
         };
-        let mut frames = frames::open(self.bytes, header, self.deadline)?;
+        let mut frames = frames::open(self.bytes, header, self.limits, self.deadline)?;
         let mut sequence = self.sequence(frames.as_ref(), quality)?;
         let mut composed = Composed::new(header.size);
         for count in 0..MAX_FRAMES {
