@@ -153,11 +153,7 @@ fn letters_keep_their_colours_and_gray_stays_gray() {
         let sizes = decoder.sizes(0);
         (frame.width, sizes)
     };
-    let screenshot = to_width(
-        &read("reported/shot-palette.png"),
-        u32::MAX,
-        Format::Jpeg,
-    );
+    let screenshot = to_width(&read("reported/shot-palette.png"), u32::MAX, Format::Jpeg);
     let screenshot = screenshot.unwrap();
     let half = to_width(&screenshot.bytes, screenshot.size.width / 2, Format::Jpeg).unwrap();
     let (width, sizes) = components(&half.bytes);
