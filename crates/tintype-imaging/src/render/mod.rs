@@ -250,7 +250,8 @@ impl Plan {
             let resize = resized + start.elapsed();
             let start = Instant::now();
             let extras = Extras { icc: None, rights };
-            let bytes = encode::encode_planes(&planes, resolved, &extras, deadline)?;
+            let mut bytes = encode::encode_planes(&planes, resolved, &extras, deadline)?;
+            bytes.shrink_to_fit();
             return Ok(Rendered {
                 bytes,
                 format: resolved.format,

@@ -119,6 +119,8 @@ fn what_was_a_jpeg_looks_as_good_as_its_pixels_would() {
         let score = |bytes: &[u8]| {
             let answer = to_width(bytes, width, Format::Jpeg).unwrap();
             assert_eq!(answer.size, pixels.size);
+            // It may be kept for long.
+            assert_eq!(answer.bytes.capacity(), answer.bytes.len());
             (
                 original.score(&Picture::decode(&answer.bytes).unwrap()),
                 answer.bytes.len(),
